@@ -1,0 +1,34 @@
+# One image for gateway and worker: `docker run jobgate gateway …`, `docker run jobgate worker MODULE.WorkerSettings …`.
+# tests/integration/test_dockerfile.py follows these steps without an engine, so that they cannot rot.
+ARG PYTHON=3.13-slim
+
+FROM python:${PYTHON} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+COPY requirements/build.txt requirements/image.txt requirements/
+RUN python -m venv /tools && /tools/bin/python -m pip install --require-hashes -r requirements/build.txt
+RUN python -m venv --without-pip /opt/jobgate
+RUN /tools/bin/python -m pip --python /opt/jobgate/bin/python install --require-hashes -r requirements/image.txt
+COPY pyproject.toml MANIFEST.in README.md LICENSE openapi.yaml ./
+COPY broker/ broker/
+COPY cli/ cli/
+COPY client/ client/
+COPY gateway/ gateway/
+COPY worker/ worker/
+RUN /tools/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
+RUN /tools/bin/python -m pip --python /opt/jobgate/bin/python install --no-deps /dist/*.whl
+
+# Nothing runs in this stage: it is Python, the installed packages, and a user without rights.
+FROM python:${PYTHON}
+COPY --from=build /opt/jobgate /opt/jobgate
+ENV PATH=/opt/jobgate/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# A worker answers where a gateway does, so that one health check does for both. Where either is told another
+# port, JOBGATE_HEALTH_URL says what to ask.
+ENV JOBGATE_WORKER_METRICS_PORT=8080
+# A worker finds its settings module here.
+WORKDIR /app
+USER 65532:65532
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["jobgate", "health"]
+ENTRYPOINT ["jobgate"]
+CMD ["--help"]

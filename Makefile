@@ -1,0 +1,68 @@
+# Everything a developer does, with only make, git and Python >= 3.11 to begin with.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+#: Stock arq, to compare with, in an environment of its own.
+ARQ_VENV := .venv-arq
+ARQ_STAMP := $(ARQ_VENV)/.installed
+PORT ?= 8080
+#: Where `make run` keeps the data of its embedded server.
+DATA ?= .jobgate
+#: A Python to use instead of the newest that is found.
+PYTHON ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench faults lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+run: $(STAMP) ## Embedded server, worker and gateway with the examples on http://127.0.0.1:8080
+	@printf '%s\n' 'Three commands to try in another terminal:' '' \
+	  "  curl -sS -X POST localhost:$(PORT)/jobs/count_words -H 'Prefer: wait=5' -d '{\"args\":[\"README.md\"]}'" \
+	  "  curl -sS -X POST localhost:$(PORT)/jobs/slow_report -d '{\"args\":[5],\"job_id\":\"report-1\"}'" \
+	  "  curl -sS 'localhost:$(PORT)/jobs/report-1/result?wait=10'" ''
+	@exec $(BIN)/jobgate dev examples.settings.WorkerSettings --port $(PORT) --data $(DATA)
+
+test: $(STAMP) $(ARQ_STAMP) ## All tests, in parallel; the long fault tests are in `make faults`
+	$(BIN)/pytest
+
+check: $(STAMP) ## Lint, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(STAMP) $(ARQ_STAMP) ## Benchmarks, as ratios, in one run on one private server
+	$(BIN)/python -m benchmarks --arq-python $(ARQ_VENV)/bin/python
+
+faults: $(STAMP) ## Fault tests in their long form (kills, freezes, cuts); takes a while
+	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults --timeout=900
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+  --no-emit-index-url --custom-compile-command 'make lock'
+lock: $(STAMP) ## Renew requirements/*.txt; UPGRADE=1 takes the newest versions
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra gateway --extra worker --extra msgpack \
+	  -c requirements/dev.txt -o requirements/image.txt
+	echo 'arq==0.28.0' | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/arq.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt
+
+clean: ## Remove what the other commands have made, the examples' data too
+	rm -rf $(VENV) $(ARQ_VENV) $(DATA) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml requirements/dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+$(ARQ_STAMP): requirements/arq.txt | $(BIN)/python
+	$(BIN)/python -m venv $(ARQ_VENV)
+	$(ARQ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/arq.txt
+	@touch $(ARQ_STAMP)
+
+$(BIN)/python:
+	@python=$$(sh deploy/find-python.sh $(PYTHON)) && \
+	  echo "Setting up $(VENV) with $$python; this is done once." && \
+	  "$$python" -m venv $(VENV)

@@ -1,0 +1,230 @@
+"""Run all benchmarks on one private server and print them as ratios.
+
+python -m benchmarks [--rounds 3] [--arq-python PATH]
+"""
+
+import argparse
+import contextlib
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import redis
+
+from benchmarks import load
+from jobgate.broker.embedded import EmbeddedServer
+
+ROOT = Path(__file__).parent.parent
+BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
+ARQ_JOBS, JOBGATE_JOBS, REQUESTS, CALLS, ARQ_CALLS = 3_000, 60_000, 30_000, 2_000, 6
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One figure, what it is measured against, and what it has to reach."""
+
+    name: str
+    unit: str
+    ours: list[float]
+    theirs_name: str
+    theirs: list[float]
+    #: Least ratio ours / theirs, or None.
+    at_least: float | None = None
+    #: Most of our own median, or None.
+    at_most: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Median of the ratios of the rounds, each taken side by side."""
+        return median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
+
+    @property
+    def reached(self) -> bool:
+        """Whether the mark is reached."""
+        enough = self.at_least is None or self.ratio >= self.at_least
+        return enough and (self.at_most is None or median(self.ours) <= self.at_most)
+
+    def __str__(self) -> str:
+        verdict = "reached" if self.reached else "MISSED"
+        mark = ""
+        if self.at_least is not None:
+            mark = f"mark: ratio >= {self.at_least}: {verdict}"
+        elif self.at_most is not None:
+            mark = f"mark: <= {self.at_most:,.1f} {self.unit}: {verdict}"
+        return (
+            f"{self.name}\n"
+            f"  jobgate {median(self.ours):12,.2f} {self.unit}   ({_spread(self.ours)})\n"
+            f"  {self.theirs_name:7s} {median(self.theirs):12,.2f} {self.unit}   ({_spread(self.theirs)})\n"
+            f"  ratio   {self.ratio:12,.3f} x   {mark}"
+        )
+
+
+def _spread(values: list[float]) -> str:
+    return f"{min(values):,.2f} to {max(values):,.2f}"
+
+
+@contextlib.contextmanager
+def _process(*words: str, port: int | None = None) -> Iterator[None]:
+    """Run a child until the block ends; when it has a port, wait until it serves /livez."""
+    child = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 20
+        while port is not None and not _is_live(port):
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"This did not start: {' '.join(words)}")
+            time.sleep(0.05)
+        yield
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _is_live(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class Benchmarks:
+    """All measurements, on one server."""
+
+    def __init__(self, server: EmbeddedServer, arq_python: str, rounds: int) -> None:
+        self._server = server
+        self._arq_python = arq_python
+        self._rounds = rounds
+        self._gateway_port, self._bare_port, self._worker_port = _free_port(), _free_port(), _free_port()
+
+    def run(self) -> list[Mark]:
+        """Measure everything, with progress on standard error."""
+        return [self._drain(), self._enqueue(), self._call_alone(), self._call_together()]
+
+    def _drain(self) -> Mark:
+        ours, theirs = self._paired(
+            "drain",
+            lambda: self._worker(sys.executable, "jobgate", JOBGATE_JOBS),
+            lambda: self._worker(self._arq_python, "arq", ARQ_JOBS),
+        )
+        return Mark(
+            "No-op jobs drained by one worker, max_jobs 100", "jobs/s", ours, "arq", theirs, at_least=12
+        )
+
+    def _worker(self, python: str, kind: str, jobs: int) -> float:
+        self._empty()
+        words = [python, "-m", "benchmarks.drain", kind, str(self._server.port), str(jobs)]
+        return float(subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+
+    def _enqueue(self) -> Mark:
+        request = load.post("/jobs/noop", BODY)
+
+        def rate(port: int) -> float:
+            self._empty()
+            return load.run(port, request, connections=64, requests=REQUESTS, expected=b"202")[0]
+
+        with self._gateway(), self._bare():
+            rate(self._gateway_port), rate(self._bare_port)
+            ours, theirs = self._paired(
+                "enqueue", lambda: rate(self._gateway_port), lambda: rate(self._bare_port)
+            )
+        return Mark("Enqueue over HTTP, 64 connections", "requests/s", ours, "bare", theirs, at_least=0.6)
+
+    def _call_alone(self) -> Mark:
+        with self._gateway(), self._jobgate_worker():
+            self._calls(1, CALLS // 10)
+            ours, theirs = self._paired(
+                "call, one after another",
+                lambda: self._calls(1, CALLS)[1][CALLS // 2] * 1000,
+                self._arq_calls,
+            )
+        return Mark("Call of a no-op over HTTP, one after another, p50", "ms", ours, "arq", theirs, at_most=2)
+
+    def _call_together(self) -> Mark:
+        with self._gateway(), self._bare(), self._jobgate_worker():
+            self._calls(64, CALLS)
+            request = load.post("/jobs/noop", BODY)
+            ours, theirs = self._paired(
+                "call, 64 at once",
+                lambda: self._calls(64, REQUESTS // 2)[0],
+                lambda: load.run(
+                    self._bare_port, request, connections=64, requests=REQUESTS, expected=b"202"
+                )[0],
+            )
+        return Mark("Calls of a no-op over HTTP, 64 connections", "calls/s", ours, "bare", theirs)
+
+    def _calls(self, connections: int, requests: int) -> tuple[float, list[float]]:
+        self._empty()
+        request = load.post("/jobs/noop", b"", Prefer="wait=10")
+        return load.run(
+            self._gateway_port, request, connections=connections, requests=requests, expected=b"200"
+        )
+
+    def _arq_calls(self) -> float:
+        self._empty()
+        words = [self._arq_python, "-m", "benchmarks.arq_call", str(self._server.port), str(ARQ_CALLS)]
+        done = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
+        return median(map(float, done.stdout.split())) * 1000
+
+    def _paired(
+        self, name: str, ours: Callable[[], float], theirs: Callable[[], float]
+    ) -> tuple[list[float], list[float]]:
+        pairs = []
+        for number in range(1, self._rounds + 1):
+            pairs.append((ours(), theirs()))
+            print(
+                f"{name}, round {number} of {self._rounds}: {pairs[-1][0]:,.2f} to {pairs[-1][1]:,.2f}",
+                file=sys.stderr,
+            )
+        return [a for a, _ in pairs], [b for _, b in pairs]
+
+    def _empty(self) -> None:
+        with redis.Redis(port=self._server.port) as client:
+            client.delete(*(client.keys("arq:job:*") or ["-"]), "arq:queue")
+
+    def _gateway(self) -> contextlib.AbstractContextManager[None]:
+        words = [sys.executable, "-m", "jobgate.cli", "gateway", "--redis", self._server.url]
+        return _process(*words, "--port", str(self._gateway_port), port=self._gateway_port)
+
+    def _jobgate_worker(self) -> contextlib.AbstractContextManager[None]:
+        port = self._worker_port
+        words = [sys.executable, "-m", "jobgate.cli", "worker", "benchmarks.functions.WorkerSettings"]
+        return _process(*words, "--redis", self._server.url, "--metrics-port", str(port), port=port)
+
+    def _bare(self) -> contextlib.AbstractContextManager[None]:
+        return _process(sys.executable, "-m", "benchmarks.bare", str(self._bare_port), port=self._bare_port)
+
+
+def main() -> None:
+    """Measure, print, and end with 1 when a mark is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (default 3)")
+    parser.add_argument("--arq-python", default=".venv-arq/bin/python", help="a Python that has arq")
+    options = parser.parse_args()
+    # No append-only file: all sides write to the same server, and its disk is not what is measured.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedServer(Path(folder), options={"appendonly": "no"}) as server,
+    ):
+        marks = Benchmarks(server, options.arq_python, options.rounds).run()
+    print(f"Python {platform.python_version()}, medians of {options.rounds} rounds:")
+    print(*marks, sep="\n")
+    sys.exit(0 if all(mark.reached for mark in marks) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""jobgate.broker: the only code that knows Redis."""
+
+from jobgate.broker.broker import Broker
+from jobgate.broker.codecs import Codec, codec_named, custom_codec
+from jobgate.broker.enqueueing import new_job_id
+from jobgate.broker.errors import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    CodecError,
+    DecodeError,
+    EmbeddedServerError,
+    EncodeError,
+    IdempotencyConflict,
+    InvalidRequest,
+    NotAQueue,
+    OutcomeUnknown,
+)
+from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
+from jobgate.broker.observing import Readiness
+from jobgate.broker.records import (
+    AbortAnswer,
+    Claim,
+    ClaimedJob,
+    Enqueued,
+    Failure,
+    FailureCode,
+    IdempotencyKey,
+    JobBody,
+    JobRequest,
+    JobResult,
+    JobStatus,
+    JobView,
+    Lease,
+    Progress,
+    QueueDepth,
+    QueuedJob,
+    QueuePage,
+    Renewal,
+    ResultPage,
+    Transition,
+    WorkerRecord,
+)
+from jobgate.broker.renewal import LeaseRenewer
+from jobgate.broker.settings import RedisSettings
+from jobgate.broker.waiting import Watch
+
+__all__ = [
+    # The broker
+    "Broker",
+    "DEFAULT_NAMESPACE",
+    "Keys",
+    "LeaseRenewer",
+    "Readiness",
+    "RedisSettings",
+    "Watch",
+    "new_job_id",
+    # Codecs
+    "Codec",
+    "codec_named",
+    "custom_codec",
+    # Records
+    "AbortAnswer",
+    "Claim",
+    "ClaimedJob",
+    "Enqueued",
+    "Failure",
+    "FailureCode",
+    "IdempotencyKey",
+    "JobBody",
+    "JobRequest",
+    "JobResult",
+    "JobStatus",
+    "JobView",
+    "Lease",
+    "Progress",
+    "QueueDepth",
+    "QueuePage",
+    "QueuedJob",
+    "Renewal",
+    "ResultPage",
+    "Transition",
+    "WorkerRecord",
+    # Errors
+    "BrokerError",
+    "BrokerFull",
+    "BrokerMisconfigured",
+    "BrokerUnavailable",
+    "CodecError",
+    "DecodeError",
+    "EmbeddedServerError",
+    "EncodeError",
+    "IdempotencyConflict",
+    "InvalidRequest",
+    "NotAQueue",
+    "OutcomeUnknown",
+]

@@ -1,0 +1,52 @@
+#!lua flags=allow-oom
+-- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told.
+--
+-- KEYS[1] queue        ZSET    job id -> due time
+-- KEYS[2] job          STRING  body
+-- KEYS[3] result       STRING  result
+-- KEYS[4] in-progress  STRING  lease
+-- KEYS[5] retry        STRING  count of tries
+-- KEYS[6] abort        ZSET    job id -> time of the request
+-- KEYS[7] progress     STRING  what an earlier try said
+-- KEYS[8] ended        STRING  mark of an end without a result
+-- ARGV[1] id
+-- ARGV[2] result to store if it does not run, or '' = the caller thinks that it runs
+-- ARGV[3] ms to keep that result (0 = not at all, -1 = for ever)
+-- ARGV[4] earliest time of the mark, unix ms: not before the job was enqueued, by whatever clock
+-- ARGV[5] channel on which workers listen
+-- ARGV[6] ms that the mark of an end without a result is kept
+--
+-- Returns 1 aborted (also when repeated)  2 requested  3 finished before  4 unknown  5 does not run: call with a result
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local id, blob, keep = ARGV[1], ARGV[2], tonumber(ARGV[3])
+
+local stored = redis.call('GET', KEYS[3])
+if stored then
+  return stored == blob and 1 or 3
+end
+local queued = redis.call('ZSCORE', KEYS[1], id)
+-- (Stock arq leaves the lease of a cron job for a minute after its end.)
+if queued and redis.call('EXISTS', KEYS[4]) == 1 then
+  redis.call('ZADD', KEYS[6], math.max(now, tonumber(ARGV[4])), id)
+  redis.call('PUBLISH', ARGV[5], id)
+  return 2
+end
+if not queued then
+  local ended = keep == 0 and redis.call('GET', KEYS[8])
+  return ended and string.sub(ended, 1, 6) == 'abort ' and 1 or 4
+end
+if blob == '' then
+  return 5
+end
+if keep > 0 then
+  redis.call('SET', KEYS[3], blob, 'PX', keep)
+elseif keep < 0 then
+  redis.call('SET', KEYS[3], blob)
+else
+  redis.call('SET', KEYS[8], 'abort ' .. redis.sha1hex(redis.call('GET', KEYS[2]) or ''), 'PX', ARGV[6])
+end
+redis.call('DEL', KEYS[2], KEYS[5], KEYS[7])
+redis.call('ZREM', KEYS[1], id)
+redis.call('ZREM', KEYS[6], id)
+return 1

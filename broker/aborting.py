@@ -1,0 +1,97 @@
+"""The transition *abort*: a job is stopped wherever it is."""
+
+import time
+
+from jobgate.broker.core import ENDED_TTL_MS, Core, keep_ms
+from jobgate.broker.errors import BrokerUnavailable
+from jobgate.broker.observing import Observing
+from jobgate.broker.records import (
+    AbortAnswer,
+    Failure,
+    FailureCode,
+    JobResult,
+    JobStatus,
+    JobView,
+)
+from jobgate.broker.scripts import script
+from jobgate.broker.wire import encode_result
+
+_ANSWERS = {
+    1: AbortAnswer.ABORTED,
+    2: AbortAnswer.REQUESTED,
+    3: AbortAnswer.FINISHED,
+    4: AbortAnswer.UNKNOWN,
+}
+#: Between look and script a job may start, or be given back; nobody is that unlucky this many times.
+_LOOKS = 10
+
+_ABORTED = Failure(type="CancelledError", message="aborted before it ran", code=FailureCode.ABORTED)
+
+
+class Aborting:
+    """Aborts jobs."""
+
+    def __init__(self, core: Core, observing: Observing) -> None:
+        self._core = core
+        self._observing = observing
+
+    async def abort(self, job_id: str, *, queue: str | None, keep: float) -> AbortAnswer:
+        """Stop a job; see `Broker.abort`."""
+        for _ in range(_LOOKS):
+            view = await self._observing.view(job_id, [queue] if queue else [])
+            if view is None:
+                return AbortAnswer.UNKNOWN
+            if view.status is JobStatus.COMPLETE:
+                return AbortAnswer.FINISHED
+            answer = await self._abort(view, keep)
+            if answer is not None:
+                return answer
+        raise BrokerUnavailable("The job changes hands too fast to be aborted: try again.")
+
+    async def _abort(self, view: JobView, keep: float) -> AbortAnswer | None:
+        keys, body = self._core.keys, view.body
+        queue = view.queue or (body.queue if body else None) or keys.default_queue
+        kept = body.keep_result if body and body.keep_result is not None else keep
+        runs = view.status is JobStatus.IN_PROGRESS
+        code = await self._core.link.run(
+            script("abort"),
+            [
+                queue,
+                keys.job(view.job_id),
+                keys.result(view.job_id),
+                keys.in_progress(view.job_id),
+                keys.retry(view.job_id),
+                keys.abort,
+                keys.progress(queue, view.job_id),
+                keys.ended(queue, view.job_id),
+            ],
+            [
+                view.job_id,
+                "" if runs else encode_result(_aborted(view, queue), self._core.codec),
+                keep_ms(kept),
+                body.enqueue_time_ms if body else 0,
+                keys.abort_channel(queue),
+                ENDED_TTL_MS,
+            ],
+        )
+        return _ANSWERS.get(code)
+
+
+def _aborted(view: JobView, queue: str) -> JobResult:
+    now_ms = time.time_ns() // 1_000_000
+    body = view.body
+    return JobResult(
+        job_id=view.job_id,
+        function=body.function if body else "<unknown>",
+        args=body.args if body else (),
+        kwargs=body.kwargs if body else {},
+        tries=view.tries,
+        success=False,
+        failure=_ABORTED,
+        enqueue_time_ms=body.enqueue_time_ms if body else 0,
+        start_time_ms=now_ms,
+        finish_time_ms=now_ms,
+        queue=queue,
+        owner=body.owner if body else None,
+        request_token=body.request_token if body else None,
+    )

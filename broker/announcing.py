@@ -1,0 +1,46 @@
+"""Workers say that they live and how they are, and take their leave."""
+
+from dataclasses import asdict
+
+import orjson
+
+from jobgate.broker.core import Core, to_ms
+from jobgate.broker.records import WorkerRecord
+from jobgate.broker.scripts import script
+
+
+class Announcing:
+    """Keeps the records of workers, one per queue that a worker serves."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def announce(self, record: WorkerRecord, *, ttl: float) -> None:
+        """Say that a worker lives; see `Broker.announce`."""
+        fields = asdict(record)
+        del fields["heartbeat_ms"]
+        stored = orjson.dumps(fields)
+        keys = self._core.keys
+        for queue in record.queues:
+            await self._core.link.run(
+                script("announce"),
+                [keys.workers(queue), keys.worker(queue, record.worker_id)],
+                [record.worker_id, stored, to_ms(ttl)],
+            )
+
+    async def retire(self, record: WorkerRecord) -> None:
+        """Take a worker off the list; see `Broker.retire`."""
+        keys, worker_id = self._core.keys, record.worker_id
+        for queue in record.queues:
+            own = [keys.worker(queue, worker_id), keys.claim(queue, worker_id)]
+            line = keys.health_check(queue)
+            await self._core.link.run(
+                script("retire"),
+                [keys.workers(queue), *own, record.health_key or line],
+                [worker_id, keys.worker(queue, ""), line],
+            )
+
+    async def write_health(self, queue: str, line: str, *, key: str | None, ttl: float) -> None:
+        """Write arq's health line; see `Broker.write_health`."""
+        place = key or self._core.keys.health_check(queue)
+        await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)])

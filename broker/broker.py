@@ -1,0 +1,352 @@
+"""The broker: everything that gateway, worker and client want from Redis, one method each."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Self
+
+from redis.asyncio import ConnectionPool, Redis
+
+from jobgate.broker.aborting import Aborting
+from jobgate.broker.adopting import settings_of
+from jobgate.broker.announcing import Announcing
+from jobgate.broker.codecs import Codec, codec_named
+from jobgate.broker.core import Core, Reader
+from jobgate.broker.enqueueing import Enqueueing
+from jobgate.broker.errors import BrokerError
+from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
+from jobgate.broker.leasing import Leasing
+from jobgate.broker.link import Link
+from jobgate.broker.listing import Listing
+from jobgate.broker.observing import Observing, Readiness
+from jobgate.broker.pausing import Pausing
+from jobgate.broker.records import (
+    AbortAnswer,
+    Claim,
+    ClaimedJob,
+    Enqueued,
+    JobBody,
+    JobRequest,
+    JobResult,
+    JobView,
+    Lease,
+    QueueDepth,
+    QueuePage,
+    ResultPage,
+    Transition,
+    WorkerRecord,
+)
+from jobgate.broker.renewal import LeaseRenewer
+from jobgate.broker.reporting import Reporting
+from jobgate.broker.scripts import script
+from jobgate.broker.settings import RedisSettings, async_client, sync_client
+from jobgate.broker.waiting import ResultWatcher, Watch
+from jobgate.broker.waking import Waking
+
+#: Seconds that the renewing thread waits for an answer: less than a lease, so that it can try again.
+_RENEW_TIMEOUT = 2.0
+
+
+class Broker:
+    """One process' access to one namespace of one Redis.
+
+    Every method may raise, besides what it names: BrokerUnavailable (Redis is away; nothing happened),
+    BrokerMisconfigured (Redis refuses), and those that write also OutcomeUnknown (the answer was lost; the
+    call may be repeated) and BrokerFull.
+
+    Args:
+        redis: settings, a URL as `RedisSettings.from_dsn` takes it, or a client or a connection pool of
+            redis-py: the broker opens connections of its own to the same place.
+        codec: how bodies are written: `json`, `msgpack`, `pickle`, or a codec of your own.
+        namespace: first part of all key names.
+        deadline: seconds for one operation with all its repetitions.
+        trust_pickle: read pickles for real. That runs code that whoever writes to Redis has chosen: only
+            for workers and clients that were told so.
+    """
+
+    def __init__(
+        self,
+        redis: RedisSettings | str | Redis | ConnectionPool = "redis://localhost:6379",
+        *,
+        codec: Codec | str = "json",
+        namespace: str = DEFAULT_NAMESPACE,
+        deadline: float = 5.0,
+        trust_pickle: bool = False,
+    ) -> None:
+        self.settings = settings_of(redis)
+        self.keys = Keys(namespace)
+        self.codec = codec_named(codec) if isinstance(codec, str) else codec
+        # The link has a deadline of its own for everything; redis-py's costs a task per command.
+        redis_client = async_client(self.settings, socket_timeout=None)
+        link = Link(redis_client, deadline=deadline, address=self.settings.address)
+        core = Core(link, self.keys, self.codec, Reader(self.codec, trust_pickle))
+        self._core = core
+        self._enqueueing = Enqueueing(core)
+        self._leasing = Leasing(core)
+        self._observing = Observing(core)
+        self._aborting = Aborting(core, self._observing)
+        self._announcing = Announcing(core)
+        self._pausing = Pausing(core)
+        self._listing = Listing(core)
+        self._reporting = Reporting(core)
+        self._watcher = ResultWatcher(core)
+        self._waking = Waking(core)
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def connect(self, *, timeout: float | None = None) -> None:
+        """Make sure that Redis answers a real script. Connections open when they are needed.
+
+        Args:
+            timeout: seconds, if that is less than the broker's deadline.
+        """
+        await self._core.link.read(script("check"), [], [], timeout=timeout)
+
+    async def close(self) -> None:
+        """Let what is under way arrive, then close all connections. May be called twice."""
+        await self._enqueueing.drain()
+        await self._leasing.drain()
+        await self._reporting.drain()
+        await self._watcher.close()
+        await self._waking.close()
+        await self._core.link.close()
+
+    async def enqueue(self, request: JobRequest) -> Enqueued:
+        """Make a job of a request.
+
+        Calls that meet in one turn of the event loop travel as one script call.
+
+        Raises:
+            InvalidRequest: the request contradicts itself.
+            EncodeError: the arguments cannot be written with the codec.
+            IdempotencyConflict: its idempotency key belongs to another request.
+            OutcomeUnknown: repeat the request with the same job id.
+        """
+        return await self._enqueueing.enqueue(request)
+
+    async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Enqueued | BrokerError]:
+        """Make jobs of several requests; answers stand in their order, an error for each that failed."""
+        return await self._enqueueing.enqueue_many(requests)
+
+    async def claim(
+        self, queue: str, limit: int, *, worker_id: str, token: str, lease: float = 10.0, page: int = 100
+    ) -> Claim:
+        """Take up to `limit` due jobs of a queue, with a lease of `lease` seconds on each.
+
+        Args:
+            queue: its name.
+            limit: at least 1.
+            worker_id: who claims; no colon in it.
+            token: `<worker_id>:<n>`, a new one for each claim. When the answer was lost (OutcomeUnknown) the
+                same token must be used again: it brings the same jobs and counts no try twice. This is the
+                one transition that is never repeated by itself.
+            lease: seconds.
+            page: how many ids Redis reads at a time where it has to pass by ids that run elsewhere.
+        """
+        return await self._leasing.claim(
+            queue, limit, worker_id=worker_id, token=token, lease=lease, page=page
+        )
+
+    async def finish(self, lease: Lease, result: JobResult, *, keep: float | None) -> Transition:
+        """End a job: its result in, all its other keys out, in one step.
+
+        Finishes that meet in one turn of the event loop travel as one script call.
+
+        Args:
+            lease: as claimed.
+            result: what to store.
+            keep: seconds to keep the result; 0 = store none; None = for ever.
+
+        Returns:
+            STALE when the lease belongs to somebody else by now; then nothing was changed.
+
+        Raises:
+            EncodeError: the result cannot be written with the codec; nothing was changed.
+        """
+        return await self._leasing.finish(lease, result, keep=keep)
+
+    async def retry(
+        self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None = None
+    ) -> Transition:
+        """Give a job back for another try. The try that ends counts.
+
+        Args:
+            lease: as claimed.
+            defer: seconds until the next try; None = at its old place in the queue, as arq's `Retry()`.
+            score_ms: its due time before the claim.
+            tries: the number that the try which ends has for its job, where that is more than the lease says:
+                a stock arq producer may have set the first one (`JobBody.first_try`).
+        """
+        return await self._leasing.retry(lease, defer=defer, score_ms=score_ms, tries=tries)
+
+    async def report_progress(self, lease: Lease, fraction: float, message: str | None = None) -> bool:
+        """Note how far a running job is, for `JobView.progress`; kept until the job ends, or for a day.
+
+        Reports that meet in one turn of the event loop travel as one script call.
+
+        Args:
+            lease: as claimed.
+            fraction: from 0 to 1.
+            message: what it does, in a few words.
+
+        Returns:
+            False when the lease belongs to somebody else by now; then nothing was changed.
+        """
+        return await self._reporting.report(lease, fraction, message)
+
+    async def release(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Give jobs back as if they had never been claimed: old place, try not counted.
+
+        Those whose lease belongs to somebody else are left alone.
+        """
+        await self._leasing.release(claimed)
+
+    async def abort(self, job_id: str, *, queue: str | None = None, keep: float = 3600.0) -> AbortAnswer:
+        """Stop a job wherever it is.
+
+        Args:
+            job_id: which.
+            queue: where to look besides the default queue and the one that the job itself names.
+            keep: seconds to keep the result of a job that had not started, unless the job says itself.
+        """
+        return await self._aborting.abort(job_id, queue=queue, keep=keep)
+
+    async def view(self, job_id: str, *, queues: Sequence[str] = ()) -> JobView | None:
+        """Look at a job, all of it at one moment; None = unknown.
+
+        Args:
+            job_id: which.
+            queues: where to look besides the default queue and the one that the job itself names.
+        """
+        return await self._observing.view(job_id, queues)
+
+    async def result(self, job_id: str) -> JobResult | None:
+        """Read a result; None = not there.
+
+        Raises:
+            DecodeError: it cannot be read.
+        """
+        return await self._observing.result(job_id)
+
+    async def body(self, job_id: str) -> JobBody | None:
+        """Read the body of a job that has not ended; None = there is none.
+
+        Raises:
+            DecodeError: it cannot be read.
+        """
+        return await self._observing.body(job_id)
+
+    async def queued_jobs(self, queue: str | None = None, *, cursor: str = "", limit: int = 100) -> QueuePage:
+        """Read a page of the jobs that wait or run in a queue, by default in the default queue.
+
+        Args:
+            queue: its name.
+            cursor: that of the page before; empty = begin.
+            limit: about how many jobs a page has; short queues come as one page.
+        """
+        return await self._listing.queued_jobs(self.keys.queue(queue), cursor, limit)
+
+    async def results(self, *, cursor: str = "", limit: int = 1000) -> ResultPage:
+        """Read a page of the results of all queues, by a scan of Redis that blocks nobody.
+
+        Args:
+            cursor: that of the page before; empty = begin.
+            limit: how many keys of any kind are looked at; a page may hold no result and not be the last.
+        """
+        return await self._listing.results(cursor, limit)
+
+    def decode_job(self, blob: bytes) -> JobBody:
+        """Read the body of a claimed job.
+
+        Raises:
+            DecodeError: it cannot be read.
+        """
+        return self._core.reader.job(blob)
+
+    def watch(self, job_id: str) -> Watch:
+        """Begin to wait for a result, before the job is enqueued if you like.
+
+        ```
+        with broker.watch(job_id) as watch:
+            await broker.enqueue(JobRequest(function="add", args=[1, 2], job_id=job_id))
+            result = await watch.wait(5)
+        ```
+        """
+        return Watch(self._watcher, job_id)
+
+    async def wait(self, job_id: str, timeout: float) -> JobResult | None:
+        """Wait up to `timeout` seconds for a result; see `Watch.wait`."""
+        with self.watch(job_id) as watch:
+            return await watch.wait(timeout)
+
+    async def announce(self, record: WorkerRecord, *, ttl: float = 15.0) -> None:
+        """Say that a worker lives, for the next `ttl` seconds."""
+        await self._announcing.announce(record, ttl=ttl)
+
+    async def retire(self, record: WorkerRecord) -> None:
+        """Take a worker off the list of the living, and the health line with the last that writes it."""
+        await self._announcing.retire(record)
+
+    async def workers(self, queue: str | None = None) -> list[WorkerRecord]:
+        """The live workers of a queue, by default of the default queue. Stock arq workers are not known."""
+        return await self._observing.workers(self.keys.queue(queue))
+
+    async def queue_depth(self, queue: str | None = None) -> QueueDepth:
+        """Count the jobs of a queue by status. Running ones are counted exactly up to 1,000 of each kind."""
+        return await self._observing.queue_depth(self.keys.queue(queue))
+
+    async def write_health(self, queue: str, line: str, *, ttl: float, key: str | None = None) -> None:
+        """Write the health line that arq's workers share, for `arq --check` and what else reads it.
+
+        Args:
+            queue: whose length is put behind the line.
+            line: all before that, `Jan-31 12:00:00 j_complete=1 … queued=`.
+            ttl: seconds.
+            key: where; None = `<queue>:health-check`, as in arq.
+        """
+        await self._announcing.write_health(queue, line, key=key, ttl=ttl)
+
+    async def pause(self, queue: str | None = None) -> None:
+        """Let jobgate's workers claim nothing more from a queue, by default from the default queue.
+
+        What runs goes on, and jobs can be enqueued and aborted. Stock arq workers know no pause.
+        """
+        await self._pausing.pause(self.keys.queue(queue))
+
+    async def resume(self, queue: str | None = None) -> None:
+        """End the pause of a queue and wake a worker. Does nothing more where there is no pause."""
+        await self._pausing.resume(self.keys.queue(queue))
+
+    async def is_paused(self, queue: str | None = None) -> bool:
+        """Whether a queue is paused."""
+        return await self._pausing.is_paused(self.keys.queue(queue))
+
+    async def queues(self) -> list[str]:
+        """Find all queues that hold jobs, have a live worker or are paused, and the default queue.
+
+        It scans all keys of the database, step by step and without blocking others: for people, not for
+        programs that ask all the time.
+        """
+        return await self._pausing.queues()
+
+    async def wait_for_work(self, queues: str | Sequence[str], timeout: float) -> None:
+        """Return when there may be something to claim in one of the queues, or after `timeout` seconds."""
+        await self._waking.wait_for_work(queues, timeout)
+
+    def abort_notices(self, queue: str) -> AsyncIterator[str]:
+        """Yield ids of running jobs as they are asked to abort.
+
+        A hint: some may be missed, which `LeaseRenewer.renew` tells then. Never ends, reconnects by itself.
+        """
+        return self._waking.abort_notices(queue)
+
+    def lease_renewer(self) -> LeaseRenewer:
+        """Make the renewer for a thread of the caller's; it has a connection of its own."""
+        return LeaseRenewer(sync_client(self.settings, socket_timeout=_RENEW_TIMEOUT), self.keys)
+
+    async def check(self) -> Readiness:
+        """Run a real script and look at Redis' settings. Raises nothing of its own."""
+        return await self._observing.check()

@@ -1,0 +1,102 @@
+#!lua flags=allow-oom
+-- Take up to n due jobs: a lease on each, one try more on each. Uses: lease.lua, wake.lua
+-- Repeated with the same token it answers the same jobs again, so a lost answer costs neither try nor job.
+--
+-- KEYS[1] queue   ZSET   job id -> due time, unix ms; raised here to the end of the lease
+-- KEYS[2] wake    LIST   at most one token
+-- KEYS[3] abort   ZSET   job id -> time of the request
+-- KEYS[4] claim   STRING the worker's last claim: msgpack { token, id, score, tries, id, … }
+-- KEYS[5] paused  STRING there while the queue gives no jobs
+-- ARGV[1..3]      key prefixes: job, in-progress, retry
+-- ARGV[4]         token of this claim
+-- ARGV[5]         how many at most
+-- ARGV[6]         lease in ms
+-- ARGV[7]         ttl in ms that retry and claim get
+-- ARGV[8]         ids to read at a time when some are passed by
+--
+-- Returns { now, due time of the next job (0 = there may be due ones left, -1 = none, -2 = paused),
+--           id, tries, due time before the claim, body or false, abort mark or false, ms until the body
+--           was to expire (< 0 = never), id, … }
+local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
+local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local queue = KEYS[1]
+local marks = redis.call('EXISTS', KEYS[3]) == 1
+local record, answer = { token }, { now, -1 }
+
+local function take(id, score, tries)
+  redis.call('ZADD', queue, now + lease, id)
+  local job = job_prefix .. id
+  local left = redis.call('PTTL', job)
+  if left >= 0 and left < 2 * lease then
+    -- It has been started in time; from here on renewals keep it.
+    redis.call('PEXPIRE', job, 2 * lease)
+  end
+  local at = #answer
+  answer[at + 1], answer[at + 2], answer[at + 3] = id, tonumber(tries), tonumber(score)
+  answer[at + 4], answer[at + 5] = redis.call('GET', job), marks and redis.call('ZSCORE', KEYS[3], id)
+  answer[at + 6] = left
+  at = #record
+  record[at + 1], record[at + 2], record[at + 3] = id, score, tostring(tries)
+end
+
+local function take_again(last)
+  for at = 2, #last, 3 do
+    local id, score, tries = last[at], last[at + 1], last[at + 2]
+    if held(queue, in_progress_prefix .. id, retry_prefix .. id, id, token, tries) then
+      redis.call('SET', in_progress_prefix .. id, token, 'PX', lease)
+      take(id, score, tries)
+    end
+  end
+end
+
+-- Ids that run elsewhere with a low score (stock arq leaves theirs) are paged past.
+local passed = 0
+local function take_due()
+  while #record < 1 + 3 * limit do
+    local wanted = limit - (#record - 1) / 3
+    local page = passed == 0 and wanted or math.max(wanted, tonumber(ARGV[8]))
+    local due = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', passed, page)
+    for at = 1, #due, 2 do
+      if #record >= 1 + 3 * limit then
+        return
+      end
+      local id, score = due[at], due[at + 1]
+      -- To arq a score of 0 means "not queued".
+      if tonumber(score) ~= 0 and redis.call('SET', in_progress_prefix .. id, token, 'NX', 'PX', lease) then
+        local tries = redis.call('INCR', retry_prefix .. id)
+        redis.call('PEXPIRE', retry_prefix .. id, ttl)
+        take(id, score, tries)
+      else
+        passed = passed + 1
+      end
+    end
+    if #due < 2 * page then
+      return
+    end
+  end
+end
+
+local last = redis.call('GET', KEYS[4])
+last = last and cmsgpack.unpack(last)
+if last and last[1] == token then
+  take_again(last)
+  answer[2] = 0
+  return answer
+end
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  answer[2] = -2
+  return answer
+end
+take_due()
+if #record > 1 then
+  redis.call('SET', KEYS[4], cmsgpack.pack(record), 'PX', ttl)
+end
+
+if redis.call('ZCOUNT', queue, '-inf', now) > passed then
+  answer[2] = 0
+  wake_one(KEYS[2])
+else
+  local upcoming = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  answer[2] = upcoming[2] and tonumber(upcoming[2]) or -1
+end
+return answer

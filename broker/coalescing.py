@@ -1,0 +1,114 @@
+"""Calls that meet in one turn of the event loop travel together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+#: An item, where its answer goes, and since when it waits.
+_Entry = tuple[Item, "asyncio.Future[Answer]", float]
+
+
+class Coalescer(Generic[Item, Answer]):
+    """Collects single items and sends them in batches.
+
+    A batch leaves at the end of the loop's turn. While `in_flight` batches are on their way further
+    items wait for one to return, so batches grow with the load and never queue up in the pool.
+
+    Args:
+        send: sends a batch, answers in order; an exception as an answer fails that item alone. It is told
+            since when the oldest item waits, by the clock of the loop: its deadline counts from there.
+        group: items of different groups travel in different batches.
+        weight: size of one item in bytes.
+        max_items: most items in one batch.
+        max_weight: most bytes in one batch of more than one item.
+        in_flight: most batches on their way at once.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Item], float], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        group: Callable[[Item], Hashable] = lambda _: None,
+        weight: Callable[[Item], int] = lambda _: 0,
+        max_items: int = 256,
+        max_weight: int = 4 * 1024 * 1024,
+        in_flight: int = 2,
+    ) -> None:
+        self._send = send
+        self._group = group
+        self._weight = weight
+        self._max_items = max_items
+        self._max_weight = max_weight
+        self._in_flight = in_flight
+        self._waiting: list[_Entry[Item, Answer]] = []
+        self._flush_is_due = False
+        self._batches: set[asyncio.Task[None]] = set()
+
+    def submit(self, item: Item) -> "asyncio.Future[Answer]":
+        """Hand in one item; its answer comes with a later batch.
+
+        A caller that is cancelled loses the answer; the item travels all the same.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((item, future, loop.time()))
+        self._schedule(loop)
+        return future
+
+    async def drain(self) -> None:
+        """Wait until everything that was handed in has been answered."""
+        while self._batches or self._waiting:
+            if self._batches:
+                await asyncio.wait(self._batches)
+            await asyncio.sleep(0)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting and not self._flush_is_due and len(self._batches) < self._in_flight:
+            self._flush_is_due = True
+            loop.call_soon(self._flush, loop)
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._flush_is_due = False
+        batch = self._next_batch()
+        task = loop.create_task(self._deliver(batch))
+        self._batches.add(task)
+        task.add_done_callback(self._batch_is_done)
+        self._schedule(loop)
+
+    def _batch_is_done(self, task: "asyncio.Task[None]") -> None:
+        self._batches.discard(task)
+        self._schedule(task.get_loop())
+
+    def _next_batch(self) -> "list[_Entry[Item, Answer]]":
+        batch: list[_Entry[Item, Answer]] = []
+        left: list[_Entry[Item, Answer]] = []
+        weight = 0
+        group = self._group(self._waiting[0][0])
+        for place, entry in enumerate(self._waiting):
+            if len(batch) == self._max_items or weight > self._max_weight:
+                left += self._waiting[place:]
+                break
+            grown = weight + self._weight(entry[0])
+            if self._group(entry[0]) == group and (grown <= self._max_weight or not batch):
+                batch.append(entry)
+                weight = grown
+            else:
+                left.append(entry)
+        self._waiting = left
+        return batch
+
+    async def _deliver(self, batch: "list[_Entry[Item, Answer]]") -> None:
+        answers: Sequence[Answer | Exception]
+        try:
+            answers = await self._send([item for item, _, _ in batch], batch[0][2])
+        except Exception as error:
+            answers = [error] * len(batch)
+        for (_, future, _), answer in zip(batch, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

@@ -1,0 +1,173 @@
+"""The transition *enqueue*: requests become jobs."""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobgate.broker.coalescing import Coalescer
+from jobgate.broker.core import BODY_TTL_MS, Core, to_ms
+from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidRequest
+from jobgate.broker.records import Enqueued, JobBody, JobRequest
+from jobgate.broker.scripts import script
+from jobgate.broker.wire import encode_job
+
+#: How long an idempotency key is remembered.
+IDEMPOTENCY_TTL_MS = 86_400_000
+
+_CREATED, _EXISTS, _REPLAYED, _CONFLICT = 1, 2, 3, 4
+
+
+def new_job_id() -> str:
+    """A job id nobody can guess: 128 random bits in hex."""
+    return secrets.token_hex(16)
+
+
+def _request_tokens() -> Iterator[str]:
+    """Marks that no other enqueue call has, of this process or another; they need not be secret."""
+    start = secrets.token_hex(8)
+    for number in itertools.count():
+        yield f"{start}{number:x}"
+
+
+@dataclass(slots=True)
+class _Order:
+    """One request, encoded."""
+
+    job_id: str
+    queue: str
+    body: JobBody
+    blob: bytes
+    #: Arguments of enqueue.lua for this job.
+    args: tuple[Any, ...]
+
+
+class Enqueueing:
+    """Puts jobs into queues; calls of one turn of the event loop share a script call."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._tokens = _request_tokens()
+        self._orders: Coalescer[_Order, list[Any]] = Coalescer(
+            self._send, group=lambda order: order.queue, weight=lambda order: len(order.blob)
+        )
+
+    async def enqueue(self, request: JobRequest) -> Enqueued:
+        """Enqueue one job; see `Broker.enqueue`."""
+        order = self._order(request)
+        code, due_ms, job_id = await self._orders.submit(order)
+        if code == _CONFLICT:
+            raise IdempotencyConflict
+        return Enqueued(
+            job_id=job_id.decode(),
+            queue=order.queue,
+            created=code == _CREATED or (code == _EXISTS and await self._has_ended_as(order)),
+            replayed=code == _REPLAYED,
+            enqueue_time_ms=order.body.enqueue_time_ms,
+            due_time_ms=due_ms,
+        )
+
+    async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Enqueued | BrokerError]:
+        """Enqueue several jobs; see `Broker.enqueue_many`."""
+        answers = await asyncio.gather(*map(self.enqueue, requests), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, BrokerError):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Enqueued | BrokerError)]
+
+    async def drain(self) -> None:
+        """Wait for everything under way."""
+        await self._orders.drain()
+
+    def _order(self, request: JobRequest) -> _Order:
+        job_id = request.job_id or new_job_id()
+        queue = self._core.keys.queue(request.queue)
+        body = _body(request, queue, next(self._tokens))
+        blob = encode_job(body, self._core.codec)
+        return _Order(job_id, queue, body, blob, self._script_args(request, job_id, queue, blob))
+
+    def _script_args(self, request: JobRequest, job_id: str, queue: str, blob: bytes) -> tuple[Any, ...]:
+        key = request.idempotency
+        return (
+            job_id,
+            blob,
+            to_ms(request.defer_by or 0),
+            "" if request.defer_until_ms is None else request.defer_until_ms,
+            _body_ttl_ms(request),
+            "" if request.first_try is None else request.first_try,
+            self._core.keys.idempotency(key.digest) if key else "",
+            key.request_digest if key else "",
+        )
+
+    async def _send(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:
+        keys, queue = self._core.keys, orders[0].queue
+        args: list[Any] = [
+            keys.job(""),
+            keys.result(""),
+            keys.retry(""),
+            keys.ended(queue, ""),
+            IDEMPOTENCY_TTL_MS,
+        ]
+        for order in orders:
+            args += order.args
+        answers: list[list[Any]] = await self._core.link.run(
+            script("enqueue"), [queue, keys.wake(queue), keys.abort], args, since=since
+        )
+        return answers
+
+    async def _has_ended_as(self, order: _Order) -> bool:
+        """Whether the job that exists is this very order: the answer was lost and the job has ended since."""
+        blob = await self._core.link.command("GET", self._core.keys.result(order.job_id))
+        result = self._core.reader.result_or_none(blob, order.job_id)
+        if result is None:
+            return False
+        if result.request_token is not None:
+            return result.request_token == order.body.request_token
+        # A stock arq worker does not copy the token.
+        return (result.function, result.enqueue_time_ms) == (order.body.function, order.body.enqueue_time_ms)
+
+
+def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
+    _check(request)
+    return JobBody(
+        function=request.function,
+        args=tuple(request.args),
+        kwargs=dict(request.kwargs),
+        enqueue_time_ms=time.time_ns() // 1_000_000,
+        first_try=request.first_try,
+        queue=queue,
+        timeout=request.timeout,
+        max_tries=request.max_tries,
+        keep_result=request.keep_result,
+        owner=request.owner,
+        request_token=request_token,
+    )
+
+
+def _body_ttl_ms(request: JobRequest) -> int:
+    """How long the body lives after the due time; negative: from now."""
+    if not request.expires:
+        return BODY_TTL_MS
+    return -to_ms(request.expires) if request.expires_from_now else to_ms(request.expires)
+
+
+def _check(request: JobRequest) -> None:
+    if not request.function:
+        raise InvalidRequest("The function has no name: name one that a worker offers.")
+    if request.defer_by is not None and request.defer_until_ms is not None:
+        raise InvalidRequest("Both defer_by and defer_until are given: give one of them.")
+    for name in ("defer_by", "expires", "timeout", "keep_result"):
+        seconds = getattr(request, name)
+        if seconds is not None and not 0 <= seconds <= _LONGEST:
+            raise InvalidRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
+    for name in ("max_tries", "first_try"):
+        number = getattr(request, name)
+        if number is not None and number < 1:
+            raise InvalidRequest(f"{name} is {number!r}: give 1 or more.")
+
+
+#: The longest duration that is taken, in seconds: a hundred years.
+_LONGEST = 3_155_760_000

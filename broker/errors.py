@@ -1,0 +1,71 @@
+"""What can go wrong between jobgate and Redis.
+
+```
+BrokerError
+├── BrokerUnavailable          Redis is away or not ready; try again later
+│   └── OutcomeUnknown         the answer to a write was lost
+├── BrokerFull                 Redis refuses writes: out of memory or disk
+├── BrokerMisconfigured        wrong address, password, rights or settings
+│   └── NotAQueue              a queue's name is the name of another kind of key
+├── InvalidRequest             a job request contradicts itself
+├── CodecError
+│   ├── EncodeError            a value cannot be written with this codec
+│   └── DecodeError            stored bytes cannot be read
+├── IdempotencyConflict        a key was used before for another request
+└── EmbeddedServerError        the embedded server did not start
+```
+
+The docstring of each class is its default message.
+"""
+
+
+class BrokerError(Exception):
+    """The broker could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Keep `message`, by default the first sentence of the class docstring."""
+        super().__init__(message or (type(self).__doc__ or "").split("\n\n")[0])
+
+
+class BrokerUnavailable(BrokerError):
+    """Redis cannot be reached or is not ready to answer: check that it runs, then try again."""
+
+
+class OutcomeUnknown(BrokerUnavailable):
+    """The answer to a write was lost, it may or may not have happened: repeat it with the same id."""
+
+
+class BrokerFull(BrokerError):
+    """Redis refuses writes because its memory or disk is full: free some or raise maxmemory."""
+
+
+class BrokerMisconfigured(BrokerError):
+    """Redis refused the connection or a command: check address, password, ACL and settings."""
+
+
+class NotAQueue(BrokerMisconfigured):
+    """The name of the queue is the name of another kind of Redis key: choose another queue."""
+
+
+class InvalidRequest(BrokerError):
+    """A job request contradicts itself or is out of range: correct the option that is named."""
+
+
+class CodecError(BrokerError):
+    """A value and its stored bytes could not be turned into each other."""
+
+
+class EncodeError(CodecError):
+    """A value cannot be written with this codec: pass plain data or choose another codec."""
+
+
+class DecodeError(CodecError):
+    """Stored bytes cannot be read: producer and reader must use the same codec."""
+
+
+class IdempotencyConflict(BrokerError):
+    """This idempotency key was used before for another request: choose a new key."""
+
+
+class EmbeddedServerError(BrokerError):
+    """The embedded server did not start: read its log in the data folder."""

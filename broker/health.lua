@@ -1,0 +1,8 @@
+#!lua flags=allow-oom
+-- Write the health line that arq's workers share and `arq --check` looks for.
+--
+-- KEYS[1] queue   ZSET    job id -> due time
+-- KEYS[2] health  STRING  the line
+-- ARGV[1] the line up to the number of jobs in the queue  ARGV[2] ttl in ms
+redis.call('SET', KEYS[2], ARGV[1] .. redis.call('ZCARD', KEYS[1]), 'PX', ARGV[2])
+return 1

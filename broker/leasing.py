@@ -1,0 +1,128 @@
+"""The transitions of a running job: *claim*, *finish*, *retry*, *release*."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobgate.broker.coalescing import Coalescer
+from jobgate.broker.core import BODY_TTL_MS, ENDED_TTL_MS, Core, by_queue, keep_ms, to_ms
+from jobgate.broker.records import Claim, ClaimedJob, JobResult, Lease, Transition
+from jobgate.broker.scripts import script
+from jobgate.broker.wire import encode_result
+
+_STALE = 0
+#: What claim.lua answers in place of the next due time.
+_PAUSED = -2
+#: Values that claim.lua answers for each job.
+_FIELDS = 6
+
+
+@dataclass(slots=True)
+class _Ending:
+    lease: Lease
+    keep_ms: int
+    blob: bytes
+
+
+class Leasing:
+    """Takes jobs and gives them back; finishes of one turn of the event loop share a script call."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._endings: Coalescer[_Ending, int] = Coalescer(
+            self._send, group=lambda ending: ending.lease.queue, weight=lambda ending: len(ending.blob)
+        )
+
+    async def claim(
+        self, queue: str, limit: int, *, worker_id: str, token: str, lease: float, page: int
+    ) -> Claim:
+        """Take up to `limit` due jobs; see `Broker.claim`."""
+        keys = self._core.keys
+        now_ms, next_due_ms, *fields = await self._core.link.run(
+            script("claim"),
+            [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue)],
+            [
+                keys.job(""), keys.in_progress(""), keys.retry(""),
+                token, limit, to_ms(lease), BODY_TTL_MS, page,
+            ],
+            repeat=False,
+        )  # fmt: skip
+        return Claim(
+            jobs=list(_claimed(fields, queue, token, now_ms)),
+            next_due_in=None if next_due_ms < 0 else max(next_due_ms - now_ms, 0) / 1000,
+            now_ms=now_ms,
+            is_paused=next_due_ms == _PAUSED,
+        )
+
+    async def finish(self, lease: Lease, result: JobResult, *, keep: float | None) -> Transition:
+        """End a job; see `Broker.finish`."""
+        blob = encode_result(result, self._core.codec)
+        answer = await self._endings.submit(_Ending(lease, keep_ms(keep), blob))
+        return Transition.STALE if answer == _STALE else Transition.DONE
+
+    async def retry(
+        self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None
+    ) -> Transition:
+        """Give a job back for another try; see `Broker.retry`."""
+        keys = self._core.keys
+        answer = await self._core.link.run(
+            script("retry"),
+            [
+                lease.queue,
+                keys.wake(lease.queue),
+                keys.job(lease.job_id),
+                keys.in_progress(lease.job_id),
+                keys.retry(lease.job_id),
+            ],
+            [
+                lease.job_id,
+                lease.token,
+                lease.tries,
+                "" if defer is None else to_ms(defer),
+                score_ms,
+                BODY_TTL_MS,
+                lease.tries if tries is None else tries,
+            ],
+        )
+        return Transition.STALE if answer == _STALE else Transition.DONE
+
+    async def release(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Give jobs back as if never claimed; see `Broker.release`."""
+        keys = self._core.keys
+        for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
+            args: list[Any] = [keys.job(""), keys.in_progress(""), keys.retry("")]
+            for job in jobs:
+                lease = job.lease
+                args += [lease.job_id, lease.token, lease.tries, job.score_ms]
+                args += [lease.tries - 1 - job.idle_tries, job.body_expires_ms or ""]
+            await self._core.link.run(script("release"), [queue, keys.wake(queue)], args)
+
+    async def drain(self) -> None:
+        """Wait for everything under way."""
+        await self._endings.drain()
+
+    async def _send(self, endings: Sequence[_Ending], since: float) -> Sequence[int]:
+        keys, queue = self._core.keys, endings[0].lease.queue
+        args: list[Any] = [keys.job(""), keys.result(""), keys.in_progress(""), keys.retry("")]
+        args += [keys.progress(queue, ""), keys.ended(queue, ""), ENDED_TTL_MS]
+        for ending in endings:
+            lease = ending.lease
+            args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob]
+        answers: list[int] = await self._core.link.run(
+            script("finish"), [queue, keys.abort], args, since=since
+        )
+        return answers
+
+
+def _claimed(fields: Sequence[Any], queue: str, token: str, now_ms: int) -> Iterator[ClaimedJob]:
+    for at in range(0, len(fields), _FIELDS):
+        job_id, tries, score_ms, body, mark, left_ms = fields[at : at + _FIELDS]
+        yield ClaimedJob(
+            lease=Lease(
+                job_id=job_id.decode(errors="surrogateescape"), queue=queue, token=token, tries=tries
+            ),
+            score_ms=score_ms,
+            body=body,
+            abort_mark_ms=None if mark is None else int(float(mark)),
+            body_expires_ms=now_ms + left_ms if left_ms >= 0 else None,
+        )

@@ -1,0 +1,261 @@
+"""The link to Redis: runs scripts and commands within a deadline and names what went wrong."""
+
+import asyncio
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hiredis import pack_command
+from redis import exceptions as redis_errors
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+
+from jobgate.broker.errors import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    NotAQueue,
+    OutcomeUnknown,
+)
+from jobgate.broker.scripts import Script
+
+#: Pauses between two tries of one operation, in seconds: the first and the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
+#: Commands under way at once; more wait their turn instead of opening connections without end.
+_MOST_AT_ONCE = 64
+
+#: As much of Redis' own words as a message takes.
+_LONGEST_CAUSE = 160
+
+#: As much of Redis' own words as a message takes.
+_LONGEST_CAUSE = 160
+
+#: Answers by which Redis says that it is not ready now but will be.
+_TRANSIENT = (
+    "LOADING",
+    "BUSY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "READONLY",
+    "NOREPLICAS",
+    "UNBLOCKED",
+)
+#: The same where redis-py has a class of its own and takes the code away.
+_NOT_READY = (
+    redis_errors.BusyLoadingError,
+    redis_errors.ClusterDownError,
+    redis_errors.MasterDownError,
+    redis_errors.ReadOnlyError,
+    redis_errors.TryAgainError,
+)
+#: Answers by which Redis says that it cannot take writes.
+_FULL = ("OOM", "MISCONF")
+#: Whole answers of Redis, read to their end: the command did not happen, the connection is sound.
+_REFUSALS = (redis_errors.ResponseError, redis_errors.BusyLoadingError)
+
+
+def translate(error: BaseException, address: str = "") -> BrokerError:
+    """The broker's own error for one of redis-py's.
+
+    Its message is for operators and names address and cause; the gateway has words of its own for callers.
+    """
+    if isinstance(error, BrokerError):
+        return error
+    text = " ".join(str(error).split())[:_LONGEST_CAUSE] or "no answer in time"
+    where = f"Redis at {address}" if address else "Redis"
+    kind = _kind(error, text)
+    if kind is BrokerUnavailable:
+        return kind(f"{where} cannot be reached or is not ready ({text}): check that it runs.")
+    if kind is BrokerMisconfigured:
+        return kind(f"{where} refuses ({text}): check address, password, ACL and settings.")
+    return kind()
+
+
+def _kind(error: BaseException, text: str) -> type[BrokerError]:
+    code = text.split(" ", 1)[0]
+    if isinstance(error, redis_errors.OutOfMemoryError) or code in _FULL or "OOM command" in text:
+        return BrokerFull
+    if "WRONGTYPE" in text:
+        return NotAQueue
+    if isinstance(error, _NOT_READY) or code in _TRANSIENT:
+        return BrokerUnavailable
+    if isinstance(error, redis_errors.AuthenticationError | redis_errors.ResponseError):
+        return BrokerMisconfigured
+    return BrokerUnavailable
+
+
+class Link:
+    """Runs commands on a pool of connections.
+
+    Every script but `claim` may be repeated with the same arguments and then answers as the first time;
+    that is what makes it safe to try again when an answer was lost.
+
+    Args:
+        redis: the client whose pool is used; its own retries must be off.
+        deadline: seconds for one operation with all its repetitions.
+        address: where Redis is, for messages.
+    """
+
+    def __init__(self, redis: Redis, *, deadline: float, address: str = "") -> None:
+        self.deadline = deadline
+        self.address = address
+        self._redis = redis
+        # redis-py leaves these methods of its pools untyped.
+        self._pool: Any = redis.connection_pool
+        self._turns = asyncio.Semaphore(min(_MOST_AT_ONCE, self._pool.max_connections))
+
+    async def run(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        args: Sequence[Any],
+        *,
+        repeat: bool = True,
+        since: float | None = None,
+    ) -> Any:
+        """Run a script that writes.
+
+        Args:
+            script: what to run.
+            keys: its KEYS.
+            args: its ARGV.
+            repeat: whether it is sent again when its answer was lost.
+            since: when the deadline begins, by the clock of the loop; None = now.
+
+        Raises:
+            OutcomeUnknown: sent, but no answer came within the deadline.
+            BrokerUnavailable: never sent; nothing happened.
+            BrokerFull: refused; nothing happened.
+            BrokerMisconfigured: refused; nothing happened.
+        """
+        operation = _Operation(_calls(script, keys, args), repeat=repeat, writes=True)
+        return await self._within_deadline(operation, since=since)
+
+    async def read(
+        self, script: Script, keys: Sequence[str], args: Sequence[Any], *, timeout: float | None = None
+    ) -> Any:
+        """Run a script that writes nothing, in `timeout` seconds if that is less than the deadline.
+
+        Raises as `run`, but never OutcomeUnknown.
+        """
+        return await self._within_deadline(_Operation(_calls(script, keys, args)), timeout=timeout)
+
+    async def command(self, *args: Any) -> Any:
+        """Run one command that writes nothing. Raises as `read`."""
+        return await self._within_deadline(_Operation([args]))
+
+    async def connection(self, *, timeout: float) -> AbstractConnection:
+        """Open a connection of its own, outside the pool; the caller disconnects it.
+
+        Raises:
+            BrokerUnavailable: no connection within `timeout` seconds.
+            BrokerMisconfigured: Redis refused it.
+        """
+        connection: AbstractConnection = self._pool.make_connection()
+        try:
+            async with asyncio.timeout(timeout):
+                await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException as error:
+            await connection.disconnect(nowait=True)
+            if isinstance(error, Exception):
+                raise translate(error, self.address) from error
+            raise
+        return connection
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._redis.aclose()
+
+    async def _within_deadline(
+        self, operation: "_Operation", *, timeout: float | None = None, since: float | None = None
+    ) -> Any:
+        limit = self.deadline if timeout is None else min(timeout, self.deadline)
+        begin = asyncio.get_running_loop().time() if since is None else since
+        try:
+            async with asyncio.timeout_at(begin + limit), self._turns:
+                return await self._until_answered(operation)
+        except (redis_errors.RedisError, OSError, TimeoutError) as error:
+            if operation.may_have_happened:
+                raise OutcomeUnknown from error
+            raise translate(operation.last_error or error, self.address) from error
+
+    async def _until_answered(self, operation: "_Operation") -> Any:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._call(operation)
+            except (redis_errors.RedisError, OSError) as error:
+                operation.last_error = error
+                if not operation.repeat or type(translate(error)) is not BrokerUnavailable:
+                    raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _call(self, operation: "_Operation") -> Any:
+        """Call once, with the second form (EVAL) where Redis does not know the script yet.
+
+        The connection is taken by hand, not by `execute_command`: only so is it known whether a command
+        that failed had been sent.
+        """
+        connection = await self._pool.get_connection()
+        try:
+            for call in operation.calls:
+                operation.is_sent = True
+                try:
+                    await connection.send_packed_command(packed(call), check_health=False)
+                    answer = await connection.read_response()
+                except redis_errors.NoScriptError:
+                    continue
+                except _REFUSALS:
+                    operation.is_sent = False
+                    raise
+                return answer
+            raise redis_errors.NoScriptError
+        except BaseException as error:
+            if not isinstance(error, _REFUSALS):
+                await connection.disconnect(nowait=True)
+                operation.lost_an_answer |= operation.is_sent
+            raise
+        finally:
+            await self._pool.release(connection)
+
+
+def packed(command: Iterable[Any]) -> bytes:
+    """One command as Redis' wire takes it; hiredis packs many times faster than redis-py.
+
+    Ids that are not UTF-8, which stock arq producers can write, are read with `surrogateescape` and
+    written back the same way.
+    """
+    parts: Any = tuple(command)
+    try:
+        wire: bytes = pack_command(parts)
+    except UnicodeEncodeError:
+        parts = tuple(
+            part.encode(errors="surrogateescape") if isinstance(part, str) else part for part in parts
+        )
+        wire = pack_command(parts)
+    return wire
+
+
+def _calls(script: Script, keys: Sequence[str], args: Sequence[Any]) -> list[tuple[Any, ...]]:
+    rest = (len(keys), *keys, *args)
+    return [("EVALSHA", script.sha, *rest), ("EVAL", script.source, *rest)]
+
+
+class _Operation:
+    """One operation and what is known of its calls."""
+
+    def __init__(self, calls: Sequence[Sequence[Any]], *, repeat: bool = True, writes: bool = False) -> None:
+        self.calls = calls
+        self.repeat = repeat
+        self.writes = writes
+        self.is_sent = False
+        self.lost_an_answer = False
+        self.last_error: Exception | None = None
+
+    @property
+    def may_have_happened(self) -> bool:
+        """Whether something may have been written without our knowledge."""
+        return self.writes and self.lost_an_answer

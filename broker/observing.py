@@ -1,0 +1,171 @@
+"""Reads: one job, its result, the queue, the workers, the state of Redis itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from jobgate.broker.core import Core
+from jobgate.broker.errors import BrokerError
+from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
+from jobgate.broker.reporting import progress_of
+from jobgate.broker.scripts import script
+
+_SAID = frozenset(WorkerRecord.__dataclass_fields__) - {"heartbeat_ms"}
+#: Running jobs are looked for among the ids due within this many ms: the longest lease that is supported.
+_LONGEST_LEASE_MS = 60_000
+#: How many ids are looked at, at most, in each of the two windows where running jobs can be.
+_COUNT_WINDOW = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether Redis can be worked with, and how safe data are there."""
+
+    ok: bool
+    #: One sentence for a person.
+    detail: str
+    #: `aof`, `rdb`, `none`, or `unknown` where CONFIG is not allowed.
+    durability: str = "unknown"
+    #: `maxmemory-policy`; anything but `noeviction` loses jobs when memory is short.
+    eviction: str = "unknown"
+
+
+class Observing:
+    """Reads that change nothing."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def view(self, job_id: str, queues: Sequence[str]) -> JobView | None:
+        """Look at one job; see `Broker.view`."""
+        keys = self._core.keys
+        places = list(dict.fromkeys([keys.default_queue, *queues]))
+        view = await self._view_in(job_id, places)
+        own = view.body.queue if view and view.body else None
+        if view is None or view.queue is not None or own is None or own in places:
+            return view
+        return await self._view_in(job_id, [own])
+
+    async def result(self, job_id: str) -> JobResult | None:
+        """Read one result; see `Broker.result`."""
+        blob = await self._core.link.command("GET", self._core.keys.result(job_id))
+        return None if blob is None else self._core.reader.result(blob, job_id)
+
+    async def body(self, job_id: str) -> JobBody | None:
+        """Read one body; see `Broker.body`."""
+        blob = await self._core.link.command("GET", self._core.keys.job(job_id))
+        return None if blob is None else self._core.reader.job(blob)
+
+    async def workers(self, queue: str) -> list[WorkerRecord]:
+        """The live workers of a queue; see `Broker.workers`."""
+        keys = self._core.keys
+        _, *records = await self._core.link.read(
+            script("workers"), [keys.workers(queue)], [keys.worker(queue, "")]
+        )
+        return [_worker_record(record) for record in records]
+
+    async def queue_depth(self, queue: str) -> QueueDepth:
+        """Count the jobs of a queue; see `Broker.queue_depth`."""
+        keys = self._core.keys
+        queued, deferred, in_progress, oldest_ms, workers, paused = await self._core.link.read(
+            script("depth"),
+            [queue, keys.workers(queue), keys.paused(queue)],
+            [keys.in_progress(""), _LONGEST_LEASE_MS, _COUNT_WINDOW],
+        )
+        return QueueDepth(
+            queue=queue,
+            queued=queued,
+            deferred=deferred,
+            in_progress=in_progress,
+            oldest_due_age=oldest_ms / 1000,
+            workers=workers,
+            is_paused=bool(paused),
+        )
+
+    async def check(self) -> Readiness:
+        """Run a real script and look at Redis' settings; see `Broker.check`."""
+        try:
+            await self._core.link.read(script("check"), [], [])
+        except BrokerError as error:
+            return Readiness(ok=False, detail=str(error))
+        settings = await self._settings()
+        return Readiness(
+            ok=True,
+            detail="Redis answers.",
+            durability=_durability(settings),
+            eviction=settings.get("maxmemory-policy", "unknown"),
+        )
+
+    async def _settings(self) -> dict[str, str]:
+        settings: dict[str, str] = {}
+        for name in ("appendonly", "save", "maxmemory-policy"):
+            try:
+                answer = await self._core.link.command("CONFIG", "GET", name)
+            except BrokerError:
+                return {}
+            flat = [part.decode() for part in answer]
+            settings.update(zip(flat[::2], flat[1::2], strict=True))
+        return settings
+
+    async def _view_in(self, job_id: str, queues: Sequence[str]) -> JobView | None:
+        keys = self._core.keys
+        stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
+        places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
+        answer = await self._core.link.read(script("view"), [*stored, *places], [job_id])
+        return self._read_view(job_id, queues, answer)
+
+    def _read_view(self, job_id: str, queues: Sequence[str], answer: Sequence[Any]) -> JobView | None:
+        now_ms, body_blob, result_blob, token, tries, place, score, progress = answer
+        status = _status(now_ms, body_blob, result_blob, token, score)
+        if status is None:
+            return None
+        reader = self._core.reader
+        result = reader.result_or_none(result_blob, job_id)
+        waits = status in (JobStatus.DEFERRED, JobStatus.QUEUED)
+        return JobView(
+            job_id=job_id,
+            status=status,
+            queue=queues[place - 1] if place else (result.queue if result else None),
+            body=reader.job_or_none(body_blob),
+            result=result,
+            tries=result.tries if result else int(tries or 0),
+            due_time_ms=int(float(score)) if waits and score else None,
+            worker=result.worker if result else _worker(token),
+            progress=None if result else progress_of(progress, token),
+        )
+
+
+def _status(
+    now_ms: int, body: bytes | None, result: bytes | None, token: bytes | None, score: bytes | None
+) -> JobStatus | None:
+    if result is not None:
+        return JobStatus.COMPLETE
+    if token is not None:
+        return JobStatus.IN_PROGRESS
+    if score is None and body is None:
+        return None
+    return JobStatus.DEFERRED if score is not None and float(score) > now_ms else JobStatus.QUEUED
+
+
+def _worker(token: bytes | None) -> str | None:
+    """The worker's id out of a claim's token, `<worker id>:<n>`; stock arq's token is `1`."""
+    if token is None or b":" not in token:
+        return None
+    return token.decode(errors="replace").rsplit(":", 1)[0]
+
+
+def _worker_record(stored: bytes) -> WorkerRecord:
+    heartbeat_ms, record = stored.split(b" ", 1)
+    # A worker of a later release may say more of itself.
+    said = {name: value for name, value in orjson.loads(record).items() if name in _SAID}
+    return WorkerRecord(**said, heartbeat_ms=int(heartbeat_ms))
+
+
+def _durability(settings: dict[str, str]) -> str:
+    if not settings:
+        return "unknown"
+    if settings.get("appendonly") == "yes":
+        return "aof"
+    return "rdb" if settings.get("save") else "none"

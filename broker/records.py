@@ -1,0 +1,351 @@
+"""The nouns of the broker: what is asked for, what is stored, what is seen. Pure data.
+
+Times are integers, unix milliseconds by the Redis clock, where the name ends in `_ms`;
+durations are float seconds.
+
+None of them is ever changed. Those that are made for each job say so only here, not by `frozen=True`: a
+frozen dataclass takes three times as long to make, a tenth of the time that an enqueue takes in all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """Where a job is. Values are arq's."""
+
+    #: Waits for its due time.
+    DEFERRED = "deferred"
+    #: Due, waits for a worker.
+    QUEUED = "queued"
+    #: A worker holds its lease.
+    IN_PROGRESS = "in_progress"
+    #: Ended; its result can be read.
+    COMPLETE = "complete"
+
+
+class FailureCode(StrEnum):
+    """Why a job failed for good."""
+
+    #: The function raised.
+    ERROR = "error"
+    #: It ran longer than its timeout.
+    TIMEOUT = "timeout"
+    #: Somebody asked to stop it.
+    ABORTED = "aborted"
+    #: It was not started in time.
+    EXPIRED = "expired"
+    #: It was started as often as allowed.
+    MAX_TRIES = "max-tries"
+    #: No such function in this worker.
+    UNKNOWN_FUNCTION = "unknown-function"
+    #: The arguments do not fit the function.
+    INVALID_ARGUMENTS = "invalid-arguments"
+    #: The stored job cannot be read.
+    LOST_BODY = "lost-body"
+    #: The return value cannot be stored.
+    UNSERIALISABLE_RESULT = "unserialisable-result"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why a job failed, as plain data."""
+
+    #: Name of the exception class, without its module.
+    type: str
+    #: `str()` of the exception.
+    message: str
+    code: FailureCode = FailureCode.ERROR
+    #: Formatted traceback; None where none was stored.
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdempotencyKey:
+    """A caller's promise that two requests under one key are the same request."""
+
+    #: Digest of caller and key.
+    digest: str
+    #: Digest of the request's content.
+    request_digest: str
+
+
+@dataclass(kw_only=True, slots=True)
+class JobRequest:
+    """What a producer asks for: run `function` once with these arguments."""
+
+    function: str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    #: Unique in the namespace; None = 128 random bits in hex.
+    job_id: str | None = None
+    #: None = the namespace's default queue.
+    queue: str | None = None
+    #: Seconds from now until it is due. Not together with `defer_until_ms`.
+    defer_by: float | None = None
+    #: When it is due.
+    defer_until_ms: int | None = None
+    #: Seconds after the due time in which it must be started; None = 24 h, as in arq.
+    expires: float | None = None
+    #: Count `expires` from now instead, as arq's `_expires` does: it may be over before the due time.
+    expires_from_now: bool = False
+    #: Run limit in seconds; None = the function's or the worker's.
+    timeout: float | None = None
+    #: Starts allowed; None = the function's or the worker's.
+    max_tries: int | None = None
+    #: Seconds to keep the result; 0 = not at all; None = the function's or the worker's.
+    keep_result: float | None = None
+    #: arq's `_job_try`: the number of the first try; None = 1.
+    first_try: int | None = None
+    #: Name of the caller's key, for its right to read the job.
+    owner: str | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class JobBody:
+    """A stored job, decoded: arq's dict (`t f a k et`) and jobgate's own fields."""
+
+    function: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    enqueue_time_ms: int
+    #: arq's `_job_try`.
+    first_try: int | None = None
+    #: None when a stock arq producer wrote it.
+    queue: str | None = None
+    timeout: float | None = None
+    max_tries: int | None = None
+    keep_result: float | None = None
+    owner: str | None = None
+    #: Random mark of one enqueue call; tells a replay from a duplicate.
+    request_token: str | None = None
+
+    def is_meant_by(self, abort_mark_ms: int) -> bool:
+        """Whether an abort mark of that time means this job, not an earlier one of the same id (arq #485).
+
+        jobgate takes old marks away when it enqueues. Stock arq leaves them: there the times, both of
+        arq's clocks, decide.
+        """
+        return self.request_token is not None or abort_mark_ms >= self.enqueue_time_ms
+
+
+@dataclass(kw_only=True, slots=True)
+class Enqueued:
+    """The answer to one enqueue."""
+
+    job_id: str
+    queue: str
+    #: False: the id exists already, and nothing was changed.
+    created: bool
+    #: True: the same request under the same idempotency key came before.
+    replayed: bool = False
+    enqueue_time_ms: int
+    #: When it is due. For an existing job this is the due time that was asked for now.
+    due_time_ms: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Lease:
+    """The right to run one claimed job until it is finished, retried, released or lost."""
+
+    job_id: str
+    queue: str
+    #: Unique for each claim; fences off an owner whose lease has run out.
+    token: str
+    #: Number of this try, from 1.
+    tries: int
+
+
+@dataclass(kw_only=True, slots=True)
+class ClaimedJob:
+    """One job that a claim took."""
+
+    lease: Lease
+    #: Due time before the claim raised the score.
+    score_ms: int
+    #: Encoded job; None: it expired or was lost.
+    body: bytes | None
+    #: When an abort was asked for; may be older than the job (compare with its enqueue time).
+    abort_mark_ms: int | None = None
+    #: When the body was to expire before the claim; None = never, or it has.
+    body_expires_ms: int | None = None
+    #: Tries that were counted for this claim but never began: leases of a running job that was claimed anew.
+    idle_tries: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The answer to one claim."""
+
+    jobs: Sequence[ClaimedJob]
+    #: Seconds until the next job is due, 0 = due jobs were left, None = the queue holds none.
+    next_due_in: float | None
+    #: The Redis clock at the claim.
+    now_ms: int
+    #: The queue is paused: it gives no jobs, however many are due.
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Renewal:
+    """The answer to one renewal of all leases of a worker."""
+
+    #: Ids whose lease belongs to somebody else now, or that ended elsewhere.
+    lost: Sequence[str]
+    #: Ids with an abort mark -> when the abort was asked for (unix ms).
+    aborts: Mapping[str, int]
+
+
+class Transition(StrEnum):
+    """What became of a finish, retry or release."""
+
+    DONE = "done"
+    #: The lease belongs to somebody else, or the job has ended: nothing was changed.
+    STALE = "stale"
+
+
+class AbortAnswer(StrEnum):
+    """What became of a request to abort."""
+
+    #: It was queued or deferred and is now finished as aborted.
+    ABORTED = "aborted"
+    #: It runs; its worker was told.
+    REQUESTED = "requested"
+    #: It had ended before.
+    FINISHED = "finished"
+    #: No such job.
+    UNKNOWN = "unknown"
+
+
+@dataclass(kw_only=True, slots=True)
+class JobResult:
+    """A stored result, decoded: arq's dict (`t f a k et s r st ft q id`) and jobgate's own fields."""
+
+    job_id: str
+    function: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    #: Number of the last try.
+    tries: int
+    success: bool
+    #: The return value when `success`; else None.
+    result: Any = None
+    #: The reason when not `success`; else None.
+    failure: Failure | None = None
+    enqueue_time_ms: int
+    start_time_ms: int
+    finish_time_ms: int
+    queue: str
+    worker: str | None = None
+    owner: str | None = None
+    request_token: str | None = None
+    #: With the pickle codec and full trust: the exception itself, for arq's own readers.
+    exception: BaseException | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What a running job last said of its progress."""
+
+    #: From 0 to 1.
+    fraction: float
+    message: str | None = None
+    #: When it said so.
+    time_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobView:
+    """One consistent look at a job."""
+
+    job_id: str
+    status: JobStatus
+    queue: str | None
+    #: None: not readable, or gone between expiry and the worker's verdict.
+    body: JobBody | None
+    #: There when `status` is complete and it could be decoded.
+    result: JobResult | None
+    #: Tries started so far.
+    tries: int
+    #: None while it runs or when it has ended.
+    due_time_ms: int | None
+    #: The worker that holds the lease; None when idle or when it is a stock arq worker.
+    worker: str | None = None
+    #: None: it does not run, or has not said anything in this try.
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuedJob:
+    """One member of a queue: a job that waits or runs."""
+
+    job_id: str
+    queue: str
+    #: When it is due; while it runs: the end of its lease.
+    score_ms: int
+    #: None: there is none, or it cannot be read.
+    body: JobBody | None
+    #: True: it has no body at all, because it expired or was lost.
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuePage:
+    """A part of a queue, in no order."""
+
+    jobs: Sequence[QueuedJob]
+    #: Where the next page begins; empty = this is the last one.
+    cursor: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultPage:
+    """A part of all stored results, in no order."""
+
+    results: Sequence[JobResult]
+    #: Ids of results that cannot be read.
+    unreadable: Sequence[str]
+    #: Where the next page begins; empty = this is the last one.
+    cursor: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRecord:
+    """What a live worker says of itself."""
+
+    worker_id: str
+    host: str
+    pid: int
+    queues: Sequence[str]
+    #: Names of the functions that it runs.
+    functions: Sequence[str]
+    max_jobs: int
+    in_progress: int
+    #: Jobs ended since its start: complete, failed, retried.
+    complete: int
+    failed: int
+    retried: int
+    start_time_ms: int
+    #: Where it writes arq's health line; None = under the name that arq gives it by default.
+    health_key: str | None = None
+    #: By the Redis clock; set by the broker.
+    heartbeat_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueDepth:
+    """How full one queue is."""
+
+    queue: str
+    queued: int
+    deferred: int
+    in_progress: int
+    #: Seconds since the oldest due job, that no worker holds, became due; 0 = none.
+    oldest_due_age: float
+    #: Live workers that publish themselves (stock arq workers do not).
+    workers: int
+    #: Whether jobgate's workers leave its jobs alone.
+    is_paused: bool = False

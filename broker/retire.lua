@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- A worker takes its leave. The last one takes the shared health line along.
+--
+-- KEYS[1] workers  ZSET    worker id -> unix ms at which its record ends
+-- KEYS[2] worker   STRING  its record
+-- KEYS[3] claim    STRING  its last claim
+-- KEYS[4] health   STRING  the health line that it writes
+-- ARGV[1] worker id  ARGV[2] key prefix: worker  ARGV[3] where workers write that line by default
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function writes_the_line(stored)
+  local known, record = pcall(cjson.decode, string.match(stored, ' (.*)$') or '')
+  if not known then
+    return true
+  end
+  local key = record.health_key
+  return (type(key) == 'string' and key or ARGV[3]) == KEYS[4]
+end
+
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[2], KEYS[3])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
+  local stored = redis.call('GET', ARGV[2] .. id)
+  if stored and writes_the_line(stored) then
+    return 1
+  end
+end
+redis.call('DEL', KEYS[4])
+return 1

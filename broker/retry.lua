@@ -1,0 +1,31 @@
+#!lua flags=allow-oom
+-- Give a job back for another try later; the try that ends counts. Uses: lease.lua, wake.lua
+--
+-- KEYS[1] queue        ZSET    job id -> due time
+-- KEYS[2] wake         LIST    at most one token
+-- KEYS[3] job          STRING  its ttl is set anew: chains of retries do not die of age (arq #320)
+-- KEYS[4] in-progress  STRING  lease
+-- KEYS[5] retry        STRING  count of tries
+-- ARGV[1] id  ARGV[2] token  ARGV[3] tries
+-- ARGV[4] ms from now until the next try, or '' = back to its old place
+-- ARGV[5] its old due time, unix ms
+-- ARGV[6] ttl in ms after the due time
+-- ARGV[7] number of the try that ends: more than ARGV[3] where a stock arq producer set the first one
+--
+-- Returns 1 done (also when repeated), 0 stale
+local id, token, tries, count = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
+
+if not held(KEYS[1], KEYS[4], KEYS[5], id, token, tries) then
+  local score = tonumber(redis.call('ZSCORE', KEYS[1], id))
+  local retried = score and score ~= math.floor(score) and redis.call('EXISTS', KEYS[4]) == 0
+  return retried and redis.call('GET', KEYS[5]) == count and 1 or 0
+end
+-- The half millisecond ends this lease for good, due at once or later: see lease.lua.
+local due = math.floor(ARGV[4] ~= '' and now + tonumber(ARGV[4]) or tonumber(ARGV[5])) + 0.5
+local ttl = math.ceil(math.max(due - now, 0) + tonumber(ARGV[6]))
+redis.call('ZADD', KEYS[1], due, id)
+redis.call('DEL', KEYS[4])
+redis.call('PEXPIRE', KEYS[3], ttl, 'GT')
+redis.call('SET', KEYS[5], count, 'PX', ttl)
+wake_one(KEYS[2])
+return 1

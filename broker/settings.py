@@ -1,0 +1,342 @@
+"""Where Redis is and how to connect: arq's `RedisSettings`, URLs, and the clients made from them."""
+
+import dataclasses
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import ParseResult, parse_qsl, unquote, urlparse
+
+import redis
+import redis.asyncio
+import redis.asyncio.retry
+import redis.asyncio.sentinel
+import redis.backoff
+import redis.retry
+import redis.sentinel
+
+SENTINEL_PORT = 26379
+
+#: Seconds one command may take before its connection is given up; the answer is unknown then.
+COMMAND_TIMEOUT = 5.0
+
+_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+def _truth(text: str) -> bool:
+    if text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    raise ValueError("it is neither true nor false")
+
+
+#: What may follow the `?` of a URL -> how to read it.
+_URL_OPTIONS: Mapping[str, Callable[[str], Any]] = {
+    "db": int,
+    "master": str,
+    "max_connections": int,
+    "conn_timeout": float,
+    "sentinel_username": str,
+    "sentinel_password": str,
+    "ssl_keyfile": str,
+    "ssl_certfile": str,
+    "ssl_cert_reqs": str,
+    "ssl_ca_certs": str,
+    "ssl_check_hostname": _truth,
+}
+_FIELD_OF_OPTION = {"db": "database", "master": "sentinel_master"}
+
+
+@dataclasses.dataclass
+class RedisSettings:
+    """Where Redis is: arq's fields with arq's defaults, and the Sentinels' own credentials.
+
+    Raises:
+        ValueError: the fields contradict each other.
+    """
+
+    #: Name or address; with `sentinel`, a list of (host, port).
+    host: str | list[tuple[str, int]] = "localhost"
+    port: int = 6379
+    #: Path of a socket; used in place of host and port.
+    unix_socket_path: str | None = None
+    database: int = 0
+    username: str | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
+    #: Connect by TLS.
+    ssl: bool = False
+    ssl_keyfile: str | None = None
+    ssl_certfile: str | None = None
+    #: `required`, `optional` or `none`.
+    ssl_cert_reqs: str = "required"
+    ssl_ca_certs: str | None = None
+    ssl_ca_data: str | None = None
+    #: Whether the certificate must be for this host. arq's default; a `rediss://` URL turns it on.
+    ssl_check_hostname: bool = False
+    #: Seconds until connecting is given up.
+    conn_timeout: float = 1
+    #: Accepted for arq's sake: the broker connects again by itself within its deadline.
+    conn_retries: int = 5
+    #: Accepted for arq's sake.
+    conn_retry_delay: float = 1
+    #: None = as many as are needed.
+    max_connections: int | None = None
+    #: Ask the Sentinels in `host` for the master.
+    sentinel: bool = False
+    sentinel_master: str = "mymaster"
+    #: Accepted for arq's sake: only the broker knows what may be repeated.
+    retry_on_timeout: bool = False
+    #: Accepted for arq's sake.
+    retry_on_error: list[type[Exception]] | None = None
+    #: Accepted for arq's sake.
+    retry: Any = None
+    #: For the Sentinels themselves, which may want others than the master.
+    sentinel_username: str | None = None
+    sentinel_password: str | None = dataclasses.field(default=None, repr=False)
+    #: Further arguments of redis-py's clients, such as `credential_provider` or `client_name`.
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.host, str) == self.sentinel:
+            wanted = "a list of (host, port)" if self.sentinel else "one name"
+            raise ValueError(f"RedisSettings.host must be {wanted} when sentinel={self.sentinel}.")
+
+    @classmethod
+    def from_dsn(cls, url: str) -> "RedisSettings":
+        """Read a URL.
+
+        `redis://[user:password@]host[:port][/database]`, `rediss://…` for TLS,
+        `unix://[user:password@]/path[?db=0]`, and
+        `redis+sentinel://[user:password@]host[:port],host[:port][/database]?master=name` (or
+        `rediss+sentinel://`). After the `?` may follow `db`, `master`, `max_connections`,
+        `conn_timeout`, `sentinel_username`, `sentinel_password`, `ssl_keyfile`, `ssl_certfile`,
+        `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_check_hostname`. Over TLS the certificate must be for
+        the host that the URL names, unless `ssl_check_hostname=false`.
+
+        Raises:
+            ValueError: it is no such URL. The message never shows the password.
+        """
+        parsed = _parse(url)
+        fields = _credentials(parsed) | _place(parsed)
+        if parsed.scheme.startswith("rediss"):
+            fields |= {"ssl": True, "ssl_check_hostname": True}
+        return cls(**(fields | _url_options(parsed)))
+
+    @classmethod
+    def of(cls, value: object) -> "RedisSettings":
+        """Return `value` as settings: a RedisSettings, a URL, or arq's own RedisSettings.
+
+        arq's are recognised by their attributes, so arq need not be installed.
+
+        Raises:
+            ValueError: it is none of these.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str):
+            return cls.from_dsn(value)
+        if not (hasattr(value, "host") and hasattr(value, "database")):
+            raise ValueError(f"Expected RedisSettings or a URL such as redis://localhost, got {type(value)}.")
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: getattr(value, name) for name in names if hasattr(value, name)})
+
+    @property
+    def address(self) -> str:
+        """Where it is, for messages and logs: no user, no password."""
+        if self.unix_socket_path:
+            return f"unix://{self.unix_socket_path}"
+        scheme = "rediss" if self.ssl else "redis"
+        if isinstance(self.host, str):
+            return f"{scheme}://{_host_port(self.host, self.port)}/{self.database}"
+        hosts = ",".join(_host_port(host, port) for host, port in self.host)
+        return f"{scheme}+sentinel://{hosts}/{self.database}?master={self.sentinel_master}"
+
+
+def async_client(settings: RedisSettings, **over: Any) -> redis.asyncio.Redis:
+    """Return a client of redis-py that never repeats a command by itself; it connects on first use.
+
+    Args:
+        settings: where Redis is.
+        over: arguments of `redis.asyncio.Redis` in place of ours, such as `socket_timeout`.
+    """
+    options = _client_options(settings, redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0)) | over
+    if settings.sentinel:
+        return _async_master(settings, options)
+    return redis.asyncio.Redis(**_direct(settings), **options)
+
+
+def sync_client(settings: RedisSettings, **over: Any) -> redis.Redis:
+    """Return the blocking client, for use from a thread; else as `async_client`."""
+    options = _client_options(settings, redis.retry.Retry(redis.backoff.NoBackoff(), 0)) | over
+    if settings.sentinel:
+        return _sync_master(settings, options)
+    return redis.Redis(**_direct(settings), **options)
+
+
+def _async_master(settings: RedisSettings, options: dict[str, Any]) -> redis.asyncio.Redis:
+    watchers = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]
+        _hosts(settings), sentinel_kwargs=_sentinel_options(settings, options["retry"])
+    )
+    client: redis.asyncio.Redis = watchers.master_for(
+        settings.sentinel_master, connection_pool_class=_AsyncMasterPool, **_given(options)
+    )
+    return client
+
+
+def _sync_master(settings: RedisSettings, options: dict[str, Any]) -> redis.Redis:
+    watchers = redis.sentinel.Sentinel(  # type: ignore[no-untyped-call]
+        _hosts(settings), sentinel_kwargs=_sentinel_options(settings, options["retry"])
+    )
+    client: redis.Redis = watchers.master_for(  # type: ignore[no-untyped-call]
+        settings.sentinel_master, connection_pool_class=_SyncMasterPool, **_given(options)
+    )
+    return client
+
+
+class _AsyncMasterPool(redis.asyncio.sentinel.SentinelConnectionPool):
+    """Closes its connections to the Sentinels too, which redis-py leaves open."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        for watcher in self.sentinel_manager.sentinels:
+            await watcher.connection_pool.disconnect()
+
+
+class _SyncMasterPool(redis.sentinel.SentinelConnectionPool):
+    """The same for the blocking client."""
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        super().disconnect(inuse_connections)
+        for watcher in self.sentinel_manager.sentinels:
+            watcher.connection_pool.disconnect()
+
+
+def _parse(url: str) -> ParseResult:
+    try:
+        parsed = urlparse(url)
+    except ValueError:
+        raise _bad_url("it cannot be parsed") from None
+    if parsed.scheme not in _SCHEMES:
+        raise _bad_url(f"its scheme must be one of {', '.join(_SCHEMES)}")
+    if parsed.fragment:
+        raise _bad_url("it has a fragment: write # in a password as %23")
+    return parsed
+
+
+def _bad_url(reason: str) -> ValueError:
+    return ValueError(f"The Redis URL is wrong: {reason}.")
+
+
+def _credentials(parsed: ParseResult) -> dict[str, Any]:
+    found = {"username": parsed.username, "password": parsed.password}
+    return {name: unquote(text) for name, text in found.items() if text}
+
+
+def _place(parsed: ParseResult) -> dict[str, Any]:
+    if parsed.scheme == "unix":
+        if parsed.hostname or parsed.path in {"", "/"}:
+            raise _bad_url("it must give the socket's absolute path, as in unix:///run/redis.sock")
+        return {"unix_socket_path": unquote(parsed.path)}
+    database = {"database": _database(parsed.path)}
+    hosts = parsed.netloc.rpartition("@")[2]
+    if parsed.scheme.endswith("+sentinel"):
+        watchers = [_split(part, SENTINEL_PORT) for part in hosts.split(",")]
+        return {"host": watchers, "sentinel": True, **database}
+    host, port = _split(hosts, 6379) if hosts else ("localhost", 6379)
+    return {"host": host, "port": port, **database}
+
+
+def _split(text: str, default_port: int) -> tuple[str, int]:
+    """Split `host[:port]`; an IPv6 address stands in brackets."""
+    try:
+        parsed = urlparse(f"//{text}")
+        host, port = parsed.hostname, parsed.port
+    except ValueError:
+        raise _bad_url("a port must be a number up to 65535") from None
+    if not host:
+        raise _bad_url("a host is missing")
+    return host, default_port if port is None else port
+
+
+def _database(path: str) -> int:
+    text = path.strip("/")
+    if text and not (text.isascii() and text.isdigit()):
+        raise _bad_url("its path must be the number of a database, as in redis://localhost/0")
+    return int(text or 0)
+
+
+def _url_options(parsed: ParseResult) -> dict[str, Any]:
+    fields = {}
+    for name, text in parse_qsl(parsed.query, keep_blank_values=True):
+        read = _URL_OPTIONS.get(name)
+        if read is None:
+            # Not by name: it could be a piece of a password with a bare ? in it.
+            raise _bad_url(f"after the ? only these are known: {', '.join(_URL_OPTIONS)}")
+        try:
+            fields[_FIELD_OF_OPTION.get(name, name)] = read(text)
+        except ValueError:
+            raise _bad_url(f"its option {name!r} has no proper value") from None
+    return fields
+
+
+def _host_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _hosts(settings: RedisSettings) -> Sequence[tuple[str, int]]:
+    return [] if isinstance(settings.host, str) else [(host, int(port)) for host, port in settings.host]
+
+
+def _direct(settings: RedisSettings) -> dict[str, Any]:
+    if settings.unix_socket_path:
+        return {"unix_socket_path": settings.unix_socket_path}
+    return {"host": settings.host, "port": settings.port}
+
+
+def _client_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
+    return {
+        "db": settings.database,
+        "username": settings.username,
+        "password": settings.password,
+        "max_connections": settings.max_connections,
+        **_connection_options(settings, retry),
+        **settings.options,
+    }
+
+
+def _sentinel_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
+    credentials = {"username": settings.sentinel_username, "password": settings.sentinel_password}
+    return _given({**_connection_options(settings, retry), **credentials})
+
+
+def _connection_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "protocol": 2,
+        "decode_responses": False,
+        # Ids that are not UTF-8 are decoded with surrogateescape; they must find their way back.
+        "encoding_errors": "surrogateescape",
+        "health_check_interval": 0,
+        "retry": retry,
+        "socket_timeout": COMMAND_TIMEOUT,
+        "socket_connect_timeout": settings.conn_timeout,
+    }
+    if settings.unix_socket_path:
+        return options
+    options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive()}
+    return options | _tls_options(settings) if settings.ssl else options
+
+
+def _tls_options(settings: RedisSettings) -> dict[str, Any]:
+    names = ["keyfile", "certfile", "cert_reqs", "ca_certs", "ca_data", "check_hostname"]
+    return {"ssl": True, **{f"ssl_{name}": getattr(settings, f"ssl_{name}") for name in names}}
+
+
+def _keepalive() -> dict[int, int]:
+    """Notice a dead peer in 45 s: idle 30 s, then three probes, 5 s apart. macOS lacks the first."""
+    wanted = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is None: a Sentinel's pool has its own defaults."""
+    return {name: value for name, value in options.items() if value is not None}

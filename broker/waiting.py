@@ -1,0 +1,210 @@
+"""Waiting for results: pushed by tracking, read as the truth, polled where push is not to be had."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from jobgate.broker.coalescing import Coalescer
+from jobgate.broker.core import Core
+from jobgate.broker.errors import BrokerError, BrokerMisconfigured
+from jobgate.broker.records import JobResult
+from jobgate.broker.tracking import TrackedReader, tracked_reader
+
+logger = logging.getLogger("jobgate.broker")
+
+#: Seconds after which a key is read again although no notice came: a notice is a hint, never the truth.
+REREAD_INTERVAL = 2.0
+#: The same where Redis refuses tracking or the connection for it is down.
+POLL_INTERVAL = 0.25
+#: Seconds that the look at the end of a wait may take.
+LAST_LOOK = 0.5
+#: Seconds until a refused or lost tracking connection is tried again.
+_LOST_PAUSE, _REFUSED_PAUSE = 0.5, 30.0
+
+
+class _Look(NamedTuple):
+    job_id: str
+    #: Ask as well whether the job itself still exists.
+    ask_job: bool = False
+
+
+class _Seen(NamedTuple):
+    blob: bytes | None
+    job_exists: bool
+
+
+class Watch:
+    """One caller's interest in one result; made by `Broker.watch`, used as a context manager."""
+
+    def __init__(self, watcher: "ResultWatcher", job_id: str) -> None:
+        self._watcher = watcher
+        self.job_id = job_id
+        self._arrived = asyncio.Event()
+        self._blob: bytes | None = None
+
+    def __enter__(self) -> Self:
+        self._watcher.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._watcher.discard(self)
+
+    def arrive(self, blob: bytes) -> None:
+        """Take the stored result."""
+        self._blob = blob
+        self._arrived.set()
+
+    async def wait(self, timeout: float, *, poll: float = POLL_INTERVAL) -> JobResult | None:
+        """Wait until the result is there.
+
+        A Redis that is away in between is waited out; only time ends the wait.
+
+        Args:
+            timeout: seconds; 0 = look once. One last look may take `LAST_LOOK` seconds more.
+            poll: seconds between two looks while Redis does not push.
+
+        Returns:
+            The result; None when it is not there in time, or will never be: the job is gone without one.
+
+        Raises:
+            DecodeError: the stored result cannot be read.
+        """
+        end = asyncio.get_running_loop().time() + timeout
+        # A Redis that hangs must not make the last look outlast the wait.
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(end + LAST_LOOK):
+                await self._until(end, poll)
+        return None if self._blob is None else self._watcher.read(self._blob, self.job_id)
+
+    async def _until(self, end: float, poll: float) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._arrived.is_set():
+            left = end - loop.time()
+            interval = REREAD_INTERVAL if self._watcher.pushes else poll
+            if left > 0 and await self._noticed(min(left, interval)):
+                return
+            if not await self._watcher.look(self) or left <= 0:
+                return
+
+    async def _noticed(self, timeout: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._arrived.wait()
+        except TimeoutError:
+            return False
+
+
+class ResultWatcher:
+    """Serves all watches of a process with one pair of connections; connects when first used."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._prefix = core.keys.result("").encode()
+        self._watches: dict[str, set[Watch]] = {}
+        self._looks: Coalescer[_Look, _Seen] = Coalescer(self._send, in_flight=1)
+        self._reader: TrackedReader | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+
+    @property
+    def pushes(self) -> bool:
+        """Whether notices come; without, keys are polled."""
+        return self._reader is not None
+
+    def add(self, watch: Watch) -> None:
+        """Register a watch and read its key, which arms the notice."""
+        if self._supervisor is None:
+            self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
+        self._watches.setdefault(watch.job_id, set()).add(watch)
+        self._refresh(watch.job_id)
+
+    def discard(self, watch: Watch) -> None:
+        """Forget a watch."""
+        watches = self._watches.get(watch.job_id, set())
+        watches.discard(watch)
+        if not watches:
+            self._watches.pop(watch.job_id, None)
+
+    async def look(self, watch: Watch) -> bool:
+        """Read a watched key now; answers whether waiting on makes sense."""
+        try:
+            seen = await self._looks.submit(_Look(watch.job_id, ask_job=True))
+        except BrokerError:
+            return True
+        if seen.blob is not None:
+            watch.arrive(seen.blob)
+        return seen.blob is None and seen.job_exists
+
+    def read(self, blob: bytes, job_id: str) -> JobResult:
+        """Decode a stored result. Raises DecodeError."""
+        return self._core.reader.result(blob, job_id)
+
+    async def close(self) -> None:
+        """Close the connections; watches that still wait fall back to nothing but their timeout."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+            self._supervisor = None
+        await self._looks.drain()
+
+    def _refresh(self, job_id: str) -> None:
+        self._looks.submit(_Look(job_id)).add_done_callback(partial(self._deliver, job_id))
+
+    def _deliver(self, job_id: str, seen: "asyncio.Future[_Seen]") -> None:
+        # A read that failed is repeated by the watches themselves, at their interval.
+        if seen.cancelled() or seen.exception() is not None:
+            return
+        blob = seen.result().blob
+        if blob is not None:
+            for watch in self._watches.get(job_id, ()):
+                watch.arrive(blob)
+
+    def _notice(self, keys: list[bytes] | None) -> None:
+        if keys is None:
+            written = list(self._watches)
+        else:
+            start = len(self._prefix)
+            written = [key[start:].decode(errors="replace") for key in keys if key.startswith(self._prefix)]
+        for job_id in written:
+            if job_id in self._watches:
+                self._refresh(job_id)
+
+    async def _send(self, looks: Sequence[_Look], since: float) -> Sequence[_Seen]:
+        keys = self._core.keys
+        # The job first: a job that is gone by then has its result already, written in the same script.
+        asked = [look for look in looks if look.ask_job]
+        commands: list[tuple[Any, ...]] = [("EXISTS", keys.job(look.job_id)) for look in asked]
+        commands.append(("MGET", *(keys.result(look.job_id) for look in looks)))
+        *exists, blobs = await self._read(commands)
+        job_exists = dict(zip((look.job_id for look in asked), map(bool, exists), strict=True))
+        return [
+            _Seen(blob, job_exists.get(look.job_id, True)) for look, blob in zip(looks, blobs, strict=True)
+        ]
+
+    async def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        if self._reader is not None:
+            return await self._reader.read(commands)
+        return [await self._core.link.command(*command) for command in commands]
+
+    async def _supervise(self) -> None:
+        while True:
+            pause = _LOST_PAUSE
+            try:
+                async with tracked_reader(self._core.link, self._notice) as self._reader:
+                    # Whatever was written while nobody was told is read now.
+                    self._notice(None)
+                    await self._reader.closed.wait()
+            except BrokerMisconfigured:
+                pause = _REFUSED_PAUSE
+                logger.warning("Redis refuses CLIENT TRACKING: results are polled every %s s", POLL_INTERVAL)
+            except BrokerError:
+                logger.debug("the connection that tracks results is down, results are polled meanwhile")
+            finally:
+                self._reader = None
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))

@@ -1,0 +1,1 @@
+"""The `jobgate` command: it puts gateway, worker, client and embedded server together."""

@@ -1,0 +1,5 @@
+"""`python -m jobgate.cli` is the `jobgate` command."""
+
+from jobgate.cli.main import main
+
+main()

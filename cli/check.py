@@ -1,0 +1,57 @@
+"""`jobgate check`: is a worker alive?"""
+
+import asyncio
+from collections.abc import Mapping
+
+import click
+
+from jobgate.cli.weights import parse_weights
+from jobgate.worker import Settings, WorkerError, load_settings
+from jobgate.worker.checking import look_for_workers
+
+
+@click.command("check", context_settings={"auto_envvar_prefix": "JOBGATE"})
+@click.argument("settings", metavar="MODULE.WorkerSettings")
+@click.option(
+    "--redis", "redis_url", envvar="JOBGATE_REDIS_URL", metavar="URL", help="Where Redis is, as for a worker."
+)
+@click.option(
+    "--queue",
+    "queues",
+    envvar="JOBGATE_QUEUE",
+    multiple=True,
+    callback=parse_weights,
+    metavar="NAME",
+    help="As for a worker.",
+)
+@click.option("--namespace", metavar="NS", help="First part of all Redis keys.  [default: arq]")
+def command(
+    settings: str, redis_url: str | None, queues: Mapping[str, int] | None, namespace: str | None
+) -> None:
+    """Look whether a live worker serves the queues of MODULE.WorkerSettings.
+
+    Writes one line. Exit codes: 0 there is one for each queue, 1 there is none, or Redis does not answer.
+
+    Alive is a worker that has announced itself within the last 15 seconds, which it does only while it
+    claims jobs. Where the settings have a `health_check_key`, only workers with the same one count. Stock
+    arq workers do not announce themselves: for them there is `arq --check`.
+    """
+    raise SystemExit(check(settings, redis_settings=redis_url, queues=queues, namespace=namespace))
+
+
+def check(settings: str, **overrides: object) -> int:
+    """Look for live workers and tell in one line.
+
+    Args:
+        settings: `MODULE.WorkerSettings`.
+        overrides: settings that win over it.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        verdict = asyncio.run(look_for_workers(Settings.of(load_settings(settings), **overrides)))
+    except (WorkerError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(("ok: " if verdict.alive else "failed: ") + verdict.detail, err=not verdict.alive)
+    return 0 if verdict.alive else 1

@@ -1,0 +1,223 @@
+"""`jobgate dev`: embedded server, worker and gateway in one command, for development."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import click
+
+from jobgate.broker.embedded import EmbeddedServer
+from jobgate.broker.errors import EmbeddedServerError
+from jobgate.cli.children import Child
+
+HOST: Final = "127.0.0.1"
+#: Seconds that a child has to end by itself after SIGTERM.
+STOP_TIMEOUT: Final = 15.0
+#: Program that loads settings as a worker does, and writes nothing but why it cannot.
+_LOAD: Final = """
+import sys
+from jobgate.worker import Settings, WorkerError, load_settings
+try:
+    Settings.of(load_settings(sys.argv[1]))
+except (WorkerError, ValueError) as error:
+    sys.exit(str(error))
+"""
+#: Seconds between two looks at whether the children serve.
+LOOK_EVERY: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to run, and where."""
+
+    #: `MODULE.WorkerSettings`, found from the current directory.
+    settings: str
+    #: Port of the gateway.
+    port: int
+    #: Port of the worker's own /livez and /metrics.
+    worker_port: int
+    redis_url: str
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway serves."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def worker_url(self) -> str:
+        """Where the worker serves its health and metrics."""
+        return f"http://{HOST}:{self.worker_port}"
+
+    def gateway_words(self) -> list[str]:
+        """Return the gateway's command line; nobody balances load over it, so it need not drain."""
+        address = ["--host", HOST, "--port", str(self.port)]
+        return ["gateway", "--redis", self.redis_url, *address, "--drain", "0"]
+
+    def worker_words(self) -> list[str]:
+        """Return the worker's command line."""
+        return ["worker", self.settings, "--redis", self.redis_url, "--metrics-port", str(self.worker_port)]
+
+
+@click.command(short_help="Run embedded server, worker and gateway together, for development.")
+@click.argument("settings", metavar="MODULE.WorkerSettings")
+@click.option("--port", default=8080, show_default=True, help="Port of the gateway.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".jobgate",
+    show_default=True,
+    help="Folder of the embedded server's data; jobs in it survive a restart.",
+)
+def command(settings: str, port: int, data: Path) -> None:
+    """Run an embedded Valkey server, a worker for MODULE.WorkerSettings and a gateway.
+
+    The gateway serves on 127.0.0.1 without keys. Ctrl-C stops all three; so does the end of any of them.
+    """
+    _check_free(port)
+    _check_settings(settings)
+    try:
+        # Started by the main thread: the kernel ends the server together with the thread that started it.
+        with EmbeddedServer(data) as server:
+            click.echo(f"server  | Valkey on {server.url}, data in {data}")
+            plan = Plan(settings=settings, port=port, worker_port=_free_port(), redis_url=server.url)
+            code = asyncio.run(Ensemble(plan).run())
+    except EmbeddedServerError as error:
+        raise click.ClickException(str(error)) from error
+    raise SystemExit(code)
+
+
+class Ensemble:
+    """The worker and the gateway beside a running server: started together, stopped in order.
+
+    Use it once.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        """Keep the plan; nothing is started."""
+        self._plan = plan
+        self._children: list[Child] = []
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Run until a signal or the end of one part; return the exit code of the command."""
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(sign, self._on_signal)
+        for name, words in (("worker", self._plan.worker_words()), ("gateway", self._plan.gateway_words())):
+            self._children.append(await Child.start(name, words, click.echo))
+        reason = await self._until_the_end()
+        if reason:
+            click.echo(reason, err=True)
+        await self._stop_children()
+        return 1 if reason else 0
+
+    def _on_signal(self) -> None:
+        if self._stop.is_set():  # the second time somebody is in a hurry
+            for child in self._children:
+                child.kill()
+        self._stop.set()
+
+    async def _until_the_end(self) -> str:
+        """Wait for a signal or an end; return why it must stop, empty for a signal."""
+        ends: list[Coroutine[Any, Any, str]] = [self._signalled(), _server_end(self._plan.redis_url)]
+        ends += [_child_end(child) for child in self._children]
+        watches = [asyncio.create_task(end) for end in ends]
+        announcement = asyncio.create_task(self._announce_ready())
+        done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+        await _cancel([announcement, *watches])
+        return "" if self._stop.is_set() else next(iter(done)).result()
+
+    async def _signalled(self) -> str:
+        await self._stop.wait()
+        return ""
+
+    async def _announce_ready(self) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            await _until_ok(session, f"{self._plan.worker_url}/livez")
+            await _until_ok(session, f"{self._plan.gateway_url}/readyz")
+        click.echo(f"The worker's metrics are on {self._plan.worker_url}/metrics")
+        click.echo(f"jobgate is ready on {self._plan.gateway_url}")
+
+    async def _stop_children(self) -> None:
+        # The gateway first: nothing new comes in while the worker ends its jobs.
+        for child in reversed(self._children):
+            await child.stop(STOP_TIMEOUT)
+
+
+async def _child_end(child: Child) -> str:
+    return f"The {child.name} {_how_ended(await child.wait())}; stopping the others."
+
+
+def _how_ended(code: int) -> str:
+    """Tell what an exit code says, negative ones being signals."""
+    if code >= 0:
+        return f"ended with exit code {code}, its lines above say why"
+    # Real-time signals have numbers and no names.
+    name = signal.Signals(-code).name if -code in list(signal.Signals) else ""
+    guess = "; out of memory?" if -code == signal.SIGKILL else ""
+    return f"was killed by signal {-code}" + (f" ({name}{guess})" if name else "")
+
+
+async def _server_end(url: str) -> str:
+    # An idle connection ends when the server does: no polling, and no matter who started it.
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        with suppress(ConnectionError):
+            await reader.read()
+    finally:
+        writer.close()
+    return "The embedded server ended, its log in the data folder says why; stopping the others."
+
+
+async def _until_ok(session: aiohttp.ClientSession, url: str) -> None:
+    while True:
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with session.get(url) as answer:
+                if answer.ok:
+                    return
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _cancel(running: list[asyncio.Task[Any]]) -> None:
+    for one in running:
+        one.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+def _check_free(port: int) -> None:
+    # Else the readiness of whatever serves there would be taken for the gateway's.
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise click.ClickException(f"Port {port} of {HOST} is taken: choose another with --port.") from error
+
+
+def _check_settings(path: str) -> None:
+    """Load the settings once, in a process of their own, before anything is started or created.
+
+    Not in this one: what importing them does to its environment would reach the gateway.
+    """
+    words = [sys.executable, "-P", "-c", _LOAD, path]
+    done = subprocess.run(  # noqa: S603 - this interpreter with the program above
+        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return
+    said = done.stderr.strip() or f"{path}: loading it {_how_ended(done.returncode)}"
+    raise click.ClickException(said)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,98 @@
+"""`jobgate gateway`: serve the HTTP API."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jobgate.cli.logs import TEXT
+from jobgate.gateway import GatewayError, GatewaySettings, run
+
+
+@click.command(short_help="Serve the HTTP API in front of Redis.")
+@click.option(
+    "--redis",
+    envvar="JOBGATE_REDIS_URL",
+    default="redis://localhost:6379",
+    show_default=True,
+    help="redis://, rediss://, unix:// or redis+sentinel:// URL.",
+)
+@click.option(
+    "--host", envvar="JOBGATE_HOST", default="127.0.0.1", show_default=True, help="Address to bind."
+)
+@click.option("--port", envvar="JOBGATE_PORT", default=8080, show_default=True, help="0 = any free port.")
+@click.option(
+    "--serializer",
+    envvar="JOBGATE_SERIALIZER",
+    type=click.Choice(["json", "msgpack", "pickle"]),
+    default="json",
+    show_default=True,
+    help="How jobs are written; pickle only beside a stock arq fleet.",
+)
+@click.option(
+    "--namespace", envvar="JOBGATE_NAMESPACE", default="arq", show_default=True, help="Prefix of all keys."
+)
+@click.option(
+    "--keys",
+    "keys_file",
+    envvar="JOBGATE_KEYS",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Who may call: a file made by `jobgate key new`.",
+)
+@click.option("--insecure", envvar="JOBGATE_INSECURE", is_flag=True, help="Let everybody in on any address.")
+@click.option(
+    "--queue",
+    "queues",
+    envvar="JOBGATE_QUEUES",
+    multiple=True,
+    metavar="NAME",
+    help="A queue that requests may name; may be repeated. Default: any.",
+)
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    envvar="JOBGATE_ALLOW_HOSTS",
+    multiple=True,
+    metavar="NAME",
+    help="A Host that requests may carry besides loopback's own; may be repeated.",
+)
+@click.option(
+    "--metrics-port",
+    envvar="JOBGATE_METRICS_PORT",
+    type=int,
+    help="A second port for /metrics, without keys.",
+)
+@click.option(
+    "--drain",
+    envvar="JOBGATE_DRAIN",
+    default=3.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to serve on after SIGTERM.",
+)
+@click.option(
+    "--max-wait",
+    envvar="JOBGATE_MAX_WAIT",
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest wait that a request may ask for.",
+)
+@click.option(
+    "--access-log", envvar="JOBGATE_ACCESS_LOG", is_flag=True, help="Log one JSON line per request."
+)
+def command(**options: Any) -> None:
+    """Serve the HTTP API in front of Redis until SIGTERM or SIGINT.
+
+    Each option can be given as an environment variable, JOBGATE_REDIS_URL, JOBGATE_PORT and so on.
+    """
+    logging.basicConfig(level=logging.INFO, format=TEXT)
+    try:
+        settings = GatewaySettings(**options)
+    except GatewayError as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        run(settings)
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,125 @@
+"""Where the log of a worker goes and in which form: lines for people, or one JSON object a line."""
+
+import json
+import logging
+import logging.config
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import click
+import orjson
+
+#: What `--log-format` takes.
+FORMATS: Final = ("text", "json")
+#: A line for people, the same in all programs.
+TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: What every record has; whatever else one has was added to it, and belongs into its JSON.
+_PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+#: Characters that JSON allows in a text and that some readers take for the end of a line.
+_LINE_ENDS: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+
+
+class JsonLines(logging.Formatter):
+    """Writes each record as one JSON object in one line, whatever is in it.
+
+    Its members are `time` (UTC), `level`, `logger`, `message`, `exception` (a traceback) where there is one,
+    and what was added with `extra=`: where a line is about a job, `job_id`, `function`, `job_try`, `queue`,
+    `outcome` and `seconds`. What JSON cannot hold appears as its `repr`.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return _encoded(fields)
+
+
+def log_to_stderr(form: str, *, verbose: bool) -> None:
+    """Send jobgate's log to standard error.
+
+    In JSON everything else that is logged goes there in the same form: warnings, and an exception that ends
+    the process, so that all lines are objects.
+
+    Args:
+        form: `text` or `json`.
+        verbose: debugging lines too.
+    """
+    logger = logging.getLogger("jobgate")
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    if form == "text":
+        handler.setFormatter(logging.Formatter(TEXT))
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+        return
+    handler.setFormatter(JsonLines())
+    logging.getLogger().handlers[:] = [handler]
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+
+
+def log_as_configured(path: str, load: Callable[[str], Any]) -> None:
+    """Configure logging with a dict as `logging.config.dictConfig` takes it.
+
+    Args:
+        path: a file of JSON or TOML, or `MODULE.NAME` of a dict, as arq's `--custom-log-dict`.
+        load: imports `MODULE.NAME`.
+
+    Raises:
+        click.BadParameter: there is no such file or dict, or logging refuses it.
+    """
+    try:
+        logging.config.dictConfig(_read(path, load))
+    except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        raise click.BadParameter(f"{error}{cause}", param_hint="--log-config") from error
+
+
+def fail(message: str, form: str) -> SystemExit:
+    """Return what ends the command with code 1, after its message was written in the log's form."""
+    if form == "text":
+        click.echo(f"Error: {message}", err=True)
+    else:
+        logging.getLogger("jobgate").critical("%s", message)
+    return SystemExit(1)
+
+
+def _read(path: str, load: Callable[[str], Any]) -> dict[str, Any]:
+    file = Path(path)
+    if file.suffix in (".json", ".toml"):
+        text = file.read_text("utf-8")
+        found = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+    else:
+        found = load(path)
+    if not isinstance(found, Mapping):
+        raise TypeError(f"{path} is no dict")
+    return dict(found)
+
+
+def _encoded(fields: Mapping[str, Any]) -> str:
+    try:
+        line = orjson.dumps(fields, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+        return line.translate(_LINE_ENDS)
+    except TypeError:  # lone surrogates, integers of more than 64 bits, cycles
+        return json.dumps({name: _plain(value) for name, value in fields.items()})
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | None) else repr(value)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    logging.getLogger("jobgate").critical("%s: %s", kind.__name__, error, exc_info=(kind, error, traceback))

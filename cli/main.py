@@ -1,0 +1,84 @@
+"""The `jobgate` command: a group whose commands are imported only when they are used.
+
+So `jobgate --help` works with the base install, and a command whose extra is missing says what to
+install instead of showing a traceback.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Final
+
+import click
+
+#: Name of each command -> its module, the extra it needs, and its line in `jobgate --help`.
+COMMANDS: Final = {
+    "check": ("jobgate.cli.check", "worker", "Look whether a worker is alive."),
+    "dev": ("jobgate.cli.dev", "all", "Run embedded server, worker and gateway together, for development."),
+    "gateway": ("jobgate.cli.gateway", "gateway", "Serve the HTTP API in front of Redis."),
+    "health": ("jobgate.cli.health", "all", "Ask whether a gateway or worker lives."),
+    "key": ("jobgate.cli.key", "gateway", "Make the keys that callers of the gateway show."),
+    "queue": ("jobgate.cli.queue", "worker", "Pause queues, let them go on, list them."),
+    "worker": ("jobgate.cli.worker", "worker", "Run the functions of a WorkerSettings class."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows the names of its commands and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands, whether their extras are installed or not."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command `cmd_name`; None when there is no such command.
+
+        Raises:
+            click.ClickException: The extra that it needs is not installed.
+        """
+        if cmd_name not in COMMANDS:
+            return None
+        module, extra, _ = COMMANDS[cmd_name]
+        command = _import_command(module, extra)
+        _take_variables(command)
+        if command.name != cmd_name:
+            command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+def _import_command(module: str, extra: str) -> click.Command:
+    try:
+        command = import_module(module).command
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("jobgate"):
+            raise
+        message = f"{error.name} is not installed: run `pip install 'jobgate[{extra}]'`."
+        raise click.ClickException(message) from error
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{module}.command must be a click command.")
+    return command
+
+
+def _take_variables(command: click.Command) -> None:
+    """Let each option be given as a variable JOBGATE_… of the environment, and name it in the help."""
+    command.context_settings.setdefault("auto_envvar_prefix", "JOBGATE")
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            parameter.show_envvar = True
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _take_variables(each)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`jobgate COMMAND --help` tells each command's options.",
+)
+@click.version_option(version("jobgate"), prog_name="jobgate", message="%(prog)s %(version)s")
+def main() -> None:
+    """Call the functions of a Redis job queue over HTTP."""

@@ -1,0 +1,27 @@
+"""`--queue NAME` or `--queue NAME=WEIGHT`, as often as there are queues."""
+
+from collections.abc import Sequence
+
+import click
+
+
+def parse_weights(
+    _context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, int] | None:
+    """Return the setting `queues` that the option says; None where it is not given.
+
+    Raises:
+        click.BadParameter: a weight is no whole number of at least 1.
+    """
+    return dict(_split(value, parameter) for value in values) or None
+
+
+def _split(text: str, parameter: click.Parameter) -> tuple[str, int]:
+    """Split a name and its weight at the last `=`; a weight is 1 where none is given."""
+    name, _, weight = text.rpartition("=")
+    if not name:
+        return text, 1
+    if not (weight.isascii() and weight.isdigit() and int(weight)):
+        message = f"the weight in {text!r} must be a whole number of at least 1"
+        raise click.BadParameter(message, param=parameter)
+    return name, int(weight)

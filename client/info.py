@@ -1,0 +1,66 @@
+"""What a client sees of a job: plain data, the same over HTTP and over Redis."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """Where a job is. Values are those of the HTTP API and of arq, whose lower-case names are known too."""
+
+    #: Waits for its due time.
+    DEFERRED = "deferred"
+    #: Due, waits for a worker.
+    QUEUED = "queued"
+    #: A worker runs it.
+    IN_PROGRESS = "in_progress"
+    #: Ended; its result can be read.
+    COMPLETE = "complete"
+    #: No such job. Only `Job.status` answers so, as arq's does; `JobHandle.status` raises JobNotFound.
+    NOT_FOUND = "not_found"
+
+    deferred = DEFERRED
+    queued = QUEUED
+    in_progress = IN_PROGRESS
+    complete = COMPLETE
+    not_found = NOT_FOUND
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobProgress:
+    """What a running job last said of its progress."""
+
+    #: From 0 to 1.
+    fraction: float
+    #: What it does, in a few words.
+    message: str | None
+    #: When it said so; aware, in UTC.
+    time: datetime
+
+    @classmethod
+    def at(cls, time_ms: int, fraction: float, message: str | None) -> "JobProgress":
+        """Return the progress of a time in unix milliseconds."""
+        return cls(fraction=fraction, message=message, time=datetime.fromtimestamp(time_ms / 1000, UTC))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobInfo:
+    """One consistent look at a job. Times are aware, in UTC; None = not (yet) known."""
+
+    job_id: str
+    function: str | None
+    queue: str | None
+    status: JobStatus
+    #: None until it is complete.
+    success: bool | None = None
+    #: Starts so far.
+    tries: int = 0
+    enqueue_time: datetime | None = None
+    #: When it is to be started; None while it runs and when it has ended.
+    due_time: datetime | None = None
+    start_time: datetime | None = None
+    finish_time: datetime | None = None
+    #: Name of the worker that runs or ran it.
+    worker: str | None = None
+    #: None when it does not run, or has said nothing in this try.
+    progress: JobProgress | None = None

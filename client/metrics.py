@@ -1,0 +1,122 @@
+"""The client's Prometheus metrics: calls by function and outcome, their duration, retries."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+
+from jobgate.client.errors import JobgateError
+
+#: So many function names get a label of their own; a program that calls more counts them as `other`.
+FUNCTION_LABELS = 200
+
+#: Seconds; from a call that a worker answers at once to a job of half an hour.
+_DURATION_BUCKETS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2.5,
+    5,
+    10,
+    30,
+    60,
+    300,
+    1800,
+)
+
+
+class ClientMetrics:
+    """The metrics of all clients that share one registry.
+
+    Outcomes are `success` and the `outcome` of each error class; `cancelled` when the caller gave up.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics; a registry takes them once, see `metrics_of`."""
+        self._functions: set[str] = set()
+        self._calls = Counter(
+            "jobgate_client_calls",
+            "Calls that ended, by function and outcome.",
+            ["function", "outcome"],
+            registry=registry,
+        )
+        self._call_seconds = Histogram(
+            "jobgate_client_call_duration_seconds",
+            "Time from the start of a call to its end.",
+            ["function"],
+            buckets=_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._enqueues = Counter(
+            "jobgate_client_enqueues",
+            "Enqueues that ended, by function and outcome.",
+            ["function", "outcome"],
+            registry=registry,
+        )
+        self._retries = Counter(
+            "jobgate_client_retries",
+            "Requests that were repeated, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+
+    def retried(self, reason: str) -> None:
+        """Count one repeated request; `reason` is one of `connection`, `unavailable`, `rate-limited`."""
+        self._retries.labels(reason).inc()
+
+    @contextmanager
+    def call(self, function: str) -> Iterator[None]:
+        """Count and time one call: the block is the call."""
+        start = monotonic()
+        label = self._label(function)
+        with self._outcome(self._calls, label):
+            try:
+                yield
+            finally:
+                self._call_seconds.labels(label).observe(monotonic() - start)
+
+    @contextmanager
+    def enqueue(self, function: str) -> Iterator[None]:
+        """Count one enqueue: the block is the enqueue."""
+        with self._outcome(self._enqueues, self._label(function)):
+            yield
+
+    def _label(self, function: str) -> str:
+        if function in self._functions:
+            return function
+        if len(self._functions) >= FUNCTION_LABELS:
+            return "other"
+        self._functions.add(function)
+        return function
+
+    @contextmanager
+    def _outcome(self, counter: Counter, label: str) -> Iterator[None]:
+        outcome = "cancelled"
+        try:
+            yield
+            outcome = "success"
+        except JobgateError as error:
+            outcome = error.outcome
+            raise
+        except Exception:
+            outcome = "error"
+            raise
+        finally:
+            counter.labels(label, outcome).inc()
+
+
+@functools.cache
+def metrics_of(registry: CollectorRegistry | None = None) -> ClientMetrics:
+    """Return the metrics of a registry, the same ones each time; None = the default registry."""
+    if registry is None:
+        return metrics_of(REGISTRY)
+    return ClientMetrics(registry)

@@ -1,0 +1,1 @@
+"""Functions that do real work, and programs that call them; `make run` serves them."""

@@ -1,0 +1,22 @@
+"""What the example worker runs: `jobgate worker examples.settings.WorkerSettings`."""
+
+from typing import Any, ClassVar
+
+from examples.functions import count_words, fetch, flaky, hash_file, noop, slow_report, thumbnail
+from jobgate.worker import func
+
+
+class WorkerSettings:
+    """The same attributes as arq's; see `jobgate.worker.Settings` for all of them."""
+
+    functions: ClassVar[list[Any]] = [
+        count_words,
+        # A server that does not answer must not hold one of the worker's places for five minutes.
+        func(fetch, timeout=60),
+        flaky,
+        hash_file,
+        noop,
+        func(slow_report, timeout=3600),
+        thumbnail,
+    ]
+    max_jobs = 20

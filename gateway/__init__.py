@@ -1,0 +1,17 @@
+"""jobgate.gateway: HTTP in front of the broker."""
+
+from jobgate.gateway.callers import new_key
+from jobgate.gateway.server import run, serve
+from jobgate.gateway.settings import GatewayError, GatewaySettings, KeysFileError
+
+__all__ = [
+    # The gateway
+    "GatewaySettings",
+    "run",
+    "serve",
+    # Keys
+    "new_key",
+    # Errors
+    "GatewayError",
+    "KeysFileError",
+]

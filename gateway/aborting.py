@@ -1,0 +1,48 @@
+"""`POST /jobs/{job_id}/abort`: ask a job to stop."""
+
+import asyncio
+
+from jobgate.broker.records import AbortAnswer, FailureCode, JobResult
+from jobgate.gateway.answers import Answer
+from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.names import job_id
+from jobgate.gateway.preferences import applied
+from jobgate.gateway.problems import Problem
+from jobgate.gateway.reading import last_look, not_yet, visible_view, wait_for_result
+
+_ABORTED = b'{"aborted":true}'
+
+
+async def abort(gateway: Gateway, call: Call) -> Answer:
+    """Answer 200 when the job was prevented or has ended as aborted; 202 while it is still stopping."""
+    call.caller.require("abort")
+    wanted = job_id(call.name)
+    wait = call.wait(gateway.settings.max_wait)
+    view = await visible_view(gateway, call, wanted)
+    # Marking is one script, but the answer to it is awaited: a client that hangs up does not stop that.
+    answer = await asyncio.shield(asyncio.ensure_future(gateway.broker.abort(wanted, queue=view.queue)))
+    if answer is AbortAnswer.ABORTED:
+        return Answer(200, _ABORTED)
+    if answer is AbortAnswer.UNKNOWN:
+        raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
+    if answer is AbortAnswer.FINISHED:
+        raise _already_finished()
+    return await _stopping(gateway, call, wanted, wait)
+
+
+async def _stopping(gateway: Gateway, call: Call, wanted: str, wait: float | None) -> Answer:
+    ended: JobResult | None = None
+    if wait:
+        ended = await wait_for_result(gateway, call, wanted, wait)
+    if ended is None:
+        view = await last_look(gateway, wanted)
+        if view.result is None:
+            return not_yet(call, view, wait)
+        ended = view.result
+    if ended.failure is None or ended.failure.code is not FailureCode.ABORTED:
+        raise _already_finished()
+    return Answer(200, _ABORTED, headers="" if wait is None else applied(wait))
+
+
+def _already_finished() -> Problem:
+    return Problem("already-finished", "Read its result to see how it ended.")

@@ -1,0 +1,187 @@
+"""`POST /jobs/{function}`: enqueue a job, or call it and wait for its outcome."""
+
+import time
+from functools import partial
+from typing import Any
+
+import orjson
+
+from jobgate.broker.errors import BrokerError, BrokerUnavailable, NotAQueue, OutcomeUnknown
+from jobgate.broker.records import Enqueued, JobRequest, JobResult, JobStatus
+from jobgate.gateway.answers import Answer
+from jobgate.gateway.body import body_at_hand, body_to_come
+from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.job_request import Sender, job_request
+from jobgate.gateway.names import function_name
+from jobgate.gateway.offers import Verdict
+from jobgate.gateway.preferences import applied
+from jobgate.gateway.present import job_of_enqueued, job_of_view, outcome, to_json
+from jobgate.gateway.problems import Problem, broker_problem, field_errors
+from jobgate.gateway.reading import outcome_answer
+from jobgate.gateway.strict_json import read_json
+
+_REPLAYED = "Idempotent-Replayed: true\r\n"
+_RETRY_AFTER = "Retry-After: 1\r\n"
+
+
+async def enqueue(gateway: Gateway, call: Call) -> Answer:
+    """Answer 202 with the job, or 200 with its outcome when a wait was asked for and it ended in time."""
+    function = function_name(call.name)
+    call.caller.require_function(function)
+    wait = call.wait(gateway.settings.max_wait)
+    body = body_at_hand(call.request, limit=gateway.settings.max_body)
+    if body is None or wait is not None:
+        return await call.in_time(_enqueue_slowly(gateway, call, function, body, wait))
+    request = _request(gateway, call, function, body)
+    if gateway.offers.known(function, request.queue or gateway.broker.keys.default_queue) is None:
+        return await call.in_time(_enqueue_unless_unknown(gateway, call, request))
+    # The common case asks Redis one thing, which has a deadline of its own.
+    enqueued = await _enqueued(gateway, call, request)
+    if enqueued.created:
+        return _accepted(request, enqueued)
+    return await call.in_time(_existed(gateway, call, request, enqueued))
+
+
+async def _enqueue_slowly(
+    gateway: Gateway, call: Call, function: str, body: bytes | None, wait: float | None
+) -> Answer:
+    """Enqueue after the body has come, or wait for the outcome, or both."""
+    if body is None:
+        body = await _body_to_come(gateway, call)
+    request = _request(gateway, call, function, body)
+    if wait is None:
+        return await _enqueue_unless_unknown(gateway, call, request)
+    if request.keep_result == 0:
+        wrong = [("#/keep_result", "A wait reads the result: keep it for a while, or do not wait.")]
+        raise field_errors("invalid-request", wrong)
+    await _require_offer(gateway, call, request, waits=True)
+    return await _call(gateway, call, request, wait)
+
+
+async def _enqueue_unless_unknown(gateway: Gateway, call: Call, request: JobRequest) -> Answer:
+    await _require_offer(gateway, call, request, waits=False)
+    enqueued = await _enqueued(gateway, call, request)
+    if enqueued.created:
+        return _accepted(request, enqueued)
+    return await _existed(gateway, call, request, enqueued)
+
+
+async def _body_to_come(gateway: Gateway, call: Call) -> bytes:
+    settings = gateway.settings
+    with call.waiting(settings.body_deadline):
+        return await body_to_come(call.request, limit=settings.max_body, deadline=settings.body_deadline)
+
+
+def _request(gateway: Gateway, call: Call, function: str, body: bytes) -> JobRequest:
+    key = call.request.headers.get("Idempotency-Key")
+    sender = Sender(owner=call.caller.name, idempotency_key=key, job_id=next(gateway.job_ids))
+    return job_request(function, read_json(body) if body else {}, sender, gateway.queues)
+
+
+async def _require_offer(gateway: Gateway, call: Call, request: JobRequest, *, waits: bool) -> None:
+    function, queue = request.function, request.queue or gateway.broker.keys.default_queue
+    if gateway.offers.known(function, queue) is not None:
+        return
+    verdict = await gateway.offers.judge(function, queue)
+    if verdict is Verdict.UNKNOWN:
+        near = gateway.offers.near(function, call.caller.may_enqueue)
+        detail = f"Did you mean {' or '.join(near)}?" if near else "Start a worker that offers it."
+        raise Problem("unknown-function", detail, members={"near": near})
+    if verdict is Verdict.ABSENT and waits:
+        raise Problem(
+            "no-worker", "Nothing was enqueued; try again, or without a wait.", headers=_RETRY_AFTER
+        )
+
+
+async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueued:
+    try:
+        # Cut off, it has been handed in all the same.
+        with call.cut_off_as(OutcomeUnknown):
+            enqueued = await gateway.broker.enqueue(request)
+    except BrokerError as error:
+        if isinstance(error, NotAQueue) and request.queue is not None:
+            wrong = [("#/queue", "This name is another kind of key: choose another queue.")]
+            raise field_errors("invalid-request", wrong) from error
+        raise broker_problem(error, job_id=request.job_id) from error
+    if enqueued.created:
+        gateway.meter.enqueued(request.function, gateway.offers.names)
+    return enqueued
+
+
+async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) -> Answer:
+    job_id = request.job_id or ""
+    with gateway.waits.place(call.caller), gateway.broker.watch(job_id) as watch:
+        enqueued = await _enqueued(gateway, call, request)
+        result: JobResult | None = None
+        if enqueued.created or enqueued.replayed:
+            with call.waiting(wait):
+                waiting = watch.wait if enqueued.created else partial(gateway.broker.wait, enqueued.job_id)
+                result = await gateway.waits.run(lambda: waiting(wait))
+    headers = applied(wait)
+    if result is None and enqueued.created:
+        return await _unfinished(gateway, call, request, enqueued, wait)
+    if result is None:
+        return await _existed(gateway, call, request, enqueued, headers)
+    if enqueued.replayed:
+        headers += _REPLAYED
+    document = outcome(result, inspects=call.caller.inspects)
+    return Answer(200, to_json(document, limit=gateway.settings.max_result), headers=headers)
+
+
+def _accepted(request: JobRequest, enqueued: Enqueued, headers: str = "") -> Answer:
+    return _answer(202, job_of_enqueued(request.function, enqueued, _status(request, enqueued)), headers)
+
+
+async def _unfinished(
+    gateway: Gateway, call: Call, request: JobRequest, enqueued: Enqueued, wait: float
+) -> Answer:
+    """Answer with the job as it is now, after a wait in vain: by this time it may be running."""
+    try:
+        with call.cut_off_as(BrokerUnavailable):
+            view = await gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
+    except BrokerError:
+        # It is enqueued; an error would say that it may not be.
+        return _accepted(request, enqueued, applied(wait))
+    if view is None:
+        # It has ended, and its result was not kept.
+        ended = job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE)
+        return _answer(202, ended, applied(wait))
+    if view.result is not None:
+        return outcome_answer(gateway, call, view.result, wait)
+    return _answer(202, job_of_view(view, inspects=False), applied(wait))
+
+
+async def _existed(
+    gateway: Gateway, call: Call, request: JobRequest, enqueued: Enqueued, headers: str = ""
+) -> Answer:
+    """The answer for a job that was there before: made by the same idempotency key, or in the way."""
+    job = await _existing(gateway, call, request, enqueued)
+    if enqueued.replayed:
+        return _answer(202, job, headers + _REPLAYED)
+    members = {"job": job} if job else None
+    location = f"Location: /jobs/{enqueued.job_id}/status\r\n" if job else ""
+    raise Problem("job-exists", "Choose another job_id, or read that job.", headers=location, members=members)
+
+
+def _answer(status: int, job: dict[str, Any], headers: str) -> Answer:
+    location = f"Location: /jobs/{job['job_id']}/status\r\n"
+    return Answer(status, orjson.dumps(job), headers=location + headers)
+
+
+def _status(request: JobRequest, enqueued: Enqueued) -> JobStatus:
+    is_deferred = request.defer_by is not None or request.defer_until_ms is not None
+    if is_deferred and enqueued.due_time_ms > time.time_ns() // 1_000_000:
+        return JobStatus.DEFERRED
+    return JobStatus.QUEUED
+
+
+async def _existing(gateway: Gateway, call: Call, request: JobRequest, enqueued: Enqueued) -> dict[str, Any]:
+    """The job that was there before; empty when it is not the caller's to see."""
+    view = await gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
+    if view is None:
+        # It has ended and its result is gone; a replay still names it.
+        return job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE) if enqueued.replayed else {}
+    source = view.result or view.body
+    if not enqueued.replayed and not call.caller.sees(source.owner if source else None):
+        return {}
+    return job_of_view(view, inspects=False)

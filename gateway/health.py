@@ -1,0 +1,63 @@
+"""`/livez`, `/readyz`, `/metrics` and `/openapi.json`: what operators and tools ask."""
+
+import asyncio
+import logging
+from functools import lru_cache
+from importlib.resources import files
+
+import orjson
+import yaml
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from jobgate.broker.errors import BrokerError
+from jobgate.broker.records import QueueDepth
+from jobgate.gateway.answers import Answer
+from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.problems import Problem
+
+logger = logging.getLogger("jobgate.gateway.health")
+
+_RETRY_AFTER = "Retry-After: 1\r\n"
+
+
+async def livez(gateway: Gateway, call: Call) -> Answer:
+    """Answer 200: the process lives and its event loop turns."""
+    return Answer(200, b'{"status":"alive"}')
+
+
+async def readyz(gateway: Gateway, call: Call) -> Answer:
+    """Answer 200 when Redis runs a real script; else, and once the gateway shuts down, 503."""
+    if gateway.draining:
+        raise Problem("not-ready", "It is shutting down.", headers=_RETRY_AFTER)
+    readiness = await gateway.broker.check()
+    if not readiness.ok:
+        logger.warning("not ready: %s", readiness.detail)
+        raise Problem("not-ready", "Redis does not answer as it should.", headers=_RETRY_AFTER)
+    return Answer(200, orjson.dumps({"status": "ready", "durability": readiness.durability}))
+
+
+async def metrics(gateway: Gateway, call: Call) -> Answer:
+    """Answer 200 with all metrics in the text format of Prometheus."""
+    call.caller.require("metrics")
+    text = gateway.meter.exposition(await _depths(gateway), waits=gateway.waits.count)
+    return Answer(200, text, content_type=CONTENT_TYPE_LATEST)
+
+
+async def _depths(gateway: Gateway) -> list[QueueDepth] | None:
+    try:
+        return await asyncio.gather(*map(gateway.broker.queue_depth, gateway.offers.queues))
+    except BrokerError as error:
+        logger.warning("queue gauges are left out: %s", error)
+        return None
+
+
+async def openapi(gateway: Gateway, call: Call) -> Answer:
+    """Answer 200 with `openapi.yaml` as JSON."""
+    return Answer(200, openapi_json())
+
+
+@lru_cache(maxsize=1)
+def openapi_json() -> bytes:
+    """`openapi.yaml` as JSON."""
+    text = files("jobgate.gateway").joinpath("openapi.yaml").read_text("utf-8")
+    return orjson.dumps(yaml.safe_load(text))

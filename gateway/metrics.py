@@ -1,0 +1,129 @@
+"""What Prometheus is told. Counting must cost next to nothing, so counts are plain dictionaries.
+
+The library's own counters and histograms take a lock and walk their buckets for each event; here an
+event is one addition, and the forms that Prometheus wants are made when it asks.
+"""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence, Set
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from jobgate.broker.records import QueueDepth
+
+#: Upper bounds of the duration's buckets in seconds; waits go to 60 s.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+#: The label of functions that no live worker offers, so that callers cannot make up series.
+OTHER = "other"
+
+
+class _Durations:
+    """How long the requests of one route took."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """The buckets as Prometheus wants them: each holds those below it."""
+        bounds = [*map(str, BUCKETS), "+Inf"]
+        counts = [sum(self.counts[: place + 1]) for place in range(len(bounds))]
+        return list(zip(bounds, counts, strict=True))
+
+
+class Meter:
+    """The counts of one gateway process."""
+
+    def __init__(self) -> None:
+        self._requests: Counter[tuple[str, int]] = Counter()
+        self._durations: defaultdict[str, _Durations] = defaultdict(_Durations)
+        self._enqueued: Counter[str] = Counter()
+        #: Requests that were no HTTP.
+        self.malformed = 0
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        PlatformCollector(registry=self._process)
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Count an answered request."""
+        self._requests[route, status] += 1
+        durations = self._durations[route]
+        durations.counts[bisect_left(BUCKETS, seconds)] += 1
+        durations.total += seconds
+
+    def enqueued(self, function: str, offered: Set[str]) -> None:
+        """Count an enqueued job; a function that is not among those `offered` counts as `other`."""
+        self._enqueued[function if function in offered else OTHER] += 1
+
+    def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int) -> bytes:
+        """The text for Prometheus; `depths` None = Redis could not be read."""
+        registry = CollectorRegistry()
+        registry.register(_Snapshot([*self._families(), _waits(waits), *_queues(depths)]))
+        return generate_latest(self._process) + generate_latest(registry)
+
+    def _families(self) -> Iterable[Metric]:
+        requests = CounterMetricFamily(
+            "jobgate_gateway_requests", "Requests answered, by route and status.", labels=["route", "status"]
+        )
+        for (route, status), count in self._requests.items():
+            requests.add_metric([route, str(status)], count)
+        durations = HistogramMetricFamily(
+            "jobgate_gateway_request_duration_seconds",
+            "Time from a request's headers to its answer, waits included.",
+            labels=["route"],
+        )
+        for route, taken in self._durations.items():
+            durations.add_metric([route], taken.cumulative(), taken.total)
+        enqueued = CounterMetricFamily(
+            "jobgate_gateway_enqueued", "Jobs enqueued, by function.", labels=["function"]
+        )
+        for function, count in self._enqueued.items():
+            enqueued.add_metric([function], count)
+        malformed = CounterMetricFamily(
+            "jobgate_gateway_malformed_requests", "Requests that were not valid HTTP."
+        )
+        malformed.add_metric([], self.malformed)
+        return requests, durations, enqueued, malformed
+
+
+class _Snapshot:
+    """Families that were made beforehand, for a registry that is used once."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """The families."""
+        return self._families
+
+
+def _waits(count: int) -> Metric:
+    return GaugeMetricFamily("jobgate_gateway_waits_in_flight", "Requests that wait for a job.", value=count)
+
+
+def _queues(depths: Sequence[QueueDepth] | None) -> Iterable[Metric]:
+    yield GaugeMetricFamily(
+        "jobgate_gateway_redis_up", "1 when Redis answered this scrape.", value=int(depths is not None)
+    )
+    depth = GaugeMetricFamily(
+        "jobgate_gateway_queue_depth", "Jobs in a queue, by state.", labels=["queue", "state"]
+    )
+    oldest = GaugeMetricFamily(
+        "jobgate_gateway_oldest_due_age_seconds",
+        "Time since the oldest job that waits became due.",
+        labels=["queue"],
+    )
+    workers = GaugeMetricFamily(
+        "jobgate_gateway_live_workers", "Workers that publish themselves and live.", labels=["queue"]
+    )
+    for queue in depths or ():
+        for state in ("queued", "deferred", "in_progress"):
+            depth.add_metric([queue.queue, state], getattr(queue, state))
+        oldest.add_metric([queue.queue], queue.oldest_due_age)
+        workers.add_metric([queue.queue], queue.workers)
+    yield from (depth, oldest, workers)

@@ -1,0 +1,128 @@
+"""Errors as callers see them: RFC 9457 problem details, and the table of their codes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobgate.broker.errors import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    DecodeError,
+    EncodeError,
+    IdempotencyConflict,
+    InvalidRequest,
+    OutcomeUnknown,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem: what is the same each time that it happens."""
+
+    status: int
+    title: str
+    #: The same request may succeed later.
+    retryable: bool = False
+    #: The connection is of no use afterwards.
+    closes: bool = False
+
+
+#: Every problem that the gateway answers, by code. `openapi.yaml` lists the same codes.
+KINDS = {
+    "malformed-request": Kind(400, "The request is not valid HTTP", closes=True),
+    "malformed-json": Kind(400, "The body is not valid JSON"),
+    "unauthorized": Kind(401, "A valid key is needed"),
+    "forbidden": Kind(403, "The key does not allow this"),
+    "cross-site": Kind(403, "Requests of other sites are refused"),
+    "not-found": Kind(404, "There is nothing at this path"),
+    "job-not-found": Kind(404, "No such job"),
+    "unknown-function": Kind(404, "No live worker offers this function"),
+    "method-not-allowed": Kind(405, "The path does not know this method"),
+    "body-timeout": Kind(408, "The body came too slowly", retryable=True, closes=True),
+    "job-exists": Kind(409, "The job id is in use"),
+    "already-finished": Kind(409, "The job has ended before"),
+    "result-not-kept": Kind(410, "The job has ended and its result was not kept"),
+    "unreadable-result": Kind(410, "The job has ended and its result cannot be shown"),
+    "body-too-large": Kind(413, "The body is too large", closes=True),
+    "unsupported-media-type": Kind(415, "The body must be JSON in UTF-8, not compressed"),
+    "expectation-failed": Kind(417, "Only 100-continue can be expected", closes=True),
+    "misdirected": Kind(421, "This gateway does not serve that host"),
+    "invalid-request": Kind(422, "The request does not have the right shape"),
+    "invalid-json": Kind(422, "The JSON cannot be kept exactly"),
+    "invalid-arguments": Kind(422, "The arguments do not fit the function"),
+    "idempotency-key-reused": Kind(422, "The idempotency key was used for another request"),
+    "too-many-waits": Kind(429, "Too many requests wait", retryable=True),
+    "internal-error": Kind(500, "The gateway failed"),
+    "unavailable": Kind(503, "Redis is not available", retryable=True),
+    "outcome-unknown": Kind(503, "It is not known whether the job was enqueued", retryable=True),
+    "queue-full": Kind(503, "Redis has no room for more jobs", retryable=True),
+    "misconfigured": Kind(503, "The gateway cannot use its Redis"),
+    "no-worker": Kind(503, "No live worker offers this function", retryable=True),
+    "not-ready": Kind(503, "The gateway is not ready", retryable=True),
+    "http-version": Kind(505, "Only HTTP/1.0 and HTTP/1.1 are spoken", closes=True),
+}
+
+
+class Problem(Exception):
+    """A request that cannot be served: it is answered as `application/problem+json`.
+
+    `detail` is one sentence for the caller. It never holds unchecked input, Redis text or paths.
+    """
+
+    def __init__(
+        self, code: str, detail: str = "", *, headers: str = "", members: dict[str, Any] | None = None
+    ) -> None:
+        """Name a code of `KINDS`; `headers` are whole header lines, `members` further JSON members."""
+        super().__init__(code)
+        self.code = code
+        self.kind = KINDS[code]
+        self.detail = detail
+        self.headers = headers
+        self.members = members
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The JSON document of RFC 9457."""
+        kind = self.kind
+        document: dict[str, Any] = {
+            "type": f"/problems/{self.code}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail or f"{kind.title}.",
+            "instance": request_id,
+            "code": self.code,
+            "retryable": kind.retryable,
+        }
+        return document | self.members if self.members else document
+
+
+def field_errors(code: str, errors: list[tuple[str, str]]) -> Problem:
+    """A problem with a list of `(JSON pointer, what is wrong)`."""
+    listed = [{"pointer": pointer, "detail": detail} for pointer, detail in errors]
+    pointer, detail = errors[0]
+    return Problem(code, f"{pointer.removeprefix('#/') or 'The body'}: {detail}", members={"errors": listed})
+
+
+_RETRY_AFTER = "Retry-After: 1\r\n"
+
+# Ordered: a class comes before its base.
+_BROKER_PROBLEMS: tuple[tuple[type[BrokerError], str, str], ...] = (
+    (OutcomeUnknown, "outcome-unknown", "Send the same request with the same job_id again."),
+    (BrokerUnavailable, "unavailable", "Try again in a moment."),
+    (BrokerFull, "queue-full", "Try again when jobs have ended or Redis has more memory."),
+    (BrokerMisconfigured, "misconfigured", "The operator has to look at the gateway's log."),
+    (IdempotencyConflict, "idempotency-key-reused", "Choose a new key for a new request."),
+    (InvalidRequest, "invalid-request", "The options of the job contradict each other or are out of range."),
+    (EncodeError, "invalid-arguments", "The arguments cannot be written with this gateway's serializer."),
+    (DecodeError, "unreadable-result", "It was written with another serializer than the gateway reads."),
+)
+
+
+def broker_problem(error: BrokerError, *, job_id: str | None = None) -> Problem:
+    """What a caller is told of a broker's error; `job_id` is the id under which to try again."""
+    for kind, code, detail in _BROKER_PROBLEMS:
+        if isinstance(error, kind):
+            headers = _RETRY_AFTER if KINDS[code].retryable else ""
+            members = {"job_id": job_id} if job_id and code == "outcome-unknown" else None
+            return Problem(code, detail, headers=headers, members=members)
+    return Problem("internal-error", "The operator has to look at the gateway's log.")

@@ -1,0 +1,135 @@
+"""`GET /jobs/{job_id}/status` and `/result`: where a job is, and how it ended."""
+
+import asyncio
+import hashlib
+
+from jobgate.broker.errors import DecodeError
+from jobgate.broker.records import JobResult, JobStatus, JobView
+from jobgate.gateway.answers import Answer
+from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.names import job_id
+from jobgate.gateway.preferences import applied
+from jobgate.gateway.present import job_of_view, outcome, to_json
+from jobgate.gateway.problems import Problem
+
+#: A start is not pushed, only an end is: whoever waits for a change of status hears of it this late.
+_LOOK_AGAIN = 0.5
+_POLL_AGAIN = "Retry-After: 0\r\n"
+
+
+async def status(gateway: Gateway, call: Call) -> Answer:
+    """Answer 200 with the job.
+
+    With a wait and `If-None-Match`, once its status differs from the one that the tag names, or 304 when
+    the wait is over first; with a wait alone, once it has ended or the wait is over.
+    """
+    call.caller.require("read")
+    view = await visible_view(gateway, call, job_id(call.name))
+    wait = call.wait(gateway.settings.max_wait)
+    tag = call.request.headers.get("If-None-Match")
+    answer = _status_answer(view, call, wait)
+    if wait is not None and not _is_settled(view, answer, tag):
+        with gateway.waits.place(call.caller), call.waiting(wait):
+            view = await gateway.waits.run(lambda: _changed(gateway, call, view, tag, wait)) or view
+        answer = _status_answer(view, call, wait)
+    if tag is not None and _etag(answer) in tag:
+        return Answer(304, headers=answer.headers)
+    return answer
+
+
+async def visible_view(gateway: Gateway, call: Call, wanted: str) -> JobView:
+    """The job with this id; raises `Problem` 404 when there is none, or none that the caller may see."""
+    view = await gateway.broker.view(wanted, queues=gateway.offers.queues)
+    if view is None or not _may_see(call, view):
+        raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
+    return view
+
+
+def _may_see(call: Call, view: JobView) -> bool:
+    if call.caller.sees_all:
+        return True
+    source = view.result or view.body
+    return source is not None and call.caller.sees(source.owner)
+
+
+def _status_answer(view: JobView, call: Call, wait: float | None) -> Answer:
+    inspects = call.caller.inspects
+    body = to_json(job_of_view(view, inspects=inspects), limit=1 << 62)
+    digest = hashlib.blake2b(body, digest_size=12).hexdigest()
+    headers = f'ETag: "{digest}"\r\n' + ("" if wait is None else applied(wait))
+    return Answer(200, body, headers=headers)
+
+
+def _etag(answer: Answer) -> str:
+    return answer.headers.partition('"')[2].partition('"')[0]
+
+
+def _is_settled(view: JobView, answer: Answer, tag: str | None) -> bool:
+    if view.status is JobStatus.COMPLETE:
+        return True
+    return tag is not None and _etag(answer) not in tag
+
+
+async def _changed(gateway: Gateway, call: Call, view: JobView, tag: str | None, wait: float) -> JobView:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait
+    while (left := end - loop.time()) > 0:
+        await gateway.broker.wait(view.job_id, left if tag is None else min(left, _LOOK_AGAIN))
+        view = await visible_view(gateway, call, view.job_id)
+        if _is_settled(view, _status_answer(view, call, wait), tag):
+            break
+    return view
+
+
+async def result(gateway: Gateway, call: Call) -> Answer:
+    """Answer 200 with the outcome, of a failed job too; 202 with the job when it has not ended in time."""
+    call.caller.require("read")
+    wanted = job_id(call.name)
+    view = await visible_view(gateway, call, wanted)
+    wait = call.wait(gateway.settings.max_wait)
+    ended = view.result
+    if ended is None and view.status is JobStatus.COMPLETE:
+        raise Problem("unreadable-result", "It was written with another serializer than the gateway reads.")
+    if ended is None and wait:
+        ended = await wait_for_result(gateway, call, wanted, wait)
+    if ended is not None:
+        return outcome_answer(gateway, call, ended, wait)
+    view = await last_look(gateway, wanted)
+    return outcome_answer(gateway, call, view.result, wait) if view.result else not_yet(call, view, wait)
+
+
+async def wait_for_result(gateway: Gateway, call: Call, wanted: str, wait: float) -> JobResult | None:
+    """The result once it is there; None when the wait is over first or the gateway shuts down.
+
+    Raises `Problem`: 429 when there is no place for a wait, 410 when the result cannot be read.
+    """
+    try:
+        with gateway.waits.place(call.caller), call.waiting(wait):
+            return await gateway.waits.run(lambda: gateway.broker.wait(wanted, wait))
+    except DecodeError:
+        raise Problem(
+            "unreadable-result", "It was written with another serializer than the gateway reads."
+        ) from None
+
+
+async def last_look(gateway: Gateway, wanted: str) -> JobView:
+    """The job after a wait that brought no result; raises `Problem` 410 when it is gone by now."""
+    view = await gateway.broker.view(wanted, queues=gateway.offers.queues)
+    if view is None:
+        raise Problem("result-not-kept", "It ended during this request.")
+    return view
+
+
+def outcome_answer(gateway: Gateway, call: Call, ended: JobResult, wait: float | None) -> Answer:
+    """The answer for a job that has ended."""
+    document = outcome(ended, inspects=call.caller.inspects)
+    headers = "" if wait is None else applied(wait)
+    return Answer(200, to_json(document, limit=gateway.settings.max_result), headers=headers)
+
+
+def not_yet(call: Call, view: JobView, wait: float | None) -> Answer:
+    """The answer for a job that has not ended in time."""
+    headers = _POLL_AGAIN + ("" if wait is None else applied(wait))
+    return Answer(
+        202, to_json(job_of_view(view, inspects=call.caller.inspects), limit=1 << 62), headers=headers
+    )

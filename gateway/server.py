@@ -1,0 +1,213 @@
+"""A gateway's life: parts put together, sockets opened, and all of it taken down in order."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
+from aiohttp.web import ServerRunner, TCPSite
+
+from jobgate.broker import Broker
+from jobgate.broker.errors import BrokerError, BrokerMisconfigured
+from jobgate.gateway.callers import KeysFile
+from jobgate.gateway.connection import GatewayServer
+from jobgate.gateway.context import Gateway
+from jobgate.gateway.door import Door
+from jobgate.gateway.health import openapi_json
+from jobgate.gateway.metrics import Meter
+from jobgate.gateway.names import QueueNames
+from jobgate.gateway.offers import Offers
+from jobgate.gateway.routes import METRICS_ROUTES, Router
+from jobgate.gateway.settings import GatewayError, GatewaySettings
+from jobgate.gateway.waits import Waits
+
+logger = logging.getLogger("jobgate.gateway")
+
+#: Seconds between two looks at the keys file.
+_KEYS_INTERVAL = 1.0
+#: Seconds for Redis' first answer; without one the gateway begins all the same.
+_GREETING = 1.0
+#: Seconds that the broker has for its last words to a Redis that may hang.
+_CLOSING = 1.0
+#: The part of a request's time for Redis that one operation may take: the broker gives up before the request
+#: does, as it knows better what has happened.
+_ONE_OPERATION = 0.9
+_BACKLOG = 1024
+
+
+@asynccontextmanager
+async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+    """The parts of a gateway, connected; raises `GatewayError` when Redis or the keys file cannot be used.
+
+    A Redis that is only away is no error: the gateway says so at `/readyz` and goes on when it is back.
+    """
+    keys = _keys(settings)
+    broker = _broker(settings)
+    gateway = Gateway(
+        settings=settings,
+        broker=broker,
+        offers=Offers(broker, tuple(dict.fromkeys((broker.keys.default_queue, *settings.queues)))),
+        queues=QueueNames(broker.keys, settings.queues),
+        waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
+        meter=Meter(),
+        keys=keys,
+    )
+    try:
+        await _greet(broker)
+        async with _background(gateway):
+            yield gateway
+    finally:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(broker.close(), _CLOSING)
+
+
+def _keys(settings: GatewaySettings) -> KeysFile | None:
+    if settings.keys_file is None:
+        return None
+    keys = KeysFile(settings.keys_file)
+    keys.load()
+    return keys
+
+
+def _broker(settings: GatewaySettings) -> Broker:
+    try:
+        return Broker(
+            settings.redis,
+            codec=settings.serializer,
+            namespace=settings.namespace,
+            deadline=settings.redis_deadline * _ONE_OPERATION,
+        )
+    except ValueError as error:
+        raise GatewayError(str(error)) from error
+
+
+async def _greet(broker: Broker) -> None:
+    try:
+        async with asyncio.timeout(_GREETING):
+            await broker.connect()
+            readiness = await broker.check()
+    except BrokerMisconfigured as error:
+        raise GatewayError(str(error)) from error
+    except (BrokerError, TimeoutError):
+        logger.warning("Redis is away: /readyz answers 503 until it is back")
+        return
+    logger.info("Redis answers: durability %s, eviction %s", readiness.durability, readiness.eviction)
+
+
+@asynccontextmanager
+async def _background(gateway: Gateway) -> AsyncIterator[None]:
+    """What goes on beside the requests; cancelled and awaited at the end."""
+    running = [asyncio.create_task(gateway.offers.watch())]
+    if gateway.keys is not None:
+        running.append(asyncio.create_task(_refresh(gateway.keys.refresh)))
+    try:
+        yield
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _refresh(refresh: Callable[[], None]) -> None:
+    """Call `refresh` for ever. It ends at no error: later revocations must have their effect."""
+    logged = ""
+    while True:
+        await asyncio.sleep(_KEYS_INTERVAL)
+        try:
+            refresh()
+        except Exception as error:
+            if repr(error) != logged:
+                logger.exception("the keys file could not be read again, the former keys stay")
+            logged = repr(error)
+        else:
+            logged = ""
+
+
+async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then drain and end; raises `GatewayError` when it cannot begin."""
+    openapi_json()
+    if HttpRequestParser is HttpRequestParserPy:
+        logger.warning("aiohttp runs without its C parser: it is slower, and takes more than HTTP allows")
+    async with open_gateway(settings) as gateway:
+        runners = await _listen(gateway)
+        try:
+            await stop.wait()
+            stop.clear()
+            await _drain(gateway, stop)
+        finally:
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
+    logger.info("stopped")
+
+
+async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
+    """Serve on while load balancers learn of the end; a second signal cuts that short."""
+    gateway.draining = True
+    logger.info("shutting down, serving for %g more seconds", gateway.settings.drain)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(hurry.wait(), gateway.settings.drain)
+    gateway.waits.end_all()
+
+
+async def _listen(gateway: Gateway) -> list[ServerRunner]:
+    settings = gateway.settings
+    runners = [await _runner(gateway, Door(gateway, Router()), settings.port, "listening")]
+    if settings.metrics_port is not None:
+        door = Door(gateway, Router(METRICS_ROUTES), is_open=True)
+        runners.append(await _runner(gateway, door, settings.metrics_port, "metrics listening"))
+    return runners
+
+
+async def _runner(gateway: Gateway, door: Door, port: int, what: str) -> ServerRunner:
+    settings = gateway.settings
+    server = GatewayServer(
+        door.handle, settings=settings, meter=gateway.meter, request_ids=gateway.request_ids
+    )
+    # aiohttp grants this time twice: for open requests to end, and again once they are cancelled.
+    runner = ServerRunner(server, shutdown_timeout=settings.shutdown / 2)
+    await runner.setup()
+    try:
+        await TCPSite(runner, settings.host, port, backlog=_BACKLOG).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise GatewayError(f"Port {port} of {settings.host} cannot be opened: {error.strerror}.") from error
+    bound = runner.addresses[0][1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    logger.info("%s on http://%s:%d", what, host, bound)
+    return runner
+
+
+def run(settings: GatewaySettings) -> None:
+    """Serve until SIGTERM or SIGINT; raises `GatewayError` when it cannot begin."""
+    _calm_garbage_collection()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve_until_signalled(settings))
+
+
+def _calm_garbage_collection() -> None:
+    """Look for reference cycles seldom: requests make none, and the looking is a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+async def _serve_until_signalled(settings: GatewaySettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    await serve(settings, stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop  # noqa: PLC0415 - not everywhere to be had
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

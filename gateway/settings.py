@@ -1,0 +1,95 @@
+"""What a gateway can be told: one object, each limit with its default and its reason."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jobgate.broker.settings import RedisSettings
+
+
+class GatewayError(Exception):
+    """The gateway cannot run as it is told: the message says what to change."""
+
+
+class KeysFileError(GatewayError):
+    """The keys file cannot be used: the message names the entry and what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewaySettings:
+    """Everything that a gateway can be told. Durations are seconds, sizes are bytes.
+
+    Raises `GatewayError` when a value makes no sense, or when the gateway would be open to a network
+    without anybody having said so.
+    """
+
+    #: Where Redis is: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, or arq's `RedisSettings`.
+    redis: RedisSettings | str | Any = field(default="redis://localhost:6379", repr=False)
+    #: `json`, `msgpack` or `pickle` (only beside a stock arq fleet).
+    serializer: str = "json"
+    #: Prefix of all keys in Redis.
+    namespace: str = "arq"
+    host: str = "127.0.0.1"
+    #: 0 = any free port; the log says which.
+    port: int = 8080
+    #: A second port, for `/metrics` alone and without keys; None = `/metrics` is on the first port only.
+    metrics_port: int | None = None
+    #: Who may call; None = everybody who can reach the port.
+    keys_file: Path | None = None
+    #: Allows an address other than loopback without keys.
+    insecure: bool = False
+    #: Queues that may be named in a request besides the default one; empty = every valid name.
+    queues: tuple[str, ...] = ()
+    #: Host names, besides loopback's own, that a request may carry where Host is checked.
+    allowed_hosts: tuple[str, ...] = ()
+    #: One JSON line per request.
+    access_log: bool = False
+
+    #: Largest request body: a job is not a file transfer, and Redis holds every waiting one.
+    max_body: int = 1024 * 1024
+    #: Largest outcome that is passed on.
+    max_result: int = 8 * 1024 * 1024
+    #: Longest wait that one request may ask for; longer ones are clamped. Proxies often cut at 60 s.
+    max_wait: float = 60.0
+    #: Waits at the same time, all callers together.
+    max_waits: int = 2000
+    #: Waits at the same time of one key.
+    max_waits_per_key: int = 100
+    #: From the first byte of a request, or from the connect, to the end of its headers.
+    header_deadline: float = 10.0
+    #: From the end of the headers to the end of the body.
+    body_deadline: float = 15.0
+    #: An idle connection is closed after this; longer than the 60 s that proxies commonly keep theirs.
+    keepalive: float = 75.0
+    #: A client that does not read its answer is cut after this.
+    write_deadline: float = 30.0
+    #: One total deadline for Redis per request, waits aside.
+    redis_deadline: float = 5.0
+    #: How long a gateway still serves after SIGTERM, while `/readyz` already answers 503.
+    drain: float = 3.0
+    #: How long open requests may take after that, before they are cut.
+    shutdown: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in ("port", "metrics_port"):
+            port = getattr(self, name)
+            if port is not None and not 0 <= port <= 65535:
+                raise GatewayError(f"{name} must be between 0 and 65535, not {port}.")
+        if not 0 <= self.drain <= 3600:
+            raise GatewayError(f"drain must be between 0 and 3600 seconds, not {self.drain}.")
+        if not (self.is_loopback or self.keys_file or self.insecure):
+            raise GatewayError(
+                f"Without keys the gateway binds loopback only: give --keys FILE for {self.host}, "
+                "or --insecure when everybody who can reach it may run jobs."
+            )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the port."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False

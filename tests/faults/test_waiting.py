@@ -1,0 +1,172 @@
+"""Waiting for a result: pushed when all is well, found all the same when it is not."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+
+from harness.servers import RedisServer
+from harness.waiting import eventually
+from jobgate.broker import Broker, JobRequest
+from jobgate.broker.waiting import LAST_LOOK, POLL_INTERVAL, REREAD_INTERVAL
+
+STORED = '{"t":1,"f":"add","a":[],"k":{},"et":1,"s":true,"r":7,"st":2,"ft":3}'
+ServerMaker = Callable[..., RedisServer]
+
+
+def finish_as_arq_does(server: RedisServer, job_id: str = "a") -> None:
+    """Store a result by a plain SET: nobody is told but by the server itself."""
+    with server.client() as client:
+        client.set(f"arq:result:{job_id}", STORED)
+
+
+def until_tracked(server: RedisServer, keys: int) -> None:
+    with server.client() as client:
+        eventually(lambda: client.info()["tracking_total_keys"] >= keys, timeout=10, what="tracked keys")
+
+
+def pubsub_connections(server: RedisServer) -> int:
+    with server.client() as client:
+        return len(client.client_list(_type="pubsub"))
+
+
+@asynccontextmanager
+async def tracked_wait(server: RedisServer, timeout: float) -> AsyncIterator["asyncio.Task[float]"]:
+    """Wait for job `a` and hand out the task once its key is tracked; it answers when it got the result."""
+    async with Broker(server.url) as broker:
+        await broker.enqueue(JobRequest(function="add", job_id="a"))
+        task = asyncio.create_task(_arrival(broker, timeout))
+        await asyncio.to_thread(until_tracked, server, 1)
+        yield task
+        await task
+
+
+async def _arrival(broker: Broker, timeout: float) -> float:
+    result = await broker.wait("a", timeout)
+    assert result is not None
+    assert result.result == 7
+    return time.monotonic()
+
+
+async def test_a_foreign_write_is_pushed(server: RedisServer) -> None:
+    async with tracked_wait(server, 10) as arrival:
+        written = time.monotonic()
+        finish_as_arq_does(server)
+        assert await arrival - written < REREAD_INTERVAL / 4
+
+
+async def test_many_waiters_share_one_pair_of_connections(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        for n in range(200):
+            await broker.enqueue(JobRequest(function="add", job_id=str(n)))
+        waits = [asyncio.create_task(broker.wait(str(n), 20)) for n in range(200)]
+        await asyncio.to_thread(until_tracked, server, 200)
+        assert pubsub_connections(server) == 1
+        with server.client() as client:
+            for n in range(200):
+                client.set(f"arq:result:{n}", STORED)
+            assert all(await asyncio.gather(*waits))
+            assert len(client.client_list()) <= 8
+
+
+async def test_a_lost_subscriber_costs_no_result(server: RedisServer) -> None:
+    async with tracked_wait(server, 20) as arrival:
+        with server.client() as client:
+            client.client_kill_filter(_type="pubsub")
+        written = time.monotonic()
+        finish_as_arq_does(server)
+        assert await arrival - written < REREAD_INTERVAL + 0.5
+
+
+async def test_a_lost_reader_costs_no_result(server: RedisServer) -> None:
+    async with tracked_wait(server, 20) as arrival:
+        with server.client() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+        written = time.monotonic()
+        finish_as_arq_does(server)
+        assert await arrival - written < REREAD_INTERVAL + 0.5
+
+
+async def test_a_restart_of_the_server_costs_no_result(server: RedisServer) -> None:
+    async with tracked_wait(server, 20) as arrival:
+        await asyncio.to_thread(server.restart)
+        finish_as_arq_does(server)
+        await arrival
+
+
+async def test_a_flushed_server_is_noticed(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        await broker.enqueue(JobRequest(function="add", job_id="a"))
+        wait = asyncio.create_task(broker.wait("a", 20))
+        await asyncio.to_thread(until_tracked, server, 1)
+        with server.client() as client:
+            client.flushall()
+        started = time.monotonic()
+        assert await wait is None
+        assert time.monotonic() - started < 2 * REREAD_INTERVAL
+
+
+async def test_the_wait_for_an_unknown_job_ends_early(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        started = time.monotonic()
+        assert await broker.wait("unknown", 20) is None
+        assert time.monotonic() - started < 2 * REREAD_INTERVAL
+
+
+async def test_a_hanging_server_does_not_make_the_wait_longer(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        await broker.enqueue(JobRequest(function="add", job_id="a"))
+        wait = asyncio.create_task(broker.wait("a", 1.5))
+        await asyncio.to_thread(until_tracked, server, 1)
+        server.pause()
+        try:
+            started = time.monotonic()
+            assert await wait is None
+            assert time.monotonic() - started < 1.5 + 2 * LAST_LOOK
+        finally:
+            server.resume()
+
+
+async def test_a_look_without_waiting(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        assert await broker.wait("a", 0) is None
+        finish_as_arq_does(server)
+        assert await broker.wait("a", 0) is not None
+
+
+@contextmanager
+def server_without_tracking(make_server: ServerMaker) -> Iterator[RedisServer]:
+    server = make_server("redis")
+    with server.client() as client:
+        client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all", "-client|tracking"])
+    yield server
+
+
+async def test_results_are_polled_where_tracking_is_refused(
+    make_server: ServerMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with server_without_tracking(make_server) as server:
+        async with Broker(server.url) as broker:
+            await broker.enqueue(JobRequest(function="add", job_id="a"))
+            wait = asyncio.create_task(_arrival(broker, 20))
+            await asyncio.to_thread(
+                eventually, lambda: "refuses CLIENT TRACKING" in caplog.text, timeout=10, what="the log line"
+            )
+            written = time.monotonic()
+            finish_as_arq_does(server)
+            assert await wait - written < 4 * POLL_INTERVAL
+
+
+async def test_waiting_leaves_nothing_behind(server: RedisServer) -> None:
+    before = asyncio.all_tasks()
+    async with Broker(server.url) as broker:
+        await broker.enqueue(JobRequest(function="add", job_id="a"))
+        assert await broker.wait("a", 0.1) is None
+        watching = asyncio.create_task(broker.wait("a", 60))
+        await asyncio.sleep(0)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        assert not broker._watcher._watches
+    assert asyncio.all_tasks() == before

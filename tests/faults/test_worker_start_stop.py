@@ -1,0 +1,89 @@
+"""What a worker says of its Redis, and what it leaves behind when it stops in the middle of trouble."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import pytest
+
+from harness.proxy import proxy_to
+from harness.servers import RedisServer
+from harness.waiting import eventually_async
+from harness.workers import burst, enqueue, working
+from jobgate.broker import Broker, JobStatus
+from jobgate.worker import Worker
+
+Ctx = dict[str, Any]
+
+
+async def add(ctx: Ctx, a: int) -> int:
+    return a + 1
+
+
+async def claiming(worker: Worker) -> None:
+    began = time.monotonic()
+
+    async def has_claimed() -> bool:
+        return worker.liveness.last_claim > began
+
+    await eventually_async(has_claimed, what="a claim")
+
+
+async def test_a_claim_whose_answer_was_lost_burns_no_try_at_a_stop(server: RedisServer) -> None:
+    async with Broker(server.url) as broker, proxy_to(server.port) as proxy:
+        async with working([add], proxy.url, poll_delay=0.05) as worker:
+            await claiming(worker)
+            source = next(iter(worker._claimer._sources.values()))
+            for _ in range(100):
+                # Lost is whatever comes next; only a claim that took the job will do.
+                proxy.lose("answer", 1)
+                job_id = await enqueue(broker, "add", 1)
+
+                async def in_doubt() -> bool:
+                    view = await broker.view(job_id)  # noqa: B023 - called at once
+                    return source.is_in_doubt or view is None or view.status is JobStatus.COMPLETE
+
+                await eventually_async(in_doubt, what="a lost answer")
+                view = await broker.view(job_id)
+                if source.is_in_doubt and view is not None and view.tries == 1:
+                    break
+            else:
+                pytest.fail("no answer to a claim was lost")
+            worker.stop()
+        view = await broker.view(job_id)
+        assert view is not None
+        assert (view.status, view.tries) == (JobStatus.QUEUED, 0)
+
+
+async def test_a_worker_that_stops_without_redis_says_what_may_be_left(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with working([add], server.url) as worker:
+        await claiming(worker)
+        source = next(iter(worker._claimer._sources.values()))
+        server.pause()
+        await asyncio.sleep(0.1)
+        source.is_in_doubt = True
+        worker.stop()
+        await asyncio.sleep(0.5)
+        asyncio.get_running_loop().call_later(6, server.resume)
+    assert caplog.text.count("the last claim from queue arq:queue was not answered") == 1
+
+
+@pytest.mark.parametrize("settings", [{"maxmemory-policy": "allkeys-lru"}, {"appendonly": "no"}])
+async def test_it_warns_of_a_redis_that_may_lose_jobs(
+    server: RedisServer, caplog: pytest.LogCaptureFixture, settings: dict[str, str]
+) -> None:
+    caplog.set_level(logging.WARNING, "jobgate.worker")
+    await burst([add], server.url)
+    assert "maxmemory" not in caplog.text
+    assert "appendonly" not in caplog.text
+    [(name, value)] = settings.items()
+    with server.client() as client:
+        client.config_set(name, value)
+        try:
+            await burst([add], server.url)
+        finally:
+            client.config_set(name, server.options[name])
+    assert f"set {name} to " in caplog.text

@@ -1,0 +1,149 @@
+"""A gateway inside the test's own event loop, and a worker that the test plays by hand."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from harness.tools import free_port
+from jobgate.broker import Broker, ClaimedJob, Failure, FailureCode, JobResult, WorkerRecord
+from jobgate.gateway import GatewaySettings, serve
+
+
+class RunningGateway:
+    """A served gateway with a client session for it."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self.session = session
+        #: Set it to end the gateway.
+        self.stop = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """Its port on 127.0.0.1."""
+        return int(self.url.rpartition(":")[2])
+
+    async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any, Any]:
+        """Send a request; return status, JSON (or bytes) and headers."""
+        async with self.session.request(method, self.url + path, **options) as answer:
+            body = await answer.read()
+            is_json = "json" in answer.headers.get("Content-Type", "")
+            return answer.status, (await answer.json(content_type=None)) if is_json else body, answer.headers
+
+    async def post(self, path: str, document: Any = None, **options: Any) -> tuple[int, Any, Any]:
+        """POST a JSON document."""
+        return await self.ask("POST", path, json=document, **options)
+
+    async def get(self, path: str, **options: Any) -> tuple[int, Any, Any]:
+        """GET."""
+        return await self.ask("GET", path, **options)
+
+
+@asynccontextmanager
+async def running_gateway(redis_url: str, **options: Any) -> AsyncIterator[RunningGateway]:
+    """Serve a gateway until the block ends."""
+    port = free_port()
+    settings = GatewaySettings(**{"redis": redis_url, "port": port, "drain": 0.0, **options})
+    async with aiohttp.ClientSession() as session:
+        gateway = RunningGateway(f"http://127.0.0.1:{port}", session)
+        serving = asyncio.create_task(serve(settings, gateway.stop))
+        try:
+            await _answers(gateway, serving)
+            yield gateway
+        finally:
+            gateway.stop.set()
+            await serving
+
+
+async def _answers(gateway: RunningGateway, serving: "asyncio.Task[None]") -> None:
+    while True:
+        if serving.done():
+            serving.result()
+        try:
+            await gateway.get("/livez", headers={"Host": "localhost"})
+        except aiohttp.ClientConnectionError:
+            await asyncio.sleep(0.01)
+        else:
+            return
+
+
+class PlayedWorker:
+    """Claims and ends jobs when the test says so."""
+
+    def __init__(
+        self, broker: Broker, *functions: str, name: str = "played", queue: str = "arq:queue"
+    ) -> None:
+        self.broker = broker
+        self.name = name
+        self.queue = queue
+        self.functions = functions
+        self._claims = itertools.count(1)
+
+    @property
+    def record(self) -> WorkerRecord:
+        """What it says of itself."""
+        return WorkerRecord(
+            worker_id=self.name,
+            host="test",
+            pid=1,
+            queues=[self.queue],
+            functions=self.functions,
+            max_jobs=1,
+            in_progress=0,
+            complete=0,
+            failed=0,
+            retried=0,
+            start_time_ms=0,
+        )
+
+    async def announce(self) -> None:
+        """Say that it lives."""
+        await self.broker.announce(self.record)
+
+    async def claim(self) -> ClaimedJob:
+        """Take one job; waits until there is one."""
+        while True:
+            claim = await self.broker.claim(
+                self.queue, 1, worker_id=self.name, token=f"{self.name}:{next(self._claims)}"
+            )
+            if claim.jobs:
+                return claim.jobs[0]
+            await self.broker.wait_for_work(self.queue, 0.2)
+
+    async def finish(
+        self, claimed: ClaimedJob, returned: Any = None, *, failure: Failure | None = None, keep: float = 60
+    ) -> None:
+        """End a job with a value or a failure."""
+        assert claimed.body is not None
+        body = self.broker.decode_job(claimed.body)
+        result = JobResult(
+            job_id=claimed.lease.job_id,
+            function=body.function,
+            args=body.args,
+            kwargs=body.kwargs,
+            tries=claimed.lease.tries,
+            success=failure is None,
+            result=returned,
+            failure=failure,
+            enqueue_time_ms=body.enqueue_time_ms,
+            start_time_ms=body.enqueue_time_ms,
+            finish_time_ms=body.enqueue_time_ms + 1,
+            queue=self.queue,
+            worker=self.name,
+            owner=body.owner,
+            request_token=body.request_token,
+        )
+        await self.broker.finish(claimed.lease, result, keep=keep)
+
+    async def run_one(self, returned: Any = None, *, failure: Failure | None = None) -> ClaimedJob:
+        """Claim one job and end it."""
+        claimed = await self.claim()
+        await self.finish(claimed, returned, failure=failure)
+        return claimed
+
+
+ABORTED = Failure(type="CancelledError", message="", code=FailureCode.ABORTED)

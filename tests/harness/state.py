@@ -1,0 +1,94 @@
+"""The whole content of a Redis database, written and read as plain data relative to one moment."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+#: Seconds by which a time may differ from the expected one: a test's own run time.
+TOLERANCE = 2.0
+
+
+@dataclass(frozen=True)
+class Expiring:
+    """A string with a time to live in seconds."""
+
+    value: Any
+    ttl: Any
+
+
+Content = Mapping[str, Any]
+
+
+def seed(client: redis.Redis, content: Content) -> float:
+    """Fill a database; return the moment (unix seconds) that its times are relative to.
+
+    Strings are given as str, int or `Expiring`; sorted sets as dicts of seconds from now (scores that are
+    not times as str); lists as lists.
+    """
+    base = time.time()
+    for key, value in content.items():
+        if isinstance(value, Expiring):
+            client.set(key, value.value, px=round(value.ttl * 1000))
+        elif isinstance(value, dict):
+            client.zadd(key, {member: _score(score, base) for member, score in value.items()})
+        elif isinstance(value, list):
+            client.rpush(key, *value)
+        else:
+            client.set(key, value)
+    return base
+
+
+def content(client: redis.Redis, base: float) -> dict[str, Any]:
+    """Read a whole database; times become seconds relative to `base`."""
+    return {key.decode(): _read(client, key, base) for key in client.scan_iter(count=1000)}
+
+
+def about(expected: Content) -> dict[str, Any]:
+    """The same content, with times that may differ by `TOLERANCE`."""
+    return {key: _about(value) for key, value in expected.items()}
+
+
+def _score(score: Any, base: float) -> float:
+    return float(score) if isinstance(score, str) else round((base + score) * 1000)
+
+
+def _read(client: redis.Redis, key: bytes, base: float) -> Any:
+    # redis-py's own types cover both protocols and every way to decode.
+    pairs: Any
+    items: Any
+    kind = client.type(key)
+    if kind == b"zset":
+        pairs = client.zrange(key, 0, -1, withscores=True)
+        return {member.decode(): score / 1000 - base for member, score in pairs}
+    if kind == b"list":
+        items = client.lrange(key, 0, -1)
+        return [item.decode() for item in items]
+    value, ttl = client.get(key), client.pttl(key)
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return text if ttl < 0 else Expiring(text, ttl / 1000)
+
+
+def _about(value: Any) -> Any:
+    if isinstance(value, Expiring):
+        return Expiring(_Text(value.value), pytest.approx(value.ttl, abs=TOLERANCE))
+    if isinstance(value, dict):
+        return {member: pytest.approx(float(score), abs=TOLERANCE) for member, score in value.items()}
+    return value if isinstance(value, list) else _Text(value)
+
+
+class _Text(str):
+    """Equal to any value when it is `…`."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: Any) -> "_Text":
+        return super().__new__(cls, str(value))
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == "…" or str.__eq__(self, other)
+
+    __hash__ = str.__hash__

@@ -1,0 +1,30 @@
+"""What tests ask of stock arq: an answer of its own functions, and to be there beside jobgate."""
+
+import functools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.arq import arq_program
+from harness.tools import missing
+
+
+def ask_arq(script: Path, question: Any) -> Any:
+    """Run a script with arq's Python: `question` goes in, and its answer comes back, as JSON."""
+    words = [arq_program(), str(script)]
+    done = subprocess.run(words, input=json.dumps(question), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@functools.cache
+def arq_packages() -> str:
+    """Return the folder to put on PYTHONPATH so that arq is installed beside jobgate."""
+    ask = "import sys, sysconfig; print(sys.version_info[:2]); print(sysconfig.get_paths()['purelib'])"
+    done = subprocess.run([arq_program(), "-c", ask], capture_output=True, text=True, check=True)
+    version, folder = done.stdout.splitlines()
+    if version != str(sys.version_info[:2]):
+        missing(f"arq's Python is {version}, this one is {sys.version_info[:2]}")
+    return folder

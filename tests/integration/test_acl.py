@@ -1,0 +1,87 @@
+"""The rights in docs/redis-layout.md are enough for a gateway and a worker."""
+
+import contextlib
+import json
+import re
+import urllib.request
+from pathlib import Path
+
+import pytest
+import redis
+
+from harness.processes import Processes
+from harness.servers import RedisServer
+from harness.waiting import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYOUT = (ROOT / "docs" / "redis-layout.md").read_text()
+RULE = re.findall(r"^user jobgate on >secret (.+)$", LAYOUT, re.MULTILINE)
+JOBS = """
+import asyncio
+from jobgate.worker import Retry
+
+async def add(ctx, a, b):
+    return a + b
+
+async def again(ctx):
+    if ctx["job_try"] == 1:
+        raise Retry(defer=0.1)
+
+async def sleep(ctx, seconds):
+    await asyncio.sleep(seconds)
+
+class WorkerSettings:
+    functions = [add, again, sleep]
+    allow_abort_jobs = True
+"""
+
+
+@pytest.fixture
+def limited(server: RedisServer) -> redis.Redis:
+    """A client of an administrator, on a server with the user `jobgate`."""
+    (rule,) = RULE
+    client = server.client()
+    ask(client, "ACL", "SETUSER", "jobgate", "reset", "on", ">secret", *rule.split())
+    with contextlib.suppress(redis.ResponseError):  # Redis 7.0 does not know it
+        ask(client, "ACL", "SETUSER", "jobgate", "+client|setinfo")
+    ask(client, "ACL", "LOG", "RESET")
+    return client
+
+
+def ask(client: redis.Redis, *words: str) -> object:
+    answer: object = client.execute_command(*words)  # type: ignore[no-untyped-call]
+    return answer
+
+
+def post(url: str, body: object, prefer: str = "wait=10") -> dict[str, object]:
+    content = json.dumps(body).encode()
+    request = urllib.request.Request(url, content, {"prefer": prefer, "content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=15) as answer:
+        document: dict[str, object] = json.load(answer)
+        return document
+
+
+def test_documented_rights_are_enough(
+    server: RedisServer, limited: redis.Redis, processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "my_jobs.py").write_text(JOBS)
+    url = server.url.replace("redis://", "redis://jobgate:secret@")
+    with limited:
+        gateway = processes.gateway(url)
+        worker = processes.worker("my_jobs.WorkerSettings", url, cwd=tmp_path)
+        assert post(f"{gateway.url}/jobs/add", {"args": [1, 2]})["result"] == 3
+        assert post(f"{gateway.url}/jobs/again", {})["success"] is True
+
+        post(f"{gateway.url}/jobs/sleep", {"args": [60], "job_id": "long"}, prefer="")
+        eventually(lambda: limited.exists("arq:in-progress:long"), what="the start of the job")
+        assert post(f"{gateway.url}/jobs/long/abort?wait=10", {}, prefer="")["aborted"] is True
+
+        with urllib.request.urlopen(f"{gateway.url}/readyz", timeout=5) as answer:
+            assert b"aof" in answer.read()
+        with urllib.request.urlopen(f"{gateway.url}/metrics", timeout=5) as answer:
+            assert b"jobgate_gateway_queue_depth" in answer.read()
+        assert worker.terminate() == 0
+        assert gateway.terminate() == 0
+        refused = ask(limited, "ACL", "LOG")
+    assert refused == []
+    assert "NOPERM" not in gateway.log + worker.log

@@ -1,0 +1,408 @@
+"""One contract for both transports: what holds over HTTP holds straight through Redis."""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from harness.processes import REPOSITORY, Processes
+from harness.servers import RedisServer
+from harness.tools import free_port, valkey_binary
+from harness.waiting import eventually_async
+from jobgate.client import (
+    Client,
+    ClientClosed,
+    GatewayUnavailable,
+    InvalidArguments,
+    JobAborted,
+    JobExists,
+    JobFailed,
+    JobHandle,
+    JobNotFound,
+    JobStatus,
+    OutcomeUnknown,
+    ResultGone,
+    ResultTimeout,
+    UnknownFunction,
+)
+
+SETTINGS = "harness.client_worker.WorkerSettings"
+#: No worker serves it.
+IDLE_QUEUE = "arq:idle"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A server, a worker and a gateway of these tests' own."""
+
+    server: RedisServer
+    processes: Processes
+    gateway_url: str
+
+    def url(self, transport: str) -> str:
+        return self.gateway_url if transport == "http" else self.server.url
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    directory = tmp_path_factory.mktemp("client")
+    server = RedisServer(valkey_binary(), directory / "server").start()
+    processes = Processes(directory)
+    try:
+        processes.worker(SETTINGS, server.url, cwd=REPOSITORY / "tests")
+        gateway = processes.gateway(server.url)
+        yield Stack(server, processes, gateway.url)
+    finally:
+        processes.end_all()
+        server.kill()
+
+
+@pytest.fixture(params=["http", "redis"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def client(stack: Stack, transport: str, registry: CollectorRegistry) -> AsyncIterator[Client]:
+    async with Client(stack.url(transport), timeout=20, registry=registry) as client:
+        yield client
+
+
+async def until(job: JobHandle, status: JobStatus) -> None:
+    async def reached() -> bool:
+        try:
+            return await job.status() is status
+        except JobNotFound:
+            return False
+
+    await eventually_async(reached, what=f"{job} {status}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 0, -(2**63), 2**64 - 1, 1.5, -0.0, "", "ü☃\U0001f600\0", [], {}, [{"a": [None, "b"]}]],
+    ids=repr,
+)
+async def test_values_travel_there_and_back(client: Client, value: Any) -> None:
+    assert await client.call("echo", value, key=value) == {"args": [value], "kwargs": {"key": value}}
+
+
+async def test_names_of_the_clients_own_arguments_are_free_for_the_function(client: Client) -> None:
+    got = await client.call("echo", self=1, function=2, args=3, kwargs=4, timeout=5)
+    assert got["kwargs"] == {"self": 1, "function": 2, "args": 3, "kwargs": 4, "timeout": 5}
+
+
+async def test_an_enqueued_job_can_be_followed_to_its_result(client: Client) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    job = await client.enqueue("add", 1, b=2)
+    assert await job.result() == 3
+    info = await job.info()
+    assert (info.job_id, info.function, info.queue) == (job.id, "add", "arq:queue")
+    assert (info.status, info.success, info.tries) == (JobStatus.COMPLETE, True, 1)
+    assert info.enqueue_time is not None
+    assert info.start_time is not None
+    assert info.finish_time is not None
+    after = datetime.now(UTC) + timedelta(seconds=1)
+    assert before < info.enqueue_time <= info.start_time <= info.finish_time < after
+    assert info.worker
+    assert await client.job(job.id).result(timeout=0) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        lambda: {"_defer_by": timedelta(minutes=5)},
+        lambda: {"_defer_until": datetime.now(UTC) + timedelta(minutes=5)},
+        # A naive one is local time.
+        lambda: {"_defer_until": datetime.now() + timedelta(minutes=5)},  # noqa: DTZ005
+    ],
+    ids=["by", "until", "until-naive"],
+)
+async def test_a_deferred_job_waits_and_can_be_aborted(
+    client: Client, options: Callable[[], dict[str, Any]]
+) -> None:
+    job = await client.enqueue("add", 1, **options())
+    info = await job.info()
+    assert info.status is JobStatus.DEFERRED
+    assert info.due_time is not None
+    assert timedelta(minutes=4) < info.due_time - datetime.now(UTC) < timedelta(minutes=6)
+    assert await job.abort() is True
+    with pytest.raises(JobAborted) as caught:
+        await job.result()
+    assert caught.value.code == "aborted"
+    assert (await job.info()).success is False
+
+
+async def test_a_job_is_started_when_it_is_due(client: Client) -> None:
+    job = await client.enqueue("add", 1, _defer_by=0.3)
+    assert await job.result() == 2
+    info = await job.info()
+    assert info.enqueue_time is not None
+    assert info.start_time is not None
+    assert info.start_time - info.enqueue_time >= timedelta(seconds=0.29)
+
+
+async def test_a_failure_has_type_message_and_code(client: Client) -> None:
+    with pytest.raises(JobFailed) as caught:
+        await client.call("fail", "broken, \u2603")
+    error = caught.value
+    assert (error.type, error.message, error.code) == ("ValueError", "broken, \u2603", "error")
+    assert error.job is not None
+    assert (await error.job.info()).success is False
+
+
+async def test_a_call_that_takes_too_long_can_be_picked_up_again(client: Client) -> None:
+    with pytest.raises(ResultTimeout) as caught:
+        await client.call("sleep", 0.6, _timeout=0.1)
+    job = caught.value.job
+    assert job is not None
+    with pytest.raises(ResultTimeout):
+        await job.result(timeout=0)
+    assert await job.result(timeout=timedelta(seconds=20)) == "slept"
+
+
+async def test_a_running_job_is_aborted(client: Client) -> None:
+    job = await client.enqueue("sleep", 60)
+    await until(job, JobStatus.IN_PROGRESS)
+    assert await job.abort() is True
+    assert await job.abort() is True
+    with pytest.raises(JobAborted):
+        await job.result()
+
+
+async def test_a_job_that_has_ended_cannot_be_aborted(client: Client) -> None:
+    job = await client.enqueue("add", 1)
+    assert await job.result() == 2
+    assert await job.abort() is False
+    assert await job.result() == 2
+
+
+async def test_an_id_can_be_used_once(client: Client, transport: str) -> None:
+    job_id = f"once.{transport}"
+    assert await client.call("add", 1, _job_id=job_id) == 2
+    for again in (client.call, client.enqueue):
+        with pytest.raises(JobExists) as caught:
+            await again("add", 5, _job_id=job_id)
+        assert caught.value.job is not None
+        assert await caught.value.job.result() == 2
+
+
+async def test_an_unknown_function_is_named_with_its_neighbours(client: Client) -> None:
+    for ask in (client.call, client.enqueue):
+        with pytest.raises(UnknownFunction) as caught:
+            await ask("eco")
+        assert caught.value.near == ("echo",)
+
+
+async def test_arguments_that_do_not_fit_are_refused(client: Client) -> None:
+    with pytest.raises(InvalidArguments):
+        await client.call("add", nope=1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), 2**64], ids=type)
+async def test_arguments_that_cannot_be_sent_enqueue_nothing(client: Client, value: Any) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        await client.enqueue("echo", value)
+    assert caught.value.job is not None
+    with pytest.raises(JobNotFound):
+        await caught.value.job.info()
+
+
+async def test_an_unknown_job_is_not_found_whatever_is_asked(client: Client) -> None:
+    job = client.job("nobody-knows-it")
+    for ask in (job.status, job.info, job.result, job.abort):
+        with pytest.raises(JobNotFound) as caught:
+            await ask()
+        assert type(caught.value) is JobNotFound
+        assert caught.value.job is job
+
+
+async def test_a_result_that_is_not_kept_is_gone(client: Client) -> None:
+    job = await client.enqueue("sleep", 0.1, _keep_result=0)
+    with pytest.raises(ResultGone):
+        await job.result()
+
+
+async def test_a_queue_can_be_named(client: Client) -> None:
+    job = await client.enqueue("add", 1, _queue=IDLE_QUEUE)
+    assert job.queue == IDLE_QUEUE
+    info = await job.info()
+    assert (info.status, info.queue, info.tries) == (JobStatus.QUEUED, IDLE_QUEUE, 0)
+    with pytest.raises(ResultTimeout):
+        await job.result(timeout=0.1)
+    assert await client.job(job.id, queue=IDLE_QUEUE).abort() is True
+
+
+async def test_tries_are_counted_and_can_be_limited(client: Client) -> None:
+    job = await client.enqueue("flaky", 3)
+    assert await job.result() == 3
+    assert (await job.info()).tries == 3
+    with pytest.raises(JobFailed) as caught:
+        await client.call("flaky", 3, _max_tries=2)
+    assert caught.value.code == "max-tries"
+
+
+async def test_the_run_time_can_be_limited(client: Client) -> None:
+    with pytest.raises(JobFailed) as caught:
+        await client.call("sleep", 60, _run_timeout=0.1)
+    assert caught.value.code == "timeout"
+
+
+async def test_many_calls_at_the_same_time_get_their_own_results(client: Client) -> None:
+    results = await asyncio.gather(*(client.call("add", number) for number in range(300)))
+    assert results == list(range(1, 301))
+
+
+async def test_a_caller_that_gives_up_leaves_the_job_alone(
+    client: Client, registry: CollectorRegistry, tmp_path: Path
+) -> None:
+    job_id = tmp_path.name.replace("[", "-").replace("]", "")
+    call = asyncio.create_task(client.call("sleep", 0.5, _job_id=job_id))
+    job = client.job(job_id)
+    await until(job, JobStatus.IN_PROGRESS)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert await job.result() == "slept"
+    labels = {"function": "sleep", "outcome": "cancelled"}
+    assert registry.get_sample_value("jobgate_client_calls_total", labels) == 1
+
+
+async def test_calls_and_enqueues_are_counted_by_outcome(client: Client, registry: CollectorRegistry) -> None:
+    await client.call("add", 1)
+    await client.enqueue("add", 1)
+    with pytest.raises(JobFailed):
+        await client.call("fail", "x")
+    counted = {
+        (sample.name, sample.labels["function"], sample.labels["outcome"]): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name in {"jobgate_client_calls_total", "jobgate_client_enqueues_total"}
+    }
+    assert counted == {
+        ("jobgate_client_calls_total", "add", "success"): 1,
+        ("jobgate_client_calls_total", "fail", "failed"): 1,
+        ("jobgate_client_enqueues_total", "add", "success"): 1,
+    }
+
+
+async def test_a_closed_client_says_so(stack: Stack, transport: str) -> None:
+    client = Client(stack.url(transport), registry=CollectorRegistry())
+    for _ in range(2):
+        with pytest.raises(ClientClosed):
+            await client.call("add", 1)
+        with pytest.raises(ClientClosed):
+            await client.job("a").result()
+        async with client:
+            assert await client.call("add", 1) == 2
+    await client.close()
+
+
+@pytest.mark.parametrize("ask", ["call", "enqueue"])
+async def test_entering_waits_for_nothing_and_a_call_names_address_and_cause_in_time(
+    transport: str, ask: str
+) -> None:
+    port = free_port()
+    url = {"http": f"http://127.0.0.1:{port}", "redis": f"redis://:s3cret@127.0.0.1:{port}/0"}[transport]
+    client = Client(url, request_timeout=1.5, registry=CollectorRegistry())
+    start = monotonic()
+    async with client:
+        assert monotonic() - start < 0.5
+        start = monotonic()
+        with pytest.raises(GatewayUnavailable) as caught:
+            await (client.call("add", 1, _timeout=1.5) if ask == "call" else client.enqueue("add", 1))
+        assert 1 < monotonic() - start < 3
+        start = monotonic()
+    assert monotonic() - start < 0.5
+    text = "".join(traceback.format_exception(caught.value))
+    assert type(caught.value) is GatewayUnavailable
+    assert f"127.0.0.1:{port}" in str(caught.value)
+    assert "Connect call failed" in str(caught.value)
+    assert text.count("Traceback") == 1
+    assert "s3cret" not in text
+
+
+async def test_redis_away_is_an_error_in_time_and_over_when_it_is_back(
+    tmp_path: Path, processes: Processes, transport: str
+) -> None:
+    server = RedisServer(valkey_binary(), tmp_path / "server").start()
+    url = processes.gateway(server.url).url if transport == "http" else server.url
+    try:
+        async with Client(url, request_timeout=1, registry=CollectorRegistry()) as client:
+            job = await client.enqueue("add", 1)
+            server.stop()
+            with pytest.raises(GatewayUnavailable):
+                await client.enqueue("add", 2)
+            with pytest.raises(GatewayUnavailable):
+                await job.status()
+            server.start()
+            assert await job.status() is JobStatus.QUEUED
+    finally:
+        server.kill()
+
+
+async def test_a_frozen_redis_does_not_hold_the_caller_longer_than_asked(
+    tmp_path: Path, processes: Processes, transport: str
+) -> None:
+    server = RedisServer(valkey_binary(), tmp_path / "server").start()
+    url = processes.gateway(server.url).url if transport == "http" else server.url
+    try:
+        async with Client(url, registry=CollectorRegistry()) as client:
+            call = asyncio.create_task(client.call("add", 1, _timeout=1.5, _job_id="a"))
+            await until(client.job("a"), JobStatus.QUEUED)
+            server.pause()
+            start = monotonic()
+            # Over HTTP the enqueue is acknowledged by the same answer that does not come.
+            with pytest.raises((ResultTimeout, OutcomeUnknown)):
+                await call
+            assert monotonic() - start < 1.5 + 1.0 + 1.0
+            server.resume()
+            assert await client.job("a").status() is JobStatus.QUEUED
+    finally:
+        server.kill()
+
+
+async def test_a_call_outlives_the_restart_of_redis(
+    tmp_path: Path, processes: Processes, transport: str
+) -> None:
+    server = RedisServer(valkey_binary(), tmp_path / "server", {"appendfsync": "always"}).start()
+    url = processes.gateway(server.url).url if transport == "http" else server.url
+    processes.worker(SETTINGS, server.url, cwd=REPOSITORY / "tests")
+    try:
+        async with Client(url, registry=CollectorRegistry()) as client:
+            call = asyncio.create_task(client.call("sleep", 1, _timeout=40, _job_id="a"))
+            await until(client.job("a"), JobStatus.IN_PROGRESS)
+            await asyncio.to_thread(server.restart)
+            assert await call == "slept"
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("how", ["kill", "terminate"])
+async def test_a_call_outlives_the_restart_of_its_gateway(
+    stack: Stack, processes: Processes, tmp_path: Path, how: str
+) -> None:
+    gateway = processes.gateway(stack.server.url, "--drain", "0")
+    port = int(gateway.url.rpartition(":")[2])
+    history = tmp_path / "history"
+    async with Client(gateway.url, registry=CollectorRegistry()) as client:
+        calls = [asyncio.create_task(client.call("sleep", 1.5, _timeout=40)) for _ in range(10)]
+        job = await client.enqueue("append", str(history), _defer_by=1)
+        await asyncio.to_thread(getattr(gateway, how))
+        calls.append(asyncio.create_task(client.call("append", str(history), _timeout=40)))
+        await asyncio.to_thread(processes.gateway, stack.server.url, port=port)
+        assert await asyncio.gather(*calls) == ["slept"] * 10 + [1]
+        assert await job.result() == 1
+    assert len(history.read_text().splitlines()) == 2

@@ -1,0 +1,139 @@
+"""`jobgate dev`: three programs that start, serve and end as one."""
+
+import os
+import signal
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.family import alive, descendants
+from harness.processes import Process, Processes
+from harness.tools import free_port, valkey_binary
+from harness.waiting import eventually
+
+MODULE = """
+async def add(ctx, a, b):
+    return a + b
+
+class WorkerSettings:
+    functions = [add]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    valkey_binary()
+    (tmp_path / "my_jobs.py").write_text(MODULE)
+    return tmp_path
+
+
+@contextmanager
+def running(processes: Processes, folder: Path) -> Iterator[Process]:
+    port = free_port()
+    dev = processes.start("dev", "my_jobs.WorkerSettings", "--port", str(port), "--data", "data", cwd=folder)
+    dev.url = f"http://127.0.0.1:{port}"
+    dev.wait_for_log(f"^jobgate is ready on {dev.url}$")
+    family = [one for one in descendants(dev.pid) if "valkey-server" in one[1] or "jobgate.cli" in one[1]]
+    assert len(family) == 3, family
+    yield dev
+    for pid, words in family:
+        eventually(lambda pid=pid: not alive(pid), what=f"the end of {words}")  # type: ignore[misc]
+
+
+def call(url: str, body: str = '{"args":[1,2]}', prefer: str = "wait=5") -> bytes:
+    request = urllib.request.Request(f"{url}/jobs/add", body.encode(), {"prefer": prefer}, method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+def pid_of(dev: Process, words: str) -> int:
+    (pid,) = [pid for pid, command in descendants(dev.pid) if words in command and "sh -c" not in command]
+    return pid
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_serves_until_a_signal_and_ends_in_order(
+    processes: Processes, folder: Path, sign: signal.Signals
+) -> None:
+    with running(processes, folder) as dev:
+        assert b'"result":3' in call(dev.url)
+        dev.signal(sign)
+        assert dev.wait() == 0
+    assert "Traceback" not in dev.log
+    assert dev.log.rindex("gateway |") < dev.log.rindex("worker  |")
+
+
+def test_jobs_survive_a_restart(processes: Processes, folder: Path) -> None:
+    with running(processes, folder) as dev:
+        call(dev.url, '{"args":[20,22],"job_id":"later","defer_by":1}', prefer="")
+        dev.terminate()
+    with running(processes, folder) as dev:
+        with urllib.request.urlopen(f"{dev.url}/jobs/later/result?wait=10", timeout=15) as answer:
+            assert b'"result":42' in answer.read()
+        dev.terminate()
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [("worker", "jobgate.cli worker"), ("gateway", "jobgate.cli gateway"), ("server", "valkey-server")],
+)
+def test_end_of_one_part_ends_all_and_says_which(
+    processes: Processes, folder: Path, part: str, words: str
+) -> None:
+    with running(processes, folder) as dev:
+        os.kill(pid_of(dev, words), signal.SIGKILL)
+        assert dev.wait(40) == 1
+    killed = f"The {part} was killed by signal 9 (SIGKILL; out of memory?); stopping the others.\n"
+    assert ("The embedded server ended" if part == "server" else killed) in dev.log
+
+
+def test_nothing_outlives_a_kill(processes: Processes, folder: Path) -> None:
+    with running(processes, folder) as dev:
+        os.kill(dev.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("no_such_module.WorkerSettings", "no module 'no_such_module'"),
+        ("my_jobs.WorkerSetings", "did you mean 'WorkerSettings'"),
+        ("my_jobs", "not of the form MODULE.NAME"),
+        ("broken.WorkerSettings", "importing 'broken' failed: SyntaxError"),
+        ("empty.WorkerSettings", "functions"),
+        ("leaves.WorkerSettings", "loading it ended with exit code 3"),
+    ],
+)
+def test_wrong_settings_are_said_before_anything_is_started(
+    processes: Processes, folder: Path, settings: str, said: str
+) -> None:
+    (folder / "broken.py").write_text("class")
+    (folder / "empty.py").write_text("class WorkerSettings: pass")
+    (folder / "leaves.py").write_text("raise SystemExit(3)")
+    dev = processes.start("dev", settings, "--port", str(free_port()), cwd=folder)
+    assert dev.wait() == 1
+    assert said in dev.log
+    assert len(dev.log.splitlines()) == 1
+    assert not (folder / ".jobgate").exists()
+
+
+def test_taken_port_is_said(processes: Processes, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        dev = processes.start("dev", "my_jobs.WorkerSettings", "--port", str(port), cwd=folder)
+        assert dev.wait() == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in dev.log
+
+
+def test_folder_in_use_is_said(processes: Processes, folder: Path) -> None:
+    with running(processes, folder) as dev:
+        other = processes.start(
+            "dev", "my_jobs.WorkerSettings", "--port", str(free_port()), "--data", "data", cwd=folder
+        )
+        assert other.wait() == 1
+        assert "Another server uses" in other.log
+        dev.terminate()

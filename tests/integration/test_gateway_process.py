@@ -1,0 +1,159 @@
+"""The `jobgate gateway` and `jobgate key` commands as processes: start, signals, refusals."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from harness.processes import REPOSITORY, Processes
+from harness.tools import free_port
+from harness.waiting import eventually_async
+
+
+def jobgate(*words: str, cwd: Path = REPOSITORY) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "jobgate.cli", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_it_says_where_it_listens_and_takes_its_options_from_the_environment(
+    processes: Processes, redis_url: str
+) -> None:
+    port, metrics = free_port(), free_port()
+    environment = {
+        "JOBGATE_REDIS_URL": redis_url,
+        "JOBGATE_PORT": str(port),
+        "JOBGATE_METRICS_PORT": str(metrics),
+        "JOBGATE_NAMESPACE": "mail",
+        "JOBGATE_DRAIN": "0",
+    }
+    process = processes.start("gateway", env=environment)
+    process.wait_for_log(rf"listening on http://127.0.0.1:{port}$")
+    process.wait_for_log(rf"metrics listening on http://127.0.0.1:{metrics}$")
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics") as answer:
+        assert b'queue="mail:queue"' in answer.read()
+    assert process.terminate() == 0
+    assert process.log.count("Traceback") == 0
+
+
+async def test_sigterm_drains(processes: Processes, redis_url: str) -> None:
+    process = processes.gateway(redis_url, "--drain", "1.5")
+    async with aiohttp.ClientSession(process.url) as session:
+
+        async def ask(method: str, path: str) -> tuple[int, str | None]:
+            async with session.request(method, path) as answer:
+                await answer.read()
+                return answer.status, answer.headers.get("Connection")
+
+        calls = [asyncio.create_task(ask("POST", "/jobs/f?wait=50")) for _ in range(50)]
+
+        async def all_wait() -> bool:
+            async with session.get("/metrics") as answer:
+                return b"waits_in_flight 50.0" in await answer.read()
+
+        await eventually_async(all_wait, what="50 waits in flight")
+        start = time.monotonic()
+        process.signal(signal.SIGTERM)
+
+        async def not_ready() -> bool:
+            return (await ask("GET", "/readyz"))[0] == 503
+
+        await eventually_async(not_ready, timeout=1, what="/readyz says 503")
+        assert (await ask("POST", "/jobs/f")) == (202, "close")
+        assert {await call for call in calls} == {(202, "close")}
+    code = await asyncio.to_thread(process.wait)
+    assert code == 0
+    assert 1.0 < time.monotonic() - start < 10
+    assert "Traceback" not in process.log
+
+
+def test_a_second_signal_ends_the_drain(processes: Processes, redis_url: str) -> None:
+    process = processes.gateway(redis_url, "--drain", "60")
+    process.signal(signal.SIGTERM)
+    process.wait_for_log("shutting down")
+    start = time.monotonic()
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_it_refuses_to_be_open_by_accident(host: str) -> None:
+    done = jobgate("gateway", "--host", host)
+    assert done.returncode == 2
+    assert "--keys" in done.stderr
+    assert "--insecure" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--redis", "http://:secret@x"], "The Redis URL is wrong"),
+        (
+            ["--keys", "/nonexistent/keys.toml"],
+            "keys file /nonexistent/keys.toml cannot be used: No such file or directory. `jobgate key new",
+        ),
+        (["--port", "99999"], "port must be between"),
+    ],
+)
+def test_it_says_in_one_sentence_why_it_cannot_begin(words: list[str], message: str) -> None:
+    done = jobgate("gateway", "--drain", "0", *words)
+    assert done.returncode in {1, 2}
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_port_in_use_is_said(processes: Processes, redis_url: str) -> None:
+    process = processes.gateway(redis_url)
+    done = jobgate("gateway", "--redis", redis_url, "--port", process.url.rpartition(":")[2])
+    assert done.returncode == 1
+    assert "cannot be opened" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_is_made_and_admits(processes: Processes, redis_url: str, tmp_path: Path) -> None:
+    made = jobgate("key", "new", "billing", "--allow", "enqueue:send_*", "--allow", "read", cwd=tmp_path)
+    assert made.stderr == "Written to keys.toml, which keeps only its hash; the key is shown this once:\n"
+    assert made.returncode == 0
+    key = made.stdout.strip()
+    path = tmp_path / "keys.toml"
+    assert path.stat().st_mode & 0o077 == 0
+    assert key not in path.read_text()
+    assert jobgate("key", "new", "other", "--allow", "metrics", cwd=tmp_path).returncode == 0
+    assert path.read_text().count("[[key]]") == 2
+
+    process = processes.gateway(redis_url, "--keys", str(path))
+    asked = urllib.request.Request(
+        f"{process.url}/jobs/send_mail", method="POST", headers={"Authorization": f"Bearer {key}"}
+    )
+    with urllib.request.urlopen(asked) as answer:
+        assert json.loads(answer.read())["function"] == "send_mail"
+    assert key not in process.log
+
+
+@pytest.mark.parametrize("words", [["a b", "--allow", "read"], ["a", "--allow", "everything"], ["a"]])
+def test_keys_that_cannot_be_made(words: list[str], tmp_path: Path) -> None:
+    done = jobgate("key", "new", *words, cwd=tmp_path)
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "keys.toml").exists()
+
+
+def test_a_redis_that_comes_later_is_waited_for(processes: Processes, redis_url: str) -> None:
+    process = processes.gateway(f"redis://127.0.0.1:{free_port()}")
+    process.wait_for_log("Redis is away")
+    assert process.terminate() == 0

@@ -1,0 +1,247 @@
+"""Plain functions in processes of their own, `executor="process"`, with a real server and real processes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import process_functions as functions
+from harness.processes import Processes
+from harness.waiting import eventually, eventually_async
+from harness.workers import burst, enqueue, outcome, working
+from jobgate.broker import Broker, FailureCode
+from jobgate.worker import Function, ProcessDied, SettingsError, func
+
+
+@pytest.fixture
+async def broker(redis_url: str) -> AsyncIterator[Broker]:
+    async with Broker(redis_url) as made:
+        yield made
+
+
+def in_process(*names: str, **options: Any) -> list[Function]:
+    return [func(getattr(functions, name), executor="process", **options) for name in names]
+
+
+async def run_one(broker: Broker, url: str, function: Function, *args: Any, **settings: Any) -> Any:
+    job_id = await enqueue(broker, function.name, *args)
+    await burst([function], url, **settings)
+    result = await broker.result(job_id)
+    assert result is not None
+    return result
+
+
+def is_gone(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return False
+    return True
+
+
+async def test_a_function_runs_in_a_process_that_is_used_again(broker: Broker, redis_url: str) -> None:
+    ids = [await enqueue(broker, "whoami") for _ in range(3)]
+    await burst(in_process("whoami"), redis_url, max_processes=1)
+    results = [await broker.result(job_id) for job_id in ids]
+    (pid,) = {result.result for result in results if result is not None}
+    assert pid != os.getpid()
+    assert eventually(lambda: is_gone(pid), what="the end of the child with its worker")
+
+
+async def test_arguments_and_results_go_through(broker: Broker, redis_url: str) -> None:
+    job_id = await enqueue(broker, "add", 2, kwargs={"b": 40})
+    await burst(in_process("add"), redis_url)
+    assert (await outcome(broker, job_id)).result == 42
+
+
+async def test_it_finds_in_ctx_what_can_be_pickled(broker: Broker, redis_url: str) -> None:
+    (function,) = in_process("keys")
+    ctx = {"color": 7, "connection": threading.Lock(), "rule": lambda: 1}
+    result = await run_one(broker, redis_url, function, ctx=ctx)
+    assert {"color", "deadline", "enqueue_time", "job_id", "job_try", "progress", "score"} <= set(
+        result.result
+    )
+    assert not {"connection", "redis", "rule"} & set(result.result)
+
+
+async def test_its_deadline_is_the_jobs(broker: Broker, redis_url: str) -> None:
+    (function,) = in_process("remaining", timeout=50)
+    assert 20 < (await run_one(broker, redis_url, function)).result <= 50
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kind", "message"),
+    [
+        ("fail", ("no such thing",), "LookupError", "no such thing"),
+        ("fail_oddly", (), "Odd", "1 and 2"),
+        ("leave", (), "SystemExit", "3"),
+        ("interrupt", (), "KeyboardInterrupt", ""),
+        ("crash", (), "ProcessDied", "the process of the function was killed by signal 9"),
+    ],
+)
+async def test_failures_are_told_and_the_worker_lives(
+    broker: Broker, redis_url: str, name: str, args: tuple[Any, ...], kind: str, message: str
+) -> None:
+    (function,) = in_process(name)
+    result = await run_one(broker, redis_url, function, *args)
+    assert (result.failure.code, result.failure.type) == (FailureCode.ERROR, kind)
+    assert result.failure.message == message
+    if kind == "LookupError":
+        assert "raise LookupError(message)" in result.failure.traceback, "the child's own"
+
+
+async def test_a_result_that_cannot_leave_the_process_is_said_to_be_unserialisable(
+    broker: Broker, redis_url: str
+) -> None:
+    (function,) = in_process("unstorable")
+    result = await run_one(broker, redis_url, function)
+    assert result.failure.code is FailureCode.UNSERIALISABLE_RESULT
+    assert "generator" in result.failure.message
+
+
+async def test_a_crash_takes_no_other_call_with_it(broker: Broker, redis_url: str, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    long = await enqueue(broker, "report", str(done))
+    async with working(in_process("report", "crash"), redis_url, max_processes=2):
+        crashed = await outcome(broker, await enqueue(broker, "crash"))
+        assert crashed.failure is not None
+        done.touch()
+        assert (await outcome(broker, long)).success
+
+
+async def test_a_crash_is_tried_again_where_the_function_says_so(
+    broker: Broker, redis_url: str, tmp_path: Path
+) -> None:
+    (function,) = in_process("crash", retry_on=ProcessDied, backoff=0)
+    result = await run_one(broker, redis_url, function, str(tmp_path / "once"))
+    assert (result.result, result.tries) == ("alive", 2)
+
+
+async def test_a_retry_crosses_the_process(broker: Broker, redis_url: str) -> None:
+    (function,) = in_process("again")
+    assert (await run_one(broker, redis_url, function)).result == 2
+
+
+async def test_a_timeout_kills_the_process(broker: Broker, redis_url: str, tmp_path: Path) -> None:
+    (function,) = in_process("hold", timeout=2)
+    file = tmp_path / "pid"
+    result = await run_one(broker, redis_url, function, str(file))
+    assert result.failure.code is FailureCode.TIMEOUT
+    assert eventually(lambda: is_gone(int(file.read_text())), what="the end of the child")
+
+
+async def test_an_abort_kills_the_process(broker: Broker, redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    async with working(in_process("hold", "add"), redis_url, max_processes=1):
+        job_id = await enqueue(broker, "hold", str(file))
+        pid = await asyncio.to_thread(_pid, file)
+        await broker.abort(job_id)
+        result = await outcome(broker, job_id)
+        assert result.failure is not None
+        assert result.failure.code is FailureCode.ABORTED
+        assert eventually(lambda: is_gone(pid), what="the end of the child")
+        assert (await outcome(broker, await enqueue(broker, "add", 1))).result == 2, "there is room again"
+
+
+async def test_a_stopping_worker_kills_the_process_and_releases_the_job(
+    broker: Broker, redis_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "pid"
+    async with working(in_process("hold"), redis_url):
+        job_id = await enqueue(broker, "hold", str(file))
+        pid = await asyncio.to_thread(_pid, file)
+    assert eventually(lambda: is_gone(pid), what="the end of the child")
+    view = await broker.view(job_id)
+    assert view is not None
+    assert (view.status, view.tries) == ("queued", 0), "no try was burnt"
+
+
+async def test_its_log_lines_reach_the_workers_log(
+    broker: Broker, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (function,) = in_process("log")
+    await run_one(broker, redis_url, function, "hello from elsewhere")
+    assert [record.name for record in caplog.records if "hello from elsewhere" in record.message] == [
+        "my.own"
+    ]
+
+
+async def test_its_progress_can_be_read(broker: Broker, redis_url: str, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    async with working(in_process("report"), redis_url):
+        job_id = await enqueue(broker, "report", str(done))
+
+        async def said() -> bool:
+            view = await broker.view(job_id)
+            return view is not None and view.progress is not None and view.progress.fraction == 0.5
+
+        await eventually_async(said, what="progress")
+        done.touch()
+        await outcome(broker, job_id)
+
+
+def test_what_cannot_run_in_a_process_is_refused() -> None:
+    async def coroutine(ctx: dict[str, Any]) -> None: ...
+
+    def nested(ctx: dict[str, Any]) -> None: ...
+
+    with pytest.raises(SettingsError, match="top of a module"):
+        func(nested, executor="process")
+    with pytest.raises(SettingsError, match="is a coroutine function"):
+        func(coroutine, executor="process")
+    with pytest.raises(SettingsError, match="'thread' or 'process'"):
+        func(nested, executor="fork")  # type: ignore[arg-type]
+    assert func(nested, executor="thread").in_thread
+
+
+JOBS = """
+import os, pathlib, time
+from jobgate.worker import func
+
+def hold(ctx, file):
+    pathlib.Path(file).write_text(str(os.getpid()))
+    time.sleep(600)
+
+class WorkerSettings:
+    functions = [func(hold, executor="process")]
+    lease = 2.0
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+async def test_no_process_outlives_its_worker(
+    broker: Broker, redis_url: str, processes: Processes, tmp_path: Path, sign: signal.Signals
+) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS)
+    worker = processes.worker("jobs.WorkerSettings", redis_url, cwd=tmp_path)
+    await enqueue(broker, "hold", str(tmp_path / "pid"))
+    pid = await asyncio.to_thread(_pid, tmp_path / "pid")
+    worker.signal(sign)
+    assert worker.wait() == (0 if sign is signal.SIGTERM else -signal.SIGKILL)
+    assert eventually(lambda: is_gone(pid), what="the end of the child")
+
+
+async def test_a_signal_to_the_whole_group_is_the_workers_to_deal_with(
+    broker: Broker, redis_url: str, processes: Processes, tmp_path: Path
+) -> None:
+    """Ctrl-C, or a supervisor that ends a whole group: running jobs may still come to their end."""
+    text = JOBS.replace("time.sleep(600)", "time.sleep(1)").replace("lease = 2.0", "job_completion_wait = 20")
+    (tmp_path / "jobs.py").write_text(text)
+    worker = processes.worker("jobs.WorkerSettings", redis_url, cwd=tmp_path)
+    job_id = await enqueue(broker, "hold", str(tmp_path / "pid"))
+    await asyncio.to_thread(_pid, tmp_path / "pid")
+    os.killpg(worker.pid, signal.SIGINT)
+    assert worker.wait() == 0
+    result = await broker.result(job_id)
+    assert result is not None
+    assert (result.success, result.tries) == (True, 1)
+
+
+def _pid(file: Path) -> int:
+    """Wait for the start of `hold` and return its process's id."""
+    return int(eventually(lambda: file.exists() and file.read_text(), what="the start of the function"))

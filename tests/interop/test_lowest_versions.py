@@ -1,0 +1,74 @@
+"""The lower bounds in pyproject.toml are true: the whole works with the oldest versions that they allow."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.processes import Processes
+from harness.tools import free_port, valkey_binary
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "openapi.yaml")
+ROOMS = ("broker", "cli", "client", "gateway", "worker")
+
+CALL = """
+import asyncio, sys
+from jobgate.client import Client
+
+async def main():
+    for url in sys.argv[1:]:
+        async with Client(url) as client:
+            assert await client.call("double", 21, _timeout=10) == 42, url
+
+asyncio.run(main())
+"""
+JOBS = """
+async def double(ctx, number):
+    return 2 * number
+
+class WorkerSettings:
+    functions = [double]
+"""
+
+
+@pytest.fixture
+def oldest(tmp_path: Path) -> Path:
+    """The bin folder of a virtual environment with the oldest allowed versions."""
+    source = tmp_path / "source"  # a copy: a build leaves files beside the sources
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in NEEDED:
+        shutil.copy2(ROOT / name, source)
+    bin_folder = tmp_path / "venv" / "bin"
+    for words in (
+        ("venv", "--quiet", "--python", sys.executable, str(bin_folder.parent)),
+        (
+            *("pip", "install", "--quiet", "--python", str(bin_folder / "python")),
+            *("--resolution", "lowest-direct", f"jobgate[all] @ {source.as_uri()}"),
+        ),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "uv", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    return bin_folder
+
+
+@pytest.mark.timeout(180)
+def test_call_works_with_the_oldest_versions(oldest: Path, processes: Processes, tmp_path: Path) -> None:
+    valkey_binary()
+    (tmp_path / "my_jobs.py").write_text(JOBS)
+    port = free_port()
+    words = ("dev", "my_jobs.WorkerSettings", "--port", str(port))
+    dev = processes.start(*words, program=str(oldest / "jobgate"), cwd=tmp_path)
+    redis_url = dev.wait_for_log(r"Valkey on (\S+),").group(1)
+    dev.wait_for_log("jobgate is ready", timeout=30)
+
+    call = [str(oldest / "python"), "-c", CALL, f"http://127.0.0.1:{port}", redis_url]
+    called = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    assert called.returncode == 0, called.stderr + dev.log
+    assert dev.terminate() == 0
+    assert "Warning" not in dev.log

@@ -1,0 +1,94 @@
+"""The frame of the `jobgate` command."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from jobgate.cli.main import COMMANDS, main
+
+
+def test_version_is_the_package_s() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output == f"jobgate {version('jobgate')}\n"
+
+
+def test_help_names_every_command_without_importing_any() -> None:
+    program = "import sys; from jobgate.cli.main import main\ntry: main()\nfinally: print(*sys.modules)"
+    words = [sys.executable, "-c", program, "--help"]
+    output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    help_text, modules = output.rsplit("\n", 2)[:2]
+    assert [name for name in COMMANDS if f"\n  {name} " not in help_text] == []
+    assert not {"aiohttp", "redis", *(module for module, _, _ in COMMANDS.values())} & set(modules.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_help(name: str) -> None:
+    answer = CliRunner().invoke(main, [name, "--help"])
+    assert answer.exit_code == 0
+    assert answer.output.startswith(f"Usage: main {name}")
+
+
+def test_unknown_command_is_wrong_use() -> None:
+    answer = CliRunner().invoke(main, ["wrker"])
+    assert answer.exit_code == 2
+    assert "No such command 'wrker'" in answer.output
+
+
+def test_dev_says_that_a_port_is_no_number() -> None:
+    assert CliRunner().invoke(main, ["dev", "x.Y", "--port", "http"]).exit_code == 2
+
+
+def every_command(command: click.Command, *words: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if not isinstance(command, click.Group):
+        yield words, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from every_command(below, *words, name)
+
+
+EVERY_COMMAND = list(every_command(main))
+
+
+@pytest.mark.parametrize(
+    ("words", "command"), EVERY_COMMAND, ids=lambda value: " ".join(value) if type(value) is tuple else ""
+)
+def test_help_names_the_variable_of_each_option(words: tuple[str, ...], command: click.Command) -> None:
+    help_text = " ".join(CliRunner().invoke(main, [*words, "--help"], terminal_width=10_000).output.split())
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    named = re.findall(r"env var: (JOBGATE_[A-Z_]+)", help_text)
+    assert len(named) == len(set(named)) == len(options)
+    assert f"{command.context_settings['auto_envvar_prefix']}_" == "JOBGATE_"
+
+
+def test_a_variable_has_one_meaning_in_every_command() -> None:
+    """`jobgate dev` and `--workers` hand their environment on."""
+    meanings: dict[str, set[str]] = {}
+    for words, _ in EVERY_COMMAND:
+        help_text = CliRunner().invoke(main, [*words, "--help"], terminal_width=10_000).output
+        for option, variable in re.findall(
+            r"^  (?:-\w, )?(--[a-z-]+).*?env var: (JOBGATE_\w+)", help_text, re.MULTILINE
+        ):
+            meanings.setdefault(variable, set()).add(option)
+    assert {name: options for name, options in meanings.items() if len(options) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        (["dev", "x.Y"], "JOBGATE_PORT"),
+        (["gateway"], "JOBGATE_DRAIN"),
+        (["worker", "x.Y"], "JOBGATE_WORKERS"),
+    ],
+)
+def test_the_variable_of_an_option_is_read(words: list[str], variable: str) -> None:
+    answer = CliRunner().invoke(main, words, env={variable: "many"})
+    assert answer.exit_code == 2
+    assert "'many' is not a valid" in answer.output

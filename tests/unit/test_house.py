@@ -1,0 +1,144 @@
+"""The house rules that a tool can hold: rooms, import directions, names, packaging, words."""
+
+import ast
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("broker", "cli", "client", "gateway", "worker")
+#: Room -> the other rooms that it may import.
+ALLOWED = {
+    "broker": set(),
+    "cli": {"broker", "client", "gateway", "worker"},
+    "client": set(),
+    "gateway": {"broker"},
+    "worker": {"broker"},
+}
+#: The client's Redis side: the files that may know the broker. The base install never loads them.
+REDIS_SIDE = {"client/arq_job.py", "client/arq_reading.py", "client/pool.py", "client/redis_transport.py"}
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))]
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("openapi.yaml")])
+#: Words of other projects for what design.md calls function, job, try.
+FOREIGN_WORDS = re.compile(r"\b(tasks?|attempts?|consumers?|brokers?' queue|dead[- ]letter)\b", re.IGNORECASE)
+
+
+def short(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names = [name.split(".") for name in imported_modules(path)]
+    return {parts[1] for parts in names if parts[0] == "jobgate" and len(parts) > 1}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_imports_run_one_way(path: Path) -> None:
+    room = path.parent.name
+    allowed = ALLOWED[room] | {room}
+    if short(path) in REDIS_SIDE:
+        allowed |= {"broker"}
+    assert imported_rooms(path) <= allowed
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_rooms_are_imported_by_their_namespace(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imported_modules(path)} & set(ROOMS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_files_stay_under_400_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_functions_stay_under_50_lines(path: Path) -> None:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+    assert not [
+        f"{f.name}: {f.end_lineno - f.lineno + 1} lines"
+        for f in functions
+        if f.end_lineno is not None and f.end_lineno - f.lineno + 1 > 50
+    ]
+
+
+def test_package_list_equals_the_rooms() -> None:
+    setuptools = PYPROJECT["tool"]["setuptools"]
+    assert setuptools["packages"] == [f"jobgate.{room}" for room in ROOMS]
+    assert setuptools["package-dir"] == {f"jobgate.{room}": room for room in ROOMS}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_have_no_folders_below(room: str) -> None:
+    assert [
+        path.name for path in (ROOT / room).iterdir() if path.is_dir() and path.name != "__pycache__"
+    ] == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_are_typed(room: str) -> None:
+    assert (ROOT / room / "py.typed").is_file()
+
+
+def test_links_for_type_checkers_equal_the_rooms() -> None:
+    links = {path.name: path.readlink().as_posix() for path in (ROOT / ".types" / "jobgate").iterdir()}
+    assert links == {room: f"../../{room}" for room in ROOMS}
+
+
+def test_namespace_has_no_init_file() -> None:
+    assert not (ROOT / ".types" / "jobgate" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("room", ["broker", "client", "gateway", "worker"])
+def test_public_names_can_be_imported_once_each(room: str) -> None:
+    module = importlib.import_module(f"jobgate.{room}")
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("room", ["broker", "client", "gateway", "worker"])
+def test_init_files_list_what_they_import(room: str) -> None:
+    module = ast.parse((ROOT / room / "__init__.py").read_text())
+    imported = {
+        alias.asname or alias.name
+        for node in module.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jobgate")
+        for alias in node.names
+    }
+    assert imported <= set(importlib.import_module(f"jobgate.{room}").__all__)
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "broker").glob("*.lua"))], ids=short)
+def test_code_uses_our_words(path: Path) -> None:
+    # `task` is left to asyncio's tasks.
+    assert re.findall(r"attempts?|dead[- ]letter", path.read_text(), re.IGNORECASE) == []
+
+
+@pytest.mark.parametrize("path", DOCS, ids=short)
+def test_docs_use_our_words(path: Path) -> None:
+    if path.name == "glossary.md":  # it says which words are not ours
+        return
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
+    assert FOREIGN_WORDS.findall(text) == []
+
+
+@pytest.mark.parametrize("path", [path for path in DOCS if path.suffix == ".md"], ids=short)
+def test_links_in_docs_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text())
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (path.parent / target).exists()] == []

@@ -1,0 +1,132 @@
+"""What can go wrong in a worker, and what a function raises to be run again.
+
+```
+WorkerError
+├── SettingsError     a setting has a value that cannot be used
+│   └── LoadError     the settings or a function cannot be imported
+├── FailedJobs        raised by `Worker.run_check`: not all jobs have succeeded
+├── JobExecutionFailed  in `FailedJobs`: a job that failed without an exception of its function
+├── ProcessDied       the process that ran a function ended before the function did
+├── ProcessRaised     a function in a process raised what cannot be carried over
+├── NotTransferable   a function in a process returned what cannot be carried over
+├── Retry             raised by a function: run this job again
+└── RetryJob          raised by a function: run this job again at its old place in the queue
+```
+"""
+
+from collections.abc import Sequence
+
+from jobgate.broker.records import JobResult
+from jobgate.worker.durations import Seconds, in_seconds
+
+
+class WorkerError(Exception):
+    """The worker could not do what was asked."""
+
+
+class SettingsError(WorkerError, ValueError):
+    """A setting cannot be used: the message names it and says what it must be."""
+
+
+class LoadError(SettingsError):
+    """The settings or a function cannot be imported: check the name and the current directory."""
+
+
+class FailedJobs(WorkerError, RuntimeError):
+    """Jobs have failed in a `Worker.run_check`; those of this run, no others."""
+
+    def __init__(self, count: int, job_results: Sequence[JobResult]) -> None:
+        """Tell which jobs have failed.
+
+        Args:
+            count: how many.
+            job_results: their results, each with the exception as its `result`.
+        """
+        super().__init__(count, job_results)
+        self.count = count
+        self.job_results = job_results
+
+    def __str__(self) -> str:
+        reasons = [repr(each.result) for each in self.job_results]
+        if self.count == 1 and reasons:
+            return f"1 job failed {reasons[0]}"
+        return "\n".join([f"{self.count} jobs failed:", *reasons])
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class JobExecutionFailed(WorkerError, RuntimeError):
+    """A job failed without an exception of its function: it expired, or had all its tries."""
+
+
+class ProcessDied(WorkerError):
+    """The process that ran a function ended before it: it crashed, or the system ran out of memory.
+
+    Put it into `retry_on` to have such jobs run again.
+    """
+
+    def __init__(self, exit_code: int | None) -> None:
+        """Tell the end of a process.
+
+        Args:
+            exit_code: negative: the signal that killed it; None = it never ran.
+        """
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        if self.exit_code is not None and self.exit_code < 0:
+            return f"the process of the function was killed by signal {-self.exit_code}"
+        return f"the process of the function ended with exit code {self.exit_code}"
+
+
+class ProcessRaised(WorkerError):
+    """A function in a process raised an exception that cannot be pickled: this tells of it."""
+
+    def __init__(self, type_name: str, message: str) -> None:
+        """Stand for an exception.
+
+        Args:
+            type_name: name of its class.
+            message: its text.
+        """
+        super().__init__(type_name, message)
+        self.type_name = type_name
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+class NotTransferable(WorkerError):
+    """A function in a process returned what cannot be pickled: return plain data."""
+
+
+class Retry(WorkerError):
+    """Raised by a function to have its job run again, counted as a further try.
+
+    Raised in the last try that is allowed, it fails the job with `max-tries`.
+    """
+
+    def __init__(self, defer: Seconds | None = None) -> None:
+        """Ask for a further try.
+
+        Args:
+            defer: seconds from now until then; None = at once, before younger jobs (as in arq).
+        """
+        super().__init__()
+        #: Seconds from now until the next try; None = at the job's old place in the queue.
+        self.defer: float | None = None if defer is None else in_seconds(defer)
+
+    def __repr__(self) -> str:
+        return f"<Retry defer={'no' if self.defer is None else f'{self.defer:g} s'}>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class RetryJob(WorkerError):
+    """Raised by a function to have its job run again as if the worker had been stopped.
+
+    It counts as a try, unlike a worker's real stop.
+    """

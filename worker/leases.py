@@ -1,0 +1,186 @@
+"""Renews the leases of running jobs, from a thread of its own.
+
+A function that blocks the event loop must not lose the leases of its worker, so renewal does not
+depend on the loop. But a worker that is wedged for ever must lose them: each job's renewal ends with
+its own deadline, and when the loop has not even turned to enforce any of them, the process ends.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from jobgate.broker.errors import BrokerError
+from jobgate.broker.records import Lease, Renewal
+from jobgate.worker.liveness import Liveness, Pulse
+from jobgate.worker.logs import counted
+from jobgate.worker.outcome import Stop
+from jobgate.worker.running import Phase, RunningJob, RunningJobs
+
+logger = logging.getLogger("jobgate.worker")
+
+#: Exit code of a wedged worker: EX_SOFTWARE of sysexits.h.
+EXIT_WEDGED = 70
+#: Turns of this thread, a second each, in which an overdue worker's loop must stand still to be wedged.
+#: More than one, because a process that was frozen as a whole (SIGSTOP) looks the same at first.
+_WEDGED_TURNS = 3
+#: Seconds between two turns while something is wrong.
+_ALERT_PAUSE = 1.0
+#: Seconds between two looks at the event loop.
+_LOOK_PAUSE = 0.25
+
+
+#: A job and the lease under which it ran when that was renewed.
+_Renewed = tuple[RunningJob, Lease]
+
+
+class Renewer(Protocol):
+    """The broker's side: a blocking connection of its own."""
+
+    def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
+        """Extend leases; raises BrokerUnavailable."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class LeaseKeeper:
+    """The renewal thread of one worker.
+
+    Args:
+        jobs: whose leases are renewed.
+        connect: makes the renewer; called in the thread.
+        lease: seconds that a renewed lease lasts. Renewal comes every third of that.
+        pulse: shows whether the loop turns.
+        liveness: is told of answers.
+        on_stop: called in the loop with each job that is lost or to be aborted, and the reason.
+        on_wedged: called in the thread when the loop is stuck beyond a job's deadline.
+        on_look: called in the thread several times a second.
+    """
+
+    def __init__(
+        self,
+        jobs: RunningJobs,
+        connect: Callable[[], Renewer],
+        *,
+        lease: float,
+        pulse: Pulse,
+        liveness: Liveness,
+        on_stop: Callable[[RunningJob, Stop], None],
+        on_wedged: Callable[[RunningJob], None],
+        on_look: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._jobs = jobs
+        self._connect = connect
+        self._lease = lease
+        self._pulse = pulse
+        self._liveness = liveness
+        self._on_stop = on_stop
+        self._on_wedged = on_wedged
+        self._on_look = on_look
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._renewer: Renewer | None = None
+        self._nudged = threading.Event()
+        self._stopping = False
+        self._failing = False
+        self._seen_beats = -1
+        self._still_turns = 0
+        self._thread = threading.Thread(target=self._run, name="jobgate-leases", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; call in the event loop whose jobs these are."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End the thread and wait for it. Does nothing when it was not started."""
+        self._stopping = True
+        self._nudged.set()
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join, self._lease)
+
+    def nudge(self) -> None:
+        """Renew now; the answer tells which jobs are to be aborted."""
+        self._nudged.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wait(_ALERT_PAUSE if self._failing or self._still_turns else self._lease / 3)
+            self._nudged.clear()
+            self._turn()
+        if self._renewer is not None:
+            self._renewer.close()
+
+    def _wait(self, pause: float) -> None:
+        """Wait for the next turn or a nudge, and look at the loop in between."""
+        until = time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0 and not self._nudged.wait(min(left, _LOOK_PAUSE)):
+            try:
+                self._on_look()
+            except Exception:  # nothing may end this thread
+                logger.exception("the event loop could not be looked at")
+
+    def _turn(self) -> None:
+        """Renew once. Nothing that goes wrong may end the thread, for all leases would end with it."""
+        try:
+            self._look_for_wedge(self._jobs.snapshot())
+            self._renew([job for job in self._jobs.leased() if job.renew_until > time.monotonic()])
+        except BrokerError as error:
+            self._note_failure(str(error))
+        except Exception as error:
+            logger.exception("renewing leases failed")
+            self._note_failure(repr(error))
+
+    def _renew(self, jobs: Sequence[RunningJob]) -> None:
+        if not jobs or self._stopping:
+            return
+        if self._renewer is None:
+            self._renewer = self._connect()
+        leases = [job.claimed.lease for job in jobs]
+        renewal = self._renewer.renew(leases, lease=self._lease)
+        self._liveness.contact()
+        if self._failing:
+            logger.warning("leases are renewed again")
+            self._failing = False
+        if renewal.lost or renewal.aborts:
+            self._tell(list(zip(jobs, leases, strict=True)), renewal)
+
+    def _note_failure(self, reason: str) -> None:
+        if not self._failing:
+            jobs = counted(len(self._jobs), "job")
+            logger.warning("the leases of %s cannot be renewed: %s", jobs, reason)
+        self._failing = True
+
+    def _tell(self, renewed: Sequence[_Renewed], renewal: Renewal) -> None:
+        if self._loop is None or self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._stop_jobs, renewed, frozenset(renewal.lost), renewal.aborts)
+
+    def _stop_jobs(
+        self, renewed: Sequence[_Renewed], lost: frozenset[str], aborts: Mapping[str, int]
+    ) -> None:
+        """In the loop: stop those that still run. One that is ending learns its fate by its own write.
+
+        The answer is about leases: a job that goes on under a newer one since is not meant.
+        """
+        for job, lease in renewed:
+            if job.phase is Phase.ENDING or job.claimed.lease is not lease:
+                continue
+            if job.job_id in lost:
+                self._on_stop(job, Stop.LOST)
+            elif job.job_id in aborts and job.body and job.body.is_meant_by(aborts[job.job_id]):
+                self._on_stop(job, Stop.ABORT)
+
+    def _look_for_wedge(self, jobs: Sequence[RunningJob]) -> None:
+        """Count turns in which the loop stands still although every job should have ended.
+
+        Every one, because nobody knows which of them blocks the loop: one may still have the time to.
+        """
+        now, beats = time.monotonic(), self._pulse.beats
+        overdue = bool(jobs) and all(job.renew_until < now for job in jobs)
+        self._still_turns = self._still_turns + 1 if overdue and beats == self._seen_beats else 0
+        self._seen_beats = beats
+        if self._still_turns == _WEDGED_TURNS:
+            self._on_wedged(min(jobs, key=lambda job: job.renew_until))

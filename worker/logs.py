@@ -1,0 +1,155 @@
+"""One line tells the fate of a job, in arq's idiom.
+
+`→` it starts, `←` it succeeded, `↻` it will run again, `⊘` it was aborted, `!` it failed or was lost.
+"""
+
+import logging
+
+from jobgate.broker.errors import BrokerError, OutcomeUnknown
+from jobgate.broker.records import FailureCode
+from jobgate.worker.outcome import Kind, Outcome, Stop, message_of
+from jobgate.worker.running import RunningJob
+
+logger = logging.getLogger("jobgate.worker")
+
+#: Characters of arguments and results that a line shows, as in arq.
+SHOWN = 80
+#: Seconds after its due time from which a start is told to be delayed, as in arq.
+WORTH_TELLING = 1.2
+
+
+class JobLog:
+    """Writes the lines; formats nothing where the level is off."""
+
+    def __init__(self, *, log_results: bool) -> None:
+        self._log_results = log_results
+
+    def started(self, job: RunningJob, waited: float) -> None:
+        """Tell that a try begins."""
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        notes = f" try={job.tries}" if job.tries > 1 else ""
+        if waited > WORTH_TELLING:
+            notes += f" delayed={waited:.2f}s"
+        text = "%6.2fs → %s(%s)%s"
+        logger.info(text, max(waited, 0.0), reference(job), _arguments(job), notes, extra=_about(job))
+
+    def ended(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Tell how a try ended, after `seconds`."""
+        match outcome.kind:
+            case Kind.SUCCESS:
+                self._succeeded(job, outcome, seconds)
+            case Kind.FAILED:
+                _failed(job, outcome, seconds)
+            case Kind.RETRY:
+                _retried(job, outcome, seconds)
+            case Kind.RELEASE:
+                text = "%6.2fs ↻ %s cancelled, will be run again"
+                logger.info(text, seconds, reference(job), extra=_about(job, outcome, seconds))
+            case Kind.LOST:
+                text = "%6.2fs ! %s lost its lease, runs elsewhere"
+                logger.warning(text, seconds, reference(job), extra=_about(job, outcome, seconds))
+
+    def stale(self, job: RunningJob) -> None:
+        """Tell that an outcome came too late and was dropped."""
+        text = "       ! %s came too late: its lease had run out, outcome dropped"
+        logger.warning(text, reference(job), extra=_about(job))
+
+    def _succeeded(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        if logger.isEnabledFor(logging.INFO):
+            shown = shorten(repr_of(outcome.value)) if self._log_results and outcome.value is not None else ""
+            extra = _about(job, outcome, seconds)
+            logger.info("%6.2fs ← %s ● %s", seconds, reference(job), shown, extra=extra)
+
+
+def _retried(job: RunningJob, outcome: Outcome, seconds: float) -> None:
+    when = "now" if outcome.defer is None else f"in {outcome.defer:.2f}s"
+    raised = outcome.exception
+    why = "" if raised is None else f" after {type(raised).__name__}: {shorten(message_of(raised), 200)}"
+    extra = _about(job, outcome, seconds)
+    logger.info("%6.2fs ↻ %s retrying job %s%s", seconds, reference(job), when, why, extra=extra)
+
+
+def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
+    failure = outcome.failure
+    if failure is None:
+        return
+    if failure.code is FailureCode.ABORTED:
+        before = "" if job.stop_reason is Stop.ABORT and job.ctx else " before start"
+        extra = _about(job, outcome, seconds)
+        logger.info("%6.2fs ⊘ %s aborted%s", seconds, reference(job), before, extra=extra)
+        return
+    message = shorten(failure.message, 200)
+    logger.error(
+        "%6.2fs ! %s failed, %s: %s",
+        seconds,
+        reference(job),
+        failure.type,
+        message,
+        exc_info=outcome.exception,
+        extra={**_about(job, outcome, seconds), "extra": _extra(outcome.exception)},
+    )
+
+
+def _about(job: RunningJob, outcome: Outcome | None = None, seconds: float = 0.0) -> dict[str, object]:
+    """Return what a line is about, for logs that machines read: members of the record."""
+    about: dict[str, object] = {
+        "job_id": job.job_id,
+        "function": job.body.function if job.body else None,
+        "job_try": job.tries,
+        "queue": job.claimed.lease.queue,
+    }
+    if outcome is not None:
+        about |= {"outcome": outcome.label, "seconds": round(seconds, 6)}
+    return about
+
+
+def _extra(raised: BaseException | None) -> object:
+    """Return what an exception carries for the log, as in arq: its `extra`, a value or a function."""
+    try:
+        extra = getattr(raised, "extra", None)
+        return extra() if callable(extra) else extra
+    except Exception:
+        return None
+
+
+def reference(job: RunningJob) -> str:
+    """Return `id:function`, harmless in a log whatever a producer wrote."""
+    return printable(f"{job.job_id}:{job.body.function if job.body else '<unknown>'}")
+
+
+def reason_of(error: BrokerError) -> str:
+    """Return why an operation that will be repeated has failed, in words for operators."""
+    # What callers are told of a lost answer, to repeat it themselves, is nothing for a log.
+    return "Redis has not answered in time" if isinstance(error, OutcomeUnknown) else str(error)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 job` or `2 jobs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def printable(text: str) -> str:
+    """Return text with everything escaped that could forge a line of the log."""
+    return text[:200] if text.isprintable() else ascii(text)[1:-1][:200]
+
+
+def shorten(text: str, limit: int = SHOWN) -> str:
+    """Return text cut to `limit` characters, with an ellipsis, and printable."""
+    return printable(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def repr_of(value: object) -> str:
+    """Return `repr(value)`, whatever that raises."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__} without repr>"
+
+
+def _arguments(job: RunningJob) -> str:
+    if job.body is None:
+        return ""
+    shown = [repr_of(value) for value in job.body.args]
+    shown += [f"{name}={repr_of(value)}" for name, value in job.body.kwargs.items()]
+    return shorten(", ".join(shown))

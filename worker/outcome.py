@@ -1,0 +1,202 @@
+"""What became of one try: pure decisions, no input or output."""
+
+import asyncio
+import traceback
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any
+
+from jobgate.broker.records import Failure, FailureCode
+from jobgate.worker.errors import NotTransferable, ProcessRaised, Retry, RetryJob
+from jobgate.worker.retrying import RetryPolicy
+
+#: Longest message and traceback that are stored, in characters.
+MESSAGE_LIMIT = 4_096
+TRACEBACK_LIMIT = 32_768
+
+
+class Stop(StrEnum):
+    """Why the worker cancelled a running job."""
+
+    #: Somebody asked to abort it.
+    ABORT = "abort"
+    #: It ran longer than its timeout.
+    TIMEOUT = "timeout"
+    #: The worker stops.
+    SHUTDOWN = "shutdown"
+    #: Its lease belongs to somebody else.
+    LOST = "lost"
+
+
+class Kind(StrEnum):
+    """What is to be done with a job after a try."""
+
+    #: Store its result.
+    SUCCESS = "success"
+    #: Store its failure.
+    FAILED = "failed"
+    #: Let it run again, this try counted.
+    RETRY = "retried"
+    #: Give it back, this try not counted.
+    RELEASE = "released"
+    #: Nothing: it is somebody else's.
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one try."""
+
+    kind: Kind
+    #: The return value of a success.
+    value: Any = None
+    #: The reason of a failure.
+    failure: Failure | None = None
+    #: What was raised, for codecs that store exceptions, for the log and for hooks.
+    exception: BaseException | None = None
+    #: Seconds until the next try; None = at its old place in the queue.
+    defer: float | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name in metrics: the failure's code or the kind."""
+        return self.failure.code.value if self.failure else self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class TryFacts:
+    """What the verdict depends on besides the exception."""
+
+    #: Number of this try and how many are allowed.
+    tries: int
+    max_tries: int
+    #: Why the worker cancelled it, if it did.
+    stop: Stop | None = None
+    #: The run limit in seconds, for the message.
+    timeout: float | None = None
+    #: arq's `retry_jobs`.
+    retry_jobs: bool = True
+    #: What the function does about exceptions; None = they fail the job.
+    policy: RetryPolicy | None = None
+    #: The jitter of a pause, 0 to 1, drawn beforehand: the verdict itself leaves nothing to chance.
+    chance: float = 1.0
+
+
+def failed(code: FailureCode, message: str, *, type_name: str = "JobExecutionFailed") -> Outcome:
+    """Return the verdict for a job that failed without an exception of its function.
+
+    Args:
+        code: why.
+        message: what the caller reads.
+        type_name: by default the name that arq gives such failures.
+    """
+    return Outcome(Kind.FAILED, failure=Failure(type=type_name, message=message, code=code))
+
+
+def unserialisable(outcome: Outcome, reason: str) -> Outcome:
+    """Return the verdict that stands for one whose value cannot be stored."""
+    if outcome.failure is not None:
+        # It failed anyway: only the exception object is left out.
+        return Outcome(Kind.FAILED, failure=outcome.failure)
+    message = f"unable to serialize result: {reason}"
+    return failed(FailureCode.UNSERIALISABLE_RESULT, message, type_name="SerializationError")
+
+
+def classify(raised: BaseException, facts: TryFacts) -> Outcome:
+    """Return the verdict on a try that ended with an exception.
+
+    Retries and cancellations follow arq, but for two things: a release gives the try back, and a
+    retry in the last allowed try fails at once instead of being started once more for that. Other
+    exceptions are the policy's: in the last allowed try they are stored as what they are.
+    """
+    if isinstance(raised, asyncio.CancelledError):
+        return _cancelled(raised, facts)
+    if facts.retry_jobs and _asks_retry(raised):
+        return _retry(_defer_of(raised), facts)
+    if isinstance(raised, NotTransferable):
+        return unserialisable(Outcome(Kind.SUCCESS), str(raised))
+    return _raised(raised, FailureCode.ERROR, message_of(raised), facts)
+
+
+def _raised(raised: BaseException, code: FailureCode, message: str, facts: TryFacts) -> Outcome:
+    """Return the verdict of the function's policy: another try, or a failure that keeps its own name."""
+    policy = facts.policy
+    if policy is None or not facts.retry_jobs or facts.tries >= facts.max_tries:
+        return _failed_with(raised, code, message)
+    if facts.stop is Stop.ABORT or not policy.covers(raised):
+        return _failed_with(raised, code, message)
+    return Outcome(Kind.RETRY, exception=raised, defer=policy.pause(facts.tries, facts.chance))
+
+
+def _cancelled(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
+    match facts.stop:
+        case Stop.LOST:
+            return Outcome(Kind.LOST)
+        case Stop.ABORT:
+            return _failed_with(raised, FailureCode.ABORTED, "the job was aborted")
+        case Stop.TIMEOUT:
+            late = TimeoutError(f"the job ran longer than its timeout of {facts.timeout:g} s")
+            return _raised(late.with_traceback(raised.__traceback__), FailureCode.TIMEOUT, str(late), facts)
+        case Stop.SHUTDOWN if facts.retry_jobs:
+            return Outcome(Kind.RELEASE)
+        case None if facts.retry_jobs:
+            # Its own doing, for example a cancelled task that it waited for; arq runs it again too.
+            return _retry(None, facts)
+    return _failed_with(raised, FailureCode.ABORTED, "the job was cancelled")
+
+
+def _retry(defer: float | None, facts: TryFacts) -> Outcome:
+    if facts.tries >= facts.max_tries:
+        return max_tries_exceeded(facts.max_tries)
+    return Outcome(Kind.RETRY, defer=defer)
+
+
+def max_tries_exceeded(max_tries: int) -> Outcome:
+    """Return the verdict for a job that was started as often as allowed; the message is arq's."""
+    return failed(FailureCode.MAX_TRIES, f"max {max_tries} retries exceeded")
+
+
+def _asks_retry(raised: BaseException) -> bool:
+    """Whether it is `Retry` or `RetryJob`, ours or the real arq's, which is known by its name."""
+    return isinstance(raised, Retry | RetryJob) or any(
+        kind.__module__.partition(".")[0] == "arq" and kind.__name__ in ("Retry", "RetryJob")
+        for kind in type(raised).__mro__
+    )
+
+
+def _defer_of(raised: BaseException) -> float | None:
+    if isinstance(raised, Retry):
+        return raised.defer
+    defer_ms = getattr(raised, "defer_score", None)  # arq's: milliseconds from now
+    return None if defer_ms is None else defer_ms / 1000
+
+
+def _failed_with(raised: BaseException, code: FailureCode, message: str) -> Outcome:
+    raised.__traceback__ = _from_function(raised.__traceback__)
+    kind = raised.type_name if isinstance(raised, ProcessRaised) else type(raised).__name__
+    failure = Failure(type=kind, message=message, code=code, traceback=_traceback(raised))
+    return Outcome(Kind.FAILED, failure=failure, exception=raised)
+
+
+def message_of(raised: BaseException) -> str:
+    """Return the text of an exception, cut to its limit, whatever `str()` of it does."""
+    try:
+        return str(raised)[:MESSAGE_LIMIT]
+    except Exception:
+        return f"<{type(raised).__name__} whose text cannot be read>"
+
+
+def _from_function(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback without the worker's own frames at its top."""
+    while trace and str(trace.tb_frame.f_globals.get("__name__")).startswith("jobgate.worker."):
+        trace = trace.tb_next
+    return trace
+
+
+def _traceback(raised: BaseException) -> str | None:
+    try:
+        lines = traceback.format_exception(raised)
+    except Exception:  # an exception with a broken __str__ or __cause__
+        return None
+    return "".join(lines)[-TRACEBACK_LIMIT:]

@@ -1,0 +1,204 @@
+"""Write the outcome of a try, again and again until it gets through or is no longer ours to write."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from jobgate.broker import Broker
+from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable, EncodeError
+from jobgate.broker.records import ClaimedJob, JobBody, JobResult, Transition
+from jobgate.worker.clock import RedisClock
+from jobgate.worker.logs import JobLog, logger, reason_of, reference
+from jobgate.worker.metrics import STALE, WorkerMetrics
+from jobgate.worker.outcome import Kind, Outcome, Stop, unserialisable
+from jobgate.worker.running import RunningJob
+
+Decode = Callable[[bytes], JobBody]
+Write = Callable[[], Awaitable[Transition]]
+
+#: Pauses before a write is repeated, in seconds: the first and the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+#: What passes with time. The outcome is kept in memory, and its lease renewed, until then.
+_PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
+
+
+class Persistence:
+    """Writes outcomes through the broker; one for a whole worker."""
+
+    def __init__(
+        self, broker: Broker, *, worker_id: str, metrics: WorkerMetrics, log: JobLog, clock: RedisClock
+    ) -> None:
+        self._broker = broker
+        self._worker_id = worker_id
+        self._metrics = metrics
+        self._log = log
+        self._clock = clock
+        self._releases: list[tuple[ClaimedJob, asyncio.Future[None]]] = []
+        #: Jobs since the start, under arq's names.
+        self.jobs_complete = self.jobs_failed = self.jobs_retried = 0
+        #: Results of failed jobs, where somebody wants them; None = nobody does.
+        self.failures: list[JobResult] | None = None
+
+    async def write(self, job: RunningJob, outcome: Outcome, seconds: float) -> Outcome:
+        """Store a result, arm a retry or give a job back, as the outcome says; then count and tell it.
+
+        Args:
+            job: whose try has ended.
+            outcome: the verdict. Where the codec cannot hold it, another is stored that says so.
+            seconds: how long the function ran, for the log.
+
+        Returns:
+            The outcome that was written.
+        """
+        metrics = self._metrics.of(job.offer.name if job.offer else "")
+        transition, outcome = await self._store(job, outcome)
+        if transition is Transition.STALE:
+            self._metrics.stale_finishes.inc()
+            self._log.stale(job)
+            metrics.ended(STALE)
+            return Outcome(Kind.LOST)
+        self._count(job, outcome)
+        metrics.ended(outcome.label)
+        self._log.ended(job, outcome, seconds)
+        return outcome
+
+    async def release(self, claimed: list[ClaimedJob]) -> None:
+        """Give jobs back, tries included. Raises BrokerError; their leases then run out by themselves."""
+        await self._broker.release(claimed)
+
+    def _count(self, job: RunningJob, outcome: Outcome) -> None:
+        if outcome.kind is Kind.SUCCESS:
+            self.jobs_complete += 1
+        elif outcome.kind is Kind.FAILED:
+            self.jobs_failed += 1
+            if self.failures is not None:
+                self.failures.append(self._result(job, outcome))
+        elif outcome.kind in (Kind.RETRY, Kind.RELEASE):
+            self.jobs_retried += 1
+
+    async def _store(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
+        """Write an outcome, and less of it where the codec refuses; return what was written."""
+        try:
+            return await self._transition(job, outcome), outcome
+        except EncodeError as error:
+            outcome = unserialisable(outcome, str(error))
+        try:
+            return await self._transition(job, outcome), outcome
+        except EncodeError:
+            # Even its arguments cannot be written, for example JSON asked to hold what a pickle held.
+            job.body = replace(job.body, args=(), kwargs={}) if job.body else None
+        return await self._transition(job, outcome), outcome
+
+    async def _transition(self, job: RunningJob, outcome: Outcome) -> Transition:
+        if outcome.kind is Kind.LOST:
+            return Transition.DONE
+        write = self._write_of(job, outcome)
+        job.is_written = True
+        answer = await self._insist(job, write)
+        while answer is Transition.STALE and await self._goes_on_under_newer_lease(job):
+            answer = await self._insist(job, write)
+        return answer
+
+    def _write_of(self, job: RunningJob, outcome: Outcome) -> Write:
+        """Return the call that writes an outcome, each time under the lease that the job then has."""
+        match outcome.kind:
+            case Kind.RETRY:
+                defer, score_ms, tries = outcome.defer, job.claimed.score_ms, job.tries
+                return lambda: self._broker.retry(
+                    job.claimed.lease, defer=defer, score_ms=score_ms, tries=tries
+                )
+            case Kind.RELEASE:
+                return lambda: self._release_with_others(job.claimed)
+        result, keep = self._result(job, outcome), job.limits.keep
+        return lambda: self._broker.finish(job.claimed.lease, result, keep=keep)
+
+    async def _goes_on_under_newer_lease(self, job: RunningJob) -> bool:
+        """Whether a stale lease has a newer one of this very worker to follow it.
+
+        That claim's answer may still be on its way, or lost and asked for again.
+        """
+        while job.claimed_anew is None:
+            if job.stop_reason is Stop.LOST or not await self._is_ours(job):
+                return False
+            await asyncio.sleep(_FIRST_PAUSE)
+        return job.adopt_claimed_anew()
+
+    async def _is_ours(self, job: RunningJob) -> bool:
+        """Whether a lease of this worker is on the job; where Redis does not tell, there may be one."""
+        try:
+            view = await self._broker.view(job.job_id, queues=[job.claimed.lease.queue])
+        except _PASSING:
+            return True
+        return view is not None and view.worker == self._worker_id and view.result is None
+
+    async def _insist(self, job: RunningJob, write: Write) -> Transition:
+        """Repeat a write until Redis has answered; all of them may be repeated safely.
+
+        Raises:
+            EncodeError: the outcome cannot be written, nothing was changed.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await write()
+            except _PASSING as error:
+                if pause in (_FIRST_PAUSE, _LONGEST_PAUSE):  # not each time: many jobs may wait
+                    logger.warning(
+                        "job %s: outcome not written yet, trying on: %s", reference(job), reason_of(error)
+                    )
+            job.keep_lease()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _release_with_others(self, claimed: ClaimedJob) -> Transition:
+        """Release a job in one call with those that are released in this turn of the loop."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._releases.append((claimed, done))
+        if len(self._releases) == 1:
+            await asyncio.sleep(0)
+            await self._release_collected()
+        await done
+        return Transition.DONE
+
+    async def _release_collected(self) -> None:
+        collected, self._releases = self._releases, []
+        error: BrokerError | None = None
+        try:
+            await self._broker.release([claimed for claimed, _ in collected])
+        except BrokerError as raised:
+            error = raised
+        for _, done in collected:
+            if done.done():
+                continue  # its job was given up in the meantime
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+    def _result(self, job: RunningJob, outcome: Outcome) -> JobResult:
+        body = job.body or JobBody(function="<unknown>", args=(), kwargs={}, enqueue_time_ms=0)
+        return JobResult(
+            job_id=_encodable(job.job_id),
+            function=body.function,
+            args=body.args,
+            kwargs=body.kwargs,
+            tries=job.tries,
+            success=outcome.kind is Kind.SUCCESS,
+            result=outcome.value,
+            failure=outcome.failure,
+            enqueue_time_ms=body.enqueue_time_ms,
+            start_time_ms=job.start_ms,
+            finish_time_ms=max(self._clock.now_ms(), job.start_ms),
+            queue=job.claimed.lease.queue,
+            worker=self._worker_id,
+            owner=body.owner,
+            request_token=body.request_token,
+            exception=outcome.exception,
+        )
+
+
+def _encodable(job_id: str) -> str:
+    """Return an id that every codec can hold; one that is not UTF-8 is shown with replacement marks."""
+    return job_id if job_id.isascii() else job_id.encode(errors="surrogateescape").decode(errors="replace")

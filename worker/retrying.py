@@ -1,0 +1,113 @@
+"""Retry policies: which exceptions let a job run again, and after which pause."""
+
+import logging
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jobgate.worker.durations import Seconds, in_seconds
+from jobgate.worker.errors import SettingsError
+
+logger = logging.getLogger("jobgate.worker")
+
+#: A user's own rule: the number of the try that failed (from 1) to the pause before the next one.
+Rule = Callable[[int], Seconds]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Pauses that grow from try to try: `first`, `first · factor`, `first · factor²`, … up to `longest`.
+
+    With jitter each pause is drawn evenly from 0 to that length ("full jitter"), so that jobs which failed
+    together do not come back together.
+
+    Raises:
+        SettingsError: a number is out of range.
+    """
+
+    #: Seconds (or timedelta) after the first try.
+    first: Seconds = 1.0
+    #: At least 1.
+    factor: float = 2.0
+    #: Seconds (or timedelta) that no pause exceeds.
+    longest: Seconds = 300.0
+    jitter: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("first", "longest"):
+            seconds = in_seconds(getattr(self, name))
+            if not 0 <= seconds < math.inf:
+                raise SettingsError(f"Backoff({name}=…) must be 0 or more seconds, not {seconds:g}")
+            object.__setattr__(self, name, seconds)
+        if not 1 <= self.factor < math.inf:
+            raise SettingsError(f"Backoff(factor=…) must be at least 1, not {self.factor:g}")
+
+    def pause(self, tries: int, chance: float = 1.0) -> float:
+        """Return the seconds between try number `tries` and the next one; `chance` is the jitter, 0 to 1."""
+        longest = in_seconds(self.longest)
+        try:
+            length = min(in_seconds(self.first) * self.factor ** (tries - 1), longest)
+        except OverflowError:
+            length = longest
+        return length * chance if self.jitter else length
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """What a function does about exceptions other than `Retry`."""
+
+    #: Classes of exceptions after which the job runs again. A timeout counts as `TimeoutError`.
+    retry_on: tuple[type[Exception], ...]
+    backoff: Backoff | Rule
+
+    def covers(self, raised: BaseException) -> bool:
+        """Whether the job is to run again after this."""
+        return isinstance(raised, self.retry_on)
+
+    def pause(self, tries: int, chance: float) -> float:
+        """Return the seconds until the next try; a rule of the user's that fails gives way to the default."""
+        if isinstance(self.backoff, Backoff):
+            return self.backoff.pause(tries, chance)
+        try:
+            seconds = in_seconds(self.backoff(tries))
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"{seconds:g} is no pause in seconds")
+        except Exception:
+            logger.exception("backoff of try %d raised, the default is used", tries)
+            return Backoff().pause(tries, chance)
+        return seconds
+
+
+def chance() -> float:
+    """Draw the jitter of one pause."""
+    return random.random()
+
+
+def as_retry_on(where: str, value: Any) -> tuple[type[Exception], ...]:
+    """Return one class of exceptions, or several, as a tuple.
+
+    Raises:
+        SettingsError: something else stands there.
+    """
+    classes = tuple(value) if isinstance(value, tuple | list | set | frozenset) else (value,)
+    for each in classes:
+        if not (isinstance(each, type) and issubclass(each, Exception)):
+            raise SettingsError(f"{where} must be classes of exceptions, not {each!r}")
+    return classes
+
+
+def as_backoff(where: str, value: Any) -> Backoff | Rule:
+    """Return what was given as a back-off: `Backoff`, the seconds of its first pause, or a rule.
+
+    Raises:
+        SettingsError: it is none of them.
+    """
+    if isinstance(value, Backoff) or (callable(value) and not isinstance(value, type)):
+        rule: Backoff | Rule = value
+        return rule
+    try:
+        return Backoff(first=value)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{where} must be seconds, Backoff(…) or a function, not {value!r}") from None

@@ -1,0 +1,234 @@
+"""The jobs that run in this worker now."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any
+
+from jobgate.broker.records import ClaimedJob, JobBody
+from jobgate.worker.offers import Limits, Offer
+from jobgate.worker.outcome import Stop
+
+#: Seconds after its timeout in which a job may still clean up under its lease.
+GRACE = 3.0
+#: Seconds a lease is renewed before the job's own limit is known, and while its end is written.
+SHORT_WORK = 60.0
+
+
+class Phase(Enum):
+    """How far a job is. Only a running one can be cancelled."""
+
+    #: Claimed; its function has not begun.
+    CLAIMED = auto()
+    #: Its function or `on_job_start` runs.
+    RUNNING = auto()
+    #: Its function has ended; the outcome is being written.
+    ENDING = auto()
+
+
+class RunningJob:
+    """One claimed job from claim to end. The renewal thread reads `claimed` and `renew_until`."""
+
+    __slots__ = (
+        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_written", "limits", "offer", "phase",
+        "renew_until", "start_ms", "started", "stop_reason", "task", "tries",
+    )  # fmt: skip
+
+    def __init__(self, claimed: ClaimedJob, limits: Limits) -> None:
+        self.claimed = claimed
+        #: What a later claim of this worker brought while the outcome was on its way; see `take_over`.
+        self.claimed_anew: ClaimedJob | None = None
+        #: Whether its outcome has been sent, and so may have arrived.
+        self.is_written = False
+        #: None until decoded, and where that is impossible.
+        self.body: JobBody | None = None
+        #: None where the function is unknown.
+        self.offer: Offer | None = None
+        self.limits = limits
+        #: arq's `job_try`.
+        self.tries = claimed.lease.tries
+        self.phase = Phase.CLAIMED
+        self.stop_reason: Stop | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.ctx: dict[str, Any] = {}
+        #: By the Redis clock.
+        self.start_ms = 0
+        #: Monotonic seconds, as all that follow.
+        self.started = time.monotonic()
+        #: When the function must have ended.
+        self.deadline = math.inf
+        #: Until then its lease is renewed: a wedged worker must not keep jobs for ever.
+        self.renew_until = self.started + SHORT_WORK
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.claimed.lease.job_id
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether its function runs in a thread now, which cannot be stopped."""
+        return self.phase is Phase.RUNNING and self.offer is not None and self.offer.in_thread
+
+    def enter_running(self) -> None:
+        """Note that the function begins: from now on it may be cancelled, and its time runs."""
+        self.phase = Phase.RUNNING
+        timeout = self.limits.timeout
+        self.started = time.monotonic()
+        self.deadline = math.inf if timeout is None else self.started + timeout
+        self.renew_until = self.deadline + GRACE
+
+    def enter_ending(self) -> None:
+        """Note that the function has ended: a cancellation must no longer hit what follows."""
+        self.phase = Phase.ENDING
+        self.deadline = math.inf
+        self.keep_lease()
+
+    def keep_lease(self, seconds: float | None = None) -> None:
+        """Have the lease renewed for some time more, while a hook runs or the outcome is being written."""
+        self.renew_until = time.monotonic() + (SHORT_WORK if seconds is None else seconds)
+
+    def take_over(self, claimed: ClaimedJob) -> bool:
+        """Go on under the lease of a later claim of the same worker: the first has run out meanwhile.
+
+        Once the outcome has been sent nobody knows whether this is the same job or, after a retry, the next
+        try. Then the answer to that write decides: see `adopt_claimed_anew`.
+
+        Returns:
+            Whether the claim has been dealt with; False = it is a job to be started, and this one is lost.
+        """
+        if self.stop_reason is Stop.LOST:
+            return False
+        if self.is_written:
+            self.claimed_anew = claimed
+            return True
+        if self._adopt(claimed):
+            return True
+        if self.phase is Phase.ENDING:  # beyond being stopped, but no newer lease is to follow
+            self.stop_reason = Stop.LOST
+        return False
+
+    def adopt_claimed_anew(self) -> bool:
+        """After a write that its lease no longer covered: take the newer lease; False = there is none."""
+        if self.claimed_anew is None or not self._adopt(self.claimed_anew):
+            return False
+        self.claimed_anew = None
+        return True
+
+    def _adopt(self, claimed: ClaimedJob) -> bool:
+        old = self.claimed
+        if claimed.body not in (None, old.body):  # another job under the same id
+            return False
+        idle = old.idle_tries + claimed.lease.tries - old.lease.tries
+        self.claimed = replace(old, lease=claimed.lease, idle_tries=idle)
+        return True
+
+    def stop(self, reason: Stop) -> None:
+        """Cancel the function; the first reason stays, a later one only cancels again.
+
+        Before it begins the reason alone is noted, since a task that is cancelled before its first
+        step never runs its own clean-up.
+        """
+        if self.phase is Phase.ENDING:
+            return
+        self.stop_reason = self.stop_reason or reason
+        # At shutdown a job in a thread must not be given to others while the thread runs.
+        if self.phase is Phase.RUNNING and self.task and not (self.in_thread and reason is Stop.SHUTDOWN):
+            self.task.cancel()
+
+
+class RunningJobs:
+    """The set of them, with room for `max_jobs`.
+
+    A job whose function has ended makes room for the next claim while its outcome is still on its way to
+    Redis; but no more than `max_jobs` such outcomes, so that they cannot pile up while Redis is away.
+    """
+
+    def __init__(self, max_jobs: int) -> None:
+        self._max_jobs = max_jobs
+        self._jobs: set[RunningJob] = set()
+        self._by_id: dict[str, RunningJob] = {}
+        self._ending = 0
+        self._changed = asyncio.Event()
+        #: Jobs added since the start.
+        self.started = 0
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def free(self) -> int:
+        """How many more jobs may be claimed."""
+        return min(self._max_jobs + self._ending, 2 * self._max_jobs) - len(self._jobs)
+
+    def snapshot(self) -> list[RunningJob]:
+        """Return them all. Safe in every thread: copying a set of plain objects is one step."""
+        return list(self._jobs)
+
+    def leased(self) -> list[RunningJob]:
+        """Return those that may still hold their leases, one for each id. Safe in every thread."""
+        return list(self._by_id.values())
+
+    def take_over(self, claimed: ClaimedJob) -> bool:
+        """Let a running job go on under a newer lease; see `RunningJob.take_over`. False = none did."""
+        job = self._by_id.get(claimed.lease.job_id)
+        return job is not None and job.take_over(claimed)
+
+    def add(self, job: RunningJob) -> RunningJob | None:
+        """Take a job in, and return the one that has had its id until now and so has lost its lease."""
+        before = self._by_id.get(job.job_id)
+        self._jobs.add(job)
+        self._by_id[job.job_id] = job
+        self.started += 1
+        return before
+
+    def ending(self, job: RunningJob) -> None:
+        """Note that a job's function has ended, and tell those who wait for room."""
+        job.enter_ending()
+        self._ending += 1
+        self._changed.set()
+
+    def discard(self, job: RunningJob) -> None:
+        """Let a job go, and tell those who wait for that."""
+        self._jobs.discard(job)
+        if self._by_id.get(job.job_id) is job:
+            del self._by_id[job.job_id]
+        if job.phase is Phase.ENDING:
+            self._ending -= 1
+        self._changed.set()
+
+    def wake(self) -> None:
+        """End the wait of those who wait for a change."""
+        self._changed.set()
+
+    async def wait_change(self, timeout: float) -> None:
+        """Wait until a job's function ends or a job goes, or `timeout` seconds."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def wait_empty(
+        self, timeout: float, hurry: asyncio.Event, *, but: Callable[[RunningJob], bool] = lambda _: False
+    ) -> bool:
+        """Wait until none is left, `timeout` seconds have passed or `hurry` is set.
+
+        Args:
+            timeout: in seconds.
+            hurry: ends the wait.
+            but: says of which jobs not to wait for.
+
+        Returns:
+            Whether none is left.
+        """
+        until = time.monotonic() + timeout
+        while not hurry.is_set() and (left := until - time.monotonic()) > 0:
+            if all(map(but, self._jobs)):
+                break
+            await self.wait_change(min(left, 0.25))
+        return not self._jobs

@@ -1,0 +1,248 @@
+"""Enqueues cron jobs, shortly before they are due.
+
+Every worker does it for every time, and the first one wins: a time has one id in the whole fleet, and Redis
+remembers for a day that it was enqueued, so that a worker that comes late does not enqueue it again after
+its job has ended and left no trace (arq #196). Times are those of the Redis clock, so that workers whose own
+clocks differ agree.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from jobgate.broker import Broker, Enqueued, IdempotencyKey, JobRequest
+from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable
+from jobgate.worker.clock import RedisClock
+from jobgate.worker.cron import CronJob
+from jobgate.worker.settings import Settings
+
+logger = logging.getLogger("jobgate.worker")
+
+#: How long before its time a job is enqueued: short troubles then delay nothing. Chosen at random in
+#: between, so that the workers of a fleet do not all ask in the same moment.
+AHEAD_LEAST, AHEAD_MOST = timedelta(seconds=1), timedelta(seconds=2)
+#: Times missed by no more than this are all made up for, each one; see docs/cron.md.
+ALL_WITHIN = timedelta(seconds=30)
+#: Of those missed by more, the latest one is, when it is not older than this.
+LATEST_WITHIN = timedelta(hours=1)
+#: Seconds after its end in which a job that runs once at the start is not enqueued by starting workers.
+STARTUP_MEMORY = 600.0
+
+#: Beyond this a clock was put back, and all times are worked out again.
+_BACKWARDS = timedelta(seconds=60)
+#: Pauses before Redis is asked again, in seconds: the first and the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+#: What passes with time.
+_PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """One cron job and what is to be enqueued of it next."""
+
+    cron: CronJob
+    zone: tzinfo | None
+    #: Whether it is still to be enqueued because the worker starts.
+    at_start: bool
+    #: The next time; None until the Redis clock is known.
+    due: datetime | None = None
+
+    def go_on_after(self, moment: datetime) -> None:
+        """Take the first time after a moment for the next one."""
+        self.due = self.cron.timetable.next_after(moment, self.zone)
+
+    def pass_over_missed(self, now: datetime) -> None:
+        """Leave out the times that are too old to be made up for."""
+        if self.due is None or self.due >= now - ALL_WITHIN:
+            return
+        missed = self.due
+        self.go_on_after(now - ALL_WITHIN)
+        if self.due > now:
+            self.due = self._latest(now) or self.due
+        if self.due > missed:
+            logger.warning("cron job %s: times from %s on were missed", self.cron.name, missed)
+
+    def _latest(self, now: datetime) -> datetime | None:
+        """Return the last time before now within `LATEST_WITHIN`, looking back ever further."""
+        back = ALL_WITHIN
+        while back < LATEST_WITHIN:
+            back = min(back * 2, LATEST_WITHIN)
+            found = self.cron.timetable.next_after(now - back, self.zone)
+            if found <= now:
+                return self._last_from(found, now)
+        return None
+
+    def _last_from(self, found: datetime, now: datetime) -> datetime:
+        while (after := self.cron.timetable.next_after(found, self.zone)) <= now:
+            found = after
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One enqueue of a plan, for the start or for its next time."""
+
+    plan: _Plan
+    request: JobRequest
+    for_start: bool
+
+    def done(self) -> None:
+        """Note that it has been enqueued, by whomever."""
+        if self.for_start:
+            self.plan.at_start = False
+        elif self.plan.due is not None:
+            self.plan.go_on_after(self.plan.due)
+
+
+class Scheduler:
+    """The cron jobs of one worker.
+
+    Args:
+        broker: takes the jobs.
+        settings: the worker's: `cron_jobs`, `timezone` and the queue.
+        clock: the Redis time.
+        stopped: tells that the worker stops: then it enqueues nothing more.
+    """
+
+    def __init__(
+        self, broker: Broker, settings: Settings, *, clock: RedisClock, stopped: Callable[[], bool]
+    ) -> None:
+        self._broker = broker
+        self._queue = settings.queue
+        self._clock = clock
+        self._stopped = stopped
+        self._plans = [
+            _Plan(cron, settings.timezone, bool(cron.run_at_startup)) for cron in settings.cron_jobs
+        ]
+        #: Sets apart the jobs that are this worker's own.
+        self._mark = secrets.token_hex(8)
+        self._failures = 0
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The next time that is not enqueued yet; None until the Redis time is known."""
+        return min((plan.due for plan in self._plans if plan.due is not None), default=None)
+
+    async def start(self) -> None:
+        """Enqueue what runs at the start. Does not raise: what Redis does not take now, `run` repeats."""
+        await self._enqueue_due(self._now())
+
+    async def run(self) -> None:
+        """Enqueue each job before its time, until the worker stops."""
+        if not self._plans:
+            return
+        await self._clock.changed.wait()
+        seen = self._now()
+        while not self._stopped():
+            self._clock.changed.clear()
+            now = self._now()
+            self._look_at_times(now, put_back=now < seen - _BACKWARDS)
+            seen = now
+            try:
+                enqueued = await self._enqueue_due(now)
+            except Exception:
+                logger.exception("cron jobs could not be enqueued")  # a fault of ours must not end them all
+                enqueued = False
+            if not enqueued:
+                await self._wait(self._pause())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+
+    def _look_at_times(self, now: datetime, *, put_back: bool) -> None:
+        for plan in self._plans:
+            if plan.due is None or put_back:
+                plan.go_on_after(now)
+            plan.pass_over_missed(now)
+
+    async def _enqueue_due(self, now: datetime) -> bool:
+        """Enqueue all that is to be; return whether there was something and it all went well."""
+        orders = list(self._orders(now))
+        if not orders:
+            return False
+        answers = await self._broker.enqueue_many([order.request for order in orders])
+        failure = None
+        for order, answer in zip(orders, answers, strict=True):
+            if isinstance(answer, _PASSING):
+                failure = answer
+                continue
+            _tell(order, answer)
+            order.done()
+        self._note(failure)
+        return failure is None
+
+    def _orders(self, now: datetime) -> Iterator[_Order]:
+        for plan in self._plans:
+            if plan.at_start:
+                yield _Order(plan, self._request_at_start(plan.cron), for_start=True)
+            if plan.due is not None and plan.due <= now + AHEAD_MOST:
+                yield _Order(plan, self._request(plan.cron, plan.due), for_start=False)
+
+    def _request(self, cron: CronJob, due: datetime) -> JobRequest:
+        """Return the job of one time: stock arq workers give it the same id."""
+        due_ms = round(due.timestamp() * 1000)
+        tick = f"{cron.name}:{due_ms}"
+        if not cron.unique:
+            tick = f"{tick}:{self._mark}"
+        return JobRequest(
+            function=cron.name,
+            job_id=cron.job_id or tick,
+            queue=self._queue,
+            defer_until_ms=due_ms,
+            idempotency=_once(tick),
+        )
+
+    def _request_at_start(self, cron: CronJob) -> JobRequest:
+        name, tick = cron.name, f"{cron.name}:startup"
+        if cron.run_at_startup == "once":
+            # While its result is there nobody can enqueue this id again.
+            keep = max(cron.function.keep_result_s or 0, STARTUP_MEMORY)
+            return JobRequest(function=name, job_id=tick, queue=self._queue, keep_result=keep)
+        tick = f"{tick}:{self._mark}"
+        job_id = cron.job_id or tick
+        return JobRequest(function=name, job_id=job_id, queue=self._queue, idempotency=_once(tick))
+
+    def _note(self, failure: BrokerError | None) -> None:
+        if failure is not None:
+            self._failures += 1
+            if self._failures == 1 or self._failures % 30 == 0:
+                logger.warning("cron jobs cannot be enqueued, trying on: %s", failure)
+        elif self._failures:
+            logger.warning("cron jobs are enqueued again after %d failures", self._failures)
+            self._failures = 0
+
+    def _pause(self) -> float:
+        """Return the seconds until Redis is asked again, or until the next job is to be enqueued."""
+        if self._failures:
+            longest: float = min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
+            return longest * random.uniform(0.5, 1.0)
+        now = self._now()
+        ahead = random.uniform(AHEAD_LEAST.total_seconds(), AHEAD_MOST.total_seconds())
+        return ((self.next_due or now) - now).total_seconds() - ahead
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until the clock turns out to be another."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._clock.changed.wait()
+        except TimeoutError:
+            return
+
+
+def _once(tick: str) -> IdempotencyKey:
+    """Return the key under which Redis remembers that a job was enqueued, when nothing else of it is left."""
+    return IdempotencyKey(digest=f"cron:{tick}", request_digest="cron")
+
+
+def _tell(order: _Order, answer: Enqueued | BrokerError) -> None:
+    job_id = order.request.job_id
+    if isinstance(answer, BrokerError):
+        logger.error("cron job %s cannot be enqueued, left out: %s", job_id, answer)
+    elif answer.created:
+        logger.debug("cron job %s enqueued", job_id)
+    else:
+        logger.debug("cron job %s was enqueued before", job_id)

@@ -1,0 +1,207 @@
+"""The settings of a worker: all of arq's `WorkerSettings`, and jobgate's own.
+
+Read from a class (inherited attributes included), an instance or a dict. Attributes that are not
+settings are left alone, as arq does; one whose name is nearly a setting's is warned of.
+"""
+
+import difflib
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import tzinfo
+from types import FunctionType
+from typing import Any, Self
+
+from jobgate.broker import RedisSettings
+from jobgate.broker.adopting import settings_of
+from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
+from jobgate.worker.cron import CronJob
+from jobgate.worker.errors import SettingsError
+from jobgate.worker.functions import Function
+from jobgate.worker.retrying import Backoff, Rule
+from jobgate.worker.validation import checked
+
+logger = logging.getLogger("jobgate.worker")
+
+#: How alike a name must be to a setting's, from 0 to 1, to be taken for a slip of the pen.
+_NEAR = 0.85
+
+Hook = Callable[[dict[str, Any]], Any]
+
+#: A setting that is given by itself -> one of the source that would win over it.
+_OVERRULED = {"queue_name": "queues", "redis_settings": "redis_pool"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How one worker works. Durations are seconds; `timedelta` is taken as well."""
+
+    #: Functions, import paths or `func(…)`; at least one, or a cron job.
+    functions: Sequence[Function] = ()
+    #: Results of `cron(…)`; their functions are offered too.
+    cron_jobs: Sequence[CronJob] = ()
+    #: The wall clock of cron jobs: a `tzinfo` or a zone's name; None = the system's.
+    timezone: tzinfo | None = None
+    #: The queue, whose name is its Redis key; None = the namespace's `…:queue`.
+    queue_name: str | None = None
+    #: Several queues in place of `queue_name`: name -> weight, or a list of names, which weigh 1 each. A
+    #: queue of weight 3 gives three jobs where one of weight 1 gives one, while both have some.
+    queues: Mapping[str, int] | None = None
+    #: `RedisSettings`, a URL, or arq's own object; None = redis://localhost:6379.
+    redis_settings: object = None
+    #: Stop when the queue is empty; deferred jobs and those that run elsewhere count.
+    burst: bool = False
+    #: With `burst`, stop after so many starts; negative = no limit.
+    max_burst_jobs: int = -1
+    #: Called with `ctx` before the first claim; raising ends the worker.
+    on_startup: Hook | None = None
+    #: Called with `ctx` after the last job.
+    on_shutdown: Hook | None = None
+    #: Called with the job's `ctx` before each run; raising fails that job.
+    on_job_start: Hook | None = None
+    #: Called with the job's `ctx` after each run, before its result is stored.
+    on_job_end: Hook | None = None
+    #: Called with the job's `ctx` after its result is stored.
+    after_job_end: Hook | None = None
+    #: Stop at SIGINT and SIGTERM.
+    handle_signals: bool = True
+    #: How long a stopping worker lets running jobs go on before it cancels and releases them.
+    job_completion_wait: float = 0.0
+    #: Jobs that run at the same time.
+    max_jobs: int = 10
+    #: Run limit of one job; None = no limit.
+    job_timeout: float | None = 300.0
+    #: How long results are kept; 0 = not at all.
+    keep_result: float = 3600.0
+    #: Keep results without end; wins over `keep_result`.
+    keep_result_forever: bool = False
+    #: How long an idle worker sleeps where no wake token comes (stock arq producers send none).
+    poll_delay: float = 0.5
+    #: Starts allowed.
+    max_tries: int = 5
+    #: Exceptions after which a job runs again, for functions that do not say themselves; a timeout is a
+    #: `TimeoutError`.
+    retry_on: tuple[type[Exception], ...] = ()
+    #: Pauses between such tries: seconds of the first, `Backoff(…)`, or a function from try to seconds.
+    backoff: Backoff | Rule = field(default_factory=Backoff)
+    #: Functions with `executor="process"` that run at the same time; None = one for each CPU.
+    max_processes: int | None = None
+    #: What each job's `ctx` starts from.
+    ctx: dict[str, Any] = field(default_factory=dict)
+    #: Honour `Retry`, and release jobs at shutdown; False: both are failures, as in arq.
+    retry_jobs: bool = True
+    #: Honour requests to abort. arq's default is False.
+    allow_abort_jobs: bool = True
+    #: Own codec: dict to bytes; together with `job_deserializer`.
+    job_serializer: Callable[[dict[str, Any]], bytes] | None = None
+    #: Own codec: bytes to dict.
+    job_deserializer: Callable[[bytes], dict[str, Any]] | None = None
+    #: Show the repr of results in the log.
+    log_results: bool = True
+    #: json, msgpack or pickle; an own codec wins.
+    serializer: str = "json"
+    #: Longest encoded result in bytes; a longer one fails its job with `unserialisable-result`.
+    result_limit: int = 8 * 1024 * 1024
+    #: First part of every Redis key.
+    namespace: str = DEFAULT_NAMESPACE
+    #: How long a claimed job belongs to this worker without renewal; at least 1.
+    lease: float = 10.0
+    #: Serve /metrics and /livez on this port; None = not at all, 0 = a free one.
+    metrics_port: int | None = None
+    #: Address for them.
+    metrics_host: str = "127.0.0.1"
+    #: How many ids Redis reads at a time where a claim has to pass by jobs that stock arq workers run. Unlike
+    #: arq's it is no limit: a claim reads on until it has found enough. None = max(5 * max_jobs, 100).
+    queue_read_limit: int | None = None
+    #: Seconds between two health lines, which live one second longer.
+    health_check_interval: float = 3600.0
+    #: Where the health line is written; None = `<queue>:health-check`.
+    health_check_key: str | None = None
+    #: For jobs that `ctx["redis"]` enqueues: how long they live beyond their due time.
+    expires_extra_ms: int = 86_400_000
+    #: A client or connection pool of redis-py, or arq's own pool, in place of `redis_settings`: the worker
+    #: connects to the same place, and functions get it as `ctx["redis"]`. It is not closed by the worker.
+    redis_pool: object = None
+
+    @classmethod
+    def of(cls, source: object = None, /, **overrides: object) -> Self:
+        """Read settings and check them.
+
+        Args:
+            source: a class, an instance, a dict, a list of functions, or None.
+            overrides: settings that win over the source; None leaves the source's.
+
+        Raises:
+            SettingsError: a value cannot be used; the message names the setting.
+        """
+        names = [each.name for each in fields(cls)]
+        if unknown := set(overrides).difference(names):
+            raise SettingsError(f"{min(unknown)} is not a setting of a worker")
+        known = _attributes(source, names)
+        _warn_of_near_misses(source, names)
+        given = {name: value for name, value in overrides.items() if value is not None}
+        for winner, loser in _OVERRULED.items():
+            if winner in given:
+                known.pop(loser, None)
+        return cls(**checked(known | given))
+
+    @property
+    def redis(self) -> RedisSettings:
+        """Where Redis is."""
+        return settings_of(self.redis_pool or self.redis_settings or "redis://localhost:6379")
+
+    @property
+    def weights(self) -> Mapping[str, int]:
+        """The queues that jobs are claimed from, and their weights."""
+        name = self.queue_name or _queue_of_pool(self.redis_pool)
+        return self.queues or {Keys(self.namespace).queue(name): 1}
+
+    @property
+    def queue(self) -> str:
+        """The first of them: cron jobs go there."""
+        return next(iter(self.weights))
+
+    @property
+    def read_limit(self) -> int:
+        """`queue_read_limit`, or arq's default."""
+        return self.queue_read_limit or max(5 * self.max_jobs, 100)
+
+    def changed(self, **changes: Any) -> Self:
+        """Return a copy with some settings replaced."""
+        return replace(self, **changes)
+
+
+def _queue_of_pool(pool: object) -> str | None:
+    """Return the queue that a pool of arq's names; not arq's own default, for the namespace has another."""
+    name = getattr(pool, "default_queue_name", None)
+    return name if name != Keys().default_queue else None
+
+
+def _attributes(source: object, names: list[str]) -> dict[str, Any]:
+    if source is None:
+        return {}
+    if isinstance(source, Mapping):
+        return {name: source[name] for name in names if name in source}
+    if isinstance(source, list | tuple):
+        return {"functions": source}
+    return {name: _attribute(source, name) for name in names if hasattr(source, name)}
+
+
+def _warn_of_near_misses(source: object, names: list[str]) -> None:
+    if source is None or isinstance(source, list | tuple | Settings):
+        return
+    for name in source if isinstance(source, Mapping) else dir(source):
+        if not isinstance(name, str) or name in names or name.startswith("_"):
+            continue
+        for near in difflib.get_close_matches(name, names, n=1, cutoff=_NEAR):
+            logger.warning("%s is not a setting of a worker and has no effect: did you mean %s?", name, near)
+
+
+def _attribute(source: object, name: str) -> Any:
+    """Read one attribute; a module's function that a class holds is no method of its instances."""
+    if not isinstance(source, type):
+        plain = inspect.getattr_static(source, name)
+        if isinstance(plain, FunctionType) and next(iter(inspect.signature(plain).parameters), "") != "self":
+            return plain
+    return getattr(source, name)

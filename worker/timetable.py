@@ -1,0 +1,200 @@
+"""When something is due: pure arithmetic with calendar and time zone, no input or output.
+
+A timetable is a set of times by the wall clock of a zone. Where that clock is changed, for daylight saving
+or otherwise, times are left out (the clock is set forward) or come twice (it is set back). The rule:
+
+- A timetable for **every hour** follows real time: in the hour that comes twice it is due in both passes,
+  and what is left out is not made up for. An interval of a minute stays a minute all night.
+- A timetable for **some hours** has each of its times once on each day: at the first pass where it comes
+  twice; and where it is left out, as much later as the clock was set forward, so 02:30 at 03:30.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Self, TypeGuard
+
+from jobgate.worker.errors import SettingsError
+
+#: A field of a timetable: one value, several, or None for any.
+Field = int | Collection[int] | None
+#: The same for days of the week, by number (Monday = 0) or by name.
+WeekdayField = int | str | Collection[int | str] | None
+
+#: arq's names, and the two that it spells otherwise than most.
+_WEEKDAYS = {
+    "mon": 0, "tues": 1, "tue": 1, "wed": 2, "thurs": 3, "thu": 3, "fri": 4, "sat": 5, "sun": 6,
+}  # fmt: skip
+_SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
+#: After so many years the calendar repeats itself: what is not due in them is never due.
+_CYCLE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A moment at which the clock of a zone is set forward or back."""
+
+    #: The first moment by the new clock, in UTC.
+    at: datetime
+    #: Differences to UTC before and after.
+    old: timedelta
+    new: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timetable:
+    """The times at which something is due; all fields must fit, day and weekday too. Made by `of`."""
+
+    months: frozenset[int]
+    days: frozenset[int]
+    weekdays: frozenset[int]
+    #: In ascending order, as minutes and seconds.
+    hours: tuple[int, ...]
+    minutes: tuple[int, ...]
+    seconds: tuple[int, ...]
+    microsecond: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        month: Field = None,
+        day: Field = None,
+        weekday: WeekdayField = None,
+        hour: Field = None,
+        minute: Field = None,
+        second: Field = 0,
+        microsecond: int = 123_456,
+    ) -> Self:
+        """Make a timetable of the fields that `cron` takes.
+
+        Raises:
+            SettingsError: a field is out of range, or no day ever fits; the message names it.
+        """
+        made = cls(
+            months=frozenset(_values("month", month, 1, 12)),
+            days=frozenset(_values("day", day, 1, 31)),
+            weekdays=frozenset(_values("weekday", _numbered(weekday), 0, 6)),
+            hours=_values("hour", hour, 0, 23),
+            minutes=_values("minute", minute, 0, 59),
+            seconds=_values("second", second, 0, 59),
+            microsecond=microsecond,
+        )
+        if type(microsecond) is not int or not 0 <= microsecond <= 999_999:
+            raise SettingsError(f"cron: microsecond must be a number from 0 to 999999, not {microsecond!r}")
+        made._day_from(date(2000, 1, 1))
+        return made
+
+    def next_after(self, moment: datetime, zone: tzinfo | None = UTC) -> datetime:
+        """Return the next time that is due, in UTC.
+
+        As in arq it is not in the second of `moment`, but in the next one or later: asked at 12:00:00.0
+        for 123456 microseconds in every second, the answer is 12:00:01.123456.
+
+        Args:
+            moment: aware of its zone, which may be another.
+            zone: whose wall clock counts; None = the system's, its changes included.
+        """
+        begin = (moment.astimezone(UTC) + _SECOND).replace(microsecond=0)
+        return self._first_from(begin, zone).replace(microsecond=self.microsecond)
+
+    @property
+    def _every_hour(self) -> bool:
+        return len(self.hours) == 24
+
+    def _first_from(self, begin: datetime, zone: tzinfo | None) -> datetime:
+        """Return the first whole second at or after `begin`, going from change to change of the clock."""
+        while True:
+            begin, late = self._heed_last_change(begin, zone)
+            due = self._match(begin, _offset(begin, zone))
+            if late is not None and late <= due:
+                return late
+            if due - begin > 3 * _DAY:
+                begin = due - 2 * _DAY  # nothing fits before; what fits there depends on that day's clock
+            elif change := _change(begin, due, zone):
+                begin = change.at
+            else:
+                return due
+
+    def _heed_last_change(self, begin: datetime, zone: tzinfo | None) -> tuple[datetime, datetime | None]:
+        """Return from when on to search after a recent change of the clock, and what was left out by it."""
+        if self._every_hour or (change := _change(begin - _DAY, begin, zone)) is None:
+            return begin, None
+        until = change.at + abs(change.new - change.old)
+        if change.new < change.old:
+            return max(begin, until), None  # the times before come for the second time
+        late = self._match(begin, change.old)
+        return begin, late if late < until else None
+
+    def _match(self, begin: datetime, offset: timedelta) -> datetime:
+        """Return the first second that fits, at or after `begin`, by a clock with a fixed difference."""
+        wall = begin + offset
+        day = self._day_from(wall.date())
+        fits = self._time_from(wall.time()) if day == wall.date() else self._earliest
+        if fits is None:
+            day, fits = self._day_from(day + _DAY), self._earliest
+        return datetime.combine(day, fits, UTC) - offset
+
+    @property
+    def _earliest(self) -> time:
+        return time(self.hours[0], self.minutes[0], self.seconds[0])
+
+    def _day_from(self, day: date) -> date:
+        """Return the first day that fits, at or after `day`."""
+        last = min(day.year + _CYCLE, date.max.year - 1)
+        while day.year <= last:
+            if day.month not in self.months:
+                day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+            elif day.day not in self.days or day.weekday() not in self.weekdays:
+                day += _DAY
+            else:
+                return day
+        raise SettingsError("cron: no day has this month, day and weekday, so the job would never run")
+
+    def _time_from(self, start: time) -> time | None:
+        """Return the first time of day that fits, at or after `start`; None when the day is over."""
+        for hour in self.hours[bisect_left(self.hours, start.hour) :]:
+            first_minute = start.minute if hour == start.hour else 0
+            for minute in self.minutes[bisect_left(self.minutes, first_minute) :]:
+                same_minute = (hour, minute) == (start.hour, start.minute)
+                for second in self.seconds[bisect_left(self.seconds, start.second if same_minute else 0) :]:
+                    return time(hour, minute, second)
+        return None
+
+
+def _values(name: str, field: object, least: int, most: int) -> tuple[int, ...]:
+    """Return the values of a field in ascending order."""
+    if field is None:
+        return tuple(range(least, most + 1))
+    given = field if _is_collection(field) else (field,)
+    values = {value for value in given if isinstance(value, int) and least <= value <= most}
+    if not values or not values.issuperset(given):
+        raise SettingsError(f"cron: {name} must be a number from {least} to {most} or a set, not {field!r}")
+    return tuple(sorted(values))
+
+
+def _numbered(field: object) -> object:
+    """Return a weekday's number, or those of several; what is no weekday is returned as it is."""
+    if isinstance(field, str):
+        return _WEEKDAYS.get(field.lower(), field)
+    return {_numbered(each) for each in field} if _is_collection(field) else field
+
+
+def _is_collection(field: object) -> TypeGuard[Collection[object]]:
+    return isinstance(field, Collection) and not isinstance(field, str | bytes | dict)
+
+
+def _offset(moment: datetime, zone: tzinfo | None) -> timedelta:
+    """Return the difference of a zone's clock to UTC, by the one way that every kind of tzinfo masters."""
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def _change(begin: datetime, end: datetime, zone: tzinfo | None) -> _Change | None:
+    """Return the change of the clock after `begin` and until `end`, a few days; there is one at most."""
+    old, new = _offset(begin, zone), _offset(end, zone)
+    if old == new:
+        return None
+    span = range(int((end - begin) / _SECOND) + 1)
+    seconds = bisect_left(span, True, key=lambda passed: _offset(begin + passed * _SECOND, zone) != old)
+    return _Change(begin + seconds * _SECOND, old, new)

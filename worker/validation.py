@@ -1,0 +1,199 @@
+"""Check the values of settings, one rule for each name. Every message names the setting."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jobgate.broker.adopting import settings_of
+from jobgate.worker.cron import CronJob, as_cron_job
+from jobgate.worker.durations import in_seconds
+from jobgate.worker.errors import SettingsError
+from jobgate.worker.functions import Function, as_function
+from jobgate.worker.retrying import Backoff, as_backoff, as_retry_on
+
+_SERIALIZERS = ("json", "msgpack", "pickle")
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings in their own types.
+
+    Raises:
+        SettingsError: a value cannot be used.
+    """
+    clean = {name: _CHECKS[name](name, value) if name in _CHECKS else value for name, value in values.items()}
+    _check_together(clean)
+    return _with_cron_functions(clean)
+
+
+def _check_together(values: Mapping[str, Any]) -> None:
+    functions = values.get("functions") or ()
+    if not functions and not values.get("cron_jobs"):
+        raise SettingsError("functions must hold at least one function, or cron_jobs one job")
+    names = [function.name for function in functions]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise SettingsError(f"functions holds more than one function named {sorted(twice)[0]!r}")
+    if (values.get("job_serializer") is None) != (values.get("job_deserializer") is None):
+        raise SettingsError("job_serializer and job_deserializer must be given together")
+
+
+def _with_cron_functions(values: dict[str, Any]) -> dict[str, Any]:
+    """Offer the functions of cron jobs like the others; of those with one name the last wins, as in arq."""
+    cron_functions = {cron.name: cron.function for cron in values.get("cron_jobs") or ()}
+    others = (each for each in values.get("functions") or () if each.name not in cron_functions)
+    return {**values, "functions": (*others, *cron_functions.values())}
+
+
+def _functions(name: str, value: Any) -> tuple[Function, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+        raise SettingsError(f"{name} must be a list of functions, not {value!r}")
+    return tuple(as_function(each) for each in value)
+
+
+def _cron_jobs(name: str, value: Any) -> tuple[CronJob, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset | None):
+        raise SettingsError(f"{name} must be a list of cron(…), not {value!r}")
+    return tuple(as_cron_job(each) for each in value or ())
+
+
+def _timezone(name: str, value: Any) -> tzinfo | None:
+    if value is None or isinstance(value, tzinfo):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, TypeError, ValueError, OSError):
+        raise SettingsError(
+            f"{name} must be a tzinfo, the name of a zone that this machine knows, or None, not {value!r}"
+        ) from None
+
+
+def _duration(name: str, value: Any, least: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
+        raise SettingsError(f"{name} must be seconds or a timedelta, not {value!r}")
+    if not (seconds := in_seconds(value)) >= least:  # so that NaN is refused too
+        raise SettingsError(f"{name} must be at least {least:g} seconds, not {seconds:g}")
+    return seconds
+
+
+def _at_least(least: float) -> Callable[[str, Any], float]:
+    return lambda name, value: _duration(name, value, least)
+
+
+def _timeout(name: str, value: Any) -> float | None:
+    return None if value is None else _duration(name, value, 0.001)
+
+
+def _whole(least: int) -> Callable[[str, Any], int]:
+    def check(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        return value
+
+    return check
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
+def _callable(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise SettingsError(f"{name} must be a function or None, not {value!r}")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{name} must be a text that is not empty, not {value!r}")
+    return value
+
+
+def _text_or_none(name: str, value: Any) -> str | None:
+    return None if value is None else _text(name, value)
+
+
+def _queues(name: str, value: Any) -> Mapping[str, int] | None:
+    if value is None or isinstance(value, Mapping):
+        weights = dict(value or {})
+    elif isinstance(value, Sequence | set | frozenset) and not isinstance(value, str):
+        weights = dict.fromkeys(value, 1)
+    else:
+        raise SettingsError(f"{name} must be names of queues, or their weights by name, not {value!r}")
+    weigh = _whole(1)
+    return {
+        _text(name, queue): weigh(f"{name}[{queue!r}]", weight) for queue, weight in weights.items()
+    } or None
+
+
+def _context(name: str, value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise SettingsError(f"{name} must be a dict or None, not {value!r}")
+    return value if value is not None else {}
+
+
+def _serializer(name: str, value: Any) -> str:
+    if value not in _SERIALIZERS:
+        raise SettingsError(f"{name} must be one of {', '.join(_SERIALIZERS)}, not {value!r}")
+    return str(value)
+
+
+def _port(name: str, value: Any) -> int | None:
+    if value is not None and (type(value) is not int or not 0 <= value <= 65535):
+        raise SettingsError(f"{name} must be a port number from 0 to 65535 or None, not {value!r}")
+    return value
+
+
+def _redis_pool(name: str, value: Any) -> object:
+    if value is None:
+        return None
+    try:
+        settings_of(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} cannot be used: {error}") from error
+    return value
+
+
+_CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "functions": _functions,
+    "cron_jobs": _cron_jobs,
+    "timezone": _timezone,
+    "queue_name": _text_or_none,
+    "queues": _queues,
+    "queue_read_limit": lambda name, value: None if value is None else _whole(1)(name, value),
+    "health_check_interval": _at_least(0),
+    "health_check_key": _text_or_none,
+    "expires_extra_ms": _whole(0),
+    "namespace": _text,
+    "burst": _flag,
+    "max_burst_jobs": lambda name, value: -1 if value is None else _whole(-(2**31))(name, value),
+    "on_startup": _callable,
+    "on_shutdown": _callable,
+    "on_job_start": _callable,
+    "on_job_end": _callable,
+    "after_job_end": _callable,
+    "handle_signals": _flag,
+    "job_completion_wait": _at_least(0),
+    "max_jobs": _whole(1),
+    "job_timeout": _timeout,
+    "keep_result": _at_least(0),
+    "keep_result_forever": _flag,
+    "poll_delay": _at_least(0.001),
+    "max_tries": _whole(1),
+    "retry_on": lambda name, value: () if value is None else as_retry_on(name, value),
+    "backoff": lambda name, value: Backoff() if value is None else as_backoff(name, value),
+    "max_processes": lambda name, value: None if value is None else _whole(1)(name, value),
+    "ctx": _context,
+    "retry_jobs": _flag,
+    "allow_abort_jobs": _flag,
+    "job_serializer": _callable,
+    "job_deserializer": _callable,
+    "log_results": _flag,
+    "serializer": _serializer,
+    "result_limit": _whole(1024),
+    "lease": _at_least(1),
+    "metrics_port": _port,
+    "metrics_host": _text,
+    "redis_pool": _redis_pool,
+}

@@ -1,0 +1,399 @@
+"""The worker: puts its parts together, starts them in order and stops them in order."""
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import signal
+import socket
+from contextlib import nullcontext
+from typing import Any
+
+from jobgate.broker import Broker, BrokerError, ClaimedJob, JobResult
+from jobgate.worker.announcing import Announcer
+from jobgate.worker.checking import with_exceptions
+from jobgate.worker.claiming import Claimer
+from jobgate.worker.clock import RedisClock
+from jobgate.worker.encoding import result_codec
+from jobgate.worker.errors import FailedJobs
+from jobgate.worker.execution import Execution
+from jobgate.worker.hooks import await_if_needed
+from jobgate.worker.lag import LoopWatch
+from jobgate.worker.leases import EXIT_WEDGED, LeaseKeeper
+from jobgate.worker.liveness import Liveness, Pulse
+from jobgate.worker.logs import JobLog, counted, reference
+from jobgate.worker.metrics import WorkerMetrics
+from jobgate.worker.offers import resolve, worker_limits
+from jobgate.worker.outcome import Stop
+from jobgate.worker.persistence import Persistence
+from jobgate.worker.pool import close_pool, open_pool
+from jobgate.worker.process import exit_now, loop_factory
+from jobgate.worker.progress import ProgressWriter
+from jobgate.worker.running import Phase, RunningJob, RunningJobs
+from jobgate.worker.scheduling import Scheduler
+from jobgate.worker.server import StatusServer
+from jobgate.worker.settings import Settings
+from jobgate.worker.signals import stop_signals
+from jobgate.worker.starting import reach, tell_start, warn_of_losses
+
+logger = logging.getLogger("jobgate.worker")
+
+#: Seconds that cancelled jobs get to clean up, and outcomes to be written, before a stopping worker goes.
+STOP_GRACE = 5.0
+
+
+class Worker:
+    """Claims jobs of one queue and runs their functions.
+
+    ```
+    worker = Worker({"functions": [count_words], "burst": True})
+    await worker.async_run()
+    ```
+
+    Args:
+        settings: a class, an instance or a dict as arq's `WorkerSettings`, a list of functions, or
+            `Settings`.
+        overrides: settings that win over it.
+
+    Raises:
+        SettingsError: a setting cannot be used; the message names it.
+    """
+
+    def __init__(self, settings: object = None, /, **overrides: object) -> None:
+        self.settings = Settings.of(settings, **overrides)
+        #: Unique for each worker that was ever started.
+        self.worker_id = f"{socket.gethostname()[:60]}.{os.getpid()}.{secrets.token_hex(4)}"
+        #: What each job's `ctx` starts from.
+        self.ctx = self.settings.ctx
+        self.metrics = WorkerMetrics(function.name for function in self.settings.functions)
+        self.broker = Broker(
+            self.settings.redis,
+            codec=result_codec(self.settings),
+            namespace=self.settings.namespace,
+            trust_pickle=self.settings.serializer == "pickle",
+        )
+        self._build()
+        self._claiming: asyncio.Task[None] | None = None
+        self._helpers: list[asyncio.Task[None]] = []
+        self._status: StatusServer | None = None
+        #: `ctx["redis"]` while it runs.
+        self.pool: Any = None
+        self._starting: asyncio.Task[Any] | None = None
+        self._hooks_are_due = False
+        self._hurry = asyncio.Event()
+        self._owns_process = False
+        self._closed = False
+
+    def _build(self) -> None:
+        """Make the parts. None of them does anything yet."""
+        settings, clock, log = self.settings, RedisClock(), JobLog(log_results=self.settings.log_results)
+        self.jobs = RunningJobs(settings.max_jobs)
+        self.metrics.in_progress.set_function(self.jobs.__len__)
+        self._limits = worker_limits(settings)
+        self._pulse = Pulse(self.metrics.loop_lag)
+        self.liveness = Liveness(self._pulse)
+        self._loop_watch = LoopWatch(self._pulse, self.jobs)
+        self._persistence = Persistence(
+            self.broker, worker_id=self.worker_id, metrics=self.metrics, log=log, clock=clock
+        )
+        self._progress = ProgressWriter(self.broker)
+        self._execution = Execution(
+            settings,
+            jobs=self.jobs,
+            offers=resolve(settings.functions, settings),
+            decode=self.broker.decode_job,
+            persistence=self._persistence,
+            progress=self._progress,
+            metrics=self.metrics,
+            log=log,
+            clock=clock,
+        )
+        self._keeper = LeaseKeeper(
+            self.jobs,
+            self.broker.lease_renewer,
+            lease=settings.lease,
+            pulse=self._pulse,
+            liveness=self.liveness,
+            on_stop=self._stop_job,
+            on_wedged=self._end_wedged,
+            on_look=self._loop_watch.look,
+        )
+        self._claimer = Claimer(
+            self.broker,
+            settings,
+            worker_id=self.worker_id,
+            jobs=self.jobs,
+            start=self._start_job,
+            clock=clock,
+            liveness=self.liveness,
+            metrics=self.metrics,
+        )
+        self._scheduler = Scheduler(self.broker, settings, clock=clock, stopped=lambda: self._claimer.stopped)
+        self._announcer = Announcer(
+            self.broker, settings, worker_id=self.worker_id, jobs=self.jobs, counts=self._persistence,
+            liveness=self.liveness,
+        )  # fmt: skip
+
+    @property
+    def jobs_complete(self) -> int:
+        """Jobs that succeeded since the start."""
+        return self._persistence.jobs_complete
+
+    @property
+    def jobs_failed(self) -> int:
+        """Jobs that failed for good since the start."""
+        return self._persistence.jobs_failed
+
+    @property
+    def jobs_retried(self) -> int:
+        """Tries since the start after which the job was given back."""
+        return self._persistence.jobs_retried
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port of /metrics and /livez while they are served."""
+        return self._status.port if self._status else None
+
+    def run(self) -> None:
+        """Run until stopped, in an event loop of its own; this worker owns the process.
+
+        That means: it ends the process with exit code 70 when it is wedged, and at shutdown with 0
+        when a function ignores its cancellation.
+
+        Raises:
+            BrokerError: Redis cannot be used at the start.
+            WorkerError: the metrics port cannot be used.
+        """
+        self._owns_process = True
+        gc.freeze()  # what is imported stays for ever: no need to look through it again and again
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(self.async_run())
+
+    async def async_run(self) -> None:
+        """Run until stopped, in the running event loop. Raises as `run`."""
+        with stop_signals(self._on_signal) if self.settings.handle_signals else nullcontext():
+            try:
+                if await self._is_started():
+                    await self._serve()
+            finally:
+                await self.close()
+
+    async def run_check(self, retry_jobs: bool | None = None, max_burst_jobs: int | None = None) -> int:
+        """Run as `async_run` and see that no job has failed, for tests; most useful with `burst`.
+
+        Args:
+            retry_jobs: replaces the setting; None = leave it.
+            max_burst_jobs: replaces the setting; None = leave it.
+
+        Returns:
+            How many jobs have succeeded.
+
+        Raises:
+            FailedJobs: jobs of this run have failed.
+        """
+        wanted = {"retry_jobs": retry_jobs, "max_burst_jobs": max_burst_jobs}
+        changes = {name: value for name, value in wanted.items() if value is not None}
+        self.settings = self.settings.changed(**changes)
+        self._build()
+        failures: list[JobResult] = []
+        self._persistence.failures = failures
+        await self.async_run()
+        if self.jobs_failed:
+            raise FailedJobs(self.jobs_failed, with_exceptions(failures))
+        return self.jobs_complete
+
+    def stop(self) -> None:
+        """Stop soon: claim nothing more, let `async_run` come to its end. A second call hurries it."""
+        if self._claimer.stopped:
+            self._hurry.set()
+        self._claimer.stop()
+        if self._starting is not None:
+            self._starting.cancel()
+
+    async def close(self) -> None:
+        """Stop claiming, end the running jobs, release what is unfinished, close all. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._claimer.stop()
+        try:
+            await self._end_jobs()
+            await self._call_on_shutdown()
+        finally:
+            await self._end_parts()
+
+    # -- start and serve
+
+    async def _is_started(self) -> bool:
+        """Start; False when it was stopped meanwhile.
+
+        This very task is cancelled then, and not one of its own: jobs see the context variables that
+        `on_startup` sets.
+        """
+        self._starting = asyncio.current_task()
+        try:
+            await self._start()
+        except asyncio.CancelledError:
+            task = self._starting
+            if not self._claimer.stopped or task is None:
+                raise
+            while task.cancelling():
+                task.uncancel()
+            return False
+        finally:
+            self._starting = None
+        return True
+
+    async def _start(self) -> None:
+        settings = self.settings
+        self._pulse.start()
+        self._loop_watch.start()
+        self._progress.start()
+        if settings.metrics_port is not None:
+            self._status = StatusServer(
+                settings.metrics_host, settings.metrics_port, metrics=self.metrics, liveness=self.liveness
+            )
+        tell_start(settings, self.broker)
+        await reach(self.broker)
+        await warn_of_losses(self.broker)
+        self.ctx["redis"] = self.pool = open_pool(settings, self.broker)
+        self._hooks_are_due = True
+        if settings.on_startup is not None:
+            await await_if_needed(settings.on_startup(self.ctx))
+        await self._scheduler.start()
+        self._keeper.start()
+        self._helpers = [asyncio.create_task(each.run()) for each in (self._announcer, self._scheduler)]
+        if settings.allow_abort_jobs:
+            listeners = map(self._listen_for_aborts, settings.weights)
+            self._helpers += [asyncio.create_task(listener) for listener in listeners]
+
+    async def _serve(self) -> None:
+        self._claiming = asyncio.create_task(self._claimer.run())
+        await asyncio.shield(self._claiming)
+
+    async def _listen_for_aborts(self, queue: str) -> None:
+        """Look at abort marks at once when one is set for a job of ours. A notice is only a hint."""
+        async for job_id in self.broker.abort_notices(queue):
+            if any(job.job_id == job_id for job in self.jobs.snapshot()):
+                self._keeper.nudge()
+
+    # -- jobs
+
+    def _start_job(self, claimed: ClaimedJob) -> None:
+        job = RunningJob(claimed, self._limits)
+        before = self.jobs.add(job)
+        if before is not None:
+            self._stop_job(before, Stop.LOST)
+        job.task = asyncio.create_task(self._run_job(job))
+
+    async def _run_job(self, job: RunningJob) -> None:
+        try:
+            await self._execution.run(job)
+        except Exception:
+            # A fault of the worker's own: the lease runs out, and the job runs again.
+            logger.exception("job %s could not be dealt with", reference(job))
+        finally:
+            self.jobs.discard(job)
+        if job.claimed_anew is not None:
+            await self._claimer.take(job.claimed_anew)
+
+    def _stop_job(self, job: RunningJob, reason: Stop) -> None:
+        if reason is Stop.ABORT and not self.settings.allow_abort_jobs:
+            return
+        if reason is Stop.LOST and job.stop_reason is not Stop.LOST:
+            self.metrics.leases_lost.inc()
+        job.stop(reason)
+
+    def _end_wedged(self, job: RunningJob) -> None:
+        """In the renewal thread: end a process whose loop is stuck, so that a supervisor starts a new one."""
+        logger.critical(
+            "the event loop has been stuck for %.0f s, beyond the timeout of job %s",
+            self._pulse.lag(), reference(job),
+        )  # fmt: skip
+        if self._owns_process:
+            exit_now(EXIT_WEDGED)
+
+    # -- stop
+
+    def _on_signal(self, received: signal.Signals) -> None:
+        logger.info(
+            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d ongoing",
+            received.name, self.jobs_complete, self.jobs_failed, self.jobs_retried, len(self.jobs),
+        )  # fmt: skip
+        self.stop()
+
+    async def _end_jobs(self) -> None:
+        """Let running jobs go on for `job_completion_wait`, then cancel them, so that they are released."""
+        if self._claiming is not None:
+            await asyncio.wait([self._claiming], timeout=STOP_GRACE)
+        if await self.jobs.wait_empty(self.settings.job_completion_wait, self._hurry):
+            return
+        self._hurry.clear()
+        for job in self.jobs.snapshot():
+            job.stop(Stop.SHUTDOWN)
+        await self.jobs.wait_empty(STOP_GRACE, self._hurry, but=self._ends_with_process)
+
+    def _ends_with_process(self, job: RunningJob) -> bool:
+        """Whether a job is stopped by the end of the process alone: then that must not be put off."""
+        return self._owns_process and self.settings.retry_jobs and job.in_thread
+
+    async def _end_parts(self) -> None:
+        tasks = [*self._helpers, *([self._claiming] if self._claiming else []), *self._unwritten()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._announcer.retire()
+        await self._keeper.stop()
+        self._execution.close()
+        await self._progress.close()
+        if self._status is not None:
+            self._status.close()
+        self._pulse.stop()
+        if self._owns_process and (self.jobs.snapshot() or self._execution.busy_threads):
+            await self._leave_stubborn_jobs()
+        await close_pool(self.pool, self.settings)
+        await self.broker.close()
+
+    def _unwritten(self) -> list[asyncio.Task[None]]:
+        """Return the tasks of jobs that have ended but whose outcome Redis has not taken until now."""
+        ending = [job for job in self.jobs.snapshot() if job.phase is Phase.ENDING]
+        for job in ending:
+            logger.warning("↻ %s: its outcome could not be written, will be run again", reference(job))
+        return [job.task for job in ending if job.task]
+
+    async def _leave_stubborn_jobs(self) -> None:
+        """Release jobs that cannot be stopped or ignored it, and end the process in the same breath.
+
+        While such a function still runs here its job must not be given to another worker. So outside
+        of a process of our own it is left to its lease, and here the process ends right after.
+        """
+        stubborn = self.jobs.snapshot()
+        for job in stubborn:
+            why = "runs in a thread" if job.in_thread else "ignored its cancellation"
+            logger.warning("↻ %s %s: ends with this process, will be run again", reference(job), why)
+        try:
+            await self._persistence.release([job.claimed for job in stubborn])
+        except BrokerError as error:
+            logger.warning("%s left until the leases run out: %s", counted(len(stubborn), "job"), error)
+        exit_now(0)
+
+    async def _call_on_shutdown(self) -> None:
+        if not self._hooks_are_due or self.settings.on_shutdown is None:
+            return
+        try:
+            await await_if_needed(self.settings.on_shutdown(self.ctx))
+        except (Exception, SystemExit):
+            logger.exception("on_shutdown raised, ignored")
+
+
+def create_worker(settings: object, /, **overrides: object) -> Worker:
+    """Make a worker of settings, as arq's `create_worker`. Raises SettingsError."""
+    return Worker(settings, **overrides)
+
+
+def run_worker(settings: object, /, **overrides: object) -> Worker:
+    """Make a worker and run it until it is stopped, as arq's `run_worker`. Raises as `Worker.run`."""
+    worker = create_worker(settings, **overrides)
+    worker.run()
+    return worker
