@@ -4,12 +4,8 @@ from typing import Any
 
 from jobgate.broker import Broker
 from jobgate.broker.settings import async_client
-from jobgate.worker.loading import import_string
+from jobgate.client import ArqRedis
 from jobgate.worker.settings import Settings
-
-#: The client's class for it. Known by name only, like a user's function: this room imports no other than
-#: the broker's, and a worker that is not started loads no client.
-POOL_CLASS = "jobgate.client.pool.ArqRedis"
 
 
 def open_pool(settings: Settings, broker: Broker) -> Any:
@@ -17,10 +13,10 @@ def open_pool(settings: Settings, broker: Broker) -> Any:
 
     A `redis_pool` of the settings that can enqueue jobs itself, like arq's, is handed out as it is.
     """
-    given = settings.redis_pool
+    given: Any = settings.redis_pool
     if hasattr(given, "enqueue_job"):
         return given
-    pool = import_string(POOL_CLASS)(
+    pool = ArqRedis(
         given if given is not None else async_client(broker.settings, socket_timeout=None),
         settings.job_serializer,
         settings.job_deserializer,
