@@ -3,9 +3,11 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-#: Stock arq, to compare with, in an environment of its own.
+#: Stock arq, to compare with and to share a Redis with: an environment for each version.
+ARQ_VERSIONS := 0.26.0 0.26.3 0.28.0
 ARQ_VENV := .venv-arq
 ARQ_STAMP := $(ARQ_VENV)/.installed
+ARQ_STAMPS := $(ARQ_VERSIONS:%=$(ARQ_VENV)/%/.installed)
 PORT ?= 8080
 #: Where `make run` keeps the data of its embedded server.
 DATA ?= .jobgate
@@ -34,10 +36,10 @@ check: $(STAMP) ## Lint, format and types
 	$(BIN)/mypy
 
 bench: $(STAMP) $(ARQ_STAMP) ## Benchmarks, as ratios, in one run on one private server
-	$(BIN)/python -m benchmarks --arq-python $(ARQ_VENV)/bin/python
+	$(BIN)/python -m benchmarks --arq-python $(ARQ_VENV)/$(lastword $(ARQ_VERSIONS))/bin/python
 
-faults: $(STAMP) ## Fault tests in their long form (kills, freezes, cuts); takes a while
-	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults --timeout=900
+faults: $(STAMP) $(ARQ_STAMP) ## Fault and interop tests in their long form (kills, cuts, 10,000 jobs); takes a while
+	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults tests/interop --timeout=900
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
   --no-emit-index-url --custom-compile-command 'make lock'
@@ -45,7 +47,8 @@ lock: $(STAMP) ## Renew requirements/*.txt; UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra gateway --extra worker --extra msgpack \
 	  -c requirements/dev.txt -o requirements/image.txt
-	echo 'arq==0.28.0' | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/arq.txt
+	$(foreach version,$(ARQ_VERSIONS),echo 'arq==$(version)' | $(LOCK) $(if $(UPGRADE),--upgrade) - \
+	  -o requirements/arq-$(version).txt &&) true
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove what the other commands have made, the examples' data too
@@ -57,10 +60,13 @@ $(STAMP): pyproject.toml requirements/dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-$(ARQ_STAMP): requirements/arq.txt | $(BIN)/python
-	$(BIN)/python -m venv $(ARQ_VENV)
-	$(ARQ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/arq.txt
-	@touch $(ARQ_STAMP)
+$(ARQ_STAMP): $(ARQ_STAMPS)
+	@touch $@
+
+$(ARQ_VENV)/%/.installed: requirements/arq-%.txt | $(BIN)/python
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 $(BIN)/python:
 	@python=$$(sh deploy/find-python.sh $(PYTHON)) && \

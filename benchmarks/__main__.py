@@ -213,7 +213,7 @@ def main() -> None:
     """Measure, print, and end with 1 when a mark is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (default 3)")
-    parser.add_argument("--arq-python", default=".venv-arq/bin/python", help="a Python that has arq")
+    parser.add_argument("--arq-python", default=".venv-arq/0.28.0/bin/python", help="a Python that has arq")
     options = parser.parse_args()
     # No append-only file: all sides write to the same server, and its disk is not what is measured.
     with (

@@ -1,13 +1,16 @@
-"""Stock arq, in an environment of its own beside the repository's (`make test` makes it)."""
+"""Stock arq: an environment for each version that is tested; `make test` makes them."""
 
 from pathlib import Path
 
 from harness.tools import missing
 
-_BIN = Path(__file__).resolve().parents[2] / ".venv-arq" / "bin"
+_HOME = Path(__file__).resolve().parents[2] / ".venv-arq"
+
+#: The versions that share a Redis with jobgate in the tests, the oldest first.
+ARQ_VERSIONS = ("0.26.0", "0.26.3", "0.28.0")
 
 
-def arq_program(name: str = "python") -> str:
-    """Return the path of a program in that environment; skip the test, or fail it in CI, without one."""
-    path = _BIN / name
-    return str(path) if path.is_file() else missing("there is no stock arq: `make .venv-arq/.installed`")
+def arq_program(name: str = "python", version: str = ARQ_VERSIONS[-1]) -> str:
+    """Return the path of a program of that version; skip the test, or fail it in CI, without it."""
+    path = _HOME / version / "bin" / name
+    return str(path) if path.is_file() else missing(f"there is no arq {version}: `make .venv-arq/.installed`")

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.arq import arq_program
+from harness.arq import ARQ_VERSIONS, arq_program
 from harness.tools import missing
 
 
-def ask_arq(script: Path, question: Any) -> Any:
-    """Run a script with arq's Python: `question` goes in, and its answer comes back, as JSON."""
-    words = [arq_program(), str(script)]
+def ask_arq(script: Path, question: Any, version: str = ARQ_VERSIONS[-1]) -> Any:
+    """Run a script with the Python of that arq: `question` goes in, and its answer comes back, as JSON."""
+    words = [arq_program(version=version), str(script)]
     done = subprocess.run(words, input=json.dumps(question), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -10,12 +10,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from harness.arq import ARQ_VERSIONS
+
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
 LOCKS = ("build", "dev", "image")
+ARQ_LOCKS = tuple(f"arq-{version}" for version in ARQ_VERSIONS)
 
 
 def locked(name: str) -> dict[str, Version]:
@@ -44,7 +47,16 @@ def test_lock_satisfies_pyproject(name: str) -> None:
         assert version in requirement.specifier, f"{requirement} against {version}: run `make lock`"
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("version", ARQ_VERSIONS)
+def test_each_lock_of_arq_is_of_that_version(version: str) -> None:
+    assert locked(f"arq-{version}")["arq"] == Version(version)
+
+
+def test_the_oldest_arq_runs_with_the_redis_client_of_its_time() -> None:
+    assert locked("arq-0.26.0")["redis"] < Version("5")
+
+
+@pytest.mark.parametrize("name", LOCKS + ARQ_LOCKS)
 def test_every_pin_has_hashes(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     pins = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
@@ -52,7 +64,7 @@ def test_every_pin_has_hashes(name: str) -> None:
     assert [pin.split()[0] for pin in pins if "--hash=sha256:" not in pin] == []
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", LOCKS + ARQ_LOCKS)
 def test_locks_name_no_host(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)

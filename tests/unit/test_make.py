@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.arq import ARQ_VERSIONS
 from harness.tools import require_tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,11 @@ def test_make_alone_lists_every_command() -> None:
     declared = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert re.findall(r"^  make (\w+)", listed.stdout, re.MULTILINE) == declared
     assert {"run", "test", "check", "bench", "faults"} <= set(declared)
+
+
+def test_make_knows_the_versions_of_arq_that_the_tests_use() -> None:
+    (line,) = re.findall(r"^ARQ_VERSIONS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert tuple(line.split()) == ARQ_VERSIONS
 
 
 def test_the_python_that_is_named_is_taken() -> None:
