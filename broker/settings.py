@@ -102,7 +102,7 @@ class RedisSettings:
             raise ValueError(f"RedisSettings.host must be {wanted} when sentinel={self.sentinel}.")
 
     @classmethod
-    def from_dsn(cls, url: str) -> "RedisSettings":
+    def from_dsn(cls, dsn: str) -> "RedisSettings":
         """Read a URL.
 
         `redis://[user:password@]host[:port][/database]`, `rediss://…` for TLS,
@@ -116,7 +116,7 @@ class RedisSettings:
         Raises:
             ValueError: it is no such URL. The message never shows the password.
         """
-        parsed = _parse(url)
+        parsed = _parse(dsn)
         fields = _credentials(parsed) | _place(parsed)
         if parsed.scheme.startswith("rediss"):
             fields |= {"ssl": True, "ssl_check_hostname": True}

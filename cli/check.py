@@ -44,13 +44,14 @@ def check(settings: str, **overrides: object) -> int:
 
     Args:
         settings: `MODULE.WorkerSettings`.
-        overrides: settings that win over it.
+        overrides: settings that win over it; None leaves what it says.
 
     Returns:
         The exit code.
     """
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        verdict = asyncio.run(look_for_workers(Settings.of(load_settings(settings), **overrides)))
+        verdict = asyncio.run(look_for_workers(Settings.of(load_settings(settings), **given)))
     except (WorkerError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(("ok: " if verdict.alive else "failed: ") + verdict.detail, err=not verdict.alive)

@@ -79,6 +79,8 @@ def _take_variables(command: click.Command) -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`jobgate COMMAND --help` tells each command's options.",
 )
-@click.version_option(version("jobgate"), prog_name="jobgate", message="%(prog)s %(version)s")
+@click.version_option(
+    version("jobgate"), "-V", "--version", prog_name="jobgate", message="%(prog)s %(version)s"
+)
 def main() -> None:
     """Call the functions of a Redis job queue over HTTP."""

@@ -16,8 +16,10 @@ from jobgate.cli.watching import changes_in
 from jobgate.cli.weights import parse_weights
 from jobgate.worker import Worker, WorkerError, load_settings
 
-#: Options that are settings of the worker under the same name.
-_OVERRIDES: Final = ("queues", "burst", "serializer", "namespace", "metrics_port", "metrics_host")
+#: Options that are settings of the worker.
+_OVERRIDES: Final = (
+    "queues", "redis_settings", "burst", "serializer", "namespace", "metrics_port", "metrics_host",
+)  # fmt: skip
 #: Options that a worker process is not told, or told otherwise.
 _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
 
@@ -103,8 +105,8 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
     Exit codes: 0 stopped, 1 could not start, 70 wedged (a function blocked the event loop for ever).
     Every option can be given as an environment variable JOBGATE_….
     """
-    overrides = {name: options[name] for name in _OVERRIDES}
-    overrides["redis_settings"] = options["redis_url"]
+    given = {**options, "redis_settings": options["redis_url"]}
+    overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
     if options["check"]:
         raise SystemExit(check(settings, **overrides))
     _set_up_log(options)

@@ -31,13 +31,13 @@ async def look_for_workers(settings: Settings) -> Verdict:
     return _judge({queue: [one for one in all_ if one.health_key == key] for queue, all_ in found.items()})
 
 
-def check_health(settings: object, /, **overrides: object) -> int:
+def check_health(settings_cls: object, **overrides: object) -> int:
     """Look whether a live worker serves the queues of these settings, as arq's `check_health`.
 
     It must be called where no event loop runs.
 
     Args:
-        settings: as for `Worker`.
+        settings_cls: settings as for `Worker`.
         overrides: settings that win over it.
 
     Returns:
@@ -46,7 +46,7 @@ def check_health(settings: object, /, **overrides: object) -> int:
     Raises:
         SettingsError: a setting cannot be used.
     """
-    verdict = asyncio.run(look_for_workers(Settings.of(settings, **overrides)))
+    verdict = asyncio.run(look_for_workers(Settings.of(settings_cls, **overrides)))
     if verdict.alive:
         logger.info("health check successful: %s", verdict.detail)
     else:

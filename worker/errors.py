@@ -102,7 +102,7 @@ class NotTransferable(WorkerError):
     """A function in a process returned what cannot be pickled: return plain data."""
 
 
-class Retry(WorkerError):
+class Retry(WorkerError, RuntimeError):
     """Raised by a function to have its job run again, counted as a further try.
 
     Raised in the last try that is allowed, it fails the job with `max-tries`.
@@ -118,6 +118,11 @@ class Retry(WorkerError):
         #: Seconds from now until the next try; None = at the job's old place in the queue.
         self.defer: float | None = None if defer is None else in_seconds(defer)
 
+    @property
+    def defer_score(self) -> int | None:
+        """`defer` in milliseconds, by arq's name."""
+        return None if self.defer is None else int(self.defer * 1000)
+
     def __repr__(self) -> str:
         return f"<Retry defer={'no' if self.defer is None else f'{self.defer:g} s'}>"
 
@@ -125,7 +130,7 @@ class Retry(WorkerError):
         return repr(self)
 
 
-class RetryJob(WorkerError):
+class RetryJob(WorkerError, RuntimeError):
     """Raised by a function to have its job run again as if the worker had been stopped.
 
     It counts as a try, unlike a worker's real stop.

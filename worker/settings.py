@@ -130,7 +130,7 @@ class Settings:
 
         Args:
             source: a class, an instance, a dict, a list of functions, or None.
-            overrides: settings that win over the source; None leaves the source's.
+            overrides: settings that win over the source, None too.
 
         Raises:
             SettingsError: a value cannot be used; the message names the setting.
@@ -140,11 +140,10 @@ class Settings:
             raise SettingsError(f"{min(unknown)} is not a setting of a worker")
         known = _attributes(source, names)
         _warn_of_near_misses(source, names)
-        given = {name: value for name, value in overrides.items() if value is not None}
         for winner, loser in _OVERRULED.items():
-            if winner in given:
+            if overrides.get(winner) is not None:
                 known.pop(loser, None)
-        return cls(**checked(known | given))
+        return cls(**checked(known | overrides))
 
     @property
     def redis(self) -> RedisSettings:

@@ -387,13 +387,13 @@ class Worker:
             logger.exception("on_shutdown raised, ignored")
 
 
-def create_worker(settings: object, /, **overrides: object) -> Worker:
+def create_worker(settings_cls: object, **overrides: object) -> Worker:
     """Make a worker of settings, as arq's `create_worker`. Raises SettingsError."""
-    return Worker(settings, **overrides)
+    return Worker(settings_cls, **overrides)
 
 
-def run_worker(settings: object, /, **overrides: object) -> Worker:
+def run_worker(settings_cls: object, **overrides: object) -> Worker:
     """Make a worker and run it until it is stopped, as arq's `run_worker`. Raises as `Worker.run`."""
-    worker = create_worker(settings, **overrides)
+    worker = create_worker(settings_cls, **overrides)
     worker.run()
     return worker

@@ -107,3 +107,10 @@ def test_what_cannot_be_stored_is_replaced_by_a_failure_that_says_so() -> None:
     failed = classify(ValueError("x"), facts())
     assert unserialisable(failed, "why").failure == failed.failure
     assert unserialisable(failed, "why").exception is None
+
+
+def test_what_arqs_users_know_of_retry() -> None:
+    """arq's `Retry` and `RetryJob` are RuntimeErrors, and tests of its users look at `defer_score`."""
+    assert [Retry(defer).defer_score for defer in (None, 1.5, timedelta(seconds=2))] == [None, 1500, 2000]
+    assert issubclass(Retry, RuntimeError)
+    assert issubclass(RetryJob, RuntimeError)

@@ -58,11 +58,19 @@ def test_an_instance_keeps_plain_functions_plain_and_methods_bound() -> None:
     assert settings.max_tries == 9
 
 
-def test_overrides_win_and_none_leaves_the_sources_value() -> None:
-    settings = Settings.of(WorkerSettings, max_jobs=7, queue_name=None, burst=True)
+def test_overrides_win() -> None:
+    settings = Settings.of(WorkerSettings, max_jobs=7, burst=True)
     assert (settings.max_jobs, settings.queue, settings.burst) == (7, "mail", True)
     again = Settings.of(settings, max_jobs=8)
     assert (again.max_jobs, again.queue) == (8, "mail")
+
+
+def test_none_is_a_value_as_in_arq() -> None:
+    settings = Settings.of(WorkerSettings, job_timeout=None, on_startup=None, queue_name=None)
+    assert (settings.job_timeout, settings.on_startup, settings.queue) == (None, None, "arq:queue")
+    source = {"functions": [add], "queues": ["a"], "redis_pool": Redis(host="somewhere")}
+    unchanged = Settings.of(source, queue_name=None, redis_settings=None)
+    assert (unchanged.queue, unchanged.redis.host) == ("a", "somewhere")
 
 
 def test_the_default_queue_follows_the_namespace() -> None:
