@@ -28,9 +28,6 @@ _MOST_AT_ONCE = 64
 #: As much of Redis' own words as a message takes.
 _LONGEST_CAUSE = 160
 
-#: As much of Redis' own words as a message takes.
-_LONGEST_CAUSE = 160
-
 #: Answers by which Redis says that it is not ready now but will be.
 _TRANSIENT = (
     "LOADING",

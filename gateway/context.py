@@ -71,7 +71,12 @@ class Call:
         return self.clock is not None and self.clock.expired()
 
     async def in_time(self, answer: Awaitable[Answer]) -> Answer:
-        """Await an answer within the request's time; raises `BrokerUnavailable` when Redis lets it pass."""
+        """Await an answer within the request's time; raises `BrokerUnavailable` when Redis lets it pass.
+
+        The time begins with the first answer that is awaited so; one within another shares its time.
+        """
+        if self.clock is not None:
+            return await answer
         self.clock = asyncio.timeout(self.redis_deadline)
         try:
             async with self.clock:

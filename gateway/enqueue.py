@@ -1,5 +1,6 @@
 """`POST /jobs/{function}`: enqueue a job, or call it and wait for its outcome."""
 
+import asyncio
 import time
 from functools import partial
 from typing import Any
@@ -30,40 +31,35 @@ async def enqueue(gateway: Gateway, call: Call) -> Answer:
     call.caller.require_function(function)
     wait = call.wait(gateway.settings.max_wait)
     body = body_at_hand(call.request, limit=gateway.settings.max_body)
-    if body is None or wait is not None:
-        return await call.in_time(_enqueue_slowly(gateway, call, function, body, wait))
-    request = _request(gateway, call, function, body)
+    if body is None:
+        return await call.in_time(_enqueue_slowly(gateway, call, function, wait))
+    request = _request(gateway, call, function, body, wait)
     if gateway.offers.known(function, request.queue or gateway.broker.keys.default_queue) is None:
-        return await call.in_time(_enqueue_unless_unknown(gateway, call, request))
+        return await call.in_time(_enqueue_unless_unknown(gateway, call, request, wait))
     # The common case asks Redis one thing, which has a deadline of its own.
+    return await _enqueue_known(gateway, call, request, wait)
+
+
+async def _enqueue_slowly(gateway: Gateway, call: Call, function: str, wait: float | None) -> Answer:
+    """Enqueue after the body has come."""
+    request = _request(gateway, call, function, await _body_to_come(gateway, call), wait)
+    return await _enqueue_unless_unknown(gateway, call, request, wait)
+
+
+async def _enqueue_unless_unknown(
+    gateway: Gateway, call: Call, request: JobRequest, wait: float | None
+) -> Answer:
+    await _require_offer(gateway, call, request, waits=wait is not None)
+    return await _enqueue_known(gateway, call, request, wait)
+
+
+async def _enqueue_known(gateway: Gateway, call: Call, request: JobRequest, wait: float | None) -> Answer:
+    if wait is not None:
+        return await _call(gateway, call, request, wait)
     enqueued = await _enqueued(gateway, call, request)
     if enqueued.created:
         return _accepted(request, enqueued)
     return await call.in_time(_existed(gateway, call, request, enqueued))
-
-
-async def _enqueue_slowly(
-    gateway: Gateway, call: Call, function: str, body: bytes | None, wait: float | None
-) -> Answer:
-    """Enqueue after the body has come, or wait for the outcome, or both."""
-    if body is None:
-        body = await _body_to_come(gateway, call)
-    request = _request(gateway, call, function, body)
-    if wait is None:
-        return await _enqueue_unless_unknown(gateway, call, request)
-    if request.keep_result == 0:
-        wrong = [("#/keep_result", "A wait reads the result: keep it for a while, or do not wait.")]
-        raise field_errors("invalid-request", wrong)
-    await _require_offer(gateway, call, request, waits=True)
-    return await _call(gateway, call, request, wait)
-
-
-async def _enqueue_unless_unknown(gateway: Gateway, call: Call, request: JobRequest) -> Answer:
-    await _require_offer(gateway, call, request, waits=False)
-    enqueued = await _enqueued(gateway, call, request)
-    if enqueued.created:
-        return _accepted(request, enqueued)
-    return await _existed(gateway, call, request, enqueued)
 
 
 async def _body_to_come(gateway: Gateway, call: Call) -> bytes:
@@ -72,10 +68,14 @@ async def _body_to_come(gateway: Gateway, call: Call) -> bytes:
         return await body_to_come(call.request, limit=settings.max_body, deadline=settings.body_deadline)
 
 
-def _request(gateway: Gateway, call: Call, function: str, body: bytes) -> JobRequest:
+def _request(gateway: Gateway, call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:
     key = call.request.headers.get("Idempotency-Key")
     sender = Sender(owner=call.caller.name, idempotency_key=key, job_id=next(gateway.job_ids))
-    return job_request(function, read_json(body) if body else {}, sender, gateway.queues)
+    request = job_request(function, read_json(body) if body else {}, sender, gateway.queues)
+    if wait is not None and request.keep_result == 0:
+        wrong = [("#/keep_result", "A wait reads the result: keep it for a while, or do not wait.")]
+        raise field_errors("invalid-request", wrong)
+    return request
 
 
 async def _require_offer(gateway: Gateway, call: Call, request: JobRequest, *, waits: bool) -> None:
@@ -95,9 +95,12 @@ async def _require_offer(gateway: Gateway, call: Call, request: JobRequest, *, w
 
 async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueued:
     try:
-        # Cut off, it has been handed in all the same.
-        with call.cut_off_as(OutcomeUnknown):
-            enqueued = await gateway.broker.enqueue(request)
+        enqueued = await gateway.broker.enqueue(request)
+    except asyncio.CancelledError:
+        if not call.is_overdue:
+            raise
+        # It has been handed in all the same.
+        raise broker_problem(OutcomeUnknown(), job_id=request.job_id) from None
     except BrokerError as error:
         if isinstance(error, NotAQueue) and request.queue is not None:
             wrong = [("#/queue", "This name is another kind of key: choose another queue.")]
@@ -119,9 +122,9 @@ async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) 
                 result = await gateway.waits.run(lambda: waiting(wait))
     headers = applied(wait)
     if result is None and enqueued.created:
-        return await _unfinished(gateway, call, request, enqueued, wait)
+        return await call.in_time(_unfinished(gateway, call, request, enqueued, wait))
     if result is None:
-        return await _existed(gateway, call, request, enqueued, headers)
+        return await call.in_time(_existed(gateway, call, request, enqueued, headers))
     if enqueued.replayed:
         headers += _REPLAYED
     document = outcome(result, inspects=call.caller.inspects)
