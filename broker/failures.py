@@ -148,4 +148,10 @@ def text_of(exception: BaseException) -> str:
 
 def clean(text: str) -> str:
     """Return `text` in a form that UTF-8 can hold: lone surrogates are spelt out."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text

@@ -5,18 +5,21 @@ gateway. A subclass of `pickle.Unpickler` with its own `find_class` is not enoug
 of the writer's choice, fills `__dict__`s, and makes a `bytearray(10**10)` when told to. So this is a
 small machine of its own. `pickletools.genops` splits the stream into opcodes; each opcode moves nodes
 on a stack; a class is only the text of its name, a call only a record of that name and its arguments.
-What the finished tree means is decided afterwards, by the closed table in plain.py.
+What the finished tree means is decided afterwards, by the closed table in made.py.
 
-Everything is bounded: the bytes read, the opcodes run, the names, and the values, text and depth of
-the output, in which shared nodes count each time they appear.
+Everything is bounded: the bytes read, the opcodes run, what calls make of shared arguments, and the
+values, text and depth of the output, in which shared nodes count each time they appear.
+docs/pickle.md tells users the limits, and how each type reads.
 """
 
+import codecs
 import pickletools
 from collections.abc import Callable
 from typing import Any
 
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.plain import MAX_TEXT, Made, Named, Writer
+from jobgate.broker.made import Made, Named
+from jobgate.broker.plain import Writer
 
 #: Bytes of one pickle, 16 MiB.
 MAX_BYTES = 1 << 24
@@ -24,8 +27,13 @@ MAX_BYTES = 1 << 24
 MAX_OPCODES = 500_000
 #: Characters in the dotted name of a class.
 MAX_NAME = 512
+#: Characters and bytes that calls and names may copy from what they share: no more than one pickle holds.
+MAX_COPIED = MAX_BYTES
 #: Arguments of `copyreg.__newobj__`, which are copied.
 _MAX_MOVED_ARGS = 64
+
+# Python imports the decoder of protocol 0's text when it is first used: not while a pickle is read.
+codecs.lookup("raw_unicode_escape")
 
 _PYTHON_2_MODULES = {"__builtin__": "builtins", "exceptions": "builtins", "copy_reg": "copyreg"}
 
@@ -56,6 +64,16 @@ def _write_fields(root: Any) -> dict[str, Any]:
         raise DecodeError("The pickle holds no dict: something else wrote this key.")
     fields = dict(pair for pair in root.pairs or () if isinstance(pair[0], str))
     writer = Writer()
+    try:
+        return _written(fields, writer)
+    except DecodeError:
+        if not writer.has_shown_fields:
+            raise
+    # Objects that hold each other have no end, but each has a name.
+    return _written(fields, Writer(shows_fields=False))
+
+
+def _written(fields: dict[str, Any], writer: Writer) -> dict[str, Any]:
     failed = fields.get("s") is False
     return {
         name: writer.write_raised(value, 1)
@@ -72,7 +90,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []  # the stacks under each open mark
         self._memo: dict[int, Any] = {}
-        self._encoded = 0
+        self._copied = 0
 
     def run(self, blob: bytes) -> Any:
         """Return what is on the stack when the pickle stops."""
@@ -143,11 +161,11 @@ class _Machine:
 
     def name(self, arg: str) -> None:
         module, _, name = arg.partition(" ")
-        self.push(_named(module, name))
+        self.push(self._named(module, name))
 
     def name_from_stack(self, _: Any) -> None:
         name, module = self.pop(), self.pop()
-        self.push(_named(module, name))
+        self.push(self._named(module, name))
 
     def call(self, _: Any) -> None:
         args, function = self.pop(), self.pop()
@@ -155,7 +173,7 @@ class _Machine:
 
     def call_new(self, _: Any) -> None:
         args, cls = self.pop(), self.pop()
-        self.push(_made(cls, args))
+        self.push(_made(cls, args, is_object=True))
 
     def call_new_with_names(self, _: Any) -> None:
         self.pop()
@@ -167,7 +185,7 @@ class _Machine:
 
     def call_named(self, arg: str) -> None:
         module, _, name = arg.partition(" ")
-        self.push(_made(_named(module, name), tuple(self.pop_mark())))
+        self.push(_made(self._named(module, name), tuple(self.pop_mark())))
 
     def set_state(self, _: Any) -> None:
         state = self.pop()
@@ -180,40 +198,53 @@ class _Machine:
         path = function.path if isinstance(function, Named | Made) else ""
         if path == "builtins.getattr":
             owner, name = args
-            return _named(owner.path, name)
+            return self._named(owner.path, name)
         if path == "copyreg._reconstructor":
-            return _made(args[0], ())
+            values = args[2] if len(args) == 3 and isinstance(args[2], tuple) else ()
+            return _made(args[0], values, is_object=True)
         if path == "copyreg.__newobj__" and len(args) <= _MAX_MOVED_ARGS:
-            return _made(args[0], args[1:])
+            self._copy(8 * len(args))
+            return _made(args[0], args[1:], is_object=True)
+        if path.endswith("._reconstruct") and args and isinstance(args[0], Named):
+            return _made(args[0], ())  # numpy's arrays: the class is the first argument
         if path in {"_codecs.encode", "builtins.bytes", "builtins.bytearray"}:
             return self._octets(args)
         return _made(function, args)
 
-    def _octets(self, args: Any) -> bytes:
+    def _octets(self, args: Any) -> bytes | bytearray:
         """Do what protocols without bytes need: spell them as Latin-1 text."""
         match args:
             case ():
                 return b""
-            case (bytes() as octets,) | (bytearray() as octets,):
-                return bytes(octets)
+            case (bytes() | bytearray() as octets,):
+                return octets  # not a copy: nothing changes it, and thousands of calls may share it
             case (str() as text, "latin1" | "latin-1"):
-                # Each call makes new bytes from a text that may be shared, so the sum is bounded.
-                self._encoded += len(text)
-                if self._encoded <= MAX_TEXT:
-                    return text.encode("latin-1")
+                self._copy(len(text))
+                return text.encode("latin-1")
         raise DecodeError("The pickle makes bytes in an unknown way: store plain data.")
 
+    def _named(self, module: Any, name: Any) -> Named:
+        if (
+            not isinstance(module, str)
+            or not isinstance(name, str)
+            or (length := len(module) + len(name)) >= MAX_NAME
+        ):
+            raise DecodeError("The pickle names a class in an unknown way: store plain data.")
+        self._copy(length)
+        path = f"{_PYTHON_2_MODULES.get(module, module)}.{name}"
+        return Named("builtins.range" if path == "builtins.xrange" else path)
 
-def _named(module: Any, name: Any) -> Named:
-    if not isinstance(module, str) or not isinstance(name, str) or len(module) + len(name) >= MAX_NAME:
-        raise DecodeError("The pickle names a class in an unknown way: store plain data.")
-    return Named(f"{_PYTHON_2_MODULES.get(module, module)}.{name}")
+    def _copy(self, size: int) -> None:
+        """Count what one opcode copies: thousands may copy from the same value."""
+        self._copied += size
+        if self._copied > MAX_COPIED:
+            raise DecodeError(f"The pickle copies more than {MAX_COPIED} bytes: store less.")
 
 
-def _made(function: Any, args: Any) -> Made:
+def _made(function: Any, args: Any, *, is_object: bool = False) -> Made:
     if not isinstance(function, Named | Made) or not isinstance(args, tuple):
         raise DecodeError("The pickle calls what is no class: store plain data.")
-    return Made(function.path, args)
+    return Made(function.path, args, is_object=is_object)
 
 
 def _append(target: Any, items: list[Any]) -> None:

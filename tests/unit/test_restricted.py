@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import contextlib
+import dataclasses
 import datetime
 import functools
 import io
@@ -13,8 +14,8 @@ import zoneinfo
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -47,8 +48,68 @@ class Thing:
         self.inside = [1]
 
 
+class Bare:
+    pass
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: Any = None
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    x: int
+    y: Any = None
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Frozen:
+    x: int
+    y: Any = None
+
+
+class Pair(NamedTuple):
+    x: int
+    y: int
+
+
+class Model:
+    """Pickles as pydantic's models do."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"__dict__": {"x": 1}, "__pydantic_extra__": None, "__pydantic_private__": {"y": 2}}
+
+
+class TwoArguments(Exception):
+    """It can be pickled, but not loaded."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+
+
+class Rebuilt:
+    """Pickles as numpy's arrays do."""
+
+    def __reduce__(self) -> Any:
+        return _reconstruct, (Rebuilt, (0,), b"b"), (1, (2,), b"data")
+
+
+def _reconstruct(*_: Any) -> Any: ...
+
+
+def noted(error: Exception) -> Exception:
+    error.add_note("read this")
+    error.__cause__ = KeyError("cause")
+    return error
+
+
 class Listed(list[int]):
     pass
+
+
+NAMED_POINT = {"__class__": f"{__name__}.Point"}
 
 
 def read(value: Any, protocol: int = pickle.DEFAULT_PROTOCOL) -> Any:
@@ -109,8 +170,29 @@ def imported() -> set[str]:
         (collections.Counter("aab"), {"a": 2, "b": 1}),
         (collections.deque([1, 2], 5), [1, 2]),
         (Colour.RED, {"__class__": f"{__name__}.Colour"}),
-        (Thing(), {"__class__": f"{__name__}.Thing"}),
+        (Bare(), {"__class__": f"{__name__}.Bare"}),
+        (Thing(), {"__class__": f"{__name__}.Thing", "inside": [1]}),
         (Thing, {"__class__": f"{__name__}.Thing"}),
+        (Point(1, Point(2)), {**NAMED_POINT, "x": 1, "y": {**NAMED_POINT, "x": 2, "y": None}}),
+        (Frozen(1, "a"), {"__class__": f"{__name__}.Frozen", "__values__": [1, "a"]}),
+        (Pair(1, 2), {"__class__": f"{__name__}.Pair", "__values__": [1, 2]}),
+        (Model(), {"__class__": f"{__name__}.Model", "x": 1}),
+        (Rebuilt(), {"__class__": f"{__name__}.Rebuilt"}),
+        (PurePosixPath("/a/b.c"), "/a/b.c"),
+        (PurePosixPath("a") / "b", "a/b"),
+        (PurePosixPath(), "."),
+        (range(2**70), {"__class__": "builtins.range"}),
+        (slice("a", "b"), {"__class__": "builtins.slice"}),
+        (noted(ValueError("v")), {"type": "ValueError", "message": "v"}),
+        (TwoArguments(5, "five"), {"__class__": f"{__name__}.TwoArguments"}),
+        (StopIteration(3), {"type": "StopIteration", "message": "3"}),
+        (
+            ExceptionGroup("two", [ValueError("v"), KeyError("k")]),
+            {
+                "type": "ExceptionGroup",
+                "message": 'two, [{"type":"ValueError","message":"v"},{"type":"KeyError","message":"k"}]',
+            },
+        ),
         (Listed([1]), {"__class__": f"{__name__}.Listed"}),
         (Oops("boom"), {"__class__": f"{__name__}.Oops"}),
         (OopsError("boom", 1), {"type": "OopsError", "message": "boom, 1"}),
@@ -125,6 +207,26 @@ def test_honest_values_are_read(value: Any, expected: Any, protocol: int) -> Non
     assert read(value, protocol) == expected
 
 
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_slots_are_shown(protocol: int) -> None:
+    """Python pickles them with protocol 2 at least."""
+    assert read(Slotted(1), protocol) == {"__class__": f"{__name__}.Slotted", "x": 1, "y": None}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_of_objects_that_hold_each_other_only_the_class_is_shown(protocol: int) -> None:
+    point = Point(1)
+    point.y = [point]
+    assert read([point, "kept"], protocol) == [NAMED_POINT, "kept"]
+
+
+def test_a_failure_whose_class_wants_more_than_its_args_is_read() -> None:
+    stored = {"s": False, "r": TwoArguments(5, "five")}
+    with pytest.raises(TypeError):
+        pickle.loads(pickle.dumps(stored))
+    assert restricted.loads(pickle.dumps(stored))["r"] == {"type": "TwoArguments", "message": "5: five"}
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_zone_is_only_named(protocol: int) -> None:
     try:
@@ -136,10 +238,7 @@ def test_a_zone_is_only_named(protocol: int) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_range_is_text_and_never_expanded(protocol: int) -> None:
-    assert read(range(10**15), protocol) in {
-        "range(0, 1000000000000000, 1)",
-        "xrange(0, 1000000000000000, 1)",
-    }
+    assert read(range(10**15), protocol) == "range(0, 1000000000000000, 1)"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -180,7 +279,8 @@ def test_what_plain_makes_of_real_objects_is_what_the_reader_makes_of_their_pick
         2**70,
         ValueError("v"),
         {1: (2,)},
-        Thing(),
+        PurePosixPath("/a/b"),
+        Bare(),
         Thing,
     ]
     assert plain.plain(values) == read(values)
@@ -361,7 +461,7 @@ def test_what_calls_share_is_not_looked_at_by_each(shared: bytes, call: bytes) -
 def test_bytes_made_from_one_shared_text_are_bounded() -> None:
     text = b"X\x00\x00\x10\x00" + b"a" * (1 << 20) + b"q\x000"
     call = b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R0"
-    with pytest.raises(DecodeError, match="makes bytes"):
+    with pytest.raises(DecodeError, match="copies more"):
         read_ops(text + call * 100 + b"N")
 
 
