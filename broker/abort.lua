@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told.
+-- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told. Uses: drop.lua
 --
 -- KEYS[1] queue        ZSET    job id -> due time
 -- KEYS[2] job          STRING  body
@@ -47,6 +47,7 @@ else
   redis.call('SET', KEYS[8], 'abort ' .. redis.sha1hex(redis.call('GET', KEYS[2]) or ''), 'PX', ARGV[6])
 end
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[7])
+drop(KEYS[4])
 redis.call('ZREM', KEYS[1], id)
 redis.call('ZREM', KEYS[6], id)
 return 1

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- End 1…n jobs of one queue: result in, everything else out, at once. Uses: lease.lua
+-- End 1…n jobs of one queue: result in, everything else out, at once. Uses: lease.lua, drop.lua
 --
 -- KEYS[1] queue   ZSET   job id -> due time
 -- KEYS[2] abort   ZSET   job id -> time of the request
@@ -26,7 +26,8 @@ for at = 8, #ARGV, 5 do
       local body = redis.call('GET', job_prefix .. id) or ''
       redis.call('SET', ended_prefix .. id, token .. ' ' .. redis.sha1hex(body), 'PX', remember)
     end
-    redis.call('DEL', job_prefix .. id, in_progress, retry, progress_prefix .. id)
+    redis.call('DEL', job_prefix .. id, retry, progress_prefix .. id)
+    drop(in_progress)
     redis.call('ZREM', KEYS[1], id)
     if marks then
       redis.call('ZREM', KEYS[2], id)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Give 1…n jobs of one queue back as if they had never been claimed: old place, try not counted.
--- Uses: lease.lua, wake.lua
+-- Uses: lease.lua, wake.lua, drop.lua
 --
 -- KEYS[1] queue   ZSET   job id -> due time
 -- KEYS[2] wake    LIST   at most one token
@@ -26,7 +26,7 @@ for at = 4, #ARGV, 6 do
     if expires ~= '' then
       redis.call('PEXPIREAT', job_prefix .. id, expires)
     end
-    redis.call('DEL', in_progress)
+    drop(in_progress)
     released = true
     answers[#answers + 1] = 1
   else

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Give a job back for another try later; the try that ends counts. Uses: lease.lua, wake.lua
+-- Give a job back for another try later; the try that ends counts. Uses: lease.lua, wake.lua, drop.lua
 --
 -- KEYS[1] queue        ZSET    job id -> due time
 -- KEYS[2] wake         LIST    at most one token
@@ -24,7 +24,7 @@ end
 local due = math.floor(ARGV[4] ~= '' and now + tonumber(ARGV[4]) or tonumber(ARGV[5])) + 0.5
 local ttl = math.ceil(math.max(due - now, 0) + tonumber(ARGV[6]))
 redis.call('ZADD', KEYS[1], due, id)
-redis.call('DEL', KEYS[4])
+drop(KEYS[4])
 redis.call('PEXPIRE', KEYS[3], ttl, 'GT')
 redis.call('SET', KEYS[5], count, 'PX', ttl)
 wake_one(KEYS[2])
