@@ -5,11 +5,13 @@
 -- KEYS[1] queue    ZSET  job id -> due time, unix ms
 -- KEYS[2] workers  ZSET  worker id -> unix ms at which its record ends
 -- KEYS[3] paused   STRING there while the queue gives no jobs
+-- KEYS[4] health   STRING the health line that arq's workers share
 -- ARGV[1] key prefix: in-progress
 -- ARGV[2] longest lease in ms
 -- ARGV[3] ids to look at in each window
 --
--- Returns { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused }
+-- Returns { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused,
+--           1 = health line there }
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local queue, window = KEYS[1], tonumber(ARGV[3])
@@ -38,4 +40,5 @@ return {
   oldest and math.max(now - oldest, 0) or 0,
   redis.call('ZCOUNT', KEYS[2], '(' .. now, '+inf'),
   redis.call('EXISTS', KEYS[3]),
+  redis.call('EXISTS', KEYS[4]),
 }

@@ -69,9 +69,9 @@ class Observing:
     async def queue_depth(self, queue: str) -> QueueDepth:
         """Count the jobs of a queue; see `Broker.queue_depth`."""
         keys = self._core.keys
-        queued, deferred, in_progress, oldest_ms, workers, paused = await self._core.link.read(
+        queued, deferred, in_progress, oldest_ms, workers, paused, health = await self._core.link.read(
             script("depth"),
-            [queue, keys.workers(queue), keys.paused(queue)],
+            [queue, keys.workers(queue), keys.paused(queue), keys.health_check(queue)],
             [keys.in_progress(""), _LONGEST_LEASE_MS, _COUNT_WINDOW],
         )
         return QueueDepth(
@@ -82,6 +82,7 @@ class Observing:
             oldest_due_age=oldest_ms / 1000,
             workers=workers,
             is_paused=bool(paused),
+            has_health_line=bool(health),
         )
 
     async def check(self) -> Readiness:

@@ -349,3 +349,6 @@ class QueueDepth:
     workers: int
     #: Whether jobgate's workers leave its jobs alone.
     is_paused: bool = False
+    #: Whether a worker of any kind, stock arq's too, has said within its interval (an hour in arq) that it
+    #: lives: what `arq --check` goes by. A worker that was killed leaves the line behind.
+    has_health_line: bool = False

@@ -121,9 +121,15 @@ def _queues(depths: Sequence[QueueDepth] | None) -> Iterable[Metric]:
     workers = GaugeMetricFamily(
         "jobgate_gateway_live_workers", "Workers that publish themselves and live.", labels=["queue"]
     )
+    health = GaugeMetricFamily(
+        "jobgate_gateway_health_line",
+        "1 while the line is there that any worker writes, stock arq's too, and that `arq --check` reads.",
+        labels=["queue"],
+    )
     for queue in depths or ():
         for state in ("queued", "deferred", "in_progress"):
             depth.add_metric([queue.queue, state], getattr(queue, state))
         oldest.add_metric([queue.queue], queue.oldest_due_age)
         workers.add_metric([queue.queue], queue.workers)
-    yield from (depth, oldest, workers)
+        health.add_metric([queue.queue], int(queue.has_health_line))
+    yield from (depth, oldest, workers, health)

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.arq import ARQ_VERSIONS, arq_program
+from harness.processes import Process, Processes
 from harness.tools import missing
+
+INTEROP = Path(__file__).resolve().parents[1] / "interop"
 
 
 def ask_arq(script: Path, question: Any, version: str = ARQ_VERSIONS[-1]) -> Any:
@@ -17,6 +20,22 @@ def ask_arq(script: Path, question: Any, version: str = ARQ_VERSIONS[-1]) -> Any
     done = subprocess.run(words, input=json.dumps(question), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def arq_worker(
+    processes: Processes,
+    redis_url: str,
+    settings: str = "fleet_functions.WorkerSettings",
+    *,
+    version: str = ARQ_VERSIONS[-1],
+    **environment: str,
+) -> Process:
+    """Start `arq SETTINGS` of that version in tests/interop, without waiting for anything.
+
+    The settings read their server from REDIS_URL, and what else they want from `environment`.
+    """
+    variables = {"REDIS_URL": redis_url, "PYTHONPATH": str(INTEROP), **environment}
+    return processes.start(settings, program=arq_program("arq", version), cwd=INTEROP, env=variables)
 
 
 @functools.cache

@@ -312,7 +312,15 @@ def test_metrics_count_and_bound_their_labels() -> None:
     for number in range(1000):
         meter.enqueued(f"made_up_{number}", frozenset({"known"}))
     meter.enqueued("known", frozenset({"known"}))
-    depth = QueueDepth(queue="arq:queue", queued=3, deferred=2, in_progress=1, oldest_due_age=1.5, workers=4)
+    depth = QueueDepth(
+        queue="arq:queue",
+        queued=3,
+        deferred=2,
+        in_progress=1,
+        oldest_due_age=1.5,
+        workers=4,
+        has_health_line=True,
+    )
     text = meter.exposition([depth], waits=7).decode()
     for line in (
         'jobgate_gateway_requests_total{route="enqueue",status="202"} 2.0',
@@ -328,6 +336,7 @@ def test_metrics_count_and_bound_their_labels() -> None:
         'jobgate_gateway_queue_depth{queue="arq:queue",state="deferred"} 2.0',
         'jobgate_gateway_oldest_due_age_seconds{queue="arq:queue"} 1.5',
         'jobgate_gateway_live_workers{queue="arq:queue"} 4.0',
+        'jobgate_gateway_health_line{queue="arq:queue"} 1.0',
     ):
         assert line in text.splitlines()
     assert "made_up" not in text

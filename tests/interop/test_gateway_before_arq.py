@@ -1,0 +1,330 @@
+"""`jobgate gateway --serializer pickle` before untouched arq workers of each version, as its callers see it.
+
+One server, one gateway and one worker of each version, which has a queue of its own, serve all tests.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from harness.arq import ARQ_VERSIONS
+from harness.gateways import RunningGateway
+from harness.ledger import Figures
+from harness.processes import Process, Processes
+from harness.servers import RedisServer
+from harness.stock_arq import arq_worker
+from harness.tools import require_tool
+from harness.waiting import eventually_async
+
+#: A queue that nobody serves.
+IDLE = "idle"
+WAIT = {"Prefer": "wait=30"}
+
+
+class Fleet:
+    """The processes."""
+
+    def __init__(self, processes: Processes, server: RedisServer) -> None:
+        self.server = server
+        self.workers = {
+            version: arq_worker(
+                processes, server.url, version=version, QUEUE=f"arq-{version}", POLL_DELAY="0.05"
+            )
+            for version in ARQ_VERSIONS
+        }
+        queues = [f"arq-{version}" for version in ARQ_VERSIONS]
+        words = [word for queue in (*queues, IDLE) for word in ("--queue", queue)]
+        self.gateway = processes.gateway(server.url, "--serializer", "pickle", *words)
+        for worker in self.workers.values():
+            worker.wait_for_log("Starting worker for")
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    folder = tmp_path_factory.mktemp("fleet")
+    server = RedisServer(require_tool("redis-server"), folder / "server").start()
+    processes = Processes(folder)
+    yield Fleet(processes, server)
+    processes.end_all()
+    server.kill()
+
+
+@pytest.fixture
+async def http(fleet: Fleet) -> AsyncIterator[RunningGateway]:
+    async with aiohttp.ClientSession() as session:
+        yield RunningGateway(fleet.gateway.url, session)
+
+
+class Caller:
+    """Asks the gateway for jobs on the queue of one version's worker."""
+
+    def __init__(self, http: RunningGateway, queue: str, worker: Process) -> None:
+        self.http = http
+        self.queue = queue
+        self.worker = worker
+
+    async def call(self, function: str, *args: Any, **members: Any) -> Any:
+        """Call a function and return its outcome."""
+        document = {"args": args, "queue": self.queue, **members}
+        status, body, headers = await self.http.post(f"/jobs/{function}", document, headers=WAIT)
+        assert status == 200, body
+        assert headers["Preference-Applied"] == "wait=30"
+        return body
+
+    async def enqueue(self, function: str, *args: Any, **members: Any) -> Any:
+        """Enqueue a job and return it."""
+        document = {"args": args, "queue": self.queue, **members}
+        status, body, _ = await self.http.post(f"/jobs/{function}", document)
+        assert status == 202, body
+        return body
+
+    async def job(self, job: Any) -> Any:
+        """Look at a job."""
+        status, body, _ = await self.http.get(f"/jobs/{job['job_id']}/status")
+        assert status == 200, body
+        return body
+
+    async def result(self, job: Any) -> Any:
+        """Wait for an outcome by long poll."""
+        status, body, _ = await self.http.get(f"/jobs/{job['job_id']}/result?wait=30")
+        assert status == 200, body
+        return body
+
+    async def abort(self, job: Any) -> tuple[int, Any]:
+        """Abort a job and wait until it has stopped."""
+        status, body, _ = await self.http.post(f"/jobs/{job['job_id']}/abort?wait=30")
+        return status, body
+
+    async def becomes(self, job: Any, status: str) -> Any:
+        """Wait until a job has this status, and return it."""
+
+        async def seen() -> Any:
+            looked = await self.job(job)
+            return looked if looked["status"] == status else None
+
+        return await eventually_async(seen, what=status, timeout=20)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Freeze the worker, so that jobs stay where they are."""
+        self.worker.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.worker.signal(signal.SIGCONT)
+
+
+@pytest.fixture(params=ARQ_VERSIONS)
+def arq(request: pytest.FixtureRequest, fleet: Fleet, http: RunningGateway) -> Caller:
+    return Caller(http, f"arq-{request.param}", fleet.workers[request.param])
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+async def test_arguments_and_result_travel(arq: Caller) -> None:
+    args = ["ü", 1, 2.5, None, True, [{"a": []}], 2**63]
+    done = await arq.call("echo", *args, kwargs={"name": "x", "job_id": "mine"}, job_id=f"{arq.queue}-echo")
+    assert done == {
+        "job_id": f"{arq.queue}-echo",
+        "function": "echo",
+        "status": "complete",
+        "success": True,
+        "result": {"args": args, "kwargs": {"name": "x", "job_id": "mine"}, "try": 1},
+    }
+    job = await arq.job(done)
+    assert (job["queue"], job["success"], job["try"], job["worker"]) == (arq.queue, True, 1, None)
+    assert job["enqueue_time"] <= job["start_time"] <= job["finish_time"]
+
+
+async def test_what_only_pickle_carries_arrives_as_plain_data(arq: Caller) -> None:
+    result = (await arq.call("all_kinds"))["result"]
+    assert result.pop("point")["__class__"] == "fleet_functions.Point"
+    assert result == {
+        "tuple": [1, [2, [3]]],
+        "set": [4],
+        "moment": "2026-01-02T03:04:05+00:00",
+        "day": "2026-01-02",
+        "span": 60.0,
+        "bytes": "AP8=",
+        "decimal": "1.10",
+        "uuid": "00000000-0000-0000-0000-000000000007",
+        "large": str(2**70),
+        "5": "a number as key",
+        "error": {"type": "ValueError", "message": "inside"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "error"),
+    [
+        ("fail", ["broken: ü"], ("ValueError", "broken: ü", "error")),
+        ("refuse", [], ("Refused", "no, 7", "error")),
+        (
+            "no_such_function",
+            [],
+            ("JobExecutionFailed", "function 'no_such_function' not found", "unknown-function"),
+        ),
+        ("echo_", [], ("JobExecutionFailed", "function 'echo_' not found", "unknown-function")),
+        ("work", ["ä"], ("TypeError", None, "error")),
+        ("sleep_briefly", [60], ("TimeoutError", "", "timeout")),
+        ("flaky_twice", [9], ("JobExecutionFailed", "max 2 retries exceeded", "max-tries")),
+        ("unwritable", [], ("SerializationError", "unable to serialize result", "unserialisable-result")),
+    ],
+)
+async def test_failures_tell_type_message_and_kind(
+    arq: Caller, function: str, args: list[Any], error: tuple[str, str | None, str]
+) -> None:
+    ended = await arq.call(function, *args)
+    assert (ended["status"], ended["success"]) == ("complete", False)
+    told = ended["error"]
+    assert (told["type"], error[1] and told["message"], told["code"]) == error
+    assert (await arq.job(ended))["success"] is False
+
+
+async def test_retries_end_in_one_result(arq: Caller) -> None:
+    started = time.time()
+    ended = await arq.call("flaky", 3, 0.4)
+    assert ended["result"] == 3
+    assert time.time() - started >= 0.8
+    assert (await arq.job(ended))["try"] == 3
+
+
+async def test_every_stage_is_seen(arq: Caller) -> None:
+    assert (await arq.http.get(f"/jobs/{arq.queue}-stages/status"))[0] == 404
+    job = await arq.enqueue("sleep", 1, defer_by=2, job_id=f"{arq.queue}-stages")
+    seen = [(await arq.job(job))["status"]]
+    with arq.frozen():
+        seen.append((await arq.becomes(job, "queued"))["status"])
+        # The mark of a start has to be absent as long as nobody starts it.
+        assert (await arq.job(job))["start_time"] is None
+    running = await arq.becomes(job, "in_progress")
+    assert (running["try"], running["worker"]) == (1, None)
+    assert (await arq.http.get(f"/jobs/{job['job_id']}/result"))[0] == 202
+    tag = (await arq.http.get(f"/jobs/{job['job_id']}/status"))[2]["ETag"]
+    status, changed, _ = await arq.http.get(
+        f"/jobs/{job['job_id']}/status?wait=30", headers={"If-None-Match": tag}
+    )
+    assert (status, changed["status"], changed["success"]) == (200, "complete", True)
+    assert seen == ["deferred", "queued"]
+    assert (await arq.result(job))["result"] == "slept"
+
+
+async def test_deferred_jobs_start_when_they_are_due(arq: Caller) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=1)
+    by, at = await asyncio.gather(
+        arq.enqueue("echo", defer_by=1), arq.enqueue("echo", defer_until=until.isoformat())
+    )
+    assert (by["status"], at["status"]) == ("deferred", "deferred")
+    assert seconds(at["due_time"]) == pytest.approx(until.timestamp(), abs=0.002)
+    for job in (by, at):
+        await arq.result(job)
+        assert (await arq.job(job))["start_time"] >= job["due_time"]
+
+
+async def test_an_id_and_an_idempotency_key_name_one_job(arq: Caller) -> None:
+    job_id, key = f"{arq.queue}-once", {"Idempotency-Key": f"{arq.queue}-key"}
+    document = {"queue": arq.queue, "job_id": job_id}
+    first = await arq.http.post("/jobs/echo", document, headers=key)
+    await arq.result(first[1])
+    again = await arq.http.post("/jobs/echo", document, headers=key)
+    other = await arq.http.post("/jobs/echo", {**document, "args": [1]}, headers=key)
+    without = await arq.http.post("/jobs/echo", document)
+    assert [answer[0] for answer in (first, again, other, without)] == [202, 202, 422, 409]
+    assert again[2]["Idempotent-Replayed"] == "true"
+    assert without[1]["job"]["job_id"] == again[1]["job_id"] == job_id
+    assert (await arq.job(first[1]))["try"] == 1
+
+
+async def test_a_job_that_nobody_took_in_time_expires(arq: Caller, fleet: Fleet) -> None:
+    with arq.frozen(), fleet.server.client() as client:
+        job = await arq.enqueue("echo", expires=0.05)
+
+        async def is_gone() -> bool:
+            return not client.exists(f"arq:job:{job['job_id']}")
+
+        await eventually_async(is_gone, what="the end of the body")
+        assert (await arq.job(job))["status"] == "queued"
+    ended = await arq.result(job)
+    error = ended["error"]
+    assert (error["type"], error["message"], error["code"]) == (
+        "JobExecutionFailed",
+        "job expired",
+        "expired",
+    )
+
+
+async def test_what_waits_is_aborted_at_once(arq: Caller, fleet: Fleet) -> None:
+    deferred = await arq.enqueue("echo", defer_by=60)
+    with arq.frozen():
+        queued = await arq.enqueue("echo")
+        answers = [await arq.abort(job) for job in (deferred, queued)]
+    assert answers == [(200, {"aborted": True})] * 2
+    for job in (deferred, queued):
+        ended = await arq.result(job)
+        assert (ended["error"]["type"], ended["error"]["code"]) == ("CancelledError", "aborted")
+    with fleet.server.client() as client:
+        assert client.zcard(arq.queue) == 0
+
+
+async def test_what_runs_is_aborted_by_its_worker(arq: Caller, fleet: Fleet) -> None:
+    job = await arq.enqueue("sleep", 60)
+    await arq.becomes(job, "in_progress")
+    assert await arq.abort(job) == (200, {"aborted": True})
+    assert (await arq.result(job))["error"]["code"] == "aborted"
+    status, problem = await arq.abort(job)
+    assert (status, problem["code"]) == (409, "already-finished")
+    with fleet.server.client() as client:
+        assert client.zcard("arq:abort") == 0
+
+
+async def test_an_unknown_job_is_told_as_such(arq: Caller, fleet: Fleet) -> None:
+    assert [
+        (await arq.http.get("/jobs/nobody/status"))[0],
+        (await arq.http.get("/jobs/nobody/result?wait=5"))[0],
+        (await arq.http.post("/jobs/nobody/abort?wait=5"))[0],
+    ] == [404, 404, 404]
+    with fleet.server.client() as client:
+        assert client.zcard("arq:abort") == 0
+
+
+async def test_a_result_that_is_not_kept_ends_the_wait(arq: Caller) -> None:
+    status, job, _ = await arq.http.post("/jobs/silent", {"queue": arq.queue}, headers=WAIT)
+    assert (status, job["status"], job["success"]) == (202, "complete", None)
+
+
+async def test_gauges_tell_of_an_arq_fleet(http: RunningGateway, fleet: Fleet) -> None:
+    assert (await http.get("/readyz"))[0] == 200
+    with fleet.server.client() as client:
+        client.delete(IDLE)
+    for options in ({}, {}, {"defer_by": 60}):
+        await http.post("/jobs/echo", {"queue": IDLE, **options})
+    page = Figures((await http.get("/metrics"))[1].decode())
+    depth = page.counts("jobgate_gateway_queue_depth", "queue", "state")
+    assert depth == {(IDLE, "queued"): 2, (IDLE, "deferred"): 1}
+    assert page.value("jobgate_gateway_oldest_due_age_seconds") < 60
+    # They publish nothing of themselves but the health line, which says that one of them lives.
+    assert page.counts("jobgate_gateway_live_workers", "queue") == {}
+    assert page.counts("jobgate_gateway_health_line", "queue") == dict.fromkeys(
+        [(f"arq-{version}",) for version in ARQ_VERSIONS], 1
+    )
+
+
+async def test_running_jobs_of_arq_are_counted_as_such(arq: Caller) -> None:
+    jobs = [await arq.enqueue("sleep", 60) for _ in range(3)]
+    for job in jobs:
+        await arq.becomes(job, "in_progress")
+    page = Figures((await arq.http.get("/metrics"))[1].decode())
+    depth = page.counts("jobgate_gateway_queue_depth", "queue", "state")
+    assert {state: count for (queue, state), count in depth.items() if queue == arq.queue} == {
+        "in_progress": 3
+    }
+    assert await asyncio.gather(*map(arq.abort, jobs)) == [(200, {"aborted": True})] * 3
