@@ -18,28 +18,19 @@ from typing import Any
 
 import redis.asyncio
 
-WHERE = {
-    "arq": {
-        "create_pool": "arq",
-        "RedisSettings": "arq.connections",
-        "Retry": "arq",
-        "Worker": "arq.worker",
-        "cron": "arq",
-        "func": "arq",
-    },
-    "jobgate": {
-        "create_pool": "jobgate.client",
-        "RedisSettings": "jobgate.client",
-        "Retry": "jobgate.worker",
-        "Worker": "jobgate.worker",
-        "cron": "jobgate.worker",
-        "func": "jobgate.worker",
-    },
-}
 KIND, URL = sys.argv[1:]
-create_pool, RedisSettings, Retry, Worker, cron, func = (
-    getattr(importlib.import_module(module), name) for name, module in WHERE[KIND].items()
-)
+IS_ARQ = KIND == "arq"
+
+
+def taken(name: str, arqs: str, ours: str) -> Any:
+    """Return one of the names that both have."""
+    return getattr(importlib.import_module(arqs if IS_ARQ else ours), name)
+
+
+create_pool = taken("create_pool", "arq", "jobgate.client")
+RedisSettings = taken("RedisSettings", "arq.connections", "jobgate.client")
+Worker = taken("Worker", "arq.worker", "jobgate.worker")
+Retry, cron, func = (taken(name, "arq", "jobgate.worker") for name in ("Retry", "cron", "func"))
 QUEUE = "arq:queue"
 LOOK = Path(__file__).with_name("look.lua").read_text()
 #: A line of MONITOR: who, and the words.
@@ -186,13 +177,13 @@ class Told:
 
 
 def _worker(settings: dict[str, Any]) -> Any:
-    if KIND == "arq":
+    if IS_ARQ:
         return Worker(**settings, redis_settings=RedisSettings.from_dsn(URL))
     return Worker({**settings, "redis_settings": URL, "serializer": "pickle"})
 
 
 async def _stopped(worker: Any, run: "asyncio.Task[None]") -> None:
-    if KIND == "arq":
+    if IS_ARQ:
         await worker.close()
     else:
         worker.stop()
@@ -216,14 +207,15 @@ async def enqueue(told: Told) -> None:
     hour = datetime.now(timezone.utc) + timedelta(hours=1)  # noqa: UP017 (as above)
     await told.pool.enqueue_job("act", 1, (2, {3}), **idle, word=b"x")
     await told.note("with an id of its own")
-    for step, options in {
+    steps: dict[str, dict[str, Any]] = {
         "plain": {},
         "deferred by": {"_defer_by": 100},
         "deferred until": {"_defer_until": hour},
         "expires": {"_expires": 10},
         "deferred and expires": {"_defer_by": 100, "_expires": timedelta(seconds=200)},
         "with a try": {"_job_try": 3},
-    }.items():
+    }
+    for step, options in steps.items():
         await told.pool.enqueue_job("act", _job_id=step.replace(" ", "-"), **idle, **options)
         await told.note(step)
     assert await told.pool.enqueue_job("act", 7, _job_id="plain") is None
@@ -393,7 +385,7 @@ async def main() -> None:
     lines, sender = await asyncio.open_connection(host, int(port), limit=2**20)
     sender.write(b"MONITOR\r\n")
     assert await lines.readuntil(b"\r\n") == b"+OK\r\n"
-    options = {"serializer": "pickle"} if KIND == "jobgate" else {}
+    options = {} if IS_ARQ else {"serializer": "pickle"}
     observer = Observer(lines)
     for name, tell in SCENES.items():
         stage = Stage()
