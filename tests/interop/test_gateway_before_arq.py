@@ -4,9 +4,9 @@ One server, one gateway and one worker of each version, which has a queue of its
 """
 
 import asyncio
-import signal
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,119 +15,59 @@ import aiohttp
 import pytest
 
 from harness.arq import ARQ_VERSIONS
+from harness.arq_fleet import IDLE, WAIT, ArqFleet, Caller
 from harness.gateways import RunningGateway
 from harness.ledger import Figures
-from harness.processes import Process, Processes
+from harness.processes import Processes
 from harness.servers import RedisServer
-from harness.stock_arq import arq_worker
 from harness.tools import require_tool
 from harness.waiting import eventually_async
-
-#: A queue that nobody serves.
-IDLE = "idle"
-WAIT = {"Prefer": "wait=30"}
-
-
-class Fleet:
-    """The processes."""
-
-    def __init__(self, processes: Processes, server: RedisServer) -> None:
-        self.server = server
-        self.workers = {
-            version: arq_worker(
-                processes, server.url, version=version, QUEUE=f"arq-{version}", POLL_DELAY="0.05"
-            )
-            for version in ARQ_VERSIONS
-        }
-        queues = [f"arq-{version}" for version in ARQ_VERSIONS]
-        words = [word for queue in (*queues, IDLE) for word in ("--queue", queue)]
-        self.gateway = processes.gateway(server.url, "--serializer", "pickle", *words)
-        for worker in self.workers.values():
-            worker.wait_for_log("Starting worker for")
+from jobgate.broker.waiting import REREAD_INTERVAL
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArqFleet]:
     folder = tmp_path_factory.mktemp("fleet")
     server = RedisServer(require_tool("redis-server"), folder / "server").start()
     processes = Processes(folder)
-    yield Fleet(processes, server)
+    yield ArqFleet(processes, server)
     processes.end_all()
     server.kill()
 
 
 @pytest.fixture
-async def http(fleet: Fleet) -> AsyncIterator[RunningGateway]:
+async def http(fleet: ArqFleet) -> AsyncIterator[RunningGateway]:
     async with aiohttp.ClientSession() as session:
         yield RunningGateway(fleet.gateway.url, session)
 
 
-class Caller:
-    """Asks the gateway for jobs on the queue of one version's worker."""
-
-    def __init__(self, http: RunningGateway, queue: str, worker: Process) -> None:
-        self.http = http
-        self.queue = queue
-        self.worker = worker
-
-    async def call(self, function: str, *args: Any, **members: Any) -> Any:
-        """Call a function and return its outcome."""
-        document = {"args": args, "queue": self.queue, **members}
-        status, body, headers = await self.http.post(f"/jobs/{function}", document, headers=WAIT)
-        assert status == 200, body
-        assert headers["Preference-Applied"] == "wait=30"
-        return body
-
-    async def enqueue(self, function: str, *args: Any, **members: Any) -> Any:
-        """Enqueue a job and return it."""
-        document = {"args": args, "queue": self.queue, **members}
-        status, body, _ = await self.http.post(f"/jobs/{function}", document)
-        assert status == 202, body
-        return body
-
-    async def job(self, job: Any) -> Any:
-        """Look at a job."""
-        status, body, _ = await self.http.get(f"/jobs/{job['job_id']}/status")
-        assert status == 200, body
-        return body
-
-    async def result(self, job: Any) -> Any:
-        """Wait for an outcome by long poll."""
-        status, body, _ = await self.http.get(f"/jobs/{job['job_id']}/result?wait=30")
-        assert status == 200, body
-        return body
-
-    async def abort(self, job: Any) -> tuple[int, Any]:
-        """Abort a job and wait until it has stopped."""
-        status, body, _ = await self.http.post(f"/jobs/{job['job_id']}/abort?wait=30")
-        return status, body
-
-    async def becomes(self, job: Any, status: str) -> Any:
-        """Wait until a job has this status, and return it."""
-
-        async def seen() -> Any:
-            looked = await self.job(job)
-            return looked if looked["status"] == status else None
-
-        return await eventually_async(seen, what=status, timeout=20)
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Freeze the worker, so that jobs stay where they are."""
-        self.worker.signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.worker.signal(signal.SIGCONT)
-
-
 @pytest.fixture(params=ARQ_VERSIONS)
-def arq(request: pytest.FixtureRequest, fleet: Fleet, http: RunningGateway) -> Caller:
+def arq(request: pytest.FixtureRequest, fleet: ArqFleet, http: RunningGateway) -> Caller:
     return Caller(http, f"arq-{request.param}", fleet.workers[request.param])
 
 
 def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
+
+
+@contextmanager
+def commands(server: RedisServer) -> Iterator[list[str]]:
+    """List the commands that a server gets while the block lasts; they are there after it."""
+    seen: list[str] = []
+
+    def listen() -> None:
+        for entry in monitor.listen():
+            seen.append(entry["command"])
+            if entry["command"] == "ECHO that is all":
+                return
+
+    with server.client(timeout=60) as client, client.monitor() as monitor:
+        listening = threading.Thread(target=listen)
+        listening.start()
+        yield seen
+        with server.client() as other:
+            other.echo("that is all")
+        listening.join()
 
 
 async def test_arguments_and_result_travel(arq: Caller) -> None:
@@ -200,22 +140,20 @@ async def test_retries_end_in_one_result(arq: Caller) -> None:
 
 async def test_every_stage_is_seen(arq: Caller) -> None:
     assert (await arq.http.get(f"/jobs/{arq.queue}-stages/status"))[0] == 404
-    job = await arq.enqueue("sleep", 1, defer_by=2, job_id=f"{arq.queue}-stages")
-    seen = [(await arq.job(job))["status"]]
+    deferred = await arq.enqueue("echo", defer_by=60)
+    assert (await arq.job(deferred))["status"] == "deferred"
     with arq.frozen():
-        seen.append((await arq.becomes(job, "queued"))["status"])
-        # The mark of a start has to be absent as long as nobody starts it.
-        assert (await arq.job(job))["start_time"] is None
+        job = await arq.enqueue("sleep", 60, defer_by=0.5, job_id=f"{arq.queue}-stages")
+        await arq.becomes(job, "queued")
     running = await arq.becomes(job, "in_progress")
-    assert (running["try"], running["worker"]) == (1, None)
-    assert (await arq.http.get(f"/jobs/{job['job_id']}/result"))[0] == 202
-    tag = (await arq.http.get(f"/jobs/{job['job_id']}/status"))[2]["ETag"]
-    status, changed, _ = await arq.http.get(
-        f"/jobs/{job['job_id']}/status?wait=30", headers={"If-None-Match": tag}
-    )
-    assert (status, changed["status"], changed["success"]) == (200, "complete", True)
-    assert seen == ["deferred", "queued"]
-    assert (await arq.result(job))["result"] == "slept"
+    assert (running["try"], running["worker"], running["finish_time"]) == (1, None, None)
+    path = f"/jobs/{job['job_id']}"
+    assert (await arq.http.get(f"{path}/result"))[0] == 202
+    tag = {"If-None-Match": (await arq.http.get(f"{path}/status"))[2]["ETag"]}
+    change = asyncio.create_task(arq.http.get(f"{path}/status?wait=30", headers=tag))
+    assert await asyncio.gather(*map(arq.abort, (job, deferred))) == [(200, {"aborted": True})] * 2
+    status, changed, _ = await change
+    assert (status, changed["status"], changed["success"]) == (200, "complete", False)
 
 
 async def test_deferred_jobs_start_when_they_are_due(arq: Caller) -> None:
@@ -244,7 +182,7 @@ async def test_an_id_and_an_idempotency_key_name_one_job(arq: Caller) -> None:
     assert (await arq.job(first[1]))["try"] == 1
 
 
-async def test_a_job_that_nobody_took_in_time_expires(arq: Caller, fleet: Fleet) -> None:
+async def test_a_job_that_nobody_took_in_time_expires(arq: Caller, fleet: ArqFleet) -> None:
     with arq.frozen(), fleet.server.client() as client:
         job = await arq.enqueue("echo", expires=0.05)
 
@@ -262,7 +200,7 @@ async def test_a_job_that_nobody_took_in_time_expires(arq: Caller, fleet: Fleet)
     )
 
 
-async def test_what_waits_is_aborted_at_once(arq: Caller, fleet: Fleet) -> None:
+async def test_what_waits_is_aborted_at_once(arq: Caller, fleet: ArqFleet) -> None:
     deferred = await arq.enqueue("echo", defer_by=60)
     with arq.frozen():
         queued = await arq.enqueue("echo")
@@ -275,7 +213,7 @@ async def test_what_waits_is_aborted_at_once(arq: Caller, fleet: Fleet) -> None:
         assert client.zcard(arq.queue) == 0
 
 
-async def test_what_runs_is_aborted_by_its_worker(arq: Caller, fleet: Fleet) -> None:
+async def test_what_runs_is_aborted_by_its_worker(arq: Caller, fleet: ArqFleet) -> None:
     job = await arq.enqueue("sleep", 60)
     await arq.becomes(job, "in_progress")
     assert await arq.abort(job) == (200, {"aborted": True})
@@ -286,7 +224,7 @@ async def test_what_runs_is_aborted_by_its_worker(arq: Caller, fleet: Fleet) -> 
         assert client.zcard("arq:abort") == 0
 
 
-async def test_an_unknown_job_is_told_as_such(arq: Caller, fleet: Fleet) -> None:
+async def test_an_unknown_job_is_told_as_such(arq: Caller, fleet: ArqFleet) -> None:
     assert [
         (await arq.http.get("/jobs/nobody/status"))[0],
         (await arq.http.get("/jobs/nobody/result?wait=5"))[0],
@@ -301,7 +239,30 @@ async def test_a_result_that_is_not_kept_ends_the_wait(arq: Caller) -> None:
     assert (status, job["status"], job["success"]) == (202, "complete", None)
 
 
-async def test_gauges_tell_of_an_arq_fleet(http: RunningGateway, fleet: Fleet) -> None:
+async def test_results_arrive_by_push_although_arq_announces_nothing(
+    arq: Caller, fleet: ArqFleet, record_property: Callable[[str, object], None]
+) -> None:
+    """Each result is read twice: once to be told of its change, once when it has changed."""
+
+    async def lateness(number: int) -> float:
+        """Seconds from the end of a job to the answer of the call that waits for it."""
+        done = await arq.call("sleep", 0.5 + number / 100)
+        answered = time.time()
+        return answered - seconds((await arq.job(done))["finish_time"])
+
+    jobs, started = 100, time.monotonic()
+    with commands(fleet.server) as seen:
+        late = sorted(await asyncio.gather(*map(lateness, range(jobs))))
+    record_property("median ms", round(late[jobs // 2] * 1000, 1))
+    reads = sum(words.count("arq:result:") for words in seen if words.startswith("MGET"))
+    # Whoever polled would look every quarter of a second.
+    rereads = (time.monotonic() - started) / REREAD_INTERVAL
+    assert 2 * jobs <= reads <= jobs * (2 + rereads)
+    assert not [words for words in seen if words.startswith("PUBLISH")]
+    assert late[jobs // 2] < 0.25, late
+
+
+async def test_gauges_tell_of_an_arq_fleet(http: RunningGateway, fleet: ArqFleet) -> None:
     assert (await http.get("/readyz"))[0] == 200
     with fleet.server.client() as client:
         client.delete(IDLE)

@@ -1,0 +1,94 @@
+"""Workers of each version of stock arq, with a gateway before them, and somebody who calls it."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from harness.arq import ARQ_VERSIONS
+from harness.gateways import RunningGateway
+from harness.processes import Process, Processes
+from harness.servers import RedisServer
+from harness.stock_arq import arq_worker
+from harness.waiting import eventually_async
+
+#: A queue that nobody serves.
+IDLE = "idle"
+WAIT = {"Prefer": "wait=30"}
+
+
+class ArqFleet:
+    """One server, one gateway, and one worker of each version, each with a queue of its own."""
+
+    def __init__(self, processes: Processes, server: RedisServer) -> None:
+        self.server = server
+        self.workers = {
+            version: arq_worker(
+                processes, server.url, version=version, QUEUE=f"arq-{version}", POLL_DELAY="0.05"
+            )
+            for version in ARQ_VERSIONS
+        }
+        queues = [f"arq-{version}" for version in ARQ_VERSIONS]
+        words = [word for queue in (*queues, IDLE) for word in ("--queue", queue)]
+        self.gateway = processes.gateway(server.url, "--serializer", "pickle", *words)
+        for worker in self.workers.values():
+            worker.wait_for_log("Starting worker for")
+
+
+class Caller:
+    """Asks the gateway for jobs on the queue of one version's worker."""
+
+    def __init__(self, http: RunningGateway, queue: str, worker: Process) -> None:
+        self.http = http
+        self.queue = queue
+        self.worker = worker
+
+    async def call(self, function: str, *args: Any, **members: Any) -> Any:
+        """Call a function and return its outcome."""
+        document = {"args": args, "queue": self.queue, **members}
+        status, body, headers = await self.http.post(f"/jobs/{function}", document, headers=WAIT)
+        assert status == 200, body
+        assert headers["Preference-Applied"] == "wait=30"
+        return body
+
+    async def enqueue(self, function: str, *args: Any, **members: Any) -> Any:
+        """Enqueue a job and return it."""
+        document = {"args": args, "queue": self.queue, **members}
+        status, body, _ = await self.http.post(f"/jobs/{function}", document)
+        assert status == 202, body
+        return body
+
+    async def job(self, job: Any) -> Any:
+        """Look at a job."""
+        status, body, _ = await self.http.get(f"/jobs/{job['job_id']}/status")
+        assert status == 200, body
+        return body
+
+    async def result(self, job: Any) -> Any:
+        """Wait for an outcome by long poll."""
+        status, body, _ = await self.http.get(f"/jobs/{job['job_id']}/result?wait=30")
+        assert status == 200, body
+        return body
+
+    async def abort(self, job: Any) -> tuple[int, Any]:
+        """Abort a job and wait until it has stopped."""
+        status, body, _ = await self.http.post(f"/jobs/{job['job_id']}/abort?wait=30")
+        return status, body
+
+    async def becomes(self, job: Any, status: str) -> Any:
+        """Wait until a job has this status, and return it."""
+
+        async def seen() -> Any:
+            looked = await self.job(job)
+            return looked if looked["status"] == status else None
+
+        return await eventually_async(seen, what=status)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Freeze the worker, so that jobs stay where they are."""
+        self.worker.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.worker.signal(signal.SIGCONT)
