@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.door import UNMATCHED, problem_answer
+from jobgate.gateway.logs import SparseLog
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.problems import Problem
 from jobgate.gateway.settings import GatewaySettings
@@ -19,29 +19,6 @@ logger = logging.getLogger("jobgate.gateway.http")
 
 #: After an answer to a request whose body was not read, so that the client can read it before the end.
 _LINGER = 1.0
-
-
-class MalformedLog:
-    """At most `limit` lines a second about requests that are not HTTP, however many come."""
-
-    def __init__(self, *, limit: int = 10) -> None:
-        self._limit = limit
-        self._second = 0
-        self._lines = 0
-        self._silent = 0
-
-    def line(self, remote: str | None, why: str) -> None:
-        """Log one, or count it as not logged."""
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second, self._lines = second, 0
-        if self._lines >= self._limit:
-            self._silent += 1
-            return
-        self._lines += 1
-        more = f" ({self._silent} more were not logged)" if self._silent else ""
-        self._silent = 0
-        logger.warning("malformed request from %s: %s%s", remote, why, more)
 
 
 class Connection(RequestHandler):
@@ -89,7 +66,7 @@ class Connection(RequestHandler):
         server = self._server
         server.meter.malformed += 1
         server.meter.request(UNMATCHED, 400, 0.0)
-        server.malformed.line(request.remote, type(exc).__name__)
+        server.log.line("malformed request from %s: %s", request.remote, type(exc).__name__)
         identity = next(server.request_ids)
         answer = problem_answer(Problem("malformed-request"), identity)
         answer.request_id = identity
@@ -97,7 +74,7 @@ class Connection(RequestHandler):
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log what aiohttp could not handle as one line."""
-        self._server.malformed.line(None, type(kw.get("exc_info")).__name__)
+        self._server.log.line("malformed request: %s", type(kw.get("exc_info")).__name__)
 
     def _arm(self) -> None:
         self._header_timer = self._loop.call_later(self._server.header_deadline, self._headers_are_late)
@@ -131,7 +108,7 @@ class GatewayServer(Server):
         )
         self.header_deadline = settings.header_deadline
         self.meter = meter
-        self.malformed = MalformedLog()
+        self.log = SparseLog(logger)
         self.request_ids = request_ids
         self._options = {
             "keepalive_timeout": settings.keepalive,

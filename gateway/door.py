@@ -13,6 +13,7 @@ from jobgate.broker.errors import BrokerError
 from jobgate.gateway.answers import PROBLEM, Answer
 from jobgate.gateway.callers import ANYBODY, Caller
 from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.logs import SparseLog
 from jobgate.gateway.names import request_id
 from jobgate.gateway.problems import Problem, broker_problem
 from jobgate.gateway.routes import Route, Router
@@ -35,6 +36,7 @@ class Door:
         """`is_open`: a port that asks for no keys and no certain Host."""
         self._gateway = gateway
         self._router = router
+        self._log = SparseLog(logger)
         self._keys = None if is_open else gateway.keys
         self._checks_host = gateway.settings.is_loopback and not is_open
         self._hosts = {"localhost", *(host.lower() for host in gateway.settings.allowed_hosts)}
@@ -66,10 +68,10 @@ class Door:
             answer = await (handled if route.keeps_time else call.in_time(handled))
         except Problem as problem:
             if problem.kind.status >= 500 and isinstance(problem.__cause__, BrokerError):
-                logger.warning("request %s: %s", identity, problem.__cause__)
+                self._log.line("request %s: %s", identity, problem.__cause__)
             answer = problem_answer(problem, identity)
         except BrokerError as error:
-            logger.warning("request %s: %s", identity, error)
+            self._log.line("request %s: %s", identity, error)
             answer = problem_answer(broker_problem(error), identity)
         except ConnectionError:
             # The client went away while its body was read: nobody reads this answer.
