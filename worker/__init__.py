@@ -1,6 +1,7 @@
 """jobgate.worker: claims jobs and runs functions."""
 
 from jobgate.worker.checking import check_health
+from jobgate.worker.creating import create_worker, run_worker
 from jobgate.worker.cron import CronJob, cron, next_cron
 from jobgate.worker.deadlines import Deadline
 from jobgate.worker.durations import Seconds
@@ -22,7 +23,7 @@ from jobgate.worker.loading import load_settings
 from jobgate.worker.progress import ProgressReporter
 from jobgate.worker.retrying import Backoff
 from jobgate.worker.settings import Settings
-from jobgate.worker.worker import Worker, create_worker, run_worker
+from jobgate.worker.worker import Worker
 
 __all__ = [
     # The worker

@@ -67,12 +67,19 @@ class Worker:
         #: What each job's `ctx` starts from.
         self.ctx = self.settings.ctx
         self.metrics = WorkerMetrics(function.name for function in self.settings.functions)
-        self.broker = Broker(
-            self.settings.redis,
-            codec=result_codec(self.settings),
-            namespace=self.settings.namespace,
-            trust_pickle=self.settings.serializer == "pickle",
-        )
+        self._owns_process = False
+        self._closed = True
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Get ready for a run: the first, one with other settings, or one more, which arq allows too."""
+        if self._closed:
+            self.broker = Broker(
+                self.settings.redis,
+                codec=result_codec(self.settings),
+                namespace=self.settings.namespace,
+                trust_pickle=self.settings.serializer == "pickle",
+            )
         self._build()
         self._claiming: asyncio.Task[None] | None = None
         self._helpers: list[asyncio.Task[None]] = []
@@ -82,7 +89,6 @@ class Worker:
         self._starting: asyncio.Task[Any] | None = None
         self._hooks_are_due = False
         self._hurry = asyncio.Event()
-        self._owns_process = False
         self._closed = False
 
     def _build(self) -> None:
@@ -137,17 +143,17 @@ class Worker:
 
     @property
     def jobs_complete(self) -> int:
-        """Jobs that succeeded since the start."""
+        """Jobs that succeeded since its last start."""
         return self._persistence.jobs_complete
 
     @property
     def jobs_failed(self) -> int:
-        """Jobs that failed for good since the start."""
+        """Jobs that failed for good since its last start."""
         return self._persistence.jobs_failed
 
     @property
     def jobs_retried(self) -> int:
-        """Tries since the start after which the job was given back."""
+        """Tries since its last start after which the job was given back."""
         return self._persistence.jobs_retried
 
     @property
@@ -171,7 +177,9 @@ class Worker:
             runner.run(self.async_run())
 
     async def async_run(self) -> None:
-        """Run until stopped, in the running event loop. Raises as `run`."""
+        """Run until stopped, in the running event loop; may be called again. Raises as `run`."""
+        if self._closed:
+            self._prepare()
         with stop_signals(self._on_signal) if self.settings.handle_signals else nullcontext():
             try:
                 if await self._is_started():
@@ -195,7 +203,7 @@ class Worker:
         wanted = {"retry_jobs": retry_jobs, "max_burst_jobs": max_burst_jobs}
         changes = {name: value for name, value in wanted.items() if value is not None}
         self.settings = self.settings.changed(**changes)
-        self._build()
+        self._prepare()
         failures: list[JobResult] = []
         self._persistence.failures = failures
         await self.async_run()
@@ -385,15 +393,3 @@ class Worker:
             await await_if_needed(self.settings.on_shutdown(self.ctx))
         except (Exception, SystemExit):
             logger.exception("on_shutdown raised, ignored")
-
-
-def create_worker(settings_cls: object, **overrides: object) -> Worker:
-    """Make a worker of settings, as arq's `create_worker`. Raises SettingsError."""
-    return Worker(settings_cls, **overrides)
-
-
-def run_worker(settings_cls: object, **overrides: object) -> Worker:
-    """Make a worker and run it until it is stopped, as arq's `run_worker`. Raises as `Worker.run`."""
-    worker = create_worker(settings_cls, **overrides)
-    worker.run()
-    return worker
