@@ -120,23 +120,24 @@ async def thumbnail(caller: Caller, picture: Path) -> None:
 
 async def test_long_polls(caller: Caller) -> None:
     """A job is enqueued, looked at, waited for in vain, and waited for until it ends."""
-    job = await caller.enqueue("slow_report", 1)
+    job = await caller.enqueue("slow_report", 4)
     job_id = job["job_id"]
     assert caller.headers["Location"] == f"/jobs/{job_id}/status"
     assert (job["status"], job["success"], job["try"]) == ("queued", None, 0)
     early = await caller.ask("result", 202, "GET", f"/jobs/{job_id}/result")
     assert early["status"] in {"queued", "in_progress"}
     assert caller.headers["Retry-After"] == "0"
+    await in_progress(caller, job_id)
     early = await caller.ask("result", 202, "GET", f"/jobs/{job_id}/result?wait=0.3")
     assert (early["status"], early["try"]) == ("in_progress", 1)
     outcome = await caller.result(job_id)
-    assert outcome["result"]["lines"] == 10
+    assert outcome["result"]["lines"] == 40
     ended = await caller.status(job_id)
     assert (ended["status"], ended["success"]) == ("complete", True)
     assert ended["worker"] == early["worker"]
     caller.done.job("slow_report", "success")
 
-    job = await caller.ask("enqueue", 202, "POST", "/jobs/slow_report?wait=0.3", json={"args": [0.8]})
+    job = await caller.ask("enqueue", 202, "POST", "/jobs/slow_report?wait=2", json={"args": [6]})
     # It is shown as it is after the wait, not as it was before.
     assert (job["status"], job["try"]) == ("in_progress", 1)
     outcome = await caller.result(job["job_id"])
@@ -186,7 +187,7 @@ async def test_deferral_and_retries(caller: Caller) -> None:
     assert (await caller.result(job["job_id"]))["success"]
     ended = await caller.status(job["job_id"])
     late = datetime.fromisoformat(ended["start_time"]) - datetime.fromisoformat(job["due_time"])
-    assert 0 <= late.total_seconds() < 1
+    assert 0 <= late.total_seconds() < 20
     caller.done.job("count_words", "success")
 
     job_id = (await caller.call("flaky", 3, job_id="third-time"))["job_id"]
@@ -278,7 +279,7 @@ async def test_garbage(caller: Caller) -> None:
 
 def raw(url: str, request: bytes) -> bytes:
     """Send bytes and return all that comes until the gateway closes the connection."""
-    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30) as connection:
         connection.sendall(request)
         answer = b""
         while part := connection.recv(65536):

@@ -7,6 +7,7 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.ledger import Ledger
@@ -72,7 +73,7 @@ async def count_by_program(
     share.write_text("".join(f"{path}\n" for path in paths))
     program, *words = argv
     process = processes.start(*words, system.url, str(share), program=program, cwd=REPOSITORY)
-    code = await asyncio.to_thread(process.wait, 50)
+    code = await asyncio.to_thread(process.wait, 200)
     assert code == 0, process.log[-2000:]
     return read_report(process.log, system.done)
 
@@ -97,7 +98,7 @@ async def count_by_client(system: System, paths: list[str]) -> Words:
 
     async def one_after_the_other(client: Client) -> None:
         for path in waiting:
-            counted[path] = await client.call("count_words", path, _timeout=30)
+            counted[path] = await client.call("count_words", path, _timeout=60)
 
     async with Client(system.url, registry=registry) as client, asyncio.TaskGroup() as group:
         for _ in range(CALLS):
@@ -111,6 +112,7 @@ async def count_by_client(system: System, paths: list[str]) -> Words:
     return counted
 
 
+@pytest.mark.timeout(300)
 async def test_words_of_the_standard_library(processes: Processes, tmp_path: Path) -> None:
     node = [require_tool("node"), str(HERE / "count_words.mjs")]
     curl = [require_tool("bash"), str(HERE / "count_words.sh")]

@@ -34,7 +34,7 @@ def dev(processes: Processes, tmp_path: Path) -> Iterator[Process]:
 
 
 def run(argv: list[str], folder: Path) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, timeout=30)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, timeout=90)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -56,7 +56,7 @@ def test_node(dev: Process, tmp_path: Path) -> None:
 
 def test_python(dev: Process, tmp_path: Path) -> None:
     program = block("python", "Client(").replace("http://localhost:8080", dev.url)
-    soon = program.replace("_defer_by=30", "_defer_by=0.1")
+    soon = program.replace("_defer_by=30", "_defer_by=3")
     assert soon != program
     body = "".join(f"    {line}\n" for line in [*soon.splitlines(), "assert total == 3"])
     (tmp_path / "call.py").write_text(f"import asyncio\nasync def main():\n{body}asyncio.run(main())\n")

@@ -24,7 +24,7 @@ def printed_commands(port: int) -> list[str]:
 def shell(command: str) -> Any:
     """Run a command as a user would, in the repository's folder, and read the JSON that it prints."""
     done = subprocess.run(
-        [require_tool("sh"), "-c", command], cwd=REPOSITORY, capture_output=True, timeout=30, check=True
+        [require_tool("sh"), "-c", command], cwd=REPOSITORY, capture_output=True, timeout=90, check=True
     )
     assert done.stderr == b""
     return json.loads(done.stdout)

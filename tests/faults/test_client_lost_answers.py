@@ -48,10 +48,10 @@ async def test_every_call_is_answered_and_runs_once(
         async def one() -> str:
             async with places:
                 if random.random() < 0.5:
-                    assert await client.call("append", str(history), _timeout=50) == 1
+                    assert await client.call("append", str(history), _timeout=100) == 1
                     return "call"
                 job = await client.enqueue("append", str(history))
-                assert await job.result(timeout=50) == 1
+                assert await job.result(timeout=100) == 1
                 return job.id
 
         done = await asyncio.gather(*(one() for _ in range(CALLS)))

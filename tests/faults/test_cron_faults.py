@@ -41,7 +41,7 @@ class History:
     def wait_for(self, count: int) -> list[tuple[str, int]]:
         """Wait for so many further seconds, and return what ran in them."""
         before = len(self.runs("second"))
-        eventually(lambda: len(self.runs("second")) >= before + count, timeout=30, what=f"{count} runs more")
+        eventually(lambda: len(self.runs("second")) >= before + count, timeout=60, what=f"{count} runs more")
         return self.runs("second")[before:]
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from harness.servers import RedisServer
-from harness.waiting import eventually
+from harness.waiting import PATIENCE, eventually
 from jobgate.broker import Broker, JobRequest
 from jobgate.broker.waiting import LAST_LOOK, POLL_INTERVAL, REREAD_INTERVAL
 
@@ -24,7 +24,7 @@ def finish_as_arq_does(server: RedisServer, job_id: str = "a") -> None:
 
 def until_tracked(server: RedisServer, keys: int) -> None:
     with server.client() as client:
-        eventually(lambda: client.info()["tracking_total_keys"] >= keys, timeout=10, what="tracked keys")
+        eventually(lambda: client.info()["tracking_total_keys"] >= keys, what="tracked keys")
 
 
 def pubsub_connections(server: RedisServer) -> int:
@@ -50,11 +50,12 @@ async def _arrival(broker: Broker, timeout: float) -> float:
     return time.monotonic()
 
 
-async def test_a_foreign_write_is_pushed(server: RedisServer) -> None:
-    async with tracked_wait(server, 10) as arrival:
+async def test_a_foreign_write_is_pushed(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobgate.broker.waiting.REREAD_INTERVAL", 60)
+    async with tracked_wait(server, 100) as arrival:
         written = time.monotonic()
         finish_as_arq_does(server)
-        assert await arrival - written < REREAD_INTERVAL / 4
+        assert await arrival - written < 20
 
 
 async def test_many_waiters_share_one_pair_of_connections(server: RedisServer) -> None:
@@ -63,34 +64,35 @@ async def test_many_waiters_share_one_pair_of_connections(server: RedisServer) -
             await broker.enqueue(JobRequest(function="add", job_id=str(n)))
         waits = [asyncio.create_task(broker.wait(str(n), 20)) for n in range(200)]
         await asyncio.to_thread(until_tracked, server, 200)
-        assert pubsub_connections(server) == 1
+        # Those of an earlier test may be on their way out.
+        eventually(lambda: pubsub_connections(server) == 1, what="one subscriber")
         with server.client() as client:
             for n in range(200):
                 client.set(f"arq:result:{n}", STORED)
             assert all(await asyncio.gather(*waits))
-            assert len(client.client_list()) <= 8
+            eventually(lambda: len(client.client_list()) <= 8, what="few connections")
 
 
 async def test_a_lost_subscriber_costs_no_result(server: RedisServer) -> None:
-    async with tracked_wait(server, 20) as arrival:
+    async with tracked_wait(server, 100) as arrival:
         with server.client() as client:
             client.client_kill_filter(_type="pubsub")
         written = time.monotonic()
         finish_as_arq_does(server)
-        assert await arrival - written < REREAD_INTERVAL + 0.5
+        assert await arrival - written < REREAD_INTERVAL + PATIENCE
 
 
 async def test_a_lost_reader_costs_no_result(server: RedisServer) -> None:
-    async with tracked_wait(server, 20) as arrival:
+    async with tracked_wait(server, 100) as arrival:
         with server.client() as client:
             client.client_kill_filter(_type="normal", skipme=True)
         written = time.monotonic()
         finish_as_arq_does(server)
-        assert await arrival - written < REREAD_INTERVAL + 0.5
+        assert await arrival - written < REREAD_INTERVAL + PATIENCE
 
 
 async def test_a_restart_of_the_server_costs_no_result(server: RedisServer) -> None:
-    async with tracked_wait(server, 20) as arrival:
+    async with tracked_wait(server, 100) as arrival:
         await asyncio.to_thread(server.restart)
         finish_as_arq_does(server)
         await arrival
@@ -99,20 +101,20 @@ async def test_a_restart_of_the_server_costs_no_result(server: RedisServer) -> N
 async def test_a_flushed_server_is_noticed(server: RedisServer) -> None:
     async with Broker(server.url) as broker:
         await broker.enqueue(JobRequest(function="add", job_id="a"))
-        wait = asyncio.create_task(broker.wait("a", 20))
+        wait = asyncio.create_task(broker.wait("a", 100))
         await asyncio.to_thread(until_tracked, server, 1)
         with server.client() as client:
             client.flushall()
         started = time.monotonic()
         assert await wait is None
-        assert time.monotonic() - started < 2 * REREAD_INTERVAL
+        assert time.monotonic() - started < 2 * REREAD_INTERVAL + PATIENCE
 
 
 async def test_the_wait_for_an_unknown_job_ends_early(server: RedisServer) -> None:
     async with Broker(server.url) as broker:
         started = time.monotonic()
-        assert await broker.wait("unknown", 20) is None
-        assert time.monotonic() - started < 2 * REREAD_INTERVAL
+        assert await broker.wait("unknown", 100) is None
+        assert time.monotonic() - started < 2 * REREAD_INTERVAL + PATIENCE
 
 
 async def test_a_hanging_server_does_not_make_the_wait_longer(server: RedisServer) -> None:
@@ -124,7 +126,7 @@ async def test_a_hanging_server_does_not_make_the_wait_longer(server: RedisServe
         try:
             started = time.monotonic()
             assert await wait is None
-            assert time.monotonic() - started < 1.5 + 2 * LAST_LOOK
+            assert time.monotonic() - started < 1.5 + LAST_LOOK + 2, "Redis is given 5 s elsewhere"
         finally:
             server.resume()
 
@@ -145,18 +147,19 @@ def server_without_tracking(make_server: ServerMaker) -> Iterator[RedisServer]:
 
 
 async def test_results_are_polled_where_tracking_is_refused(
-    make_server: ServerMaker, caplog: pytest.LogCaptureFixture
+    make_server: ServerMaker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("jobgate.broker.waiting.REREAD_INTERVAL", 60)
     with server_without_tracking(make_server) as server:
         async with Broker(server.url) as broker:
             await broker.enqueue(JobRequest(function="add", job_id="a"))
-            wait = asyncio.create_task(_arrival(broker, 20))
+            wait = asyncio.create_task(_arrival(broker, 100))
             await asyncio.to_thread(
-                eventually, lambda: "refuses CLIENT TRACKING" in caplog.text, timeout=10, what="the log line"
+                eventually, lambda: "refuses CLIENT TRACKING" in caplog.text, what="the log line"
             )
             written = time.monotonic()
             finish_as_arq_does(server)
-            assert await wait - written < 4 * POLL_INTERVAL
+            assert await wait - written < POLL_INTERVAL + 20
 
 
 async def test_waiting_leaves_nothing_behind(server: RedisServer) -> None:

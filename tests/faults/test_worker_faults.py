@@ -18,7 +18,7 @@ import pytest
 from harness.processes import Process, Processes
 from harness.proxy import Loss, Proxy, proxy_to
 from harness.servers import RedisServer
-from harness.waiting import eventually, eventually_async
+from harness.waiting import PATIENCE, eventually, eventually_async, fast_enough
 from harness.workers import burst, empty, enqueue, outcome
 from jobgate.broker import Broker, JobRequest
 
@@ -37,6 +37,12 @@ async def wait(ctx, seconds):
     note("end", ctx["job_id"], ctx["job_try"], os.getpid())
     return os.getpid()
 
+async def stay(ctx, file):
+    note("start", ctx["job_id"], ctx["job_try"], os.getpid())
+    while not os.path.exists(file):
+        await asyncio.sleep(0.01)
+    note("end", ctx["job_id"], ctx["job_try"], os.getpid())
+
 async def block(ctx, seconds):
     note("start", ctx["job_id"], ctx["job_try"], os.getpid())
     until = time.monotonic() + seconds
@@ -54,7 +60,7 @@ async def kill_worker(ctx):
     os.kill(os.getpid(), 9)
 
 class WorkerSettings:
-    functions = [wait, block, dead_lock, kill_worker]
+    functions = [wait, stay, block, dead_lock, kill_worker]
     max_jobs = 20
     max_tries = 3
     lease = float(os.environ.get("LEASE", "10"))
@@ -77,7 +83,9 @@ class History:
         """Tries and process ids of the starts of one job."""
         return [(number, pid) for what, one, number, pid in self.lines() if (what, one) == ("start", job_id)]
 
-    def wait_for_starts(self, job_id: str, count: int = 1, timeout: float = 15.0) -> list[tuple[int, int]]:
+    def wait_for_starts(
+        self, job_id: str, count: int = 1, timeout: float = PATIENCE
+    ) -> list[tuple[int, int]]:
         return (
             eventually(
                 lambda: found if len(found := self.starts(job_id)) >= count else None,
@@ -123,36 +131,51 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
         yield made
 
 
-async def test_a_job_of_a_killed_worker_starts_again_within_15_s(fleet: Fleet, broker: Broker) -> None:
+async def test_a_job_of_a_killed_worker_starts_again_within_15_s(
+    fleet: Fleet, broker: Broker, tmp_path: Path
+) -> None:
     first = fleet.start()
-    job_id = await enqueue(broker, "wait", 1)
+    job_id = await enqueue(broker, "stay", str(tmp_path / "go-on"))
     fleet.history.wait_for_starts(job_id)
     second = fleet.start()
     first.kill()
     killed = time.monotonic()
-    starts = await asyncio.to_thread(fleet.history.wait_for_starts, job_id, 2, 20)
+    starts = await asyncio.to_thread(fleet.history.wait_for_starts, job_id, 2)
     assert time.monotonic() - killed < 15
     assert [number for number, _ in starts] == [1, 2]
-    assert (await outcome(broker, job_id)).result == starts[1][1]
+    (tmp_path / "go-on").touch()
+    result = await outcome(broker, job_id)
+    assert (result.success, result.tries) == (True, 2)
     assert second.terminate() == 0
 
 
-async def test_sigterm_moves_jobs_within_a_second_and_burns_no_try(fleet: Fleet, broker: Broker) -> None:
-    first = fleet.start()
-    ids = [await enqueue(broker, "wait", 2) for _ in range(5)]
+async def test_sigterm_moves_jobs_within_a_second_and_burns_no_try(
+    fleet: Fleet, broker: Broker, tmp_path: Path
+) -> None:
+    running = fleet.start()
+    ids = [await enqueue(broker, "stay", str(tmp_path / "go-on")) for _ in range(5)]
+    moves = 0
+
+    async def move() -> float:
+        nonlocal running, moves
+        stopping, running, moves = running, fleet.start(), moves + 1
+        stopping.signal(signal.SIGTERM)
+        asked = time.monotonic()
+        for job_id in ids:
+            starts = fleet.history.wait_for_starts(job_id, moves + 1)
+            assert [number for number, _ in starts] == [1] * (moves + 1)
+        took = time.monotonic() - asked
+        assert stopping.wait() == 0
+        return took
+
     for job_id in ids:
         fleet.history.wait_for_starts(job_id)
-    second = fleet.start()
-    first.signal(signal.SIGTERM)
-    asked = time.monotonic()
-    for job_id in ids:
-        assert [number for number, _ in fleet.history.wait_for_starts(job_id, 2)] == [1, 1]
-    assert time.monotonic() - asked < 1
-    assert first.wait() == 0
+    await fast_enough(move, 1.0, what="the move of five jobs")
+    (tmp_path / "go-on").touch()
     for job_id in ids:
         result = await outcome(broker, job_id)
         assert (result.success, result.tries) == (True, 1)
-    assert second.terminate() == 0
+    assert running.terminate() == 0
 
 
 async def test_of_a_frozen_worker_and_its_successor_one_wins(fleet: Fleet, broker: Broker) -> None:
@@ -172,13 +195,13 @@ async def test_of_a_frozen_worker_and_its_successor_one_wins(fleet: Fleet, broke
 
 
 async def test_a_blocked_loop_keeps_its_lease(fleet: Fleet, broker: Broker) -> None:
-    first = fleet.start(lease=1.5)
-    job_id = await enqueue(broker, "block", 5)
+    first = fleet.start(lease=3.0)
+    job_id = await enqueue(broker, "block", 8)
     fleet.history.wait_for_starts(job_id)
-    second = fleet.start(lease=1.5)
+    second = fleet.start(lease=3.0)
     assert (await outcome(broker, job_id)).success
     assert len(fleet.history.starts(job_id)) == 1
-    first.wait_for_log(r"event loop was blocked for [45]\.\d s")
+    first.wait_for_log(r"event loop was blocked for ([78]|\d\d)\.\d s")
     assert (first.terminate(), second.terminate()) == (0, 0)
 
 
@@ -187,7 +210,7 @@ async def test_a_wedged_worker_ends_and_its_job_runs_elsewhere(fleet: Fleet, bro
     job_id = await enqueue(broker, "dead_lock", timeout=1)
     fleet.history.wait_for_starts(job_id)
     second = fleet.start(lease=2.0)
-    assert await asyncio.to_thread(first.wait, 20) == 70
+    assert await asyncio.to_thread(first.wait, 60) == 70
     assert "the event loop has been stuck" in first.log
     result = await outcome(broker, job_id)
     assert (result.success, result.tries) == (True, 2)
@@ -198,7 +221,7 @@ async def test_a_job_that_kills_its_worker_is_given_up(fleet: Fleet, broker: Bro
     job_id = await enqueue(broker, "kill_worker")
     for _ in range(3):
         worker = fleet.launch(lease=1.0)
-        assert await asyncio.to_thread(worker.wait, 20) == -signal.SIGKILL
+        assert await asyncio.to_thread(worker.wait, 60) == -signal.SIGKILL
     last = fleet.start(lease=1.0)
     failure = (await outcome(broker, job_id)).failure
     assert failure is not None

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -66,15 +67,26 @@ async def test_a_worker_that_stops_without_redis_says_what_may_be_left(
         await asyncio.sleep(0.1)
         source.is_in_doubt = True
         worker.stop()
-        await asyncio.sleep(0.5)
-        asyncio.get_running_loop().call_later(6, server.resume)
+
+        async def said() -> bool:
+            return "was not answered" in caplog.text
+
+        try:
+            await eventually_async(said, what="a word of what may be left")
+        finally:
+            server.resume()
     assert caplog.text.count("the last claim from queue arq:queue was not answered") == 1
 
 
+@pytest.mark.parametrize("kind", ["valkey", "redis"])
 @pytest.mark.parametrize("settings", [{"maxmemory-policy": "allkeys-lru"}, {"appendonly": "no"}])
 async def test_it_warns_of_a_redis_that_may_lose_jobs(
-    server: RedisServer, caplog: pytest.LogCaptureFixture, settings: dict[str, str]
+    make_server: Callable[..., RedisServer],
+    kind: str,
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, str],
 ) -> None:
+    server = make_server(kind)  # one of its own: to switch its file on again would take time
     caplog.set_level(logging.WARNING, "jobgate.worker")
     await burst([add], server.url)
     assert "maxmemory" not in caplog.text
@@ -82,8 +94,5 @@ async def test_it_warns_of_a_redis_that_may_lose_jobs(
     [(name, value)] = settings.items()
     with server.client() as client:
         client.config_set(name, value)
-        try:
-            await burst([add], server.url)
-        finally:
-            client.config_set(name, server.options[name])
+    await burst([add], server.url)
     assert f"set {name} to " in caplog.text

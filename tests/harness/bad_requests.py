@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 
-async def raw(port: int, *parts: bytes, timeout: float = 5.0) -> bytes:
+async def raw(port: int, *parts: bytes, timeout: float = 20.0) -> bytes:
     """Send bytes on a connection of their own; return all that comes until it is closed or idle."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     received = b""

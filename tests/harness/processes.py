@@ -14,7 +14,7 @@ from typing import IO
 
 from harness import tether
 from harness.tools import free_port
-from harness.waiting import eventually
+from harness.waiting import PATIENCE, eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -57,7 +57,7 @@ class Process:
         """Send a signal to this process alone, not to its children."""
         self._process.send_signal(sign)
 
-    def terminate(self, timeout: float = 15.0) -> int:
+    def terminate(self, timeout: float = PATIENCE) -> int:
         """SIGTERM, then return its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(timeout)
@@ -69,14 +69,14 @@ class Process:
         self._process.wait()
         self._log.close()
 
-    def wait(self, timeout: float = 15.0) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for its end and return the exit code."""
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout} s; {self._story()}") from None
 
-    def wait_for_log(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
+    def wait_for_log(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
         """Wait until its log matches the regular expression, and return the match."""
 
         def found() -> re.Match[str] | None:
@@ -88,13 +88,13 @@ class Process:
         assert match is not None
         return match
 
-    def wait_for_http(self, path: str = "/livez", timeout: float = 15.0) -> None:
+    def wait_for_http(self, path: str = "/livez", timeout: float = PATIENCE) -> None:
         """Wait until a GET of `path` is answered 200."""
 
         def answers() -> bool:
             assert self.running, f"it ended before it answered; {self._story()}"
             try:
-                with urllib.request.urlopen(self.url + path, timeout=2) as answer:
+                with urllib.request.urlopen(self.url + path, timeout=5) as answer:
                     return bool(answer.status == 200)
             except (urllib.error.URLError, OSError):
                 return False

@@ -37,7 +37,9 @@ class RedisServer:
             "bind": "127.0.0.1",
             "dir": str(directory),
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            # A killed server has then written all that it answered; with `everysec` it may still hold it
+            # back while an earlier part is brought to the disk.
+            "appendfsync": "no",
             "save": "",
             "logfile": str(directory / "server.log"),
             **CHANGEABLE,
@@ -74,7 +76,7 @@ class RedisServer:
         self._process = subprocess.Popen(
             tether.command([self.binary, *words]), stdin=subprocess.DEVNULL, start_new_session=True
         )
-        eventually(self._answers, timeout=10, what=f"the answer of the server on port {self.port}")
+        eventually(self._answers, what=f"the answer of the server on port {self.port}")
         return self
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -84,7 +86,7 @@ class RedisServer:
         for sign in (how, signal.SIGCONT):
             self._process.send_signal(sign)
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -121,7 +123,7 @@ class RedisServer:
             client.flushall()
             client.script_flush()
 
-    def client(self, *, timeout: float = 5.0) -> redis.Redis:
+    def client(self, *, timeout: float = 20.0) -> redis.Redis:
         """Return a plain blocking client that repeats nothing; close it, or use it in a `with`."""
         once = Retry(NoBackoff(), 0)
         return redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=timeout, retry=once)

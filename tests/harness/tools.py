@@ -1,8 +1,12 @@
 """Programs that are not Python packages: a test that needs one skips without it, in CI it fails."""
 
+import itertools
 import os
+import random
+import re
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,9 +40,28 @@ def valkey_binary() -> str:
     return str(Path(get_binary_path()))
 
 
+#: Below the ports that Linux and macOS give to outgoing connections: one of those may take a port that is
+#: free now before a server comes to listen on it. Each parallel test process has a share of its own.
+_FIRST_PORT, _SHARES, _SHARE = 18_000, 14, 1000
+
+
+def _own_ports() -> Iterator[int]:
+    number = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0) % _SHARES
+    first = _FIRST_PORT + number * _SHARE
+    start = random.randrange(_SHARE)  # another run of the tests may be on this machine
+    return itertools.cycle([first + (start + step) % _SHARE for step in range(_SHARE)])
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of 127.0.0.1 that nobody listens on now, another one each time."""
+    for port in itertools.islice(_PORTS, _SHARE):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port: end what listens on the ports from 18000 on")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from harness.waiting import eventually_async
+from harness.waiting import PATIENCE, eventually_async
 from jobgate.broker import Broker, JobRequest, JobResult
 from jobgate.worker import Worker
 
@@ -25,7 +25,7 @@ async def working(source: object, url: str, **settings: object) -> AsyncIterator
 async def burst(source: object, url: str, **settings: object) -> Worker:
     """Run a worker until the queue is empty."""
     worker = Worker(source, redis_settings=url, handle_signals=False, burst=True, **settings)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         await worker.async_run()
     return worker
 
@@ -35,7 +35,7 @@ async def enqueue(broker: Broker, function: str, *args: Any, **options: Any) -> 
     return (await broker.enqueue(JobRequest(function=function, args=args, **options))).job_id
 
 
-async def outcome(broker: Broker, job_id: str, timeout: float = 15.0) -> JobResult:
+async def outcome(broker: Broker, job_id: str, timeout: float = PATIENCE) -> JobResult:
     """Wait for a result that must come."""
     result = await broker.wait(job_id, timeout)
     assert result is not None, f"no result of {job_id} within {timeout} s"
@@ -49,6 +49,16 @@ async def busy(worker: Worker, jobs: int = 1) -> None:
         return len(worker.jobs) >= jobs
 
     await eventually_async(runs, what=f"{jobs} running jobs")
+
+
+async def complete(worker: Worker, jobs: int) -> None:
+    """Wait until a worker has counted so many successes: it does so after the result is stored."""
+
+    async def counted() -> bool:
+        return worker.jobs_complete >= jobs
+
+    await eventually_async(counted, what=f"{jobs} complete jobs")
+    assert worker.jobs_complete == jobs
 
 
 async def empty(broker: Broker) -> None:

@@ -53,10 +53,10 @@ def ask(client: redis.Redis, *words: str) -> object:
     return answer
 
 
-def post(url: str, body: object, prefer: str = "wait=10") -> dict[str, object]:
+def post(url: str, body: object, prefer: str = "wait=30") -> dict[str, object]:
     content = json.dumps(body).encode()
     request = urllib.request.Request(url, content, {"prefer": prefer, "content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=15) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         document: dict[str, object] = json.load(answer)
         return document
 
@@ -74,11 +74,11 @@ def test_documented_rights_are_enough(
 
         post(f"{gateway.url}/jobs/sleep", {"args": [60], "job_id": "long"}, prefer="")
         eventually(lambda: limited.exists("arq:in-progress:long"), what="the start of the job")
-        assert post(f"{gateway.url}/jobs/long/abort?wait=10", {}, prefer="")["aborted"] is True
+        assert post(f"{gateway.url}/jobs/long/abort?wait=30", {}, prefer="")["aborted"] is True
 
-        with urllib.request.urlopen(f"{gateway.url}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"{gateway.url}/readyz", timeout=30) as answer:
             assert b"aof" in answer.read()
-        with urllib.request.urlopen(f"{gateway.url}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{gateway.url}/metrics", timeout=30) as answer:
             assert b"jobgate_gateway_queue_depth" in answer.read()
         assert worker.terminate() == 0
         assert gateway.terminate() == 0

@@ -7,6 +7,7 @@ test_arq_job.py, test_arq_pool.py.
 import asyncio
 import logging
 import pickle
+import re
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -94,7 +95,7 @@ async def test_447_a_due_time_in_the_past(redis_url: str, client: redis.Redis, a
         job = await pool.enqueue_job("add", 1, _defer_until=datetime.now(UTC) - ago)
         assert job is not None
         await burst(ALL, redis_url)
-        assert await job.result(timeout=5) == 2
+        assert await job.result(timeout=30) == 2
     assert client.zcard("arq:queue") == 0
 
 
@@ -169,7 +170,7 @@ async def test_401_a_job_that_timed_out_is_tried_again(broker: Broker, redis_url
         return "in time"
 
     job_id = await enqueue(broker, slow_at_first.__qualname__)
-    await burst([func(slow_at_first, timeout=0.2, retry_on=TimeoutError, backoff=0)], redis_url)
+    await burst([func(slow_at_first, timeout=1, retry_on=TimeoutError, backoff=0)], redis_url)
     result = await outcome(broker, job_id)
     assert (result.result, result.tries) == ("in time", 2)
 
@@ -185,7 +186,7 @@ async def test_401_the_last_timeout_is_stored_as_one(
     result = await outcome(broker, job_id)
     assert result.failure is not None
     assert (result.failure.code, result.tries) == (FailureCode.TIMEOUT, 3)
-    assert caplog.text.count("retrying job in 0.0") == 2
+    assert len(re.findall(r"retrying job in 0\.(0\d|10)s", caplog.text)) == 2
     assert "after TimeoutError: the job ran longer" in caplog.text
 
 

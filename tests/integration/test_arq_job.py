@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from harness.servers import RedisServer
-from harness.waiting import eventually
+from harness.waiting import eventually, fast_enough
 from harness.workers import burst, busy, working
 from jobgate.broker import Broker
 from jobgate.client import (
@@ -68,7 +68,7 @@ async def ended(server: RedisServer, pool: ArqRedis, function: str, *args: Any, 
     return job
 
 
-async def in_time(call: Awaitable[Any], seconds: float = 3.0) -> Any:
+async def in_time(call: Awaitable[Any], seconds: float = 8.0) -> Any:
     start = time.monotonic()
     try:
         return await call
@@ -80,7 +80,7 @@ async def test_a_result_is_pushed(server: RedisServer, pool: ArqRedis) -> None:
     async with working(FUNCTIONS, server.url):
         for _ in range(3):
             job = await enqueued(pool, "sleep", 0.1)
-            assert await in_time(job.result(timeout=20, poll_delay=15)) == "slept"
+            assert await in_time(job.result(timeout=60, poll_delay=30), 20) == "slept"
 
 
 async def test_a_result_is_polled_for_where_it_is_not_pushed(server: RedisServer, pool: ArqRedis) -> None:
@@ -96,11 +96,15 @@ async def test_a_result_is_polled_for_where_it_is_not_pushed(server: RedisServer
         )
     url = server.url.replace("//", "//limited:secret@")
     async with await create_pool(url) as limited, working(FUNCTIONS, server.url):
-        for poll_delay, fastest, slowest in [(0.05, 0.1, 2.0), (2.5, 2.1, 10.0)]:
+
+        async def took(poll_delay: float) -> float:
             start = time.monotonic()
             job = await enqueued(limited, "sleep", 0.1)
-            assert await job.result(timeout=20, poll_delay=poll_delay) == "slept"
-            assert fastest <= time.monotonic() - start < slowest
+            assert await job.result(timeout=60, poll_delay=poll_delay) == "slept"
+            return time.monotonic() - start
+
+        await fast_enough(lambda: took(0.05), 2.0, what="a result that is polled for often")
+        assert await took(2.5) >= 2.1
 
 
 async def test_a_wait_ends_in_time(pool: ArqRedis) -> None:
@@ -112,7 +116,7 @@ async def test_a_wait_ends_in_time(pool: ArqRedis) -> None:
 
 async def test_a_wait_ends_in_time_when_redis_hangs(server: RedisServer, pool: ArqRedis) -> None:
     job = await enqueued(pool, "add", 1)
-    waiting = asyncio.create_task(in_time(job.result(timeout=1.0), 4))
+    waiting = asyncio.create_task(in_time(job.result(timeout=1.0), 5.5))
     await asyncio.sleep(0.2)
     server.pause()
     with pytest.raises(TimeoutError):
@@ -135,7 +139,7 @@ async def test_a_result_that_is_not_kept_is_not_waited_for_for_ever(
     job = await enqueued(pool, "add_unkept", 1, _defer_by=0.2)
     async with working(FUNCTIONS, server.url):
         with pytest.raises(ResultNotFound):
-            await in_time(job.result(timeout=20), 5)
+            await in_time(job.result(timeout=60), 30)
 
 
 async def test_a_job_without_a_body_is_waited_for_until_its_worker_says_so(
@@ -148,7 +152,7 @@ async def test_a_job_without_a_body_is_waited_for_until_its_worker_says_so(
         await job.result(timeout=0.1)
     async with working(FUNCTIONS, server.url):
         with pytest.raises(JobExecutionFailed, match="job expired"):
-            await in_time(job.result(timeout=10), 5)
+            await in_time(job.result(timeout=60), 30)
 
 
 async def test_failures_are_raised_as_type_and_message(server: RedisServer, pool: ArqRedis) -> None:
@@ -214,9 +218,9 @@ async def test_info(server: RedisServer, pool: ArqRedis) -> None:
     # arq forgets the id (it is None) of a job that has not ended.
     assert (info.job_id, info.function, info.args, info.kwargs) == ("a", "add", (1,), {"b": 2})
     assert info.job_try == 2
-    assert abs(info.enqueue_time - before) < timedelta(seconds=2)
+    assert abs(info.enqueue_time - before) < timedelta(seconds=30)
     assert info.score is not None
-    assert abs(datetime.fromtimestamp(info.score / 1000, UTC) - before) < timedelta(seconds=2)
+    assert abs(datetime.fromtimestamp(info.score / 1000, UTC) - before) < timedelta(seconds=30)
     assert await job.result_info() is None
     await burst(FUNCTIONS, server.url)
     info = await job.info()
@@ -270,7 +274,7 @@ async def test_a_job_that_runs_is_aborted(server: RedisServer, pool: ArqRedis) -
     async with working(FUNCTIONS, server.url) as worker:
         job = await enqueued(pool, "sleep", 60)
         await busy(worker)
-        assert await in_time(job.abort(timeout=10), 5)
+        assert await in_time(job.abort(timeout=60), 30)
 
 
 async def test_an_abort_that_takes_too_long(server: RedisServer, pool: ArqRedis) -> None:

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 
 from harness.processes import Processes
 from harness.servers import RedisServer
-from harness.waiting import eventually_async
-from harness.workers import burst, busy, enqueue, outcome, working
+from harness.waiting import PATIENCE, eventually_async
+from harness.workers import burst, busy, complete, enqueue, outcome, working
 from jobgate.broker import Broker, JobRequest
 from jobgate.client import ArqRedis, JobDef, create_pool
 from jobgate.worker import (
@@ -68,7 +68,7 @@ async def test_running_ids_at_the_head_do_not_starve_an_idle_worker_arq_171(serv
         for job_id in ids:
             client.set(f"arq:in-progress:{job_id}", "1", px=310_000)
     async with Broker(server.url) as broker, working(ALL, server.url, queue_read_limit=5):
-        assert (await outcome(broker, await enqueue(broker, "add", 1), timeout=5)).result == 2
+        assert (await outcome(broker, await enqueue(broker, "add", 1))).result == 2
 
 
 async def test_a_redis_that_goes_away_does_not_end_the_worker_arq_9_498(server: RedisServer) -> None:
@@ -83,9 +83,9 @@ async def test_a_redis_that_goes_away_does_not_end_the_worker_arq_9_498(server: 
 async def test_job_timeout_none_means_no_limit_and_one_run(redis_url: str) -> None:
     """arq: one function got a lock of 10 s and then ran twice, two functions were a TypeError."""
     async with Broker(redis_url) as broker:
-        settings = {"job_timeout": None, "lease": 1}
+        settings = {"job_timeout": None, "lease": 2}
         async with working(ALL, redis_url, **settings), working(ALL, redis_url, **settings):
-            assert (await outcome(broker, await enqueue(broker, "sleep", 2.5))).result == 1
+            assert (await outcome(broker, await enqueue(broker, "sleep", 5))).result == 1
 
 
 CRASH = """
@@ -114,7 +114,7 @@ async def test_jobs_of_a_crashed_worker_wait_a_lease_and_not_310_seconds_arq_343
         began = time.monotonic()
         first.kill()
         assert (await outcome(broker, job_id)).result == 2
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 class Base:
@@ -174,7 +174,7 @@ async def test_the_health_line_is_arqs(server: RedisServer) -> None:
             return line if found.groups() == ("1", "1") else None
 
         await eventually_async(counted, what="a health line with both jobs")
-        assert worker.jobs_complete == 1
+        await complete(worker, 1)
 
 
 async def test_a_worker_that_goes_leaves_the_health_line_to_the_others(server: RedisServer) -> None:
@@ -328,7 +328,7 @@ async def test_one_wake_wait_covers_all_queues(redis_url: str) -> None:
             began = time.monotonic()
             result = await outcome(broker, await enqueue(broker, "add", 1, queue=queue))
             assert result.queue == queue
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 15
 
 
 async def test_queues_are_served_by_their_weights_and_none_starves(redis_url: str) -> None:
@@ -358,7 +358,7 @@ async def test_a_queue_that_cannot_be_claimed_from_does_not_stop_the_others(serv
         client.set("wrong", "this is no queue")
     async with Broker(server.url) as broker, working(ALL, server.url, queues=["wrong", "right"]):
         for number in range(5):
-            result = await outcome(broker, await enqueue(broker, "add", number, queue="right"), timeout=3)
+            result = await outcome(broker, await enqueue(broker, "add", number, queue="right"))
             assert result.result == number + 1
 
 
@@ -371,12 +371,12 @@ async def test_burst_ends_when_all_queues_are_empty(redis_url: str) -> None:
 
 
 async def test_jobs_of_all_queues_can_be_aborted_while_they_run(redis_url: str) -> None:
-    async with Broker(redis_url) as broker, working(ALL, redis_url, queues=["a", "b"]) as worker:
+    async with Broker(redis_url) as broker, working(ALL, redis_url, queues=["a", "b"], lease=300) as worker:
         ids = [await enqueue(broker, "sleep", 60, queue=queue) for queue in ("a", "b")]
         await busy(worker, 2)
         for job_id, queue in zip(ids, ("a", "b"), strict=True):
             await broker.abort(job_id, queue=queue)
-            result = await outcome(broker, job_id, timeout=2)
+            result = await outcome(broker, job_id)  # no renewal before a third of the lease
             assert result.failure is not None
             assert result.failure.code == "aborted"
 
@@ -417,8 +417,8 @@ async def test_handle_signals_false_leaves_them_to_the_program(redis_url: str) -
         async with working(ALL, redis_url) as worker, Broker(redis_url) as broker:
             assert (await outcome(broker, await enqueue(broker, "add", 1))).result == 2
             os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.wait_for(received.wait(), 5)
+            await asyncio.wait_for(received.wait(), PATIENCE)
             assert (await outcome(broker, await enqueue(broker, "add", 2))).result == 3
-            assert worker.jobs_complete == 2
+            await complete(worker, 2)
     finally:
         loop.remove_signal_handler(signal.SIGTERM)

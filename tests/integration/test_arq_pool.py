@@ -36,7 +36,7 @@ from jobgate.client import (
 
 DAY = 86_400.0
 #: Seconds by which times may differ: a test's own run time.
-TOLERANCE = 2.0
+TOLERANCE = 4.0
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_a_job_is_enqueued_and_its_result_returned(server: RedisServer, po
     assert len(job.job_id) == 32
     assert repr(job) == f"<job {job.job_id}>"
     async with working([add], server.url):
-        assert await job.result(timeout=10) == 42
+        assert await job.result(timeout=60) == 42
 
 
 async def test_an_id_is_taken_while_its_job_or_result_exists(server: RedisServer, pool: ArqRedis) -> None:
@@ -120,7 +120,7 @@ async def test_a_job_that_expires_before_it_is_due_never_runs(server: RedisServe
     assert job is not None
     async with working([add], server.url):
         with pytest.raises(JobExecutionFailed, match="job expired") as caught:
-            await job.result(timeout=10)
+            await job.result(timeout=60)
     assert (caught.value.code, isinstance(caught.value, RuntimeError)) == ("expired", True)
 
 
@@ -172,7 +172,7 @@ async def test_a_lost_answer_is_not_taken_for_a_duplicate(redis_url: str) -> Non
 
 
 async def test_an_unknown_outcome_is_an_error(server: RedisServer) -> None:
-    async with Broker(server.url, deadline=0.3) as broker, ArqRedis.from_url(server.url) as plain:
+    async with Broker(server.url, deadline=1.5) as broker, ArqRedis.from_url(server.url) as plain:
         pool = ArqRedis(plain, broker=broker)
         server.pause()
         with pytest.raises(OutcomeUnknown, match="'a' may or may not exist") as caught:
@@ -183,7 +183,7 @@ async def test_an_unknown_outcome_is_an_error(server: RedisServer) -> None:
 
 
 async def test_a_redis_that_is_away_is_an_error_of_both_kinds(server: RedisServer) -> None:
-    async with Broker(server.url, deadline=0.3) as broker, ArqRedis.from_url(server.url) as plain:
+    async with Broker(server.url, deadline=1.5) as broker, ArqRedis.from_url(server.url) as plain:
         pool = ArqRedis(plain, broker=broker)
         server.kill()
         for kind in (GatewayUnavailable, RedisError):
@@ -281,7 +281,7 @@ async def test_a_pool_that_decodes_answers_does_no_harm(server: RedisServer) -> 
         assert await mine.arq.get("x") == "1"
         assert [each.job_id for each in await mine.arq.queued_jobs()] == [job.job_id]
         async with working([add], server.url):
-            assert await job.result(timeout=10) == 2
+            assert await job.result(timeout=60) == 2
         assert len(await mine.arq.all_job_results()) == 1
 
 
@@ -315,7 +315,7 @@ async def test_a_queue_and_a_namespace_of_its_own(server: RedisServer) -> None:
         with server.client() as client:
             assert client.pttl("mail:job:a") == pytest.approx(5000, abs=2000)
         async with working([add], server.url, namespace="mail", queue_name="mail:urgent"):
-            assert await job.result(timeout=10) == 2
+            assert await job.result(timeout=60) == 2
 
 
 async def test_ones_own_functions_write_and_read(server: RedisServer) -> None:
@@ -334,7 +334,7 @@ async def test_ones_own_functions_write_and_read(server: RedisServer) -> None:
         with server.client() as client:
             assert str(client.get("arq:job:a")).startswith("b'#{")
         async with working([add], server.url, **own):
-            assert await job.result(timeout=10) == 2
+            assert await job.result(timeout=60) == 2
         # A pool without them reads with a deserializer that the job brings.
         assert await Job("a", other, _deserializer=loads).result() == 2
         with pytest.raises(SerializationError):

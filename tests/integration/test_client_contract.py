@@ -76,7 +76,7 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 async def client(stack: Stack, transport: str, registry: CollectorRegistry) -> AsyncIterator[Client]:
-    async with Client(stack.url(transport), timeout=20, registry=registry) as client:
+    async with Client(stack.url(transport), timeout=60, registry=registry) as client:
         yield client
 
 
@@ -165,12 +165,12 @@ async def test_a_failure_has_type_message_and_code(client: Client) -> None:
 
 async def test_a_call_that_takes_too_long_can_be_picked_up_again(client: Client) -> None:
     with pytest.raises(ResultTimeout) as caught:
-        await client.call("sleep", 0.6, _timeout=0.1)
+        await client.call("sleep", 3, _timeout=0.1)
     job = caught.value.job
     assert job is not None
     with pytest.raises(ResultTimeout):
         await job.result(timeout=0)
-    assert await job.result(timeout=timedelta(seconds=20)) == "slept"
+    assert await job.result(timeout=timedelta(seconds=60)) == "slept"
 
 
 async def test_a_running_job_is_aborted(client: Client) -> None:
@@ -269,7 +269,7 @@ async def test_a_caller_that_gives_up_leaves_the_job_alone(
     client: Client, registry: CollectorRegistry, tmp_path: Path
 ) -> None:
     job_id = tmp_path.name.replace("[", "-").replace("]", "")
-    call = asyncio.create_task(client.call("sleep", 0.5, _job_id=job_id))
+    call = asyncio.create_task(client.call("sleep", 3, _job_id=job_id))
     job = client.job(job_id)
     await until(job, JobStatus.IN_PROGRESS)
     call.cancel()
@@ -316,16 +316,16 @@ async def test_entering_waits_for_nothing_and_a_call_names_address_and_cause_in_
 ) -> None:
     port = free_port()
     url = {"http": f"http://127.0.0.1:{port}", "redis": f"redis://:s3cret@127.0.0.1:{port}/0"}[transport]
-    client = Client(url, request_timeout=1.5, registry=CollectorRegistry())
+    client = Client(url, request_timeout=4, registry=CollectorRegistry())
     start = monotonic()
     async with client:
-        assert monotonic() - start < 0.5
+        assert monotonic() - start < 3
         start = monotonic()
         with pytest.raises(GatewayUnavailable) as caught:
-            await (client.call("add", 1, _timeout=1.5) if ask == "call" else client.enqueue("add", 1))
-        assert 1 < monotonic() - start < 3
+            await (client.call("add", 1, _timeout=4) if ask == "call" else client.enqueue("add", 1))
+        assert 3 < monotonic() - start < 12, "by itself it tries on for 15 s"
         start = monotonic()
-    assert monotonic() - start < 0.5
+    assert monotonic() - start < 3
     text = "".join(traceback.format_exception(caught.value))
     assert type(caught.value) is GatewayUnavailable
     assert f"127.0.0.1:{port}" in str(caught.value)
@@ -340,7 +340,7 @@ async def test_redis_away_is_an_error_in_time_and_over_when_it_is_back(
     server = RedisServer(valkey_binary(), tmp_path / "server").start()
     url = processes.gateway(server.url).url if transport == "http" else server.url
     try:
-        async with Client(url, request_timeout=1, registry=CollectorRegistry()) as client:
+        async with Client(url, request_timeout=3, registry=CollectorRegistry()) as client:
             job = await client.enqueue("add", 1)
             server.stop()
             with pytest.raises(GatewayUnavailable):
@@ -367,7 +367,7 @@ async def test_a_frozen_redis_does_not_hold_the_caller_longer_than_asked(
             # Over HTTP the enqueue is acknowledged by the same answer that does not come.
             with pytest.raises((ResultTimeout, OutcomeUnknown)):
                 await call
-            assert monotonic() - start < 1.5 + 1.0 + 1.0
+            assert monotonic() - start < 1.5 + 1.0 + 2.5, "Redis is given 5 s elsewhere"
             server.resume()
             assert await client.job("a").status() is JobStatus.QUEUED
     finally:
@@ -382,7 +382,7 @@ async def test_a_call_outlives_the_restart_of_redis(
     processes.worker(SETTINGS, server.url, cwd=REPOSITORY / "tests")
     try:
         async with Client(url, registry=CollectorRegistry()) as client:
-            call = asyncio.create_task(client.call("sleep", 1, _timeout=40, _job_id="a"))
+            call = asyncio.create_task(client.call("sleep", 3, _timeout=60, _job_id="a"))
             await until(client.job("a"), JobStatus.IN_PROGRESS)
             await asyncio.to_thread(server.restart)
             assert await call == "slept"
@@ -398,10 +398,10 @@ async def test_a_call_outlives_the_restart_of_its_gateway(
     port = int(gateway.url.rpartition(":")[2])
     history = tmp_path / "history"
     async with Client(gateway.url, registry=CollectorRegistry()) as client:
-        calls = [asyncio.create_task(client.call("sleep", 1.5, _timeout=40)) for _ in range(10)]
+        calls = [asyncio.create_task(client.call("sleep", 1.5, _timeout=60)) for _ in range(10)]
         job = await client.enqueue("append", str(history), _defer_by=1)
         await asyncio.to_thread(getattr(gateway, how))
-        calls.append(asyncio.create_task(client.call("append", str(history), _timeout=40)))
+        calls.append(asyncio.create_task(client.call("append", str(history), _timeout=60)))
         await asyncio.to_thread(processes.gateway, stack.server.url, port=port)
         assert await asyncio.gather(*calls) == ["slept"] * 10 + [1]
         assert await job.result() == 1

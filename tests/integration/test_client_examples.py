@@ -17,7 +17,7 @@ def gateway(processes: Processes, redis_url: str) -> Process:
 def output(processes: Processes, *words: str) -> str:
     """Run a program to its end and return what it printed."""
     process = processes.start(*words[1:], program=require_tool(words[0]), cwd=REPOSITORY)
-    code = process.wait(45)
+    code = process.wait(90)
     assert code == 0, process.log
     return process.log
 

@@ -159,6 +159,6 @@ async def test_sentinel_leads_to_the_master(sentinel: RedisSettings) -> None:
         except redis.ConnectionError:  # the Sentinel has not started, or does not know its master yet
             return False
 
-    await eventually_async(found, timeout=15, what="the master by way of its Sentinel")
+    await eventually_async(found, what="the master by way of its Sentinel")
     with sync_client(sentinel) as client:
         assert client.connection_pool.connection_kwargs["db"] == 2

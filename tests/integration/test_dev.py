@@ -44,9 +44,9 @@ def running(processes: Processes, folder: Path) -> Iterator[Process]:
         eventually(lambda pid=pid: not alive(pid), what=f"the end of {words}")  # type: ignore[misc]
 
 
-def call(url: str, body: str = '{"args":[1,2]}', prefer: str = "wait=5") -> bytes:
+def call(url: str, body: str = '{"args":[1,2]}', prefer: str = "wait=20") -> bytes:
     request = urllib.request.Request(f"{url}/jobs/add", body.encode(), {"prefer": prefer}, method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         content: bytes = answer.read()
         return content
 
@@ -73,7 +73,7 @@ def test_jobs_survive_a_restart(processes: Processes, folder: Path) -> None:
         call(dev.url, '{"args":[20,22],"job_id":"later","defer_by":1}', prefer="")
         dev.terminate()
     with running(processes, folder) as dev:
-        with urllib.request.urlopen(f"{dev.url}/jobs/later/result?wait=10", timeout=15) as answer:
+        with urllib.request.urlopen(f"{dev.url}/jobs/later/result?wait=25", timeout=30) as answer:
             assert b'"result":42' in answer.read()
         dev.terminate()
 
@@ -87,7 +87,7 @@ def test_end_of_one_part_ends_all_and_says_which(
 ) -> None:
     with running(processes, folder) as dev:
         os.kill(pid_of(dev, words), signal.SIGKILL)
-        assert dev.wait(40) == 1
+        assert dev.wait(60) == 1
     killed = f"The {part} was killed by signal 9 (SIGKILL; out of memory?); stopping the others.\n"
     assert ("The embedded server ended" if part == "server" else killed) in dev.log
 

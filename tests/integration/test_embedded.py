@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -13,6 +12,7 @@ import pytest
 import redis
 
 from harness import tether
+from harness.tools import free_port
 from harness.waiting import eventually
 from jobgate.broker.embedded import EmbeddedServer
 from jobgate.broker.errors import EmbeddedServerError
@@ -139,9 +139,7 @@ def test_options_and_password(tmp_path: Path) -> None:
 
 
 def test_a_port_can_be_chosen(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with EmbeddedServer(tmp_path, port=port) as server:
         assert server.url == f"redis://127.0.0.1:{port}/0"
 
@@ -211,7 +209,7 @@ def test_it_does_not_outlive_its_parent(tmp_path: Path, how: signal.Signals) -> 
     assert alive(pid)  # though the thread that started it has ended
     process.send_signal(how)
     close(process)
-    eventually(lambda: not alive(pid), timeout=10, what="the end of the orphaned server")
+    eventually(lambda: not alive(pid), what="the end of the orphaned server")
     with EmbeddedServer(tmp_path):  # the folder is free again
         pass
 
@@ -219,7 +217,7 @@ def test_it_does_not_outlive_its_parent(tmp_path: Path, how: signal.Signals) -> 
 def test_it_does_not_outlive_a_parent_that_forgets_it(tmp_path: Path) -> None:
     process, pid = host(tmp_path, "leave")
     close(process)
-    eventually(lambda: not alive(pid), timeout=10, what="the end of the forgotten server")
+    eventually(lambda: not alive(pid), what="the end of the forgotten server")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds children by Linux's /proc")
@@ -227,7 +225,8 @@ def test_it_leaves_no_child(tmp_path: Path) -> None:
     before = children()
     with EmbeddedServer(tmp_path):
         assert len(children() - before) == 2  # the server and its watch
-    assert children() == before
+    # (Of those that were there, ended ones may have been waited for.)
+    assert children() <= before
 
 
 def children() -> set[int]:

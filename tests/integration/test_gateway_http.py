@@ -14,6 +14,7 @@ import pytest
 
 from harness.bad_requests import BAD, raw, request, typed, why_unexpected
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.tools import free_port
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway import callers, new_key
@@ -114,7 +115,7 @@ async def test_other_forms_of_http(gateway: RunningGateway) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(pipelined)
     received = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while received.count(b"HTTP/1.1 202 ") < 3:
             received += await reader.read(65536)
     writer.close()
@@ -141,7 +142,7 @@ async def test_a_chunked_body_is_read_and_limited(gateway: RunningGateway) -> No
 
 
 async def test_slow_bodies_and_headers_are_cut(redis_url: str) -> None:
-    async with running_gateway(redis_url, body_deadline=0.3, header_deadline=0.3) as gateway:
+    async with running_gateway(redis_url, body_deadline=1, header_deadline=1) as gateway:
         start = time.monotonic()
         answer = await raw(gateway.port, request(b"", *typed("Content-Length: 5")), b"{")
         assert answer.startswith(b"HTTP/1.1 408 ")
@@ -152,7 +153,7 @@ async def test_slow_bodies_and_headers_are_cut(redis_url: str) -> None:
         assert (await raw(gateway.port, request(line="GET /livez HTTP/1.1") + b"GET /li")).startswith(
             b"HTTP/1.1 200 "
         )
-        assert time.monotonic() - start < 4.5
+        assert time.monotonic() - start < 25, "by default, 45 s"
 
 
 async def test_too_many_waits_are_429(redis_url: str) -> None:
@@ -196,7 +197,7 @@ async def test_a_client_that_never_reads_is_cut(redis_url: str) -> None:
             client.sendall(request(line="GET /jobs/large/result HTTP/1.1"))
             hung_up = select.poll()
             hung_up.register(client, select.POLLHUP | select.POLLERR)
-            assert await asyncio.to_thread(hung_up.poll, 5000), "the connection is still open"
+            assert await asyncio.to_thread(hung_up.poll, 30_000), "the connection is still open"
 
 
 # --- keys
@@ -286,12 +287,11 @@ async def test_refusals_are_counted_under_the_route_that_was_asked_for(
     assert not [line for line in counted if "unmatched" in line and "40" in line]
 
 
-async def test_the_metrics_port_needs_no_key(
-    redis_url: str, keys: dict[str, str], tmp_path: Path, unused_tcp_port: int
-) -> None:
-    options = {"keys_file": tmp_path / "keys.toml", "metrics_port": unused_tcp_port}
+async def test_the_metrics_port_needs_no_key(redis_url: str, keys: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    options = {"keys_file": tmp_path / "keys.toml", "metrics_port": port}
     async with running_gateway(redis_url, **options) as gateway:
-        url = f"http://127.0.0.1:{unused_tcp_port}"
+        url = f"http://127.0.0.1:{port}"
         async with gateway.session.get(f"{url}/metrics") as answer:
             assert (answer.status, answer.content_type) == (200, "text/plain")
         async with gateway.session.post(f"{url}/jobs/f") as answer:
@@ -309,7 +309,7 @@ async def test_a_changed_keys_file_is_read_again(
         async def admitted() -> bool:
             return (await gateway.post("/jobs/f", headers={"Authorization": f"Bearer {key}"}))[0] == 202
 
-        await eventually_async(admitted, timeout=5, what="the new key is known")
+        await eventually_async(admitted, what="the new key is known")
 
 
 async def test_revocations_have_effect_after_a_keys_file_that_cannot_be_used(
@@ -331,7 +331,7 @@ async def test_revocations_have_effect_after_a_keys_file_that_cannot_be_used(
             async def is_told() -> bool:
                 return caplog.text.count("former keys stay") == times
 
-            await eventually_async(is_told, timeout=5, what=f"line {times} on a keys file")
+            await eventually_async(is_told, what=f"line {times} on a keys file")
 
         path.write_text("key = [1]")
         await told(1)
@@ -342,7 +342,7 @@ async def test_revocations_have_effect_after_a_keys_file_that_cannot_be_used(
             path.write_text(f"{entries}\n")
             await told(2)
         path.write_text("")
-        await eventually_async(revoked, timeout=5, what="the key is refused")
+        await eventually_async(revoked, what="the key is refused")
     assert len([record for record in caplog.records if record.exc_info]) == 1
 
 

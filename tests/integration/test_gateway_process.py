@@ -23,7 +23,7 @@ def jobgate(*words: str, cwd: Path = REPOSITORY) -> "subprocess.CompletedProcess
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
 
@@ -49,7 +49,7 @@ def test_it_says_where_it_listens_and_takes_its_options_from_the_environment(
 
 
 async def test_sigterm_drains(processes: Processes, redis_url: str) -> None:
-    process = processes.gateway(redis_url, "--drain", "1.5")
+    process = processes.gateway(redis_url, "--drain", "5")
     async with aiohttp.ClientSession(process.url) as session:
 
         async def ask(method: str, path: str) -> tuple[int, str | None]:
@@ -70,12 +70,12 @@ async def test_sigterm_drains(processes: Processes, redis_url: str) -> None:
         async def not_ready() -> bool:
             return (await ask("GET", "/readyz"))[0] == 503
 
-        await eventually_async(not_ready, timeout=1, what="/readyz says 503")
+        await eventually_async(not_ready, what="/readyz says 503")
         assert (await ask("POST", "/jobs/f")) == (202, "close")
         assert {await call for call in calls} == {(202, "close")}
     code = await asyncio.to_thread(process.wait)
     assert code == 0
-    assert 1.0 < time.monotonic() - start < 10
+    assert 4.5 < time.monotonic() - start < 60
     assert "Traceback" not in process.log
 
 
@@ -86,7 +86,7 @@ def test_a_second_signal_ends_the_drain(processes: Processes, redis_url: str) ->
     start = time.monotonic()
     process.signal(signal.SIGINT)
     assert process.wait() == 0
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])

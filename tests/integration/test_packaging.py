@@ -88,7 +88,7 @@ def test_bare_install_offers_the_command_and_names_the_extra(wheel: zipfile.Path
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=90,
         )
 
     assert run("--help").returncode == 0

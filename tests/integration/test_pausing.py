@@ -29,7 +29,7 @@ async def test_a_pause_leaves_running_jobs_and_ends_with_a_wake_token(server: Re
         depth = await broker.queue_depth()
         assert (depth.queued, depth.in_progress, depth.is_paused) == (1, 0, True)
         await broker.resume()
-        assert (await outcome(broker, waiting, timeout=5)).result == 2
+        assert (await outcome(broker, waiting)).result == 2
         assert not await broker.is_paused()
         assert not (await broker.queue_depth()).is_paused
 

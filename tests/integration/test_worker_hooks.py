@@ -75,7 +75,7 @@ async def test_a_success_is_told(broker: Broker, redis_url: str) -> None:
     assert told_at_end == told.after[0]
     assert (told_at_end.success, told_at_end.result, told_at_end.tries) == (True, 42, 1)
     assert (told_at_end.retried, told_at_end.lost, told_at_end.failure) == (False, False, None)
-    assert 0 <= told_at_end.duration < 10
+    assert 0 <= told_at_end.duration < 60
 
 
 async def test_a_failure_is_told_with_its_exception(broker: Broker, redis_url: str) -> None:
@@ -179,7 +179,7 @@ async def test_a_hook_before_a_run_fails_that_job_and_nothing_else(
 
 @pytest.mark.parametrize("name", ["on_job_end", "after_job_end"])
 async def test_a_hook_has_as_long_as_the_job(broker: Broker, redis_url: str, name: str) -> None:
-    async with working({"functions": ALL, name: hang}, redis_url, job_timeout=0.1) as worker:
+    async with working({"functions": ALL, name: hang}, redis_url, job_timeout=0.5) as worker:
         assert (await outcome(broker, await enqueue(broker, "add", 1))).result == 2
 
         async def idle() -> bool:
@@ -196,9 +196,9 @@ async def test_a_job_keeps_its_lease_while_its_hook_runs(
 
     async def take_time(ctx: Ctx) -> None:
         tries.append(ctx["job_try"])
-        await asyncio.sleep(3)
+        await asyncio.sleep(5)
 
-    async with working({"functions": ALL, "on_job_end": take_time}, redis_url, lease=1.0):
+    async with working({"functions": ALL, "on_job_end": take_time}, redis_url, lease=2.0):
         result = await outcome(broker, await enqueue(broker, "add", 1))
         assert (result.result, result.tries) == (2, 1)
     assert tries == [1]

@@ -40,7 +40,9 @@ PLACE = f"{re.escape(__file__)}:{LINE}"
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records if "the event loop" in record.message]
+    """The lines about this file; on a loaded machine the loop may stand still elsewhere too."""
+    lines = [record.message for record in caplog.records if "the event loop" in record.message]
+    return [line for line in lines if re.search(PLACE, line)]
 
 
 async def test_one_line_names_function_job_seconds_and_place(
@@ -49,7 +51,7 @@ async def test_one_line_names_function_job_seconds_and_place(
     job_id = await enqueue(broker, "block")
     await burst([block], redis_url)
     (line,) = told(caplog)
-    assert re.search(rf"was blocked for 1\.\d s by job {job_id}:block at {PLACE}: run such functions", line)
+    assert re.search(rf"was blocked for \d+\.\d s by job {job_id}:block at {PLACE}: run such functions", line)
 
 
 async def test_a_task_of_no_job_is_named_by_its_coroutine(
@@ -77,5 +79,5 @@ async def test_a_long_block_is_told_while_it_lasts(
     job_id = await enqueue(broker, "block")
     await burst([block], redis_url)
     while_it_lasts, afterwards = told(caplog)
-    assert re.search(rf"has been blocked for 1 s by job {job_id}:block at {PLACE}", while_it_lasts)
+    assert re.search(rf"has been blocked for \d+ s by job {job_id}:block at {PLACE}", while_it_lasts)
     assert "was blocked" in afterwards

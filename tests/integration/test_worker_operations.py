@@ -26,6 +26,12 @@ async def hold(ctx, seconds):
     await asyncio.sleep(seconds)
     return os.getpid()
 
+async def meet(ctx, folder, count):
+    open(f"{folder}/here-{os.getpid()}", "w").close()
+    while sum(name.startswith("here-") for name in os.listdir(folder)) < count:
+        await asyncio.sleep(0.01)
+    return os.getpid()
+
 async def fail(ctx):
     warnings.warn("a warning")
     raise LookupError("first\\nsecond")
@@ -37,7 +43,7 @@ async def no_start(ctx):
     raise RuntimeError("no start")
 
 class WorkerSettings:
-    functions = [pid, hold, fail, version]
+    functions = [pid, hold, meet, fail, version]
     max_jobs = 1
 
 class Broken(WorkerSettings):
@@ -67,7 +73,7 @@ async def live(broker: Broker, count: int) -> list[int]:
         pids = [record.pid for record in await broker.workers()]
         return pids if len(pids) == count else []
 
-    return await eventually_async(there, timeout=20, what=f"{count} live workers")
+    return await eventually_async(there, what=f"{count} live workers")
 
 
 def gone(pid: int) -> bool:
@@ -85,7 +91,7 @@ async def test_several_worker_processes_share_the_work_and_stop_together(
     supervisor = processes.start("worker", *words, cwd=folder)
     async with Broker(redis_url) as broker:
         pids = await live(broker, 3)
-        ids = [await enqueue(broker, "hold", 0.3) for _ in range(3)]
+        ids = [await enqueue(broker, "meet", str(folder), 3) for _ in range(3)]
         assert {(await outcome(broker, job_id)).result for job_id in ids} == set(pids)
         waiting = await enqueue(broker, "hold", 60)
         supervisor.wait_for_log(f"{waiting}:hold")
@@ -128,7 +134,7 @@ def test_workers_that_cannot_start_end_all(
     processes: Processes, folder: Path, redis_url: str, settings: str
 ) -> None:
     words = (settings, "--redis", redis_url, "--workers", "2")
-    assert processes.start("worker", *words, cwd=folder).wait(30) == 1
+    assert processes.start("worker", *words, cwd=folder).wait(60) == 1
 
 
 async def test_with_burst_workers_are_not_started_again(
@@ -138,7 +144,7 @@ async def test_with_burst_workers_are_not_started_again(
         ids = [await enqueue(broker, "pid") for _ in range(5)]
         words = ("jobs.WorkerSettings", "--redis", redis_url, "--workers", "2", "--burst")
         supervisor = processes.start("worker", *words, cwd=folder)
-        assert await asyncio.to_thread(supervisor.wait, 30) == 0
+        assert await asyncio.to_thread(supervisor.wait, 60) == 0
         assert all([(await outcome(broker, job_id)).success for job_id in ids])
     assert supervisor.log.count("Starting worker") == 2
 

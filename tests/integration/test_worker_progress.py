@@ -34,30 +34,31 @@ class Gate:
     def __init__(self) -> None:
         self.opened = threading.Event()
         self.entered = threading.Event()
+        self.seen = threading.Event()
 
     async def report(self, ctx: Ctx, fraction: float, message: str | None = None) -> str:
         await ctx["progress"](fraction, message)
         self.entered.set()
-        await asyncio.to_thread(self.opened.wait, 20)
+        await asyncio.to_thread(self.opened.wait, 100)
         return "done"
 
     def report_in_thread(self, ctx: Ctx, fraction: float) -> None:
         ctx["progress"](fraction, "from a thread")
-        self.opened.wait(20)
+        self.opened.wait(100)
 
     async def report_often(self, ctx: Ctx, times: int) -> None:
         for number in range(times):
             await ctx["progress"]((number + 1) / times, f"{number + 1}")
             await asyncio.sleep(0.001)
         self.entered.set()
-        await asyncio.to_thread(self.opened.wait, 20)
+        await asyncio.to_thread(self.opened.wait, 100)
 
     async def report_once_then_retry(self, ctx: Ctx) -> None:
         if ctx["job_try"] == 1:
             await ctx["progress"](0.9)
-            await asyncio.sleep(2 * INTERVAL)
+            await asyncio.to_thread(self.seen.wait, 100)
             raise Retry(0)
-        await asyncio.to_thread(self.opened.wait, 20)
+        await asyncio.to_thread(self.opened.wait, 100)
 
     def functions(self) -> dict[str, Any]:
         names = ("report", "report_in_thread", "report_often", "report_once_then_retry")
@@ -149,6 +150,7 @@ async def test_progress_of_an_earlier_try_counts_no_longer(broker: Broker, redis
     async with working(gate.functions(), redis_url):
         job_id = await enqueue(broker, "Gate.report_once_then_retry")
         await said(broker, job_id, 0.9)
+        gate.seen.set()
 
         async def second_try() -> bool:
             view = await broker.view(job_id)
@@ -170,7 +172,7 @@ async def test_no_job_fails_because_redis_is_away(
         job_id = await enqueue(own, "Gate.report_often", 1000)
         await said_something(own, job_id)
         server.kill()
-        assert await asyncio.to_thread(gate.entered.wait, 10)
+        assert await asyncio.to_thread(gate.entered.wait, 60)
         gate.opened.set()
         server.start()
         assert (await outcome(own, job_id)).success
@@ -186,11 +188,11 @@ async def said_something(broker: Broker, job_id: str) -> None:
 
 async def test_a_job_reads_its_own_deadline(broker: Broker, redis_url: str) -> None:
     async def left(ctx: Ctx) -> str:
-        return f"{ctx['deadline'].remaining():.0f}"
+        return str(ctx["deadline"].remaining())
 
     limited = await enqueue(broker, left.__qualname__, timeout=100)
     await burst([left], redis_url)
-    assert (await outcome(broker, limited)).result in ("99", "100")
+    assert 60 < float((await outcome(broker, limited)).result) <= 100
     free = await enqueue(broker, left.__qualname__)
     await burst({"functions": [left], "job_timeout": None}, redis_url)
     assert (await outcome(broker, free)).result == "inf"

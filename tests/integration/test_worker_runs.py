@@ -12,7 +12,7 @@ import pytest
 
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
-from harness.workers import burst, busy, enqueue, outcome, working
+from harness.workers import burst, busy, complete, enqueue, outcome, working
 from jobgate.broker import AbortAnswer, Broker, FailureCode, JobBody, JobRequest, JobStatus, codec_named
 from jobgate.broker.wire import encode_job
 from jobgate.worker import Retry, Worker, func
@@ -142,9 +142,9 @@ async def test_failures(
 
 async def test_a_timeout_cancels_the_function(broker: Broker, redis_url: str) -> None:
     began = time.monotonic()
-    result = await run_one(broker, redis_url, "sleep", 30, timeout=0.2)
+    result = await run_one(broker, redis_url, "sleep", 60, timeout=0.2)
     assert result.failure.code is FailureCode.TIMEOUT
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("defer", [None, 0.1])
@@ -263,23 +263,21 @@ async def test_results_are_kept_as_asked(
 
 
 async def test_deferred_jobs_wait_for_their_time(broker: Broker, redis_url: str) -> None:
-    async with working(ALL, redis_url, poll_delay=30):
-        job_id = await enqueue(broker, "add", 1, defer_by=0.4)
+    async with working(ALL, redis_url, poll_delay=100):
+        job_id = await enqueue(broker, "add", 1, defer_by=1.5)
         view = await broker.view(job_id)
         assert view is not None
         assert view.status is JobStatus.DEFERRED
-        result = await outcome(broker, job_id)
-    assert 400 <= result.start_time_ms - result.enqueue_time_ms < 900
+        result = await outcome(broker, job_id)  # sooner than `poll_delay` would find it
+    assert result.start_time_ms - result.enqueue_time_ms >= 1500
 
 
 async def test_an_idle_worker_is_woken_at_once(broker: Broker, redis_url: str) -> None:
-    async with working(ALL, redis_url, poll_delay=30) as worker:
+    async with working(ALL, redis_url, poll_delay=100) as worker:
         await outcome(broker, await enqueue(broker, "add", 1))
-        began = time.monotonic()
         for number in range(20):
             assert (await outcome(broker, await enqueue(broker, "add", number))).result == number + 1
-        assert time.monotonic() - began < 3
-        assert worker.jobs_complete == 21
+        await complete(worker, 21)
 
 
 async def test_no_more_than_max_jobs_run_at_once(broker: Broker, redis_url: str) -> None:
@@ -310,13 +308,12 @@ async def test_burst_waits_for_deferred_jobs(broker: Broker, redis_url: str) -> 
 
 
 async def test_a_running_job_is_aborted_at_once(broker: Broker, redis_url: str) -> None:
-    async with working(ALL, redis_url) as worker:
+    async with working(ALL, redis_url, lease=300) as worker:
         job_id = await enqueue(broker, "sleep", 60)
         await busy(worker)
-        began = time.monotonic()
         assert await broker.abort(job_id) is AbortAnswer.REQUESTED
+        # By the notice: the next renewal is 100 s away.
         failure = (await outcome(broker, job_id)).failure
-        assert time.monotonic() - began < 2, "by the notice, not by the next renewal"
     assert failure is not None
     assert failure.code is FailureCode.ABORTED
 

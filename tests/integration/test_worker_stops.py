@@ -48,7 +48,7 @@ async def test_stopping_gives_running_jobs_back_with_their_try(server: RedisServ
             ids = [await enqueue(broker, "sleep", 60) for _ in range(5)]
             await busy(worker, 5)
             began = time.monotonic()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30, "the jobs take twice as long"
         with server.client() as client:
             assert client.exists(*(f"arq:retry:{job_id}" for job_id in ids)) == 0
             assert client.exists(*(f"arq:in-progress:{job_id}" for job_id in ids)) == 0
@@ -67,22 +67,28 @@ async def test_a_worker_without_room_stops_at_once_too(redis_url: str) -> None:
             await busy(worker, 2)
             await asyncio.sleep(0.1)  # it has come to wait for room
             began = time.monotonic()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 30, "room would be in a minute"
         for job_id in ids:
             await broker.abort(job_id)
 
 
 async def test_another_worker_starts_them_at_once(redis_url: str) -> None:
+    go_on = asyncio.Event()
+
+    async def gated(ctx: Ctx) -> int:
+        await go_on.wait()
+        return int(ctx["job_try"])
+
+    options = {"redis_settings": redis_url, "handle_signals": False, "lease": 300, "poll_delay": 60}
     async with Broker(redis_url) as broker:
-        first, second = (Worker(ALL, redis_settings=redis_url, handle_signals=False) for _ in range(2))
+        first, second = (Worker([gated], **options) for _ in range(2))
         runs = [asyncio.create_task(first.async_run())]
-        job_id = await enqueue(broker, "sleep", 0.5)
+        job_id = await enqueue(broker, gated.__qualname__)
         await busy(first)
         runs.append(asyncio.create_task(second.async_run()))
-        began = time.monotonic()
         first.stop()
-        await busy(second)
-        assert time.monotonic() - began < 1
+        await busy(second)  # sooner than a poll, or the end of the lease, would let it
+        go_on.set()
         assert (await outcome(broker, job_id)).result == 1, "the first try was given back"
         second.stop()
         await asyncio.gather(*runs)
@@ -105,7 +111,7 @@ async def test_a_second_stop_hurries(redis_url: str) -> None:
             await busy(worker)
             worker.stop()
             asyncio.get_running_loop().call_later(0.1, worker.stop)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 40
         await broker.abort(job_id)
 
 
@@ -159,11 +165,17 @@ async def test_a_lost_lease_cancels_the_job_and_drops_its_outcome(
 
 
 async def test_an_outcome_that_comes_too_late_is_dropped_and_counted(server: RedisServer) -> None:
-    async with Broker(server.url) as broker, working(ALL, server.url) as worker:
-        job_id = await enqueue(broker, "sleep", 0.3)
+    go_on = asyncio.Event()
+
+    async def gated(ctx: Ctx) -> None:
+        await go_on.wait()
+
+    async with Broker(server.url) as broker, working([gated], server.url, lease=300) as worker:
+        job_id = await enqueue(broker, gated.__qualname__)
         await busy(worker)
         with server.client() as client:
             client.set(f"arq:in-progress:{job_id}", "somebody-else", px=60_000)
+        go_on.set()
         await idle(worker)
         assert b"jobgate_worker_stale_finishes_total 1.0" in worker.metrics.exposition()
         assert await broker.result(job_id) is None
@@ -178,10 +190,14 @@ async def test_a_worker_lives_through_a_restart_of_redis(
         await busy(worker)
         await asyncio.to_thread(server.stop)
         await asyncio.sleep(1.2)  # the function ends while nothing can be written
+
+        async def told() -> bool:
+            return "no jobs can be claimed, trying on" in caplog.text
+
+        await eventually_async(told, what="a word of the outage")
         await asyncio.to_thread(server.start)
         assert (await outcome(broker, during)).result == 1
         assert (await outcome(broker, await enqueue(broker, "add", 1))).result == 2
-    assert "no jobs can be claimed, trying on" in caplog.text
     assert "claims are answered again" in caplog.text
     assert "Traceback" not in caplog.text
 
@@ -225,7 +241,7 @@ async def serving(worker: Worker) -> int:
 
 def get(port: int | None, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -235,6 +251,7 @@ def get(port: int | None, path: str) -> tuple[int, str]:
 async def test_metrics_and_livez(redis_url: str) -> None:
     async with Broker(redis_url) as broker, working(ALL, redis_url, metrics_port=0) as worker:
         await outcome(broker, await enqueue(broker, "add", 1))
+        await idle(worker)
         status, text = await asyncio.to_thread(get, worker.metrics_port, "/metrics")
         assert status == 200
         for line in (

@@ -107,7 +107,7 @@ async def the_same_id_twice(pool: Any) -> Any:
 @case
 async def the_id_of_a_job_that_has_ended(pool: Any) -> Any:
     job = await pool.enqueue_job("add", 1, _job_id="a")
-    return await job.result(5), await pool.enqueue_job("add", 1, _job_id="a")
+    return await job.result(30), await pool.enqueue_job("add", 1, _job_id="a")
 
 
 @case
@@ -150,7 +150,7 @@ async def both_deferrals(pool: Any) -> Any:
 @case
 async def falsy_options(pool: Any) -> Any:
     job = await pool.enqueue_job("echo", _job_id="", _defer_by=0, _expires=0, _job_try=0)
-    return len(job.job_id), await outcome(job.result(5))
+    return len(job.job_id), await outcome(job.result(30))
 
 
 @case
@@ -162,12 +162,12 @@ async def what_cannot_be_written(pool: Any) -> Any:
 async def arguments_and_results(pool: Any) -> Any:
     values = [1, (2, [3]), {4, 5}, datetime(2026, 1, 2, tzinfo=UTC), b"6", 2**70, None, {"x": (7,)}]
     job = await pool.enqueue_job("echo", *values, name="ü", function_=1)
-    return await outcome(job.result(5))
+    return await outcome(job.result(30))
 
 
 @case
 async def a_try_of_ones_own(pool: Any) -> Any:
-    return await outcome((await pool.enqueue_job("echo", _job_try=3)).result(5))
+    return await outcome((await pool.enqueue_job("echo", _job_try=3)).result(30))
 
 
 @case
@@ -177,7 +177,7 @@ async def failures(pool: Any) -> Any:
         await pool.enqueue_job("no_such_function"),
         await pool.enqueue_job("sleep", 60),
     ]
-    return [await outcome(job.result(5)) for job in jobs]
+    return [await outcome(job.result(30)) for job in jobs]
 
 
 @case
@@ -199,7 +199,7 @@ async def status(pool: Any) -> Any:
     job = await pool.enqueue_job("sleep", 0.5)
     while (now := (await job.status()).value) == "queued":
         await asyncio.sleep(0.01)
-    await job.result(5)
+    await job.result(30)
     return [*seen, now, (await job.status()).value]
 
 
@@ -225,8 +225,8 @@ async def id_before_the_end(pool: Any) -> Any:
 async def info_after_the_end(pool: Any) -> Any:
     job = await pool.enqueue_job("add", 1, _job_id="a")
     failed = await pool.enqueue_job("fail", "x", _job_id="b")
-    await job.result(5)
-    await outcome(failed.result(5))
+    await job.result(30)
+    await outcome(failed.result(30))
     return [definition(await call) for call in (job.info(), job.result_info(), failed.info())]
 
 
@@ -236,7 +236,7 @@ async def lists(pool: Any) -> Any:
         await pool.enqueue_job("add", number, _job_id=str(number), _defer_by=30 - number, **IDLE)
     done = [await pool.enqueue_job("add", number, _job_id=f"done-{number}") for number in range(3)]
     for job in done:
-        await job.result(5)
+        await job.result(30)
     jobs, results = await pool.queued_jobs(queue_name="idle"), await pool.all_job_results()
     assert await pool.queued_jobs() == []
     return [definition(job) for job in jobs], sorted(result.job_id for result in results)
@@ -252,7 +252,7 @@ async def a_list_with_a_missing_body(pool: Any) -> Any:
 
 @case
 async def a_list_with_an_unreadable_result(pool: Any) -> Any:
-    await (await pool.enqueue_job("add", 1, _job_id="a")).result(5)
+    await (await pool.enqueue_job("add", 1, _job_id="a")).result(30)
     await pool.set("arq:result:b", b"nonsense")
     return await outcome(Job("b", pool).result()), await outcome(_ids(pool.all_job_results()))
 
@@ -264,7 +264,7 @@ async def _ids(listing: Awaitable[Any]) -> list[str]:
 @case
 async def abort_of_a_deferred_job(pool: Any) -> Any:
     job = await pool.enqueue_job("add", 1, _job_id="a", _defer_by=60)
-    return await job.abort(timeout=5), await outcome(job.result(5)), await keys(pool)
+    return await job.abort(timeout=30), await outcome(job.result(30)), await keys(pool)
 
 
 @case
@@ -272,21 +272,21 @@ async def abort_of_a_running_job(pool: Any) -> Any:
     job = await pool.enqueue_job("sleep", 0.9, _job_id="a")
     while (await job.status()).value != "in_progress":
         await asyncio.sleep(0.01)
-    return await outcome(job.abort(timeout=5)), await outcome(job.result(5))
+    return await outcome(job.abort(timeout=30)), await outcome(job.result(30))
 
 
 @case
 async def abort_of_an_ended_job(pool: Any) -> Any:
     job = await pool.enqueue_job("add", 1)
-    await job.result(5)
-    return await outcome(job.abort(timeout=5))
+    await job.result(30)
+    return await outcome(job.abort(timeout=30))
 
 
 @case
 async def abort_of_a_failed_job(pool: Any) -> Any:
     job = await pool.enqueue_job("fail", "broken")
-    await outcome(job.result(5))
-    return await outcome(job.abort(timeout=5))
+    await outcome(job.result(30))
+    return await outcome(job.abort(timeout=30))
 
 
 @case

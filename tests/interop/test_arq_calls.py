@@ -38,7 +38,7 @@ DIFFERENCES: Mapping[str, tuple[Any, Any]] = {
 
 def run(python: str, kind: str, url: str) -> dict[str, Any]:
     words = [python, str(HERE / "arq_calls.py"), kind, url]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     printed: dict[str, Any] = json.loads(done.stdout)
     return printed

@@ -81,7 +81,7 @@ def test_workers_of_both_kinds_run_each_time_once(fleet: Fleet) -> None:
     for worker in workers:
         worker.wait_for_log("Starting worker")
     before = len(fleet.history())
-    eventually(lambda: len(fleet.history()) >= before + 6, timeout=30, what="six seconds")
+    eventually(lambda: len(fleet.history()) >= before + 6, timeout=60, what="six seconds")
     for worker in workers:
         worker.terminate()
     dues = sorted(int(job_id.split(":")[1]) for job_id, _ in fleet.history())

@@ -21,7 +21,7 @@ from jobgate.client import Client
 async def main():
     for url in sys.argv[1:]:
         async with Client(url) as client:
-            assert await client.call("double", 21, _timeout=10) == 42, url
+            assert await client.call("double", 21, _timeout=60) == 42, url
 
 asyncio.run(main())
 """
@@ -57,7 +57,7 @@ def oldest(tmp_path: Path) -> Path:
     return bin_folder
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_call_works_with_the_oldest_versions(oldest: Path, processes: Processes, tmp_path: Path) -> None:
     valkey_binary()
     (tmp_path / "my_jobs.py").write_text(JOBS)
@@ -68,7 +68,7 @@ def test_call_works_with_the_oldest_versions(oldest: Path, processes: Processes,
     dev.wait_for_log("jobgate is ready", timeout=30)
 
     call = [str(oldest / "python"), "-c", CALL, f"http://127.0.0.1:{port}", redis_url]
-    called = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    called = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=120)
     assert called.returncode == 0, called.stderr + dev.log
     assert dev.terminate() == 0
     assert "Warning" not in dev.log

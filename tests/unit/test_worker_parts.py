@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from typing import Any
 
@@ -155,7 +156,7 @@ async def test_a_blocked_loop_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "jobgate.worker"):
         pulse._beat()
     pulse.stop()
-    assert "blocked for 2" in caplog.text
+    assert re.search(r"blocked for [2-9]", caplog.text)
 
 
 def test_nothing_that_a_producer_writes_forges_a_line() -> None:
