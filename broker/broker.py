@@ -113,6 +113,7 @@ class Broker:
         await self._watcher.close()
         await self._waking.close()
         await self._core.link.close()
+        self._core.reader.close()
 
     async def enqueue(self, request: JobRequest) -> Enqueued:
         """Make a job of a request.
@@ -264,7 +265,7 @@ class Broker:
         Raises:
             DecodeError: it cannot be read.
         """
-        return self._core.reader.job(blob)
+        return self._core.reader.job_at_once(blob)
 
     def watch(self, job_id: str) -> Watch:
         """Begin to wait for a result, before the job is enqueued if you like.

@@ -1,12 +1,16 @@
 """What all parts of the broker share."""
 
+import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from jobgate.broker.codecs import Codec
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.keys import Keys
+from jobgate.broker.limits import QUICK, TooLarge
 from jobgate.broker.link import Link
 from jobgate.broker.records import JobBody, JobResult
 from jobgate.broker.wire import decode_job, decode_result
@@ -37,34 +41,61 @@ def by_queue(items: Iterable[Item], queue_of: Callable[[Item], str]) -> dict[str
     return queues
 
 
-@dataclass(frozen=True, slots=True)
 class Reader:
-    """Turns stored bytes into records, with the trust that this process has in them."""
+    """Turns stored bytes into records, with the trust that this process has in them.
 
-    codec: Codec
-    trust_pickle: bool = False
+    A pickle that is read as plain data may take up to a second. What takes longer than a moment is read in
+    a thread, one at a time, so that the event loop goes on.
+    """
 
-    def job(self, blob: bytes) -> JobBody:
+    def __init__(self, codec: Codec, trust_pickle: bool = False) -> None:
+        self._decode_job = partial(decode_job, codec=codec, trust_pickle=trust_pickle)
+        self._decode_result = partial(decode_result, codec=codec, trust_pickle=trust_pickle)
+        self._thread: ThreadPoolExecutor | None = None
+
+    def job_at_once(self, blob: bytes) -> JobBody:
+        """Decode a stored job without a thread. Raises DecodeError."""
+        return self._decode_job(blob)
+
+    async def job(self, blob: bytes) -> JobBody:
         """Decode a stored job. Raises DecodeError."""
-        return decode_job(blob, codec=self.codec, trust_pickle=self.trust_pickle)
+        try:
+            return self._decode_job(blob, limits=QUICK)
+        except TooLarge:
+            return await self._slowly(self._decode_job, blob)
 
-    def result(self, blob: bytes, job_id: str) -> JobResult:
+    async def result(self, blob: bytes, job_id: str) -> JobResult:
         """Decode a stored result. Raises DecodeError."""
-        return decode_result(blob, job_id, codec=self.codec, trust_pickle=self.trust_pickle)
+        try:
+            return self._decode_result(blob, job_id, limits=QUICK)
+        except TooLarge:
+            return await self._slowly(self._decode_result, blob, job_id)
 
-    def job_or_none(self, blob: bytes | None) -> JobBody | None:
+    async def job_or_none(self, blob: bytes | None) -> JobBody | None:
         """Decode a stored job; None where there is none or it cannot be read."""
         try:
-            return None if blob is None else self.job(blob)
+            return None if blob is None else await self.job(blob)
         except DecodeError:
             return None
 
-    def result_or_none(self, blob: bytes | None, job_id: str) -> JobResult | None:
+    async def result_or_none(self, blob: bytes | None, job_id: str) -> JobResult | None:
         """Decode a stored result; None where there is none or it cannot be read."""
         try:
-            return None if blob is None else self.result(blob, job_id)
+            return None if blob is None else await self.result(blob, job_id)
         except DecodeError:
             return None
+
+    def close(self) -> None:
+        """Take nothing more. Does not wait for what is being read."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = None
+
+    async def _slowly(self, decode: Callable[..., Item], *args: Any) -> Item:
+        # One thread, because several would need its memory several times and be no faster.
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobgate-reader")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(decode, *args))
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Enqueueing:
     async def _has_ended_as(self, order: _Order) -> bool:
         """Whether the job that exists is this very order: the answer was lost and the job has ended since."""
         blob = await self._core.link.command("GET", self._core.keys.result(order.job_id))
-        result = self._core.reader.result_or_none(blob, order.job_id)
+        result = await self._core.reader.result_or_none(blob, order.job_id)
         if result is None:
             return False
         if result.request_token is not None:

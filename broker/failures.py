@@ -10,6 +10,7 @@ import builtins
 import pickle
 import re
 import struct
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ _ARQ_CLASSES = {
     FailureCode.UNKNOWN_FUNCTION: ("arq.worker", "JobExecutionFailed"),
     FailureCode.LOST_BODY: ("arq.jobs", "DeserializationError"),
 }
+#: What a function raises to run again, and what fails it where `retry_jobs` is off: arq's names, and ours.
+_ARQ_RETRIES = ("Retry", "RetryJob")
 #: What arq stores in place of a result that it cannot encode; its clients raise any text they find.
 _ARQ_UNSERIALISABLE = "unable to serialize result"
 
@@ -84,15 +87,48 @@ def dump_pickle(fields: dict[str, Any], failure: Failure, exception: BaseExcepti
     Raises:
         Exception: anything, from values in `fields` that cannot be pickled.
     """
-    foreign = _ARQ_CLASSES.get(failure.code)
+    foreign = _pickled_as_arqs(failure, exception)
     if foreign is None:
         return pickle.dumps({**fields, "r": _to_raise(failure, exception)})
     # Protocol 3 has no frames, so that a pickle can be continued: its last byte, STOP, gives way to
-    # `dict["r"] = module.name(message)`.
-    module, name = foreign
-    call = pickle.GLOBAL + f"{module}\n{name}\n".encode() + _pickled_text(failure.message)
-    item = _pickled_text("r") + call + pickle.TUPLE1 + pickle.REDUCE + pickle.SETITEM
+    # `dict["r"] = …`.
+    item = _pickled_text("r") + foreign + pickle.SETITEM
     return pickle.dumps(fields, protocol=3)[:-1] + item + pickle.STOP
+
+
+def _pickled_as_arqs(failure: Failure, exception: BaseException | None) -> bytes | None:
+    """Return what makes an exception of arq's own in a pickle; None where it is not one of those."""
+    if failure.code in _ARQ_CLASSES:
+        return _pickled_call(*_ARQ_CLASSES[failure.code], _pickled_text(failure.message) + pickle.TUPLE1)
+    name = type(exception).__name__
+    if not _is_ours(exception) or name not in _ARQ_RETRIES:
+        return None
+    made = _pickled_call("arq.worker", name, pickle.EMPTY_TUPLE)
+    defer_ms = getattr(exception, "defer_score", None)
+    if defer_ms is None:
+        return made
+    attribute = _pickled_text("defer_score") + pickle.INT + b"%d\n" % defer_ms + pickle.SETITEM
+    return made + pickle.EMPTY_DICT + attribute + pickle.BUILD
+
+
+def _pickled_call(module: str, name: str, arguments: bytes) -> bytes:
+    return pickle.GLOBAL + f"{module}\n{name}\n".encode() + arguments + pickle.REDUCE
+
+
+def _is_ours(exception: BaseException | None) -> bool:
+    return type(exception).__module__.partition(".")[0] == "jobgate"
+
+
+def to_raise(failure: Failure, exception: BaseException | None) -> object:
+    """Return what stock arq's clients raise for this failure: an exception of theirs, Python's or the user's.
+
+    Args:
+        failure: decides the class where jobgate made the failure; arq's own is taken where arq is imported.
+        exception: what the function raised; taken where it survives pickling.
+    """
+    module, name = _ARQ_CLASSES.get(failure.code, ("", ""))
+    foreign = getattr(sys.modules.get(module), name, None) if module else None
+    return foreign(failure.message) if foreign else _to_raise(failure, exception)
 
 
 def _pickled_text(text: str) -> bytes:
@@ -118,7 +154,7 @@ def _message_of(failure: Failure) -> tuple[str, ...]:
 
 def _survives_pickling(exception: BaseException) -> bool:
     """Try it: an exception whose class takes two arguments is written, but fails when it is loaded."""
-    if type(exception).__module__.partition(".")[0] == "jobgate":
+    if _is_ours(exception):
         return False
     try:
         loaded = pickle.loads(pickle.dumps(exception))  # noqa: S301 (our own object, just written)

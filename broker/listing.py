@@ -27,7 +27,7 @@ class Listing:
         )
         entries = zip(found[::3], found[1::3], found[2::3], strict=True)
         return QueuePage(
-            jobs=[self._queued(queue, *entry) for entry in entries], cursor=_next_cursor(following)
+            jobs=[await self._queued(queue, *entry) for entry in entries], cursor=_next_cursor(following)
         )
 
     async def results(self, cursor: str, limit: int) -> ResultPage:
@@ -42,7 +42,7 @@ class Listing:
         for job_id, blob in zip(ids, await self._blobs(keys), strict=True):
             try:
                 if blob is not None:  # else its time was over in between
-                    results.append(self._core.reader.result(blob, job_id))
+                    results.append(await self._core.reader.result(blob, job_id))
             except DecodeError:
                 unreadable.append(job_id)
         return ResultPage(results=results, unreadable=unreadable, cursor=_next_cursor(following))
@@ -53,12 +53,12 @@ class Listing:
             blobs += await self._core.link.command("MGET", *some)
         return blobs
 
-    def _queued(self, queue: str, job_id: bytes, score: bytes, blob: bytes | None) -> QueuedJob:
+    async def _queued(self, queue: str, job_id: bytes, score: bytes, blob: bytes | None) -> QueuedJob:
         return QueuedJob(
             job_id=_text(job_id),
             queue=queue,
             score_ms=int(float(score)),
-            body=self._core.reader.job_or_none(blob),
+            body=await self._core.reader.job_or_none(blob),
             is_lost=blob is None,
         )
 

@@ -51,12 +51,12 @@ class Observing:
     async def result(self, job_id: str) -> JobResult | None:
         """Read one result; see `Broker.result`."""
         blob = await self._core.link.command("GET", self._core.keys.result(job_id))
-        return None if blob is None else self._core.reader.result(blob, job_id)
+        return None if blob is None else await self._core.reader.result(blob, job_id)
 
     async def body(self, job_id: str) -> JobBody | None:
         """Read one body; see `Broker.body`."""
         blob = await self._core.link.command("GET", self._core.keys.job(job_id))
-        return None if blob is None else self._core.reader.job(blob)
+        return None if blob is None else await self._core.reader.job(blob)
 
     async def workers(self, queue: str) -> list[WorkerRecord]:
         """The live workers of a queue; see `Broker.workers`."""
@@ -115,21 +115,21 @@ class Observing:
         stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
         places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
         answer = await self._core.link.read(script("view"), [*stored, *places], [job_id])
-        return self._read_view(job_id, queues, answer)
+        return await self._read_view(job_id, queues, answer)
 
-    def _read_view(self, job_id: str, queues: Sequence[str], answer: Sequence[Any]) -> JobView | None:
+    async def _read_view(self, job_id: str, queues: Sequence[str], answer: Sequence[Any]) -> JobView | None:
         now_ms, body_blob, result_blob, token, tries, place, score, progress = answer
         status = _status(now_ms, body_blob, result_blob, token, score)
         if status is None:
             return None
         reader = self._core.reader
-        result = reader.result_or_none(result_blob, job_id)
+        result = await reader.result_or_none(result_blob, job_id)
         waits = status in (JobStatus.DEFERRED, JobStatus.QUEUED)
         return JobView(
             job_id=job_id,
             status=status,
             queue=queues[place - 1] if place else (result.queue if result else None),
-            body=reader.job_or_none(body_blob),
+            body=await reader.job_or_none(body_blob),
             result=result,
             tries=result.tries if result else int(tries or 0),
             due_time_ms=int(float(score)) if waits and score else None,

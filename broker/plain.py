@@ -38,12 +38,9 @@ import orjson
 
 from jobgate.broker import failures
 from jobgate.broker.errors import DecodeError
+from jobgate.broker.limits import FULL, Limits
 from jobgate.broker.made import FORMS, MAPPINGS, Made, Named, attributes, is_exception, pairs_of
 
-#: Values in the output, containers and leaves.
-MAX_NODES = 250_000
-#: Characters of text in the output, 16 Mi.
-MAX_TEXT = 1 << 24
 #: Levels of nesting in the output; orjson stops at 254.
 MAX_DEPTH = 100
 
@@ -63,10 +60,12 @@ class Writer:
     """Turns values into plain data, and counts what it has written.
 
     Args:
+        limits: how much may be written.
         shows_fields: show the attributes of objects that a pickle describes, not their class alone.
     """
 
-    def __init__(self, *, shows_fields: bool = True) -> None:
+    def __init__(self, limits: Limits = FULL, *, shows_fields: bool = True) -> None:
+        self._limits = limits
         self._shows_fields = shows_fields
         #: Whether attributes of any object were shown.
         self.has_shown_fields = False
@@ -94,8 +93,8 @@ class Writer:
 
     def _count(self, depth: int) -> None:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise DecodeError(f"Stored data hold more than {MAX_NODES} values: store less.")
+        if self._nodes > self._limits.values:
+            raise self._limits.exceeded(f"{self._limits.values} values")
         if depth > MAX_DEPTH:
             raise DecodeError(f"Stored data are nested deeper than {MAX_DEPTH} levels: flatten them.")
 
@@ -107,8 +106,8 @@ class Writer:
 
     def _count_text(self, length: int) -> None:
         self._text += length
-        if self._text > MAX_TEXT:
-            raise DecodeError(f"Stored data hold more than {MAX_TEXT} characters: store less.")
+        if self._text > self._limits.text:
+            raise self._limits.exceeded(f"{self._limits.text} characters")
 
     def _write_object(self, value: Any, depth: int) -> Any:
         if isinstance(value, list | tuple):

@@ -18,17 +18,12 @@ from collections.abc import Callable
 from typing import Any
 
 from jobgate.broker.errors import DecodeError
+from jobgate.broker.limits import FULL, Limits, TooLarge
 from jobgate.broker.made import Made, Named
 from jobgate.broker.plain import Writer
 
-#: Bytes of one pickle, 16 MiB.
-MAX_BYTES = 1 << 24
-#: Opcodes of one pickle.
-MAX_OPCODES = 500_000
 #: Characters in the dotted name of a class.
 MAX_NAME = 512
-#: Characters and bytes that calls and names may copy from what they share: no more than one pickle holds.
-MAX_COPIED = MAX_BYTES
 #: Arguments of `copyreg.__newobj__`, which are copied.
 _MAX_MOVED_ARGS = 64
 
@@ -38,19 +33,20 @@ codecs.lookup("raw_unicode_escape")
 _PYTHON_2_MODULES = {"__builtin__": "builtins", "exceptions": "builtins", "copy_reg": "copyreg"}
 
 
-def loads(blob: bytes) -> dict[str, Any]:
+def loads(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
     """Read the pickle of a job or a result, any protocol, as data that JSON can hold.
 
     Values become what the table in plain.py says. In a failed result, `r` always becomes
     `{"type": …, "message": …}`.
 
     Raises:
-        DecodeError: it is no pickle of a dict, or it is too large. Nothing else is ever raised.
+        DecodeError: it is no pickle of a dict, or it exceeds the limits (TooLarge). Nothing else is ever
+            raised.
     """
-    if len(blob) > MAX_BYTES:
-        raise DecodeError(f"The pickle is larger than {MAX_BYTES} bytes: store less.")
+    if len(blob) > limits.bytes:
+        raise limits.exceeded(f"{limits.bytes} bytes")
     try:
-        return _write_fields(_Machine().run(blob))
+        return _write_fields(_Machine(limits).run(blob), limits)
     except DecodeError:
         raise
     except Exception as error:  # whatever the standard library finds wrong with bytes of any kind
@@ -59,18 +55,19 @@ def loads(blob: bytes) -> dict[str, Any]:
         ) from error
 
 
-def _write_fields(root: Any) -> dict[str, Any]:
+def _write_fields(root: Any, limits: Limits) -> dict[str, Any]:
     if not isinstance(root, Made) or root.path != "builtins.dict":
         raise DecodeError("The pickle holds no dict: something else wrote this key.")
     fields = dict(pair for pair in root.pairs or () if isinstance(pair[0], str))
-    writer = Writer()
+    writer = Writer(limits)
     try:
         return _written(fields, writer)
-    except DecodeError:
-        if not writer.has_shown_fields:
+    except DecodeError as error:
+        # What is too large for a quick look is not cut short: the full look comes next.
+        if not writer.has_shown_fields or (limits is not FULL and isinstance(error, TooLarge)):
             raise
     # Objects that hold each other have no end, but each has a name.
-    return _written(fields, Writer(shows_fields=False))
+    return _written(fields, Writer(limits, shows_fields=False))
 
 
 def _written(fields: dict[str, Any], writer: Writer) -> dict[str, Any]:
@@ -86,7 +83,8 @@ def _written(fields: dict[str, Any], writer: Writer) -> dict[str, Any]:
 class _Machine:
     """The stack, the memo, and one step for each opcode."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []  # the stacks under each open mark
         self._memo: dict[int, Any] = {}
@@ -95,8 +93,8 @@ class _Machine:
     def run(self, blob: bytes) -> Any:
         """Return what is on the stack when the pickle stops."""
         for count, (opcode, arg, _) in enumerate(pickletools.genops(blob)):
-            if count > MAX_OPCODES:
-                raise DecodeError(f"The pickle has more than {MAX_OPCODES} opcodes: store less.")
+            if count > self._limits.opcodes:
+                raise self._limits.exceeded(f"{self._limits.opcodes} opcodes")
             step = _STEPS.get(opcode.name)
             if step is None:
                 raise DecodeError(f"The pickle uses {opcode.name}, which no job needs: store plain data.")
@@ -237,8 +235,8 @@ class _Machine:
     def _copy(self, size: int) -> None:
         """Count what one opcode copies: thousands may copy from the same value."""
         self._copied += size
-        if self._copied > MAX_COPIED:
-            raise DecodeError(f"The pickle copies more than {MAX_COPIED} bytes: store less.")
+        if self._copied > self._limits.bytes:
+            raise self._limits.exceeded(f"{self._limits.bytes} bytes in copies")
 
 
 def _made(function: Any, args: Any, *, is_object: bool = False) -> Made:

@@ -85,7 +85,7 @@ class Watch:
                 break
             if not await self._look(end + LAST_LOOK) or left <= 0:
                 break
-        return None if self._blob is None else self._watcher.read(self._blob, self.job_id)
+        return None if self._blob is None else await self._watcher.read(self._blob, self.job_id)
 
     async def _look(self, end: float) -> bool:
         """Look, and answer whether waiting on makes sense; a Redis that hangs must not outlast the wait."""
@@ -150,9 +150,9 @@ class ResultWatcher:
             watch.arrive(seen.blob)
         return seen.blob is None and seen.job_exists
 
-    def read(self, blob: bytes, job_id: str) -> JobResult:
+    async def read(self, blob: bytes, job_id: str) -> JobResult:
         """Decode a stored result. Raises DecodeError."""
-        return self._core.reader.result(blob, job_id)
+        return await self._core.reader.result(blob, job_id)
 
     async def close(self) -> None:
         """Close the connections; watches that still wait fall back to nothing but their timeout."""

@@ -16,10 +16,12 @@ from typing import Any
 from jobgate.broker import failures, restricted
 from jobgate.broker.codecs import Codec, codec_named
 from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.limits import FULL, Limits
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
 _OWN = "jobgate"
 _PICKLE = "pickle"
+_CUSTOM = "custom"
 _JSON_MARK = ord("{")
 _PICKLE_MARK = 0x80
 _MSGPACK_MARKS = frozenset([*range(0x81, 0x90), 0xDE, 0xDF])
@@ -54,7 +56,7 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
     return _dump(fields, codec)
 
 
-def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool) -> JobBody:
+def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits = FULL) -> JobBody:
     """Read a stored job, whichever codec wrote it.
 
     Args:
@@ -62,11 +64,13 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool) -> JobBody:
         codec: for bytes that do not show what they are; a custom one is always tried first.
         trust_pickle: load pickles for real, which runs code that their writer chose. Without it
             they are read as plain data.
+        limits: of pickles that are read so.
 
     Raises:
-        DecodeError: they cannot be read, or a field is missing or of the wrong kind.
+        DecodeError: they cannot be read, or a field is missing or of the wrong kind. TooLarge: they exceed
+            the limits.
     """
-    fields = _load(blob, codec, trust_pickle=trust_pickle)
+    fields = _load(blob, codec, trust_pickle, limits)
     own = _own_fields(fields)
     return JobBody(
         **_common(fields),
@@ -83,7 +87,8 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool) -> JobBody:
 def encode_result(result: JobResult, codec: Codec) -> bytes:
     """Return the stored form of a result.
 
-    With pickle a failure is stored as an exception that stock arq can load, else as plain data.
+    With pickle, and with a custom codec that can hold one, a failure is stored as an exception that stock arq
+    can load, else as plain data.
 
     Raises:
         EncodeError: the codec cannot hold the result or the arguments.
@@ -109,11 +114,19 @@ def encode_result(result: JobResult, codec: Codec) -> bytes:
     if codec.name == _PICKLE:
         own["e"] = failures.as_mapping(failure)
         return _dump_raised(_with_own(fields, own), failure, result.exception)
-    fields["r"] = failures.as_mapping(failure)
+    told = failures.as_mapping(failure)
+    if codec.name == _CUSTOM:
+        raised = failures.to_raise(failure, result.exception)
+        blob = _dump_if_it_holds_exceptions({**fields, "r": raised, _OWN: {**own, "e": told}}, codec)
+        if blob is not None:
+            return blob
+    fields["r"] = told
     return _dump(_with_own(fields, own), codec)
 
 
-def decode_result(blob: bytes, job_id: str, *, codec: Codec, trust_pickle: bool) -> JobResult:
+def decode_result(
+    blob: bytes, job_id: str, *, codec: Codec, trust_pickle: bool, limits: Limits = FULL
+) -> JobResult:
     """Read a stored result, whichever codec wrote it.
 
     Args:
@@ -121,11 +134,13 @@ def decode_result(blob: bytes, job_id: str, *, codec: Codec, trust_pickle: bool)
         job_id: whose result it is, as its key says.
         codec: as in `decode_job`.
         trust_pickle: as in `decode_job`; with it, a failure's exception is kept too.
+        limits: as in `decode_job`.
 
     Raises:
-        DecodeError: it cannot be read, or a field is missing or of the wrong kind.
+        DecodeError: it cannot be read, or a field is missing or of the wrong kind. TooLarge: as in
+            `decode_job`.
     """
-    fields = _load(blob, codec, trust_pickle=trust_pickle)
+    fields = _load(blob, codec, trust_pickle, limits)
     own = _own_fields(fields)
     success = _field(fields, "s")
     stored = _field(fields, "r")
@@ -173,16 +188,26 @@ def _dump_raised(fields: dict[str, Any], failure: Failure, exception: BaseExcept
         raise EncodeError(text) from error
 
 
-def _load(blob: bytes, codec: Codec, *, trust_pickle: bool) -> Mapping[str, Any]:
-    fields = _load_any(blob, codec, trust_pickle=trust_pickle)
+def _dump_if_it_holds_exceptions(fields: dict[str, Any], codec: Codec) -> bytes | None:
+    """Try it: what a custom codec does with an exception is known only when it has been read again."""
+    try:
+        blob = codec.dumps(fields)
+        loaded = codec.loads(blob)["r"]
+    except Exception:  # JSON refuses it, and an exception whose class takes two arguments fails when loaded
+        return None
+    return blob if isinstance(loaded, BaseException) else None
+
+
+def _load(blob: bytes, codec: Codec, trust_pickle: bool, limits: Limits) -> Mapping[str, Any]:
+    fields = _load_any(blob, codec, trust_pickle, limits)
     if not isinstance(fields, dict):
         raise DecodeError("Stored bytes hold no dict: something else wrote this key.")
     return fields
 
 
-def _load_any(blob: bytes, codec: Codec, *, trust_pickle: bool) -> object:
+def _load_any(blob: bytes, codec: Codec, trust_pickle: bool, limits: Limits) -> object:
     name = _recognised(blob)
-    if codec.name == "custom":
+    if codec.name == _CUSTOM:
         try:
             loaded: object = codec.loads(blob)
         except Exception as error:  # whatever the user's function raises; jobs of other codecs come too
@@ -194,7 +219,7 @@ def _load_any(blob: bytes, codec: Codec, *, trust_pickle: bool) -> object:
                 return loaded
     name = name or codec.name
     if name == _PICKLE and not trust_pickle:
-        return restricted.loads(blob)
+        return restricted.loads(blob, limits)
     return _codec_to_read(name, codec).loads(blob)
 
 
