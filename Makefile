@@ -47,7 +47,7 @@ lock: $(STAMP) ## Renew requirements/*.txt; UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra gateway --extra worker --extra msgpack \
 	  -c requirements/dev.txt -o requirements/image.txt
-	$(foreach version,$(ARQ_VERSIONS),echo 'arq==$(version)' | $(LOCK) $(if $(UPGRADE),--upgrade) - \
+	$(foreach version,$(ARQ_VERSIONS),printf '%s\n' 'arq==$(version)' msgpack | $(LOCK) $(if $(UPGRADE),--upgrade) - \
 	  -o requirements/arq-$(version).txt &&) true
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt
 

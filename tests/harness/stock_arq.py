@@ -38,6 +38,19 @@ def arq_worker(
     return processes.start(settings, program=arq_program("arq", version), cwd=INTEROP, env=variables)
 
 
+def arq_script(processes: Processes, script: str, *words: str, version: str = ARQ_VERSIONS[-1]) -> Process:
+    """Start a script of tests/interop with the Python of that arq, without waiting; see `last_words`."""
+    program = arq_program(version=version)
+    return processes.start(script, *words, program=program, cwd=INTEROP, env={"PYTHONPATH": str(INTEROP)})
+
+
+def last_words(script: Process, timeout: float) -> Any:
+    """Wait for the end of a script and return its last line, which is JSON."""
+    code = script.wait(timeout)
+    assert code == 0, script.log
+    return json.loads(script.log.splitlines()[-1])
+
+
 @functools.cache
 def arq_packages() -> str:
     """Return the folder to put on PYTHONPATH so that arq is installed beside jobgate."""

@@ -1,7 +1,10 @@
 """What workers of both kinds run in the interop tests: imported beside any arq, and beside jobgate alone."""
 
 import asyncio
+import json
 import os
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -106,6 +109,17 @@ async def silent(ctx: Context) -> int:
     return 1
 
 
+def serializers(name: str) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
+    """The pair of functions that a user of arq would write for JSON or msgpack."""
+    if name == "json":
+        return (lambda fields: json.dumps(fields).encode()), json.loads
+    if name == "msgpack":
+        import msgpack
+
+        return msgpack.packb, msgpack.unpackb
+    return pickle.dumps, pickle.loads
+
+
 class WorkerSettings:
     """All of them; what varies comes from the environment."""
 
@@ -115,9 +129,11 @@ class WorkerSettings:
         func(flaky, name="flaky_twice", max_tries=2),
         func(silent, keep_result=0),
     ]
-    redis_settings = RedisSettings.from_dsn(os.environ["REDIS_URL"])
+    redis_settings = RedisSettings.from_dsn(os.environ.get("REDIS_URL", "redis://"))
     queue_name = os.environ.get("QUEUE", "arq:queue")
     poll_delay = float(os.environ.get("POLL_DELAY", "0.5"))
     max_jobs = int(os.environ.get("MAX_JOBS", "100"))
     retry_jobs = os.environ.get("RETRY_JOBS", "yes") == "yes"
     allow_abort_jobs = True
+    if "SERIALIZER" in os.environ:
+        job_serializer, job_deserializer = serializers(os.environ["SERIALIZER"])

@@ -16,6 +16,7 @@ from jobgate.broker.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.errors import DecodeError, EncodeError
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 from jobgate.broker.wire import decode_job, decode_result, encode_job, encode_result
+from jobgate.worker import Retry, RetryJob
 
 JSON, MSGPACK, PICKLE = (codec_named(name) for name in ("json", "msgpack", "pickle"))
 CUSTOM = custom_codec(
@@ -237,6 +238,50 @@ def test_a_failure_without_pickle_is_plain_data() -> None:
     assert stored["jobgate"] == {"w": "w1", "o": "crm", "rt": "ab12", "c": "error"}
 
 
+class Spent(Exception):
+    """What a function raises."""
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised", "stored"),
+    [
+        (ERROR, Spent("bad"), "Spent('bad')"),
+        (Failure(type="Gone", message="bad"), None, "RuntimeError('Gone: bad')"),
+        (
+            Failure(type="TimeoutError", message="late", code=FailureCode.TIMEOUT),
+            None,
+            "TimeoutError('late')",
+        ),
+        (
+            Failure(type="JobExecutionFailed", message="job expired", code=FailureCode.EXPIRED),
+            None,
+            "RuntimeError('JobExecutionFailed: job expired')",
+        ),
+    ],
+)
+def test_a_custom_codec_that_holds_exceptions_gets_them(
+    failure: Failure, raised: Exception | None, stored: str
+) -> None:
+    """dill and the like: arq's clients raise what the result holds."""
+    dill = custom_codec(
+        lambda fields: b"!" + pickle.dumps(fields), lambda blob: pickle.loads(_unmarked(blob))
+    )
+    failed = dataclasses.replace(RESULT, success=False, result=None, failure=failure, exception=raised)
+    blob = encode_result(failed, dill)
+    assert repr(dill.loads(blob)["r"]) == stored
+    assert decode_result(blob, "j", codec=dill, trust_pickle=False).failure == failure
+
+
+def test_a_custom_codec_that_makes_text_of_exceptions_does_not_get_them() -> None:
+    texts = custom_codec(lambda fields: json.dumps(fields, default=str).encode(), json.loads)
+    failed = dataclasses.replace(RESULT, success=False, result=None, failure=ERROR, exception=Spent("bad"))
+    assert texts.loads(encode_result(failed, texts))["r"] == {
+        "type": "ValueError",
+        "message": "bad",
+        "traceback": "Traceback …",
+    }
+
+
 def test_a_failure_with_odd_text_can_still_be_stored() -> None:
     failure = Failure(type="OSError", message="no file \udcff", traceback="\ud800")
     for codec in (JSON, MSGPACK, PICKLE):
@@ -263,6 +308,25 @@ def test_an_unknown_code_is_an_error() -> None:
 
 
 # Failures in pickles
+
+
+@pytest.mark.parametrize(
+    ("raised", "stored"),
+    [
+        (Retry(1.5), ("Retry", {"defer_score": 1500})),
+        (Retry(), ("Retry", {})),
+        (RetryJob(), ("RetryJob", {})),
+    ],
+)
+def test_a_retry_that_is_not_allowed_is_pickled_as_arqs(
+    raised: Exception, stored: tuple[str, dict[str, int]]
+) -> None:
+    failure = Failure(type=type(raised).__name__, message=str(raised))
+    blob = encode_result(dataclasses.replace(failed(failure), exception=raised), PICKLE)
+    trusted = read_result(blob, PICKLE, trust_pickle=True)
+    kind = type(trusted.exception)
+    assert (kind.__module__, kind.__name__, vars(trusted.exception)) == ("arq.worker", *stored)
+    assert read_result(blob, PICKLE).failure == failure
 
 
 @pytest.mark.parametrize(
