@@ -14,6 +14,7 @@ docs/pickle.md tells users the limits, and how each type reads.
 
 import codecs
 import pickletools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,10 @@ from jobgate.broker.plain import Writer
 MAX_NAME = 512
 #: Arguments of `copyreg.__newobj__`, which are copied.
 _MAX_MOVED_ARGS = 64
+
+#: Half of a surrogate pair in UTF-8, and how many there may be; bytes that are no text may look like some.
+_HALF = re.compile(rb"\xed[\xa0-\xbf]")
+_MAX_HALVES = 50_000
 
 # Python imports the decoder of protocol 0's text when it is first used: not while a pickle is read.
 codecs.lookup("raw_unicode_escape")
@@ -45,6 +50,7 @@ def loads(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
     """
     if len(blob) > limits.bytes:
         raise limits.exceeded(f"{limits.bytes} bytes")
+    _refuse_broken_text(blob, limits)
     try:
         return _write_fields(_Machine(limits).run(blob), limits)
     except DecodeError:
@@ -53,6 +59,15 @@ def loads(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
         raise DecodeError(
             "Stored bytes are not a pickle that can be read: use the producer's codec."
         ) from error
+
+
+def _refuse_broken_text(blob: bytes, limits: Limits) -> None:
+    """Python decodes each half of a surrogate pair in a slow step of its own, while no other thread runs."""
+    if len(blob) < 3 * _MAX_HALVES:
+        return
+    for count, _ in enumerate(_HALF.finditer(blob)):
+        if count == _MAX_HALVES:
+            raise limits.exceeded(f"{_MAX_HALVES} lone surrogates")
 
 
 def _write_fields(root: Any, limits: Limits) -> dict[str, Any]:
