@@ -216,10 +216,14 @@ _PYTHONS_EXCEPTIONS = {
 }
 
 
+#: How the names of exceptions end.
+EXCEPTION_ENDINGS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
+
+
 def is_exception(made: Made) -> bool:
     """Tell whether it has the name of an exception."""
     return (
         made.path in _PYTHONS_EXCEPTIONS
         or made.path.startswith("arq.")
-        or made.name.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt"))
+        or made.name.endswith(EXCEPTION_ENDINGS)
     )
