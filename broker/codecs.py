@@ -23,6 +23,7 @@ import dataclasses
 import datetime
 import io
 import pickle
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
@@ -181,6 +182,12 @@ def _dump_pickle(fields: dict[str, Any]) -> bytes:
         raise EncodeError(text) from error
 
 
+#: What pickles of failures name: whoever has not imported arq does not catch them by its classes.
+_ARQ_ERRORS = frozenset(
+    ("arq.worker", name) for name in ("FailedJobs", "JobExecutionFailed", "Retry", "RetryJob")
+) | frozenset(("arq.jobs", name) for name in ("DeserializationError", "ResultNotFound", "SerializationError"))
+
+
 def _load_pickle(blob: bytes) -> dict[str, Any]:
     """Load a pickle with full trust: whoever wrote it can run code here."""
     try:
@@ -191,12 +198,19 @@ def _load_pickle(blob: bytes) -> dict[str, Any]:
 
 
 class _TrustingReader(pickle.Unpickler):
-    """Loads real objects, and stands in for arq's exceptions where arq is not installed."""
+    """Loads real objects, and stands in for arq's exceptions where nobody has imported arq."""
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _ARQ_ERRORS and module not in sys.modules:
+            return _stand_in(module, name)
         try:
             return super().find_class(module, name)
         except ImportError:
             if module.partition(".")[0] != "arq":
                 raise
-            return type(name, (RuntimeError,), {"__module__": module})
+            return _stand_in(module, name)
+
+
+def _stand_in(module: str, name: str) -> type[Exception]:
+    """Return a class for an exception of arq's that is not there; all of arq's are RuntimeErrors."""
+    return type(name, (RuntimeError,), {"__module__": module})
