@@ -156,6 +156,7 @@ async def test_a_job_without_a_body_is_waited_for_until_its_worker_says_so(
 
 
 async def test_failures_are_raised_as_type_and_message(server: RedisServer, pool: ArqRedis) -> None:
+    """With arq they are "unable to serialize result" unless pickle writes them (arq #309, #481)."""
     job = await ended(server, pool, "fail", "broken")
     with pytest.raises(JobFailed, match="ValueError: broken") as caught:
         await job.result()
@@ -209,13 +210,13 @@ async def test_status(server: RedisServer, pool: ArqRedis) -> None:
 
 
 async def test_info(server: RedisServer, pool: ArqRedis) -> None:
+    """arq's `info().job_id` is None until the job has ended."""
     assert await Job("unknown", pool).info() is None
     assert await Job("unknown", pool).result_info() is None
     before = datetime.now(UTC)
     job = await enqueued(pool, "add", 1, b=2, _job_id="a", _job_try=2)
     info = await Job("a", pool).info()
     assert type(info) is JobDef
-    # arq forgets the id (it is None) of a job that has not ended.
     assert (info.job_id, info.function, info.args, info.kwargs) == ("a", "add", (1,), {"b": 2})
     assert info.job_try == 2
     assert abs(info.enqueue_time - before) < timedelta(seconds=30)

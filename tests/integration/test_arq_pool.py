@@ -218,6 +218,7 @@ async def test_lists_survive_what_they_find(
 
 
 async def test_lists_need_few_connections(server: RedisServer) -> None:
+    """arq opens one for each job of a list, until Redis has none left (arq #394)."""
     async with await create_pool(RedisSettings(port=server.port, max_connections=2)) as pool:
         await asyncio.gather(*(pool.enqueue_job("add", n, _job_id=str(n)) for n in range(500)))
         await asyncio.gather(*(Job(str(n), pool).status() for n in range(500)))

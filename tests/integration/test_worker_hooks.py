@@ -153,6 +153,7 @@ HOOKS = [raises, leaves, cancels_itself, cancels_its_task]
 async def test_no_hook_at_the_end_harms_worker_or_job(
     broker: Broker, redis_url: str, name: str, hook: Callable[[Ctx], Any]
 ) -> None:
+    """With arq an exception in any of them ends the worker."""
     async with working({"functions": ALL, name: hook}, redis_url):
         for number in range(3):
             result = await outcome(broker, await enqueue(broker, "add", number))
@@ -163,6 +164,7 @@ async def test_no_hook_at_the_end_harms_worker_or_job(
 async def test_a_hook_before_a_run_fails_that_job_and_nothing_else(
     broker: Broker, redis_url: str, hook: Callable[[Ctx], Any]
 ) -> None:
+    """With arq an exception there ends the worker, and the job stays locked."""
     calls: list[str] = []
 
     async def first_time(ctx: Ctx) -> None:
