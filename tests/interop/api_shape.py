@@ -18,7 +18,8 @@ Shape = dict[str, tuple[str | None, str]]
 
 #: Where arq keeps what its users import.
 MODULES = ("arq.worker", "arq.connections", "arq.jobs", "arq.cron", "arq.cli")
-VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+#: Arguments without names of their own -> how a row names them, whatever the function calls them.
+REST = {inspect.Parameter.VAR_POSITIONAL: "*…", inspect.Parameter.VAR_KEYWORD: "**…"}
 
 
 def named(path: str) -> Any:
@@ -65,10 +66,12 @@ def _arguments(call: Any, method: str = "") -> Shape:
     if isinstance(call, type) and not inspect.isfunction(inspect.getattr_static(call, "__init__")):
         return {}  # an exception that says nothing of its own
     rows: Shape = {}
-    parameters = [each for each in inspect.signature(call).parameters.values() if each.kind not in VARIABLE]
-    for place, parameter in enumerate(parameters):
-        key = f"{method}({parameter.name})" if method else parameter.name
+    for place, parameter in enumerate(inspect.signature(call).parameters.values()):
+        name = REST.get(parameter.kind, parameter.name)
+        key = f"{method}({name})" if method else name
         how = "by name" if parameter.kind is parameter.KEYWORD_ONLY else f"at {place}"
+        if parameter.kind is parameter.VAR_KEYWORD:
+            how = "the rest"
         rows[key] = (_default(call, parameter), how)
     return rows
 

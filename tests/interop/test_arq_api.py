@@ -12,7 +12,8 @@ import pytest
 from harness.stock_arq import INTEROP, ask_arq
 from interop.api_shape import Shape, named, shape_of
 from jobgate.cli.main import main
-from jobgate.worker import Worker
+from jobgate.client import ArqRedis, RedisSettings
+from jobgate.worker import Worker, cron, func
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "arq-api.md"
 #: Where jobgate keeps a name as a command, or an option in two places.
@@ -168,3 +169,29 @@ def test_exceptions_are_caught_as_arqs_are(arq: Any) -> None:
     assert issubclass(
         named("jobgate.client.DeserializationError"), named("jobgate.client.SerializationError")
     )
+
+
+async def job(ctx: dict[str, Any]) -> None:
+    """Do nothing."""
+
+
+def test_arqs_own_defaults_can_be_given() -> None:
+    """Who states a default of arq's, None for example, is understood."""
+    given = {path: {codes(row[0])[0]: told(row[1]) for row in rows} for path, rows in OPTIONS.items()}
+    options = {
+        path: {name: ast.literal_eval(text) for name, text in rows.items() if text and "(" not in name}
+        for path, rows in given.items()
+    }
+    worker = Worker(**options["arq.worker.Worker"] | {"functions": [job]})
+    assert worker.settings.queue == "arq:queue"
+    assert func(job, **options["arq.worker.func"]).name == "job"
+    assert cron(job, **options["arq.cron.cron"]).name == "cron:job"
+    assert RedisSettings(**options["arq.connections.RedisSettings"]).address == "redis://localhost:6379/0"
+    assert ArqRedis(**options["arq.connections.ArqRedis"]).default_queue_name == "arq:queue"
+
+
+def test_workers_show_what_arqs_users_look_at() -> None:
+    ctx = {"of the user": 1}
+    worker = Worker([job], ctx=ctx)
+    assert worker.ctx is ctx
+    assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (0, 0, 0)
