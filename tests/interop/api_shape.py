@@ -19,7 +19,7 @@ Shape = dict[str, tuple[str | None, str]]
 #: Where arq keeps what its users import.
 MODULES = ("arq.worker", "arq.connections", "arq.jobs", "arq.cron", "arq.cli")
 #: Arguments without names of their own -> how a row names them, whatever the function calls them.
-REST = {inspect.Parameter.VAR_POSITIONAL: "*…", inspect.Parameter.VAR_KEYWORD: "**…"}
+REST: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*…", inspect.Parameter.VAR_KEYWORD: "**…"}
 
 
 def named(path: str) -> Any:
