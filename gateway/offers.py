@@ -48,9 +48,15 @@ class _Queue:
 class Offers:
     """The functions of live workers by queue, read again every second in the background."""
 
-    def __init__(self, broker: Broker, queues: tuple[str, ...], *, interval: float = 1.0) -> None:
-        """`queues` are watched from the start, others from their first use."""
+    def __init__(
+        self, broker: Broker, queues: tuple[str, ...], *, beside_arq: bool = False, interval: float = 1.0
+    ) -> None:
+        """`queues` are watched from the start, others from their first use.
+
+        `beside_arq`: there may be stock arq workers, which publish nothing, so nobody is ever ABSENT.
+        """
         self._broker = broker
+        self._beside_arq = beside_arq
         self._interval = interval
         self._configured = frozenset(queues)
         self._queues = {name: _Queue() for name in queues}
@@ -100,7 +106,8 @@ class Offers:
                 self._queues.pop(queue, None)
         if away is not None:
             raise BrokerUnavailable(str(away)) from away
-        return _verdict(function, known)
+        verdict = _verdict(function, known)
+        return Verdict.UNTOLD if verdict is Verdict.ABSENT and self._beside_arq else verdict
 
     def near(self, function: str, may_know: Callable[[str], bool]) -> list[str]:
         """Names like this one that live workers offer and that the caller may know of."""

@@ -51,7 +51,11 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     gateway = Gateway(
         settings=settings,
         broker=broker,
-        offers=Offers(broker, tuple(dict.fromkeys((broker.keys.default_queue, *settings.queues)))),
+        offers=Offers(
+            broker,
+            tuple(dict.fromkeys((broker.keys.default_queue, *settings.queues))),
+            beside_arq=settings.serializer == "pickle",
+        ),
         queues=QueueNames(broker.keys, settings.queues),
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
         meter=Meter(),

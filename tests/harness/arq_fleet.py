@@ -14,6 +14,8 @@ from harness.waiting import eventually_async
 
 #: A queue that nobody serves.
 IDLE = "idle"
+#: A queue for tests that start workers of their own.
+MOVING = "moving"
 WAIT = {"Prefer": "wait=30"}
 
 
@@ -28,8 +30,8 @@ class ArqFleet:
             )
             for version in ARQ_VERSIONS
         }
-        queues = [f"arq-{version}" for version in ARQ_VERSIONS]
-        words = [word for queue in (*queues, IDLE) for word in ("--queue", queue)]
+        self.queues = [f"arq-{version}" for version in ARQ_VERSIONS]
+        words = [word for queue in (*self.queues, IDLE, MOVING) for word in ("--queue", queue)]
         self.gateway = processes.gateway(server.url, "--serializer", "pickle", *words)
         for worker in self.workers.values():
             worker.wait_for_log("Starting worker for")
