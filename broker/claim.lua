@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Take up to n due jobs: a lease on each, one try more on each. Uses: lease.lua, wake.lua
+-- Take up to n due jobs: a lease on each, one try more on each. Uses: lease.lua, wake.lua, drop.lua
 -- Repeated with the same token it answers the same jobs again, so a lost answer costs neither try nor job.
 --
--- KEYS[1] queue   ZSET   job id -> due time, unix ms; raised here to the end of the lease
+-- KEYS[1] queue   ZSET   job id -> due time, unix ms; raised here to the end of the lease, with its mark
 -- KEYS[2] wake    LIST   at most one token
 -- KEYS[3] abort   ZSET   job id -> time of the request
 -- KEYS[4] claim   STRING the worker's last claim: msgpack { token, id, score, tries, id, … }
@@ -13,6 +13,7 @@
 -- ARGV[6]         lease in ms
 -- ARGV[7]         ttl in ms that retry and claim get
 -- ARGV[8]         ids to read at a time when some are passed by
+-- ARGV[9]         key prefix: result
 --
 -- Returns { now, due time of the next job (0 = there may be due ones left, -1 = none, -2 = paused),
 --           id, tries, due time before the claim, body or false, abort mark or false, ms until the body
@@ -20,11 +21,12 @@
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local queue = KEYS[1]
+local mark = mark_of(token)
 local marks = redis.call('EXISTS', KEYS[3]) == 1
 local record, answer = { token }, { now, -1 }
 
-local function take(id, score, tries)
-  redis.call('ZADD', queue, now + lease, id)
+local function take(id, score, tries, body)
+  redis.call('ZADD', queue, now + lease + mark, id)
   local job = job_prefix .. id
   local left = redis.call('PTTL', job)
   if left >= 0 and left < 2 * lease then
@@ -33,7 +35,7 @@ local function take(id, score, tries)
   end
   local at = #answer
   answer[at + 1], answer[at + 2], answer[at + 3] = id, tonumber(tries), tonumber(score)
-  answer[at + 4], answer[at + 5] = redis.call('GET', job), marks and redis.call('ZSCORE', KEYS[3], id)
+  answer[at + 4], answer[at + 5] = body, marks and redis.call('ZSCORE', KEYS[3], id)
   answer[at + 6] = left
   at = #record
   record[at + 1], record[at + 2], record[at + 3] = id, score, tostring(tries)
@@ -44,9 +46,21 @@ local function take_again(last)
     local id, score, tries = last[at], last[at + 1], last[at + 2]
     if held(queue, in_progress_prefix .. id, retry_prefix .. id, id, token, tries) then
       redis.call('SET', in_progress_prefix .. id, token, 'PX', lease)
-      take(id, score, tries)
+      take(id, score, tries, redis.call('GET', job_prefix .. id))
     end
   end
+end
+
+-- An id without a body, but with a result: a job of this id has ended from another queue. To run it would put
+-- "expired" over that result.
+local function has_ended(id, body)
+  if body or redis.call('EXISTS', ARGV[9] .. id) == 0 then
+    return false
+  end
+  redis.call('ZREM', queue, id)
+  redis.call('DEL', retry_prefix .. id)
+  drop(in_progress_prefix .. id)
+  return true
 end
 
 -- Ids that run elsewhere with a low score (stock arq leaves theirs) are paged past.
@@ -63,9 +77,12 @@ local function take_due()
       local id, score = due[at], due[at + 1]
       -- To arq a score of 0 means "not queued".
       if tonumber(score) ~= 0 and redis.call('SET', in_progress_prefix .. id, token, 'NX', 'PX', lease) then
-        local tries = redis.call('INCR', retry_prefix .. id)
-        redis.call('PEXPIRE', retry_prefix .. id, ttl)
-        take(id, score, tries)
+        local body = redis.call('GET', job_prefix .. id)
+        if not has_ended(id, body) then
+          local tries = redis.call('INCR', retry_prefix .. id)
+          redis.call('PEXPIRE', retry_prefix .. id, ttl)
+          take(id, score, tries, body)
+        end
       else
         passed = passed + 1
       end
@@ -97,6 +114,6 @@ if redis.call('ZCOUNT', queue, '-inf', now) > passed then
   wake_one(KEYS[2])
 else
   local upcoming = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  answer[2] = upcoming[2] and tonumber(upcoming[2]) or -1
+  answer[2] = upcoming[2] and math.ceil(tonumber(upcoming[2])) or -1
 end
 return answer

@@ -24,6 +24,7 @@ class Coalescer(Generic[Item, Answer]):
         max_items: most items in one batch.
         max_weight: most bytes in one batch of more than one item.
         in_flight: most batches on their way at once.
+        max_span: seconds by which the items of one batch may have come apart: they share a deadline.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Coalescer(Generic[Item, Answer]):
         max_items: int = 256,
         max_weight: int = 4 * 1024 * 1024,
         in_flight: int = 2,
+        max_span: float = 0.5,
     ) -> None:
         self._send = send
         self._group = group
@@ -42,6 +44,7 @@ class Coalescer(Generic[Item, Answer]):
         self._max_items = max_items
         self._max_weight = max_weight
         self._in_flight = in_flight
+        self._max_span = max_span
         self._waiting: list[_Entry[Item, Answer]] = []
         self._flush_is_due = False
         self._batches: set[asyncio.Task[None]] = set()
@@ -85,9 +88,13 @@ class Coalescer(Generic[Item, Answer]):
         batch: list[_Entry[Item, Answer]] = []
         left: list[_Entry[Item, Answer]] = []
         weight = 0
-        group = self._group(self._waiting[0][0])
+        group, oldest = self._group(self._waiting[0][0]), self._waiting[0][2]
         for place, entry in enumerate(self._waiting):
-            if len(batch) == self._max_items or weight > self._max_weight:
+            if (
+                len(batch) == self._max_items
+                or weight > self._max_weight
+                or entry[2] - oldest > self._max_span
+            ):
                 left += self._waiting[place:]
                 break
             grown = weight + self._weight(entry[0])

@@ -43,7 +43,7 @@ class Leasing:
             [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue)],
             [
                 keys.job(""), keys.in_progress(""), keys.retry(""),
-                token, limit, to_ms(lease), BODY_TTL_MS, page,
+                token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""),
             ],
             repeat=False,
         )  # fmt: skip

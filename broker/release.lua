@@ -6,7 +6,7 @@
 -- KEYS[2] wake    LIST   at most one token
 -- ARGV[1..3]      key prefixes: job, in-progress, retry
 -- then for each job: id, token, tries, due time before the claim in unix ms, count of tries to leave,
---   when the body was to expire in unix ms or ''
+--   when the body was to expire in unix ms, or '' = it lives on as it does now
 --
 -- Returns for each job 1 done, 0 stale (also when repeated: nothing is left to give back)
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Extend the leases of one worker on one queue. Uses: lease.lua
 --
--- KEYS[1] queue   ZSET   job id -> due time; raised to the end of the lease
+-- KEYS[1] queue   ZSET   job id -> due time; raised to the end of the lease, with its mark
 -- KEYS[2] abort   ZSET   job id -> time of the request
 -- ARGV[1..3]      key prefixes: job, in-progress, retry
 -- ARGV[4]         lease in ms
@@ -27,7 +27,7 @@ for at = 6, #ARGV, 3 do
   local in_progress, retry = in_progress_prefix .. id, retry_prefix .. id
   if held(KEYS[1], in_progress, retry, id, token, tries) then
     redis.call('SET', in_progress, token, 'PX', lease)
-    redis.call('ZADD', KEYS[1], now + lease, id)
+    redis.call('ZADD', KEYS[1], now + lease + mark_of(token), id)
     redis.call('PEXPIRE', job_prefix .. id, ttl, 'GT')
     redis.call('PEXPIRE', retry, ttl)
     local mark = redis.call('ZSCORE', KEYS[2], id)

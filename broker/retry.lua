@@ -17,10 +17,10 @@ local id, token, tries, count = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
 
 if not held(KEYS[1], KEYS[4], KEYS[5], id, token, tries) then
   local score = tonumber(redis.call('ZSCORE', KEYS[1], id))
-  local retried = score and score ~= math.floor(score) and redis.call('EXISTS', KEYS[4]) == 0
+  local retried = score and score - math.floor(score) == 0.5 and redis.call('EXISTS', KEYS[4]) == 0
   return retried and redis.call('GET', KEYS[5]) == count and 1 or 0
 end
--- The half millisecond ends this lease for good, due at once or later: see lease.lua.
+-- The half millisecond tells that this was done, should it be repeated; it is no lease's mark.
 local due = math.floor(ARGV[4] ~= '' and now + tonumber(ARGV[4]) or tonumber(ARGV[5])) + 0.5
 local ttl = math.ceil(math.max(due - now, 0) + tonumber(ARGV[6]))
 redis.call('ZADD', KEYS[1], due, id)

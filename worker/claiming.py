@@ -25,6 +25,8 @@ logger = logging.getLogger("jobgate.worker")
 _LONGEST_WAIT = 5.0
 #: Seconds for asking once more, at the end, for a claim whose answer was lost.
 _LAST_CLAIM = 2.0
+#: Of claims: a worker that runs again has the same id, and must not use a token twice.
+_NUMBERS = itertools.count()
 #: Shortest wait for work: to Redis 0 would mean for ever.
 _SHORTEST_WAIT = 0.005
 
@@ -64,7 +66,7 @@ class Claimer:
         self._stop = asyncio.Event()
         self._waiting: asyncio.Task[None] | None = None
         self._shares = Shares(settings.weights)
-        tokens = map(f"{worker_id}:{{}}".format, itertools.count())
+        tokens = map(f"{worker_id}:{{}}".format, _NUMBERS)
         self._sources = {
             queue: Source(
                 broker,

@@ -109,7 +109,7 @@ class Persistence:
                     job.claimed.lease, defer=defer, score_ms=score_ms, tries=tries
                 )
             case Kind.RELEASE:
-                return lambda: self._release_with_others(job.claimed)
+                return lambda: self._release_with_others(job.to_release)
         result, keep = self._result(job, outcome), job.limits.keep
         return lambda: self._broker.finish(job.claimed.lease, result, keep=keep)
 

@@ -73,6 +73,11 @@ class RunningJob:
         """Whether its function runs in a thread now, which cannot be stopped."""
         return self.phase is Phase.RUNNING and self.offer is not None and self.offer.in_thread
 
+    @property
+    def to_release(self) -> ClaimedJob:
+        """The claim, as it is to be given back: a function that has begun did so before its body expired."""
+        return replace(self.claimed, body_expires_ms=None) if self.ctx else self.claimed
+
     def enter_running(self) -> None:
         """Note that the function begins: from now on it may be cancelled, and its time runs."""
         self.phase = Phase.RUNNING

@@ -381,7 +381,7 @@ class Worker:
             why = "runs in a thread" if job.in_thread else "ignored its cancellation"
             logger.warning("↻ %s %s: ends with this process, will be run again", reference(job), why)
         try:
-            await self._persistence.release([job.claimed for job in stubborn])
+            await self._persistence.release([job.to_release for job in stubborn])
         except BrokerError as error:
             logger.warning("%s left until the leases run out: %s", counted(len(stubborn), "job"), error)
         exit_now(0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.leases import let_run_out
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import busy, enqueue, outcome, working
@@ -18,12 +19,9 @@ LEASE = 1.0
 
 def let_leases_run_out(server: RedisServer, *ids: str) -> None:
     """Make jobs look to Redis as after a pause that was longer than their leases."""
-    with server.client() as client, client.pipeline() as pipeline:
-        for job_id in ids:
-            pipeline.delete(f"arq:in-progress:{job_id}")
-            pipeline.zadd("arq:queue", {job_id: 1})
-        pipeline.rpush("arq:queue:wake", "1")
-        pipeline.execute()
+    with server.client() as client:
+        let_run_out(client, *ids)
+        client.rpush("arq:queue:wake", "1")
 
 
 async def claimed_anew(server: RedisServer, job_id: str, tries: int = 2) -> None:

@@ -20,6 +20,17 @@ class Expiring:
     ttl: Any
 
 
+class Marked(float):
+    """Seconds from now, to whole milliseconds, and the mark of a lease: a fraction of one."""
+
+    mark: float
+
+    def __new__(cls, seconds: float, mark: float) -> "Marked":
+        made = super().__new__(cls, seconds)
+        made.mark = mark
+        return made
+
+
 Content = Mapping[str, Any]
 
 
@@ -53,7 +64,9 @@ def about(expected: Content) -> dict[str, Any]:
 
 
 def _score(score: Any, base: float) -> float:
-    return float(score) if isinstance(score, str) else round((base + score) * 1000)
+    if isinstance(score, str):
+        return float(score)
+    return round((base + score) * 1000) + (score.mark if isinstance(score, Marked) else 0)
 
 
 def _read(client: redis.Redis, key: bytes, base: float) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import redis
 
+from harness.leases import let_run_out
 from harness.servers import RedisServer
 from jobgate.broker import AbortAnswer, Broker, ClaimedJob, JobRequest, JobResult, Transition
 
@@ -59,9 +60,7 @@ async def test_arq_does_not_get_a_job_that_was_moved_after_its_look(
     (job,) = (await broker.claim(QUEUE, 1, worker_id="w", token="w:1")).jobs
     mark = "arq:in-progress:a"
     with server.client() as client, client.pipeline() as arq:
-        # The lease has run out, as after a pause of the whole process.
-        client.delete(mark)
-        client.zadd(QUEUE, {"a": job.score_ms})
+        let_run_out(client, "a")
         arq.watch(mark)
         assert not arq.exists(mark)
         assert arq.zscore(QUEUE, "a")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness.leases import mark_of
 from harness.servers import RedisServer
-from harness.state import Content, Expiring, about, content, seed
+from harness.state import Content, Expiring, Marked, about, content, seed
 from jobgate.broker import (
     AbortAnswer,
     Broker,
@@ -44,7 +45,11 @@ ENDED, BODY_SHA = "arq:queue:ended:a", sha1(BODY.encode()).hexdigest()
 #: Just claimed: the body lives as long as it did before.
 CLAIMED: Content = {**RUNNING, JOB: Expiring(BODY, 50)}
 #: The lease has run out, nobody has taken the job since.
-LAPSED: Content = {QUEUE: {"a": -1}, JOB: Expiring(BODY, DAY), TRIES: Expiring(1, DAY)}
+LAPSED: Content = {
+    QUEUE: {"a": Marked(-1, mark_of("w:1"))},
+    JOB: Expiring(BODY, DAY),
+    TRIES: Expiring(1, DAY),
+}
 #: The lease has run out, another worker runs the job.
 TAKEN_OVER: Content = {
     QUEUE: {"a": 10},
@@ -606,7 +611,7 @@ async def test_abort_of_a_finished_job_leaves_its_result(server: RedisServer) ->
 async def test_renew_extends_what_is_held_and_tells_what_is_lost(server: RedisServer) -> None:
     leases = [Lease(job_id=name, queue=QUEUE, token="w:1", tries=1) for name in "abcd"]
     before = {
-        QUEUE: {"a": 1, "b": -1, "c": 9, "z": 5},
+        QUEUE: {"a": 1, "b": Marked(-1, mark_of("w:1")), "c": 9, "z": 5},
         "arq:job:a": Expiring("A", 50),
         "arq:job:b": Expiring("B", 50),
         "arq:job:c": Expiring("C", 50),

@@ -104,3 +104,19 @@ async def test_a_batch_is_told_since_when_its_oldest_item_waits() -> None:
     before = asyncio.get_running_loop().time()
     await Coalescer[int, int](note).submit(1)
     assert before <= told[0] <= asyncio.get_running_loop().time()
+
+
+async def test_items_that_wait_much_longer_do_not_share_their_deadline_with_others() -> None:
+    """Else what has come just now would fail with what has waited for as long as it may."""
+    sent = Sent()
+    sent.may_answer.clear()
+    coalescer = Coalescer[int, int](sent, in_flight=1, max_span=0.02)
+    futures = [coalescer.submit(1)]
+    while not sent.batches:
+        await asyncio.sleep(0)
+    futures += map(coalescer.submit, (2, 3))
+    await asyncio.sleep(0.03)
+    futures += map(coalescer.submit, (4, 5))
+    sent.may_answer.set()
+    assert await asyncio.gather(*futures) == [2, 4, 6, 8, 10]
+    assert [4, 5] in sent.batches
