@@ -4,6 +4,7 @@ One server, one gateway and one worker of each version, which has a queue of its
 """
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,7 +21,7 @@ from harness.gateways import RunningGateway
 from harness.ledger import Figures
 from harness.processes import Processes
 from harness.servers import RedisServer
-from harness.stock_arq import INTEROP, arq_worker
+from harness.stock_arq import INTEROP, arq_script, arq_worker
 from harness.tools import require_tool
 from harness.waiting import eventually_async
 from jobgate.broker.waiting import REREAD_INTERVAL
@@ -157,6 +158,24 @@ async def test_every_stage_is_seen(arq: Caller) -> None:
     assert (status, changed["status"], changed["success"]) == (200, "complete", False)
 
 
+async def test_jobs_of_stock_clients_are_seen_too(arq: Caller, fleet: ArqFleet, processes: Processes) -> None:
+    deferred, due = ({"job_id": f"{arq.queue}-{name}"} for name in ("theirs", "theirs-due"))
+    jobs = [
+        ["sleep", [60], {"_job_id": deferred["job_id"], "_queue_name": arq.queue, "_defer_by": 60}],
+        ["echo", ["ü"], {"_job_id": due["job_id"], "_queue_name": arq.queue}],
+    ]
+    version = arq.queue.removeprefix("arq-")
+    assert (
+        arq_script(processes, "arq_enqueue.py", fleet.server.url, json.dumps(jobs), version=version).wait()
+        == 0
+    )
+    job = await arq.job(deferred)
+    assert (job["function"], job["status"], job["queue"]) == ("sleep", "deferred", arq.queue)
+    assert (await arq.result(due))["result"]["args"] == ["ü"]
+    assert await arq.abort(deferred) == (200, {"aborted": True})
+    assert (await arq.job(deferred))["status"] == "complete"
+
+
 async def test_deferred_jobs_start_when_they_are_due(arq: Caller) -> None:
     until = datetime.now(UTC) + timedelta(seconds=1)
     by, at = await asyncio.gather(
@@ -167,6 +186,13 @@ async def test_deferred_jobs_start_when_they_are_due(arq: Caller) -> None:
     for job in (by, at):
         await arq.result(job)
         assert (await arq.job(job))["start_time"] >= job["due_time"]
+
+
+async def test_limits_that_stock_workers_do_not_know_do_not_hold(arq: Caller) -> None:
+    """docs/in-front-of-arq.md says so: the settings of arq's worker decide."""
+    ended = await arq.call("flaky", 2, timeout=0.001, max_tries=1, keep_result=0.001)
+    assert ended["result"] == 2
+    assert (await arq.result(ended))["result"] == 2
 
 
 async def test_an_id_and_an_idempotency_key_name_one_job(arq: Caller) -> None:
