@@ -93,7 +93,15 @@ async def story_of_own_codec() -> dict[str, Any]:
         return found
 
 
+async def story_of_own_pool() -> dict[str, Any]:
+    async with await create_pool(module_of_arq.REDIS, default_queue_name="team:queue") as pool:
+        job = await pool.enqueue_job("count_down", 2)
+        assert job is not None
+        info = [await job.result(timeout=30, poll_delay=0.05), await job.result_info()]
+        return {"count_down": [info[0], info[1] and info[1].queue_name]}
+
+
 if __name__ == "__main__":
     asked: str = json.load(sys.stdin)
-    stories = {"WorkerSettings": story, "own_codec": story_of_own_codec}
+    stories = {"WorkerSettings": story, "own_codec": story_of_own_codec, "own_pool": story_of_own_pool}
     json.dump(asyncio.run(stories[asked]()), sys.stdout)

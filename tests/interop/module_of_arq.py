@@ -12,9 +12,11 @@ from arq import ArqRedis, Retry, create_pool, cron, func
 from arq.connections import RedisSettings
 from arq.jobs import Job
 from arq.worker import RetryJob
+from redis.asyncio import ConnectionPool
 
 Ctx = dict[str, Any]
 REDIS = RedisSettings.from_dsn(os.environ["REDIS_URL"])
+POOL = ArqRedis(ConnectionPool.from_url(os.environ["REDIS_URL"]), default_queue_name="team:queue")
 
 
 async def note(ctx: Ctx, what: str) -> None:
@@ -133,3 +135,16 @@ own_codec = {
     "job_deserializer": loads,
     "poll_delay": 0.05,
 }
+
+
+async def count_down(ctx: Ctx, number: int) -> list[Any]:
+    """Enqueue by the pool that the settings name, to the queue that it names."""
+    own: list[Any] = [number, ctx["redis"] is POOL]
+    if not number:
+        return own
+    job = await ctx["redis"].enqueue_job("count_down", number - 1)
+    return [*own, *await job.result(timeout=20, poll_delay=0.05)]
+
+
+#: A pool of arq's own, and the queue that it names.
+own_pool = {"functions": [count_down], "redis_pool": POOL, "queue_name": None, "poll_delay": 0.05}

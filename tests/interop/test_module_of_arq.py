@@ -63,12 +63,12 @@ def seen_with(worker: Process, server: RedisServer, settings: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize("settings", ["WorkerSettings", "own_codec"])
+@pytest.mark.parametrize("settings", ["WorkerSettings", "own_codec", "own_pool"])
 def test_callers_see_the_same(processes: Processes, valkey_server: RedisServer, settings: str) -> None:
     valkey_server.reset()
     url = valkey_server.url
     theirs = seen_with(arq_worker(processes, url, f"module_of_arq.{settings}"), valkey_server, settings)
-    options = ("--serializer", "pickle") if settings == "WorkerSettings" else ()
+    options = ("--serializer", "pickle") if settings != "own_codec" else ()
     ours = seen_with(jobgate_worker(processes, url, settings, *options), valkey_server, settings)
     assert theirs.keys() == ours.keys()
     found = {name: (theirs[name], ours[name]) for name in theirs if theirs[name] != ours[name]}
