@@ -1,0 +1,142 @@
+"""The two guides for teams with an arq fleet are followed step by step, as their reader would.
+
+Only ports and URLs are put in. `pip install` is looked at, not run: the extras must exist.
+"""
+
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from harness.arq import ARQ_VERSIONS, arq_program
+from harness.guide import DOCS, Follower, Step, steps
+from harness.processes import Processes
+from harness.stock_arq import arq_packages
+from harness.tools import free_port, require_tool
+from jobgate.client import create_pool
+
+ROOT = DOCS.parent
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+READY = {
+    "arq tasks.WorkerSettings": "redis_version=",
+    "jobgate worker": "Starting worker for",
+    "jobgate gateway": "listening on",
+}
+PIP = r"""
+import re, sys
+command, *names = sys.argv[1:]
+if [command, *names] == ["uninstall", "--yes", "arq"]:
+    BESIDE.unlink()
+    sys.exit()
+assert command == "install" and names, sys.argv
+for name in names:
+    package, extras = re.fullmatch(r"(\w+)(?:\[(.*)\])?(?:[<>=].*)?", name).groups()
+    assert package in {"jobgate", "arq"}, name
+    assert package == "arq" or set(extras.split(",")) <= set(EXTRAS), name
+"""
+
+
+def programs(folder: Path, **commands: str) -> str:
+    """Make a folder of programs, each a shell command that gets the arguments; return a PATH with it."""
+    folder.mkdir()
+    for name, command in commands.items():
+        (folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        (folder / name).chmod(0o755)
+    curl = Path(require_tool("curl")).parent
+    return f"{folder}:/usr/bin:/bin:{curl}"
+
+
+def pip(folder: Path, beside: Path | None = None) -> str:
+    script = folder / "pip.py"
+    script.write_text(
+        f"from pathlib import Path\nEXTRAS = {sorted(EXTRAS)}\nBESIDE = Path({str(beside)!r})\n{PIP}"
+    )
+    return f"{sys.executable} {script}"
+
+
+def put_in(redis_url: str) -> dict[str, str]:
+    port = str(free_port())
+    return {
+        "redis://localhost:6379": redis_url,
+        "localhost:8080": f"localhost:{port}",
+        "jobgate gateway ": f"jobgate gateway --port {port} ",
+    }
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("version", ARQ_VERSIONS)
+def test_in_front_of_arq(version: str, processes: Processes, redis_url: str, tmp_path: Path) -> None:
+    path = programs(
+        tmp_path / "programs",
+        arq=arq_program("arq", version),
+        python=arq_program("python", version),
+        jobgate=f"{sys.executable} -m jobgate.cli",
+        pip=pip(tmp_path),
+    )
+    folder = tmp_path / "project"
+    folder.mkdir()
+    reader = Follower(processes, folder, path=path, instead=put_in(redis_url), ready=READY)
+    assert reader.follow("in-front-of-arq.md") > 12
+    (worker,) = reader.running.values()
+    assert worker.running, worker.log
+    assert "tidied" in worker.log
+
+
+@pytest.fixture
+def moving(processes: Processes, redis_url: str, tmp_path: Path) -> Follower:
+    """A reader of the second guide, who has both packages in one environment."""
+    beside = tmp_path / "beside"
+    beside.symlink_to(arq_packages())
+    path = programs(
+        tmp_path / "programs",
+        arq=f"{sys.executable} -m arq",
+        python=sys.executable,
+        jobgate=f"{sys.executable} -m jobgate.cli",
+        pip=pip(tmp_path, beside),
+    )
+    folder = tmp_path / "project"
+    folder.mkdir()
+    both = {"PYTHONPATH": str(beside)}
+    return Follower(processes, folder, path=path, instead=put_in(redis_url), ready=READY, environment=both)
+
+
+@pytest.mark.timeout(120)
+def test_move_from_arq(moving: Follower, tmp_path: Path) -> None:
+    assert moving.follow("move-from-arq.md") > 15
+    (worker,) = moving.running.values()
+    assert worker.running, worker.log
+    assert not (tmp_path / "beside").exists(), "the guide takes arq away"
+
+
+@pytest.mark.timeout(120)
+async def test_each_step_can_be_taken_back_while_jobs_wait(moving: Follower, redis_url: str) -> None:
+    tasks, *_ = (step for step in steps((DOCS / "move-from-arq.md").read_text()) if step.name == "tasks.py")
+    moving.do(tasks)
+    for serializer, worker in (
+        ("pickle", "jobgate worker tasks.WorkerSettings"),
+        ("json", "jobgate worker tasks.WorkerSettings --serializer pickle"),
+        ("pickle", "arq tasks.WorkerSettings"),
+    ):
+        async with await create_pool(redis_url, serializer=serializer) as pool:
+            job = await pool.enqueue_job("add", 1, b=2)
+            assert job is not None
+            moving.do(Step("run", f"{worker} --burst"))
+            assert await job.result(timeout=5) == 3
+
+
+def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:
+    """Proof that a guide which says something else than what happens does not pass."""
+    reader = Follower(processes, tmp_path, path="/usr/bin:/bin", instead={"8080": "80"}, ready={})
+    reader.do(Step("compare", "$ echo port 8080\nport …\n"))
+    reader.do(Step("run", "WORD=kept"))
+    reader.do(Step("compare", "$ echo $WORD\nkept\n"))
+    for session in ("$ echo 1\n2\n", "$ echo 1\n", "$ false\n", "$ echo 12\n…1\n"):
+        with pytest.raises(AssertionError):
+            reader.do(Step("compare", session))
+
+
+def test_every_block_of_the_guides_is_followed() -> None:
+    for name in ("in-front-of-arq.md", "move-from-arq.md"):
+        kinds = [step.kind for step in steps((DOCS / name).read_text())]
+        assert len([kind for kind in kinds if kind != "stop"]) == (DOCS / name).read_text().count("```") / 2
