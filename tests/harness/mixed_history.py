@@ -192,7 +192,7 @@ class MixedHistory:
             yield "its tries are not its starts"
 
     def _runs(self, job: JobStory) -> Iterator[str]:
-        done = min((view.after for view in job.views if view.status == "complete"), default=float("inf"))
+        done = min((view.before for view in job.views if view.status == "complete"), default=float("inf"))
         if job.runs and job.runs[0].start < job.due - GRAIN:
             yield "it started before it was due"
         for run, following in pairwise(job.runs):
@@ -202,7 +202,7 @@ class MixedHistory:
                 yield "it ran twice without need"
             else:
                 self.figures.repeated += 1
-        if any(run.start > done + 1 for run in job.runs):
+        if any(run.start > done for run in job.runs):
             yield "it ran after it had ended"
 
     def _retried(self, job: JobStory, run: Run, following: Run) -> Iterator[str]:

@@ -3,14 +3,17 @@
 `mixed_client.py REDIS GATEWAY JOBS RATE LOOKERS PAUSE`: so many jobs, so many a second, so many that look at
 them, with a pause in seconds after each look.
 
-It enqueues jobs of all kinds, in turn as an arq client and over HTTP, and looks at them all the time in both
-ways. It ends when all jobs have ended. It writes JSON lines: `["job", id, kind, due, at the latest]`,
-`["look", id, before, arq, gateway, arq again, after]` and `["outcome", id, arq's, gateway's]`.
+It enqueues jobs of all kinds, in turn as an arq client and over HTTP, and goes on until SIGUSR1 says that it
+is enough; it looks at them all the time in both ways, and ends when all jobs have ended. It writes JSON lines:
+`["job", id, kind, due, due at the latest]`, `["look", id, before, arq, gateway, arq again, after]` and
+`["outcome", id, arq's, gateway's]`.
 """
 
 import asyncio
+import itertools
 import json
 import random
+import signal
 import sys
 import time
 from collections import deque
@@ -71,12 +74,18 @@ class Client:
         self.kinds: dict[str, str] = {}
         self.open: deque[str] = deque()
         self.ended: list[str] = []
-        self.is_all = False
+        self.is_enough = self.is_all = False
+
+    def enough(self) -> None:
+        """Enqueue no more than was asked for."""
+        self.is_enough = True
 
     async def enqueue(self) -> None:
         """Enqueue all jobs, so many a second, in bursts: then jobs wait."""
         http, began = await Http().open(), time.time()
-        for number in range(int(JOBS)):
+        for number in itertools.count():
+            if number >= JOBS and self.is_enough:
+                break
             kind = random.choices(list(KINDS), SHARES)[0]
             function, args, defer = KINDS[kind]
             job_id, now = f"j{number}", time.time()
@@ -132,6 +141,7 @@ class Client:
 
 async def main() -> None:
     client = Client(await create_pool(RedisSettings.from_dsn(REDIS)))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, client.enough)
     await asyncio.gather(client.enqueue(), *(client.look_on() for _ in range(int(LOOKERS))))
     await client.outcomes()
 

@@ -92,4 +92,4 @@ class WorkerSettings:
     max_tries = 1000
     # jobgate's own
     serializer = "pickle"
-    lease = 2.0
+    lease = 5.0

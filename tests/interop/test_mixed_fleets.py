@@ -52,7 +52,7 @@ class MixedFleet:
     def signal(self, sign: signal.Signals, *kinds: str) -> None:
         """Send a signal to a worker of one of these kinds while it runs a job, and start another."""
         kind, process = victim = random.choice([one for one in self.alive if one[0] in kinds])
-        eventually(lambda: self._runs_job(process.pid), timeout=30, what=f"a job in {kind}")
+        eventually(lambda: self._runs_job(process.pid), timeout=60, what=f"a job in {kind}")
         sent = time.time()
         if sign is KILL:
             process.kill()
@@ -93,13 +93,17 @@ class MixedFleet:
 async def mixed(
     fleet: MixedFleet, processes: Processes, url: str, *, jobs: int, rate: float, lookers: int, rounds: int
 ) -> Figures:
-    """Let producers and workers work, send `rounds` of four signals, and return what came of it."""
+    """Let producers and workers work, send `rounds` of four signals, and return what came of it.
+
+    There are at least so many jobs, and as many more as come until all signals were sent.
+    """
     words = [str(HERE / "mixed_client.py"), url, fleet.gateway.url, *map(str, (jobs, rate, lookers, 0.02))]
     arqs = {kind for kind, _ in fleet.alive} - {"jobgate"}
     client = processes.start(*words, program=arq_program())
     for _ in range(rounds):
         for sign, kinds in ((KILL, ["jobgate"]), (KILL, arqs), (STOP, ["jobgate"]), (STOP, arqs)):
             await asyncio.to_thread(fleet.signal, sign, *kinds)
+    client.signal(signal.SIGUSR1)
     assert await asyncio.to_thread(client.wait, 300) == 0, client.log[-3000:]
     fleet.end()
     figures = MixedHistory(fleet.lines, client.log_file, fleet.workers, fleet.signals).check()
@@ -113,7 +117,7 @@ async def test_a_mixed_fleet_loses_nothing(processes: Processes, tmp_path: Path,
     fleet = MixedFleet(processes, tmp_path, redis_url, arqs=ARQ_VERSIONS, jobgates=2)
     figures = await mixed(fleet, processes, redis_url, jobs=300, rate=75, lookers=3, rounds=1)
     assert not figures.wrong, "\n".join(figures.wrong[:9])
-    assert figures.jobs == 300
+    assert figures.jobs >= 300
     assert len(figures.by) == 4, "all kinds of workers took part"
     assert figures.agreed > 300
 
@@ -127,4 +131,4 @@ async def test_thousands_of_jobs_of_a_mixed_fleet(
     fleet = MixedFleet(processes, tmp_path, redis_url, arqs=arqs, jobgates=2)
     figures = await mixed(fleet, processes, redis_url, jobs=4000, rate=80, lookers=8, rounds=8)
     assert not figures.wrong, "\n".join(figures.wrong[:9])
-    assert figures.jobs == 4000
+    assert figures.jobs >= 4000
