@@ -137,7 +137,11 @@ class _Machine:
         return items
 
     def remember(self, index: int | None) -> None:
-        self._memo[len(self._memo) if index is None else index] = self._stack[-1]
+        index = len(self._memo) if index is None else index
+        if index > self._limits.opcodes:
+            # Python counts from 0. Numbers that share a hash would each be compared with all before.
+            raise self._limits.exceeded(f"{self._limits.opcodes} remembered values")
+        self._memo[index] = self._stack[-1]
 
     def recall(self, index: int) -> None:
         self.push(self._memo[index])

@@ -137,6 +137,7 @@ def _deep() -> Iterator[tuple[str, bytes]]:
     yield "deep tuples", b")" + b"\x85" * 400_000
     yield "deep dicts", (b"}" + text("a")) * 100_000 + b"N" + b"s" * 100_000
     yield "deep objects", b"cm\nX\nq\x000" + b"h\x00" * 160_000 + b"N" + b"\x85R" * 160_000
+    yield "deep states", b"cm\nX\nq\x000" + b"h\x00)\x81" * 120_000 + b"N" + b"b" * 120_000
     yield "open marks", b"(" * 499_000
     yield "a list in itself", b"]q\x00h\x00a"
     yield "a dict in itself", b"}q\x00" + text("a") + b"h\x00s"
@@ -166,6 +167,8 @@ def _long() -> Iterator[tuple[str, bytes]]:
     yield "a long float", b"F0." + b"1" * 15 * MEBI + b"\n"
     yield "escapes", b"(" + b"V\\u0041\n" * 240_000 + b"l"
     keys = (pickle.dumps(number * sys.hash_info.modulus, 2)[2:-1] for number in range(1, 100_000))
+    places = (b"p%d\n" % (number * sys.hash_info.modulus) for number in range(1, 400_000))
+    yield "colliding places in the memo", b"N" + b"".join(places)
     yield "colliding keys", b"}(" + b"".join(key + b"N" for key in keys) + b"u"
 
 
