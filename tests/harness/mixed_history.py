@@ -16,6 +16,9 @@ from typing import NamedTuple
 FINISHING = 2.0
 #: Seconds that clocks of one machine are read apart: arq's and jobgate's times are whole milliseconds.
 GRAIN = 0.005
+#: Seconds at most from a signal until a job that it cut is due again: the lease, arq's lock, and some.
+HELD = {"jobgate": 5 + FINISHING}
+HELD_BY_ARQ = 15 + FINISHING
 DEFER = {"later": 0.5, "at once": 0.0}
 
 
@@ -151,18 +154,22 @@ class MixedHistory:
             self.figures.raced += first != gateways
 
     def _read_runs(self, lines: Path) -> None:
-        open_runs: dict[tuple[str, int], float] = {}
+        open_runs: dict[tuple[str, str, int], float] = {}
         ended: dict[str, list[Run]] = defaultdict(list)
         for line in lines.read_text().splitlines():
-            moment, what, job_id, _, pid = line.split()
-            key = (job_id, int(pid))
+            moment, what, job_id, number, pid = line.split()
+            key = (job_id, number, int(pid))
+            start = open_runs.pop(key, None)
             if what == "start":
-                if key in open_runs:
-                    ended[job_id].append(Run(open_runs[key], None, False, key[1]))
                 open_runs[key] = float(moment)
+                end, retries = None, False
             else:
-                ended[job_id].append(Run(open_runs.pop(key), float(moment), what == "retry", key[1]))
-        for (job_id, worker), start in open_runs.items():
+                end, retries = float(moment), what == "retry"
+            if start is not None:
+                ended[job_id].append(Run(start, end, retries, key[2]))
+            elif end is not None:
+                self.figures.wrong.append(f"{job_id} ended and had not begun")
+        for (job_id, _, worker), start in open_runs.items():
             ended[job_id].append(Run(start, None, False, worker))
         for job_id, runs in ended.items():
             if job_id not in self.jobs:
@@ -234,34 +241,54 @@ class MixedHistory:
         """Look for steps that no job may take, in what both sides saw, one after the other."""
         if not job.views or job.views[-1].status != "complete":
             yield "nobody saw it end"
+        reasons = sorted(self._reasons(job), key=lambda reason: reason.before)
         for view, following in pairwise(job.views):
             if "not_found" in (view.status, following.status):
                 yield "it was not found"
-            elif not self._is_legal(job, view, following):
+            elif not self._is_legal(job, view, following, reasons):
                 yield f"seen {following.status} after {view.status} at {following.before:.3f}"
-        may_wait = job.kind == "deferred" or self._was_touched(job) or any(run.retries for run in job.runs)
+        may_wait = job.kind == "deferred" or any(run.retries for run in job.runs)
         if not may_wait and any(view.status == "deferred" for view in job.views):
             yield "seen deferred, and was not"
 
-    def _is_just_due(self, job: JobStory, view: View) -> bool:
-        """Whether the due time may be this very moment: arq rounds its clock to ms, Redis' own is cut."""
-        return job.due - GRAIN <= view.before and view.after <= job.due_until + GRAIN
+    def _reasons(self, job: JobStory) -> Iterator[View]:
+        """All that puts a job back, each with what it is then and when: it does so once."""
+        cuts = set()
+        for run in job.runs:
+            if run.retries and run.end is not None:
+                yield View("deferred" if job.kind == "later" else "queued", run.end, run.end + FINISHING)
+            if signal := self._cut(run):
+                cuts.add(signal)
+                yield self._reason(signal)
+        # A claim may be cut before the function has written a line.
+        first, last = job.due - GRAIN, max((run.start for run in job.runs), default=float("inf"))
+        for signal in self.signals:
+            if signal not in cuts and first <= signal.gone and signal.time <= last:
+                yield self._reason(signal)
 
-    def _is_legal(self, job: JobStory, view: View, following: View) -> bool:
+    def _reason(self, signal: Signal) -> View:
+        held = HELD.get(self.kinds[signal.pid], HELD_BY_ARQ)
+        return View("queued", signal.time, signal.gone + held)
+
+    def _is_legal(self, job: JobStory, view: View, following: View, reasons: list[View]) -> bool:
+        """Whether a job may be seen like this after that; the reason of a step back is used up."""
         order = ("deferred", "queued", "in_progress", "complete")
         if order.index(following.status) >= order.index(view.status):
             return True
         if view.status == "complete":
             return False
-        if (view.status, following.status) == ("queued", "deferred") and self._is_just_due(job, view):
-            return True
-        # Back: a run asked for another try in between, or was cut; or a claim was, before any run.
-        asked = any(
-            run.retries
-            and run.end is not None
-            and run.end >= view.after - FINISHING
-            and run.end <= following.before
-            for run in job.runs
-        )
-        cut = any(signal.time <= following.before for run in job.runs if (signal := self._cut(run)))
-        return asked or cut or (following.status == "queued" and self._was_touched(job))
+        for reason in reasons:
+            is_then = reason.after <= following.before and view.after <= reason.before
+            # Deferred may have become queued before anybody looked.
+            if is_then and following.status in (reason.status, "queued"):
+                reasons.remove(reason)
+                return True
+        return (view.status, following.status) == ("queued", "deferred") and self._is_just_due(job, view)
+
+    def _is_just_due(self, job: JobStory, view: View) -> bool:
+        """Whether a due time may be this very moment: arq rounds its clock to ms, Redis' own is cut."""
+        dues = [(job.due, job.due_until)]
+        for run in job.runs:
+            if run.retries and run.end is not None:
+                dues.append((run.end + DEFER[job.kind], run.end + DEFER[job.kind] + FINISHING))
+        return any(early - GRAIN <= view.before and view.after <= late + GRAIN for early, late in dues)

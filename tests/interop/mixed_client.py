@@ -6,8 +6,8 @@ them, with a pause in seconds after each look.
 It enqueues jobs of all kinds, in turn as an arq client and over HTTP, and goes on until SIGUSR1 says that it
 is enough; it looks at them all the time in both ways, and ends when all jobs have ended.
 
-It writes JSON lines: `["job", id, kind, due, due at the latest]`, `["look", id, before, arq, gateway, arq again,
-after]` and `["outcome", id, arq's, gateway's]`.
+It writes JSON lines: `["job", id, kind, due, due at the latest]`, `["outcome", id, arq's, gateway's]` and
+`["look", id, before, arq, gateway, arq again, after]`.
 """
 
 import asyncio

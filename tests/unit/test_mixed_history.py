@@ -53,6 +53,18 @@ def test_a_run_that_a_signal_cut(tmp_path: Path) -> None:
     assert (figures.wrong, figures.repeated) == ([], 1)
 
 
+def test_one_signal_is_the_reason_of_one_step_back(tmp_path: Path) -> None:
+    between = [(at, "in_progress", "queued", "in_progress") for at in (3.0, 4.0)]
+    seen = [
+        *looks((0.5, "queued"), (1.6, "in_progress")),
+        *between,
+        *looks((9.05, "in_progress"), (9.2, "complete")),
+    ]
+    figures = judged(tmp_path, CUT, seen=seen, outcomes=([True, 1, 2],) * 2, signals=KILLED)
+    assert "seen queued after in_progress at 4.010" in "\n".join(figures.wrong)
+    assert figures.raced == 2
+
+
 @pytest.mark.parametrize(("moment", "wrong"), [(0.43, False), (0.5, True)])
 def test_the_clocks_differ_by_less_than_a_millisecond(tmp_path: Path, moment: float, wrong: bool) -> None:
     seen = [(moment, "queued", "deferred", "queued"), *looks(*SEEN[1:])]
