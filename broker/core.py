@@ -45,13 +45,16 @@ class Reader:
     """Turns stored bytes into records, with the trust that this process has in them.
 
     A pickle that is read as plain data may take up to a second. What takes longer than a moment is read in
-    a thread, one at a time, so that the event loop goes on.
+    a thread, one at a time, so that the event loop goes on; for all who wait for the same result it is read
+    once.
     """
 
     def __init__(self, codec: Codec, trust_pickle: bool = False) -> None:
         self._decode_job = partial(decode_job, codec=codec, trust_pickle=trust_pickle)
         self._decode_result = partial(decode_result, codec=codec, trust_pickle=trust_pickle)
         self._thread: ThreadPoolExecutor | None = None
+        #: What is being read now, by the arguments of its decoder.
+        self._reading: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
 
     def job_at_once(self, blob: bytes) -> JobBody:
         """Decode a stored job without a thread. Raises DecodeError."""
@@ -92,10 +95,20 @@ class Reader:
             self._thread = None
 
     async def _slowly(self, decode: Callable[..., Item], *args: Any) -> Item:
-        # One thread, because several would need its memory several times and be no faster.
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobgate-reader")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(decode, *args))
+        reading: asyncio.Future[Item] | None = self._reading.get(args)
+        if reading is None:
+            # One thread, because several would need its memory several times and be no faster.
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobgate-reader")
+            loop = asyncio.get_running_loop()
+            reading = self._reading[args] = loop.run_in_executor(self._thread, partial(decode, *args))
+            reading.add_done_callback(lambda done: self._has_read(args, done))
+        return await asyncio.shield(reading)
+
+    def _has_read(self, args: tuple[Any, ...], reading: "asyncio.Future[Any]") -> None:
+        del self._reading[args]
+        if not reading.cancelled():
+            reading.exception()  # all who asked may have gone away
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Records pickles of one Python: `python record.py`, once for each version.
 
-A line is the version, the protocol, and the pickle of VALUES in base64; of equal pickles recorded.jsonl keeps one, with
-all its versions. test_recorded_pickles.py reads them.
+A line is the version, the protocol, and the pickle of VALUES in base64. Of equal pickles recorded.jsonl keeps
+one, with all its versions; test_recorded_pickles.py reads them.
 """
 
 import base64
