@@ -23,6 +23,7 @@ from jobgate.broker.records import (
     Claim,
     ClaimedJob,
     Enqueued,
+    IdPage,
     JobBody,
     JobRequest,
     JobResult,
@@ -249,6 +250,14 @@ class Broker:
             limit: about how many jobs a page has; short queues come as one page.
         """
         return await self._listing.queued_jobs(self.keys.queue(queue), cursor, limit)
+
+    async def queued_ids(self, queue: str, *, cursor: str = "", limit: int = 100) -> IdPage:
+        """Read a page of the ids of the jobs that wait or run in a queue; see `queued_jobs`."""
+        return await self._listing.queued_ids(queue, cursor, limit)
+
+    async def result_ids(self, *, cursor: str = "", limit: int = 1000) -> IdPage:
+        """Read a page of the ids of all results; see `results`."""
+        return await self._listing.result_ids(cursor, limit)
 
     async def results(self, *, cursor: str = "", limit: int = 1000) -> ResultPage:
         """Read a page of the results of all queues, by a scan of Redis that blocks nobody.

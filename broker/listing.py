@@ -6,7 +6,7 @@ from typing import Any
 
 from jobgate.broker.core import Core
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.records import JobResult, QueuedJob, QueuePage, ResultPage
+from jobgate.broker.records import IdPage, JobResult, QueuedJob, QueuePage, ResultPage
 from jobgate.broker.scripts import script
 
 #: Values fetched by one command: a result may have megabytes.
@@ -30,13 +30,21 @@ class Listing:
             jobs=[await self._queued(queue, *entry) for entry in entries], cursor=_next_cursor(following)
         )
 
+    async def queued_ids(self, queue: str, cursor: str, limit: int) -> IdPage:
+        """Read one page of the ids in a queue."""
+        following, found = await self._core.link.command("ZSCAN", queue, cursor or "0", "COUNT", limit)
+        # Redis may bring an id twice.
+        return IdPage(ids=list(dict.fromkeys(map(_text, found[::2]))), cursor=_next_cursor(following))
+
+    async def result_ids(self, cursor: str, limit: int) -> IdPage:
+        """Read one page of the ids of all results."""
+        keys, following = await self._result_keys(cursor, limit)
+        return IdPage(ids=[self._job_id(key) for key in dict.fromkeys(keys)], cursor=following)
+
     async def results(self, cursor: str, limit: int) -> ResultPage:
         """Read one page of all results."""
-        prefix = self._core.keys.result("")
-        following, keys = await self._core.link.command(
-            "SCAN", cursor or "0", "MATCH", _WILDCARDS.sub(r"\\\1", prefix) + "*", "COUNT", limit
-        )
-        ids = [_text(key)[len(prefix) :] for key in keys]
+        keys, following = await self._result_keys(cursor, limit)
+        ids = [self._job_id(key) for key in keys]
         results: list[JobResult] = []
         unreadable: list[str] = []
         for job_id, blob in zip(ids, await self._blobs(keys), strict=True):
@@ -45,7 +53,17 @@ class Listing:
                     results.append(await self._core.reader.result(blob, job_id))
             except DecodeError:
                 unreadable.append(job_id)
-        return ResultPage(results=results, unreadable=unreadable, cursor=_next_cursor(following))
+        return ResultPage(results=results, unreadable=unreadable, cursor=following)
+
+    async def _result_keys(self, cursor: str, limit: int) -> tuple[Sequence[bytes], str]:
+        pattern = _WILDCARDS.sub(r"\\\1", self._core.keys.result("")) + "*"
+        following, keys = await self._core.link.command(
+            "SCAN", cursor or "0", "MATCH", pattern, "COUNT", limit
+        )
+        return keys, _next_cursor(following)
+
+    def _job_id(self, key: bytes) -> str:
+        return _text(key)[len(self._core.keys.result("")) :]
 
     async def _blobs(self, keys: Sequence[bytes]) -> list[bytes | None]:
         blobs: list[bytes | None] = []

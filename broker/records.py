@@ -302,6 +302,15 @@ class QueuePage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class IdPage:
+    """A part of a list of job ids, in no order, each once."""
+
+    ids: Sequence[str]
+    #: Where the next page begins; empty = this is the last one.
+    cursor: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ResultPage:
     """A part of all stored results, in no order."""
 

@@ -40,12 +40,13 @@ async def status(gateway: Gateway, call: Call) -> Answer:
 async def visible_view(gateway: Gateway, call: Call, wanted: str) -> JobView:
     """The job with this id; raises `Problem` 404 when there is none, or none that the caller may see."""
     view = await gateway.broker.view(wanted, queues=gateway.offers.queues)
-    if view is None or not _may_see(call, view):
+    if view is None or not may_see(call, view):
         raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
     return view
 
 
-def _may_see(call: Call, view: JobView) -> bool:
+def may_see(call: Call, view: JobView) -> bool:
+    """Whether this job exists for the caller."""
     if call.caller.sees_all:
         return True
     source = view.result or view.body

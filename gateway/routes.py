@@ -10,6 +10,7 @@ from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.enqueue import enqueue
 from jobgate.gateway.health import livez, metrics, openapi, readyz
+from jobgate.gateway.listing import jobs
 from jobgate.gateway.problems import Problem
 from jobgate.gateway.reading import result, status
 
@@ -34,6 +35,7 @@ class Route:
 
 ROUTES: Final = (
     Route("enqueue", "POST", "/jobs/{function}", enqueue, keeps_time=True),
+    Route("jobs", "GET", "/jobs", jobs),
     Route("status", "GET", "/jobs/{job_id}/status", status),
     Route("result", "GET", "/jobs/{job_id}/result", result),
     Route("abort", "POST", "/jobs/{job_id}/abort", abort),
@@ -91,6 +93,6 @@ class Router:
         route = methods.get(method)
         if route is None:
             allowed = ", ".join(sorted(methods))
-            detail = f"Use {allowed}{_PARTS_OF_A_JOB if path.startswith('/jobs/') else ''}."
+            detail = f"Use {allowed}{_PARTS_OF_A_JOB if path.startswith('/jobs') else ''}."
             raise Problem("method-not-allowed", detail, headers=f"Allow: {allowed}\r\n")
         return route, unquote(name) if "%" in name else name

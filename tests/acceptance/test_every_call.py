@@ -124,6 +124,8 @@ async def test_long_polls(caller: Caller) -> None:
     job_id = job["job_id"]
     assert caller.headers["Location"] == f"/jobs/{job_id}/status"
     assert (job["status"], job["success"], job["try"]) == ("queued", None, 0)
+    page = await caller.ask("jobs", 200, "GET", "/jobs?function=slow_report&limit=1000")
+    assert job_id in [one["job_id"] for one in page["jobs"]]
     early = await caller.ask("result", 202, "GET", f"/jobs/{job_id}/result")
     assert early["status"] in {"queued", "in_progress"}
     assert caller.headers["Retry-After"] == "0"

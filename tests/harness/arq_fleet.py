@@ -72,6 +72,19 @@ class Caller:
         assert status == 200, body
         return body
 
+    async def listed(self, status: str = "") -> dict[str, str]:
+        """List the jobs of the queue with this status, by default those that have not ended: id -> status."""
+        jobs: dict[str, str] = {}
+        cursor = ""
+        while True:
+            query = f"queue={self.queue}&limit=1000&cursor={cursor}" + (f"&status={status}" if status else "")
+            code, page, _ = await self.http.get(f"/jobs?{query}")
+            assert code == 200, page
+            jobs |= {job["job_id"]: job["status"] for job in page["jobs"]}
+            cursor = page["next_cursor"]
+            if not cursor:
+                return {one: now for one, now in jobs.items() if status or now != "complete"}
+
     async def abort(self, job: Any) -> tuple[int, Any]:
         """Abort a job and wait until it has stopped."""
         status, body, _ = await self.http.post(f"/jobs/{job['job_id']}/abort?wait=30")

@@ -116,7 +116,8 @@ def _bad_targets() -> list[bytes]:
     gets = [
         *(
             "/",
-            "/jobs",
+            "/jobs?limit=0",
+            "/jobs?cursor=q99999999999999999999",
             "/jobs/",
             "/jobs//status",
             "/jobs/a/b",

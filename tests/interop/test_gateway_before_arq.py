@@ -147,7 +147,9 @@ async def test_every_stage_is_seen(arq: Caller) -> None:
     with arq.frozen():
         job = await arq.enqueue("sleep", 60, defer_by=0.5, job_id=f"{arq.queue}-stages")
         await arq.becomes(job, "queued")
+        assert await arq.listed() == {deferred["job_id"]: "deferred", job["job_id"]: "queued"}
     running = await arq.becomes(job, "in_progress")
+    assert await arq.listed("in_progress") == {job["job_id"]: "in_progress"}
     assert (running["try"], running["worker"], running["finish_time"]) == (1, None, None)
     path = f"/jobs/{job['job_id']}"
     assert (await arq.http.get(f"{path}/result"))[0] == 202
@@ -156,6 +158,10 @@ async def test_every_stage_is_seen(arq: Caller) -> None:
     assert await asyncio.gather(*map(arq.abort, (job, deferred))) == [(200, {"aborted": True})] * 2
     status, changed, _ = await change
     assert (status, changed["status"], changed["success"]) == (200, "complete", False)
+    assert (await arq.listed("complete")).items() >= {
+        (job["job_id"], "complete"),
+        (deferred["job_id"], "complete"),
+    }
 
 
 async def test_jobs_of_stock_clients_are_seen_too(arq: Caller, fleet: ArqFleet, processes: Processes) -> None:
