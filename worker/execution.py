@@ -13,7 +13,7 @@ from jobgate.broker.records import FailureCode, JobBody
 from jobgate.worker.calling import Caller
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.deadlines import Deadline
-from jobgate.worker.hooks import await_if_needed, call_after_end, call_at_end
+from jobgate.worker.hooks import await_if_needed, call_after_end, call_at_end, is_ctrl_c
 from jobgate.worker.logs import JobLog, logger, printable
 from jobgate.worker.metrics import WorkerMetrics
 from jobgate.worker.offers import Limits, Offer
@@ -80,11 +80,10 @@ class Execution:
         seconds = time.monotonic() - job.started
         if job.ctx:
             self._metrics.of(job.offer.name if job.offer else "").ran(seconds)
-            if self._settings.on_job_end is not None:
-                await call_at_end(self._settings.on_job_end, job, outcome, seconds)
+            await call_at_end(self._settings, job, outcome, seconds)
         outcome = await self._persistence.write(job, outcome, seconds)
-        if job.ctx and self._settings.after_job_end is not None:
-            await call_after_end(self._settings.after_job_end, job, outcome, seconds)
+        if job.ctx:
+            await call_after_end(self._settings, job, outcome, seconds)
         # ctx["progress"] knows the job; a cycle for each job keeps the garbage collector busy.
         job.ctx = {}
 
@@ -145,9 +144,9 @@ class Execution:
         job.ctx["deadline"] = Deadline(job.deadline)
         try:
             outcome = Outcome(Kind.SUCCESS, value=await self._call(job))
-        except KeyboardInterrupt:
-            raise
         except BaseException as raised:  # SystemExit in a function must not end the worker
+            if is_ctrl_c(raised, self._settings):
+                raise
             outcome = classify(raised, self._facts(job))
         job.enter_ending()
         self._progress.forget(job.claimed.lease)

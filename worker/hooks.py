@@ -10,7 +10,7 @@ from jobgate.broker.records import Failure
 from jobgate.worker.logs import logger
 from jobgate.worker.outcome import Kind, Outcome
 from jobgate.worker.running import GRACE, RunningJob
-from jobgate.worker.settings import Hook
+from jobgate.worker.settings import Hook, Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,23 +36,33 @@ class JobOutcome:
     tries: int
 
 
-async def call_at_end(hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-    """Call `on_job_end`, under the job's lease."""
+async def call_at_end(settings: Settings, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+    """Call `on_job_end`, if there is one, under the job's lease."""
+    if settings.on_job_end is None:
+        return
     timeout = job.limits.timeout
     job.keep_lease(math.inf if timeout is None else timeout + GRACE)
-    await _call(hook, job, outcome, seconds)
+    job.ctx["outcome"] = _told(job, outcome, seconds)
+    await _call(settings.on_job_end, job, settings)
     job.keep_lease()
 
 
-async def call_after_end(hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-    """Call `after_job_end`."""
-    await _call(hook, job, outcome, seconds)
+async def call_after_end(settings: Settings, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+    """Call `after_job_end`, if there is one."""
+    if settings.after_job_end is None:
+        return
+    job.ctx["outcome"] = _told(job, outcome, seconds)
+    await _call(settings.after_job_end, job, settings)
 
 
-async def _call(hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+def is_ctrl_c(raised: BaseException, settings: Settings) -> bool:
+    """Whether this is the user's Ctrl-C; where the worker handles signals, no exception tells of that."""
+    return isinstance(raised, KeyboardInterrupt) and not settings.handle_signals
+
+
+async def _call(hook: Hook, job: RunningJob, settings: Settings) -> None:
     """Call a hook, for at most the job's own timeout; what it raises is logged and changes nothing."""
     name = getattr(hook, "__name__", "hook")
-    job.ctx["outcome"] = _told(job, outcome, seconds)
     try:
         async with asyncio.timeout(job.limits.timeout):
             await await_if_needed(hook(job.ctx))
@@ -61,9 +71,9 @@ async def _call(hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -
         if task is not None and task.cancelling():
             raise  # the worker gives this job up
         logger.exception("%s was cancelled for job %s, ignored", name, job.job_id)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
+    except BaseException as raised:
+        if is_ctrl_c(raised, settings):
+            raise
         logger.exception("%s raised for job %s, ignored", name, job.job_id)
 
 

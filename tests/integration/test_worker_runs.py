@@ -61,6 +61,10 @@ async def leave(ctx: Ctx) -> None:
     raise SystemExit(3)
 
 
+async def interrupt(ctx: Ctx, *_: int) -> None:
+    raise KeyboardInterrupt
+
+
 async def cancel_itself(ctx: Ctx) -> str:
     task = asyncio.current_task()
     assert task is not None
@@ -138,6 +142,20 @@ async def test_failures(
     result = await run_one(broker, redis_url, function, *args)
     assert (result.success, result.failure.code, result.failure.type) == (False, code, kind)
     assert message in result.failure.message
+
+
+@pytest.mark.parametrize("where", ["functions", "on_job_start", "on_job_end", "after_job_end"])
+async def test_a_keyboard_interrupt_that_no_signal_raised_ends_no_worker(
+    broker: Broker, redis_url: str, where: str
+) -> None:
+    settings: dict[str, Any] = {"functions": [interrupt, add]}
+    if where != "functions":
+        settings[where] = interrupt
+    ids = [await enqueue(broker, "interrupt" if where == "functions" else "add", 1) for _ in range(2)]
+    worker = Worker(settings, redis_settings=redis_url, burst=True)
+    await worker.async_run()
+    assert worker.jobs_complete + worker.jobs_failed == 2
+    assert (await outcome(broker, ids[0])).success is (where in ("on_job_end", "after_job_end"))
 
 
 async def test_a_timeout_cancels_the_function(broker: Broker, redis_url: str) -> None:
