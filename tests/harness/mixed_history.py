@@ -175,7 +175,7 @@ class MixedHistory:
             if job_id not in self.jobs:
                 self.figures.wrong.append(f"{job_id} ran and was never asked for")
                 continue
-            self.jobs[job_id].runs = sorted(runs)
+            self.jobs[job_id].runs = sorted(runs, key=lambda run: run.start)
             self.figures.runs += len(runs)
             self.figures.by.update(self.kinds[run.pid] for run in runs)
 

@@ -23,12 +23,12 @@ TRACES = INTEROP / "traces"
 LOOK = (INTEROP / "look.lua").read_text()
 #: Commands that tell nothing of jobs.
 GREETINGS = {"CLIENT", "DBSIZE", "HELLO", "INFO", "PING", "SELECT"}
-#: What arq asks again and again, as often as time allows: due ids, abort marks, a job that runs elsewhere,
-#: a result, the length of the queue for its health line.
+#: What arq asks again and again, as often as time allows: due ids, abort marks, a result, the length of the
+#: queue for its health line; and the end of what was cut off.
 POLLS = {
     ("ZRANGEBYSCORE",),
     ("MULTI", "ZRANGE", "ZREMRANGEBYSCORE", "EXEC"),
-    ("WATCH", "EXISTS", "ZSCORE", "UNWATCH"),
+    ("UNWATCH",),
     ("MULTI", "GET", "ZSCORE", "EXEC"),
     ("ZCARD",),
 }
@@ -114,8 +114,12 @@ def _blocks(steps: Sequence[Scene]) -> Iterator[tuple[int, list[Command]]]:
 
 def _tells(block: list[Command]) -> bool:
     names = tuple(command[1] for command in block)
+    if names[0] in GREETINGS or names in POLLS:
+        return False
     is_health_line = names == ("PSETEX",) and HEALTH in block[0][2]
-    return names[0] not in GREETINGS and names not in POLLS and not is_health_line
+    # A job that runs elsewhere, or a worker that is stopped while it looks.
+    is_vain_claim = names[0] == "WATCH" and "in-progress" in block[0][2] and names[-1] == "UNWATCH"
+    return not is_health_line and not is_vain_claim
 
 
 # -- playing
@@ -132,7 +136,7 @@ def _play_scene(scene: Scene, client: redis.Redis) -> Scene:
         for who, *words in step["commands"]:
             connection = connections.get(who) or connections.setdefault(who, pool.get_connection())
             _send(connection, [moved(word, scene["began"], shift) for word in words])
-        steps.append({"step": step["step"], "noted": time.time() * 1000, "keys": _look(client)})
+        steps.append({"step": step["step"], "noted": time.time() * 1000, "keys": look(client)})
     for connection in connections.values():
         pool.release(connection)
     return {"began": began, "steps": steps}
@@ -144,7 +148,8 @@ def _send(connection: Any, words: list[bytes]) -> None:
     assert words[0] != b"EXEC" or answer is not None, "a watched key has changed"
 
 
-def _look(client: redis.Redis) -> dict[str, Any]:
+def look(client: redis.Redis) -> dict[str, Any]:
+    """Return all keys at this moment, as a step of a story holds them."""
     found: Any = client.eval(LOOK, 0)
     keys = {}
     for key, kind, ttl, value in found:
