@@ -22,7 +22,7 @@ from jobgate.broker import Broker
 DOCUMENT = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_schemathesis_finds_nothing(processes: Processes, redis_url: str, tmp_path: Path) -> None:
     program = shutil.which("schemathesis", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     gateway = processes.gateway(redis_url, "--max-wait", "0.05")
@@ -40,7 +40,7 @@ def test_schemathesis_finds_nothing(processes: Processes, redis_url: str, tmp_pa
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
@@ -82,7 +82,8 @@ def test_arguments_come_back_as_they_were_sent(
     redis_url: str, calls: list[tuple[list[Any], dict[str, Any]]]
 ) -> None:
     async def echo() -> None:
-        async with Broker(redis_url) as broker, running_gateway(redis_url) as gateway:
+        patient = running_gateway(redis_url, redis_deadline=30.0)
+        async with Broker(redis_url, deadline=30) as broker, patient as gateway:
             worker = PlayedWorker(broker)
 
             async def work() -> None:
@@ -95,7 +96,7 @@ def test_arguments_come_back_as_they_were_sent(
             is_outcome, is_job = validator("Outcome"), validator("Job")
             for args, kwargs in calls:
                 status, outcome, _ = await gateway.post(
-                    "/jobs/echo?wait=20", {"args": args, "kwargs": kwargs}
+                    "/jobs/echo?wait=50", {"args": args, "kwargs": kwargs}
                 )
                 assert status == 200
                 is_outcome.validate(outcome)
