@@ -26,8 +26,8 @@ class Deadline:
         return f"<Deadline in {self.remaining():.1f} s>"
 
     def __reduce__(self) -> tuple[Callable[[float], "Deadline"], tuple[float]]:
-        # Monotonic clocks of two processes need not agree.
-        return Deadline.after, (self.remaining(),)
+        # Monotonic clocks of two processes need not agree, and the way to a new process takes its time.
+        return _at_wall_clock, (time.time() + self.remaining(),)
 
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
@@ -37,3 +37,7 @@ class Deadline:
     def remaining(self) -> float:
         """Return the seconds that are left, 0 when it has passed, `math.inf` where there is no timeout."""
         return math.inf if self._at == math.inf else max(self._at - time.monotonic(), 0.0)
+
+
+def _at_wall_clock(unix_seconds: float) -> Deadline:
+    return Deadline.after(unix_seconds - time.time())

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import pickle
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,6 +23,8 @@ Report = Callable[[float, str | None], object]
 _KEPT = ("progress", "redis")
 #: Seconds that a killed child gets to be gone.
 _KILLED = 5.0
+#: Seconds between two looks whether a child still lives, and how long to wait for one that is being killed.
+_LOOK, _SHORT_LOOK = 0.5, 0.01
 
 
 def check_importable(name: str, function: Callable[..., Any]) -> None:
@@ -138,7 +141,7 @@ class _Child:
             self._start()
             self._pipe.send_bytes(blob)
             while True:
-                message = pickle.loads(self._pipe.recv_bytes())  # noqa: S301 - it is our child's
+                message = pickle.loads(self._receive())  # noqa: S301 - it is our child's
                 if isinstance(message, child.Report):
                     on_progress(message.fraction, message.message)
                 elif isinstance(message, logging.LogRecord):
@@ -158,8 +161,21 @@ class _Child:
 
     def join(self) -> None:
         """Wait until it is gone."""
-        if self._process is not None:
-            self._process.join(_KILLED)
+        until = time.monotonic() + _KILLED
+        while self.alive and time.monotonic() < until:
+            time.sleep(_SHORT_LOOK)
+
+    def _receive(self) -> bytes:
+        """Return its next message; raises EOFError when there is none to come.
+
+        Neither the pipe nor `Process.join` tell of its end while a process that the function has forked
+        holds copies of what they watch.
+        """
+        while not self._pipe.poll(_LOOK):
+            if not self.alive and not self._pipe.poll():
+                raise EOFError
+        message: bytes = self._pipe.recv_bytes()
+        return message
 
     def _start(self) -> None:
         with self._lock:

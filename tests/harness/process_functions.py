@@ -50,6 +50,16 @@ def crash(ctx: Ctx, once: str | None = None) -> str:
     return "alive"
 
 
+def crash_with_heir(ctx: Ctx, file: str) -> None:
+    """Kill this very process, but not one that it has forked, whose id is then in a file."""
+    heir = os.fork()
+    if heir == 0:
+        time.sleep(60)
+        os._exit(0)
+    Path(file).write_text(str(heir))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def leave(ctx: Ctx) -> None:
     """Ask to leave the process."""
     sys.exit(3)

@@ -114,6 +114,25 @@ async def test_a_crash_takes_no_other_call_with_it(broker: Broker, redis_url: st
         assert (await outcome(broker, long)).success
 
 
+async def test_a_crash_is_seen_while_a_process_of_the_function_lives_on(
+    broker: Broker, redis_url: str, tmp_path: Path
+) -> None:
+    heir = tmp_path / "heir"
+    crashes = await enqueue(broker, "crash_with_heir", str(heir))
+    sums = await enqueue(broker, "add", 1)
+    try:
+        await burst(in_process("crash_with_heir", "add"), redis_url, max_processes=1)
+        failure = (await outcome(broker, crashes)).failure
+        assert failure is not None
+        assert (failure.type, failure.message) == (
+            "ProcessDied",
+            "the process of the function was killed by signal 9",
+        )
+        assert (await outcome(broker, sums)).result == 2
+    finally:
+        os.kill(int(heir.read_text()), signal.SIGKILL)
+
+
 async def test_a_crash_is_tried_again_where_the_function_says_so(
     broker: Broker, redis_url: str, tmp_path: Path
 ) -> None:
