@@ -216,14 +216,18 @@ class Broker:
         """
         return await self._aborting.abort(job_id, queue=queue, keep=keep)
 
-    async def view(self, job_id: str, *, queues: Sequence[str] = ()) -> JobView | None:
+    async def view(
+        self, job_id: str, *, queues: Sequence[str] = (), until: float | None = None
+    ) -> JobView | None:
         """Look at a job, all of it at one moment; None = unknown.
 
         Args:
             job_id: which.
             queues: where to look besides the default queue and the one that the job itself names.
+            until: time of the event loop up to which a large pickle may be read, by default in 3 s; then
+                the job is shown without what is in there.
         """
-        return await self._observing.view(job_id, queues)
+        return await self._observing.view(job_id, queues, until)
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read a result; None = not there.

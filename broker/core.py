@@ -41,12 +41,24 @@ def by_queue(items: Iterable[Item], queue_of: Callable[[Item], str]) -> dict[str
     return queues
 
 
+#: Seconds to wait for a large pickle that is read in the thread, its turn included.
+PATIENCE = 3.0
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is being read in the thread, and how many wait for it."""
+
+    future: "asyncio.Future[Any]"
+    waiters: int = 0
+
+
 class Reader:
     """Turns stored bytes into records, with the trust that this process has in them.
 
     A pickle that is read as plain data may take up to a second. What takes longer than a moment is read in
     a thread, one at a time, so that the event loop goes on; for all who wait for the same result it is read
-    once.
+    once. Who waits has patience until `until`, a time of the event loop; by default for `PATIENCE`.
     """
 
     def __init__(self, codec: Codec, trust_pickle: bool = False) -> None:
@@ -54,37 +66,39 @@ class Reader:
         self._decode_result = partial(decode_result, codec=codec, trust_pickle=trust_pickle)
         self._thread: ThreadPoolExecutor | None = None
         #: What is being read now, by the arguments of its decoder.
-        self._reading: dict[tuple[Any, ...], asyncio.Future[Any]] = {}
+        self._reading: dict[tuple[Any, ...], _Reading] = {}
 
     def job_at_once(self, blob: bytes) -> JobBody:
         """Decode a stored job without a thread. Raises DecodeError."""
         return self._decode_job(blob)
 
-    async def job(self, blob: bytes) -> JobBody:
+    async def job(self, blob: bytes, *, until: float | None = None) -> JobBody:
         """Decode a stored job. Raises DecodeError."""
         try:
             return self._decode_job(blob, limits=QUICK)
         except TooLarge:
-            return await self._slowly(self._decode_job, blob)
+            return await self._slowly(until, self._decode_job, blob)
 
-    async def result(self, blob: bytes, job_id: str) -> JobResult:
+    async def result(self, blob: bytes, job_id: str, *, until: float | None = None) -> JobResult:
         """Decode a stored result. Raises DecodeError."""
         try:
             return self._decode_result(blob, job_id, limits=QUICK)
         except TooLarge:
-            return await self._slowly(self._decode_result, blob, job_id)
+            return await self._slowly(until, self._decode_result, blob, job_id)
 
-    async def job_or_none(self, blob: bytes | None) -> JobBody | None:
+    async def job_or_none(self, blob: bytes | None, *, until: float | None = None) -> JobBody | None:
         """Decode a stored job; None where there is none or it cannot be read."""
         try:
-            return None if blob is None else await self.job(blob)
+            return None if blob is None else await self.job(blob, until=until)
         except DecodeError:
             return None
 
-    async def result_or_none(self, blob: bytes | None, job_id: str) -> JobResult | None:
+    async def result_or_none(
+        self, blob: bytes | None, job_id: str, *, until: float | None = None
+    ) -> JobResult | None:
         """Decode a stored result; None where there is none or it cannot be read."""
         try:
-            return None if blob is None else await self.result(blob, job_id)
+            return None if blob is None else await self.result(blob, job_id, until=until)
         except DecodeError:
             return None
 
@@ -94,21 +108,41 @@ class Reader:
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = None
 
-    async def _slowly(self, decode: Callable[..., Item], *args: Any) -> Item:
-        reading: asyncio.Future[Item] | None = self._reading.get(args)
-        if reading is None:
-            # One thread, because several would need its memory several times and be no faster.
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobgate-reader")
-            loop = asyncio.get_running_loop()
-            reading = self._reading[args] = loop.run_in_executor(self._thread, partial(decode, *args))
-            reading.add_done_callback(lambda done: self._has_read(args, done))
-        return await asyncio.shield(reading)
+    async def _slowly(self, until: float | None, decode: Callable[..., Item], *args: Any) -> Item:
+        loop = asyncio.get_running_loop()
+        reading = self._reading.get(args) or self._begin(loop, decode, args)
+        reading.waiters += 1
+        try:
+            async with asyncio.timeout_at(loop.time() + PATIENCE if until is None else until):
+                answer: Item = await asyncio.shield(reading.future)
+                return answer
+        except TimeoutError:
+            raise TooLarge("Stored data take too long to read: ask again, or store less.") from None
+        finally:
+            reading.waiters -= 1
+            if not reading.waiters:
+                reading.future.cancel()  # what has not begun never will; what is done stays done
+                self._forget(args, reading)
 
-    def _has_read(self, args: tuple[Any, ...], reading: "asyncio.Future[Any]") -> None:
-        del self._reading[args]
-        if not reading.cancelled():
-            reading.exception()  # all who asked may have gone away
+    def _begin(
+        self, loop: asyncio.AbstractEventLoop, decode: Callable[..., Any], args: tuple[Any, ...]
+    ) -> _Reading:
+        # One thread, because several would need its memory several times and be no faster.
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobgate-reader")
+        reading = _Reading(loop.run_in_executor(self._thread, partial(decode, *args)))
+        self._reading[args] = reading
+        reading.future.add_done_callback(lambda future: self._end(args, reading))
+        return reading
+
+    def _end(self, args: tuple[Any, ...], reading: _Reading) -> None:
+        self._forget(args, reading)
+        if not reading.future.cancelled():
+            reading.future.exception()  # all who asked may have gone away
+
+    def _forget(self, args: tuple[Any, ...], reading: _Reading) -> None:
+        if self._reading.get(args) is reading:
+            del self._reading[args]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Reads: one job, its result, the queue, the workers, the state of Redis itself."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from jobgate.broker.core import Core
+from jobgate.broker.core import PATIENCE, Core
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
@@ -38,15 +39,16 @@ class Observing:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def view(self, job_id: str, queues: Sequence[str]) -> JobView | None:
+    async def view(self, job_id: str, queues: Sequence[str], until: float | None = None) -> JobView | None:
         """Look at one job; see `Broker.view`."""
         keys = self._core.keys
         places = list(dict.fromkeys([keys.default_queue, *queues]))
-        view = await self._view_in(job_id, places)
+        until = asyncio.get_running_loop().time() + PATIENCE if until is None else until
+        view = await self._view_in(job_id, places, until)
         own = view.body.queue if view and view.body else None
         if view is None or view.queue is not None or own is None or own in places:
             return view
-        return await self._view_in(job_id, [own])
+        return await self._view_in(job_id, [own], until)
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read one result; see `Broker.result`."""
@@ -110,26 +112,28 @@ class Observing:
             settings.update(zip(flat[::2], flat[1::2], strict=True))
         return settings
 
-    async def _view_in(self, job_id: str, queues: Sequence[str]) -> JobView | None:
+    async def _view_in(self, job_id: str, queues: Sequence[str], until: float) -> JobView | None:
         keys = self._core.keys
         stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
         places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
         answer = await self._core.link.read(script("view"), [*stored, *places], [job_id])
-        return await self._read_view(job_id, queues, answer)
+        return await self._read_view(job_id, queues, answer, until)
 
-    async def _read_view(self, job_id: str, queues: Sequence[str], answer: Sequence[Any]) -> JobView | None:
+    async def _read_view(
+        self, job_id: str, queues: Sequence[str], answer: Sequence[Any], until: float
+    ) -> JobView | None:
         now_ms, body_blob, result_blob, token, tries, place, score, progress = answer
         status = _status(now_ms, body_blob, result_blob, token, score)
         if status is None:
             return None
         reader = self._core.reader
-        result = await reader.result_or_none(result_blob, job_id)
+        result = await reader.result_or_none(result_blob, job_id, until=until)
         waits = status in (JobStatus.DEFERRED, JobStatus.QUEUED)
         return JobView(
             job_id=job_id,
             status=status,
             queue=queues[place - 1] if place else (result.queue if result else None),
-            body=await reader.job_or_none(body_blob),
+            body=await reader.job_or_none(body_blob, until=until),
             result=result,
             tries=result.tries if result else int(tries or 0),
             due_time_ms=int(float(score)) if waits and score else None,

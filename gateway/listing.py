@@ -19,6 +19,8 @@ from jobgate.gateway.reading import may_see
 _LIMIT, _MOST = 100, 1000
 #: Jobs that Redis is asked for at a time.
 _AT_ONCE = 25
+#: Seconds for large pickles of one page; what is not read by then is shown without its function.
+_READING = 2.0
 
 _NUMBER = re.compile(r"[0-9]{1,4}")
 #: The part of the list, `q` queue or `r` results, and the place in it: Redis' own cursor.
@@ -79,9 +81,12 @@ async def _ids(gateway: Gateway, asked: _Asked) -> tuple[Sequence[str], str]:
 
 async def _views(gateway: Gateway, queue: str, ids: Sequence[str]) -> list[JobView]:
     views: list[JobView | None] = []
+    until = asyncio.get_running_loop().time() + _READING
     for at in range(0, len(ids), _AT_ONCE):
         some = ids[at : at + _AT_ONCE]
-        views += await asyncio.gather(*(gateway.broker.view(one, queues=[queue]) for one in some))
+        views += await asyncio.gather(
+            *(gateway.broker.view(one, queues=[queue], until=until) for one in some)
+        )
     return [view for view in views if view is not None]  # else it went in between
 
 

@@ -75,6 +75,8 @@ async def test_the_gateway_answers_honestly(processes: Processes, redis_url: str
         *(("POST", path) for path in ("/jobs/r{}/abort", "/jobs/j{}/abort")),
     ]
     async with aiohttp.ClientSession(gateway.url) as session:
+        listed, document = await ask(session, "GET", "/jobs?limit=1000")
+        assert (listed, len(document["jobs"])) == (200, len(cases))
         for number, (name, _) in enumerate(cases):
             for method, path in paths:
                 status, document = await ask(session, method, path.format(number))
@@ -131,6 +133,26 @@ async def test_bombs_hold_up_nobody(processes: Processes, redis_url: str) -> Non
     sys.stdout.write(f"slowest answer meanwhile {worst:.3f} s, most memory {peak(gateway):.0f} MiB\n")
     assert peak(gateway) < LARGEST
     assert not re.search("Traceback|ERROR", gateway.log), gateway.log
+    assert gateway.terminate() == 0
+
+
+@pytest.mark.timeout(120)
+async def test_many_bombs_at_once(processes: Processes, redis_url: str) -> None:
+    """Who asks for too many at a time is told that they were not read, and nobody else pays for it."""
+    gateway = processes.gateway(redis_url, "--serializer", "pickle")
+    bombs = dict(hostile.bombs())
+    with redis.Redis.from_url(redis_url) as client:
+        for number in range(12):
+            client.set(f"arq:result:r{number}", hostile.as_result(bombs["date shared"]))
+            client.set(f"arq:job:j{number}", hostile.as_job(bombs["empty dicts"]))
+            client.zadd("arq:queue", {f"j{number}": FAR})
+    async with aiohttp.ClientSession(gateway.url) as session:
+        results = await asyncio.gather(*(ask(session, "GET", f"/jobs/r{n}/result") for n in range(12)))
+        assert {status for status, _ in results} <= {200, 410}
+        paths = [*(f"/jobs/j{n}/status" for n in range(12)), "/jobs", "/jobs?status=complete"]
+        views = await asyncio.gather(*(ask(session, "GET", path) for path in paths))
+        assert [status for status, _ in views] == [200] * len(paths)
+        assert {job["job_id"] for job in views[-2][1]["jobs"]} == {f"j{n}" for n in range(12)}
     assert gateway.terminate() == 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from jobgate.broker import core, wire
 from jobgate.broker.codecs import codec_named
 from jobgate.broker.errors import DecodeError
+from jobgate.broker.limits import TooLarge
 
 RAN: dict[str, Any] = {"t": 1, "f": "f", "a": (), "k": {}, "et": 1, "s": True, "st": 2, "ft": 3}
 LARGE = pickle.dumps({**RAN, "r": ["x"] * 20_000})
@@ -74,3 +75,19 @@ async def test_what_cannot_be_read_is_an_error_for_all_and_a_warning_for_nobody(
     assert await reader.result_or_none(TOO_LARGE, "j") is None
     reader.close()
     gc.collect()
+
+
+async def test_patience_ends_and_what_nobody_waits_for_is_not_read(threads: Counter[str]) -> None:
+    reader = core.Reader(codec_named("pickle"))
+    soon = asyncio.get_running_loop().time()
+    with pytest.raises(TooLarge, match="too long"):
+        await reader.result(LARGE, "first", until=soon)
+    outcomes = await asyncio.gather(
+        *(reader.result(LARGE, f"j{number}", until=soon) for number in range(50)), return_exceptions=True
+    )
+    assert {type(outcome) for outcome in outcomes} == {TooLarge}
+    assert await reader.result_or_none(LARGE, "none", until=soon) is None
+    assert (await reader.result(LARGE, "last")).job_id == "last"
+    assert threads["jobgate-reader"] < 10, "the thread reads what it has begun, and the last"
+    assert (await reader.result(SMALL, "small", until=soon)).job_id == "small"
+    reader.close()
