@@ -114,7 +114,7 @@ _BROKER_PROBLEMS: tuple[tuple[type[BrokerError], str, str], ...] = (
     (IdempotencyConflict, "idempotency-key-reused", "Choose a new key for a new request."),
     (InvalidRequest, "invalid-request", "The options of the job contradict each other or are out of range."),
     (EncodeError, "invalid-arguments", "The arguments cannot be written with this gateway's serializer."),
-    (DecodeError, "unreadable-result", "It was written with another serializer than the gateway reads."),
+    (DecodeError, "unreadable-result", "It was written with another serializer, or is too large to be read."),
 )
 
 

@@ -90,7 +90,9 @@ async def result(gateway: Gateway, call: Call) -> Answer:
     wait = call.wait(gateway.settings.max_wait)
     ended = view.result
     if ended is None and view.status is JobStatus.COMPLETE:
-        raise Problem("unreadable-result", "It was written with another serializer than the gateway reads.")
+        raise Problem(
+            "unreadable-result", "It was written with another serializer, or is too large to be read."
+        )
     if ended is None and wait:
         ended = await wait_for_result(gateway, call, wanted, wait)
     if ended is not None:
@@ -109,7 +111,7 @@ async def wait_for_result(gateway: Gateway, call: Call, wanted: str, wait: float
             return await gateway.waits.run(lambda: gateway.broker.wait(wanted, wait))
     except DecodeError:
         raise Problem(
-            "unreadable-result", "It was written with another serializer than the gateway reads."
+            "unreadable-result", "It was written with another serializer, or is too large to be read."
         ) from None
 
 
