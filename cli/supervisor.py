@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final
 
 from jobgate.cli.children import die_with_parent
+from jobgate.cli.telling import BURST, VARIABLE, Ear
 
 logger = logging.getLogger("jobgate.supervisor")
 
@@ -20,8 +21,8 @@ FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 #: Seconds after which a worker has run well, and its next death is taken for the first.
 WELL_AFTER: Final = 60.0
-#: Exit codes of a worker that could not start: it would not the next time either.
-COULD_NOT_START: Final = (1, 2)
+#: Exit codes with which a worker says that it cannot start: it could not the next time either.
+_CANNOT_START: Final = (1, 2)
 #: Exit codes of a worker that was stopped before it could listen to signals.
 _STOPPED_EARLY: Final = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 #: Seconds that a worker has for running jobs when files have changed, until it is hurried.
@@ -37,15 +38,13 @@ class Supervisor:
 
     Args:
         commands: the words after `jobgate` for each process.
-        burst: a worker that ends with code 0 has done its work and is not started again.
         changes: yields whenever all workers are to be started anew; None = never.
     """
 
     def __init__(
-        self, commands: Iterable[Sequence[str]], *, burst: bool, changes: AsyncIterable[object] | None = None
+        self, commands: Iterable[Sequence[str]], *, changes: AsyncIterable[object] | None = None
     ) -> None:
         self._slots = [_Slot(number, words) for number, words in enumerate(commands, start=1)]
-        self._burst = burst
         self._changes = changes
         self._stopping = asyncio.Event()
         #: Exit code of a worker that could not start.
@@ -88,11 +87,11 @@ class Supervisor:
             code = await slot.wait()
             if self._stopping.is_set() and code in _STOPPED_EARLY:
                 return 0
-            if self._stopping.is_set() or (self._burst and code == 0 and not slot.renewing):
+            if self._stopping.is_set() or (slot.is_burst and code == 0 and not slot.renewing):
                 return code
             if slot.renewing:
                 continue
-            if code in COULD_NOT_START and slot.starts == 1 and self._changes is None:
+            if code in _CANNOT_START and not slot.ever_started and self._changes is None:
                 self._give_up(slot, code)
                 return code
             await self._pause(slot, code)
@@ -106,7 +105,7 @@ class Supervisor:
         self._stop(signal.SIGTERM)
 
     async def _pause(self, slot: "_Slot", code: int) -> None:
-        if self._changes is not None and code in COULD_NOT_START:
+        if self._changes is not None and code in _CANNOT_START and not slot.is_started:
             logger.error("worker %d could not start (exit code %d), waiting for a change", slot.number, code)
             await slot.pause(None)
             return
@@ -132,35 +131,44 @@ class _Slot:
 
     def __init__(self, number: int, words: Sequence[str]) -> None:
         self.number = number
-        self.starts = 0
+        #: Whether the process that has ended had started, and meant to end when its work was done.
+        self.is_started = self.is_burst = False
+        #: Whether any of its processes has.
+        self.ever_started = False
         #: Whether its process is told to end so that another takes its place.
         self.renewing = False
         self._words = words
         self._process: asyncio.subprocess.Process | None = None
+        self._ear: Ear | None = None
         self._pause_over = asyncio.Event()
         self._deaths = 0
         self._started = 0.0
 
     async def start(self) -> None:
         """Start a process."""
-        self.starts += 1
         self.renewing = False
         self._started = time.monotonic()
+        self._ear = Ear()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "jobgate.cli", *self._words),
-            env=_environment(),
+            env={**_environment(), VARIABLE: str(self._ear.theirs)},
+            pass_fds=(self._ear.theirs,),
             # Ctrl-C in a terminal reaches the supervisor only, which hands it on once.
             start_new_session=True,
             preexec_fn=functools.partial(die_with_parent, signal.SIGTERM)
             if sys.platform == "linux"
             else None,
         )
+        self._ear.close_theirs()
 
     async def wait(self) -> int:
         """Return the exit code of the process when it has ended; 128 + n for signal n."""
-        if self._process is None:
+        if self._process is None or self._ear is None:
             raise RuntimeError("wait() comes after start()")
         code = await self._process.wait()
+        heard = self._ear.heard()
+        self.is_started, self.is_burst = bool(heard), heard == BURST
+        self.ever_started |= self.is_started
         return code if code >= 0 else 128 - code
 
     def send(self, sign: signal.Signals) -> None:

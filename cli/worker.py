@@ -12,9 +12,10 @@ from jobgate.broker import BrokerError
 from jobgate.cli.check import check
 from jobgate.cli.logs import FORMATS, fail, log_as_configured, log_to_stderr
 from jobgate.cli.supervisor import Supervisor
+from jobgate.cli.telling import telling_start
 from jobgate.cli.watching import changes_in
 from jobgate.cli.weights import parse_weights
-from jobgate.worker import Worker, WorkerError, load_settings
+from jobgate.worker import Settings, Worker, WorkerError, load_settings
 
 #: Options that are settings of the worker.
 _OVERRIDES: Final = (
@@ -113,7 +114,7 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
     if options["workers"] is not None or options["watch"]:
         raise SystemExit(_supervise(context, settings, options))
     try:
-        Worker(load_settings(settings), **overrides).run()
+        Worker(telling_start(Settings.of(load_settings(settings), **overrides))).run()
     except (WorkerError, BrokerError, ValueError) as error:
         raise fail(str(error), options["log_format"]) from error
 
@@ -131,7 +132,7 @@ def _supervise(context: click.Context, settings: str, options: Mapping[str, Any]
     ports = _port_words(options["metrics_port"], options["workers"] or 1)
     changes = changes_in(options["watch"]) if options["watch"] else None
     commands = [[*words, *port] for port in ports]
-    return asyncio.run(Supervisor(commands, burst=bool(options["burst"]), changes=changes).run())
+    return asyncio.run(Supervisor(commands, changes=changes).run())
 
 
 def _port_words(first: int | None, workers: int) -> list[list[str]]:

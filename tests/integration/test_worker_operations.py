@@ -39,12 +39,18 @@ async def fail(ctx):
 async def version(ctx):
     return 1
 
+async def end_process(ctx, code):
+    os._exit(code)
+
 async def no_start(ctx):
     raise RuntimeError("no start")
 
 class WorkerSettings:
-    functions = [pid, hold, meet, fail, version]
+    functions = [pid, hold, meet, fail, version, end_process]
     max_jobs = 1
+
+class Burst(WorkerSettings):
+    burst = True
 
 class Broken(WorkerSettings):
     on_startup = no_start
@@ -137,12 +143,27 @@ def test_workers_that_cannot_start_end_all(
     assert processes.start("worker", *words, cwd=folder).wait(60) == 1
 
 
+@pytest.mark.parametrize("code", [0, 1, 2])
+async def test_a_worker_that_has_started_is_started_again_whatever_its_exit_code(
+    processes: Processes, folder: Path, redis_url: str, code: int
+) -> None:
+    words = ("jobs.WorkerSettings", "--redis", redis_url, "--workers", "2")
+    supervisor = processes.start("worker", *words, cwd=folder)
+    async with Broker(redis_url) as broker:
+        await live(broker, 2)
+        await enqueue(broker, "end_process", code)
+        supervisor.wait_for_log(f"worker [12] ended with exit code {code}, starting it again in 0.5 s")
+        eventually(lambda: supervisor.log.count("Starting worker") == 3, what="a third start")
+    assert await asyncio.to_thread(supervisor.terminate) == 0
+
+
+@pytest.mark.parametrize("words", [("jobs.WorkerSettings", "--burst"), ("jobs.Burst",)])
 async def test_with_burst_workers_are_not_started_again(
-    processes: Processes, folder: Path, redis_url: str
+    processes: Processes, folder: Path, redis_url: str, words: tuple[str, ...]
 ) -> None:
     async with Broker(redis_url) as broker:
         ids = [await enqueue(broker, "pid") for _ in range(5)]
-        words = ("jobs.WorkerSettings", "--redis", redis_url, "--workers", "2", "--burst")
+        words = (*words, "--redis", redis_url, "--workers", "2")
         supervisor = processes.start("worker", *words, cwd=folder)
         assert await asyncio.to_thread(supervisor.wait, 60) == 0
         assert all([(await outcome(broker, job_id)).success for job_id in ids])
