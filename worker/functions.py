@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jobgate.worker.durations import Seconds, in_seconds
+from jobgate.worker.bounds import duration, whole
+from jobgate.worker.durations import Seconds
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.loading import import_string
 from jobgate.worker.processes import check_importable
@@ -95,15 +96,13 @@ def func(  # noqa: PLR0913 - arq's arguments, and three more
         name, coroutine = name or coroutine, import_string(coroutine)
     if not callable(coroutine):
         raise SettingsError(f"functions: {coroutine!r} cannot be called, pass a function or its import path")
-    if max_tries is not None and max_tries < 1:
-        raise SettingsError(f"func(max_tries=…) must be at least 1, not {max_tries}")
     made = Function(
         name=name or _own_name(coroutine),
         coroutine=coroutine,
-        timeout_s=in_seconds(timeout) if timeout else None,
-        keep_result_s=None if keep_result is None else in_seconds(keep_result),
+        timeout_s=duration("func(timeout=…)", timeout, 0.001) if timeout else None,
+        keep_result_s=None if keep_result is None else duration("func(keep_result=…)", keep_result, 0),
         keep_result_forever=keep_result_forever,
-        max_tries=max_tries,
+        max_tries=None if max_tries is None else whole("func(max_tries=…)", max_tries, 1),
         retry_on=None if retry_on is None else as_retry_on("func(retry_on=…)", retry_on),
         backoff=None if backoff is None else as_backoff("func(backoff=…)", backoff),
         executor=executor,

@@ -76,7 +76,7 @@ class Settings:
     keep_result: float = 3600.0
     #: Keep results without end; wins over `keep_result`.
     keep_result_forever: bool = False
-    #: How long an idle worker sleeps where no wake token comes (stock arq producers send none).
+    #: How long an idle worker sleeps where no wake token comes (stock arq producers send none); 0 = a few ms.
     poll_delay: float = 0.5
     #: Starts allowed.
     max_tries: int = 5

@@ -1,13 +1,13 @@
 """Check the values of settings, one rule for each name. Every message names the setting."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jobgate.broker.adopting import settings_of
+from jobgate.worker.bounds import duration, whole
 from jobgate.worker.cron import CronJob, as_cron_job
-from jobgate.worker.durations import in_seconds
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Function, as_function
 from jobgate.worker.retrying import Backoff, as_backoff, as_retry_on
@@ -67,29 +67,16 @@ def _timezone(name: str, value: Any) -> tzinfo | None:
         ) from None
 
 
-def _duration(name: str, value: Any, least: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
-        raise SettingsError(f"{name} must be seconds or a timedelta, not {value!r}")
-    if not (seconds := in_seconds(value)) >= least:  # so that NaN is refused too
-        raise SettingsError(f"{name} must be at least {least:g} seconds, not {seconds:g}")
-    return seconds
-
-
 def _at_least(least: float) -> Callable[[str, Any], float]:
-    return lambda name, value: _duration(name, value, least)
+    return lambda name, value: duration(name, value, least)
 
 
 def _timeout(name: str, value: Any) -> float | None:
-    return None if value is None else _duration(name, value, 0.001)
+    return None if value is None else duration(name, value, 0.001)
 
 
 def _whole(least: int) -> Callable[[str, Any], int]:
-    def check(name: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
-        return value
-
-    return check
+    return lambda name, value: whole(name, value, least)
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -179,7 +166,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "job_timeout": _timeout,
     "keep_result": _at_least(0),
     "keep_result_forever": _flag,
-    "poll_delay": _at_least(0.001),
+    "poll_delay": _at_least(0),
     "max_tries": _whole(1),
     "retry_on": lambda name, value: () if value is None else as_retry_on(name, value),
     "backoff": lambda name, value: Backoff() if value is None else as_backoff(name, value),

@@ -290,6 +290,12 @@ async def test_deferred_jobs_wait_for_their_time(broker: Broker, redis_url: str)
     assert result.start_time_ms - result.enqueue_time_ms >= 1500
 
 
+async def test_a_poll_delay_of_0_is_as_good_as_with_arq(broker: Broker, redis_url: str) -> None:
+    job_id = await enqueue(broker, "add", 1, defer_by=0.1)
+    await burst(ALL, redis_url, poll_delay=0)
+    assert (await outcome(broker, job_id)).result == 2
+
+
 async def test_an_idle_worker_is_woken_at_once(broker: Broker, redis_url: str) -> None:
     async with working(ALL, redis_url, poll_delay=100) as worker:
         await outcome(broker, await enqueue(broker, "add", 1))

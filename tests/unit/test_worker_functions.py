@@ -1,12 +1,14 @@
 """Functions as the user states them, their limits, and whether arguments fit them."""
 
 import functools
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from jobgate.worker import Function, LoadError, Settings, SettingsError, func, load_settings
+from jobgate.worker import Function, LoadError, Settings, SettingsError, cron, func, load_settings
 from jobgate.worker.functions import as_function
 from jobgate.worker.offers import Offer, resolve
 
@@ -54,8 +56,24 @@ def test_what_cannot_be_called_or_imported_is_refused() -> None:
         func("os.path.basenam")
     with pytest.raises(LoadError, match=r"MODULE\.NAME"):
         func("basename")
-    with pytest.raises(SettingsError, match="max_tries"):
-        func(plain, max_tries=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("max_tries", 0),
+        ("max_tries", 2.5),
+        ("timeout", -1),
+        ("timeout", math.nan),
+        ("timeout", "30"),
+        ("keep_result", -1),
+        ("keep_result", timedelta(seconds=-1)),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused(option: str, value: Any) -> None:
+    for states in (func, cron):
+        with pytest.raises(SettingsError, match=option):
+            states(plain, **{option: value})
 
 
 def test_arqs_own_function_is_known_by_its_shape() -> None:

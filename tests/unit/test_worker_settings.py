@@ -91,7 +91,7 @@ def test_the_default_queue_follows_the_namespace() -> None:
         ("job_timeout", "5", "seconds or a timedelta"),
         ("keep_result", -1, "at least 0"),
         ("keep_result", float("nan"), "at least 0"),
-        ("poll_delay", 0, "at least"),
+        ("poll_delay", -1, "at least"),
         ("burst", 1, "True or False"),
         ("on_startup", "started", "function or None"),
         ("queue_name", "", "not empty"),
