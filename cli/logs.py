@@ -74,6 +74,8 @@ def log_to_stderr(form: str, *, verbose: bool) -> None:
 def log_as_configured(path: str, load: Callable[[str], Any]) -> None:
     """Configure logging with a dict as `logging.config.dictConfig` takes it.
 
+    Unless it says otherwise, loggers that it does not name stay on: `jobgate`'s exist already.
+
     Args:
         path: a file of JSON or TOML, or `MODULE.NAME` of a dict, as arq's `--custom-log-dict`.
         load: imports `MODULE.NAME`.
@@ -82,7 +84,7 @@ def log_as_configured(path: str, load: Callable[[str], Any]) -> None:
         click.BadParameter: there is no such file or dict, or logging refuses it.
     """
     try:
-        logging.config.dictConfig(_read(path, load))
+        logging.config.dictConfig({"disable_existing_loggers": False} | _read(path, load))
     except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
         cause = f": {error.__cause__}" if error.__cause__ else ""
         raise click.BadParameter(f"{error}{cause}", param_hint="--log-config") from error
@@ -102,6 +104,8 @@ def _read(path: str, load: Callable[[str], Any]) -> dict[str, Any]:
     if file.suffix in (".json", ".toml"):
         text = file.read_text("utf-8")
         found = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+    elif file.is_file():
+        raise ValueError(f"{path} is neither .json nor .toml")
     else:
         found = load(path)
     if not isinstance(found, Mapping):

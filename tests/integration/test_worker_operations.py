@@ -61,6 +61,7 @@ LOGS = {
     "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "mine"}},
     "loggers": {"jobgate": {"handlers": ["out"], "level": "INFO"}},
 }
+FROM_ROOT = {**LOGS, "loggers": {}, "root": {"handlers": ["out"], "level": "INFO"}}
 """
 
 
@@ -264,7 +265,13 @@ loggers.jobgate = { handlers = ["out"], level = "INFO" }
 
 
 @pytest.mark.parametrize(
-    "option", ["--log-config=jobs.LOGS", "--log-config=log.toml", "--custom-log-dict=log.json"]
+    "option",
+    [
+        "--log-config=jobs.LOGS",
+        "--log-config=jobs.FROM_ROOT",
+        "--log-config=log.toml",
+        "--custom-log-dict=log.json",
+    ],
 )
 def test_the_log_can_be_configured(processes: Processes, folder: Path, redis_url: str, option: str) -> None:
     (folder / "log.toml").write_text(TOML)
@@ -279,10 +286,11 @@ def test_the_log_can_be_configured(processes: Processes, folder: Path, redis_url
     assert re.match("MINE Starting worker", worker.log)
 
 
-@pytest.mark.parametrize("path", ["jobs.pid", "none.toml", "jobs.None"])
+@pytest.mark.parametrize("path", ["jobs.pid", "none.toml", "jobs.None", "log.ini"])
 def test_a_log_that_cannot_be_configured_is_told(
     processes: Processes, folder: Path, redis_url: str, path: str
 ) -> None:
+    (folder / "log.ini").touch()
     worker = processes.start("worker", "jobs.WorkerSettings", "--log-config", path, cwd=folder)
     assert worker.wait() == 2
     assert "--log-config" in worker.log
