@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +38,7 @@ class Execution:
         metrics: counts.
         log: tells.
         clock: the time for results.
+        on_written: called when a job's outcome has been written, or dropped, for good.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it puts together
@@ -52,6 +53,7 @@ class Execution:
         metrics: WorkerMetrics,
         log: JobLog,
         clock: RedisClock,
+        on_written: Callable[[RunningJob], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._jobs = jobs
@@ -62,6 +64,7 @@ class Execution:
         self._metrics = metrics
         self._log = log
         self._clock = clock
+        self._on_written = on_written
         processes = settings.max_processes or os.cpu_count() or 1
         self._caller = Caller(processes=min(processes, settings.max_jobs))
 
@@ -82,6 +85,7 @@ class Execution:
             self._metrics.of(job.offer.name if job.offer else "").ran(seconds)
             await call_at_end(self._settings, job, outcome, seconds)
         outcome = await self._persistence.write(job, outcome, seconds)
+        await self._on_written(job)
         if job.ctx:
             await call_after_end(self._settings, job, outcome, seconds)
         # ctx["progress"] knows the job; a cycle for each job keeps the garbage collector busy.

@@ -190,6 +190,17 @@ class RunningJobs:
         self.started += 1
         return before
 
+    def free_id(self, job: RunningJob) -> ClaimedJob | None:
+        """Leave the id of a job whose outcome has been written to the next one.
+
+        Returns:
+            That one, where it has been claimed already.
+        """
+        if self._by_id.get(job.job_id) is job:
+            del self._by_id[job.job_id]
+        claimed, job.claimed_anew = job.claimed_anew, None
+        return claimed
+
     def ending(self, job: RunningJob) -> None:
         """Note that a job's function has ended, and tell those who wait for room."""
         job.enter_ending()

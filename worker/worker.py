@@ -114,6 +114,7 @@ class Worker:
             metrics=self.metrics,
             log=log,
             clock=clock,
+            on_written=self._start_next_of_id,
         )
         self._keeper = LeaseKeeper(
             self.jobs,
@@ -303,8 +304,11 @@ class Worker:
             logger.exception("job %s could not be dealt with", reference(job))
         finally:
             self.jobs.discard(job)
-        if job.claimed_anew is not None:
-            await self._claimer.take(job.claimed_anew)
+        await self._start_next_of_id(job)
+
+    async def _start_next_of_id(self, job: RunningJob) -> None:
+        if (claimed := self.jobs.free_id(job)) is not None:
+            await self._claimer.take(claimed)
 
     def _stop_job(self, job: RunningJob, reason: Stop) -> None:
         if reason is Stop.ABORT and not self.settings.allow_abort_jobs:
@@ -364,9 +368,9 @@ class Worker:
         await self.broker.close()
 
     def _unwritten(self) -> list[asyncio.Task[None]]:
-        """Return the tasks of jobs that have ended but whose outcome Redis has not taken until now."""
+        """Return the tasks of jobs that have ended but whose outcome, or last hook, has not until now."""
         ending = [job for job in self.jobs.snapshot() if job.phase is Phase.ENDING]
-        for job in ending:
+        for job in {*self.jobs.leased()}.intersection(ending):
             logger.warning("↻ %s: its outcome could not be written, will be run again", reference(job))
         return [job.task for job in ending if job.task]
 

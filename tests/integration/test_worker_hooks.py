@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.waiting import eventually_async
-from harness.workers import burst, busy, enqueue, outcome, working
+from harness.workers import burst, busy, complete, enqueue, outcome, working
 from jobgate.broker import Broker, FailureCode
 from jobgate.worker import JobOutcome, Retry, func
 
@@ -118,6 +118,43 @@ async def test_a_job_that_a_stopping_worker_gives_back_is_told(broker: Broker, r
         await enqueue(broker, "hang")
         await busy(worker)
     assert [one.retried for one in told.after] == [True]
+
+
+@pytest.mark.parametrize("function", ["add", "again"])
+async def test_the_next_job_of_an_id_does_not_wait_for_the_last_ones_hook(
+    broker: Broker, redis_url: str, function: str
+) -> None:
+    may_end = asyncio.Event()
+    tries: list[int] = []
+
+    async def after(ctx: Ctx) -> None:
+        tries.append(ctx["job_try"])
+        if len(tries) == 1:
+            await may_end.wait()
+
+    async def told(count: int) -> bool:
+        return len(tries) >= count
+
+    settings = {"functions": ALL, "after_job_end": after, "keep_result": 0}
+    async with working(settings, redis_url):
+        await enqueue(broker, function, *[1] * (function == "add"), job_id="same")
+        await eventually_async(lambda: told(1), what="the hook of the first")
+        if function == "add":
+            await enqueue(broker, function, 1, job_id="same")
+        await eventually_async(lambda: told(2), what="the hook of the second")
+        may_end.set()
+    assert tries == ([1, 1] if function == "add" else [1, 2])
+
+
+async def test_a_hook_that_outlasts_its_worker_is_no_outcome_that_was_not_written(
+    broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("jobgate.worker.worker.STOP_GRACE", 0.1)
+    async with working({"functions": ALL, "after_job_end": hang}, redis_url) as worker:
+        job_id = await enqueue(broker, "add", 1)
+        assert (await outcome(broker, job_id)).success
+        await complete(worker, 1)
+    assert "could not be written" not in caplog.text
 
 
 async def test_jobs_that_never_run_reach_no_hook_as_in_arq(broker: Broker, redis_url: str) -> None:
