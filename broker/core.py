@@ -21,11 +21,17 @@ Item = TypeVar("Item")
 BODY_TTL_MS = 86_400_000
 #: How long the mark of an end without a result is kept, in ms: longer than any call is repeated.
 ENDED_TTL_MS = 15_000
+_FARTHEST_MS = 2.0**62
 
 
 def to_ms(seconds: float) -> int:
     """Seconds as whole milliseconds, at least 1 for anything above 0."""
     return max(round(seconds * 1000), 1) if seconds > 0 else 0
+
+
+def ms_of(score: bytes) -> int:
+    """A score as whole milliseconds, cut to what 64 bits hold: it may be any number, infinity too."""
+    return int(min(max(float(score), -_FARTHEST_MS), _FARTHEST_MS))
 
 
 def keep_ms(keep: float | None) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.coalescing import Coalescer
-from jobgate.broker.core import BODY_TTL_MS, ENDED_TTL_MS, Core, by_queue, keep_ms, to_ms
+from jobgate.broker.core import BODY_TTL_MS, ENDED_TTL_MS, Core, by_queue, keep_ms, ms_of, to_ms
 from jobgate.broker.records import Claim, ClaimedJob, JobResult, Lease, Transition
 from jobgate.broker.scripts import script
 from jobgate.broker.wire import encode_result
@@ -123,6 +123,6 @@ def _claimed(fields: Sequence[Any], queue: str, token: str, now_ms: int) -> Iter
             ),
             score_ms=score_ms,
             body=body,
-            abort_mark_ms=None if mark is None else int(float(mark)),
+            abort_mark_ms=None if mark is None else ms_of(mark),
             body_expires_ms=now_ms + left_ms if left_ms >= 0 else None,
         )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jobgate.broker.core import Core
+from jobgate.broker.core import Core, ms_of
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.records import IdPage, JobResult, QueuedJob, QueuePage, ResultPage
 from jobgate.broker.scripts import script
@@ -75,7 +75,7 @@ class Listing:
         return QueuedJob(
             job_id=_text(job_id),
             queue=queue,
-            score_ms=int(float(score)),
+            score_ms=ms_of(score),
             body=await self._core.reader.job_or_none(blob),
             is_lost=blob is None,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from jobgate.broker.core import PATIENCE, Core
+from jobgate.broker.core import PATIENCE, Core, ms_of
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
@@ -135,8 +135,8 @@ class Observing:
             queue=queues[place - 1] if place else (result.queue if result else None),
             body=await reader.job_or_none(body_blob, until=until),
             result=result,
-            tries=result.tries if result else int(tries or 0),
-            due_time_ms=int(float(score)) if waits and score else None,
+            tries=result.tries if result else _count(tries),
+            due_time_ms=ms_of(score) if waits and score else None,
             worker=result.worker if result else _worker(token),
             progress=None if result else progress_of(progress, token),
         )
@@ -152,6 +152,13 @@ def _status(
     if score is None and body is None:
         return None
     return JobStatus.DEFERRED if score is not None and float(score) > now_ms else JobStatus.QUEUED
+
+
+def _count(tries: bytes | None) -> int:
+    try:
+        return int(tries or 0)
+    except ValueError:  # something else wrote this key
+        return 0
 
 
 def _worker(token: bytes | None) -> str | None:

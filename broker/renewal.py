@@ -6,7 +6,7 @@ from typing import Any
 from redis import Redis
 from redis import exceptions as redis_errors
 
-from jobgate.broker.core import BODY_TTL_MS, by_queue, to_ms
+from jobgate.broker.core import BODY_TTL_MS, by_queue, ms_of, to_ms
 from jobgate.broker.keys import Keys
 from jobgate.broker.link import translate
 from jobgate.broker.records import Lease, Renewal
@@ -38,7 +38,7 @@ class LeaseRenewer:
         for queue, part in by_queue(leases, lambda one: one.queue).items():
             lost_here, marked = self._renew(queue, part, lease)
             lost += map(_text, lost_here)
-            aborts.update({_text(marked[at]): int(float(marked[at + 1])) for at in range(0, len(marked), 2)})
+            aborts.update({_text(marked[at]): ms_of(marked[at + 1]) for at in range(0, len(marked), 2)})
         return Renewal(lost=lost, aborts=aborts)
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     SerializationError,
 )
+from jobgate.client.info import time_of
 
 
 class RedisUnavailable(GatewayUnavailable, redis_errors.ConnectionError):
@@ -138,4 +139,4 @@ def _is_stand_in(exception: BaseException) -> bool:
 
 
 def _time(unix_ms: int) -> datetime:
-    return datetime.fromtimestamp(unix_ms / 1000, UTC)
+    return time_of(unix_ms) or datetime.fromtimestamp(0, UTC)  # 1970, as workers tell it

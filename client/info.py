@@ -26,6 +26,14 @@ class JobStatus(StrEnum):
     not_found = NOT_FOUND
 
 
+def time_of(unix_ms: int | None) -> datetime | None:
+    """Return a time in UTC; None outside of the years 1 to 9999, where Python has none."""
+    try:
+        return None if unix_ms is None else datetime.fromtimestamp(unix_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobProgress:
     """What a running job last said of its progress."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from jobgate.broker import DEFAULT_NAMESPACE, Broker, errors, records
 from jobgate.client.addresses import Connection, shown
@@ -22,7 +21,7 @@ from jobgate.client.errors import (
     ResultTimeout,
     UnexpectedAnswer,
 )
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.offers import Offers
 from jobgate.client.requests import JobRequest
 from jobgate.client.transport import Outcome
@@ -239,14 +238,10 @@ def _info(view: records.JobView) -> JobInfo:
         status=JobStatus(view.status.value),
         success=result.success if result else None,
         tries=view.tries,
-        enqueue_time=_time(source.enqueue_time_ms) if source else None,
-        due_time=_time(view.due_time_ms),
-        start_time=_time(result.start_time_ms) if result else None,
-        finish_time=_time(result.finish_time_ms) if result else None,
+        enqueue_time=time_of(source.enqueue_time_ms) if source else None,
+        due_time=time_of(view.due_time_ms),
+        start_time=time_of(result.start_time_ms) if result else None,
+        finish_time=time_of(result.finish_time_ms) if result else None,
         worker=result.worker if result else view.worker,
         progress=None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message),
     )
-
-
-def _time(unix_ms: int | None) -> datetime | None:
-    return None if unix_ms is None else datetime.fromtimestamp(unix_ms / 1000, UTC)

@@ -55,10 +55,10 @@ async def jobs(gateway: Gateway, call: Call) -> Answer:
     asked = _asked(gateway, call.query)
     try:
         ids, following = await _ids(gateway, asked)
-        views = await _views(gateway, asked.queue, ids)
     except NotAQueue as error:
         wrong = [("?queue", "This name is another kind of key: choose another queue.")]
         raise field_errors("invalid-request", wrong) from error
+    views = await _views(gateway, asked.queue, ids)
     shown = [view for view in views if asked.wants(view) and may_see(call, view)]
     page = {
         # Without arguments, so that a page has a bound.
@@ -84,10 +84,15 @@ async def _views(gateway: Gateway, queue: str, ids: Sequence[str]) -> list[JobVi
     until = asyncio.get_running_loop().time() + _READING
     for at in range(0, len(ids), _AT_ONCE):
         some = ids[at : at + _AT_ONCE]
-        views += await asyncio.gather(
-            *(gateway.broker.view(one, queues=[queue], until=until) for one in some)
-        )
+        views += await asyncio.gather(*(_view(gateway, queue, one, until) for one in some))
     return [view for view in views if view is not None]  # else it went in between
+
+
+async def _view(gateway: Gateway, queue: str, job_id: str, until: float) -> JobView | None:
+    try:
+        return await gateway.broker.view(job_id, queues=[queue], until=until)
+    except NotAQueue:  # one of the job's keys is of another kind: something else wrote it
+        return None
 
 
 def _asked(gateway: Gateway, query: str) -> _Asked:

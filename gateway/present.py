@@ -15,19 +15,20 @@ from jobgate.gateway.problems import Problem
 _PLAIN = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 
-def moment(unix_ms: int) -> str:
-    """A time of Redis as RFC 3339 in UTC, with milliseconds."""
+def moment(unix_ms: int | None) -> str | None:
+    """A time of Redis as RFC 3339 in UTC, with milliseconds; None outside of the years 1 to 9999."""
+    if unix_ms is None:
+        return None
     second, ms = divmod(unix_ms, 1000)
-    return f"{_second(second)}.{ms:03d}Z"
+    try:
+        return f"{_second(second)}.{ms:03d}Z"
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 @lru_cache(maxsize=64)
 def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _moment_or_none(unix_ms: int | None) -> str | None:
-    return None if unix_ms is None else moment(unix_ms)
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
         "success": result.success if result else None,
         "try": view.tries,
         "enqueue_time": moment(source.enqueue_time_ms) if source else None,
-        "due_time": _moment_or_none(view.due_time_ms),
+        "due_time": moment(view.due_time_ms),
         # A job that was aborted before it ran never started.
         "start_time": moment(result.start_time_ms) if result and result.tries else None,
         "finish_time": moment(result.finish_time_ms) if result else None,

@@ -66,7 +66,7 @@ def about(expected: Content) -> dict[str, Any]:
 def _score(score: Any, base: float) -> float:
     if isinstance(score, str):
         return float(score)
-    return round((base + score) * 1000) + (score.mark if isinstance(score, Marked) else 0)
+    return float(round((base + score) * 1000) + (score.mark if isinstance(score, Marked) else 0))
 
 
 def _read(client: redis.Redis, key: bytes, base: float) -> Any:
