@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import functools
+import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -85,8 +86,12 @@ class Caller:
 
 
 def _contained(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call; no future can hold a StopIteration, it would never end."""
+    """Call; no future can hold a StopIteration, it would never end, and no result a coroutine."""
     try:
-        return call(*args, **kwargs)
+        value = call(*args, **kwargs)
     except StopIteration as error:
         raise RuntimeError("the function raised StopIteration") from error
+    if inspect.iscoroutine(value):
+        value.close()
+        raise TypeError("the function returned a coroutine: make it `async def`, and its decorators too")
+    return value

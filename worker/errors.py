@@ -14,6 +14,7 @@ WorkerError
 ```
 """
 
+import math
 from collections.abc import Sequence
 
 from jobgate.broker.records import JobResult
@@ -113,10 +114,15 @@ class Retry(WorkerError, RuntimeError):
 
         Args:
             defer: seconds from now until then; None = at once, before younger jobs (as in arq).
+
+        Raises:
+            ValueError: that is no finite number.
         """
         super().__init__()
         #: Seconds from now until the next try; None = at the job's old place in the queue.
         self.defer: float | None = None if defer is None else in_seconds(defer)
+        if self.defer is not None and not math.isfinite(self.defer):
+            raise ValueError(f"Retry(defer=…) must be a finite number of seconds, not {self.defer:g}")
 
     @property
     def defer_score(self) -> int | None:

@@ -87,7 +87,8 @@ def _policy(function: Function, settings: Settings) -> RetryPolicy | None:
 
 def _signature(call: Callable[..., Any]) -> inspect.Signature | None:
     try:
-        return inspect.signature(call)
+        # A decorator may add arguments of its own: what counts is what it takes, not what it wraps.
+        return inspect.signature(call, follow_wrapped=False)
     except (TypeError, ValueError):  # some builtins do not tell
         return None
 

@@ -160,7 +160,7 @@ def max_tries_exceeded(max_tries: int) -> Outcome:
 def _asks_retry(raised: BaseException) -> bool:
     """Whether it is `Retry` or `RetryJob`, ours or the real arq's, which is known by its name."""
     return isinstance(raised, Retry | RetryJob) or any(
-        kind.__module__.partition(".")[0] == "arq" and kind.__name__ in ("Retry", "RetryJob")
+        str(kind.__module__).partition(".")[0] == "arq" and kind.__name__ in ("Retry", "RetryJob")
         for kind in type(raised).__mro__
     )
 

@@ -72,11 +72,15 @@ async def cancel_itself(ctx: Ctx) -> str:
     return "done"
 
 
+def half_async(ctx: Ctx) -> Any:
+    return add(ctx, 1)
+
+
 def in_a_thread(ctx: Ctx) -> str:
     return threading.current_thread().name
 
 
-ALL = [add, show, fail, sleep, third_time, unstorable, big, leave, cancel_itself, in_a_thread]
+ALL = [add, show, fail, sleep, third_time, unstorable, big, leave, cancel_itself, half_async, in_a_thread]
 
 
 async def run_one(broker: Broker, url: str, function: str, *args: Any, **options: Any) -> Any:
@@ -130,6 +134,7 @@ async def test_ctx_is_arqs(broker: Broker, redis_url: str) -> None:
     [
         ("fail", (), FailureCode.ERROR, "LookupError", "no such thing"),
         ("leave", (), FailureCode.ERROR, "SystemExit", "3"),
+        ("half_async", (), FailureCode.ERROR, "TypeError", "make it `async def`"),
         ("nowhere", (), FailureCode.UNKNOWN_FUNCTION, "JobExecutionFailed", "function 'nowhere' not found"),
         ("add", (), FailureCode.INVALID_ARGUMENTS, "TypeError", "missing a required argument: 'a'"),
         ("unstorable", (), FailureCode.UNSERIALISABLE_RESULT, "SerializationError", "unable to serialize"),

@@ -29,6 +29,19 @@ def in_a_thread(ctx: Ctx, a: int) -> int:
     return a
 
 
+def with_database(function: Any) -> Any:
+    @functools.wraps(function)
+    async def call(ctx: Ctx, *args: Any) -> Any:
+        return await function(ctx, "database", *args)
+
+    return call
+
+
+@with_database
+async def decorated(ctx: Ctx, database: str, a: int) -> int:
+    return a
+
+
 def offer(function: object, **settings: object) -> Offer:
     [made] = resolve([as_function(function)], Settings.of([function], **settings)).values()
     return made
@@ -122,6 +135,8 @@ def test_keeping_for_ever_wins_over_seconds() -> None:
         (plain, (1, 2, 3), {}, False),
         (plain, (1,), {"nope": 1}, False),
         (plain, (1,), {"ctx": 1}, False),
+        (decorated, (1,), {}, True),
+        (decorated, (1,), {"nope": 1}, False),
         (open_ended, (), {}, True),
         (open_ended, tuple(range(99)), {"x": 1}, True),
         (strict, (), {}, False),

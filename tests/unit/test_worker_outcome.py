@@ -1,6 +1,7 @@
 """The verdict on a try that ended with an exception."""
 
 import asyncio
+import math
 from datetime import timedelta
 
 import pytest
@@ -49,8 +50,9 @@ def test_a_retry_in_the_last_try_fails_at_once() -> None:
 
 
 def test_a_users_own_class_named_retry_is_an_error() -> None:
-    own = type("Retry", (RuntimeError,), {})()
-    assert classify(own, facts()).label == "error"
+    for module in ("shop.errors", None):
+        own = type("Retry", (RuntimeError,), {"__module__": module})()
+        assert classify(own, facts()).label == "error"
 
 
 def test_retries_are_failures_where_they_are_switched_off() -> None:
@@ -112,5 +114,8 @@ def test_what_cannot_be_stored_is_replaced_by_a_failure_that_says_so() -> None:
 def test_what_arqs_users_know_of_retry() -> None:
     """arq's `Retry` and `RetryJob` are RuntimeErrors, and tests of its users look at `defer_score`."""
     assert [Retry(defer).defer_score for defer in (None, 1.5, timedelta(seconds=2))] == [None, 1500, 2000]
+    for never in (math.inf, math.nan):
+        with pytest.raises(ValueError, match="finite"):
+            Retry(never)
     assert issubclass(Retry, RuntimeError)
     assert issubclass(RetryJob, RuntimeError)
