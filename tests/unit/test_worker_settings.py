@@ -1,7 +1,7 @@
 """What a settings class, instance or dict may say, and what is refused."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from redis.asyncio import ConnectionPool, Redis
@@ -63,6 +63,16 @@ def test_overrides_win() -> None:
     assert (settings.max_jobs, settings.queue, settings.burst) == (7, "mail", True)
     again = Settings.of(settings, max_jobs=8)
     assert (again.max_jobs, again.queue) == (8, "mail")
+
+
+def test_workers_of_one_class_share_no_ctx() -> None:
+    class Shared:
+        functions: ClassVar = [add]
+        ctx: ClassVar = {"color": 7}
+
+    one, other = Settings.of(Shared), Settings.of(Shared)
+    one.ctx["redis"] = object()
+    assert other.ctx == Shared.ctx == {"color": 7}
 
 
 def test_none_is_a_value_as_in_arq() -> None:
