@@ -99,6 +99,15 @@ class Caller:
 
         return await eventually_async(seen, what=status)
 
+    async def starts(self, job: Any) -> Any:
+        """Wait until a try of a job has been counted, and return the job."""
+
+        async def seen() -> Any:
+            looked = await self.job(job)
+            return looked if looked["try"] else None
+
+        return await eventually_async(seen, what="a try")
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Freeze the worker, so that jobs stay where they are."""

@@ -148,8 +148,9 @@ async def test_every_stage_is_seen(arq: Caller) -> None:
         job = await arq.enqueue("sleep", 60, defer_by=0.5, job_id=f"{arq.queue}-stages")
         await arq.becomes(job, "queued")
         assert await arq.listed() == {deferred["job_id"]: "deferred", job["job_id"]: "queued"}
-    running = await arq.becomes(job, "in_progress")
+    await arq.becomes(job, "in_progress")
     assert await arq.listed("in_progress") == {job["job_id"]: "in_progress"}
+    running = await arq.starts(job)  # arq counts the try some time after it has claimed the job
     assert (running["try"], running["worker"], running["finish_time"]) == (1, None, None)
     path = f"/jobs/{job['job_id']}"
     assert (await arq.http.get(f"{path}/result"))[0] == 202
@@ -243,7 +244,7 @@ async def test_what_waits_is_aborted_at_once(arq: Caller, fleet: ArqFleet) -> No
         ended = await arq.result(job)
         assert (ended["error"]["type"], ended["error"]["code"]) == ("CancelledError", "aborted")
     with fleet.server.client() as client:
-        assert client.zcard(arq.queue) == 0
+        assert [client.zscore(arq.queue, job["job_id"]) for job in (deferred, queued)] == [None, None]
 
 
 async def test_what_runs_is_aborted_by_its_worker(arq: Caller, fleet: ArqFleet) -> None:

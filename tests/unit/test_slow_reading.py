@@ -5,6 +5,7 @@ import gc
 import pickle
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,17 +78,33 @@ async def test_what_cannot_be_read_is_an_error_for_all_and_a_warning_for_nobody(
     gc.collect()
 
 
-async def test_patience_ends_and_what_nobody_waits_for_is_not_read(threads: Counter[str]) -> None:
+async def test_patience_ends_and_what_nobody_waits_for_is_not_read(
+    threads: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    counted: Callable[..., Any] = core.decode_result
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            assert go_on.wait(30)
+        return counted(*args, **kwargs)
+
+    monkeypatch.setattr(core, "decode_result", held)
     reader = core.Reader(codec_named("pickle"))
+    first = asyncio.ensure_future(reader.result(LARGE, "first"))
+    assert await asyncio.to_thread(begun.wait, 30)
     soon = asyncio.get_running_loop().time()
     with pytest.raises(TooLarge, match="too long"):
-        await reader.result(LARGE, "first", until=soon)
+        await reader.result(LARGE, "second", until=soon)
     outcomes = await asyncio.gather(
         *(reader.result(LARGE, f"j{number}", until=soon) for number in range(50)), return_exceptions=True
     )
     assert {type(outcome) for outcome in outcomes} == {TooLarge}
     assert await reader.result_or_none(LARGE, "none", until=soon) is None
+    go_on.set()
+    assert (await first).job_id == "first"
     assert (await reader.result(LARGE, "last")).job_id == "last"
-    assert threads["jobgate-reader"] < 10, "the thread reads what it has begun, and the last"
+    assert threads["jobgate-reader"] == 2, "the thread reads what it has begun, and the last"
     assert (await reader.result(SMALL, "small", until=soon)).job_id == "small"
     reader.close()
