@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 from jobgate.broker.errors import NotAQueue
@@ -58,13 +59,7 @@ async def jobs(gateway: Gateway, call: Call) -> Answer:
     except NotAQueue as error:
         wrong = [("?queue", "This name is another kind of key: choose another queue.")]
         raise field_errors("invalid-request", wrong) from error
-    views = await _views(gateway, asked.queue, ids)
-    shown = [view for view in views if asked.wants(view) and may_see(call, view)]
-    page = {
-        # Without arguments, so that a page has a bound.
-        "jobs": [job_of_view(view, inspects=False) for view in shown],
-        "next_cursor": following,
-    }
+    page = {"jobs": await _jobs(gateway, call, asked, ids), "next_cursor": following}
     return Answer(200, to_json(page, limit=1 << 62))
 
 
@@ -79,13 +74,16 @@ async def _ids(gateway: Gateway, asked: _Asked) -> tuple[Sequence[str], str]:
     return page.ids, f"r{page.cursor}" if page.cursor else ""
 
 
-async def _views(gateway: Gateway, queue: str, ids: Sequence[str]) -> list[JobView]:
-    views: list[JobView | None] = []
+async def _jobs(gateway: Gateway, call: Call, asked: _Asked, ids: Sequence[str]) -> list[dict[str, Any]]:
+    jobs: list[dict[str, Any]] = []
     until = asyncio.get_running_loop().time() + _READING
     for at in range(0, len(ids), _AT_ONCE):
         some = ids[at : at + _AT_ONCE]
-        views += await asyncio.gather(*(_view(gateway, queue, one, until) for one in some))
-    return [view for view in views if view is not None]  # else it went in between
+        views = await asyncio.gather(*(_view(gateway, asked.queue, one, until) for one in some))
+        shown = [view for view in views if view is not None and asked.wants(view) and may_see(call, view)]
+        # Without arguments, so that a page has a bound; made at once, so that no results are kept for it.
+        jobs += [job_of_view(view, inspects=False) for view in shown]
+    return jobs
 
 
 async def _view(gateway: Gateway, queue: str, job_id: str, until: float) -> JobView | None:

@@ -44,6 +44,13 @@ class Process:
         return self._process.pid
 
     @property
+    def most_memory(self) -> float:
+        """The most MiB that it has had in memory; 0 where the system does not tell."""
+        status = Path(f"/proc/{self.pid}/status")
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        return int(found.group(1)) / 1024 if found else 0.0
+
+    @property
     def log(self) -> str:
         """All that it has written so far, to standard output and standard error."""
         return self.log_file.read_text(errors="replace")

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import orjson
 import pytest
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.processes import Processes
 from harness.servers import RedisServer
 from jobgate.broker import Broker
 from jobgate.gateway.callers import new_key
@@ -131,3 +134,19 @@ async def test_a_caller_sees_what_it_may(redis_url: str, tmp_path: Path) -> None
         assert seen == {"a": ["of-a"], "b": ["of-a", "of-b"]}
         assert (await gateway.get("/jobs", headers=headers["c"]))[0] == 403
         assert (await gateway.get("/jobs"))[0] == 401
+
+
+async def test_a_page_of_large_results_takes_little_memory(
+    processes: Processes, redis_url: str, valkey_server: RedisServer
+) -> None:
+    gateway = processes.gateway(redis_url)
+    numbers = list(range(1000, 31_000))
+    stored = {"t": 1, "f": "f", "a": [numbers], "k": {}, "et": 0, "s": True, "r": numbers, "st": 0, "ft": 0}
+    with valkey_server.client() as client:
+        for number in range(200):
+            client.set(f"arq:result:{number}", orjson.dumps({**stored, "q": "arq:queue"}))
+    before = gateway.most_memory
+    async with aiohttp.ClientSession() as session:
+        jobs = await every_page(RunningGateway(gateway.url, session), "status=complete&limit=1000")
+    assert len(jobs) == 200
+    assert gateway.most_memory - before < 200, "25 at a time take 60 MiB, all 200 at once 450"

@@ -14,7 +14,7 @@ import redis
 
 from harness import hostile
 from harness.gateways import running_gateway
-from harness.processes import Process, Processes
+from harness.processes import Processes
 from harness.waiting import eventually
 from jobgate.broker import Broker
 from jobgate.client import Job, create_pool
@@ -46,13 +46,6 @@ def canary(tmp_path: Path) -> Iterator[Path]:
 
 def some_cases(canary: Path, step: int) -> list[tuple[str, bytes]]:
     return hostile.first(hostile.corpus(f"touch {canary}", changes=400, noises=400), step)
-
-
-def peak(process: Process) -> float:
-    """The most MiB that a process has had in memory; 0 where the system does not tell."""
-    status = Path(f"/proc/{process.pid}/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
-    return int(found.group(1)) / 1024 if found else 0.0
 
 
 async def ask(session: aiohttp.ClientSession, method: str, path: str) -> tuple[int, Any]:
@@ -130,8 +123,8 @@ async def test_bombs_hold_up_nobody(processes: Processes, redis_url: str) -> Non
             assert status in HONEST, f"{name}: {status} {document}"
             if name in slow:
                 assert others >= 5, f"{others} requests were answered while {name} was read"
-    sys.stdout.write(f"slowest answer meanwhile {worst:.3f} s, most memory {peak(gateway):.0f} MiB\n")
-    assert peak(gateway) < LARGEST
+    sys.stdout.write(f"slowest answer meanwhile {worst:.3f} s, most memory {gateway.most_memory:.0f} MiB\n")
+    assert gateway.most_memory < LARGEST
     assert not re.search("Traceback|ERROR", gateway.log), gateway.log
     assert gateway.terminate() == 0
 
