@@ -87,7 +87,7 @@ class Settings:
     backoff: Backoff | Rule = field(default_factory=Backoff)
     #: Functions with `executor="process"` that run at the same time; None = one for each CPU.
     max_processes: int | None = None
-    #: What each job's `ctx` starts from; each worker has a copy of its own.
+    #: What each job's `ctx` starts from. The worker adds to this very dict, except to an empty one.
     ctx: dict[str, Any] = field(default_factory=dict)
     #: Honour `Retry`, and release jobs at shutdown; False: both are failures, as in arq.
     retry_jobs: bool = True

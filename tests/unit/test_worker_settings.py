@@ -65,14 +65,14 @@ def test_overrides_win() -> None:
     assert (again.max_jobs, again.queue) == (8, "mail")
 
 
-def test_workers_of_one_class_share_no_ctx() -> None:
+def test_workers_of_one_class_do_not_share_an_empty_ctx() -> None:
     class Shared:
         functions: ClassVar = [add]
-        ctx: ClassVar = {"color": 7}
+        ctx: ClassVar[dict[str, object]] = {}
 
     one, other = Settings.of(Shared), Settings.of(Shared)
     one.ctx["redis"] = object()
-    assert other.ctx == Shared.ctx == {"color": 7}
+    assert other.ctx == Shared.ctx == {}
 
 
 def test_none_is_a_value_as_in_arq() -> None:
