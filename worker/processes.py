@@ -148,9 +148,10 @@ class _Child:
                     _log(message)
                 else:
                     return message
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError):
             self.join()
-            raise ProcessDied(None if self._process is None else self._process.exitcode) from error
+            # How the pipe told of it says nothing about the function.
+            raise ProcessDied(None if self._process is None else self._process.exitcode) from None
 
     def kill(self) -> None:
         """End it at once, whatever it does. Its thread then sees the end of the pipe."""
