@@ -14,6 +14,11 @@ TIERS = ("unit", "integration", "faults", "interop", "acceptance")
 ServerMaker = Callable[..., RedisServer]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as cores: many tests wait for processes that start, stop or are killed."""
+    return max((os.cpu_count() or 1) * 3 // 2, 2)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test with its tier, the folder that it lies in, and leave out the long ones."""
     long_too = bool(os.environ.get("JOBGATE_TEST_LONG"))

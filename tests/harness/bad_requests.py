@@ -19,7 +19,7 @@ async def raw(port: int, *parts: bytes, timeout: float = 20.0) -> bytes:
         async with asyncio.timeout(timeout):
             while chunk := await reader.read(65536):
                 received += chunk
-                if b"\r\n\r\n" in received and _is_whole(received):
+                if b"\r\n\r\n" in received and (_is_whole(received) or parts[0].startswith(b"HEAD ")):
                     break
     except (TimeoutError, ConnectionError):
         pass
