@@ -10,8 +10,9 @@ import socket
 from contextlib import nullcontext
 from typing import Any
 
-from jobgate.broker import Broker, BrokerError, ClaimedJob, JobResult
+from jobgate.broker import Broker, ClaimedJob, JobResult
 from jobgate.worker.announcing import Announcer
+from jobgate.worker.cancelling import Cancellable
 from jobgate.worker.checking import with_exceptions
 from jobgate.worker.claiming import Claimer
 from jobgate.worker.clock import RedisClock
@@ -22,7 +23,7 @@ from jobgate.worker.hooks import await_if_needed
 from jobgate.worker.lag import LoopWatch
 from jobgate.worker.leases import EXIT_WEDGED, LeaseKeeper
 from jobgate.worker.liveness import Liveness, Pulse
-from jobgate.worker.logs import JobLog, counted, reference
+from jobgate.worker.logs import JobLog, reference
 from jobgate.worker.metrics import WorkerMetrics
 from jobgate.worker.offers import resolve, worker_limits
 from jobgate.worker.outcome import Stop
@@ -30,17 +31,15 @@ from jobgate.worker.persistence import Persistence
 from jobgate.worker.pool import close_pool, open_pool
 from jobgate.worker.process import exit_now, loop_factory
 from jobgate.worker.progress import ProgressWriter
-from jobgate.worker.running import Phase, RunningJob, RunningJobs
+from jobgate.worker.running import RunningJob, RunningJobs
 from jobgate.worker.scheduling import Scheduler
 from jobgate.worker.server import StatusServer
 from jobgate.worker.settings import Settings
 from jobgate.worker.signals import stop_signals
 from jobgate.worker.starting import reach, tell_start, warn_of_losses
+from jobgate.worker.stopping import Stopping
 
 logger = logging.getLogger("jobgate.worker")
-
-#: Seconds that cancelled jobs get to clean up, and outcomes to be written, before a stopping worker goes.
-STOP_GRACE = 5.0
 
 
 class Worker:
@@ -81,14 +80,14 @@ class Worker:
                 trust_pickle=self.settings.serializer == "pickle",
             )
         self._build()
+        self._starting = Cancellable()
+        self._stopping = Stopping(self.settings, jobs=self.jobs, persistence=self._persistence)
         self._claiming: asyncio.Task[None] | None = None
         self._helpers: list[asyncio.Task[None]] = []
         self._status: StatusServer | None = None
         #: `ctx["redis"]` while it runs.
         self.pool: Any = None
-        self._starting: asyncio.Task[Any] | None = None
         self._hooks_are_due = False
-        self._hurry = asyncio.Event()
         self._closed = False
 
     def _build(self) -> None:
@@ -183,7 +182,7 @@ class Worker:
             self._prepare()
         with stop_signals(self._on_signal) if self.settings.handle_signals else nullcontext():
             try:
-                if await self._is_started():
+                if await self._starting.run(self._start()):
                     await self._serve()
             finally:
                 await self.close()
@@ -215,10 +214,9 @@ class Worker:
     def stop(self) -> None:
         """Stop soon: claim nothing more, let `async_run` come to its end. A second call hurries it."""
         if self._claimer.stopped:
-            self._hurry.set()
+            self._stopping.hurry()
         self._claimer.stop()
-        if self._starting is not None:
-            self._starting.cancel()
+        self._starting.cancel()
 
     async def close(self) -> None:
         """Stop claiming, end the running jobs, release what is unfinished, close all. May be called twice."""
@@ -227,32 +225,13 @@ class Worker:
         self._closed = True
         self._claimer.stop()
         try:
-            await self._end_jobs()
-            await self._call_on_shutdown()
+            await self._stopping.end_jobs(self._claiming, owns_process=self._owns_process)
+            if self._hooks_are_due:
+                await self._stopping.call_on_shutdown(self.ctx)
         finally:
             await self._end_parts()
 
     # -- start and serve
-
-    async def _is_started(self) -> bool:
-        """Start; False when it was stopped meanwhile.
-
-        This very task is cancelled then, and not one of its own: jobs see the context variables that
-        `on_startup` sets.
-        """
-        self._starting = asyncio.current_task()
-        try:
-            await self._start()
-        except asyncio.CancelledError:
-            task = self._starting
-            if not self._claimer.stopped or task is None:
-                raise
-            while task.cancelling():
-                task.uncancel()
-            return False
-        finally:
-            self._starting = None
-        return True
 
     async def _start(self) -> None:
         settings = self.settings
@@ -335,26 +314,8 @@ class Worker:
         )  # fmt: skip
         self.stop()
 
-    async def _end_jobs(self) -> None:
-        """Let running jobs go on for `job_completion_wait`, then cancel them, so that they are released."""
-        if self._claiming is not None:
-            await asyncio.wait([self._claiming], timeout=STOP_GRACE)
-        if await self.jobs.wait_empty(self.settings.job_completion_wait, self._hurry):
-            return
-        self._hurry.clear()
-        for job in self.jobs.snapshot():
-            job.stop(Stop.SHUTDOWN)
-        await self.jobs.wait_empty(STOP_GRACE, self._hurry, but=self._ends_with_process)
-
-    def _ends_with_process(self, job: RunningJob) -> bool:
-        """Whether a job is stopped by the end of the process alone: then that must not be put off."""
-        return self._owns_process and self.settings.retry_jobs and job.in_thread
-
     async def _end_parts(self) -> None:
-        tasks = [*self._helpers, *([self._claiming] if self._claiming else []), *self._unwritten()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._stopping.end_tasks([*self._helpers, *([self._claiming] if self._claiming else [])])
         await self._announcer.retire()
         await self._keeper.stop()
         self._execution.close()
@@ -363,37 +324,6 @@ class Worker:
             self._status.close()
         self._pulse.stop()
         if self._owns_process and (self.jobs.snapshot() or self._execution.busy_threads):
-            await self._leave_stubborn_jobs()
+            await self._stopping.leave_stubborn_jobs()
         await close_pool(self.pool, self.settings)
         await self.broker.close()
-
-    def _unwritten(self) -> list[asyncio.Task[None]]:
-        """Return the tasks of jobs that have ended but whose outcome, or last hook, has not until now."""
-        ending = [job for job in self.jobs.snapshot() if job.phase is Phase.ENDING]
-        for job in {*self.jobs.leased()}.intersection(ending):
-            logger.warning("↻ %s: its outcome could not be written, will be run again", reference(job))
-        return [job.task for job in ending if job.task]
-
-    async def _leave_stubborn_jobs(self) -> None:
-        """Release jobs that cannot be stopped or ignored it, and end the process in the same breath.
-
-        While such a function still runs here its job must not be given to another worker. So outside
-        of a process of our own it is left to its lease, and here the process ends right after.
-        """
-        stubborn = self.jobs.snapshot()
-        for job in stubborn:
-            why = "runs in a thread" if job.in_thread else "ignored its cancellation"
-            logger.warning("↻ %s %s: ends with this process, will be run again", reference(job), why)
-        try:
-            await self._persistence.release([job.to_release for job in stubborn])
-        except BrokerError as error:
-            logger.warning("%s left until the leases run out: %s", counted(len(stubborn), "job"), error)
-        exit_now(0)
-
-    async def _call_on_shutdown(self) -> None:
-        if not self._hooks_are_due or self.settings.on_shutdown is None:
-            return
-        try:
-            await await_if_needed(self.settings.on_shutdown(self.ctx))
-        except (Exception, SystemExit):
-            logger.exception("on_shutdown raised, ignored")

@@ -1,0 +1,100 @@
+"""How a worker stops: ends its jobs, calls `on_shutdown`, gives back the jobs that nothing can end."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from jobgate.broker import BrokerError
+from jobgate.worker.hooks import await_if_needed
+from jobgate.worker.logs import counted, reference
+from jobgate.worker.outcome import Stop
+from jobgate.worker.persistence import Persistence
+from jobgate.worker.process import exit_now
+from jobgate.worker.running import Phase, RunningJob, RunningJobs
+from jobgate.worker.settings import Settings
+
+logger = logging.getLogger("jobgate.worker")
+
+#: Seconds that cancelled jobs get to clean up, and outcomes to be written, before a stopping worker goes.
+STOP_GRACE = 5.0
+
+
+class Stopping:
+    """The steps of one worker's stop, in the order of the methods.
+
+    Args:
+        settings: the worker's.
+        jobs: those that run.
+        persistence: gives back what is left of them.
+    """
+
+    def __init__(self, settings: Settings, *, jobs: RunningJobs, persistence: Persistence) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._persistence = persistence
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """End what is waited for now."""
+        self._hurry.set()
+
+    async def end_jobs(self, claiming: asyncio.Task[None] | None, *, owns_process: bool) -> None:
+        """Let running jobs go on for `job_completion_wait`, then cancel them, so that they are released.
+
+        Args:
+            claiming: the claim loop, which was told to stop; None = it has not begun.
+            owns_process: whether the process ends with the worker, and with it the threads of jobs.
+        """
+
+        def ends_with_process(job: RunningJob) -> bool:
+            """Whether a job is stopped by the end of the process alone: then that must not be put off."""
+            return owns_process and self._settings.retry_jobs and job.in_thread
+
+        if claiming is not None:
+            await asyncio.wait([claiming], timeout=STOP_GRACE)
+        if await self._jobs.wait_empty(self._settings.job_completion_wait, self._hurry):
+            return
+        self._hurry.clear()
+        for job in self._jobs.snapshot():
+            job.stop(Stop.SHUTDOWN)
+        await self._jobs.wait_empty(STOP_GRACE, self._hurry, but=ends_with_process)
+
+    async def call_on_shutdown(self, ctx: dict[str, Any]) -> None:
+        """Call `on_shutdown`, if there is one; what it raises is logged."""
+        if self._settings.on_shutdown is None:
+            return
+        try:
+            await await_if_needed(self._settings.on_shutdown(ctx))
+        except (Exception, SystemExit):
+            logger.exception("on_shutdown raised, ignored")
+
+    async def end_tasks(self, helpers: Iterable[asyncio.Task[None]]) -> None:
+        """Cancel the worker's own tasks, and those of jobs whose functions have ended."""
+        tasks = [*helpers, *self._unwritten()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _unwritten(self) -> list[asyncio.Task[None]]:
+        """Return the tasks of jobs that have ended but whose outcome, or last hook, has not until now."""
+        ending = [job for job in self._jobs.snapshot() if job.phase is Phase.ENDING]
+        for job in {*self._jobs.leased()}.intersection(ending):
+            logger.warning("↻ %s: its outcome could not be written, will be run again", reference(job))
+        return [job.task for job in ending if job.task]
+
+    async def leave_stubborn_jobs(self) -> None:
+        """Release jobs that cannot be stopped or ignored it, and end the process in the same breath.
+
+        While such a function still runs here its job must not be given to another worker. So outside
+        of a process of our own it is left to its lease, and here the process ends right after.
+        """
+        stubborn = self._jobs.snapshot()
+        for job in stubborn:
+            why = "runs in a thread" if job.in_thread else "ignored its cancellation"
+            logger.warning("↻ %s %s: ends with this process, will be run again", reference(job), why)
+        try:
+            await self._persistence.release([job.to_release for job in stubborn])
+        except BrokerError as error:
+            logger.warning("%s left until the leases run out: %s", counted(len(stubborn), "job"), error)
+        exit_now(0)
