@@ -90,15 +90,6 @@ def log_as_configured(path: str, load: Callable[[str], Any]) -> None:
         raise click.BadParameter(f"{error}{cause}", param_hint="--log-config") from error
 
 
-def fail(message: str, form: str) -> SystemExit:
-    """Return what ends the command with code 1, after its message was written in the log's form."""
-    if form == "text":
-        click.echo(f"Error: {message}", err=True)
-    else:
-        logging.getLogger("jobgate").critical("%s", message)
-    return SystemExit(1)
-
-
 def _read(path: str, load: Callable[[str], Any]) -> dict[str, Any]:
     file = Path(path)
     if file.suffix in (".json", ".toml"):

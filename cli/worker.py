@@ -10,7 +10,8 @@ from click.core import ParameterSource
 
 from jobgate.broker import BrokerError
 from jobgate.cli.check import check
-from jobgate.cli.logs import FORMATS, fail, log_as_configured, log_to_stderr
+from jobgate.cli.failing import fail, naming_on_startup
+from jobgate.cli.logs import FORMATS, log_as_configured, log_to_stderr
 from jobgate.cli.supervisor import Supervisor
 from jobgate.cli.telling import telling_start
 from jobgate.cli.watching import changes_in
@@ -114,9 +115,10 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
     if options["workers"] is not None or options["watch"]:
         raise SystemExit(_supervise(context, settings, options))
     try:
-        Worker(telling_start(Settings.of(load_settings(settings), **overrides))).run()
+        read = Settings.of(load_settings(settings), **overrides)
+        Worker(telling_start(naming_on_startup(read))).run()
     except (WorkerError, BrokerError, ValueError) as error:
-        raise fail(str(error), options["log_format"]) from error
+        raise fail(error, options["log_format"]) from error
 
 
 def _set_up_log(options: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ def load_settings(path: str) -> Any:
         path: for example `shop.jobs.WorkerSettings`.
 
     Raises:
-        LoadError: no such module or name, or the module fails while it is imported.
+        LoadError: no such module or name, or the module fails while it is imported: the cause says where.
     """
     here = str(Path.cwd())
     if here not in sys.path:
@@ -30,7 +30,7 @@ def import_string(path: str) -> Any:
     """Import the object that a dotted path names.
 
     Raises:
-        LoadError: no such module or name, or the module fails while it is imported.
+        LoadError: no such module or name, or the module fails while it is imported: the cause says where.
     """
     module_name, _, name = path.replace(":", ".").rpartition(".")
     if not module_name or not name:
@@ -48,7 +48,7 @@ def _import_module(module_name: str, path: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise LoadError(f"{path}: module {module_name!r} imports {error.name!r}, install that") from error
-        raise LoadError(f"{path}: no module {error.name!r} in {Path.cwd()} or installed") from error
+        raise LoadError(f"{path}: no module {error.name!r} in {Path.cwd()} or installed") from None
     except Exception as error:
         raise LoadError(
             f"{path}: importing {module_name!r} failed: {type(error).__name__}: {error}"
