@@ -42,12 +42,20 @@ from jobgate.gateway import GatewayError, GatewaySettings, run
 )
 @click.option("--insecure", envvar="JOBGATE_INSECURE", is_flag=True, help="Let everybody in on any address.")
 @click.option(
+    "--default-queue",
+    envvar="JOBGATE_DEFAULT_QUEUE",
+    metavar="NAME",
+    help="The queue of requests that name none: what your workers serve.  [default: <namespace>:queue, as "
+    "in arq]",
+)
+@click.option(
     "--queue",
     "queues",
     envvar="JOBGATE_QUEUES",
     multiple=True,
     metavar="NAME",
-    help="A queue that requests may name; may be repeated. Default: any.",
+    help="A queue that requests may name besides the default one, and then no other; may be repeated.  "
+    "[default: requests may name any queue]",
 )
 @click.option(
     "--allow-host",

@@ -34,7 +34,7 @@ async def enqueue(gateway: Gateway, call: Call) -> Answer:
     if body is None:
         return await call.in_time(_enqueue_slowly(gateway, call, function, wait))
     request = _request(gateway, call, function, body, wait)
-    if gateway.offers.known(function, request.queue or gateway.broker.keys.default_queue) is None:
+    if gateway.offers.known(function, request.queue or gateway.queues.default) is None:
         return await call.in_time(_enqueue_unless_unknown(gateway, call, request, wait))
     # The common case asks Redis one thing, which has a deadline of its own.
     return await _enqueue_known(gateway, call, request, wait)
@@ -79,7 +79,7 @@ def _request(gateway: Gateway, call: Call, function: str, body: bytes, wait: flo
 
 
 async def _require_offer(gateway: Gateway, call: Call, request: JobRequest, *, waits: bool) -> None:
-    function, queue = request.function, request.queue or gateway.broker.keys.default_queue
+    function, queue = request.function, request.queue or gateway.queues.default
     if gateway.offers.known(function, queue) is not None:
         return
     verdict = await gateway.offers.judge(function, queue)
@@ -102,7 +102,7 @@ async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueu
         # It has been handed in all the same.
         raise broker_problem(OutcomeUnknown(), job_id=request.job_id) from None
     except BrokerError as error:
-        if isinstance(error, NotAQueue) and request.queue is not None:
+        if isinstance(error, NotAQueue) and request.queue != gateway.queues.default:
             wrong = [("#/queue", "This name is another kind of key: choose another queue.")]
             raise field_errors("invalid-request", wrong) from error
         raise broker_problem(error, job_id=request.job_id) from error

@@ -70,6 +70,7 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
     if errors:
         raise field_errors("invalid-request", errors)
     options.setdefault("job_id", sender.job_id)
+    options.setdefault("queue", queues.default)
     if sender.idempotency_key is not None:
         options["idempotency"] = _idempotency(sender, function, document)
     return JobRequest(function=function, args=args, kwargs=kwargs, owner=sender.owner, **options)

@@ -105,7 +105,7 @@ def _asked(gateway: Gateway, query: str) -> _Asked:
     if match:
         part, cursor = match[1], match[2]
     return _Asked(
-        queue=given.get("queue", gateway.broker.keys.default_queue),
+        queue=given.get("queue", gateway.queues.default),
         status=status,
         function=given.get("function"),
         limit=int(given.get("limit", _LIMIT)),

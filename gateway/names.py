@@ -49,9 +49,13 @@ class QueueNames:
     broker is refused: a job enqueued into `arq:abort` would abort a job.
     """
 
-    def __init__(self, keys: Keys, allowed: tuple[str, ...] = ()) -> None:
-        """`allowed`: the only names besides the default queue; empty = every name that is a queue's."""
-        self._default = keys.default_queue
+    def __init__(self, keys: Keys, allowed: tuple[str, ...] = (), *, default: str | None = None) -> None:
+        """`allowed`: the only names besides the default queue; empty = every name that is a queue's.
+
+        `default`: None = the namespace's.
+        """
+        #: The queue of requests that name none.
+        self.default = keys.queue(default)
         self._allowed = frozenset(allowed)
         self._prefixes = tuple(key("") for key in (keys.job, keys.result, keys.in_progress, keys.retry))
         self._suffixes = tuple(
@@ -65,7 +69,7 @@ class QueueNames:
 
     def why_not(self, name: str) -> str | None:
         """Why a request may not name this queue; None = it may."""
-        if name == self._default or name in self._allowed:
+        if name == self.default or name in self._allowed:
             return None
         if self._allowed:
             return "This gateway serves other queues only."

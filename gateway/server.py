@@ -48,15 +48,16 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     """
     keys = _keys(settings)
     broker = _broker(settings)
+    queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
     gateway = Gateway(
         settings=settings,
         broker=broker,
         offers=Offers(
             broker,
-            tuple(dict.fromkeys((broker.keys.default_queue, *settings.queues))),
+            tuple(dict.fromkeys((queues.default, *settings.queues))),
             beside_arq=settings.serializer == "pickle",
         ),
-        queues=QueueNames(broker.keys, settings.queues),
+        queues=queues,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
         meter=Meter(),
         keys=keys,

@@ -39,6 +39,8 @@ class GatewaySettings:
     keys_file: Path | None = None
     #: Allows an address other than loopback without keys.
     insecure: bool = False
+    #: The queue of requests that name none; None = the namespace's, `arq:queue`.
+    default_queue: str | None = None
     #: Queues that may be named in a request besides the default one; empty = every valid name.
     queues: tuple[str, ...] = ()
     #: Host names, besides loopback's own, that a request may carry where Host is checked.

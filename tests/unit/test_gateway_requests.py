@@ -90,6 +90,12 @@ def test_named_queues_are_the_only_ones() -> None:
     assert queues.why_not("arq:queue")
 
 
+def test_a_request_that_names_no_queue_goes_to_the_default_one() -> None:
+    queues = QueueNames(Keys("shop"), ("letters",), default="mail")
+    assert job_request("f", {}, Sender(job_id="a"), queues).queue == "mail"
+    assert [name for name in ("mail", "letters", "shop:queue") if queues.why_not(name)] == ["shop:queue"]
+
+
 @pytest.mark.parametrize(
     ("query", "prefer", "wait"),
     [
@@ -174,7 +180,7 @@ def test_null_options_are_not_given() -> None:
     )
     request = job_request("f", {**options, "job_id": None}, Sender(job_id="made"), QUEUES)
     assert request.job_id == "made"
-    assert (request.queue, request.defer_by, request.expires) == (None, None, None)
+    assert (request.queue, request.defer_by, request.expires) == ("arq:queue", None, None)
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 1, True])
