@@ -1,11 +1,12 @@
 """`jobgate dev`: embedded server, worker and gateway in one command, for development."""
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +19,24 @@ import click
 from jobgate.broker.embedded import EmbeddedServer
 from jobgate.broker.errors import EmbeddedServerError
 from jobgate.cli.children import Child
+from jobgate.cli.weights import parse_weights
 
 HOST: Final = "127.0.0.1"
 #: Seconds that a child has to end by itself after SIGTERM.
 STOP_TIMEOUT: Final = 15.0
-#: Program that loads settings as a worker does, and writes nothing but why it cannot.
+#: Program that loads settings as a worker does; it writes what a gateway needs of them, or why it cannot.
+#: What the settings' own modules print goes nowhere.
 _LOAD: Final = """
-import sys
+import json, os, sys
 from jobgate.worker import Settings, WorkerError, load_settings
+answer = os.fdopen(os.dup(1), "w")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 try:
-    Settings.of(load_settings(sys.argv[1]))
+    found = Settings.of(load_settings(sys.argv[1]), **json.loads(sys.argv[2]))
 except (WorkerError, ValueError) as error:
     sys.exit(str(error))
+with answer:
+    json.dump([found.namespace, found.queue, found.serializer], answer)
 """
 #: Seconds between two looks at whether the children serve.
 LOOK_EVERY: Final = 0.05
@@ -46,6 +53,10 @@ class Plan:
     #: Port of the worker's own /livez and /metrics.
     worker_port: int
     redis_url: str
+    #: What the worker is told besides: options of this command.
+    worker_options: Sequence[str]
+    #: What the gateway is told so that the worker finds its jobs.
+    gateway_options: Sequence[str]
 
     @property
     def gateway_url(self) -> str:
@@ -60,11 +71,12 @@ class Plan:
     def gateway_words(self) -> list[str]:
         """Return the gateway's command line; nobody balances load over it, so it need not drain."""
         address = ["--host", HOST, "--port", str(self.port)]
-        return ["gateway", "--redis", self.redis_url, *address, "--drain", "0"]
+        return ["gateway", "--redis", self.redis_url, *address, "--drain", "0", *self.gateway_options]
 
     def worker_words(self) -> list[str]:
         """Return the worker's command line."""
-        return ["worker", self.settings, "--redis", self.redis_url, "--metrics-port", str(self.worker_port)]
+        metrics = ["--metrics-port", str(self.worker_port)]
+        return ["worker", self.settings, "--redis", self.redis_url, *metrics, *self.worker_options]
 
 
 @click.command(short_help="Run embedded server, worker and gateway together, for development.")
@@ -77,18 +89,45 @@ class Plan:
     show_default=True,
     help="Folder of the embedded server's data; jobs in it survive a restart.",
 )
-def command(settings: str, port: int, data: Path) -> None:
+@click.option(
+    "--queue",
+    "queues",
+    envvar="JOBGATE_QUEUE",
+    multiple=True,
+    callback=parse_weights,
+    metavar="NAME[=WEIGHT]",
+    help="Queue to work on, by default what the settings say; may be repeated. Requests that name no queue "
+    "go to the first.",
+)
+@click.option(
+    "--serializer",
+    type=click.Choice(["json", "msgpack", "pickle"]),
+    help="How jobs and results are written, by default what the settings say.",
+)
+@click.option(
+    "--namespace", metavar="NS", help="First part of all Redis keys, by default what the settings say."
+)
+def command(settings: str, port: int, data: Path, **options: Any) -> None:
     """Run an embedded Valkey server, a worker for MODULE.WorkerSettings and a gateway.
 
-    The gateway serves on 127.0.0.1 without keys. Ctrl-C stops all three; so does the end of any of them.
+    The gateway serves on 127.0.0.1 without keys, with the worker's namespace, serializer and first queue. Ctrl-C
+    stops all three; so does the end of any of them.
     """
     _check_free(port)
-    _check_settings(settings)
+    given = {name: value for name, value in options.items() if value is not None}
+    gateway_options = _gateway_options(settings, given)
     try:
         # Started by the main thread: the kernel ends the server together with the thread that started it.
         with EmbeddedServer(data) as server:
             click.echo(f"server  | Valkey on {server.url}, data in {data}")
-            plan = Plan(settings=settings, port=port, worker_port=_free_port(), redis_url=server.url)
+            plan = Plan(
+                settings=settings,
+                port=port,
+                worker_port=_free_port(),
+                redis_url=server.url,
+                worker_options=_words(given),
+                gateway_options=gateway_options,
+            )
             code = asyncio.run(Ensemble(plan).run())
     except EmbeddedServerError as error:
         raise click.ClickException(str(error)) from error
@@ -201,17 +240,27 @@ def _check_free(port: int) -> None:
         raise click.ClickException(f"Port {port} of {HOST} is taken: choose another with --port.") from error
 
 
-def _check_settings(path: str) -> None:
-    """Load the settings once, in a process of their own, before anything is started or created.
+def _words(given: Mapping[str, Any]) -> list[str]:
+    """Return the worker's own options for the settings that the command line gives."""
+    queues = [f"--queue={name}={weight}" for name, weight in given.get("queues", {}).items()]
+    return queues + [f"--{name}={given[name]}" for name in ("serializer", "namespace") if name in given]
 
-    Not in this one: what importing them does to its environment would reach the gateway.
+
+def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:
+    """Return what the gateway has to be told of the settings, once they are found to be good.
+
+    They are loaded before anything is started or created, in a process of their own: what importing them
+    does to its environment would reach the gateway.
     """
-    words = [sys.executable, "-P", "-c", _LOAD, path]
+    # As the worker is told: a pool in the settings gives way to the server of this command.
+    overrides = {**given, "redis_settings": "redis://localhost"}
+    words = [sys.executable, "-P", "-c", _LOAD, path, json.dumps(overrides)]
     done = subprocess.run(  # noqa: S603 - this interpreter with the program above
         words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode == 0:
-        return
+        namespace, queue, serializer = json.loads(done.stdout)
+        return [f"--namespace={namespace}", f"--default-queue={queue}", f"--serializer={serializer}"]
     said = done.stderr.strip() or f"{path}: loading it {_how_ended(done.returncode)}"
     raise click.ClickException(said)
 

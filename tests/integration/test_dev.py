@@ -32,9 +32,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(processes: Processes, folder: Path) -> Iterator[Process]:
+def running(
+    processes: Processes, folder: Path, *options: str, settings: str = "WorkerSettings"
+) -> Iterator[Process]:
     port = free_port()
-    dev = processes.start("dev", "my_jobs.WorkerSettings", "--port", str(port), "--data", "data", cwd=folder)
+    argv = (f"my_jobs.{settings}", "--port", str(port), "--data", "data", *options)
+    dev = processes.start("dev", *argv, cwd=folder)
     dev.url = f"http://127.0.0.1:{port}"
     dev.wait_for_log(f"^jobgate is ready on {dev.url}$")
     family = [one for one in descendants(dev.pid) if "valkey-server" in one[1] or "jobgate.cli" in one[1]]
@@ -66,6 +69,37 @@ def test_serves_until_a_signal_and_ends_in_order(
         assert dev.wait() == 0
     assert "Traceback" not in dev.log
     assert dev.log.rindex("gateway |") < dev.log.rindex("worker  |")
+
+
+OTHERS = """
+class OneQueue(WorkerSettings):
+    queue_name = "mail"
+
+class AllOther(WorkerSettings):
+    queues = {"urgent": 5, "mail": 1}
+    namespace = "shop"
+    serializer = "msgpack"
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "queue"),
+    [
+        ("OneQueue", [], "mail"),
+        ("OneQueue", ["--namespace", "shop", "--queue", "letters", "--serializer", "pickle"], "letters"),
+        ("AllOther", [], "urgent"),
+        ("WorkerSettings", ["--namespace=shop"], "shop:queue"),
+    ],
+)
+def test_the_gateway_enqueues_where_the_worker_looks(
+    processes: Processes, folder: Path, settings: str, options: list[str], queue: str
+) -> None:
+    (folder / "my_jobs.py").write_text(f"print('importing says something'){MODULE}{OTHERS}")
+    with running(processes, folder, *options, settings=settings) as dev:
+        assert b'"result":3' in call(dev.url)
+        with urllib.request.urlopen(f"{dev.url}/metrics", timeout=30) as answer:
+            assert f'jobgate_gateway_live_workers{{queue="{queue}"}} 1.0' in answer.read().decode()
+        dev.terminate()
 
 
 def test_jobs_survive_a_restart(processes: Processes, folder: Path) -> None:
