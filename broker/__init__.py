@@ -1,5 +1,6 @@
 """jobgate.broker: the only code that knows Redis."""
 
+import jobgate.broker.extras  # noqa: F401 - it says what is missing
 from jobgate.broker.broker import Broker
 from jobgate.broker.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.enqueueing import new_job_id

@@ -1,5 +1,6 @@
 """jobgate.gateway: HTTP in front of the broker."""
 
+import jobgate.gateway.extras  # noqa: F401 - it says what is missing
 from jobgate.gateway.callers import new_key
 from jobgate.gateway.server import run, serve
 from jobgate.gateway.settings import GatewayError, GatewaySettings, KeysFileError
