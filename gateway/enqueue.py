@@ -107,7 +107,7 @@ async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueu
             raise field_errors("invalid-request", wrong) from error
         raise broker_problem(error, job_id=request.job_id) from error
     if enqueued.created:
-        gateway.meter.enqueued(request.function, gateway.offers.names)
+        gateway.meter.enqueued(request.function, gateway.offers.names, enqueued.queue)
     return enqueued
 
 

@@ -44,8 +44,9 @@ async def metrics(gateway: Gateway, call: Call) -> Answer:
 
 
 async def _depths(gateway: Gateway) -> list[QueueDepth] | None:
+    queues = dict.fromkeys((*gateway.offers.queues, *gateway.meter.queues))
     try:
-        return await asyncio.gather(*map(gateway.broker.queue_depth, gateway.offers.queues))
+        return await asyncio.gather(*map(gateway.broker.queue_depth, queues))
     except BrokerError as error:
         logger.warning("queue gauges are left out: %s", error)
         return None

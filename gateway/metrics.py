@@ -18,6 +18,8 @@ from jobgate.broker.records import QueueDepth
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 #: The label of functions that no live worker offers, so that callers cannot make up series.
 OTHER = "other"
+#: Queues whose gauges are shown because jobs were enqueued there; the first ones, for the same reason.
+_MOST_QUEUES = 100
 
 
 class _Durations:
@@ -43,6 +45,7 @@ class Meter:
         self._requests: Counter[tuple[str, int]] = Counter()
         self._durations: defaultdict[str, _Durations] = defaultdict(_Durations)
         self._enqueued: Counter[str] = Counter()
+        self._queues: dict[str, None] = {}
         #: Requests that were no HTTP.
         self.malformed = 0
         self._process = CollectorRegistry()
@@ -56,9 +59,16 @@ class Meter:
         durations.counts[bisect_left(BUCKETS, seconds)] += 1
         durations.total += seconds
 
-    def enqueued(self, function: str, offered: Set[str]) -> None:
+    def enqueued(self, function: str, offered: Set[str], queue: str) -> None:
         """Count an enqueued job; a function that is not among those `offered` counts as `other`."""
         self._enqueued[function if function in offered else OTHER] += 1
+        if queue not in self._queues and len(self._queues) < _MOST_QUEUES:
+            self._queues[queue] = None
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Queues that jobs were enqueued into; at most 100."""
+        return tuple(self._queues)
 
     def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int) -> bytes:
         """The text for Prometheus; `depths` None = Redis could not be read."""

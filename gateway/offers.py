@@ -26,9 +26,9 @@ class Verdict(Enum):
     OFFERED = auto()
     #: Live workers say what they run, and none runs this.
     UNKNOWN = auto()
-    #: Workers said what they run, but none of them lives now.
+    #: Workers said what they run, here or in other queues, but none lives here now.
     ABSENT = auto()
-    #: Nobody ever said; stock arq workers do not.
+    #: Nobody ever said, in any queue; stock arq workers do not.
     UNTOLD = auto()
 
 
@@ -60,6 +60,8 @@ class Offers:
         self._interval = interval
         self._configured = frozenset(queues)
         self._queues = {name: _Queue() for name in queues}
+        #: Whether any worker ever said what it runs.
+        self._seen_anywhere = False
         #: All functions that live workers offer now: the labels that metrics may carry.
         self.names: frozenset[str] = frozenset()
         self._reading: asyncio.Task[BrokerUnavailable | None] | None = None
@@ -78,7 +80,12 @@ class Offers:
         if function in known.functions:
             return Verdict.OFFERED
         # Found nobody within the last second: stock arq, or not started yet. Either way: enqueue.
-        return None if known.seen else Verdict.UNTOLD
+        return None if known.seen or self._tells_of_absence else Verdict.UNTOLD
+
+    @property
+    def _tells_of_absence(self) -> bool:
+        """Whether a queue without workers has none: they publish themselves, as was seen of any."""
+        return self._seen_anywhere and not self._beside_arq
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -106,8 +113,11 @@ class Offers:
                 self._queues.pop(queue, None)
         if away is not None:
             raise BrokerUnavailable(str(away)) from away
-        verdict = _verdict(function, known)
-        return Verdict.UNTOLD if verdict is Verdict.ABSENT and self._beside_arq else verdict
+        if function in known.functions:
+            return Verdict.OFFERED
+        if known.workers:
+            return Verdict.UNKNOWN
+        return Verdict.ABSENT if self._tells_of_absence else Verdict.UNTOLD
 
     def near(self, function: str, may_know: Callable[[str], bool]) -> list[str]:
         """Names like this one that live workers offer and that the caller may know of."""
@@ -153,11 +163,4 @@ class Offers:
             records, queue.functions = [], frozenset()
         queue.workers = len(records)
         queue.seen = queue.seen or bool(records)
-
-
-def _verdict(function: str, queue: _Queue) -> Verdict:
-    if function in queue.functions:
-        return Verdict.OFFERED
-    if queue.workers:
-        return Verdict.UNKNOWN
-    return Verdict.ABSENT if queue.seen else Verdict.UNTOLD
+        self._seen_anywhere = self._seen_anywhere or queue.seen

@@ -310,8 +310,8 @@ def test_metrics_count_and_bound_their_labels() -> None:
     meter.request("enqueue", 202, 0.002)
     meter.request("result", 200, 100.0)
     for number in range(1000):
-        meter.enqueued(f"made_up_{number}", frozenset({"known"}))
-    meter.enqueued("known", frozenset({"known"}))
+        meter.enqueued(f"made_up_{number}", frozenset({"known"}), "arq:queue")
+    meter.enqueued("known", frozenset({"known"}), "arq:queue")
     depth = QueueDepth(
         queue="arq:queue",
         queued=3,
