@@ -110,8 +110,8 @@ class Plan:
 def command(settings: str, port: int, data: Path, **options: Any) -> None:
     """Run an embedded Valkey server, a worker for MODULE.WorkerSettings and a gateway.
 
-    The gateway serves on 127.0.0.1 without keys, with the worker's namespace, serializer and first queue. Ctrl-C
-    stops all three; so does the end of any of them.
+    The gateway serves on 127.0.0.1 without keys, with the worker's namespace, serializer and first queue.
+    Ctrl-C stops all three; so does the end of any of them.
     """
     _check_free(port)
     given = {name: value for name, value in options.items() if value is not None}
