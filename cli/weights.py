@@ -11,15 +11,18 @@ def parse_weights(
     """Return the setting `queues` that the option says; None where it is not given.
 
     Raises:
-        click.BadParameter: a weight is no whole number of at least 1.
+        click.BadParameter: a queue has no name, or a weight is no whole number of at least 1.
     """
     return dict(_split(value, parameter) for value in values) or None
 
 
 def _split(text: str, parameter: click.Parameter) -> tuple[str, int]:
     """Split a name and its weight at the last `=`; a weight is 1 where none is given."""
-    name, _, weight = text.rpartition("=")
-    if not name:
+    name, sign, weight = text.rpartition("=")
+    if not (name if sign else text):
+        message = "a queue must have a name; without --queue it is that of the settings"
+        raise click.BadParameter(message, param=parameter)
+    if not sign:
         return text, 1
     if not (weight.isascii() and weight.isdigit() and int(weight)):
         message = f"the weight in {text!r} must be a whole number of at least 1"

@@ -184,6 +184,12 @@ def _attributes(source: object, names: list[str]) -> dict[str, Any]:
         return {name: source[name] for name in names if name in source}
     if isinstance(source, list | tuple):
         return {"functions": source}
+    if inspect.isroutine(source):
+        name = source.__name__
+        example = f"WorkerSettings with functions = [{name}]"
+        raise SettingsError(
+            f"{name} is a function: put it into a class, for example {example}, and name that"
+        )
     return {name: _attribute(source, name) for name in names if hasattr(source, name)}
 
 

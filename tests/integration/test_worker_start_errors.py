@@ -114,3 +114,29 @@ def test_where_nothing_was_raised_there_is_no_traceback(processes: Processes, fo
     worker = processes.start("worker", "nothing_there.WorkerSettings", cwd=folder)
     assert worker.wait() == 1
     assert len(worker.log.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["worker", "check"])
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["badly.py"], 1, "'badly.py' is a file: write the module and what it holds, badly.WorkerSettings"),
+        (["./badly.py"], 1, "is a file: write the module and what it holds, badly.WorkerSettings"),
+        (["deep/badly.py:Hook"], 1, "write the module and what it holds, deep.badly.Hook"),
+        (["badly"], 1, "'badly' is not of the form MODULE.NAME, for example badly.WorkerSettings"),
+        (
+            ["badly.add"],
+            1,
+            "add is a function: put it into a class, for example WorkerSettings with functions",
+        ),
+        (["badly.Hook", "--queue", ""], 2, "a queue must have a name; without --queue it is"),
+        (["badly.Hook", "--queue", "=2"], 2, "a queue must have a name; without --queue it is"),
+    ],
+)
+def test_the_mistake_is_named(
+    processes: Processes, folder: Path, command: str, words: list[str], code: int, says: str
+) -> None:
+    worker = processes.start(command, *words, cwd=folder)
+    assert worker.wait() == code
+    assert says in worker.log
+    assert "Traceback" not in worker.log
