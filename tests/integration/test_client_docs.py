@@ -1,0 +1,141 @@
+"""docs/client.md: its examples run, and its tables are what the code says."""
+
+import ast
+import dataclasses
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+import jobgate.client
+from harness.processes import REPOSITORY, Processes
+from jobgate.client import Client, JobgateError, JobHandle, JobInfo, JobProgress
+from jobgate.client.metrics import FUNCTION_LABELS, metrics_of
+
+DOC = (REPOSITORY / "docs" / "client.md").read_text()
+WORDS = len((REPOSITORY / "README.md").read_text().split())
+FIRST, ENQUEUE, JOB, FAILURE, DIRECT = re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+
+
+def table(first: str) -> list[list[str]]:
+    """Return the rows of the table whose head begins so, cell by cell."""
+    (rows,) = re.findall(rf"^\| {re.escape(first)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", DOC, re.MULTILINE)
+    return [[cell.strip() for cell in row[1:-1].split("|")] for row in rows.splitlines()]
+
+
+def codes(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def options(method: Callable[..., Any]) -> dict[str, Any]:
+    """Return the arguments by name of a method, with their defaults."""
+    named = inspect.signature(method).parameters.values()
+    return {one.name: one.default for one in named if one.kind is one.KEYWORD_ONLY}
+
+
+@pytest.fixture
+def places(processes: Processes, redis_url: str, tmp_path: Path) -> dict[str, str]:
+    """What is put in place of the page's addresses, and a key under its variable's name."""
+    keys = tmp_path / "keys.toml"
+    words = ["key", "new", "docs", "--keys", str(keys)]
+    scopes = ["--allow", "enqueue:*", "--allow", "read", "--allow", "abort"]
+    key = subprocess.check_output([sys.executable, "-m", "jobgate.cli", *words, *scopes], text=True).strip()
+    processes.worker("examples.settings.WorkerSettings", redis_url)
+    url = processes.gateway(redis_url, "--keys", str(keys)).url
+    return {"http://localhost:8080": url, "redis://localhost:6379": redis_url, "JOBGATE_KEY": key}
+
+
+async def run(example: str, **names: Any) -> None:
+    """Run an example as it would run inside the page's block, with these names."""
+    code = compile(example, "docs/client.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    pending = eval(code, names)
+    assert pending is not None, "an example awaits something"
+    await pending
+
+
+async def test_the_examples_run(
+    places: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOBGATE_KEY", places["JOBGATE_KEY"])
+    url, redis_url = places["http://localhost:8080"], places["redis://localhost:6379"]
+
+    async def printed(example: str, **names: Any) -> str:
+        here = example.replace("http://localhost:8080", url).replace("redis://localhost:6379", redis_url)
+        await run(here, **names)
+        return capsys.readouterr().out
+
+    assert await printed(FIRST) == f"{WORDS}\n"
+    async with Client(url, key=places["JOBGATE_KEY"]) as client:
+        assert (await printed(ENQUEUE, client=client)).startswith("{'lines': 10, ")
+        assert re.fullmatch(
+            r"(queued|in_progress) (None|JobProgress\(.*\))\n[01]\nTrue\n", await printed(JOB, client=client)
+        )
+        failure = await printed(FAILURE, client=client)
+        assert failure.startswith("FileNotFoundError ")
+        assert failure.endswith(" error\n")
+    assert await printed(DIRECT, Client=Client) == f"{WORDS}\n"
+
+
+def test_the_client_takes_these_options() -> None:
+    rows = {codes(name)[0]: default for name, default, _ in table("`Client(url, …)`")}
+    assert rows.pop("url") == "–"
+    assert {name: ast.literal_eval(codes(cell)[0]) for name, cell in rows.items()} == options(Client.__init__)
+
+
+def test_call_and_enqueue_take_these_options() -> None:
+    rows = table("option")
+    for column, method in ((1, Client.call), (2, Client.enqueue)):
+        assert {row[column] for row in rows} == {"yes", "–"}
+        told = {codes(row[0])[0] for row in rows if row[column] == "yes"}
+        assert told == options(method).keys()
+
+
+def test_a_handle_has_these_methods() -> None:
+    told = {re.sub(r"await (\w+).*", r"\1", code) for row in table("`JobHandle`") for code in codes(row[0])}
+    handle = vars(JobHandle)
+    methods = {
+        name for name in handle if not name.startswith("_") and inspect.iscoroutinefunction(handle[name])
+    }
+    assert told == methods | {"id", "queue"}
+    with_timeout = {name for name in methods if "timeout" in inspect.signature(handle[name]).parameters}
+    assert {f"await {name}(timeout)" for name in with_timeout} <= {
+        code for row in table("`JobHandle`") for code in codes(row[0])
+    }
+
+
+def test_what_is_known_of_a_job() -> None:
+    (sentence,) = re.findall(r"A `JobInfo` has (.*?);", DOC, re.DOTALL)
+    assert codes(sentence) == [field.name for field in dataclasses.fields(JobInfo)]
+    (progress,) = [row[1] for row in table("`JobHandle`") if "progress" in row[0]]
+    assert codes(progress)[:3] == [field.name for field in dataclasses.fields(JobProgress)]
+
+
+def test_the_errors() -> None:
+    exported = {name: getattr(jobgate.client, name) for name in jobgate.client.__all__}
+    errors = {
+        name: kind
+        for name, kind in exported.items()
+        if isinstance(kind, type) and issubclass(kind, JobgateError) and kind is not JobgateError
+    }
+    (of_arq,) = re.findall(r"arq's calls raise five more: (.*?)\.", DOC, re.DOTALL)
+    rows = {codes(row[0])[0]: row for row in table("error")}
+    assert {*rows, *codes(of_arq)} == errors.keys()
+    for name, (_, bases, outcome, _) in rows.items():
+        assert codes(bases) == [base.__name__ for base in errors[name].__bases__], name
+        assert codes(outcome) == [errors[name].outcome], name
+
+
+def test_the_metrics() -> None:
+    registry = CollectorRegistry()
+    metrics_of(registry)
+    kinds = {"counter": "_total", "histogram": ""}
+    assert [row[:1] for row in table("metric")] == [
+        [f"`{metric.name}{kinds[metric.type]}`"] for metric in registry.collect()
+    ]
+    assert f"first {FUNCTION_LABELS} functions" in DOC
