@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import pickle
 import re
+import sys
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,7 @@ import pytest
 from harness.naming import stable_repr
 from harness.zones import zone_named
 from jobgate.broker import restricted
+from jobgate.broker.errors import DecodeError
 from jobgate.broker.limits import FULL
 from jobgate.broker.made import EXCEPTION_ENDINGS, FORMS, MAPPINGS
 from jobgate.broker.plain import MAX_DEPTH
@@ -68,7 +70,12 @@ def test_the_endings_of_exceptions_are_the_codes() -> None:
 def test_the_limits_are_the_codes() -> None:
     (sentence,) = re.findall(r"A pickle is read up to (.*?)\.", DOC, re.DOTALL)
     numbers = [int(number) for number in re.findall(r"\d+", sentence)]
-    assert numbers == [FULL.bytes, FULL.opcodes, FULL.values, FULL.text, MAX_DEPTH]
+    digits = sys.int_info.default_max_str_digits
+    assert numbers == [FULL.bytes, FULL.opcodes, FULL.values, FULL.text, MAX_DEPTH, digits]
+    longest = 10**digits - 1
+    assert restricted.loads(pickle.dumps({"r": longest})) == {"r": "9" * digits}
+    with pytest.raises(DecodeError, match="digits"):
+        restricted.loads(pickle.dumps({"r": longest + 1}))
 
 
 @pytest.mark.parametrize(
