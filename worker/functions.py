@@ -14,6 +14,7 @@ from jobgate.worker.errors import SettingsError
 from jobgate.worker.loading import import_string
 from jobgate.worker.processes import check_importable
 from jobgate.worker.retrying import Backoff, Rule, as_backoff, as_retry_on
+from jobgate.worker.signatures import check_place_of_ctx
 
 Executor = Literal["thread", "process"]
 
@@ -87,7 +88,7 @@ def func(  # noqa: PLR0913 - arq's arguments, and three more
         executor: where a plain function runs: "thread" (the default) or "process".
 
     Raises:
-        SettingsError: it cannot be called, has no name, or an argument is out of range.
+        SettingsError: it cannot be called, cannot take `ctx`, has no name, or an argument is out of range.
         LoadError: the import path leads nowhere.
     """
     if isinstance(coroutine, Function):
@@ -108,6 +109,7 @@ def func(  # noqa: PLR0913 - arq's arguments, and three more
         executor=executor,
     )
     _check_executor(made)
+    check_place_of_ctx(made.name, coroutine)
     return made
 
 

@@ -1,6 +1,5 @@
 """The functions of one worker with everything resolved that each job would otherwise look up."""
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from jobgate.worker.functions import Function
 from jobgate.worker.retrying import RetryPolicy
 from jobgate.worker.settings import Settings
+from jobgate.worker.signatures import doubt_of_ctx, positional_bounds, signature_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +39,8 @@ class Offer:
         #: None: exceptions other than `Retry` fail the job.
         self.policy = policy
         self.limits = limits
-        self._signature = _signature(function.coroutine)
-        self._least, self._most = _positional_bounds(self._signature)
+        self._signature = signature_of(function.coroutine)
+        self._least, self._most = positional_bounds(self._signature)
 
     def refusal(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
         """Return why the arguments do not fit the function; None where they fit.
@@ -52,7 +52,8 @@ class Offer:
         try:
             self._signature.bind(None, *args, **kwargs)
         except TypeError as error:
-            return str(error)
+            doubt = doubt_of_ctx(self.name, self._signature)
+            return f"{error}; {doubt}" if doubt else str(error)
         return None
 
 
@@ -83,25 +84,3 @@ def _policy(function: Function, settings: Settings) -> RetryPolicy | None:
     retry_on = settings.retry_on if function.retry_on is None else function.retry_on
     backoff = settings.backoff if function.backoff is None else function.backoff
     return RetryPolicy(retry_on, backoff) if retry_on else None
-
-
-def _signature(call: Callable[..., Any]) -> inspect.Signature | None:
-    try:
-        # A decorator may add arguments of its own: what counts is what it takes, not what it wraps.
-        return inspect.signature(call, follow_wrapped=False)
-    except (TypeError, ValueError):  # some builtins do not tell
-        return None
-
-
-def _positional_bounds(signature: inspect.Signature | None) -> tuple[int, int]:
-    """Return how many arguments after `ctx` may be given by position alone; (1, 0) = ask `bind`."""
-    least = most = -1  # ctx takes the first place
-    for parameter in signature.parameters.values() if signature else ():
-        required = parameter.default is parameter.empty
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            most = 2**31
-        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            least, most = least + required, most + 1
-        elif parameter.kind is parameter.KEYWORD_ONLY and required:
-            return 1, 0
-    return max(least, 0), most

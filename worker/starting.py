@@ -6,10 +6,11 @@ import time
 from jobgate.broker import Broker, BrokerUnavailable
 from jobgate.worker.logs import counted, logger, printable
 from jobgate.worker.settings import Settings
+from jobgate.worker.signatures import doubt_of_ctx, signature_of
 
 
 def tell_start(settings: Settings, broker: Broker) -> None:
-    """Log what is about to run, and where."""
+    """Log what is about to run, and where; warn of functions that seem to lack `ctx`."""
     functions = counted(len(settings.functions), "function")
     names = ", ".join(function.name for function in settings.functions)
     logger.info("Starting worker for %s: %s", functions, names)
@@ -18,6 +19,9 @@ def tell_start(settings: Settings, broker: Broker) -> None:
     logger.info(
         "%s ◆ %s %s ◆ max_jobs %d", broker.settings.address, what, ", ".join(queues), settings.max_jobs
     )
+    for function in settings.functions:
+        if doubt := doubt_of_ctx(function.name, signature_of(function.coroutine)):
+            logger.warning("%s", doubt)
 
 
 async def reach(broker: Broker) -> None:

@@ -27,6 +27,19 @@ class PlainHook:
         connect()
 """
 RAISES = "import json\n\njson.loads('no json')\n"
+NO_CTX = """
+def nothing(): ...
+
+def add(a, b): ...
+
+def fine(ctx, a): ...
+
+class Never:
+    functions = [nothing]
+
+class Doubtful:
+    functions = [add, fine]
+"""
 WRONG_CRON = """
 from jobgate.worker import cron
 
@@ -41,6 +54,7 @@ class WorkerSettings:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "badly.py").write_text(STARTS_BADLY)
     (tmp_path / "raises.py").write_text(RAISES)
+    (tmp_path / "no_ctx.py").write_text(NO_CTX)
     (tmp_path / "wrong_cron.py").write_text(WRONG_CRON)
     (tmp_path / "no_python.py").write_text("class")
     (tmp_path / "imports.py").write_text("import surely_not_there\n")
@@ -129,6 +143,7 @@ def test_where_nothing_was_raised_there_is_no_traceback(processes: Processes, fo
             1,
             "add is a function: put it into a class, for example WorkerSettings with functions",
         ),
+        (["no_ctx.Never"], 1, "functions: nothing cannot take ctx, define it as nothing(ctx)"),
         (["badly.Hook", "--queue", ""], 2, "a queue must have a name; without --queue it is"),
         (["badly.Hook", "--queue", "=2"], 2, "a queue must have a name; without --queue it is"),
     ],
@@ -140,3 +155,14 @@ def test_the_mistake_is_named(
     assert worker.wait() == code
     assert says in worker.log
     assert "Traceback" not in worker.log
+
+
+def test_a_function_that_seems_to_lack_ctx_is_warned_of(
+    processes: Processes, folder: Path, redis_url: str
+) -> None:
+    worker = processes.start("worker", "no_ctx.Doubtful", "--redis", redis_url, "--burst", cwd=folder)
+    assert worker.wait() == 0
+    (warning,) = [line for line in worker.log.splitlines() if " WARNING " in line and "ctx" in line]
+    assert warning.endswith(
+        "the first argument of a function is ctx, add has 'a' there: define it as add(ctx, a, b)"
+    )

@@ -2,6 +2,8 @@
 
 import functools
 import math
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from jobgate.worker import Function, LoadError, Settings, SettingsError, cron, func, load_settings
 from jobgate.worker.functions import as_function
 from jobgate.worker.offers import Offer, resolve
+from jobgate.worker.signatures import doubt_of_ctx, signature_of
 
 Ctx = dict[str, Any]
 
@@ -150,6 +153,59 @@ def test_arguments_are_held_against_the_signature(
     function: object, args: tuple[Any, ...], kwargs: dict[str, Any], fits: bool
 ) -> None:
     assert (offer(function).refusal(args, kwargs) is None) is fits
+
+
+def without_places() -> None: ...
+def only_names(*, a: int, b: int = 2) -> None: ...
+def only_more_names(**more: int) -> None: ...
+def no_ctx(a: int, b: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "right"),
+    [
+        (without_places, r"without_places\(ctx\)"),
+        (only_names, r"only_names\(ctx, \*, a, b\)"),
+        (only_more_names, r"only_more_names\(ctx, \*\*more\)"),
+    ],
+)
+def test_a_function_that_cannot_take_ctx_is_refused(function: Callable[..., Any], right: str) -> None:
+    with pytest.raises(SettingsError, match=f"cannot take ctx, define it as {right}"):
+        func(function)
+    with pytest.raises(SettingsError, match="cannot take ctx"):
+        Settings.of([function])
+
+
+def test_arguments_that_do_not_fit_a_function_without_ctx_are_told_with_it() -> None:
+    said = offer(no_ctx).refusal((1, 2), {})
+    assert said == (
+        "too many positional arguments; the first argument of a function is ctx, no_ctx has 'a' there: "
+        "define it as no_ctx(ctx, a, b)"
+    )
+    assert offer(plain).refusal((1, 2, 3), {}) == "too many positional arguments"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_for_ctx"),
+    [
+        ("ctx", True),
+        ("context, a", True),
+        ("_, a", True),
+        ("worker_ctx", True),
+        ("c: dict[str, object], a", True),
+        ("c: typing.Any", True),
+        ("*args", True),
+        ("a", False),
+        ("a: int, b: int", False),
+        ("number, /", False),
+    ],
+)
+def test_a_first_parameter_looks_as_if_it_were_meant_for_ctx_or_not(
+    parameters: str, is_for_ctx: bool
+) -> None:
+    names: dict[str, Any] = {"typing": typing}
+    exec(f"def f({parameters}): ...", names)
+    assert (doubt_of_ctx("f", signature_of(names["f"])) is None) is is_for_ctx
 
 
 def test_settings_are_loaded_from_the_current_directory(

@@ -1,0 +1,76 @@
+"""What a function takes: `ctx` in its first place, then a job's arguments."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jobgate.worker.errors import SettingsError
+
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+#: What tells in the annotation of a first parameter that it is meant for `ctx`, whatever its name.
+_OF_CTX = ("dict", "mapping", "any", "ctx", "context")
+
+
+def signature_of(call: Callable[..., Any]) -> inspect.Signature | None:
+    """Return what a function takes; None where that is not to be known."""
+    try:
+        # A decorator may add arguments of its own: what counts is what it takes, not what it wraps.
+        return inspect.signature(call, follow_wrapped=False)
+    except (TypeError, ValueError):  # some builtins do not tell
+        return None
+
+
+def positional_bounds(signature: inspect.Signature | None) -> tuple[int, int]:
+    """Return how many arguments after `ctx` may be given by position alone; (1, 0) = ask `bind`."""
+    least = most = -1  # ctx takes the first place
+    for parameter in signature.parameters.values() if signature else ():
+        required = parameter.default is parameter.empty
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            most = 2**31
+        elif parameter.kind in _BY_PLACE:
+            least, most = least + required, most + 1
+        elif parameter.kind is parameter.KEYWORD_ONLY and required:
+            return 1, 0
+    return max(least, 0), most
+
+
+def check_place_of_ctx(name: str, call: Callable[..., Any]) -> None:
+    """See that a function can be called with `ctx`.
+
+    Raises:
+        SettingsError: it takes nothing by place, so that none of its jobs could ever run.
+    """
+    signature = signature_of(call)
+    if signature is not None and _first_place(signature) is None:
+        raise SettingsError(f"functions: {name} cannot take ctx, define it as {_with_ctx(name, signature)}")
+
+
+def doubt_of_ctx(name: str, signature: inspect.Signature | None) -> str | None:
+    """Return what to say where a function's first parameter does not look as if it were meant for `ctx`."""
+    first = _first_place(signature) if signature is not None else None
+    if signature is None or first is None or _is_for_ctx(first):
+        return None
+    right = _with_ctx(name, signature)
+    return f"the first argument of a function is ctx, {name} has {first.name!r} there: define it as {right}"
+
+
+def _first_place(signature: inspect.Signature) -> inspect.Parameter | None:
+    by_place = (*_BY_PLACE, inspect.Parameter.VAR_POSITIONAL)
+    return next((each for each in signature.parameters.values() if each.kind in by_place), None)
+
+
+def _is_for_ctx(first: inspect.Parameter) -> bool:
+    if first.kind is first.VAR_POSITIONAL or first.name.startswith("_"):
+        return True
+    told = first.name if first.annotation is first.empty else f"{first.name} {first.annotation}"
+    return any(word in told.lower() for word in _OF_CTX)
+
+
+def _with_ctx(name: str, signature: inspect.Signature) -> str:
+    """Return how a function without `ctx` should begin: names only, no annotations and defaults."""
+    marks: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    names = [marks.get(each.kind, "") + each.name for each in signature.parameters.values()]
+    keyword_only = [each.kind is each.KEYWORD_ONLY for each in signature.parameters.values()]
+    if any(keyword_only) and not any(one.startswith("*") and one[1] != "*" for one in names):
+        names.insert(keyword_only.index(True), "*")
+    return f"{name.rpartition('.')[2]}({', '.join(['ctx', *names])})"
