@@ -361,6 +361,10 @@ class Broker:
         """Make the renewer for a thread of the caller's; it has a connection of its own."""
         return LeaseRenewer(sync_client(self.settings, socket_timeout=_RENEW_TIMEOUT), self.keys)
 
-    async def check(self) -> Readiness:
-        """Run a real script and look at Redis' settings. Raises nothing of its own."""
-        return await self._observing.check()
+    async def check(self, *, timeout: float | None = None) -> Readiness:
+        """Run a real script and look at Redis' settings. Raises nothing of its own.
+
+        Args:
+            timeout: seconds for all of it, if that is less than the broker's deadline.
+        """
+        return await self._observing.check(timeout)

@@ -139,9 +139,9 @@ class Link:
         """
         return await self._within_deadline(_Operation(_calls(script, keys, args)), timeout=timeout)
 
-    async def command(self, *args: Any) -> Any:
-        """Run one command that writes nothing. Raises as `read`."""
-        return await self._within_deadline(_Operation([args]))
+    async def command(self, *args: Any, timeout: float | None = None) -> Any:
+        """Run one command that writes nothing, in `timeout` seconds as `read` does. Raises as `read`."""
+        return await self._within_deadline(_Operation([args]), timeout=timeout)
 
     async def connection(self, *, timeout: float) -> AbstractConnection:
         """Open a connection of its own, outside the pool; the caller disconnects it.

@@ -32,6 +32,20 @@ class Readiness:
     #: `maxmemory-policy`; anything but `noeviction` loses jobs when memory is short.
     eviction: str = "unknown"
 
+    @property
+    def risks(self) -> tuple[str, ...]:
+        """What in these settings may lose jobs, a sentence each with what to do."""
+        evicts = (
+            f"Redis may throw jobs away when its memory is full (maxmemory-policy is {self.eviction}): "
+            "set maxmemory-policy to noeviction"
+        )
+        forgets = "Redis keeps nothing on disk, a restart of it loses all jobs: set appendonly to yes"
+        found = (
+            (evicts, self.eviction not in {"noeviction", "unknown"}),
+            (forgets, self.durability == "none"),
+        )
+        return tuple(sentence for sentence, is_so in found if is_so)
+
 
 class Observing:
     """Reads that change nothing."""
@@ -87,13 +101,16 @@ class Observing:
             has_health_line=bool(health),
         )
 
-    async def check(self) -> Readiness:
+    async def check(self, timeout: float | None) -> Readiness:
         """Run a real script and look at Redis' settings; see `Broker.check`."""
+        link = self._core.link
+        timeout = link.deadline if timeout is None else timeout
+        end = asyncio.get_running_loop().time() + timeout
         try:
-            await self._core.link.read(script("check"), [], [])
+            await link.read(script("check"), [], [], timeout=timeout)
         except BrokerError as error:
             return Readiness(ok=False, detail=str(error))
-        settings = await self._settings()
+        settings = await self._settings(end - asyncio.get_running_loop().time())
         return Readiness(
             ok=True,
             detail="Redis answers.",
@@ -101,16 +118,15 @@ class Observing:
             eviction=settings.get("maxmemory-policy", "unknown"),
         )
 
-    async def _settings(self) -> dict[str, str]:
-        settings: dict[str, str] = {}
-        for name in ("appendonly", "save", "maxmemory-policy"):
-            try:
-                answer = await self._core.link.command("CONFIG", "GET", name)
-            except BrokerError:
-                return {}
-            flat = [part.decode() for part in answer]
-            settings.update(zip(flat[::2], flat[1::2], strict=True))
-        return settings
+    async def _settings(self, timeout: float) -> dict[str, str]:
+        try:
+            answer = await self._core.link.command(
+                "CONFIG", "GET", "appendonly", "save", "maxmemory-policy", timeout=timeout
+            )
+        except BrokerError:
+            return {}
+        flat = [part.decode() for part in answer]
+        return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def _view_in(self, job_id: str, queues: Sequence[str], until: float) -> JobView | None:
         keys = self._core.keys

@@ -13,7 +13,6 @@ from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from aiohttp.web import ServerRunner, TCPSite
 
 from jobgate.broker import Broker
-from jobgate.broker.errors import BrokerError, BrokerMisconfigured
 from jobgate.gateway.callers import KeysFile
 from jobgate.gateway.connection import GatewayServer
 from jobgate.gateway.context import Gateway
@@ -24,14 +23,13 @@ from jobgate.gateway.names import QueueNames
 from jobgate.gateway.offers import Offers
 from jobgate.gateway.routes import METRICS_ROUTES, Router
 from jobgate.gateway.settings import GatewayError, GatewaySettings
+from jobgate.gateway.starting import greet, look_around
 from jobgate.gateway.waits import Waits
 
 logger = logging.getLogger("jobgate.gateway")
 
 #: Seconds between two looks at the keys file.
 _KEYS_INTERVAL = 1.0
-#: Seconds for Redis' first answer; without one the gateway begins all the same.
-_GREETING = 1.0
 #: Seconds that the broker has for its last words to a Redis that may hang.
 _CLOSING = 1.0
 #: The part of a request's time for Redis that one operation may take: the broker gives up before the request
@@ -63,8 +61,8 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         keys=keys,
     )
     try:
-        await _greet(broker)
-        async with _background(gateway):
+        greeted = await greet(broker)
+        async with _background(gateway, greeted):
             yield gateway
     finally:
         with contextlib.suppress(TimeoutError):
@@ -91,23 +89,11 @@ def _broker(settings: GatewaySettings) -> Broker:
         raise GatewayError(str(error)) from error
 
 
-async def _greet(broker: Broker) -> None:
-    try:
-        async with asyncio.timeout(_GREETING):
-            await broker.connect()
-            readiness = await broker.check()
-    except BrokerMisconfigured as error:
-        raise GatewayError(str(error)) from error
-    except (BrokerError, TimeoutError):
-        logger.warning("Redis is away: /readyz answers 503 until it is back")
-        return
-    logger.info("Redis answers: durability %s, eviction %s", readiness.durability, readiness.eviction)
-
-
 @asynccontextmanager
-async def _background(gateway: Gateway) -> AsyncIterator[None]:
+async def _background(gateway: Gateway, greeted: bool) -> AsyncIterator[None]:
     """What goes on beside the requests; cancelled and awaited at the end."""
-    running = [asyncio.create_task(gateway.offers.watch())]
+    looking = look_around(gateway.broker, gateway.offers, gateway.settings.serializer, greeted=greeted)
+    running = [asyncio.create_task(gateway.offers.watch()), asyncio.create_task(looking)]
     if gateway.keys is not None:
         running.append(asyncio.create_task(_refresh(gateway.keys.refresh)))
     try:

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -156,4 +157,18 @@ def test_keys_that_cannot_be_made(words: list[str], tmp_path: Path) -> None:
 def test_a_redis_that_comes_later_is_waited_for(processes: Processes, redis_url: str) -> None:
     process = processes.gateway(f"redis://127.0.0.1:{free_port()}")
     process.wait_for_log("Redis is away")
+    assert process.terminate() == 0
+
+
+def test_a_redis_that_is_away_is_named_with_the_reason(processes: Processes, make_server: Any) -> None:
+    server = make_server("valkey", appendonly="no", save="")
+    server.kill()
+    process = processes.gateway(server.url)
+    where = f"redis://127.0.0.1:{server.port}/0"
+    process.wait_for_log(rf"Redis is away, /readyz .*{where}.*\(.*refused.*\)")
+    server.start()
+    process.wait_for_log("Redis answers: durability none")
+    process.wait_for_log(
+        "WARNING .*Redis keeps nothing on disk, a restart of it loses all jobs: set appendonly"
+    )
     assert process.terminate() == 0

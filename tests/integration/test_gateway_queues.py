@@ -7,9 +7,11 @@ import pytest
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.processes import Processes
+from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway.metrics import Meter
+from jobgate.gateway.starting import queues_of_others
 
 
 async def test_requests_that_name_no_queue_go_to_the_default_one(redis_url: str) -> None:
@@ -97,3 +99,17 @@ def test_callers_cannot_make_up_queues_without_end() -> None:
     for number in range(200):
         meter.enqueued("f", frozenset(), f"queue-{number}")
     assert meter.queues == tuple(f"queue-{number}" for number in range(100))
+
+
+async def test_a_health_line_that_a_killed_worker_of_jobgate_left_is_not_stock_arq_s(
+    valkey_server: RedisServer, redis_url: str
+) -> None:
+    async with Broker(redis_url) as broker:
+        await PlayedWorker(broker, "add").announce()
+        ours: set[str] = set()
+        with valkey_server.client() as client:
+            client.set("arq:queue:health-check", "j_complete=0")
+            assert await queues_of_others(broker, ("arq:queue",), ours) == set()
+            client.delete("arq:queue:workers")
+        assert await queues_of_others(broker, ("arq:queue",), ours) == set()
+        assert await queues_of_others(broker, ("arq:queue",), set()) == {"arq:queue"}
