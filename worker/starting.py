@@ -47,12 +47,5 @@ async def reach(broker: Broker) -> None:
 
 async def warn_of_losses(broker: Broker) -> None:
     """Warn of settings of Redis with which it may lose jobs."""
-    found = await broker.check()
-    if found.eviction not in ("noeviction", "unknown"):
-        logger.warning(
-            "Redis may throw jobs away when its memory is full (maxmemory-policy is %s): "
-            "set maxmemory-policy to noeviction",
-            found.eviction,
-        )
-    if found.durability == "none":
-        logger.warning("Redis keeps nothing on disk, a restart of it loses all jobs: set appendonly to yes")
+    for risk in (await broker.check()).risks:
+        logger.warning("%s", risk)
