@@ -1,66 +1,95 @@
-"""The README's examples do what it says."""
+"""The README is followed from its top, as somebody would who types its commands one after the other."""
 
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.processes import Process, Processes
+from harness.guide import Follower, steps
+from harness.processes import REPOSITORY, Processes
 from harness.tools import free_port, require_tool, valkey_binary
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-def block(language: str, containing: str) -> str:
-    (found,) = [code for kind, code in BLOCKS if kind == language and containing in code]
-    return found
+README = (REPOSITORY / "README.md").read_text()
+PARTS = dict(part.split("\n", 1) for part in re.split(r"^## ", README, flags=re.MULTILINE)[1:])
+WORDS = str(len(README.split()))
+READY = {
+    "make run": "jobgate is ready",
+    ".venv/bin/jobgate dev": "jobgate is ready",
+    ".venv/bin/jobgate worker": "Starting worker for",
+    ".venv/bin/jobgate gateway": "listening on",
+}
+DEV = f"{sys.executable} -m jobgate.cli dev examples.settings.WorkerSettings"
+PROGRAMS = {
+    ".venv/bin/jobgate": f'exec {sys.executable} -m jobgate.cli "$@"',
+    ".venv/bin/python": f'exec {sys.executable} "$@"',
+    # What it does besides is tests/acceptance/test_run.py's.
+    "programs/make": f'test "$*" = run && exec {DEV} --port $PORT',
+}
 
 
 @pytest.fixture
-def dev(processes: Processes, tmp_path: Path) -> Iterator[Process]:
-    """`jobgate dev` with the README's own settings class, on a free port."""
+def reader(processes: Processes, redis_url: str, tmp_path: Path) -> Follower:
+    """Somebody with a clone, in which the environment is there already, and a Redis."""
     valkey_binary()
-    (tmp_path / "my_jobs.py").write_text(block("python", "class WorkerSettings"))
-    port = free_port()
-    process = processes.start("dev", "my_jobs.WorkerSettings", "--port", str(port), cwd=tmp_path)
-    process.url = f"http://localhost:{port}"
-    process.wait_for_log("jobgate is ready")
-    yield process
-    assert process.terminate() == 0
+    port = str(free_port())
+    clone = tmp_path / "clone"
+    for name, line in PROGRAMS.items():
+        program = clone / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{line}\n")
+        program.chmod(0o755)
+    shutil.copy(REPOSITORY / "README.md", clone)
+    (clone / "examples").symlink_to(REPOSITORY / "examples")
+    tools = [str(Path(require_tool(name)).parent) for name in ("curl", "node")]
+    return Follower(
+        processes,
+        clone,
+        path=":".join([str(clone / "programs"), "/usr/bin", "/bin", *tools]),
+        instead={
+            "redis://localhost:6379": redis_url,
+            "localhost:8080": f"localhost:{port}",
+            "jobgate gateway ": f"jobgate gateway --port {port} ",
+            "jobgate dev ": f"jobgate dev --port {port} ",
+        },
+        ready=READY,
+        environment={"PORT": port},
+    )
+
+
+def follow(reader: Follower, part: str) -> list[str]:
+    """Do what a part of the README says, and return what its commands printed."""
+    printed = [reader.do(step) for step in steps(PARTS[part])]
+    return [text for text in printed if text]
+
+
+@pytest.mark.timeout(120)
+def test_from_the_top(reader: Follower) -> None:
+    assert follow(reader, "Start") == []
+
+    curl, node, python = follow(reader, "Call it")
+    assert re.fullmatch(
+        rf'{{.*"result":{WORDS}}}\n*{{.*"status":"deferred".*}}\n*{{.*"success":true,.*"lines":10,.*}}\n*',
+        curl,
+    )
+    assert node == f"{WORDS}\n"
+    assert re.fullmatch(rf"{WORDS}\n\w+ {{'lines': 10, .*}}\n", python)
+
+    (added,) = follow(reader, "Your own functions")
+    assert '"result":3' in added
+    assert [process.running for process in reader.running.values()] == [True] * 2
+
+
+def test_what_is_followed_is_all_that_comes_before_the_installation() -> None:
+    assert list(PARTS)[:4] == ["Start", "Call it", "Your own functions", "Install what you need"]
 
 
 def run(argv: list[str], folder: Path) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, timeout=90)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def test_curl(dev: Process, tmp_path: Path) -> None:
-    require_tool("curl")
-    commands = block("sh", "/jobs/add").replace("localhost:8080", dev.url.removeprefix("http://"))
-    at_once, accepted, later = [run(["sh", "-c", line], tmp_path) for line in commands.strip().splitlines()]
-    assert '"result":3' in at_once
-    assert '"status":"deferred"' in accepted
-    assert '"result":3' in later
-
-
-def test_node(dev: Process, tmp_path: Path) -> None:
-    program = block("js", "fetch(").replace("http://localhost:8080", dev.url)
-    (tmp_path / "call.mjs").write_text(program + "console.log(success, result, error);\n")
-    assert run([require_tool("node"), "call.mjs"], tmp_path) == "true 3 undefined\n"
-
-
-def test_python(dev: Process, tmp_path: Path) -> None:
-    program = block("python", "Client(").replace("http://localhost:8080", dev.url)
-    soon = program.replace("_defer_by=30", "_defer_by=3")
-    assert soon != program
-    body = "".join(f"    {line}\n" for line in [*soon.splitlines(), "assert total == 3"])
-    (tmp_path / "call.py").write_text(f"import asyncio\nasync def main():\n{body}asyncio.run(main())\n")
-    assert run([sys.executable, "call.py"], tmp_path).endswith("deferred 3\n")
 
 
 def test_keys(processes: Processes, redis_url: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 What is followed, and nothing else in the text:
 
-- "`tasks.py`:" at the end of the paragraph above a code block: write the block into that file.
+- "`tasks.py`:" at the end of the paragraph above a block of Python or JavaScript: write it into that file.
 - a block of `sh`: run its commands. Variables that are set stay set.
 - the same below a paragraph that says "in a terminal of its own": start each line and leave it running.
 - a block of `console`: run what follows each `$ `, and compare what it prints; `…` stands for anything.
@@ -21,7 +21,7 @@ from harness.processes import Process, Processes
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"`(\w+\.py)`[^`]*:$")
+_FILE = re.compile(r"`(\w+\.(?:py|mjs))`[^`]*:$")
 _STOP = re.compile(r"[Ss]top `([^`]+)`")
 _OWN_TERMINAL = re.compile(r"in a terminal of its own", re.IGNORECASE)
 #: Where the variables of one block are kept for the next.
@@ -56,7 +56,7 @@ def _stops(prose: str) -> Iterator[Step]:
 
 def _step(language: str, code: str, paragraph: str) -> Step:
     file = _FILE.search(paragraph)
-    if language == "python" and file:
+    if language in {"python", "js"} and file:
         return Step("write", code, file.group(1))
     if language == "console":
         return Step("compare", code)
@@ -101,20 +101,25 @@ class Follower:
             self.do(step)
         return count
 
-    def do(self, step: Step) -> None:
-        """Do one step; an AssertionError tells how it differs from what the guide says."""
+    def do(self, step: Step) -> str:
+        """Do one step and return what it printed, if it is to be run; else nothing.
+
+        Raises:
+            AssertionError: It differs from what the guide says.
+        """
         text = self._put_in(step.text)
         match step.kind:
             case "write":
                 (self.folder / step.name).write_text(text)
             case "run":
-                self.run(text)
+                return self.run(text)
             case "start":
                 self._start(text)
             case "compare":
                 self._compare(text)
             case "stop":
                 self.stop(text)
+        return ""
 
     def run(self, commands: str) -> str:
         """Run commands in a shell and return what a terminal would show."""

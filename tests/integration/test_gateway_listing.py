@@ -1,5 +1,7 @@
 """`GET /jobs`: every job of a queue is on a page, and none that the caller must not see."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,9 @@ import orjson
 import pytest
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.processes import Processes
+from harness.processes import REPOSITORY, Processes
 from harness.servers import RedisServer
+from harness.tools import require_tool
 from jobgate.broker import Broker
 from jobgate.gateway.callers import new_key
 
@@ -66,6 +69,27 @@ async def test_jobs_of_every_status_are_listed_as_they_are(
     assert [job["job_id"] for job in await every_page(gateway, "function=send")] == ["waiting"]
     assert [job["job_id"] for job in await every_page(gateway, "queue=mail")] == ["elsewhere"]
     assert await every_page(gateway, "queue=nobody-s") == []
+
+
+async def test_the_loop_of_the_documents_finds_all_behind_an_empty_page(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    document = (REPOSITORY / "docs" / "operations.md").read_text()
+    (loop,) = re.findall(r"^```sh\n(cursor=.*?)^```", document, re.MULTILINE | re.DOTALL)
+    (first,) = re.findall(r"even the first one:\n`(.*?)`", document)
+    await enqueue(gateway, "ended")
+    await worker.run_one(7)
+    require_tool("curl")
+    shell = await asyncio.create_subprocess_exec(
+        *(require_tool("sh"), "-c", loop.replace("localhost:8080", gateway.url.removeprefix("http://"))),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        printed, _ = await shell.communicate()
+    pages = printed.splitlines()
+    assert pages[0] == first.encode()
+    assert [job["job_id"] for page in pages for job in orjson.loads(page)["jobs"]] == ["ended"]
+    assert orjson.loads(pages[-1])["next_cursor"] == ""
 
 
 async def test_a_long_list_comes_in_pages(gateway: RunningGateway, worker: PlayedWorker) -> None:

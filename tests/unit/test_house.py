@@ -155,3 +155,19 @@ def test_links_in_docs_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text())
     local = [target for target in targets if "://" not in target]
     assert [target for target in local if not (path.parent / target).exists()] == []
+
+
+def anchor(heading: str) -> str:
+    """The name under which a heading can be linked to."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("path", [path for path in DOCS if path.suffix == ".md"], ids=short)
+def test_links_to_headings_lead_to_one(path: Path) -> None:
+    for target, wanted in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", path.read_text()):
+        if "://" in target:
+            continue
+        headings = re.findall(
+            r"^#+ (.+)$", (path.parent / target if target else path).read_text(), re.MULTILINE
+        )
+        assert wanted in map(anchor, headings), f"{target}#{wanted}"
