@@ -19,7 +19,7 @@ from jobgate.broker.errors import (
     OutcomeUnknown,
 )
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
-from jobgate.broker.observing import Readiness
+from jobgate.broker.observing import Readiness, ServerInfo
 from jobgate.broker.records import (
     AbortAnswer,
     Claim,
@@ -56,6 +56,7 @@ __all__ = [
     "LeaseRenewer",
     "Readiness",
     "RedisSettings",
+    "ServerInfo",
     "Watch",
     "new_job_id",
     # Codecs

@@ -16,7 +16,7 @@ from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.leasing import Leasing
 from jobgate.broker.link import Link
 from jobgate.broker.listing import Listing
-from jobgate.broker.observing import Observing, Readiness
+from jobgate.broker.observing import Observing, Readiness, ServerInfo
 from jobgate.broker.pausing import Pausing
 from jobgate.broker.records import (
     AbortAnswer,
@@ -368,3 +368,7 @@ class Broker:
             timeout: seconds for all of it, if that is less than the broker's deadline.
         """
         return await self._observing.check(timeout)
+
+    async def server_info(self) -> ServerInfo | None:
+        """Ask the server about itself; None where it is away or does not allow INFO and DBSIZE."""
+        return await self._observing.server_info()

@@ -47,6 +47,21 @@ class Readiness:
         return tuple(sentence for sentence, is_so in found if is_so)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerInfo:
+    """What the server says of itself, as it says it; `?` where it does not."""
+
+    #: Of Redis, or of that Redis which the server is like.
+    redis_version: str
+    #: None where it is no Valkey.
+    valkey_version: str | None
+    #: Memory in use, for people: `1.53M`.
+    used_memory: str
+    connected_clients: str
+    #: Keys in this database.
+    keys: str
+
+
 class Observing:
     """Reads that change nothing."""
 
@@ -116,6 +131,23 @@ class Observing:
             detail="Redis answers.",
             durability=_durability(settings),
             eviction=settings.get("maxmemory-policy", "unknown"),
+        )
+
+    async def server_info(self) -> ServerInfo | None:
+        """Ask the server about itself; see `Broker.server_info`."""
+        link = self._core.link
+        try:
+            text = (await link.command("INFO", "server", "memory", "clients")).decode(errors="replace")
+            keys = str(await link.command("DBSIZE"))
+        except BrokerError:
+            return None
+        said = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        return ServerInfo(
+            redis_version=said.get("redis_version", "?"),
+            valkey_version=said.get("valkey_version"),
+            used_memory=said.get("used_memory_human", "?"),
+            connected_clients=said.get("connected_clients", "?"),
+            keys=keys,
         )
 
     async def _settings(self, timeout: float) -> dict[str, str]:

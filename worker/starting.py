@@ -27,6 +27,8 @@ def tell_start(settings: Settings, broker: Broker) -> None:
 async def reach(broker: Broker) -> None:
     """Connect to Redis, in the time that arq's `conn_retries`, its delay and its timeout make together.
 
+    Tells what it has reached.
+
     Raises:
         BrokerUnavailable: Redis did not answer in that time.
         BrokerMisconfigured: it refuses.
@@ -41,11 +43,24 @@ async def reach(broker: Broker) -> None:
                 raise
             logger.warning("%s", error)
         else:
-            return
+            return await _tell_redis(broker)
         await asyncio.sleep(redis.conn_retry_delay)
+
+
+async def _tell_redis(broker: Broker) -> None:
+    """Log what Redis says of itself, in arq's words; nothing where it is not allowed to."""
+    info = await broker.server_info()
+    if info is None:
+        return
+    valkey = f" valkey_version={info.valkey_version}" if info.valkey_version else ""
+    logger.info(
+        "redis_version=%s mem_usage=%s clients_connected=%s db_keys=%s%s",
+        *(info.redis_version, info.used_memory, info.connected_clients, info.keys, valkey),
+    )
 
 
 async def warn_of_losses(broker: Broker) -> None:
     """Warn of settings of Redis with which it may lose jobs."""
-    for risk in (await broker.check()).risks:
+    found = await broker.check()
+    for risk in found.risks:
         logger.warning("%s", risk)

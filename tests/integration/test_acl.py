@@ -85,3 +85,17 @@ def test_documented_rights_are_enough(
         refused = ask(limited, "ACL", "LOG")
     assert refused == []
     assert "NOPERM" not in gateway.log + worker.log
+    assert "redis_version=" in worker.log
+
+
+def test_a_worker_that_may_not_ask_about_redis_says_nothing_of_it(
+    server: RedisServer, limited: redis.Redis, processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "my_jobs.py").write_text(JOBS)
+    with limited:
+        ask(limited, "ACL", "SETUSER", "jobgate", "-info", "-dbsize")
+    url = server.url.replace("redis://", "redis://jobgate:secret@")
+    worker = processes.start("worker", "my_jobs.WorkerSettings", "--redis", url, "--burst", cwd=tmp_path)
+    assert worker.wait() == 0
+    assert "redis_version=" not in worker.log
+    assert "NOPERM" not in worker.log
