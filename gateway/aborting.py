@@ -35,7 +35,7 @@ async def _stopping(gateway: Gateway, call: Call, wanted: str, wait: float | Non
     if wait:
         ended = await wait_for_result(gateway, call, wanted, wait)
     if ended is None:
-        view = await last_look(gateway, wanted)
+        view = await last_look(gateway, wanted, waited=bool(wait))
         if view.result is None:
             return not_yet(call, view, wait)
         ended = view.result

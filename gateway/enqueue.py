@@ -18,7 +18,7 @@ from jobgate.gateway.offers import Verdict
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_enqueued, job_of_view, outcome, to_json
 from jobgate.gateway.problems import Problem, broker_problem, field_errors
-from jobgate.gateway.reading import outcome_answer
+from jobgate.gateway.reading import look_by, outcome_answer
 from jobgate.gateway.strict_json import read_json
 
 _REPLAYED = "Idempotent-Replayed: true\r\n"
@@ -141,7 +141,8 @@ async def _unfinished(
     """Answer with the job as it is now, after a wait in vain: by this time it may be running."""
     try:
         with call.cut_off_as(BrokerUnavailable):
-            view = await gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
+            look = gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
+            view = await look_by(asyncio.get_running_loop().time(), look)
     except BrokerError:
         # It is enqueued; an error would say that it may not be.
         return _accepted(request, enqueued, applied(wait))

@@ -9,7 +9,7 @@ import orjson
 import yaml
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from jobgate.broker.errors import BrokerError
+from jobgate.broker.errors import BrokerError, NotAQueue
 from jobgate.broker.records import QueueDepth
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
@@ -18,6 +18,10 @@ from jobgate.gateway.problems import Problem
 logger = logging.getLogger("jobgate.gateway.health")
 
 _RETRY_AFTER = "Retry-After: 1\r\n"
+#: Seconds that Redis has to answer `/readyz`: those who ask have little patience, `jobgate health` 4 s.
+_READY_WITHIN = 1.0
+#: Seconds that Redis has for the gauges of a scrape, all queues together; without, counters are shown.
+_GAUGES_WITHIN = 2.0
 
 
 async def livez(gateway: Gateway, call: Call) -> Answer:
@@ -29,7 +33,7 @@ async def readyz(gateway: Gateway, call: Call) -> Answer:
     """Answer 200 when Redis runs a real script; else, and once the gateway shuts down, 503."""
     if gateway.draining:
         raise Problem("not-ready", "It is shutting down.", headers=_RETRY_AFTER)
-    readiness = await gateway.broker.check()
+    readiness = await gateway.broker.check(timeout=_READY_WITHIN)
     if not readiness.ok:
         logger.warning("not ready: %s", readiness.detail)
         raise Problem("not-ready", "Redis does not answer as it should.", headers=_RETRY_AFTER)
@@ -46,9 +50,21 @@ async def metrics(gateway: Gateway, call: Call) -> Answer:
 async def _depths(gateway: Gateway) -> list[QueueDepth] | None:
     queues = dict.fromkeys((*gateway.offers.queues, *gateway.meter.queues))
     try:
-        return await asyncio.gather(*map(gateway.broker.queue_depth, queues))
+        async with asyncio.timeout(_GAUGES_WITHIN):
+            depths = await asyncio.gather(*(_depth(gateway, queue) for queue in queues))
+    except TimeoutError:
+        logger.warning("queue gauges are left out: Redis did not answer within %g s", _GAUGES_WITHIN)
+        return None
     except BrokerError as error:
         logger.warning("queue gauges are left out: %s", error)
+        return None
+    return [depth for depth in depths if depth is not None]
+
+
+async def _depth(gateway: Gateway, queue: str) -> QueueDepth | None:
+    try:
+        return await gateway.broker.queue_depth(queue)
+    except NotAQueue:  # something else has taken its name: the others are shown
         return None
 
 

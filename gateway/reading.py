@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable
+from typing import TypeVar
 
-from jobgate.broker.errors import DecodeError
+from jobgate.broker.errors import BrokerUnavailable, DecodeError
 from jobgate.broker.records import JobResult, JobStatus, JobView
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
@@ -12,9 +14,13 @@ from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_view, outcome, to_json
 from jobgate.gateway.problems import Problem
 
+Answered = TypeVar("Answered")
+
 #: A start is not pushed, only an end is: whoever waits for a change of status hears of it this late.
 _LOOK_AGAIN = 0.5
 _POLL_AGAIN = "Retry-After: 0\r\n"
+#: Seconds for the look after a wait, so that a Redis that is away by then does not lengthen it much.
+LAST_LOOK = 1.0
 
 
 async def status(gateway: Gateway, call: Call) -> Answer:
@@ -76,7 +82,7 @@ async def _changed(gateway: Gateway, call: Call, view: JobView, tag: str | None,
     end = loop.time() + wait
     while (left := end - loop.time()) > 0:
         await gateway.broker.wait(view.job_id, left if tag is None else min(left, _LOOK_AGAIN))
-        view = await visible_view(gateway, call, view.job_id)
+        view = await look_by(end, visible_view(gateway, call, view.job_id))
         if _is_settled(view, _status_answer(view, call, wait), tag):
             break
     return view
@@ -97,7 +103,7 @@ async def result(gateway: Gateway, call: Call) -> Answer:
         ended = await wait_for_result(gateway, call, wanted, wait)
     if ended is not None:
         return outcome_answer(gateway, call, ended, wait)
-    view = await last_look(gateway, wanted)
+    view = await last_look(gateway, wanted, waited=bool(wait))
     return outcome_answer(gateway, call, view.result, wait) if view.result else not_yet(call, view, wait)
 
 
@@ -115,12 +121,33 @@ async def wait_for_result(gateway: Gateway, call: Call, wanted: str, wait: float
         ) from None
 
 
-async def last_look(gateway: Gateway, wanted: str) -> JobView:
-    """The job after a wait that brought no result; raises `Problem` 410 when it is gone by now."""
-    view = await gateway.broker.view(wanted, queues=gateway.offers.queues)
+async def last_look(gateway: Gateway, wanted: str, *, waited: bool) -> JobView:
+    """The job when a wait, if there was one, has brought no result.
+
+    Raises `Problem` 410 when it is gone by now, `BrokerUnavailable` when Redis does not answer; after a wait
+    it has a second for that.
+    """
+    look = gateway.broker.view(wanted, queues=gateway.offers.queues)
+    view = await (look_by(asyncio.get_running_loop().time(), look) if waited else look)
     if view is None:
         raise Problem("result-not-kept", "It ended during this request.")
     return view
+
+
+async def look_by(moment: float, look: Awaitable[Answered]) -> Answered:
+    """What a look at the end of a wait finds; raises `BrokerUnavailable` when it takes too long.
+
+    The caller's time is up, so that such a look has `LAST_LOOK` seconds after the `moment` at which the wait
+    is over, by the clock of the loop, and not all of a request's time for Redis.
+    """
+    clock = asyncio.timeout_at(moment + LAST_LOOK)
+    try:
+        async with clock:
+            return await look
+    except TimeoutError:
+        if clock.expired():
+            raise BrokerUnavailable("Redis did not answer the look at the end of a wait in time.") from None
+        raise
 
 
 def outcome_answer(gateway: Gateway, call: Call, ended: JobResult, wait: float | None) -> Answer:
