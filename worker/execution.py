@@ -17,7 +17,16 @@ from jobgate.worker.hooks import await_if_needed, call_after_end, call_at_end, i
 from jobgate.worker.logs import JobLog, logger, printable
 from jobgate.worker.metrics import WorkerMetrics
 from jobgate.worker.offers import Limits, Offer
-from jobgate.worker.outcome import Kind, Outcome, Stop, TryFacts, classify, failed, max_tries_exceeded
+from jobgate.worker.outcome import (
+    Kind,
+    Outcome,
+    Stop,
+    TryFacts,
+    classify,
+    failed,
+    max_tries_begun,
+    max_tries_exceeded,
+)
 from jobgate.worker.persistence import Decode, Persistence
 from jobgate.worker.progress import ProgressWriter
 from jobgate.worker.retrying import chance
@@ -130,7 +139,10 @@ class Execution:
         if job.offer is None:
             return failed(FailureCode.UNKNOWN_FUNCTION, f"function {printable(body.function)!r} not found")
         if job.tries > job.limits.max_tries:
-            return max_tries_exceeded(job.limits.max_tries)
+            begun = job.claimed.lease.tries > 1  # else its producer asked for a first try beyond the last one
+            return (
+                max_tries_begun(job.limits.max_tries) if begun else max_tries_exceeded(job.limits.max_tries)
+            )
         refusal = job.offer.refusal(body.args, body.kwargs)
         if refusal is not None:
             return failed(FailureCode.INVALID_ARGUMENTS, refusal, type_name="TypeError")

@@ -79,7 +79,7 @@ def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
         extra = _about(job, outcome, seconds)
         logger.info("%6.2fs ⊘ %s aborted%s", seconds, reference(job), before, extra=extra)
         return
-    message = shorten(failure.message, 200)
+    message = shorten(failure.message, 200) + (f" ({outcome.note})" if outcome.note else "")
     logger.error(
         "%6.2fs ! %s failed, %s: %s",
         seconds,

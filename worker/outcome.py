@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
 from typing import Any
@@ -57,6 +57,8 @@ class Outcome:
     exception: BaseException | None = None
     #: Seconds until the next try; None = at its old place in the queue.
     defer: float | None = None
+    #: What the log adds to a failure, for operators.
+    note: str = ""
 
     @property
     def label(self) -> str:
@@ -155,6 +157,11 @@ def _retry(defer: float | None, facts: TryFacts) -> Outcome:
 def max_tries_exceeded(max_tries: int) -> Outcome:
     """Return the verdict for a job that was started as often as allowed; the message is arq's."""
     return failed(FailureCode.MAX_TRIES, f"max {max_tries} retries exceeded")
+
+
+def max_tries_begun(max_tries: int) -> Outcome:
+    """Return the verdict for such a job that came back all the same: its last try has told no outcome."""
+    return replace(max_tries_exceeded(max_tries), note="its last try came to no end: a worker died, perhaps")
 
 
 def _asks_retry(raised: BaseException) -> bool:

@@ -212,6 +212,7 @@ async def test_a_wedged_worker_ends_and_its_job_runs_elsewhere(fleet: Fleet, bro
     second = fleet.start(lease=2.0)
     assert await asyncio.to_thread(first.wait, 60) == 70
     assert "the event loop has been stuck" in first.log
+    assert "this process ends with exit code 70, its supervisor must start it again" in first.log
     result = await outcome(broker, job_id)
     assert (result.success, result.tries) == (True, 2)
     assert second.terminate() == 0
@@ -226,8 +227,11 @@ async def test_a_job_that_kills_its_worker_is_given_up(fleet: Fleet, broker: Bro
     failure = (await outcome(broker, job_id)).failure
     assert failure is not None
     assert failure.code == "max-tries"
+    assert failure.message == "max 3 retries exceeded", "as arq says it"
     assert len(fleet.history.starts(job_id)) == 3
     assert last.terminate() == 0
+    told = "max 3 retries exceeded (its last try came to no end: a worker died, perhaps)"
+    assert last.log.count(told) == 1
 
 
 async def reign_of_terror(fleet: Fleet, broker: Broker, *, jobs: int, rounds: int, pause: float) -> None:
