@@ -40,7 +40,7 @@ bench: $(STAMP) $(ARQ_STAMP) ## Benchmarks, as ratios, in one run on one private
 	$(BIN)/python -m benchmarks --arq-python $(ARQ_VENV)/$(lastword $(ARQ_VERSIONS))/bin/python
 
 faults: $(STAMP) $(ARQ_STAMP) ## Fault and interop tests in their long form (kills, cuts, 10,000 jobs); takes a while
-	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults tests/interop --timeout=900
+	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults tests/interop tests/acceptance/test_guides.py --timeout=900
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
   --no-emit-index-url --custom-compile-command 'make lock'

@@ -64,7 +64,10 @@ def put_in(redis_url: str) -> dict[str, str]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("version", ARQ_VERSIONS)
+@pytest.mark.parametrize(
+    "version",
+    [*(pytest.param(version, marks=pytest.mark.long) for version in ARQ_VERSIONS[:-1]), ARQ_VERSIONS[-1]],
+)
 def test_in_front_of_arq(version: str, processes: Processes, redis_url: str, tmp_path: Path) -> None:
     path = programs(
         tmp_path / "programs",

@@ -234,7 +234,7 @@ def test_truncated_pickles_are_a_decode_error(protocol: int) -> None:
             restricted.loads(blob[:end])
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_a_decode_error_or_data(blob: bytes) -> None:
     with contextlib.suppress(DecodeError):
@@ -256,7 +256,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(OPCODES + PIECES * 10), max_size=60), st.booleans())
 def test_random_opcodes_are_a_decode_error_or_data(pieces: list[bytes], in_a_dict: bool) -> None:
     before = imported()
