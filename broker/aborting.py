@@ -6,6 +6,7 @@ from jobgate.broker.core import ENDED_TTL_MS, Core, keep_ms
 from jobgate.broker.errors import BrokerUnavailable
 from jobgate.broker.observing import Observing
 from jobgate.broker.records import (
+    UNKNOWN_FUNCTION,
     AbortAnswer,
     Failure,
     FailureCode,
@@ -82,7 +83,7 @@ def _aborted(view: JobView, queue: str) -> JobResult:
     body = view.body
     return JobResult(
         job_id=view.job_id,
-        function=body.function if body else "<unknown>",
+        function=body.function if body else UNKNOWN_FUNCTION,
         args=body.args if body else (),
         kwargs=body.kwargs if body else {},
         tries=view.tries,

@@ -220,6 +220,10 @@ class AbortAnswer(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Stands for the function of a job whose body is gone or cannot be read, as in arq.
+UNKNOWN_FUNCTION = "<unknown>"
+
+
 @dataclass(kw_only=True, slots=True)
 class JobResult:
     """A stored result, decoded: arq's dict (`t f a k et s r st ft q id`) and jobgate's own fields."""
@@ -244,6 +248,11 @@ class JobResult:
     request_token: str | None = None
     #: With the pickle codec and full trust: the exception itself, for arq's own readers.
     exception: BaseException | None = None
+
+    @property
+    def has_job(self) -> bool:
+        """Whether it tells what was asked for; else the body was gone, and stand-ins took its place."""
+        return self.function != UNKNOWN_FUNCTION or self.enqueue_time_ms != 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -230,7 +230,7 @@ def _outcome(result: records.JobResult) -> Outcome:
 
 def _info(view: records.JobView) -> JobInfo:
     result, said = view.result, view.progress
-    source = result or view.body
+    source = result if result and result.has_job else view.body
     return JobInfo(
         job_id=view.job_id,
         function=source.function if source else None,

@@ -51,8 +51,8 @@ def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dic
 
 def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
     """The job as it was seen; with `inspects` also its arguments."""
-    source = view.result or view.body
     result = view.result
+    source = result if result and result.has_job else view.body
     job: dict[str, Any] = {
         "job_id": view.job_id,
         "function": source.function if source else None,

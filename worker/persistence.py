@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable, EncodeError
-from jobgate.broker.records import ClaimedJob, JobBody, JobResult, Transition
+from jobgate.broker.records import UNKNOWN_FUNCTION, ClaimedJob, JobBody, JobResult, Transition
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.logs import JobLog, logger, reason_of, reference
 from jobgate.worker.metrics import STALE, WorkerMetrics
@@ -178,7 +178,7 @@ class Persistence:
                 done.set_exception(error)
 
     def _result(self, job: RunningJob, outcome: Outcome) -> JobResult:
-        body = job.body or JobBody(function="<unknown>", args=(), kwargs={}, enqueue_time_ms=0)
+        body = job.body or JobBody(function=UNKNOWN_FUNCTION, args=(), kwargs={}, enqueue_time_ms=0)
         return JobResult(
             job_id=_encodable(job.job_id),
             function=body.function,

@@ -406,3 +406,17 @@ async def test_a_call_outlives_the_restart_of_its_gateway(
         assert await asyncio.gather(*calls) == ["slept"] * 10 + [1]
         assert await job.result() == 1
     assert len(history.read_text().splitlines()) == 2
+
+
+async def test_of_a_job_whose_body_is_gone_the_id_is_left(
+    stack: Stack, client: Client, transport: str
+) -> None:
+    job_id = f"no-body-{transport}"
+    with stack.server.client() as redis:
+        redis.zadd("arq:queue", {job_id: 1})
+    job = client.job(job_id)
+    await until(job, JobStatus.COMPLETE)
+    with pytest.raises(JobFailed, match="job expired"):
+        await job.result()
+    info = await job.info()
+    assert (info.function, info.enqueue_time, info.tries) == (None, None, 1)
