@@ -9,6 +9,14 @@ from dataclasses import dataclass
 DEFAULT_NAMESPACE = "arq"
 
 
+def is_plain_name(text: str) -> bool:
+    """Whether a text can be told as the name of a queue or a namespace: no spaces, no commas, not empty.
+
+    Redis and arq take any text; options, variables and lists do not.
+    """
+    return bool(text) and text.isprintable() and not any(one.isspace() or one == "," for one in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The key names of one namespace.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import click
 
 from jobgate.cli.failing import fail
-from jobgate.cli.weights import parse_weights
+from jobgate.cli.weights import SEVERAL, parse_weights
 from jobgate.worker import Settings, WorkerError, load_settings
 from jobgate.worker.checking import look_for_workers
 
@@ -20,6 +20,7 @@ from jobgate.worker.checking import look_for_workers
     "--queue",
     "queues",
     envvar="JOBGATE_QUEUE",
+    type=SEVERAL,
     multiple=True,
     callback=parse_weights,
     metavar="NAME",

@@ -19,7 +19,7 @@ import click
 from jobgate.broker.embedded import EmbeddedServer
 from jobgate.broker.errors import EmbeddedServerError
 from jobgate.cli.children import Child
-from jobgate.cli.weights import parse_weights
+from jobgate.cli.weights import SEVERAL, parse_weights
 
 HOST: Final = "127.0.0.1"
 #: Seconds that a child has to end by itself after SIGTERM.
@@ -93,11 +93,12 @@ class Plan:
     "--queue",
     "queues",
     envvar="JOBGATE_QUEUE",
+    type=SEVERAL,
     multiple=True,
     callback=parse_weights,
     metavar="NAME[=WEIGHT]",
-    help="Queue to work on, by default what the settings say; may be repeated. Requests that name no queue "
-    "go to the first.",
+    help="Queue to work on, by default what the settings say; may be repeated, with commas in the variable. "
+    "Requests that name no queue go to the first.",
 )
 @click.option(
     "--serializer",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from jobgate.cli.logs import TEXT
+from jobgate.cli.weights import SEVERAL, parse_weights
 from jobgate.gateway import GatewayError, GatewaySettings, run
 
 
@@ -51,19 +52,24 @@ from jobgate.gateway import GatewayError, GatewaySettings, run
 @click.option(
     "--queue",
     "queues",
-    envvar="JOBGATE_QUEUES",
+    envvar="JOBGATE_QUEUE",
+    type=SEVERAL,
     multiple=True,
+    callback=parse_weights,
     metavar="NAME",
-    help="A queue that requests may name besides the default one, and then no other; may be repeated.  "
-    "[default: requests may name any queue]",
+    help="A queue that requests may name besides the default one, and then no other; may be repeated, with "
+    "commas in the variable. A worker's NAME=WEIGHT is taken for NAME.  [default: requests may name any "
+    "queue]",
 )
 @click.option(
     "--allow-host",
     "allowed_hosts",
-    envvar="JOBGATE_ALLOW_HOSTS",
+    envvar="JOBGATE_ALLOW_HOST",
+    type=SEVERAL,
     multiple=True,
     metavar="NAME",
-    help="A Host that requests may carry besides loopback's own; may be repeated.",
+    help="A Host that requests may carry besides loopback's own; may be repeated, with commas in the "
+    "variable.",
 )
 @click.option(
     "--metrics-port",
@@ -97,7 +103,7 @@ def command(**options: Any) -> None:
     """
     logging.basicConfig(level=logging.INFO, format=TEXT)
     try:
-        settings = GatewaySettings(**options)
+        settings = GatewaySettings(**{**options, "queues": tuple(options["queues"] or ())})
     except GatewayError as error:
         raise click.UsageError(str(error)) from error
     try:

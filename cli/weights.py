@@ -1,8 +1,21 @@
 """`--queue NAME` or `--queue NAME=WEIGHT`, as often as there are queues."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
+
+from jobgate.broker.keys import is_plain_name
+
+
+class _SplitAtCommas(click.types.StringParamType):
+    """A text; in a variable of the environment several of them, with commas between them."""
+
+    envvar_list_splitter = ","
+
+
+#: Type of options that may be repeated.
+SEVERAL: Final = _SplitAtCommas()
 
 
 def parse_weights(
@@ -11,7 +24,8 @@ def parse_weights(
     """Return the setting `queues` that the option says; None where it is not given.
 
     Raises:
-        click.BadParameter: a queue has no name, or a weight is no whole number of at least 1.
+        click.BadParameter: a queue has no name, or one with spaces or commas, or a weight is no whole number
+            of at least 1.
     """
     return dict(_split(value, parameter) for value in values) or None
 
@@ -22,8 +36,14 @@ def _split(text: str, parameter: click.Parameter) -> tuple[str, int]:
     if not (name if sign else text):
         message = "a queue must have a name; without --queue it is that of the settings"
         raise click.BadParameter(message, param=parameter)
+    name = name if sign else text
+    if not is_plain_name(name):
+        message = (
+            f"{name!r} has spaces or commas: give --queue once for each queue, or JOBGATE_QUEUE=urgent,mail"
+        )
+        raise click.BadParameter(message, param=parameter)
     if not sign:
-        return text, 1
+        return name, 1
     if not (weight.isascii() and weight.isdigit() and int(weight)):
         message = f"the weight in {text!r} must be a whole number of at least 1"
         raise click.BadParameter(message, param=parameter)

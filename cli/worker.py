@@ -15,7 +15,7 @@ from jobgate.cli.logs import FORMATS, log_as_configured, log_to_stderr
 from jobgate.cli.supervisor import Supervisor
 from jobgate.cli.telling import telling_start
 from jobgate.cli.watching import changes_in
-from jobgate.cli.weights import parse_weights
+from jobgate.cli.weights import SEVERAL, parse_weights
 from jobgate.worker import Settings, Worker, WorkerError, load_settings
 
 #: Options that are settings of the worker.
@@ -40,11 +40,12 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
     "--queue",
     "queues",
     envvar="JOBGATE_QUEUE",
+    type=SEVERAL,
     multiple=True,
     callback=parse_weights,
     metavar="NAME[=WEIGHT]",
-    help="Queue to work on, by default what the settings say; may be repeated. While all have jobs, a queue "
-    "gets its weight's part of them; a weight is 1 where none is given.",
+    help="Queue to work on, by default what the settings say; may be repeated, with commas in the variable. "
+    "While all have jobs, a queue gets its weight's part of them; a weight is 1 where none is given.",
 )
 @click.option("--burst/--no-burst", default=None, help="Stop when the queue is empty.")
 @click.option(

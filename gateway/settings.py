@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobgate.broker.keys import is_plain_name
 from jobgate.broker.settings import RedisSettings
 
 
@@ -78,13 +79,23 @@ class GatewaySettings:
             port = getattr(self, name)
             if port is not None and not 0 <= port <= 65535:
                 raise GatewayError(f"{name} must be between 0 and 65535, not {port}.")
-        if not 0 <= self.drain <= 3600:
-            raise GatewayError(f"drain must be between 0 and 3600 seconds, not {self.drain}.")
+        for name in ("drain", "max_wait"):
+            if not 0 <= getattr(self, name) <= 3600:
+                raise GatewayError(f"{name} must be between 0 and 3600 seconds, not {getattr(self, name)}.")
+        self._check_names()
         if not (self.is_loopback or self.keys_file or self.insecure):
             raise GatewayError(
                 f"Without keys the gateway binds loopback only: give --keys FILE for {self.host}, "
                 "or --insecure when everybody who can reach it may run jobs."
             )
+
+    def _check_names(self) -> None:
+        queue = () if self.default_queue is None else (("default_queue", self.default_queue),)
+        names = (("namespace", self.namespace), *queue, *(("queues", name) for name in self.queues))
+        hosts = (("allowed_hosts", name) for name in self.allowed_hosts)
+        for setting, name in (*names, *hosts):
+            if not is_plain_name(name):
+                raise GatewayError(f"{setting} must hold names without spaces and commas, not {name!r}.")
 
     @property
     def is_loopback(self) -> bool:

@@ -108,6 +108,14 @@ def test_it_refuses_to_be_open_by_accident(host: str) -> None:
             "keys file /nonexistent/keys.toml cannot be used: No such file or directory. `jobgate key new",
         ),
         (["--port", "99999"], "port must be between"),
+        (["--max-wait", "-3"], "max_wait must be between 0 and 3600 seconds, not -3.0."),
+        (["--max-wait", "nan"], "max_wait must be between"),
+        (["--namespace", "a b"], "namespace must hold names without spaces and commas, not 'a b'."),
+        (["--default-queue", ""], "default_queue must hold names without"),
+        (["--allow-host", "a,b"], "allowed_hosts must hold names without"),
+        (["--queue", "a b"], "'a b' has spaces or commas: give --queue once for each"),
+        (["--queue", "a,b"], "'a,b' has spaces or commas"),
+        (["--queue", ""], "a queue must have a name"),
     ],
 )
 def test_it_says_in_one_sentence_why_it_cannot_begin(words: list[str], message: str) -> None:

@@ -68,6 +68,20 @@ def test_help_names_the_variable_of_each_option(words: tuple[str, ...], command:
     assert f"{command.context_settings['auto_envvar_prefix']}_" == "JOBGATE_"
 
 
+@pytest.mark.parametrize("command", ["gateway", "worker", "check", "dev"])
+def test_several_queues_in_a_variable_have_commas_between_them(command: str) -> None:
+    words = [command] if command == "gateway" else [command, "x.Y"]
+    known = main.get_command(click.Context(main), command)
+    assert known is not None
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("JOBGATE_QUEUE", "urgent=5,mail")
+        assert known.make_context(command, words[1:]).params["queues"] == {"urgent": 5, "mail": 1}
+    for wrong in ("urgent mail", "urgent, mail", "urgent,,mail"):
+        answer = CliRunner().invoke(main, words, env={"JOBGATE_QUEUE": wrong})
+        assert answer.exit_code == 2
+        assert "--queue" in answer.output
+
+
 def test_a_variable_has_one_meaning_in_every_command() -> None:
     """`jobgate dev` and `--workers` hand their environment on."""
     meanings: dict[str, set[str]] = {}
