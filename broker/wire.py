@@ -223,6 +223,11 @@ def _load_any(blob: bytes, codec: Codec, trust_pickle: bool, limits: Limits) -> 
     return _codec_to_read(name, codec).loads(blob)
 
 
+def is_pickled(blob: bytes) -> bool:
+    """Whether stored bytes are a pickle, by their first byte."""
+    return _recognised(blob) == _PICKLE
+
+
 def _recognised(blob: bytes) -> str | None:
     """Return which codec wrote `blob`, by its first byte; None where that does not tell."""
     mark = blob[0] if blob else None

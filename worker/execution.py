@@ -10,6 +10,7 @@ from typing import Any
 
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.records import FailureCode, JobBody
+from jobgate.broker.wire import is_pickled
 from jobgate.worker.calling import Caller
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.deadlines import Deadline
@@ -75,6 +76,8 @@ class Execution:
         self._clock = clock
         self._on_written = on_written
         processes = settings.max_processes or os.cpu_count() or 1
+        #: Whether to warn of the next job of a stock arq client that could not read its result.
+        self._minds_pickles = settings.serializer != "pickle" and settings.job_serializer is None
         self._caller = Caller(processes=min(processes, settings.max_jobs))
 
     @property
@@ -125,6 +128,9 @@ class Execution:
             job.body = self._decode(blob)
         except DecodeError as error:
             return failed(FailureCode.LOST_BODY, str(error), type_name="DeserializationError")
+        if self._minds_pickles and job.body.queue is None and is_pickled(blob):
+            self._minds_pickles = False
+            self._log.unreadable_for_arq(job, self._settings.serializer)
         job.offer = self._offers.get(job.body.function)
         job.limits = _limits_of(job.body, job.offer.limits if job.offer else job.limits)
         job.tries = max(job.tries, job.body.first_try or 0)

@@ -55,6 +55,14 @@ class JobLog:
         text = "       ! %s came too late: its lease had run out, outcome dropped"
         logger.warning(text, reference(job), extra=_about(job))
 
+    def unreadable_for_arq(self, job: RunningJob, serializer: str) -> None:
+        """Warn that a stock arq client has enqueued a job with pickle, and results are written otherwise."""
+        logger.warning(
+            "job %s comes from a stock arq client that reads pickles only, and this worker writes %s: "
+            'set serializer = "pickle" in its settings, or its results are errors there (told once)',
+            reference(job), serializer, extra=_about(job),
+        )  # fmt: skip
+
     def _succeeded(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         if logger.isEnabledFor(logging.INFO):
             shown = shorten(repr_of(outcome.value)) if self._log_results and outcome.value is not None else ""
