@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import click
 
-from jobgate.cli.failing import fail
+from jobgate.cli.failing import failed_with
 from jobgate.cli.weights import SEVERAL, parse_weights
 from jobgate.worker import Settings, WorkerError, load_settings
 from jobgate.worker.checking import look_for_workers
@@ -55,6 +55,6 @@ def check(settings: str, **overrides: object) -> int:
     try:
         verdict = asyncio.run(look_for_workers(Settings.of(load_settings(settings), **given)))
     except (WorkerError, ValueError) as error:
-        raise fail(error) from error
+        raise failed_with(error) from error
     click.echo(("ok: " if verdict.alive else "failed: ") + verdict.detail, err=not verdict.alive)
     return 0 if verdict.alive else 1

@@ -1,13 +1,10 @@
 """How a command fails in the user's own code: the user's lines of the traceback, then one sentence."""
 
-import logging
-import traceback
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final
 
-import click
-
+from jobgate.cli.logs import fail
 from jobgate.worker import LoadError, Settings, WorkerError
 from jobgate.worker.hooks import await_if_needed
 from jobgate.worker.outcome import message_of
@@ -36,7 +33,7 @@ def naming_on_startup(settings: Settings) -> Settings:
     return settings.changed(on_startup=on_startup)
 
 
-def fail(error: Exception, form: str = "text") -> SystemExit:
+def failed_with(error: Exception, form: str = "text") -> SystemExit:
     """Return what ends the command with code 1, after the error was written in the log's form.
 
     Args:
@@ -46,13 +43,7 @@ def fail(error: Exception, form: str = "text") -> SystemExit:
     cause = error.__cause__ if isinstance(error, LoadError | HookRaised) else None
     if cause is not None:
         _leave_users_lines(cause)
-    if form == "json":
-        logging.getLogger("jobgate").critical("%s", error, exc_info=cause)
-        return SystemExit(1)
-    if cause is not None:
-        click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
-    click.echo(f"Error: {error}", err=True)
-    return SystemExit(1)
+    return fail(str(error), form, cause)
 
 
 def _leave_users_lines(raised: BaseException) -> None:

@@ -1,14 +1,16 @@
 """`jobgate gateway`: serve the HTTP API."""
 
-import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from jobgate.cli.logs import TEXT
+from jobgate.cli.logs import fail, log_options, set_up_log
 from jobgate.cli.weights import SEVERAL, parse_weights
 from jobgate.gateway import GatewayError, GatewaySettings, run
+
+#: Options that are no settings of the gateway.
+_LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
 
 
 @click.command(short_help="Serve the HTTP API in front of Redis.")
@@ -96,17 +98,19 @@ from jobgate.gateway import GatewayError, GatewaySettings, run
 @click.option(
     "--access-log", envvar="JOBGATE_ACCESS_LOG", is_flag=True, help="Log one JSON line per request."
 )
+@log_options
 def command(**options: Any) -> None:
     """Serve the HTTP API in front of Redis until SIGTERM or SIGINT.
 
     Each option can be given as an environment variable, JOBGATE_REDIS_URL, JOBGATE_PORT and so on.
     """
-    logging.basicConfig(level=logging.INFO, format=TEXT)
+    set_up_log(options)
+    told = {name: options[name] for name in options.keys() - _LOG_OPTIONS}
     try:
-        settings = GatewaySettings(**{**options, "queues": tuple(options["queues"] or ())})
+        settings = GatewaySettings(**told | {"queues": tuple(options["queues"] or ())})
     except GatewayError as error:
         raise click.UsageError(str(error)) from error
     try:
         run(settings)
     except GatewayError as error:
-        raise click.ClickException(str(error)) from error
+        raise fail(str(error), options["log_format"]) from error

@@ -1,18 +1,21 @@
-"""Where the log of a worker goes and in which form: lines for people, or one JSON object a line."""
+"""Where the log of a command goes and in which form: lines for people, or one JSON object a line."""
 
 import json
 import logging
 import logging.config
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 import orjson
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: What `--log-format` takes.
 FORMATS: Final = ("text", "json")
@@ -30,7 +33,8 @@ class JsonLines(logging.Formatter):
 
     Its members are `time` (UTC), `level`, `logger`, `message`, `exception` (a traceback) where there is one,
     and what was added with `extra=`: where a line is about a job, `job_id`, `function`, `job_try`, `queue`,
-    `outcome` and `seconds`. What JSON cannot hold appears as its `repr`.
+    `outcome` and `seconds`. What JSON cannot hold appears as its `repr`. A mapping that is logged as the
+    message gives its own members in place of `message`, and all in ASCII.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -39,12 +43,52 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
         }
+        if isinstance(record.msg, Mapping):  # a line that is nothing but members, as the access log's
+            return json.dumps(fields | {name: _shown(value) for name, value in record.msg.items()})
+        fields["message"] = record.getMessage()
         fields |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return _encoded(fields)
+
+
+def log_options(command: Command) -> Command:
+    """Give a command the options `--log-config`, `--log-format` and `-v`; `set_up_log` takes them."""
+    options = (
+        click.option(
+            "--log-config",
+            "--custom-log-dict",
+            metavar="PATH",
+            help="Configure logging with this JSON or TOML file, or with the dict MODULE.NAME, in place of "
+            "the two options below. The names of the loggers begin with `jobgate`.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(FORMATS),
+            default="text",
+            show_default=True,
+            help="Lines for people, or one JSON object a line.",
+        ),
+        click.option("-v", "--verbose", is_flag=True, help="Log debugging lines too."),
+    )
+    for option in reversed(options):
+        option(command)
+    return command
+
+
+def set_up_log(options: Mapping[str, Any]) -> None:
+    """Configure logging as the options of `log_options` say; raises `click.BadParameter`."""
+    if options["log_config"]:
+        log_as_configured(options["log_config"], _load)
+    else:
+        log_to_stderr(options["log_format"], verbose=options["verbose"])
+
+
+def _load(path: str) -> Any:
+    from jobgate.worker import load_settings  # noqa: PLC0415 - a gateway is installed without workers
+
+    return load_settings(path)
 
 
 def log_to_stderr(form: str, *, verbose: bool) -> None:
@@ -90,6 +134,23 @@ def log_as_configured(path: str, load: Callable[[str], Any]) -> None:
         raise click.BadParameter(f"{error}{cause}", param_hint="--log-config") from error
 
 
+def fail(message: str, form: str, cause: BaseException | None = None) -> SystemExit:
+    """Return what ends the command with code 1, after its message was written in the log's form.
+
+    Args:
+        message: a sentence.
+        form: `text` or `json`.
+        cause: an exception whose traceback comes with it.
+    """
+    if form == "json":
+        logging.getLogger("jobgate").critical("%s", message, exc_info=cause)
+        return SystemExit(1)
+    if cause is not None:
+        click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
+    click.echo(f"Error: {message}", err=True)
+    return SystemExit(1)
+
+
 def _read(path: str, load: Callable[[str], Any]) -> dict[str, Any]:
     file = Path(path)
     if file.suffix in (".json", ".toml"):
@@ -110,6 +171,10 @@ def _encoded(fields: Mapping[str, Any]) -> str:
         return line.translate(_LINE_ENDS)
     except TypeError:  # lone surrogates, integers of more than 64 bits, cycles
         return json.dumps({name: _plain(value) for name, value in fields.items()})
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else repr(value)
 
 
 def _plain(value: object) -> object:

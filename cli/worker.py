@@ -10,8 +10,8 @@ from click.core import ParameterSource
 
 from jobgate.broker import BrokerError
 from jobgate.cli.check import check
-from jobgate.cli.failing import fail, naming_on_startup
-from jobgate.cli.logs import FORMATS, log_as_configured, log_to_stderr
+from jobgate.cli.failing import failed_with, naming_on_startup
+from jobgate.cli.logs import log_options, set_up_log
 from jobgate.cli.supervisor import Supervisor
 from jobgate.cli.telling import telling_start
 from jobgate.cli.watching import changes_in
@@ -81,21 +81,7 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
     help="Start anew when a .py, .toml or .yaml file in this folder changes; for development. Needs the "
     "extra `watch`.",
 )
-@click.option(
-    "--log-config",
-    "--custom-log-dict",
-    metavar="PATH",
-    help="Configure logging with this JSON or TOML file, or with the dict MODULE.NAME, in place of the two "
-    "options below. The names of the loggers begin with `jobgate`.",
-)
-@click.option(
-    "--log-format",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="Lines for people, or one JSON object a line.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Log debugging lines too.")
+@log_options
 @click.pass_context
 def command(context: click.Context, /, settings: str, **options: Any) -> None:
     """Run the functions of MODULE.WorkerSettings.
@@ -112,21 +98,14 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
     overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
     if options["check"]:
         raise SystemExit(check(settings, **overrides))
-    _set_up_log(options)
+    set_up_log(options)
     if options["workers"] is not None or options["watch"]:
         raise SystemExit(_supervise(context, settings, options))
     try:
         read = Settings.of(load_settings(settings), **overrides)
         Worker(telling_start(naming_on_startup(read))).run()
     except (WorkerError, BrokerError, ValueError) as error:
-        raise fail(error, options["log_format"]) from error
-
-
-def _set_up_log(options: Mapping[str, Any]) -> None:
-    if options["log_config"]:
-        log_as_configured(options["log_config"], load_settings)
-    else:
-        log_to_stderr(options["log_format"], verbose=options["verbose"])
+        raise failed_with(error, options["log_format"]) from error
 
 
 def _supervise(context: click.Context, settings: str, options: Mapping[str, Any]) -> int:

@@ -8,8 +8,9 @@ from typing import Any, cast
 from aiohttp.web import BaseRequest, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
+from jobgate.gateway.access import UNMATCHED
 from jobgate.gateway.answers import Answer
-from jobgate.gateway.door import UNMATCHED, problem_answer
+from jobgate.gateway.door import problem_answer
 from jobgate.gateway.logs import SparseLog
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.problems import Problem

@@ -62,6 +62,8 @@ class Call:
     caller: Caller
     #: Seconds that Redis has for all questions of the request; `waiting` does not count.
     redis_deadline: float
+    #: The job that it is about, once that is known: for the access log.
+    job_id: str | None = None
     #: Cuts the request off when that time is up; there while `in_time` runs.
     clock: asyncio.Timeout | None = None
 

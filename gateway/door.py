@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import json
 import logging
 import time
 
@@ -10,6 +9,7 @@ import orjson
 from aiohttp.web import BaseRequest
 
 from jobgate.broker.errors import BrokerError
+from jobgate.gateway.access import Found, log_access
 from jobgate.gateway.answers import PROBLEM, Answer
 from jobgate.gateway.callers import ANYBODY, Caller
 from jobgate.gateway.context import Call, Gateway
@@ -19,10 +19,7 @@ from jobgate.gateway.problems import Problem, broker_problem
 from jobgate.gateway.routes import Route, Router
 
 logger = logging.getLogger("jobgate.gateway")
-access_logger = logging.getLogger("jobgate.gateway.access")
 
-#: The route of a request that has none, in metrics and logs.
-UNMATCHED = "unmatched"
 #: The status, in metrics only, of a request whose client went away before the answer.
 CLIENT_GONE = 499
 
@@ -44,23 +41,19 @@ class Door:
     async def handle(self, request: BaseRequest) -> Answer:
         """Answer one request."""
         start = time.perf_counter()
-        # One element: the route is known to the answering code before it is known here.
-        found: list[str] = []
+        found = Found()
         try:
             answer = await self._answer(request, found)
         except asyncio.CancelledError:
-            self._gateway.meter.request(
-                found[0] if found else UNMATCHED, CLIENT_GONE, time.perf_counter() - start
-            )
+            self._gateway.meter.request(found.route, CLIENT_GONE, time.perf_counter() - start)
             raise
         seconds = time.perf_counter() - start
-        route = found[0] if found else UNMATCHED
-        self._gateway.meter.request(route, answer.status, seconds)
+        self._gateway.meter.request(found.route, answer.status, seconds)
         if self._gateway.settings.access_log:
-            _log_access(request, answer, route, seconds)
+            log_access(request, answer, found, seconds)
         return answer
 
-    async def _answer(self, request: BaseRequest, found: list[str]) -> Answer:
+    async def _answer(self, request: BaseRequest, found: Found) -> Answer:
         identity = request_id(request.headers.get("X-Request-ID")) or next(self._gateway.request_ids)
         try:
             route, call = self._admit(request, found)
@@ -85,19 +78,21 @@ class Door:
             answer.keep_alive = False
         return answer
 
-    def _admit(self, request: BaseRequest, found: list[str]) -> tuple[Route, Call]:
+    def _admit(self, request: BaseRequest, found: Found) -> tuple[Route, Call]:
         """What to do with the request; raises `Problem` for one that must not pass."""
         if request.version not in _SPOKEN:
             raise Problem("http-version")
         self._check_host(request)
         path, _, query = _target(request).partition("?")
         route, name = self._router.find(request.method, path)
-        found.append(route.name)
+        found.route, found.path, found.name = route.name, route.path, name
         if route.method == "POST":
             _check_origin(request)
         caller = self._caller(request, route)
         deadline = self._gateway.settings.redis_deadline
-        return route, Call(request=request, name=name, query=query, caller=caller, redis_deadline=deadline)
+        call = Call(request=request, name=name, query=query, caller=caller, redis_deadline=deadline)
+        found.call = call
+        return route, call
 
     def _caller(self, request: BaseRequest, route: Route) -> Caller:
         if self._keys is None or route.is_open:
@@ -154,18 +149,3 @@ def problem_answer(problem: Problem, identity: str) -> Answer:
         headers=problem.headers,
         close=problem.kind.closes,
     )
-
-
-def _log_access(request: BaseRequest, answer: Answer, route: str, seconds: float) -> None:
-    line = {
-        "method": request.method[:16],
-        # ASCII JSON: no line break, terminal code or look-alike gets into the log.
-        "target": request.raw_path[:256],
-        "route": route,
-        "status": answer.status,
-        "ms": round(seconds * 1000, 2),
-        "bytes": len(answer.body),
-        "remote": request.remote,
-        "request_id": answer.request_id,
-    }
-    access_logger.info("%s", json.dumps(line))

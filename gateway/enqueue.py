@@ -94,8 +94,10 @@ async def _require_offer(gateway: Gateway, call: Call, request: JobRequest, *, w
 
 
 async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueued:
+    call.job_id = request.job_id
     try:
         enqueued = await gateway.broker.enqueue(request)
+        call.job_id = enqueued.job_id
     except asyncio.CancelledError:
         if not call.is_overdue:
             raise

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,69 @@ def test_a_redis_that_is_away_is_named_with_the_reason(processes: Processes, mak
         "WARNING .*Redis keeps nothing on disk, a restart of it loses all jobs: set appendonly"
     )
     assert process.terminate() == 0
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_access_log_tells_who_asked_for_what(
+    processes: Processes, redis_url: str, tmp_path: Path, form: str
+) -> None:
+    done = jobgate("key", "new", "billing", "--allow", "enqueue:*", "--allow", "read", cwd=tmp_path)
+    key = done.stdout.strip()
+    words = ("--keys", str(tmp_path / "keys.toml"), "--access-log", "--log-format", form)
+    process = processes.gateway(redis_url, *words)
+    asked = [
+        ("POST", "/jobs/send_x", key),
+        ("POST", "/jobs/send_x", "no-such-key-canary"),
+        ("GET", "/jobs/%E2%80%A8/status", key),
+        ("GET", "/nowhere", key),
+    ]
+    made = [answer(process.url, *each) for each in asked]
+    job_id = made[0][1]["job_id"]
+    answer(process.url, "GET", f"/jobs/{job_id}/status", key)
+    assert process.terminate() == 0
+    lines = [line for line in process.log.splitlines() if '"request_id"' in line]
+    if form == "json":
+        assert {type(json.loads(line)) for line in process.log.splitlines()} == {dict}
+        assert json.loads(lines[-1])["logger"] == "jobgate.gateway.access"
+    found = [json.loads(line[line.index("{") :]) for line in lines]
+    told = [
+        (one["caller"], one["function"], one["job_id"], one["status"])
+        for one in found
+        if one["route"] != "livez"
+    ]
+    assert told == [
+        ("billing", "send_x", job_id, 202),
+        (None, "send_x", None, 401),
+        ("billing", None, "\u2028", 422),
+        (None, None, None, 404),
+        ("billing", None, job_id, 200),
+    ]
+    assert process.log.isascii() or form == "text"
+    assert all(line.isascii() for line in lines)
+    assert key not in process.log
+    assert "canary" not in process.log
+
+
+def answer(url: str, method: str, path: str, key: str) -> tuple[int, Any]:
+    request = urllib.request.Request(url + path, method=method, headers={"Authorization": f"Bearer {key}"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as got:
+            return got.status, json.loads(got.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def test_the_log_is_configured_as_a_worker_s(processes: Processes, redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "log.toml"
+    file.write_text(
+        'version = 1\n[formatters.f]\nformat = "MINE %(message)s"\n'
+        '[handlers.h]\nclass = "logging.StreamHandler"\nformatter = "f"\n'
+        '[loggers.jobgate]\nlevel = "INFO"\nhandlers = ["h"]\n'
+    )
+    process = processes.gateway(redis_url, "--log-config", str(file), "--access-log")
+    process.wait_for_log("^MINE Redis answers")
+    process.wait_for_log('^MINE {"method": "GET", "target": "/livez"')
+    assert process.terminate() == 0
+    done = jobgate("gateway", "--keys", "/nonexistent", "--log-format", "json")
+    assert done.returncode == 1
+    assert json.loads(done.stderr)["level"] == "CRITICAL"
