@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,16 +29,19 @@ STOP_TIMEOUT: Final = 15.0
 #: What the settings' own modules print goes nowhere.
 _LOAD: Final = """
 import json, os, sys
+from jobgate.cli.failing import failed_with
 from jobgate.worker import Settings, WorkerError, load_settings
 answer = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 try:
     found = Settings.of(load_settings(sys.argv[1]), **json.loads(sys.argv[2]))
 except (WorkerError, ValueError) as error:
-    sys.exit(str(error))
+    raise failed_with(error)
 with answer:
     json.dump([found.namespace, found.queue, found.serializer], answer)
 """
+#: Seconds after a signal in which others are the same one: a terminal and `make` both send a Ctrl-C.
+SAME_SIGNAL: Final = 0.3
 #: Seconds between two looks at whether the children serve.
 LOOK_EVERY: Final = 0.05
 
@@ -146,6 +150,8 @@ class Ensemble:
         self._plan = plan
         self._children: list[Child] = []
         self._stop = asyncio.Event()
+        #: Monotonic instant of the first signal.
+        self._signalled_at = 0.0
 
     async def run(self) -> int:
         """Run until a signal or the end of one part; return the exit code of the command."""
@@ -160,10 +166,13 @@ class Ensemble:
         return 1 if reason else 0
 
     def _on_signal(self) -> None:
-        if self._stop.is_set():  # the second time somebody is in a hurry
+        if not self._stop.is_set():
+            self._signalled_at = time.monotonic()
+            self._stop.set()
+        elif time.monotonic() - self._signalled_at > SAME_SIGNAL:  # somebody is in a hurry
+            click.echo("A second signal: worker and gateway are killed, running jobs lose a try.", err=True)
             for child in self._children:
                 child.kill()
-        self._stop.set()
 
     async def _until_the_end(self) -> str:
         """Wait for a signal or an end; return why it must stop, empty for a signal."""
@@ -193,13 +202,15 @@ class Ensemble:
 
 
 async def _child_end(child: Child) -> str:
-    return f"The {child.name} {_how_ended(await child.wait())}; stopping the others."
+    code = await child.wait()
+    why = ", its lines above say why" if code >= 0 else ""
+    return f"The {child.name} {_how_ended(code)}{why}; stopping the others."
 
 
 def _how_ended(code: int) -> str:
     """Tell what an exit code says, negative ones being signals."""
     if code >= 0:
-        return f"ended with exit code {code}, its lines above say why"
+        return f"ended with exit code {code}"
     # Real-time signals have numbers and no names.
     name = signal.Signals(-code).name if -code in list(signal.Signals) else ""
     guess = "; out of memory?" if -code == signal.SIGKILL else ""
@@ -262,8 +273,10 @@ def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:
     if done.returncode == 0:
         namespace, queue, serializer = json.loads(done.stdout)
         return [f"--namespace={namespace}", f"--default-queue={queue}", f"--serializer={serializer}"]
-    said = done.stderr.strip() or f"{path}: loading it {_how_ended(done.returncode)}"
-    raise click.ClickException(said)
+    click.echo(done.stderr, err=True, nl=False)
+    if done.returncode != 1 or not done.stderr.strip():
+        raise click.ClickException(f"{path}: loading it {_how_ended(done.returncode)}")
+    raise SystemExit(1)
 
 
 def _free_port() -> int:

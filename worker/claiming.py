@@ -122,6 +122,7 @@ class Claimer:
             if limit > 0:
                 await self._round(limit)
             elif self._all_started() and not len(self._jobs):
+                logger.info("max_burst_jobs %d are done, a burst worker stops", self._settings.max_burst_jobs)
                 return
             else:
                 self._liveness.claimed()
@@ -181,6 +182,7 @@ class Claimer:
         """Wait for work: a wake token, the next due time, or `poll_delay`."""
         settings = self._settings
         if settings.burst and not len(self._jobs) and self._is_drained(claims):
+            logger.info("nothing is left to do, a burst worker stops")
             self.stop()
             return
         timeout = self._pause(claims)

@@ -1,6 +1,7 @@
 """`jobgate dev`: three programs that start, serve and end as one."""
 
 import os
+import re
 import signal
 import socket
 import urllib.request
@@ -18,6 +19,23 @@ from harness.waiting import eventually
 MODULE = """
 async def add(ctx, a, b):
     return a + b
+
+class WorkerSettings:
+    functions = [add]
+"""
+HANGING_HOOK = """
+    async def on_shutdown(ctx):
+        import asyncio
+        print("hook begins")
+        await asyncio.sleep(600)
+"""
+
+
+LONG = """
+import asyncio
+
+async def add(ctx, a, b):
+    await asyncio.sleep(600)
 
 class WorkerSettings:
     functions = [add]
@@ -102,6 +120,48 @@ def test_the_gateway_enqueues_where_the_worker_looks(
         dev.terminate()
 
 
+def hurry(dev: Process) -> None:
+    """Send further signals until one counts: those too soon after the first are taken for the same one."""
+
+    def counts() -> bool:
+        if "A second signal" in dev.log:
+            return True
+        dev.signal(signal.SIGINT)
+        return False
+
+    eventually(counts, what="a second signal")
+
+
+def test_two_signals_at_once_are_one(processes: Processes, folder: Path) -> None:
+    (folder / "my_jobs.py").write_text(LONG)
+    with running(processes, folder) as dev:
+        call(dev.url, '{"args":[1,2],"job_id":"long"}', prefer="")
+        dev.wait_for_log("long:add")
+        dev.signal(signal.SIGINT)
+        dev.signal(signal.SIGTERM)
+        assert dev.wait() == 0
+    assert "long:add cancelled, will be run again" in dev.log
+    assert "A second signal" not in dev.log
+
+
+def test_a_second_signal_is_told(processes: Processes, folder: Path) -> None:
+    (folder / "my_jobs.py").write_text(LONG + "    job_completion_wait = 600\n")
+    with running(processes, folder) as dev:
+        call(dev.url, '{"args":[1,2],"job_id":"long"}', prefer="")
+        dev.wait_for_log("long:add")
+        dev.signal(signal.SIGINT)
+        dev.wait_for_log("shutdown on SIGTERM")
+        hurry(dev)
+    assert "A second signal: worker and gateway are killed, running jobs lose a try." in dev.log
+
+
+def test_a_burst_worker_says_why_it_ends(processes: Processes, folder: Path) -> None:
+    (folder / "my_jobs.py").write_text(MODULE + "    burst = True\n")
+    dev = processes.start("dev", "my_jobs.WorkerSettings", "--port", str(free_port()), cwd=folder)
+    assert dev.wait() == 1
+    assert re.search(r"^worker  \|.*nothing is left to do, a burst worker stops$", dev.log, re.MULTILINE)
+
+
 def test_jobs_survive_a_restart(processes: Processes, folder: Path) -> None:
     with running(processes, folder) as dev:
         call(dev.url, '{"args":[20,22],"job_id":"later","defer_by":1}', prefer="")
@@ -150,8 +210,9 @@ def test_wrong_settings_are_said_before_anything_is_started(
     (folder / "leaves.py").write_text("raise SystemExit(3)")
     dev = processes.start("dev", settings, "--port", str(free_port()), cwd=folder)
     assert dev.wait() == 1
-    assert said in dev.log
-    assert len(dev.log.splitlines()) == 1
+    *before, last = dev.log.splitlines()
+    assert said in last
+    assert bool(before) is (settings == "broken.WorkerSettings"), "where it is broken"
     assert not (folder / ".jobgate").exists()
 
 
@@ -171,3 +232,13 @@ def test_folder_in_use_is_said(processes: Processes, folder: Path) -> None:
         assert other.wait() == 1
         assert "Another server uses" in other.log
         dev.terminate()
+
+
+def test_a_second_signal_ends_a_worker_whose_on_shutdown_hangs(processes: Processes, folder: Path) -> None:
+    (folder / "my_jobs.py").write_text(MODULE + HANGING_HOOK)
+    with running(processes, folder) as dev:
+        dev.signal(signal.SIGINT)
+        dev.wait_for_log("hook begins")
+        hurry(dev)
+        assert dev.wait() == 0
+    assert "did not stop within" not in dev.log
