@@ -35,7 +35,14 @@ class JsonLines(logging.Formatter):
     and what was added with `extra=`: where a line is about a job, `job_id`, `function`, `job_try`, `queue`,
     `outcome` and `seconds`. What JSON cannot hold appears as its `repr`. A mapping that is logged as the
     message gives its own members in place of `message`, and all in ASCII.
+
+    Args:
+        members: further ones, of each line.
     """
+
+    def __init__(self, **members: object) -> None:
+        super().__init__()
+        self._members = members
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -43,6 +50,7 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
+            **self._members,
         }
         if isinstance(record.msg, Mapping):  # a line that is nothing but members, as the access log's
             return json.dumps(fields | {name: _shown(value) for name, value in record.msg.items()})
@@ -77,12 +85,17 @@ def log_options(command: Command) -> Command:
     return command
 
 
-def set_up_log(options: Mapping[str, Any]) -> None:
-    """Configure logging as the options of `log_options` say; raises `click.BadParameter`."""
+def set_up_log(options: Mapping[str, Any], *, worker: str = "") -> None:
+    """Configure logging as the options of `log_options` say; raises `click.BadParameter`.
+
+    Args:
+        options: of the command.
+        worker: the number of this worker process, as in `log_to_stderr`.
+    """
     if options["log_config"]:
         log_as_configured(options["log_config"], _load)
     else:
-        log_to_stderr(options["log_format"], verbose=options["verbose"])
+        log_to_stderr(options["log_format"], verbose=options["verbose"], worker=worker)
 
 
 def _load(path: str) -> Any:
@@ -91,7 +104,7 @@ def _load(path: str) -> Any:
     return load_settings(path)
 
 
-def log_to_stderr(form: str, *, verbose: bool) -> None:
+def log_to_stderr(form: str, *, verbose: bool, worker: str = "") -> None:
     """Send jobgate's log to standard error.
 
     In JSON everything else that is logged goes there in the same form: warnings, and an exception that ends
@@ -100,16 +113,18 @@ def log_to_stderr(form: str, *, verbose: bool) -> None:
     Args:
         form: `text` or `json`.
         verbose: debugging lines too.
+        worker: where several processes share this output, the number of this one: each line has it.
     """
     logger = logging.getLogger("jobgate")
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     if form == "text":
-        handler.setFormatter(logging.Formatter(TEXT))
+        name = f"%(name)s[{worker}]" if worker else "%(name)s"
+        handler.setFormatter(logging.Formatter(TEXT.replace("%(name)s", name)))
         logger.handlers[:] = [handler]
         logger.propagate = False
         return
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(worker_process=int(worker)) if worker else JsonLines())
     logging.getLogger().handlers[:] = [handler]
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final
 
 from jobgate.cli.children import die_with_parent
-from jobgate.cli.telling import BURST, VARIABLE, Ear
+from jobgate.cli.telling import BURST, NUMBER, VARIABLE, Ear
 
 logger = logging.getLogger("jobgate.supervisor")
 
@@ -45,6 +45,8 @@ class Supervisor:
         self, commands: Iterable[Sequence[str]], *, changes: AsyncIterable[object] | None = None
     ) -> None:
         self._slots = [_Slot(number, words) for number, words in enumerate(commands, start=1)]
+        for slot in self._slots:
+            slot.is_one_of_many = len(self._slots) > 1
         self._changes = changes
         self._stopping = asyncio.Event()
         #: Exit code of a worker that could not start.
@@ -135,6 +137,8 @@ class _Slot:
         self.is_started = self.is_burst = False
         #: Whether any of its processes has.
         self.ever_started = False
+        #: Whether its process puts the number into its log lines.
+        self.is_one_of_many = False
         #: Whether its process is told to end so that another takes its place.
         self.renewing = False
         self._words = words
@@ -151,7 +155,7 @@ class _Slot:
         self._ear = Ear()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "jobgate.cli", *self._words),
-            env={**_environment(), VARIABLE: str(self._ear.theirs)},
+            env=_environment() | {VARIABLE: str(self._ear.theirs)} | self._number_for_log(),
             pass_fds=(self._ear.theirs,),
             # Ctrl-C in a terminal reaches the supervisor only, which hands it on once.
             start_new_session=True,
@@ -160,6 +164,9 @@ class _Slot:
             else None,
         )
         self._ear.close_theirs()
+
+    def _number_for_log(self) -> dict[str, str]:
+        return {NUMBER: str(self.number)} if self.is_one_of_many else {}
 
     async def wait(self) -> int:
         """Return the exit code of the process when it has ended; 128 + n for signal n."""
@@ -217,5 +224,5 @@ def pause_after(deaths: int) -> float:
 
 def _environment() -> dict[str, str]:
     # Else each worker would be a supervisor too.
-    own = ("JOBGATE_WORKERS", "JOBGATE_WATCH")
+    own = ("JOBGATE_WORKERS", "JOBGATE_WATCH", NUMBER)
     return {name: value for name, value in os.environ.items() if name not in own}

@@ -1,4 +1,4 @@
-"""What a worker process tells its supervisor: that it has started, and how it means to end."""
+"""What supervisor and worker process tell each other: its number; that it has started, how it means to end."""
 
 import contextlib
 import os
@@ -9,6 +9,8 @@ from jobgate.worker.hooks import await_if_needed
 
 #: Names the pipe to the supervisor.
 VARIABLE: Final = "JOBGATE_SUPERVISOR_FD"
+#: Says which of several worker processes one is, from 1.
+NUMBER: Final = "JOBGATE_SUPERVISOR_NUMBER"
 #: What a worker says when it has started: it ends when its work is done, or when it is told to.
 BURST: Final = b"b"
 SERVING: Final = b"s"
@@ -33,6 +35,11 @@ class Ear:
             return b""
         finally:
             os.close(self._ours)
+
+
+def own_number() -> str:
+    """Return the number of this worker process; empty where it is the only one."""
+    return os.environ.pop(NUMBER, "")
 
 
 def telling_start(settings: Settings) -> Settings:

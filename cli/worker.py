@@ -13,7 +13,7 @@ from jobgate.cli.check import check
 from jobgate.cli.failing import failed_with, naming_on_startup
 from jobgate.cli.logs import log_options, set_up_log
 from jobgate.cli.supervisor import Supervisor
-from jobgate.cli.telling import telling_start
+from jobgate.cli.telling import own_number, telling_start
 from jobgate.cli.watching import changes_in
 from jobgate.cli.weights import SEVERAL, parse_weights
 from jobgate.worker import Settings, Worker, WorkerError, load_settings
@@ -98,7 +98,7 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
     overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
     if options["check"]:
         raise SystemExit(check(settings, **overrides))
-    set_up_log(options)
+    set_up_log(options, worker=own_number())
     if options["workers"] is not None or options["watch"]:
         raise SystemExit(_supervise(context, settings, options))
     try:

@@ -108,6 +108,9 @@ async def test_several_worker_processes_share_the_work_and_stop_together(
         assert view is not None
         assert (view.status, view.tries) == ("queued", 0)
     assert supervisor.log.count("shutdown on SIGTERM") == 3
+    numbers = re.findall(r" jobgate\.worker\[(\d)\]: shutdown on SIGTERM", supervisor.log)
+    assert sorted(numbers) == ["1", "2", "3"]
+    assert " jobgate.worker: " not in supervisor.log
 
 
 async def test_a_worker_process_that_dies_is_started_again(
@@ -122,7 +125,10 @@ async def test_a_worker_process_that_dies_is_started_again(
         eventually(lambda: supervisor.log.count("Starting worker") == 3, what="a third start")
         assert (await outcome(broker, await enqueue(broker, "pid"))).success
     assert await asyncio.to_thread(supervisor.terminate) == 0
-    assert all(json.loads(line) for line in supervisor.log.splitlines())
+    lines = [json.loads(line) for line in supervisor.log.splitlines()]
+    starts = [line["worker_process"] for line in lines if line["message"].startswith("Starting worker")]
+    assert sorted(starts) in ([1, 1, 2], [1, 2, 2])
+    assert not any("worker_process" in line for line in lines if line["logger"] == "jobgate.supervisor")
 
 
 def test_workers_end_when_their_supervisor_is_killed(
