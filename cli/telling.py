@@ -1,4 +1,4 @@
-"""What supervisor and worker process tell each other: its number; that it has started, how it means to end."""
+"""What supervisor and worker tell each other: a number; that a worker has started, how it means to end."""
 
 import contextlib
 import os
