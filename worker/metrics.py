@@ -4,7 +4,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -91,13 +98,21 @@ class _FunctionCollector(Collector):
 
 
 class WorkerMetrics:
-    """The metrics of one worker, in a registry of their own."""
+    """The metrics of one worker and its process, in a registry of their own.
 
-    def __init__(self, functions: Iterable[str]) -> None:
+    Args:
+        functions: names of the worker's functions.
+        max_jobs: the worker's setting.
+    """
+
+    def __init__(self, functions: Iterable[str], *, max_jobs: int) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
         self._by_function = {name: FunctionMetrics() for name in (*functions, OTHER)}
         self.registry.register(_FunctionCollector(self._by_function))
         self.in_progress = self._gauge("jobgate_worker_in_progress", "Jobs that run in this worker now.")
+        self._gauge("jobgate_worker_max_jobs", "Jobs that may run in this worker at once.").set(max_jobs)
         self.loop_lag = self._gauge(
             "jobgate_worker_loop_lag_seconds", "How long the event loop has not turned, beyond its beat."
         )

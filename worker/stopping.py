@@ -6,17 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobgate.broker import BrokerError
+from jobgate.worker.cancelling import Cancellable
 from jobgate.worker.hooks import await_if_needed
 from jobgate.worker.logs import counted, reference
 from jobgate.worker.outcome import Stop
 from jobgate.worker.persistence import Persistence
 from jobgate.worker.process import exit_now
 from jobgate.worker.running import Phase, RunningJob, RunningJobs
-from jobgate.worker.settings import Settings
+from jobgate.worker.settings import Hook, Settings
 
 logger = logging.getLogger("jobgate.worker")
 
-#: Seconds that cancelled jobs get to clean up, and outcomes to be written, before a stopping worker goes.
+#: Seconds that cancelled jobs get to clean up, and outcomes to be written, before a stopping worker goes;
+#: `on_shutdown` has as long where the worker is in a hurry.
 STOP_GRACE = 5.0
 
 
@@ -34,10 +36,16 @@ class Stopping:
         self._jobs = jobs
         self._persistence = persistence
         self._hurry = asyncio.Event()
+        self._hook = Cancellable()
+        #: How often the worker was told to stop.
+        self.asked = 0
 
-    def hurry(self) -> None:
-        """End what is waited for now."""
-        self._hurry.set()
+    def ask(self) -> None:
+        """Note that the worker was told to stop. From the second time on, what is waited for now ends."""
+        self.asked += 1
+        if self.asked > 1:
+            self._hurry.set()
+            self._hook.cancel()
 
     async def end_jobs(self, claiming: asyncio.Task[None] | None, *, owns_process: bool) -> None:
         """Let running jobs go on for `job_completion_wait`, then cancel them, so that they are released.
@@ -61,13 +69,25 @@ class Stopping:
         await self._jobs.wait_empty(STOP_GRACE, self._hurry, but=ends_with_process)
 
     async def call_on_shutdown(self, ctx: dict[str, Any]) -> None:
-        """Call `on_shutdown`, if there is one; what it raises is logged."""
-        if self._settings.on_shutdown is None:
+        """Call `on_shutdown`, if there is one, and wait for its end, in a hurry not for long.
+
+        What it raises is logged.
+        """
+        hook = self._settings.on_shutdown
+        if hook is None:
             return
+        if self.asked > 1:
+            asyncio.get_running_loop().call_later(STOP_GRACE, self._hook.cancel)
         try:
-            await await_if_needed(self._settings.on_shutdown(ctx))
+            if not await self._hook.run(_call(hook, ctx)):
+                logger.warning("on_shutdown was cancelled by a further stop: it has not done all of its work")
         except (Exception, SystemExit):
             logger.exception("on_shutdown raised, ignored")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            logger.exception("on_shutdown cancelled itself, ignored")
 
     async def end_tasks(self, helpers: Iterable[asyncio.Task[None]]) -> None:
         """Cancel the worker's own tasks, and those of jobs whose functions have ended."""
@@ -98,3 +118,7 @@ class Stopping:
         except BrokerError as error:
             logger.warning("%s left until the leases run out: %s", counted(len(stubborn), "job"), error)
         exit_now(0)
+
+
+async def _call(hook: Hook, ctx: dict[str, Any]) -> None:
+    await await_if_needed(hook(ctx))

@@ -29,7 +29,7 @@ from jobgate.worker.offers import resolve, worker_limits
 from jobgate.worker.outcome import Stop
 from jobgate.worker.persistence import Persistence
 from jobgate.worker.pool import close_pool, open_pool
-from jobgate.worker.process import exit_now, loop_factory
+from jobgate.worker.process import ending_within, exit_now, loop_factory
 from jobgate.worker.progress import ProgressWriter
 from jobgate.worker.running import RunningJob, RunningJobs
 from jobgate.worker.scheduling import Scheduler
@@ -37,7 +37,7 @@ from jobgate.worker.server import StatusServer
 from jobgate.worker.settings import Settings
 from jobgate.worker.signals import stop_signals
 from jobgate.worker.starting import reach, tell_start, warn_of_losses
-from jobgate.worker.stopping import Stopping
+from jobgate.worker.stopping import STOP_GRACE, Stopping
 
 logger = logging.getLogger("jobgate.worker")
 
@@ -65,7 +65,8 @@ class Worker:
         self.worker_id = f"{socket.gethostname()[:60]}.{os.getpid()}.{secrets.token_hex(4)}"
         #: What each job's `ctx` starts from.
         self.ctx = self.settings.ctx
-        self.metrics = WorkerMetrics(function.name for function in self.settings.functions)
+        names = (function.name for function in self.settings.functions)
+        self.metrics = WorkerMetrics(names, max_jobs=self.settings.max_jobs)
         self._owns_process = False
         self._closed = True
         self._prepare()
@@ -165,7 +166,7 @@ class Worker:
         """Run until stopped, in an event loop of its own; this worker owns the process.
 
         That means: it ends the process with exit code 70 when it is wedged, and at shutdown with 0
-        when a function ignores its cancellation.
+        when a function ignores its cancellation, or when a thread that one has started goes on.
 
         Raises:
             BrokerError: Redis cannot be used at the start.
@@ -175,6 +176,9 @@ class Worker:
         gc.freeze()  # what is imported stays for ever: no need to look through it again and again
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(self.async_run())
+            if self._stopping.asked:
+                with ending_within(STOP_GRACE):
+                    runner.close()  # it waits for what others have begun with `asyncio.to_thread`
 
     async def async_run(self) -> None:
         """Run until stopped, in the running event loop; may be called again. Raises as `run`."""
@@ -213,8 +217,7 @@ class Worker:
 
     def stop(self) -> None:
         """Stop soon: claim nothing more, let `async_run` come to its end. A second call hurries it."""
-        if self._claimer.stopped:
-            self._stopping.hurry()
+        self._stopping.ask()
         self._claimer.stop()
         self._starting.cancel()
 
@@ -298,9 +301,10 @@ class Worker:
 
     def _end_wedged(self, job: RunningJob) -> None:
         """In the renewal thread: end a process whose loop is stuck, so that a supervisor starts a new one."""
+        end = f": this process ends with exit code {EXIT_WEDGED}, its supervisor must start it again"
         logger.critical(
-            "the event loop has been stuck for %.0f s, beyond the timeout of job %s",
-            self._pulse.lag(), reference(job),
+            "the event loop has been stuck for %.0f s, beyond the timeout of job %s%s",
+            self._pulse.lag(), reference(job), end if self._owns_process else "",
         )  # fmt: skip
         if self._owns_process:
             exit_now(EXIT_WEDGED)

@@ -109,7 +109,7 @@ async def test_waiting_ends_with_the_last_job_or_in_a_hurry() -> None:
 
 
 def signs() -> tuple[Pulse, Liveness]:
-    pulse = Pulse(WorkerMetrics([]).loop_lag)
+    pulse = Pulse(WorkerMetrics([], max_jobs=1).loop_lag)
     return pulse, Liveness(pulse)
 
 
@@ -189,7 +189,7 @@ def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_labels_hold_only_names_of_own_functions() -> None:
-    metrics = WorkerMetrics(["add"])
+    metrics = WorkerMetrics(["add"], max_jobs=1)
     for name in ("add", "evil\n", "x" * 999):
         metrics.of(name).ended("success")
     text = metrics.exposition().decode()
