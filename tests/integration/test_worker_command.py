@@ -65,11 +65,20 @@ async def test_it_runs_jobs_and_ends_with_0_at_sigterm(
         return 'jobgate_worker_jobs_total{function="add",outcome="success"} 1.0' in metrics
 
     await eventually_async(counted, what="one success")
+    metrics = await asyncio.to_thread(read, worker.url + "/metrics")
+    assert "\njobgate_worker_max_jobs 10.0\n" in metrics
+    assert "\nprocess_open_fds " in metrics
+    assert "\npython_info{" in metrics
     assert worker.terminate() == 0
     assert re.match(r"\d{4}-\d\d-\d\d [\d:,]+ INFO jobgate.worker: Starting worker", worker.log)
     lines = [line.partition(" jobgate.worker: ")[2].strip() for line in worker.log.splitlines()]
     assert lines[0] == "Starting worker for 3 functions: add, sleep, stubborn"
     assert lines[1] == f"{redis_url}/0 ◆ queue arq:queue ◆ max_jobs 10"
+    assert re.fullmatch(
+        r"redis_version=[\d.]+ mem_usage=[\d.]+[BKMG] clients_connected=\d+ db_keys=\d+"
+        r"( valkey_version=[\d.]+)?",
+        lines[2],
+    )
     assert "shutdown on SIGTERM ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 ongoing" in lines
     assert any(line.endswith(":add ● 3") for line in lines)
 
