@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import click
 
 from jobgate.cli.failing import failed_with
-from jobgate.cli.weights import SEVERAL, parse_weights
+from jobgate.cli.weights import queue_option
 from jobgate.worker import Settings, WorkerError, load_settings
 from jobgate.worker.checking import look_for_workers
 
@@ -16,15 +16,8 @@ from jobgate.worker.checking import look_for_workers
 @click.option(
     "--redis", "redis_url", envvar="JOBGATE_REDIS_URL", metavar="URL", help="Where Redis is, as for a worker."
 )
-@click.option(
-    "--queue",
-    "queues",
-    envvar="JOBGATE_QUEUE",
-    type=SEVERAL,
-    multiple=True,
-    callback=parse_weights,
-    metavar="NAME",
-    help="As for a worker.",
+@queue_option(
+    "As for a worker.",
 )
 @click.option("--namespace", metavar="NS", help="First part of all Redis keys.  [default: arq]")
 def command(

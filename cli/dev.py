@@ -20,7 +20,7 @@ import click
 from jobgate.broker.embedded import EmbeddedServer
 from jobgate.broker.errors import EmbeddedServerError
 from jobgate.cli.children import Child
-from jobgate.cli.weights import SEVERAL, parse_weights
+from jobgate.cli.weights import queue_option
 
 HOST: Final = "127.0.0.1"
 #: Seconds that a child has to end by itself after SIGTERM.
@@ -93,16 +93,10 @@ class Plan:
     show_default=True,
     help="Folder of the embedded server's data; jobs in it survive a restart.",
 )
-@click.option(
-    "--queue",
-    "queues",
-    envvar="JOBGATE_QUEUE",
-    type=SEVERAL,
-    multiple=True,
-    callback=parse_weights,
-    metavar="NAME[=WEIGHT]",
-    help="Queue to work on, by default what the settings say; may be repeated, with commas in the variable. "
+@queue_option(
+    "Queue to work on, by default what the settings say; may be repeated, with commas in the variable. "
     "Requests that name no queue go to the first.",
+    metavar="NAME[=WEIGHT]",
 )
 @click.option(
     "--serializer",

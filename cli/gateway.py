@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from jobgate.cli.logs import fail, log_options, set_up_log
-from jobgate.cli.weights import SEVERAL, parse_weights
+from jobgate.cli.weights import SEVERAL, queue_option
 from jobgate.gateway import GatewayError, GatewaySettings, run
 
 #: Options that are no settings of the gateway.
@@ -51,15 +51,8 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     help="The queue of requests that name none: what your workers serve.  [default: <namespace>:queue, as "
     "in arq]",
 )
-@click.option(
-    "--queue",
-    "queues",
-    envvar="JOBGATE_QUEUE",
-    type=SEVERAL,
-    multiple=True,
-    callback=parse_weights,
-    metavar="NAME",
-    help="A queue that requests may name besides the default one, and then no other; may be repeated, with "
+@queue_option(
+    "A queue that requests may name besides the default one, and then no other; may be repeated, with "
     "commas in the variable. A worker's NAME=WEIGHT is taken for NAME.  [default: requests may name any "
     "queue]",
 )

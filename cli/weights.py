@@ -1,11 +1,13 @@
 """`--queue NAME` or `--queue NAME=WEIGHT`, as often as there are queues."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import click
 
 from jobgate.broker.keys import is_plain_name
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class _SplitAtCommas(click.types.StringParamType):
@@ -18,7 +20,21 @@ class _SplitAtCommas(click.types.StringParamType):
 SEVERAL: Final = _SplitAtCommas()
 
 
-def parse_weights(
+def queue_option(help_text: str, *, metavar: str = "NAME") -> Callable[[Decorated], Decorated]:
+    """Return the option `--queue` of a command, its argument `queues`; JOBGATE_QUEUE stands in for it."""
+    return click.option(
+        "--queue",
+        "queues",
+        envvar="JOBGATE_QUEUE",
+        type=SEVERAL,
+        multiple=True,
+        callback=_parse_weights,
+        metavar=metavar,
+        help=help_text,
+    )
+
+
+def _parse_weights(
     _context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, int] | None:
     """Return the setting `queues` that the option says; None where it is not given.

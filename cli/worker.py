@@ -15,7 +15,7 @@ from jobgate.cli.logs import log_options, set_up_log
 from jobgate.cli.supervisor import Supervisor
 from jobgate.cli.telling import own_number, telling_start
 from jobgate.cli.watching import changes_in
-from jobgate.cli.weights import SEVERAL, parse_weights
+from jobgate.cli.weights import queue_option
 from jobgate.worker import Settings, Worker, WorkerError, load_settings
 
 #: Options that are settings of the worker.
@@ -36,16 +36,10 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
     help="redis://, rediss://, unix:// or redis+sentinel:// URL; by default what the settings say, else "
     "redis://localhost:6379.",
 )
-@click.option(
-    "--queue",
-    "queues",
-    envvar="JOBGATE_QUEUE",
-    type=SEVERAL,
-    multiple=True,
-    callback=parse_weights,
-    metavar="NAME[=WEIGHT]",
-    help="Queue to work on, by default what the settings say; may be repeated, with commas in the variable. "
+@queue_option(
+    "Queue to work on, by default what the settings say; may be repeated, with commas in the variable. "
     "While all have jobs, a queue gets its weight's part of them; a weight is 1 where none is given.",
+    metavar="NAME[=WEIGHT]",
 )
 @click.option("--burst/--no-burst", default=None, help="Stop when the queue is empty.")
 @click.option(
