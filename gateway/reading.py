@@ -12,7 +12,7 @@ from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.names import job_id
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_view, outcome, to_json
-from jobgate.gateway.problems import Problem
+from jobgate.gateway.problems import Problem, broker_problem
 
 Answered = TypeVar("Answered")
 
@@ -96,9 +96,7 @@ async def result(gateway: Gateway, call: Call) -> Answer:
     wait = call.wait(gateway.settings.max_wait)
     ended = view.result
     if ended is None and view.status is JobStatus.COMPLETE:
-        raise Problem(
-            "unreadable-result", "It was written with another serializer, or is too large to be read."
-        )
+        raise broker_problem(DecodeError())
     if ended is None and wait:
         ended = await wait_for_result(gateway, call, wanted, wait)
     if ended is not None:
@@ -115,10 +113,8 @@ async def wait_for_result(gateway: Gateway, call: Call, wanted: str, wait: float
     try:
         with gateway.waits.place(call.caller), call.waiting(wait):
             return await gateway.waits.run(lambda: gateway.broker.wait(wanted, wait))
-    except DecodeError:
-        raise Problem(
-            "unreadable-result", "It was written with another serializer, or is too large to be read."
-        ) from None
+    except DecodeError as error:
+        raise broker_problem(error) from None
 
 
 async def last_look(gateway: Gateway, wanted: str, *, waited: bool) -> JobView:
