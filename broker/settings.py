@@ -2,9 +2,9 @@
 
 import dataclasses
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import ParseResult, parse_qsl, unquote, urlparse
+from urllib.parse import ParseResult, unquote, urlparse
 
 import redis
 import redis.asyncio
@@ -14,37 +14,12 @@ import redis.backoff
 import redis.retry
 import redis.sentinel
 
+from jobgate.broker.url_options import SCHEMES, bad_url, cert_reqs, url_options
+
 SENTINEL_PORT = 26379
 
 #: Seconds one command may take before its connection is given up; the answer is unknown then.
 COMMAND_TIMEOUT = 5.0
-
-_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-_TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off"}
-
-
-def _truth(text: str) -> bool:
-    if text.lower() in _TRUE | _FALSE:
-        return text.lower() in _TRUE
-    raise ValueError("it is neither true nor false")
-
-
-#: What may follow the `?` of a URL -> how to read it.
-_URL_OPTIONS: Mapping[str, Callable[[str], Any]] = {
-    "db": int,
-    "master": str,
-    "max_connections": int,
-    "conn_timeout": float,
-    "sentinel_username": str,
-    "sentinel_password": str,
-    "ssl_keyfile": str,
-    "ssl_certfile": str,
-    "ssl_cert_reqs": str,
-    "ssl_ca_certs": str,
-    "ssl_check_hostname": _truth,
-}
-_FIELD_OF_OPTION = {"db": "database", "master": "sentinel_master"}
 
 
 @dataclasses.dataclass
@@ -67,7 +42,7 @@ class RedisSettings:
     ssl: bool = False
     ssl_keyfile: str | None = None
     ssl_certfile: str | None = None
-    #: `required`, `optional` or `none`.
+    #: `required`, `optional` or `none`; Python's `ssl.CERT_NONE` and the like are understood.
     ssl_cert_reqs: str = "required"
     ssl_ca_certs: str | None = None
     ssl_ca_data: str | None = None
@@ -100,6 +75,10 @@ class RedisSettings:
         if isinstance(self.host, str) == self.sentinel:
             wanted = "a list of (host, port)" if self.sentinel else "one name"
             raise ValueError(f"RedisSettings.host must be {wanted} when sentinel={self.sentinel}.")
+        try:
+            self.ssl_cert_reqs = cert_reqs(self.ssl_cert_reqs)
+        except ValueError as error:
+            raise ValueError(f"RedisSettings.ssl_cert_reqs cannot be used: {error}.") from None
 
     @classmethod
     def from_dsn(cls, dsn: str) -> "RedisSettings":
@@ -111,7 +90,7 @@ class RedisSettings:
         `rediss+sentinel://`). After the `?` may follow `db`, `master`, `max_connections`,
         `conn_timeout`, `sentinel_username`, `sentinel_password`, `ssl_keyfile`, `ssl_certfile`,
         `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_check_hostname`. Over TLS the certificate must be for
-        the host that the URL names, unless `ssl_check_hostname=false`.
+        the host that the URL names, unless `ssl_check_hostname=false` or `ssl_cert_reqs=none`.
 
         Raises:
             ValueError: it is no such URL. The message never shows the password.
@@ -120,7 +99,7 @@ class RedisSettings:
         fields = _credentials(parsed) | _place(parsed)
         if parsed.scheme.startswith("rediss"):
             fields |= {"ssl": True, "ssl_check_hostname": True}
-        return cls(**(fields | _url_options(parsed)))
+        return cls(**(fields | url_options(parsed.query, parsed.scheme)))
 
     @classmethod
     def of(cls, value: object) -> "RedisSettings":
@@ -215,16 +194,12 @@ def _parse(url: str) -> ParseResult:
     try:
         parsed = urlparse(url)
     except ValueError:
-        raise _bad_url("it cannot be parsed") from None
-    if parsed.scheme not in _SCHEMES:
-        raise _bad_url(f"its scheme must be one of {', '.join(_SCHEMES)}")
+        raise bad_url("it cannot be parsed") from None
+    if parsed.scheme not in SCHEMES:
+        raise bad_url(f"its scheme must be one of {', '.join(SCHEMES)}")
     if parsed.fragment:
-        raise _bad_url("it has a fragment: write # in a password as %23")
+        raise bad_url("it has a fragment: write # in a password as %23")
     return parsed
-
-
-def _bad_url(reason: str) -> ValueError:
-    return ValueError(f"The Redis URL is wrong: {reason}.")
 
 
 def _credentials(parsed: ParseResult) -> dict[str, Any]:
@@ -235,7 +210,7 @@ def _credentials(parsed: ParseResult) -> dict[str, Any]:
 def _place(parsed: ParseResult) -> dict[str, Any]:
     if parsed.scheme == "unix":
         if parsed.hostname or parsed.path in {"", "/"}:
-            raise _bad_url("it must give the socket's absolute path, as in unix:///run/redis.sock")
+            raise bad_url("it must give the socket's absolute path, as in unix:///run/redis.sock")
         return {"unix_socket_path": unquote(parsed.path)}
     database = {"database": _database(parsed.path)}
     hosts = parsed.netloc.rpartition("@")[2]
@@ -252,31 +227,17 @@ def _split(text: str, default_port: int) -> tuple[str, int]:
         parsed = urlparse(f"//{text}")
         host, port = parsed.hostname, parsed.port
     except ValueError:
-        raise _bad_url("a port must be a number up to 65535") from None
+        raise bad_url("a port must be a number up to 65535") from None
     if not host:
-        raise _bad_url("a host is missing")
+        raise bad_url("a host is missing")
     return host, default_port if port is None else port
 
 
 def _database(path: str) -> int:
     text = path.strip("/")
     if text and not (text.isascii() and text.isdigit()):
-        raise _bad_url("its path must be the number of a database, as in redis://localhost/0")
+        raise bad_url("its path must be the number of a database, as in redis://localhost/0")
     return int(text or 0)
-
-
-def _url_options(parsed: ParseResult) -> dict[str, Any]:
-    fields = {}
-    for name, text in parse_qsl(parsed.query, keep_blank_values=True):
-        read = _URL_OPTIONS.get(name)
-        if read is None:
-            # Not by name: it could be a piece of a password with a bare ? in it.
-            raise _bad_url(f"after the ? only these are known: {', '.join(_URL_OPTIONS)}")
-        try:
-            fields[_FIELD_OF_OPTION.get(name, name)] = read(text)
-        except ValueError:
-            raise _bad_url(f"its option {name!r} has no proper value") from None
-    return fields
 
 
 def _host_port(host: str, port: int) -> str:
@@ -327,8 +288,11 @@ def _connection_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
 
 
 def _tls_options(settings: RedisSettings) -> dict[str, Any]:
-    names = ["keyfile", "certfile", "cert_reqs", "ca_certs", "ca_data", "check_hostname"]
-    return {"ssl": True, **{f"ssl_{name}": getattr(settings, f"ssl_{name}") for name in names}}
+    names = ["keyfile", "certfile", "cert_reqs", "ca_certs", "ca_data"]
+    options = {f"ssl_{name}": getattr(settings, f"ssl_{name}") for name in names}
+    # Python refuses to look at the name in a certificate that it is told not to check.
+    is_checked = settings.ssl_check_hostname and settings.ssl_cert_reqs != "none"
+    return {"ssl": True, "ssl_check_hostname": is_checked, **options}
 
 
 def _keepalive() -> dict[int, int]:

@@ -1,6 +1,7 @@
 """Redis settings: every form of URL, arq's class by its shape, and what redis-py is told."""
 
 import socket
+import ssl
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -74,7 +75,26 @@ def test_urls_are_read(url: str, fields: dict[str, Any]) -> None:
         ("redis://:p#ss@cache", "fragment"),
         ("redis://cache?db=x", "'db'"),
         ("redis://cache?ssl_check_hostname=perhaps", "'ssl_check_hostname'"),
-        ("redis://cache?timeout=5", "only these are known"),
+        ("redis://cache?timeout=5", "unknown option 'timeout', known are db"),
+        ("rediss://cache?socket_timeout=5", "unknown option 'socket_timeout'"),
+        ("unix:///run/s?health_check_interval=30", "unknown option 'health_check_interval'"),
+        ("redis+sentinel://a?client_name=web", "unknown option 'client_name'"),
+        ("rediss+sentinel://a?protocol=3", "unknown option 'protocol'"),
+        ("redis://cache?socket_connect_timeout=5", "did you mean 'conn_timeout'?"),
+        ("rediss://cache?ssl_cert_req=none", "did you mean 'ssl_cert_reqs'?"),
+        ("rediss://cache?ssl_cert_reqs=never", "write required, optional, none"),
+        (
+            "redis://cache?ssl_cert_reqs=none",
+            "'ssl_cert_reqs' has an effect with rediss:// or rediss.sentinel",
+        ),
+        ("unix:///run/s?ssl_ca_certs=/ca.pem", "'ssl_ca_certs' has an effect with"),
+        ("redis://cache?master=main", r"'master' has an effect with redis\+sentinel"),
+        ("rediss://cache?sentinel_password=x", "'sentinel_password' has an effect with"),
+        ("redis://cache?db=-1", "'db' cannot be used, write a whole number"),
+        ("redis://cache?max_connections=0", "at least 1"),
+        ("redis://cache?conn_timeout=0", "above 0"),
+        ("redis://cache?conn_timeout=nan", "above 0"),
+        ("redis://cache?conn_timeout=-1", "above 0"),
         ("unix://", "absolute path"),
         ("unix://run/redis.sock", "absolute path"),
         ("redis+sentinel://", "host"),
@@ -95,7 +115,11 @@ def test_wrong_urls_are_refused_with_the_reason(url: str, reason: str) -> None:
         "redis://:a/hush@cache",
         "redis://:a?hush@cache",
         "redis://:a#hush@cache",
-        "redis://cache?sentinel_password=hush&x=hush",
+        "redis://:a?hush=1@cache",
+        "redis+sentinel://cache?sentinel_password=hush&x=hush",
+        "redis+sentinel://cache?sentinel_password=a&hush=1",
+        "redis://cache?db=hush",
+        "redis://cache?conn_timeout=hush",
     ],
 )
 def test_a_password_is_in_no_message(url: str) -> None:
@@ -177,3 +201,29 @@ def test_tls_settings_reach_the_connection(make: Any) -> None:
         "ssl_ca_data": "PEM",
         "ssl_check_hostname": False,
     }.items()  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["none", "None", "NONE", "CERT_NONE", "cert_none", "ssl.CERT_NONE"])
+def test_no_check_of_the_certificate_is_understood_however_it_is_written(written: str) -> None:
+    assert RedisSettings.from_dsn(f"rediss://cache?ssl_cert_reqs={written}").ssl_cert_reqs == "none"
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [(ssl.CERT_NONE, "none"), (ssl.CERT_OPTIONAL, "optional"), (2, "required"), (None, "none")],
+)
+def test_pythons_own_constants_are_understood(given: Any, word: str) -> None:
+    assert RedisSettings(ssl_cert_reqs=given).ssl_cert_reqs == word
+
+
+@pytest.mark.parametrize("given", [3, "", "never", -1])
+def test_another_check_of_the_certificate_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"RedisSettings\.ssl_cert_reqs cannot be used: write required"):
+        RedisSettings(ssl_cert_reqs=given)
+
+
+@pytest.mark.parametrize("make", [async_client, sync_client])
+def test_without_a_check_of_the_certificate_its_name_is_not_checked_either(make: Any) -> None:
+    """Python refuses the combination, in redis-py 5.3 at each connection."""
+    chosen = RedisSettings.from_dsn("rediss://cache?ssl_cert_reqs=none")
+    assert make(chosen).connection_pool.connection_kwargs["ssl_check_hostname"] is False
