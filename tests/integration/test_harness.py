@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from harness.family import alive
 from harness.processes import Processes
 from harness.servers import RedisServer
 from harness.waiting import eventually
@@ -58,7 +59,7 @@ def test_children_die_with_a_killed_parent() -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    eventually(lambda: not _alive(child), what="the end of the child")
+    eventually(lambda: not alive(child), what="the end of the child")
 
 
 def test_server_outlives_the_thread_that_started_it(make_server: Callable[..., RedisServer]) -> None:
@@ -76,8 +77,3 @@ child = subprocess.Popen(tether.command(["sleep", "60"]), start_new_session=True
 print(child.pid, flush=True)
 time.sleep(60)
 """
-
-
-def _alive(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
