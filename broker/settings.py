@@ -1,6 +1,7 @@
 """Where Redis is and how to connect: arq's `RedisSettings`, URLs, and the clients made from them."""
 
 import dataclasses
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -95,8 +96,8 @@ class RedisSettings:
         Raises:
             ValueError: it is no such URL. The message never shows the password.
         """
-        parsed = _parse(dsn)
-        fields = _credentials(parsed) | _place(parsed)
+        parsed, hosts = _parse(dsn)
+        fields = _credentials(parsed) | _place(parsed, hosts)
         if parsed.scheme.startswith("rediss"):
             fields |= {"ssl": True, "ssl_check_hostname": True}
         return cls(**(fields | url_options(parsed.query, parsed.scheme)))
@@ -190,7 +191,9 @@ class _SyncMasterPool(redis.sentinel.SentinelConnectionPool):
             watcher.connection_pool.disconnect()
 
 
-def _parse(url: str) -> ParseResult:
+def _parse(url: str) -> tuple[ParseResult, list[str]]:
+    """Split a URL into its parts and its hosts, each `host[:port]`."""
+    url, hosts = _without_hosts(url)
     try:
         parsed = urlparse(url)
     except ValueError:
@@ -199,7 +202,16 @@ def _parse(url: str) -> ParseResult:
         raise bad_url(f"its scheme must be one of {', '.join(SCHEMES)}")
     if parsed.fragment:
         raise bad_url("it has a fragment: write # in a password as %23")
-    return parsed
+    return parsed, hosts or [parsed.netloc.rpartition("@")[2]]
+
+
+def _without_hosts(url: str) -> tuple[str, list[str]]:
+    """Take the hosts out of a URL of Sentinels: some releases of urllib refuse brackets among several."""
+    found = re.match(r"([a-z]+\+sentinel://)((?:[^/?#]*@)?)([^/?#]*)(.*)", url, re.DOTALL | re.IGNORECASE)
+    if not found:
+        return url, []
+    scheme, credentials, hosts, rest = found.groups()
+    return f"{scheme}{credentials}{rest}", hosts.split(",")
 
 
 def _credentials(parsed: ParseResult) -> dict[str, Any]:
@@ -207,17 +219,16 @@ def _credentials(parsed: ParseResult) -> dict[str, Any]:
     return {name: unquote(text) for name, text in found.items() if text}
 
 
-def _place(parsed: ParseResult) -> dict[str, Any]:
+def _place(parsed: ParseResult, hosts: list[str]) -> dict[str, Any]:
     if parsed.scheme == "unix":
         if parsed.hostname or parsed.path in {"", "/"}:
             raise bad_url("it must give the socket's absolute path, as in unix:///run/redis.sock")
         return {"unix_socket_path": unquote(parsed.path)}
     database = {"database": _database(parsed.path)}
-    hosts = parsed.netloc.rpartition("@")[2]
     if parsed.scheme.endswith("+sentinel"):
-        watchers = [_split(part, SENTINEL_PORT) for part in hosts.split(",")]
+        watchers = [_split(part, SENTINEL_PORT) for part in hosts]
         return {"host": watchers, "sentinel": True, **database}
-    host, port = _split(hosts, 6379) if hosts else ("localhost", 6379)
+    host, port = _split(hosts[0], 6379) if hosts[0] else ("localhost", 6379)
     return {"host": host, "port": port, **database}
 
 

@@ -27,6 +27,19 @@ MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=EAST)
 class Colour(Enum):
     RED = 1
 
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return Colour, (1,)  # as later ones do
+
+
+class Shade(Enum):
+    DARK = 1
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return getattr, (
+            Shade,
+            "DARK",
+        )  # as early releases of Python 3.11 do
+
 
 class Oops(Exception):
     pass
@@ -150,6 +163,7 @@ def read(value: Any, protocol: int = pickle.DEFAULT_PROTOCOL) -> Any:
         (collections.Counter("aab"), {"a": 2, "b": 1}),
         (collections.deque([1, 2], 5), [1, 2]),
         (Colour.RED, {"__class__": f"{__name__}.Colour"}),
+        (Shade.DARK, {"__class__": f"{__name__}.Shade.DARK"}),
         (Bare(), {"__class__": f"{__name__}.Bare"}),
         (Thing(), {"__class__": f"{__name__}.Thing", "inside": [1]}),
         (Thing, {"__class__": f"{__name__}.Thing"}),
