@@ -21,6 +21,7 @@ from jobgate.broker.embedded import EmbeddedServer
 from jobgate.broker.errors import EmbeddedServerError
 from jobgate.cli.children import Child
 from jobgate.cli.weights import queue_option
+from jobgate.worker.signals import stop_signals
 
 HOST: Final = "127.0.0.1"
 #: Seconds that a child has to end by itself after SIGTERM.
@@ -149,8 +150,10 @@ class Ensemble:
 
     async def run(self) -> int:
         """Run until a signal or the end of one part; return the exit code of the command."""
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(sign, self._on_signal)
+        with stop_signals(self._on_signal):
+            return await self._run()
+
+    async def _run(self) -> int:
         for name, words in (("worker", self._plan.worker_words()), ("gateway", self._plan.gateway_words())):
             self._children.append(await Child.start(name, words, click.echo))
         reason = await self._until_the_end()
@@ -159,7 +162,7 @@ class Ensemble:
         await self._stop_children()
         return 1 if reason else 0
 
-    def _on_signal(self) -> None:
+    def _on_signal(self, _received: signal.Signals) -> None:
         if not self._stop.is_set():
             self._signalled_at = time.monotonic()
             self._stop.set()

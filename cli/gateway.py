@@ -89,6 +89,14 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     help="The longest wait that a request may ask for.",
 )
 @click.option(
+    "--loop",
+    envvar="JOBGATE_LOOP",
+    type=click.Choice(["auto", "asyncio", "uvloop"]),
+    default="auto",
+    show_default=True,
+    help="The event loop; `auto` is uvloop where it is installed.",
+)
+@click.option(
     "--access-log", envvar="JOBGATE_ACCESS_LOG", is_flag=True, help="Log one JSON line per request."
 )
 @log_options

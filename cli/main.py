@@ -6,9 +6,11 @@ install instead of showing a traceback.
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import click
+
+from jobgate.cli.streams import open_standard_streams
 
 #: Name of each command -> its module, the extra it needs, and its line in `jobgate --help`.
 COMMANDS: Final = {
@@ -24,6 +26,11 @@ COMMANDS: Final = {
 
 class LazyGroup(click.Group):
     """A group that knows the names of its commands and imports one when it is asked for."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command of the command line, with standard streams whatever the caller has closed."""
+        open_standard_streams()
+        return super().main(*args, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands, whether their extras are installed or not."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from jobgate.cli.children import die_with_parent
 from jobgate.cli.telling import BURST, NUMBER, VARIABLE, Ear
+from jobgate.worker.signals import stop_signals
 
 logger = logging.getLogger("jobgate.supervisor")
 
@@ -58,12 +59,10 @@ class Supervisor:
         Returns:
             0, or the exit code of the first worker that ended with another; 128 + n for signal n.
         """
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, self._on_signal, each)
         watch = asyncio.create_task(self._restart_at_changes())
         try:
-            codes = await asyncio.gather(*(self._keep(slot) for slot in self._slots))
+            with stop_signals(self._on_signal):
+                codes = await asyncio.gather(*(self._keep(slot) for slot in self._slots))
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)

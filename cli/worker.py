@@ -21,6 +21,7 @@ from jobgate.worker import Settings, Worker, WorkerError, load_settings
 #: Options that are settings of the worker.
 _OVERRIDES: Final = (
     "queues", "redis_settings", "burst", "serializer", "namespace", "metrics_port", "metrics_host",
+    "loop",
 )  # fmt: skip
 #: Options that a worker process is not told, or told otherwise.
 _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
@@ -58,6 +59,11 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
     help="Serve /metrics and /livez on this port.",
 )
 @click.option("--metrics-host", metavar="H", help="Address for them.  [default: 127.0.0.1]")
+@click.option(
+    "--loop",
+    type=click.Choice(["auto", "asyncio", "uvloop"]),
+    help="The event loop; `auto` is uvloop where it is installed, and the default.",
+)
 @click.option(
     "--check", is_flag=True, help="Run nothing: look whether a worker is alive, as `jobgate check`."
 )

@@ -5,7 +5,6 @@ import contextlib
 import gc
 import logging
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -175,7 +174,7 @@ async def _runner(gateway: Gateway, door: Door, port: int, what: str) -> ServerR
 def run(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT; raises `GatewayError` when it cannot begin."""
     _calm_garbage_collection()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory(settings.loop)) as runner:
         runner.run(_serve_until_signalled(settings))
 
 
@@ -194,11 +193,14 @@ async def _serve_until_signalled(settings: GatewaySettings) -> None:
     await serve(settings, stop)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
+def _loop_factory(loop: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop that was asked for; None = asyncio's own."""
+    if loop == "asyncio":
         return None
     try:
         import uvloop  # noqa: PLC0415 - not everywhere to be had
-    except ImportError:
+    except ImportError as error:
+        if loop == "uvloop":
+            raise GatewayError("--loop uvloop needs uvloop: run `pip install uvloop`.") from error
         return None
     return uvloop.new_event_loop

@@ -46,6 +46,8 @@ class GatewaySettings:
     queues: tuple[str, ...] = ()
     #: Host names, besides loopback's own, that a request may carry where Host is checked.
     allowed_hosts: tuple[str, ...] = ()
+    #: The event loop: `asyncio`, `uvloop`, or `auto`, which is uvloop where it is installed.
+    loop: str = "auto"
     #: One JSON line per request.
     access_log: bool = False
 

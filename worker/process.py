@@ -9,16 +9,36 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from jobgate.worker.errors import WorkerError
+
 logger = logging.getLogger("jobgate.worker")
 
 
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return uvloop's factory where it is installed, else asyncio's."""
+def loop_factory(loop: str = "auto") -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes event loops: `asyncio`, `uvloop`, or with `auto` uvloop where it can be used.
+
+    Raises:
+        WorkerError: uvloop is asked for and not installed.
+    """
+    if loop == "asyncio" or (loop == "auto" and not _has_standard_streams()):
+        return asyncio.new_event_loop
     try:
         factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
-    except ImportError:
+    except ImportError as error:
+        if loop == "uvloop":
+            raise WorkerError("loop='uvloop' needs uvloop: run `pip install uvloop`") from error
         return asyncio.new_event_loop
     return factory
+
+
+def _has_standard_streams() -> bool:
+    """Whether stdin, stdout and stderr are open: uvloop would take their numbers, and then abort."""
+    try:
+        for number in range(3):
+            os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def exit_now(code: int) -> None:

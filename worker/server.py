@@ -1,5 +1,6 @@
 """Serves /metrics and /livez from threads of its own, so that a blocked event loop is noticed."""
 
+import os
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,7 @@ class StatusServer:
             raise WorkerError(f"metrics port {port} on {host} cannot be used: {error.strerror}") from error
         #: The port that it listens on.
         self.port: int = self._server.server_address[1]
+        _open.add(self._server)
         self._thread = threading.Thread(target=self._serve, name="jobgate-status", daemon=True)
         self._thread.start()
 
@@ -42,6 +44,7 @@ class StatusServer:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
+        _open.discard(self._server)
 
     def _serve(self) -> None:
         self._server.serve_forever(poll_interval=0.1)
@@ -57,6 +60,21 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of callers that hang up."""
+
+
+#: Servers that listen now.
+_open: set[_Server] = set()
+
+
+def _close_in_child() -> None:
+    """In a process that a job forks: else that would hold the port when the worker has ended."""
+    for server in _open:
+        server.socket.close()
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -66,6 +66,9 @@ class Settings:
     after_job_end: Hook | None = None
     #: Stop at SIGINT and SIGTERM.
     handle_signals: bool = True
+    #: The event loop of a worker that owns its process: `asyncio`, `uvloop`, or `auto`, which is uvloop where
+    #: it is installed.
+    loop: str = "auto"
     #: How long a stopping worker lets running jobs go on before it cancels and releases them.
     job_completion_wait: float = 0.0
     #: Jobs that run at the same time.

@@ -12,8 +12,6 @@ from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Function, as_function
 from jobgate.worker.retrying import Backoff, as_backoff, as_retry_on
 
-_SERIALIZERS = ("json", "msgpack", "pickle")
-
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings in their own types.
@@ -120,10 +118,13 @@ def _context(name: str, value: Any) -> dict[str, Any]:
     return value or {}  # as in arq: the user's own dict, but an empty one is not shared by workers
 
 
-def _serializer(name: str, value: Any) -> str:
-    if value not in _SERIALIZERS:
-        raise SettingsError(f"{name} must be one of {', '.join(_SERIALIZERS)}, not {value!r}")
-    return str(value)
+def _one_of(*known: str) -> Callable[[str, Any], str]:
+    def check(name: str, value: Any) -> str:
+        if value not in known:
+            raise SettingsError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        return str(value)
+
+    return check
 
 
 def _port(name: str, value: Any) -> int | None:
@@ -161,6 +162,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "on_job_end": _callable,
     "after_job_end": _callable,
     "handle_signals": _flag,
+    "loop": _one_of("auto", "asyncio", "uvloop"),
     "job_completion_wait": _at_least(0),
     "max_jobs": _whole(1),
     "job_timeout": _timeout,
@@ -177,7 +179,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "job_serializer": _callable,
     "job_deserializer": _callable,
     "log_results": _flag,
-    "serializer": _serializer,
+    "serializer": _one_of("json", "msgpack", "pickle"),
     "result_limit": _whole(1024),
     "lease": _at_least(1),
     "metrics_port": _port,

@@ -170,11 +170,11 @@ class Worker:
 
         Raises:
             BrokerError: Redis cannot be used at the start.
-            WorkerError: the metrics port cannot be used.
+            WorkerError: the metrics port or the event loop cannot be used.
         """
         self._owns_process = True
         gc.freeze()  # what is imported stays for ever: no need to look through it again and again
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory(self.settings.loop)) as runner:
             runner.run(self.async_run())
             if self._stopping.asked:
                 with ending_within(STOP_GRACE):
