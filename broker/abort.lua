@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told. Uses: drop.lua
+-- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told. Uses: read.lua, drop.lua
 --
 -- KEYS[1] queue        ZSET    job id -> due time
 -- KEYS[2] job          STRING  body
@@ -16,24 +16,28 @@
 -- ARGV[5] channel on which workers listen
 -- ARGV[6] ms that the mark of an end without a result is kept
 --
--- Returns 1 aborted (also when repeated)  2 requested  3 finished before  4 unknown  5 does not run: call with a result
+-- Returns 1 aborted (also when repeated)  2 requested  3 finished before  4 unknown
+--         5 does not run: call with a result  6 nothing done: the key of the marks is of another kind
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local id, blob, keep = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local id, blob, keep = ARGV[1], ARGV[2], whole(ARGV[3]) or -1
 
-local stored = redis.call('GET', KEYS[3])
-if stored then
+local stored, spoilt = read('GET', KEYS[3])
+if stored or spoilt then
   return stored == blob and 1 or 3
 end
 local queued = redis.call('ZSCORE', KEYS[1], id)
 -- (Stock arq leaves the lease of a cron job for a minute after its end.)
 if queued and redis.call('EXISTS', KEYS[4]) == 1 then
-  redis.call('ZADD', KEYS[6], math.max(now, tonumber(ARGV[4])), id)
+  local marked = redis.pcall('ZADD', KEYS[6], math.max(now, whole(ARGV[4]) or 0), id)
+  if type(marked) == 'table' then
+    return 6
+  end
   redis.call('PUBLISH', ARGV[5], id)
   return 2
 end
 if not queued then
-  local ended = keep == 0 and redis.call('GET', KEYS[8])
+  local ended = keep == 0 and read('GET', KEYS[8])
   return ended and string.sub(ended, 1, 6) == 'abort ' and 1 or 4
 end
 if blob == '' then
@@ -44,10 +48,10 @@ if keep > 0 then
 elseif keep < 0 then
   redis.call('SET', KEYS[3], blob)
 else
-  redis.call('SET', KEYS[8], 'abort ' .. redis.sha1hex(redis.call('GET', KEYS[2]) or ''), 'PX', ARGV[6])
+  redis.call('SET', KEYS[8], 'abort ' .. redis.sha1hex(read('GET', KEYS[2]) or ''), 'PX', ARGV[6])
 end
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[7])
 drop(KEYS[4])
 redis.call('ZREM', KEYS[1], id)
-redis.call('ZREM', KEYS[6], id)
+redis.pcall('ZREM', KEYS[6], id)
 return 1

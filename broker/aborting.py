@@ -1,9 +1,10 @@
 """The transition *abort*: a job is stopped wherever it is."""
 
 import time
+from dataclasses import replace
 
 from jobgate.broker.core import ENDED_TTL_MS, Core, keep_ms
-from jobgate.broker.errors import BrokerUnavailable
+from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
 from jobgate.broker.observing import Observing
 from jobgate.broker.records import (
     UNKNOWN_FUNCTION,
@@ -23,6 +24,8 @@ _ANSWERS = {
     3: AbortAnswer.FINISHED,
     4: AbortAnswer.UNKNOWN,
 }
+#: What abort.lua answers where a running job cannot be marked.
+_NO_MARKS = 6
 #: Between look and script a job may start, or be given back; nobody is that unlucky this many times.
 _LOOKS = 10
 
@@ -68,14 +71,24 @@ class Aborting:
             ],
             [
                 view.job_id,
-                "" if runs else encode_result(_aborted(view, queue), self._core.codec),
+                b"" if runs else self._encoded(_aborted(view, queue)),
                 keep_ms(kept),
                 body.enqueue_time_ms if body else 0,
                 keys.abort_channel(queue),
                 ENDED_TTL_MS,
             ],
         )
+        if code == _NO_MARKS:
+            text = f"The Redis key {keys.abort} is not a sorted set, so no job can be marked: delete it."
+            raise BrokerMisconfigured(text)
         return _ANSWERS.get(code)
+
+    def _encoded(self, result: JobResult) -> bytes:
+        """Encode a result; without its arguments where this codec cannot hold what another one wrote."""
+        try:
+            return encode_result(result, self._core.codec)
+        except EncodeError:
+            return encode_result(replace(result, args=(), kwargs={}), self._core.codec)
 
 
 def _aborted(view: JobView, queue: str) -> JobResult:

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Take up to n due jobs: a lease on each, one try more on each. Uses: lease.lua, wake.lua, drop.lua
+-- Take up to n due jobs: a lease on each, one try more on each.
+-- Uses: read.lua, lease.lua, wake.lua, drop.lua
 -- Repeated with the same token it answers the same jobs again, so a lost answer costs neither try nor job.
 --
 -- KEYS[1] queue   ZSET   job id -> due time, unix ms; raised here to the end of the lease, with its mark
@@ -15,14 +16,19 @@
 -- ARGV[8]         ids to read at a time when some are passed by
 -- ARGV[9]         key prefix: result
 --
+-- A job is damaged when its body, its lease or its count of tries is of another kind: it is taken, so that it
+-- does not stand in the way, and whoever takes it ends it. Its try is not counted.
+--
 -- Returns { now, due time of the next job (0 = there may be due ones left, -1 = none, -2 = paused),
---           id, tries, due time before the claim, body or false, abort mark or false, ms until the body
+--           id, tries (0 = damaged), due time before the claim, body or false, abort mark or false, ms until the body
 --           was to expire (< 0 = never), id, … }
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local queue = KEYS[1]
 local mark = mark_of(token)
-local marks = redis.call('EXISTS', KEYS[3]) == 1
+-- More starts than any job can have had: such a count is none.
+local MOST_TRIES = 1e9
+local marks = any_marks(KEYS[3])
 local record, answer = { token }, { now, -1 }
 
 local function take(id, score, tries, body)
@@ -41,26 +47,59 @@ local function take(id, score, tries, body)
   record[at + 1], record[at + 2], record[at + 3] = id, score, tostring(tries)
 end
 
+-- The last claim, where it was this one; nil where the key holds anything else.
+local function claimed_before()
+  local known, last = pcall(cmsgpack.unpack, read('GET', KEYS[4]) or '')
+  return known and type(last) == 'table' and last[1] == token and last or nil
+end
+
 local function take_again(last)
   for at = 2, #last, 3 do
     local id, score, tries = last[at], last[at + 1], last[at + 2]
     if held(queue, in_progress_prefix .. id, retry_prefix .. id, id, token, tries) then
       redis.call('SET', in_progress_prefix .. id, token, 'PX', lease)
-      take(id, score, tries, redis.call('GET', job_prefix .. id))
+      take(id, score, tries, read('GET', job_prefix .. id))
     end
   end
 end
 
 -- An id without a body, but with a result: a job of this id has ended from another queue. To run it would put
 -- "expired" over that result.
-local function has_ended(id, body)
-  if body or redis.call('EXISTS', ARGV[9] .. id) == 0 then
+local function has_ended(id)
+  if redis.call('EXISTS', ARGV[9] .. id) == 0 then
     return false
   end
   redis.call('ZREM', queue, id)
   redis.call('DEL', retry_prefix .. id)
   drop(in_progress_prefix .. id)
   return true
+end
+
+-- Begin a try; returns its number, 0 where the count is none.
+local function count_try(id)
+  local retry = retry_prefix .. id
+  local tries = read('INCR', retry)
+  if not tries or tries < 1 or tries > MOST_TRIES then
+    return 0
+  end
+  redis.call('PEXPIRE', retry, ttl)
+  return tries
+end
+
+-- Take one id if nobody runs it; returns whether somebody does. A lease of another kind is nobody's.
+local function take_one(id, score)
+  local lease_key = in_progress_prefix .. id
+  local owner, spoilt = read('SET', lease_key, token, 'NX', 'GET', 'PX', lease)
+  if owner then
+    return true
+  end
+  local body, lost = read('GET', job_prefix .. id)
+  if spoilt then
+    redis.call('SET', lease_key, token, 'PX', lease)
+  end
+  if body or lost or not has_ended(id) then
+    take(id, score, (spoilt or lost) and 0 or count_try(id), body)
+  end
 end
 
 -- Ids that run elsewhere with a low score (stock arq leaves theirs) are paged past.
@@ -74,16 +113,8 @@ local function take_due()
       if #record >= 1 + 3 * limit then
         return
       end
-      local id, score = due[at], due[at + 1]
       -- To arq a score of 0 means "not queued".
-      if tonumber(score) ~= 0 and redis.call('SET', in_progress_prefix .. id, token, 'NX', 'PX', lease) then
-        local body = redis.call('GET', job_prefix .. id)
-        if not has_ended(id, body) then
-          local tries = redis.call('INCR', retry_prefix .. id)
-          redis.call('PEXPIRE', retry_prefix .. id, ttl)
-          take(id, score, tries, body)
-        end
-      else
+      if tonumber(due[at + 1]) == 0 or take_one(due[at], due[at + 1]) then
         passed = passed + 1
       end
     end
@@ -93,9 +124,8 @@ local function take_due()
   end
 end
 
-local last = redis.call('GET', KEYS[4])
-last = last and cmsgpack.unpack(last)
-if last and last[1] == token then
+local last = claimed_before()
+if last then
   take_again(last)
   answer[2] = 0
   return answer

@@ -22,11 +22,13 @@ BODY_TTL_MS = 86_400_000
 #: How long the mark of an end without a result is kept, in ms: longer than any call is repeated.
 ENDED_TTL_MS = 15_000
 _FARTHEST_MS = 2.0**62
+#: The longest duration that a script is given, in seconds (31,000 years): Redis takes no more than 64 bits.
+_LONGEST = 1e12
 
 
 def to_ms(seconds: float) -> int:
-    """Seconds as whole milliseconds, at least 1 for anything above 0."""
-    return max(round(seconds * 1000), 1) if seconds > 0 else 0
+    """Seconds as whole milliseconds, at least 1 for anything above 0; cut to what Redis can take."""
+    return max(round(min(seconds, _LONGEST) * 1000), 1) if seconds > 0 else 0
 
 
 def ms_of(score: bytes) -> int:

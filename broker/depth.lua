@@ -1,4 +1,4 @@
--- Count the jobs of a queue by status. Writes nothing.
+-- Count the jobs of a queue by status. Writes nothing. Uses: read.lua
 -- Running jobs are members of the queue too: those of jobgate have a score within one lease from now, those
 -- of stock arq the lowest scores. Both windows are looked through up to ARGV[3] ids, so the cost is bounded.
 --
@@ -37,8 +37,8 @@ return {
   due - running_due,
   later - running_later,
   running_due + running_later,
-  oldest and math.max(now - oldest, 0) or 0,
-  redis.call('ZCOUNT', KEYS[2], '(' .. now, '+inf'),
+  oldest and math.min(math.max(now - oldest, 0), 2 ^ 53) or 0,
+  read('ZCOUNT', KEYS[2], '(' .. now, '+inf') or 0,
   redis.call('EXISTS', KEYS[3]),
   redis.call('EXISTS', KEYS[4]),
 }

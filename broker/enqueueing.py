@@ -18,7 +18,7 @@ from jobgate.broker.wire import encode_job
 #: How long an idempotency key is remembered.
 IDEMPOTENCY_TTL_MS = 86_400_000
 
-_CREATED, _EXISTS, _REPLAYED, _CONFLICT = 1, 2, 3, 4
+_CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
 
 
 def new_job_id() -> str:
@@ -61,8 +61,10 @@ class Enqueueing:
         code, due_ms, job_id = await self._orders.submit(order)
         if code == _CONFLICT:
             raise IdempotencyConflict
+        if code == _NO_TIME:
+            raise InvalidRequest("The due time is beyond what Redis can hold: give an earlier one.")
         return Enqueued(
-            job_id=job_id.decode(),
+            job_id=job_id.decode(errors="surrogateescape"),
             queue=order.queue,
             created=code == _CREATED or (code == _EXISTS and await self._has_ended_as(order)),
             replayed=code == _REPLAYED,
@@ -165,9 +167,11 @@ def _check(request: JobRequest) -> None:
             raise InvalidRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
     for name in ("max_tries", "first_try"):
         number = getattr(request, name)
-        if number is not None and number < 1:
-            raise InvalidRequest(f"{name} is {number!r}: give 1 or more.")
+        if number is not None and not 1 <= number <= _MOST_TRIES:
+            raise InvalidRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
 
 
 #: The longest duration that is taken, in seconds: a hundred years.
 _LONGEST = 3_155_760_000
+#: The largest number of tries that is taken: a count beyond it is damaged (claim.lua).
+_MOST_TRIES = 1_000_000_000

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- End 1…n jobs of one queue: result in, everything else out, at once. Uses: lease.lua, drop.lua
+-- End 1…n jobs of one queue: result in, everything else out, at once. Uses: read.lua, lease.lua, drop.lua
 --
 -- KEYS[1] queue   ZSET   job id -> due time
 -- KEYS[2] abort   ZSET   job id -> time of the request
@@ -10,34 +10,34 @@
 -- Returns for each job: 1 done (also when this very call did it before), 0 stale
 local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local progress_prefix, ended_prefix, remember = ARGV[5], ARGV[6], ARGV[7]
-local marks = redis.call('EXISTS', KEYS[2]) == 1
+local marks = any_marks(KEYS[2])
 local answers = {}
 
 for at = 8, #ARGV, 5 do
-  local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
+  local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
   if held(KEYS[1], in_progress, retry, id, token, tries) then
+    redis.call('ZREM', KEYS[1], id)
     if keep > 0 then
       redis.call('SET', result, blob, 'PX', keep)
     elseif keep < 0 then
       redis.call('SET', result, blob)
     else
       -- What tells this call, and the enqueue of this job, from others when they are repeated.
-      local body = redis.call('GET', job_prefix .. id) or ''
+      local body = read('GET', job_prefix .. id) or ''
       redis.call('SET', ended_prefix .. id, token .. ' ' .. redis.sha1hex(body), 'PX', remember)
     end
     redis.call('DEL', job_prefix .. id, retry, progress_prefix .. id)
     drop(in_progress)
-    redis.call('ZREM', KEYS[1], id)
     if marks then
       redis.call('ZREM', KEYS[2], id)
     end
     answers[#answers + 1] = 1
   elseif keep == 0 then
-    local ended = redis.call('GET', ended_prefix .. id)
+    local ended = read('GET', ended_prefix .. id)
     answers[#answers + 1] = ended and string.sub(ended, 1, #token + 1) == token .. ' ' and 1 or 0
   else
-    answers[#answers + 1] = redis.call('GET', result) == blob and 1 or 0
+    answers[#answers + 1] = read('GET', result) == blob and 1 or 0
   end
 end
 return answers

@@ -15,11 +15,11 @@ local function mark_of(token)
 end
 
 local function held(queue, in_progress, retry, id, token, tries)
-  local owner = redis.call('GET', in_progress)
-  if owner then
+  local owner, spoilt = read('GET', in_progress)
+  if owner or spoilt then
     return owner == token
   end
   local score = tonumber(redis.call('ZSCORE', queue, id))
   local mark = score and score <= now and score - math.floor(score)
-  return mark == mark_of(token) and redis.call('GET', retry) == tries
+  return mark == mark_of(token) and read('GET', retry) == tries
 end

@@ -1,4 +1,4 @@
--- Note how far 1…n running jobs of one queue are. Uses: lease.lua
+-- Note how far 1…n running jobs of one queue are. Uses: read.lua, lease.lua
 -- A report that comes too late is dropped, so that nothing stays behind a job that has ended.
 --
 -- KEYS[1] queue   ZSET   job id -> due time

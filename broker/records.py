@@ -155,7 +155,7 @@ class Lease:
     queue: str
     #: Unique for each claim; fences off an owner whose lease has run out.
     token: str
-    #: Number of this try, from 1.
+    #: Number of this try, from 1; 0 where the job is damaged.
     tries: int
 
 
@@ -174,6 +174,11 @@ class ClaimedJob:
     body_expires_ms: int | None = None
     #: Tries that were counted for this claim but never began: leases of a running job that was claimed anew.
     idle_tries: int = 0
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether a key of the job holds another kind of value: it cannot run, its claimer ends it."""
+        return self.lease.tries == 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

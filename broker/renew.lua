@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Extend the leases of one worker on one queue. Uses: lease.lua
+-- Extend the leases of one worker on one queue. Uses: read.lua, lease.lua
 --
 -- KEYS[1] queue   ZSET   job id -> due time; raised to the end of the lease, with its mark
 -- KEYS[2] abort   ZSET   job id -> time of the request
@@ -17,7 +17,7 @@ local lease, ttl = tonumber(ARGV[4]), ARGV[5]
 local lost, aborts = {}, {}
 
 local function claimed_anew(in_progress, token)
-  local owner = redis.call('GET', in_progress)
+  local owner = read('GET', in_progress)
   local worker = owner and string.match(owner, '^(.+):')
   return worker and worker == string.match(token, '^(.+):')
 end
@@ -26,11 +26,11 @@ for at = 6, #ARGV, 3 do
   local id, token, tries = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local in_progress, retry = in_progress_prefix .. id, retry_prefix .. id
   if held(KEYS[1], in_progress, retry, id, token, tries) then
-    redis.call('SET', in_progress, token, 'PX', lease)
     redis.call('ZADD', KEYS[1], now + lease + mark_of(token), id)
+    redis.call('SET', in_progress, token, 'PX', lease)
     redis.call('PEXPIRE', job_prefix .. id, ttl, 'GT')
     redis.call('PEXPIRE', retry, ttl)
-    local mark = redis.call('ZSCORE', KEYS[2], id)
+    local mark = read('ZSCORE', KEYS[2], id)
     if mark then
       aborts[#aborts + 1] = id
       aborts[#aborts + 1] = mark

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- A worker takes its leave. The last one takes the shared health line along.
+-- A worker takes its leave. The last one takes the shared health line along. Uses: read.lua
 --
 -- KEYS[1] workers  ZSET    worker id -> unix ms at which its record ends
 -- KEYS[2] worker   STRING  its record
@@ -9,9 +9,14 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local function writes_the_line(stored)
+-- A record that cannot be read counts as one of a worker that does.
+local function writes_the_line(id)
+  local stored, spoilt = read('GET', ARGV[2] .. id)
+  if not stored then
+    return spoilt
+  end
   local known, record = pcall(cjson.decode, string.match(stored, ' (.*)$') or '')
-  if not known then
+  if not known or type(record) ~= 'table' then
     return true
   end
   local key = record.health_key
@@ -21,8 +26,7 @@ end
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2], KEYS[3])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
-  local stored = redis.call('GET', ARGV[2] .. id)
-  if stored and writes_the_line(stored) then
+  if writes_the_line(id) then
     return 1
   end
 end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Give a job back for another try later; the try that ends counts. Uses: lease.lua, wake.lua, drop.lua
+-- Give a job back for another try later; the try that ends counts. Uses: read.lua, lease.lua, wake.lua, drop.lua
 --
 -- KEYS[1] queue        ZSET    job id -> due time
 -- KEYS[2] wake         LIST    at most one token
@@ -18,11 +18,11 @@ local id, token, tries, count = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
 if not held(KEYS[1], KEYS[4], KEYS[5], id, token, tries) then
   local score = tonumber(redis.call('ZSCORE', KEYS[1], id))
   local retried = score and score - math.floor(score) == 0.5 and redis.call('EXISTS', KEYS[4]) == 0
-  return retried and redis.call('GET', KEYS[5]) == count and 1 or 0
+  return retried and read('GET', KEYS[5]) == count and 1 or 0
 end
 -- The half millisecond tells that this was done, should it be repeated; it is no lease's mark.
-local due = math.floor(ARGV[4] ~= '' and now + tonumber(ARGV[4]) or tonumber(ARGV[5])) + 0.5
-local ttl = math.ceil(math.max(due - now, 0) + tonumber(ARGV[6]))
+local due = (ARGV[4] ~= '' and now + whole(ARGV[4]) or math.floor(tonumber(ARGV[5]))) + 0.5
+local ttl = math.ceil(math.max(due - now, 0) + whole(ARGV[6]))
 redis.call('ZADD', KEYS[1], due, id)
 drop(KEYS[4])
 redis.call('PEXPIRE', KEYS[3], ttl, 'GT')

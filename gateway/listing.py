@@ -87,10 +87,9 @@ async def _jobs(gateway: Gateway, call: Call, asked: _Asked, ids: Sequence[str])
 
 
 async def _view(gateway: Gateway, queue: str, job_id: str, until: float) -> JobView | None:
-    try:
-        return await gateway.broker.view(job_id, queues=[queue], until=until)
-    except NotAQueue:  # one of the job's keys is of another kind: something else wrote it
-        return None
+    view = await gateway.broker.view(job_id, queues=[queue], until=until)
+    # A result that cannot be read does not tell whose it is, nor of which queue.
+    return None if view is None or (view.status is JobStatus.COMPLETE and view.result is None) else view
 
 
 def _asked(gateway: Gateway, query: str) -> _Asked:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -122,6 +123,8 @@ class Execution:
         if job.stop_reason in (Stop.SHUTDOWN, Stop.LOST):
             return Outcome(Kind.LOST if job.stop_reason is Stop.LOST else Kind.RELEASE)
         blob = job.claimed.body
+        if job.claimed.is_damaged:
+            return self._damaged(job, blob)
         if blob is None:
             return failed(FailureCode.EXPIRED, "job expired")
         try:
@@ -135,6 +138,13 @@ class Execution:
         job.limits = _limits_of(job.body, job.offer.limits if job.offer else job.limits)
         job.tries = max(job.tries, job.body.first_try or 0)
         return self._verdict_before_start(job, job.body)
+
+    def _damaged(self, job: RunningJob, blob: bytes | None) -> Outcome:
+        """Return the verdict on a job that cannot run; what is left of its body tells what it was."""
+        with suppress(DecodeError):
+            job.body = self._decode(blob) if blob else None
+        text = "a Redis key of this job holds another kind of value: something else wrote it"
+        return failed(FailureCode.LOST_BODY, text, type_name="DeserializationError")
 
     def _verdict_before_start(self, job: RunningJob, body: JobBody) -> Outcome | None:
         mark_ms = job.claimed.abort_mark_ms if self._settings.allow_abort_jobs else None

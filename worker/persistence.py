@@ -80,15 +80,23 @@ class Persistence:
     async def _store(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
         """Write an outcome, and less of it where the codec refuses; return what was written."""
         try:
-            return await self._transition(job, outcome), outcome
+            return await self._store_or_bare(job, outcome), outcome
         except EncodeError as error:
             outcome = unserialisable(outcome, str(error))
+        return await self._store_or_bare(job, outcome), outcome
+
+    async def _store_or_bare(self, job: RunningJob, outcome: Outcome) -> Transition:
+        """Write an outcome; without the arguments where the codec cannot hold what another one wrote."""
         try:
-            return await self._transition(job, outcome), outcome
+            return await self._transition(job, outcome)
         except EncodeError:
-            # Even its arguments cannot be written, for example JSON asked to hold what a pickle held.
-            job.body = replace(job.body, args=(), kwargs={}) if job.body else None
-        return await self._transition(job, outcome), outcome
+            body = job.body
+            job.body = replace(body, args=(), kwargs={}) if body else None
+        try:
+            return await self._transition(job, outcome)
+        except EncodeError:  # it is not the arguments
+            job.body = body
+            raise
 
     async def _transition(self, job: RunningJob, outcome: Outcome) -> Transition:
         if outcome.kind is Kind.LOST:
