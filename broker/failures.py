@@ -143,6 +143,9 @@ def _to_raise(failure: Failure, exception: BaseException | None) -> object:
         return asyncio.CancelledError(*_message_of(failure))
     if failure.code is FailureCode.TIMEOUT:
         return TimeoutError(*_message_of(failure))
+    # (A CancelledError that is no abort would cancel the task of the client that reads it.)
+    if isinstance(exception, asyncio.CancelledError):
+        return _builtin_like(failure)
     if exception is not None and _survives_pickling(exception):
         return exception
     return _builtin_like(failure)

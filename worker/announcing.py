@@ -83,7 +83,7 @@ class Announcer:
             queues=tuple(self._settings.weights),
             functions=tuple(function.name for function in self._settings.functions),
             max_jobs=self._settings.max_jobs,
-            in_progress=len(self._jobs),
+            in_progress=self._jobs.in_progress,
             complete=self._counts.jobs_complete,
             failed=self._counts.jobs_failed,
             retried=self._counts.jobs_retried,

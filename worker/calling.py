@@ -1,6 +1,7 @@
 """Calls plain functions away from the event loop: in threads, or in processes."""
 
 import asyncio
+import concurrent.futures
 import contextvars
 import functools
 import inspect
@@ -91,6 +92,8 @@ def _contained(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         value = call(*args, **kwargs)
     except StopIteration as error:
         raise RuntimeError("the function raised StopIteration") from error
+    except concurrent.futures.CancelledError as error:  # asyncio would leave its traceback behind
+        raise asyncio.CancelledError(*error.args).with_traceback(error.__traceback__) from None
     if inspect.iscoroutine(value):
         value.close()
         raise TypeError("the function returned a coroutine: make it `async def`, and its decorators too")

@@ -180,7 +180,7 @@ class Execution:
             if is_ctrl_c(raised, self._settings):
                 raise
             outcome = classify(raised, self._facts(job))
-        job.enter_ending()
+        self._jobs.ending(job)
         self._progress.forget(job.claimed.lease)
         await _forget_cancellation()
         return outcome

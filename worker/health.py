@@ -62,5 +62,5 @@ class HealthLine:
         counts = self._counts
         return (
             f"j_complete={counts.jobs_complete} j_failed={counts.jobs_failed} "
-            f"j_retried={counts.jobs_retried} j_ongoing={len(self._jobs)}"
+            f"j_retried={counts.jobs_retried} j_ongoing={self._jobs.in_progress}"
         )

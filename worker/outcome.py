@@ -9,11 +9,13 @@ from typing import Any
 
 from jobgate.broker.records import Failure, FailureCode
 from jobgate.worker.errors import NotTransferable, ProcessRaised, Retry, RetryJob
-from jobgate.worker.retrying import RetryPolicy
+from jobgate.worker.retrying import Backoff, RetryPolicy
 
 #: Longest message and traceback that are stored, in characters.
 MESSAGE_LIMIT = 4_096
 TRACEBACK_LIMIT = 32_768
+#: The pause after a try in which a function cancelled itself.
+_PAUSE = Backoff(first=1, factor=2, longest=60, jitter=False)
 
 
 class Stop(StrEnum):
@@ -143,9 +145,19 @@ def _cancelled(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
         case Stop.SHUTDOWN if facts.retry_jobs:
             return Outcome(Kind.RELEASE)
         case None if facts.retry_jobs:
-            # Its own doing, for example a cancelled task that it waited for; arq runs it again too.
-            return _retry(None, facts)
+            return _cancelled_itself(raised, facts)
     return _failed_with(raised, FailureCode.ABORTED, "the job was cancelled")
+
+
+def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
+    """Return the verdict on a cancellation that nobody asked for: a task that it awaited was cancelled, say.
+
+    It is retried as in arq, but after a pause, and the last try fails with the cause instead of arq's text.
+    """
+    if facts.tries < facts.max_tries:
+        return Outcome(Kind.RETRY, exception=raised, defer=_PAUSE.pause(facts.tries))
+    message = message_of(raised) or "the function raised CancelledError, and nobody asked to stop the job"
+    return _failed_with(raised, FailureCode.ERROR, message)
 
 
 def _retry(defer: float | None, facts: TryFacts) -> Outcome:

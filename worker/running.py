@@ -156,7 +156,8 @@ class RunningJobs:
         self._max_jobs = max_jobs
         self._jobs: set[RunningJob] = set()
         self._by_id: dict[str, RunningJob] = {}
-        self._ending = 0
+        #: How many of them have not ended yet, `max_jobs` at most; may be read in every thread.
+        self.in_progress = 0
         self._changed = asyncio.Event()
         #: Jobs added since the start.
         self.started = 0
@@ -167,7 +168,11 @@ class RunningJobs:
     @property
     def free(self) -> int:
         """How many more jobs may be claimed."""
-        return min(self._max_jobs + self._ending, 2 * self._max_jobs) - len(self._jobs)
+        room = min(self._max_jobs - self.in_progress, 2 * self._max_jobs - len(self._jobs))
+        if len(self._jobs) == self.in_progress:
+            return room
+        # One that waits for the outcome of its id's earlier try has its place already.
+        return room - sum(job.claimed_anew is not None for job in self._jobs)
 
     def snapshot(self) -> list[RunningJob]:
         """Return them all. Safe in every thread: copying a set of plain objects is one step."""
@@ -187,6 +192,7 @@ class RunningJobs:
         before = self._by_id.get(job.job_id)
         self._jobs.add(job)
         self._by_id[job.job_id] = job
+        self.in_progress += 1
         self.started += 1
         return before
 
@@ -203,8 +209,10 @@ class RunningJobs:
 
     def ending(self, job: RunningJob) -> None:
         """Note that a job's function has ended, and tell those who wait for room."""
+        if job.phase is Phase.ENDING:
+            return
         job.enter_ending()
-        self._ending += 1
+        self.in_progress -= 1
         self._changed.set()
 
     def discard(self, job: RunningJob) -> None:
@@ -212,8 +220,8 @@ class RunningJobs:
         self._jobs.discard(job)
         if self._by_id.get(job.job_id) is job:
             del self._by_id[job.job_id]
-        if job.phase is Phase.ENDING:
-            self._ending -= 1
+        if job.phase is not Phase.ENDING:  # a fault of the worker's own has ended it
+            self.in_progress -= 1
         self._changed.set()
 
     def wake(self) -> None:

@@ -95,7 +95,7 @@ class Worker:
         """Make the parts. None of them does anything yet."""
         settings, clock, log = self.settings, RedisClock(), JobLog(log_results=self.settings.log_results)
         self.jobs = RunningJobs(settings.max_jobs)
-        self.metrics.in_progress.set_function(self.jobs.__len__)
+        self.metrics.in_progress.set_function(lambda: self.jobs.in_progress)
         self._limits = worker_limits(settings)
         self._pulse = Pulse(self.metrics.loop_lag)
         self.liveness = Liveness(self._pulse)

@@ -267,6 +267,25 @@ async def test_metrics_and_livez(redis_url: str) -> None:
         assert (await asyncio.to_thread(get, worker.metrics_port, "/other"))[0] == 404
 
 
+async def test_jobs_whose_function_has_ended_are_not_in_progress(redis_url: str) -> None:
+    may_end = asyncio.Event()
+
+    async def hold(ctx: Ctx) -> None:
+        await may_end.wait()
+
+    settings = {"max_jobs": 2, "metrics_port": 0, "on_job_end": hold}
+    async with Broker(redis_url) as broker, working([add, sleep], redis_url, **settings) as worker:
+        for _ in range(2):
+            await enqueue(broker, "add", 1)
+        await busy(worker, 2)
+        for _ in range(2):
+            await enqueue(broker, "sleep", 60)
+        await busy(worker, 4)
+        _, text = await asyncio.to_thread(get, worker.metrics_port, "/metrics")
+        may_end.set()
+        assert "jobgate_worker_in_progress 2.0\n" in text
+
+
 async def test_a_blocked_loop_is_seen_from_outside(redis_url: str) -> None:
     async with working(ALL, redis_url, metrics_port=0) as worker:
         port = await serving(worker)

@@ -97,6 +97,22 @@ async def test_room_counts_functions_that_run_and_bounds_outcomes_under_way() ->
     assert jobs.free == 2
 
 
+async def test_the_next_try_of_a_job_that_ends_has_its_place_from_its_claim_on() -> None:
+    jobs = RunningJobs(2)
+    one, two = job("a"), job("b")
+    jobs.add(one)
+    jobs.add(two)
+    one.is_written = True
+    jobs.ending(one)
+    assert (jobs.in_progress, jobs.free) == (1, 1)
+    assert jobs.take_over(job("a").claimed)
+    assert (jobs.in_progress, jobs.free) == (1, 0), "else a further claim would bring more than max_jobs"
+    assert jobs.free_id(one) is not None
+    jobs.add(job("a"))
+    jobs.discard(one)
+    assert (jobs.in_progress, jobs.free) == (2, 0)
+
+
 async def test_waiting_ends_with_the_last_job_or_in_a_hurry() -> None:
     jobs, hurry = RunningJobs(2), asyncio.Event()
     one = job()
