@@ -9,7 +9,8 @@
 -- then for each job:
 --   id, body, defer in ms from now, due time in unix ms or '', ttl of the body in ms after the due time
 --   (negative: from now), number of the first try or '', idempotency key (a whole key name) or '',
---   digest of the request or ''
+--   digest of the request or '', '1' = a kept result of this id gives way to the job (cron jobs of a fixed id),
+--   and the idempotency key also remembers that the id was taken: one answer for all who ask
 --
 -- Returns for each job { code, due time in unix ms, job id }:
 --   1 created   2 exists   3 the idempotency key made it before   4 the idempotency key made another request,
@@ -22,12 +23,12 @@ local answers, created = {}, false
 
 -- What an enqueue meets under its id: 0 nothing, 1 itself, repeated, 2 another job. The body holds a token
 -- of this one request, so the same body is this very call.
-local function met(job, result, ended, body)
+local function met(job, result, ended, body, replaces)
   local stored, spoilt = read('GET', job)
   if stored or spoilt then
     return stored == body and 1 or 2
   end
-  if redis.call('EXISTS', result) == 1 then
+  if not replaces and redis.call('EXISTS', result) == 1 then
     return 2
   end
   local mark = read('GET', ended)
@@ -51,9 +52,9 @@ end
 -- Fails when the queue's name is another kind of key, before anything is written.
 redis.call('ZCARD', KEYS[1])
 
-for at = 6, #ARGV, 8 do
+for at = 6, #ARGV, 9 do
   local id, body, defer, due, ttl = ARGV[at], ARGV[at + 1], whole(ARGV[at + 2]), ARGV[at + 3], whole(ARGV[at + 4])
-  local first_try, idempotency, digest = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7]
+  local first_try, idempotency, digest, replaces = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
   local job, result, ended = job_prefix .. id, result_prefix .. id, ended_prefix .. id
   local score, first = due == '' and defer and now + defer or whole(due), whole(first_try)
   local code = score and ttl and (first or first_try == '') and 0 or 5
@@ -62,11 +63,17 @@ for at = 6, #ARGV, 8 do
     code, id = seen(idempotency, digest, id, body)
   end
   if code == 0 and redis.call('EXISTS', job, result, ended) > 0 then
-    code = met(job, result, ended, body)
+    code = met(job, result, ended, body, replaces)
+  end
+  if code == 2 and replaces and idempotency ~= '' then
+    redis.call('SET', idempotency, digest .. ' ' .. id, 'PX', remember)
   end
   if code == 0 then
     score = math.max(score, 1)
     local lives = math.max(ttl < 0 and -ttl or math.max(score - now, 0) + ttl, 1)
+    if replaces then
+      redis.call('DEL', result)
+    end
     redis.call('SET', job, body, 'PX', lives)
     if first then
       redis.call('SET', retry_prefix .. id, first - 1, 'PX', lives)

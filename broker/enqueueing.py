@@ -102,6 +102,7 @@ class Enqueueing:
             "" if request.first_try is None else request.first_try,
             self._core.keys.idempotency(key.digest) if key else "",
             key.request_digest if key else "",
+            "1" if request.replaces_result else "",
         )
 
     async def _send(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:

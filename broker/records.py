@@ -102,6 +102,9 @@ class JobRequest:
     #: Name of the caller's key, for its right to read the job.
     owner: str | None = None
     idempotency: IdempotencyKey | None = None
+    #: Whether a kept result of its id gives way to it. A job of its id that has not ended never does, and the
+    #: idempotency key then remembers that: all who ask get the one answer.
+    replaces_result: bool = False
 
 
 @dataclass(kw_only=True, slots=True)

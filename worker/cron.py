@@ -30,7 +30,7 @@ class CronJob:
     run_at_startup: bool | Literal["once"] = False
     #: Whether a time belongs to all workers together; False: each of them enqueues a job of its own.
     unique: bool = True
-    #: The id of all its jobs, but for those of "once"; None = `<name>:<due time in unix ms>`.
+    #: The id of all its jobs, and part of those of "once"; None = `<name>:<due time in unix ms>`.
     job_id: str | None = None
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ def cron(  # noqa: PLR0913 - arq's arguments
         microsecond: one number; by default not at the full second, when the world is busiest.
         run_at_startup: run it at the start too; see `CronJob`, as for `unique` and `job_id`.
         unique: run it once at each time, however many workers there are.
-        job_id: the id of all its jobs, so that a time is left out while the last job waits or runs.
+        job_id: the id of all its jobs, so that a run is left out while the last job waits or runs.
         timeout: run limit in seconds; None or 0 = the worker's `job_timeout`.
         keep_result: seconds to keep results; 0 = not at all, None = as the worker.
         keep_result_forever: keep results without end.

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, product
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,6 +18,7 @@ from prometheus_client.utils import floatToGoString
 
 from jobgate.broker.records import FailureCode
 from jobgate.worker.outcome import Kind
+from jobgate.worker.ticks import Skip
 
 #: Label of jobs whose function this worker does not have.
 OTHER = "other"
@@ -28,6 +29,7 @@ _RUN_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800)
 _WAIT_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800)
 _OUTCOMES = (Kind.SUCCESS, Kind.RETRY, Kind.RELEASE, Kind.LOST, *FailureCode)
 _JOBS_TEXT = f"Tries that ended, by outcome: {', '.join(_OUTCOMES)} or {STALE}."
+_SKIPS_TEXT = f"Runs of cron jobs that were left out, by reason: {', '.join(Skip)}."
 _RUN_TEXT = "Time that a function ran."
 _WAIT_TEXT = "Time from a job's due time to its start: deliberate delay is not counted."
 
@@ -103,9 +105,10 @@ class WorkerMetrics:
     Args:
         functions: names of the worker's functions.
         max_jobs: the worker's setting.
+        cron_jobs: names of its cron jobs.
     """
 
-    def __init__(self, functions: Iterable[str], *, max_jobs: int) -> None:
+    def __init__(self, functions: Iterable[str], *, max_jobs: int, cron_jobs: Iterable[str] = ()) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -121,6 +124,15 @@ class WorkerMetrics:
             "stale_finishes", "Outcomes dropped because another worker held the lease by then."
         )
         self.claim_failures = self._counter("claim_failures", "Claims that Redis did not answer.")
+        self._cron_skips = Counter(
+            "jobgate_worker_cron_skipped", _SKIPS_TEXT, ["function", "reason"], registry=self.registry
+        )
+        for name, reason in product(cron_jobs, Skip):
+            self._cron_skips.labels(name, reason)
+
+    def cron_skipped(self, function: str, reason: Skip, count: int) -> None:
+        """Count runs of a cron job that were left out."""
+        self._cron_skips.labels(function, reason).inc(count)
 
     def of(self, function: str) -> FunctionMetrics:
         """Return the metrics of a function, or those of `other`."""

@@ -11,14 +11,16 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from jobgate.broker import Broker, Enqueued, IdempotencyKey, JobRequest
+from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron import CronJob
+from jobgate.worker.logs import counted, printable
 from jobgate.worker.settings import Settings
+from jobgate.worker.ticks import CountSkips, Skip, Tick, TickWriter
 
 logger = logging.getLogger("jobgate.worker")
 
@@ -29,13 +31,12 @@ AHEAD_LEAST, AHEAD_MOST = timedelta(seconds=1), timedelta(seconds=2)
 ALL_WITHIN = timedelta(seconds=30)
 #: Of those missed by more, the latest one is, when it is not older than this.
 LATEST_WITHIN = timedelta(hours=1)
-#: Seconds after its end in which a job that runs once at the start is not enqueued by starting workers.
-STARTUP_MEMORY = 600.0
-
 #: Beyond this a clock was put back, and all times are worked out again.
 _BACKWARDS = timedelta(seconds=60)
 #: Pauses before Redis is asked again, in seconds: the first and the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+#: Missed runs are counted up to here, so that a sleep of days does not hold up the loop.
+_MOST_COUNTED = 1_000
 #: What passes with time.
 _PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
@@ -48,6 +49,8 @@ class _Plan:
     zone: tzinfo | None
     #: Whether it is still to be enqueued because the worker starts.
     at_start: bool
+    #: Sets apart the runs that are this worker's own, also from those of a second cron job like this one.
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
     #: The next time; None until the Redis clock is known.
     due: datetime | None = None
 
@@ -55,16 +58,36 @@ class _Plan:
         """Take the first time after a moment for the next one."""
         self.due = self.cron.timetable.next_after(moment, self.zone)
 
-    def pass_over_missed(self, now: datetime) -> None:
-        """Leave out the times that are too old to be made up for."""
+    def settle(self, tick: Tick) -> None:
+        """Note that a tick has been dealt with, by whomever."""
+        if tick.due is None:
+            self.at_start = False
+        else:
+            self.go_on_after(tick.due)
+
+    def pass_over_missed(self, now: datetime) -> int:
+        """Leave out the times that are too old to be made up for; return how many."""
         if self.due is None or self.due >= now - ALL_WITHIN:
-            return
+            return 0
         missed = self.due
         self.go_on_after(now - ALL_WITHIN)
         if self.due > now:
             self.due = self._latest(now) or self.due
-        if self.due > missed:
-            logger.warning("cron job %s: times from %s on were missed", self.cron.name, missed)
+        if self.due <= missed:
+            return 0
+        count = self._count(missed, self.due)
+        logger.warning(
+            "cron job %s: %s from %s on were missed and are left out",
+            printable(self.cron.name), counted(count, "run") + " or more" * (count == _MOST_COUNTED), missed,
+        )  # fmt: skip
+        return count
+
+    def _count(self, first: datetime, end: datetime) -> int:
+        """Return how many times there are from `first` to before `end`, at most `_MOST_COUNTED`."""
+        count = 0
+        while first < end and count < _MOST_COUNTED:
+            first, count = self.cron.timetable.next_after(first, self.zone), count + 1
+        return count
 
     def _latest(self, now: datetime) -> datetime | None:
         """Return the last time before now within `LATEST_WITHIN`, looking back ever further."""
@@ -82,22 +105,6 @@ class _Plan:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """One enqueue of a plan, for the start or for its next time."""
-
-    plan: _Plan
-    request: JobRequest
-    for_start: bool
-
-    def done(self) -> None:
-        """Note that it has been enqueued, by whomever."""
-        if self.for_start:
-            self.plan.at_start = False
-        elif self.plan.due is not None:
-            self.plan.go_on_after(self.plan.due)
-
-
 class Scheduler:
     """The cron jobs of one worker.
 
@@ -106,20 +113,21 @@ class Scheduler:
         settings: the worker's: `cron_jobs`, `timezone` and the queue.
         clock: the Redis time.
         stopped: tells that the worker stops: then it enqueues nothing more.
+        count: counts the runs that are left out.
     """
 
     def __init__(
-        self, broker: Broker, settings: Settings, *, clock: RedisClock, stopped: Callable[[], bool]
-    ) -> None:
-        self._broker = broker
+        self, broker: Broker, settings: Settings, *, clock: RedisClock, stopped: Callable[[], bool],
+        count: CountSkips = lambda name, reason, runs: None,
+    ) -> None:  # fmt: skip
+        self._writer = TickWriter(broker, count)
+        self._count = count
         self._queue = settings.queue
         self._clock = clock
         self._stopped = stopped
         self._plans = [
             _Plan(cron, settings.timezone, bool(cron.run_at_startup)) for cron in settings.cron_jobs
         ]
-        #: Sets apart the jobs that are this worker's own.
-        self._mark = secrets.token_hex(8)
         self._failures = 0
 
     @property
@@ -157,60 +165,38 @@ class Scheduler:
         for plan in self._plans:
             if plan.due is None or put_back:
                 plan.go_on_after(now)
-            plan.pass_over_missed(now)
+            if missed := plan.pass_over_missed(now):
+                self._count(plan.cron.name, Skip.MISSED, missed)
 
     async def _enqueue_due(self, now: datetime) -> bool:
         """Enqueue all that is to be; return whether there was something and it all went well."""
-        orders = list(self._orders(now))
-        if not orders:
+        due = list(self._due(now))
+        if not due:
             return False
-        answers = await self._broker.enqueue_many([order.request for order in orders])
+        errors = await self._writer.enqueue([tick for _, tick in due])
         failure = None
-        for order, answer in zip(orders, answers, strict=True):
-            if isinstance(answer, _PASSING):
-                failure = answer
+        for (plan, tick), error in zip(due, errors, strict=True):
+            if isinstance(error, _PASSING):
+                failure = error
                 continue
-            _tell(order, answer)
-            order.done()
+            if error is not None:
+                self._writer.refused(tick, error)
+            plan.settle(tick)
         self._note(failure)
         return failure is None
 
-    def _orders(self, now: datetime) -> Iterator[_Order]:
+    def _due(self, now: datetime) -> Iterator[tuple[_Plan, Tick]]:
         for plan in self._plans:
             if plan.at_start:
-                yield _Order(plan, self._request_at_start(plan.cron), for_start=True)
+                yield plan, Tick(plan.cron, self._queue, plan.mark)
             if plan.due is not None and plan.due <= now + AHEAD_MOST:
-                yield _Order(plan, self._request(plan.cron, plan.due), for_start=False)
-
-    def _request(self, cron: CronJob, due: datetime) -> JobRequest:
-        """Return the job of one time: stock arq workers give it the same id."""
-        due_ms = round(due.timestamp() * 1000)
-        tick = f"{cron.name}:{due_ms}"
-        if not cron.unique:
-            tick = f"{tick}:{self._mark}"
-        return JobRequest(
-            function=cron.name,
-            job_id=cron.job_id or tick,
-            queue=self._queue,
-            defer_until_ms=due_ms,
-            idempotency=_once(tick),
-        )
-
-    def _request_at_start(self, cron: CronJob) -> JobRequest:
-        name, tick = cron.name, f"{cron.name}:startup"
-        if cron.run_at_startup == "once":
-            # While its result is there nobody can enqueue this id again.
-            keep = max(cron.function.keep_result_s or 0, STARTUP_MEMORY)
-            return JobRequest(function=name, job_id=tick, queue=self._queue, keep_result=keep)
-        tick = f"{tick}:{self._mark}"
-        job_id = cron.job_id or tick
-        return JobRequest(function=name, job_id=job_id, queue=self._queue, idempotency=_once(tick))
+                yield plan, Tick(plan.cron, self._queue, plan.mark, plan.due)
 
     def _note(self, failure: BrokerError | None) -> None:
         if failure is not None:
             self._failures += 1
             if self._failures == 1 or self._failures % 30 == 0:
-                logger.warning("cron jobs cannot be enqueued, trying on: %s", failure)
+                logger.warning("cron jobs cannot be enqueued, retrying: %s", failure)
         elif self._failures:
             logger.warning("cron jobs are enqueued again after %d failures", self._failures)
             self._failures = 0
@@ -231,18 +217,3 @@ class Scheduler:
                 await self._clock.changed.wait()
         except TimeoutError:
             return
-
-
-def _once(tick: str) -> IdempotencyKey:
-    """Return the key under which Redis remembers that a job was enqueued, when nothing else of it is left."""
-    return IdempotencyKey(digest=f"cron:{tick}", request_digest="cron")
-
-
-def _tell(order: _Order, answer: Enqueued | BrokerError) -> None:
-    job_id = order.request.job_id
-    if isinstance(answer, BrokerError):
-        logger.error("cron job %s cannot be enqueued, left out: %s", job_id, answer)
-    elif answer.created:
-        logger.debug("cron job %s enqueued", job_id)
-    else:
-        logger.debug("cron job %s was enqueued before", job_id)

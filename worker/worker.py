@@ -66,7 +66,8 @@ class Worker:
         #: What each job's `ctx` starts from.
         self.ctx = self.settings.ctx
         names = (function.name for function in self.settings.functions)
-        self.metrics = WorkerMetrics(names, max_jobs=self.settings.max_jobs)
+        crons = (cron.name for cron in self.settings.cron_jobs)
+        self.metrics = WorkerMetrics(names, max_jobs=self.settings.max_jobs, cron_jobs=crons)
         self._owns_process = False
         self._closed = True
         self._prepare()
@@ -136,9 +137,16 @@ class Worker:
             liveness=self.liveness,
             metrics=self.metrics,
         )
-        self._scheduler = Scheduler(self.broker, settings, clock=clock, stopped=lambda: self._claimer.stopped)
+        self._build_helpers(clock)
+
+    def _build_helpers(self, clock: RedisClock) -> None:
+        """Make the parts that have a task of their own."""
+        self._scheduler = Scheduler(
+            self.broker, self.settings, clock=clock, stopped=lambda: self._claimer.stopped,
+            count=self.metrics.cron_skipped,
+        )  # fmt: skip
         self._announcer = Announcer(
-            self.broker, settings, worker_id=self.worker_id, jobs=self.jobs, counts=self._persistence,
+            self.broker, self.settings, worker_id=self.worker_id, jobs=self.jobs, counts=self._persistence,
             liveness=self.liveness,
         )  # fmt: skip
 

@@ -9,50 +9,25 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from harness.scheduling import NOON, QUEUE, Told, end_all, ids, scheduling, times
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import burst, enqueue, outcome, working
 from harness.zones import zone_named
 from jobgate.broker import Broker
-from jobgate.worker import Retry, Settings, cron, func
-from jobgate.worker.clock import RedisClock
-from jobgate.worker.scheduling import AHEAD_MOST, Scheduler
+from jobgate.worker import Retry, cron, func
 
 Ctx = dict[str, Any]
-NOON = datetime(2031, 5, 5, 12, tzinfo=UTC)
-QUEUE = "arq:queue"
 
 
 async def tick(ctx: Ctx) -> str:
     return str(ctx["job_id"])
-
-
-def ids(server: RedisServer) -> list[str]:
-    """The ids in the queue, by due time."""
-    with server.client() as client:
-        return [member.decode() for member in client.zrange(QUEUE, 0, -1)]
-
-
-def times(server: RedisServer) -> list[str]:
-    """The times of the jobs in the queue, from their ids."""
-    moments = [datetime.fromtimestamp(int(job_id.split(":")[2]) / 1000, UTC) for job_id in ids(server)]
-    return [moment.strftime("%H:%M:%S") for moment in moments]
-
-
-def end_all(server: RedisServer) -> list[str]:
-    """Have all jobs ended with no result kept: nothing is left of them. Return their ids."""
-    ended = ids(server)
-    with server.client() as client:
-        for job_id in ended:
-            client.delete(f"arq:job:{job_id}")
-            client.zrem(QUEUE, job_id)
-    return ended
 
 
 async def queued(server: RedisServer, count: int) -> None:
@@ -60,45 +35,6 @@ async def queued(server: RedisServer, count: int) -> None:
         return len(ids(server)) >= count
 
     await eventually_async(there, what=f"{count} jobs in the queue")
-
-
-class Told:
-    """A scheduler and the clock that it is told."""
-
-    def __init__(self, broker: Broker, jobs: tuple[Any, ...]) -> None:
-        self.clock = RedisClock()
-        self.stopped = False
-        self.scheduler = Scheduler(
-            broker, Settings.of({"cron_jobs": jobs}), clock=self.clock, stopped=lambda: self.stopped
-        )
-
-    async def at(self, moment: datetime) -> None:
-        """Have it another time, and wait until all is enqueued that then is to be."""
-        self.tell(moment)
-
-        async def has_gone_on() -> bool:
-            due = self.scheduler.next_due
-            return not self.clock.changed.is_set() and due is not None and due > moment + AHEAD_MOST
-
-        await eventually_async(has_gone_on, what=f"the scheduler's work at {moment}")
-
-    def tell(self, moment: datetime) -> None:
-        self.clock.set(round(moment.timestamp() * 1000))
-
-
-@asynccontextmanager
-async def scheduling(broker: Broker, moment: datetime | None, *jobs: Any) -> AsyncIterator[Told]:
-    """Run a scheduler whose clock shows `moment`."""
-    told = Told(broker, jobs)
-    await told.scheduler.start()
-    run = asyncio.create_task(told.scheduler.run())
-    if moment is not None:
-        await told.at(moment)
-    try:
-        yield told
-    finally:
-        run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
 
 
 @pytest.fixture
@@ -233,7 +169,7 @@ async def test_times_that_are_left_out_are_told(broker: Broker, caplog: pytest.L
     async with scheduling(broker, NOON + timedelta(seconds=1), cron(tick, hour=12)) as told:
         with caplog.at_level(logging.WARNING, "jobgate.worker"):
             await told.at(NOON + timedelta(days=3, hours=5))
-    assert "cron job cron:tick: times from 2031-05-05 12:01:00" in caplog.text
+    assert "cron job cron:tick: 239 runs from 2031-05-05 12:01:00" in caplog.text
 
 
 async def test_a_clock_that_is_put_back_starts_anew(server: RedisServer, broker: Broker) -> None:
