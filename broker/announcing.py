@@ -1,12 +1,9 @@
 """Workers say that they live and how they are, and take their leave."""
 
-from dataclasses import asdict
-
-import orjson
-
 from jobgate.broker.core import Core, to_ms
 from jobgate.broker.records import WorkerRecord
 from jobgate.broker.scripts import script
+from jobgate.broker.worker_records import encode_worker_record
 
 
 class Announcing:
@@ -17,10 +14,7 @@ class Announcing:
 
     async def announce(self, record: WorkerRecord, *, ttl: float) -> None:
         """Say that a worker lives; see `Broker.announce`."""
-        fields = asdict(record)
-        del fields["heartbeat_ms"]
-        stored = orjson.dumps(fields)
-        keys = self._core.keys
+        keys, stored = self._core.keys, encode_worker_record(record)
         for queue in record.queues:
             await self._core.link.run(
                 script("announce"),

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from jobgate.broker.core import PATIENCE, Core, ms_of
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
 from jobgate.broker.scripts import script
+from jobgate.broker.worker_records import worker_record
 
-_SAID = frozenset(WorkerRecord.__dataclass_fields__) - {"heartbeat_ms"}
+#: Bytes of a worker's record, at most: of one with some ten thousand functions.
+_LARGEST_RECORD = 1_048_576
 #: Running jobs are looked for among the ids due within this many ms: the longest lease that is supported.
 _LONGEST_LEASE_MS = 60_000
 #: How many ids are looked at, at most, in each of the two windows where running jobs can be.
@@ -93,9 +93,10 @@ class Observing:
         """The live workers of a queue; see `Broker.workers`."""
         keys = self._core.keys
         _, *records = await self._core.link.read(
-            script("workers"), [keys.workers(queue)], [keys.worker(queue, "")]
+            script("workers"), [keys.workers(queue)], [keys.worker(queue, ""), _LARGEST_RECORD]
         )
-        return [_worker_record(record) for record in records]
+        # One that cannot be read was not written by a worker: its next heartbeat puts that right.
+        return [record for record in map(worker_record, records) if record is not None]
 
     async def queue_depth(self, queue: str) -> QueueDepth:
         """Count the jobs of a queue; see `Broker.queue_depth`."""
@@ -214,13 +215,6 @@ def _worker(token: bytes | None) -> str | None:
     if token is None or b":" not in token:
         return None
     return token.decode(errors="replace").rsplit(":", 1)[0]
-
-
-def _worker_record(stored: bytes) -> WorkerRecord:
-    heartbeat_ms, record = stored.split(b" ", 1)
-    # A worker of a later release may say more of itself.
-    said = {name: value for name, value in orjson.loads(record).items() if name in _SAID}
-    return WorkerRecord(**said, heartbeat_ms=int(heartbeat_ms))
 
 
 def _durability(settings: dict[str, str]) -> str:

@@ -1,0 +1,42 @@
+"""Records of live workers as they are stored: the time of the heartbeat, a space, and the rest as JSON."""
+
+from dataclasses import MISSING, asdict, fields
+from typing import Any
+
+import orjson
+
+from jobgate.broker.records import WorkerRecord
+
+#: What a worker says of itself; the time of a heartbeat is the script's to add.
+_SAID = {field.name: field for field in fields(WorkerRecord) if field.name != "heartbeat_ms"}
+_REQUIRED = frozenset(name for name, field in _SAID.items() if field.default is MISSING)
+_TEXTS = frozenset({"worker_id", "host", "health_key"})
+_LISTS = frozenset({"queues", "functions"})
+
+
+def encode_worker_record(record: WorkerRecord) -> bytes:
+    """Return the stored form of a record, without the time of its heartbeat."""
+    said = asdict(record)
+    del said["heartbeat_ms"]
+    return orjson.dumps(said)
+
+
+def worker_record(stored: bytes) -> WorkerRecord | None:
+    """Read a stored record; None where something else wrote it."""
+    heartbeat_ms, _, blob = stored.partition(b" ")
+    try:
+        # A worker of a later release may say more of itself.
+        said = {name: value for name, value in orjson.loads(blob).items() if name in _SAID}
+        if not said.keys() >= _REQUIRED or not all(_fits(name, value) for name, value in said.items()):
+            return None
+        return WorkerRecord(**said, heartbeat_ms=int(heartbeat_ms))
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in _LISTS:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if name in _TEXTS:
+        return isinstance(value, str) or (value is None and name not in _REQUIRED)
+    return isinstance(value, int)
