@@ -22,6 +22,7 @@ from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.observing import Readiness, ServerInfo
 from jobgate.broker.records import (
     AbortAnswer,
+    AbortMark,
     Claim,
     ClaimedJob,
     Enqueued,
@@ -65,6 +66,7 @@ __all__ = [
     "custom_codec",
     # Records
     "AbortAnswer",
+    "AbortMark",
     "Claim",
     "ClaimedJob",
     "Enqueued",

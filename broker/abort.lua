@@ -15,6 +15,7 @@
 -- ARGV[4] earliest time of the mark, unix ms: not before the job was enqueued, by whatever clock
 -- ARGV[5] channel on which workers listen
 -- ARGV[6] ms that the mark of an end without a result is kept
+-- ARGV[7] what that mark begins with: 'abort', and whose job it is
 --
 -- Returns 1 aborted (also when repeated)  2 requested  3 finished before  4 unknown
 --         5 does not run: call with a result  6 nothing done: the key of the marks is of another kind
@@ -48,7 +49,7 @@ if keep > 0 then
 elseif keep < 0 then
   redis.call('SET', KEYS[3], blob)
 else
-  redis.call('SET', KEYS[8], 'abort ' .. redis.sha1hex(read('GET', KEYS[2]) or ''), 'PX', ARGV[6])
+  redis.call('SET', KEYS[8], ARGV[7] .. ' ' .. redis.sha1hex(read('GET', KEYS[2]) or ''), 'PX', ARGV[6])
 end
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[7])
 drop(KEYS[4])

@@ -9,6 +9,7 @@ from jobgate.broker.observing import Observing
 from jobgate.broker.records import (
     UNKNOWN_FUNCTION,
     AbortAnswer,
+    AbortMark,
     Failure,
     FailureCode,
     JobResult,
@@ -21,7 +22,7 @@ from jobgate.broker.wire import encode_result
 _ANSWERS = {
     1: AbortAnswer.ABORTED,
     2: AbortAnswer.REQUESTED,
-    3: AbortAnswer.FINISHED,
+    # 3: it has ended since the look; how, the next look tells.
     4: AbortAnswer.UNKNOWN,
 }
 #: What abort.lua answers where a running job cannot be marked.
@@ -44,13 +45,20 @@ class Aborting:
         for _ in range(_LOOKS):
             view = await self._observing.view(job_id, [queue] if queue else [])
             if view is None:
-                return AbortAnswer.UNKNOWN
+                return AbortAnswer.UNKNOWN if await self.mark(job_id) is None else AbortAnswer.ABORTED
             if view.status is JobStatus.COMPLETE:
-                return AbortAnswer.FINISHED
+                return _ended(view)
             answer = await self._abort(view, keep)
             if answer is not None:
                 return answer
         raise BrokerUnavailable("The job changes hands too fast to be aborted: try again.")
+
+    async def mark(self, job_id: str) -> AbortMark | None:
+        """Read the mark of an abort; see `Broker.abort_mark`."""
+        # MGET, unlike GET, shows a key of another kind as none.
+        (mark,) = await self._core.link.command("MGET", self._core.keys.ended(job_id))
+        kind, _, rest = (mark or b"").decode(errors="surrogateescape").partition(" ")
+        return AbortMark(owner=rest.rpartition(" ")[0] or None) if kind == "abort" else None
 
     async def _abort(self, view: JobView, keep: float) -> AbortAnswer | None:
         keys, body = self._core.keys, view.body
@@ -67,7 +75,7 @@ class Aborting:
                 keys.retry(view.job_id),
                 keys.abort,
                 keys.progress(queue, view.job_id),
-                keys.ended(queue, view.job_id),
+                keys.ended(view.job_id),
             ],
             [
                 view.job_id,
@@ -76,6 +84,7 @@ class Aborting:
                 body.enqueue_time_ms if body else 0,
                 keys.abort_channel(queue),
                 ENDED_TTL_MS,
+                f"abort {body.owner}" if body and body.owner else "abort",
             ],
         )
         if code == _NO_MARKS:
@@ -89,6 +98,13 @@ class Aborting:
             return encode_result(result, self._core.codec)
         except EncodeError:
             return encode_result(replace(result, args=(), kwargs={}), self._core.codec)
+
+
+def _ended(view: JobView) -> AbortAnswer:
+    """Answer for a job that has ended: a repeated abort as the first one, when it ended by that."""
+    failure = view.result.failure if view.result else None
+    is_aborted = failure is not None and failure.code is FailureCode.ABORTED
+    return AbortAnswer.ABORTED if is_aborted else AbortAnswer.FINISHED
 
 
 def _aborted(view: JobView, queue: str) -> JobResult:

@@ -20,6 +20,7 @@ from jobgate.broker.observing import Observing, Readiness, ServerInfo
 from jobgate.broker.pausing import Pausing
 from jobgate.broker.records import (
     AbortAnswer,
+    AbortMark,
     Claim,
     ClaimedJob,
     Enqueued,
@@ -215,6 +216,13 @@ class Broker:
             keep: seconds to keep the result of a job that had not started, unless the job says itself.
         """
         return await self._aborting.abort(job_id, queue=queue, keep=keep)
+
+    async def abort_mark(self, job_id: str) -> AbortMark | None:
+        """Read what is left of a job that `view` does not know, if it was aborted some seconds ago.
+
+        None: it was not, or had not been waiting, or its result was kept.
+        """
+        return await self._aborting.mark(job_id)
 
     async def view(
         self, job_id: str, *, queues: Sequence[str] = (), until: float | None = None

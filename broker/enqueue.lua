@@ -43,7 +43,7 @@ local function seen(idempotency, digest, id, body)
     return spoilt and 4 or 0, id
   end
   local made_by, made = string.match(record, '^(%S+) ([^%c]+)$')
-  if made == id and read('GET', job_prefix .. id) == body then
+  if made == id and met(job_prefix .. id, result_prefix .. id, ended_prefix .. id, body) == 1 then
     return 1, id
   end
   return made_by == digest and 3 or 4, made or id

@@ -11,12 +11,15 @@ from typing import Any
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import BODY_TTL_MS, Core, to_ms
 from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidRequest
-from jobgate.broker.records import Enqueued, JobBody, JobRequest
+from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
 from jobgate.broker.scripts import script
 from jobgate.broker.wire import encode_job
 
 #: How long an idempotency key is remembered.
 IDEMPOTENCY_TTL_MS = 86_400_000
+
+#: Begins the tokens of requests whose id nobody has chosen.
+_MADE = "made:"
 
 _CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
 
@@ -58,15 +61,19 @@ class Enqueueing:
     async def enqueue(self, request: JobRequest) -> Enqueued:
         """Enqueue one job; see `Broker.enqueue`."""
         order = self._order(request)
-        code, due_ms, job_id = await self._orders.submit(order)
-        if code == _CONFLICT:
+        code, due_ms, id_ = await self._orders.submit(order)
+        job_id = id_.decode(errors="surrogateescape")
+        key = request.idempotency
+        if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
             raise IdempotencyConflict
         if code == _NO_TIME:
             raise InvalidRequest("The due time is beyond what Redis can hold: give an earlier one.")
+        if code != _CREATED and job_id == order.job_id:
+            code = await self._code_after_a_look(order, code)
         return Enqueued(
-            job_id=job_id.decode(errors="surrogateescape"),
+            job_id=job_id,
             queue=order.queue,
-            created=code == _CREATED or (code == _EXISTS and await self._has_ended_as(order)),
+            created=code == _CREATED,
             replayed=code == _REPLAYED,
             enqueue_time_ms=order.body.enqueue_time_ms,
             due_time_ms=due_ms,
@@ -111,7 +118,7 @@ class Enqueueing:
             keys.job(""),
             keys.result(""),
             keys.retry(""),
-            keys.ended(queue, ""),
+            keys.ended(""),
             IDEMPOTENCY_TTL_MS,
         ]
         for order in orders:
@@ -121,20 +128,37 @@ class Enqueueing:
         )
         return answers
 
-    async def _has_ended_as(self, order: _Order) -> bool:
-        """Whether the job that exists is this very order: the answer was lost and the job has ended since."""
-        blob = await self._core.link.command("GET", self._core.keys.result(order.job_id))
-        result = await self._core.reader.result_or_none(blob, order.job_id)
-        if result is None:
-            return False
-        if result.request_token is not None:
-            return result.request_token == order.body.request_token
-        # A stock arq worker does not copy the token.
-        return (result.function, result.enqueue_time_ms) == (order.body.function, order.body.enqueue_time_ms)
+    async def _code_after_a_look(self, order: _Order, code: int) -> int:
+        """Tell what the job that was there before is to this order, where the script could not."""
+        keys, reader = self._core.keys, self._core.reader
+        stored = [keys.job(order.job_id), keys.result(order.job_id)]
+        job, result = await self._core.link.command("MGET", *stored)
+        ended = await reader.result_or_none(result, order.job_id)
+        if ended is not None and _is_same_call(ended, order.body):
+            return _CREATED  # the answer was lost and the job has ended since
+        existing = ended or await reader.job_or_none(job)
+        return _REPLAYED if existing is not None and _is_advised(existing, order.body) else code
+
+
+def _is_same_call(result: JobResult, body: JobBody) -> bool:
+    if result.request_token is not None:
+        return result.request_token == body.request_token
+    # A stock arq worker does not copy the token.
+    return (result.function, result.enqueue_time_ms) == (body.function, body.enqueue_time_ms)
+
+
+def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
+    """Whether a request repeats the one that made a job, under an id that only its answer can have told."""
+    return (existing.request_token or "").startswith(_MADE) and (
+        (existing.function, existing.owner, list(existing.args), existing.kwargs)
+        == (body.function, body.owner, list(body.args), body.kwargs)
+    )
 
 
 def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
     _check(request)
+    if request.id_is_made:
+        request_token = f"{_MADE}{request_token}"
     return JobBody(
         function=request.function,
         args=tuple(request.args),

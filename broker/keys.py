@@ -85,9 +85,12 @@ class Keys:
         """What a running job last said of its progress, and under which lease."""
         return f"{queue}:progress:{job_id}"
 
-    def ended(self, queue: str, job_id: str) -> str:  # STRING "<token> <sha1 of the body>", PX
-        """That a job has ended whose result was not kept: tells a repeated call from a new one."""
-        return f"{queue}:ended:{job_id}"
+    def ended(self, job_id: str) -> str:  # STRING "<token or `abort <owner>`> <sha1 of the body>", PX
+        """That a job has ended whose result was not kept: tells a repeated call from a new one.
+
+        It is not named after the job's queue, because whoever repeats a call may not know that.
+        """
+        return f"{self.default_queue}:ended:{job_id}"
 
     def idempotency(self, digest: str) -> str:  # STRING "<request digest> <job id>", PX
         """What an idempotency key was used for, whatever the queue."""

@@ -104,7 +104,7 @@ class Leasing:
     async def _send(self, endings: Sequence[_Ending], since: float) -> Sequence[int]:
         keys, queue = self._core.keys, endings[0].lease.queue
         args: list[Any] = [keys.job(""), keys.result(""), keys.in_progress(""), keys.retry("")]
-        args += [keys.progress(queue, ""), keys.ended(queue, ""), ENDED_TTL_MS]
+        args += [keys.progress(queue, ""), keys.ended(""), ENDED_TTL_MS]
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob]

@@ -68,8 +68,10 @@ class IdempotencyKey:
 
     #: Digest of caller and key.
     digest: str
-    #: Digest of the request's content.
+    #: Digest of the request's content, without its job id: that may be one which an earlier answer has told.
     request_digest: str
+    #: The id that the request itself names: the key must not stand for a job of another id. None = any.
+    job_id: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -81,6 +83,9 @@ class JobRequest:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     #: Unique in the namespace; None = 128 random bits in hex.
     job_id: str | None = None
+    #: Nobody has chosen that id. Whoever repeats the request under it was told it with an unknown outcome,
+    #: and is answered `replayed`, where others are told that the id is in use.
+    id_is_made: bool = False
     #: None = the namespace's default queue.
     queue: str | None = None
     #: Seconds from now until it is due. Not together with `defer_until_ms`.
@@ -218,14 +223,23 @@ class Transition(StrEnum):
 class AbortAnswer(StrEnum):
     """What became of a request to abort."""
 
-    #: It was queued or deferred and is now finished as aborted.
+    #: It was queued or deferred and is now finished as aborted; or it ended as aborted before, by this call
+    #: perhaps, whose answer was lost.
     ABORTED = "aborted"
     #: It runs; its worker was told.
     REQUESTED = "requested"
-    #: It had ended before.
+    #: It had ended before, otherwise.
     FINISHED = "finished"
     #: No such job.
     UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AbortMark:
+    """What is left for some seconds of a job that was aborted and whose result is not kept."""
+
+    #: Name of the key of whoever enqueued it.
+    owner: str | None
 
 
 #: Stands for the function of a job whose body is gone or cannot be read, as in arq.

@@ -14,11 +14,19 @@ _ABORTED = b'{"aborted":true}'
 
 
 async def abort(gateway: Gateway, call: Call) -> Answer:
-    """Answer 200 when the job was prevented or has ended as aborted; 202 while it is still stopping."""
+    """Answer 200 when the job was prevented or has ended as aborted; 202 while it is still stopping.
+
+    A repeated request is answered as the first one.
+    """
     call.caller.require("abort")
     wanted = job_id(call.name)
     wait = call.wait(gateway.settings.max_wait)
-    view = await visible_view(gateway, call, wanted)
+    try:
+        view = await visible_view(gateway, call, wanted)
+    except Problem:
+        if await _was_aborted(gateway, call, wanted):
+            return Answer(200, _ABORTED)
+        raise
     # Marking is one script, but the answer to it is awaited: a client that hangs up does not stop that.
     answer = await asyncio.shield(asyncio.ensure_future(gateway.broker.abort(wanted, queue=view.queue)))
     if answer is AbortAnswer.ABORTED:
@@ -28,6 +36,12 @@ async def abort(gateway: Gateway, call: Call) -> Answer:
     if answer is AbortAnswer.FINISHED:
         raise _already_finished()
     return await _stopping(gateway, call, wanted, wait)
+
+
+async def _was_aborted(gateway: Gateway, call: Call, wanted: str) -> bool:
+    """Whether a job that cannot be seen any more was aborted a moment ago, and is the caller's to know of."""
+    mark = await gateway.broker.abort_mark(wanted)
+    return mark is not None and (call.caller.sees_all or call.caller.sees(mark.owner))
 
 
 async def _stopping(gateway: Gateway, call: Call, wanted: str, wait: float | None) -> Answer:

@@ -69,7 +69,8 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
     options = _options(document, queues, errors) if document.keys() - _ARGUMENTS else {}
     if errors:
         raise field_errors("invalid-request", errors)
-    options.setdefault("job_id", sender.job_id)
+    if "job_id" not in options:
+        options |= {"job_id": sender.job_id, "id_is_made": True}
     options.setdefault("queue", queues.default)
     if sender.idempotency_key is not None:
         options["idempotency"] = _idempotency(sender, function, document)
@@ -174,13 +175,16 @@ _CHECKS: dict[str, Callable[[Any], str | None]] = {
 }
 
 
-def _idempotency(sender: Sender, function: str, document: Any) -> IdempotencyKey:
+def _idempotency(sender: Sender, function: str, document: dict[str, Any]) -> IdempotencyKey:
     """What the broker is told of the key. Its digest holds the caller: two callers never share one."""
     key = sender.idempotency_key or ""
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Problem("invalid-request", "An Idempotency-Key is 1 to 255 printable ASCII characters.")
-    request = orjson.dumps([function, document], option=orjson.OPT_SORT_KEYS)
+    # Without the id: a request whose outcome is unknown comes again with the id that it was told.
+    content = {name: value for name, value in document.items() if name != "job_id"}
+    request = orjson.dumps([function, content], option=orjson.OPT_SORT_KEYS)
     return IdempotencyKey(
         digest=hashlib.sha256(f"{sender.owner or ''}\n{key}".encode()).hexdigest(),
         request_digest=hashlib.sha256(request).hexdigest(),
+        job_id=document.get("job_id"),
     )

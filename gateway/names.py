@@ -62,8 +62,8 @@ class QueueNames:
             key("") for key in (keys.wake, keys.workers, keys.health_check, keys.abort_channel, keys.paused)
         )
         self._infixes = (
-            *(key("", "") for key in (keys.claim, keys.worker, keys.ended, keys.progress)),
-            keys.idempotency("").removeprefix(keys.default_queue),
+            *(key("", "") for key in (keys.claim, keys.worker, keys.progress)),
+            *(key("").removeprefix(keys.default_queue) for key in (keys.ended, keys.idempotency)),
         )
         self._abort = keys.abort
 

@@ -197,8 +197,6 @@ async def test_what_has_not_started_is_aborted_on_the_spot(gateway: RunningGatew
         assert (status, answer) == (200, {"aborted": True})
         _, outcome, _ = await gateway.get(f"/jobs/{document['job_id']}/result")
         assert outcome["error"]["code"] == "aborted"
-        status, problem, _ = await gateway.ask("POST", f"/jobs/{document['job_id']}/abort")
-        assert (status, problem["code"]) == (409, "already-finished")
 
 
 async def test_a_wait_for_a_result_that_is_not_kept_is_refused(
