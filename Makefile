@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+#: What `make run` needs is installed, and what developers need besides.
+RUN_STAMP := $(VENV)/.installed-run
 STAMP := $(VENV)/.installed
 #: Stock arq, to compare with and to share a Redis with: an environment for each version.
 ARQ_VERSIONS := 0.26.0 0.26.3 0.28.0
@@ -20,7 +22,7 @@ PYTHON ?=
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
-run: $(STAMP) ## Embedded server, worker and gateway with the examples on http://127.0.0.1:8080
+run: $(RUN_STAMP) ## Embedded server, worker and gateway with the examples on http://127.0.0.1:8080
 	@printf '%s\n' 'To try in another terminal:' '' \
 	  "  curl -sS -X POST localhost:$(PORT)/jobs/count_words -H 'Prefer: wait=5' -d '{\"args\":[\"README.md\"]}'" '' \
 	  "  JOB=report-\$$(date +%s)" \
@@ -42,10 +44,13 @@ bench: $(STAMP) $(ARQ_STAMP) ## Benchmarks, as ratios, in one run on one private
 faults: $(STAMP) $(ARQ_STAMP) ## Fault and interop tests in their long form (kills, cuts, 10,000 jobs); takes a while
 	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults tests/interop tests/acceptance/test_guides.py --timeout=900
 
+INSTALL = $(BIN)/python deploy/install.py
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
   --no-emit-index-url --custom-compile-command 'make lock'
 lock: $(STAMP) ## Renew requirements/*.txt; UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/run.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra gateway --extra worker --extra msgpack \
 	  -c requirements/dev.txt -o requirements/image.txt
 	$(foreach version,$(ARQ_VERSIONS),printf '%s\n' 'arq==$(version)' msgpack | $(LOCK) $(if $(UPGRADE),--upgrade) - \
@@ -56,17 +61,21 @@ clean: ## Remove what the other commands have made, the examples' data too
 	rm -rf $(VENV) $(ARQ_VENV) $(DATA) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml requirements/dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+$(RUN_STAMP): pyproject.toml requirements/run.txt requirements/build.txt | $(BIN)/python
+	@$(INSTALL) $(BIN)/python requirements/run.txt requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMP): $(RUN_STAMP) requirements/dev.txt
+	@$(INSTALL) $(BIN)/python requirements/dev.txt
+	@touch $@
 
 $(ARQ_STAMP): $(ARQ_STAMPS)
 	@touch $@
 
 $(ARQ_VENV)/%/.installed: requirements/arq-%.txt | $(BIN)/python
-	$(BIN)/python -m venv --clear --without-pip $(@D)
-	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python $<
 	@touch $@
 
 $(BIN)/python:

