@@ -76,7 +76,8 @@ class Plan:
     def gateway_words(self) -> list[str]:
         """Return the gateway's command line; nobody balances load over it, so it need not drain."""
         address = ["--host", HOST, "--port", str(self.port)]
-        return ["gateway", "--redis", self.redis_url, *address, "--drain", "0", *self.gateway_options]
+        log = ["--access-log"]
+        return ["gateway", "--redis", self.redis_url, *address, "--drain", "0", *log, *self.gateway_options]
 
     def worker_words(self) -> list[str]:
         """Return the worker's command line."""
@@ -107,15 +108,24 @@ class Plan:
 @click.option(
     "--namespace", metavar="NS", help="First part of all Redis keys, by default what the settings say."
 )
-def command(settings: str, port: int, data: Path, **options: Any) -> None:
+@click.option(
+    "--watch",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Restart the worker when a .py, .toml or .yaml file in DIR changes. Needs the extra `watch`.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log debugging lines too.")
+def command(settings: str, port: int, data: Path, watch: str | None, verbose: bool, **options: Any) -> None:
     """Run an embedded Valkey server, a worker for MODULE.WorkerSettings and a gateway.
 
-    The gateway serves on 127.0.0.1 without keys, with the worker's namespace, serializer and first queue.
-    Ctrl-C stops all three; so does the end of any of them.
+    The gateway serves on 127.0.0.1 without keys, with the worker's namespace, serializer and first queue, and
+    logs a line for each request. Ctrl-C stops all three; so does the end of any of them.
     """
     _check_free(port)
     given = {name: value for name, value in options.items() if value is not None}
-    gateway_options = _gateway_options(settings, given)
+    log = ["--verbose"] if verbose else []
+    gateway_options = _gateway_options(settings, given) + log
+    worker_options = _words(given) + log + (["--watch", watch] if watch else [])
     try:
         # Started by the main thread: the kernel ends the server together with the thread that started it.
         with EmbeddedServer(data) as server:
@@ -125,7 +135,7 @@ def command(settings: str, port: int, data: Path, **options: Any) -> None:
                 port=port,
                 worker_port=_free_port(),
                 redis_url=server.url,
-                worker_options=_words(given),
+                worker_options=worker_options,
                 gateway_options=gateway_options,
             )
             code = asyncio.run(Ensemble(plan).run())

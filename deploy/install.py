@@ -3,7 +3,6 @@
 Usage: install.py PYTHON REQUIREMENTS [REQUIREMENTS …], where PYTHON is that of the environment to fill.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -17,15 +16,16 @@ QUIET = 10.0
 def main() -> int:
     """Run pip; return its exit code."""
     python, *files = sys.argv[1:]
-    total = len({name for file in files for name in re.findall(r"^([\w.-]+)==", Path(file).read_text(), re.M)})
+    total = len(
+        {name for file in files for name in re.findall(r"^([\w.-]+)==", Path(file).read_text(), re.M)}
+    )
     words = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install"]
     words += ["--progress-bar=off", "--require-hashes", *(word for file in files for word in ("-r", file))]
-    pip = subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PIP_NO_COLOR": "1"}, text=True)
-    assert pip.stdout is not None
-    progress = Progress(total, "-".join(Path(file).stem for file in files))
-    for line in pip.stdout:
-        progress.show(line)
-    progress.end(pip.wait())
+    progress = Progress(total, " and ".join(Path(file).stem for file in files))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as pip:  # noqa: S603 - pip of this Python
+        for line in pip.stdout or ():
+            progress.show(line)
+    progress.end(pip.returncode)
     return pip.returncode
 
 

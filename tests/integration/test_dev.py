@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def running(
-    processes: Processes, folder: Path, *options: str, settings: str = "WorkerSettings"
+    processes: Processes, folder: Path, *options: str, settings: str = "WorkerSettings", children: int = 3
 ) -> Iterator[Process]:
     port = free_port()
     argv = (f"my_jobs.{settings}", "--port", str(port), "--data", "data", *options)
@@ -59,7 +60,7 @@ def running(
     dev.url = f"http://127.0.0.1:{port}"
     dev.wait_for_log(f"^jobgate is ready on {dev.url}$")
     family = [one for one in descendants(dev.pid) if "valkey-server" in one[1] or "jobgate.cli" in one[1]]
-    assert len(family) == 3, family
+    assert len(family) == children, family
     yield dev
     for pid, words in family:
         eventually(lambda pid=pid: not alive(pid), what=f"the end of {words}")  # type: ignore[misc]
@@ -70,6 +71,13 @@ def call(url: str, body: str = '{"args":[1,2]}', prefer: str = "wait=20") -> byt
     with urllib.request.urlopen(request, timeout=30) as answer:
         content: bytes = answer.read()
         return content
+
+
+def call_if_served(url: str) -> bytes:
+    try:
+        return call(url)
+    except urllib.error.HTTPError:  # no worker lives while it restarts
+        return b""
 
 
 def pid_of(dev: Process, words: str) -> int:
@@ -242,3 +250,35 @@ def test_a_second_signal_ends_a_worker_whose_on_shutdown_hangs(processes: Proces
         hurry(dev)
         assert dev.wait() == 0
     assert "did not stop within" not in dev.log
+
+
+def test_an_access_line_shows_each_request(processes: Processes, folder: Path) -> None:
+    with running(processes, folder) as dev:
+        call(dev.url)
+        dev.wait_for_log(r"^gateway \|.*POST.*/jobs/add.*200")
+        dev.terminate()
+
+
+LOG = """
+import logging
+
+log = logging.getLogger("jobgate.mine")
+"""
+
+
+def test_verbose_shows_debugging_lines(processes: Processes, folder: Path) -> None:
+    (folder / "my_jobs.py").write_text(
+        MODULE.replace("    return", "    log.debug('adding')\n    return") + LOG
+    )
+    with running(processes, folder, "-v") as dev:
+        call(dev.url)
+        dev.wait_for_log(r"^worker  \|.* DEBUG jobgate.mine: adding")
+        dev.terminate()
+
+
+def test_watch_restarts_the_worker_when_its_code_changes(processes: Processes, folder: Path) -> None:
+    with running(processes, folder, "--watch", ".", children=4) as dev:
+        assert b'"result":3' in call(dev.url)
+        (folder / "my_jobs.py").write_text(MODULE.replace("a + b", "10 * (a + b)"))
+        eventually(lambda: b'"result":30' in call_if_served(dev.url), what="the new code")
+        dev.terminate()
