@@ -1,6 +1,10 @@
 """Workers say that they live and how they are, and take their leave."""
 
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
 from jobgate.broker.core import Core, to_ms
+from jobgate.broker.errors import BrokerError
 from jobgate.broker.records import WorkerRecord
 from jobgate.broker.scripts import script
 from jobgate.broker.worker_records import encode_worker_record
@@ -15,26 +19,45 @@ class Announcing:
     async def announce(self, record: WorkerRecord, *, ttl: float) -> None:
         """Say that a worker lives; see `Broker.announce`."""
         keys, stored = self._core.keys, encode_worker_record(record)
-        for queue in record.queues:
-            await self._core.link.run(
+        await _each(
+            self._core.link.run(
                 script("announce"),
                 [keys.workers(queue), keys.worker(queue, record.worker_id)],
                 [record.worker_id, stored, to_ms(ttl)],
             )
+            for queue in record.queues
+        )
 
     async def retire(self, record: WorkerRecord) -> None:
         """Take a worker off the list; see `Broker.retire`."""
         keys, worker_id = self._core.keys, record.worker_id
-        for queue in record.queues:
-            own = [keys.worker(queue, worker_id), keys.claim(queue, worker_id)]
-            line = keys.health_check(queue)
-            await self._core.link.run(
+        await _each(
+            self._core.link.run(
                 script("retire"),
-                [keys.workers(queue), *own, record.health_key or line],
-                [worker_id, keys.worker(queue, ""), line],
+                [
+                    keys.workers(queue),
+                    keys.worker(queue, worker_id),
+                    keys.claim(queue, worker_id),
+                    record.health_key or keys.health_check(queue),
+                ],
+                [worker_id, keys.worker(queue, ""), keys.health_check(queue)],
             )
+            for queue in record.queues
+        )
 
     async def write_health(self, queue: str, line: str, *, key: str | None, ttl: float) -> None:
         """Write arq's health line; see `Broker.write_health`."""
         place = key or self._core.keys.health_check(queue)
         await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)])
+
+
+async def _each(calls: Iterable[Awaitable[Any]]) -> None:
+    """Make each call; one that fails keeps none of the others. Raises the last error."""
+    failed: BrokerError | None = None
+    for call in calls:
+        try:
+            await call
+        except BrokerError as error:
+            failed = error
+    if failed is not None:
+        raise failed

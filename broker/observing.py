@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.core import PATIENCE, Core, ms_of
-from jobgate.broker.errors import BrokerError
+from jobgate.broker.errors import BrokerError, DecodeError, NotAQueue
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
 from jobgate.broker.scripts import script
@@ -81,13 +81,22 @@ class Observing:
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read one result; see `Broker.result`."""
-        blob = await self._core.link.command("GET", self._core.keys.result(job_id))
+        blob = await self._stored(self._core.keys.result(job_id))
         return None if blob is None else await self._core.reader.result(blob, job_id)
 
     async def body(self, job_id: str) -> JobBody | None:
         """Read one body; see `Broker.body`."""
-        blob = await self._core.link.command("GET", self._core.keys.job(job_id))
+        blob = await self._stored(self._core.keys.job(job_id))
         return None if blob is None else await self._core.reader.job(blob)
+
+    async def _stored(self, key: str) -> bytes | None:
+        """Read a key of a job; raises DecodeError where it holds another kind of value."""
+        try:
+            stored: bytes | None = await self._core.link.command("GET", key)
+        except NotAQueue:
+            text = "The Redis key holds another kind of value: something else wrote it."
+            raise DecodeError(text) from None
+        return stored
 
     async def workers(self, queue: str) -> list[WorkerRecord]:
         """The live workers of a queue; see `Broker.workers`."""

@@ -7,18 +7,24 @@ from typing import Any
 
 import orjson
 
-from jobgate.broker.errors import BrokerError, BrokerUnavailable, NotAQueue, OutcomeUnknown
+from jobgate.broker.errors import (
+    BrokerError,
+    BrokerUnavailable,
+    IdempotencyConflict,
+    NotAQueue,
+    OutcomeUnknown,
+)
 from jobgate.broker.records import Enqueued, JobRequest, JobResult, JobStatus
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.body import body_at_hand, body_to_come
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.job_request import Sender, job_request
-from jobgate.gateway.names import function_name
+from jobgate.gateway.names import function_name, is_job_id
 from jobgate.gateway.offers import Verdict
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_enqueued, job_of_view, outcome, to_json
 from jobgate.gateway.problems import Problem, broker_problem, field_errors
-from jobgate.gateway.reading import look_by, outcome_answer
+from jobgate.gateway.reading import look_by, outcome_answer, require_readable
 from jobgate.gateway.strict_json import read_json
 
 _REPLAYED = "Idempotent-Replayed: true\r\n"
@@ -108,6 +114,8 @@ async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueu
             wrong = [("#/queue", "This name is another kind of key: choose another queue.")]
             raise field_errors("invalid-request", wrong) from error
         raise broker_problem(error, job_id=request.job_id) from error
+    if not is_job_id(enqueued.job_id):  # something else wrote the key's record
+        raise broker_problem(IdempotencyConflict())
     if enqueued.created:
         gateway.meter.enqueued(request.function, gateway.offers.names, enqueued.queue)
     return enqueued
@@ -152,6 +160,7 @@ async def _unfinished(
         # It has ended, and its result was not kept.
         ended = job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE)
         return _answer(202, ended, applied(wait))
+    require_readable(view)
     if view.result is not None:
         return outcome_answer(gateway, call, view.result, wait)
     return _answer(202, job_of_view(view, inspects=False), applied(wait))

@@ -94,15 +94,21 @@ async def result(gateway: Gateway, call: Call) -> Answer:
     wanted = job_id(call.name)
     view = await visible_view(gateway, call, wanted)
     wait = call.wait(gateway.settings.max_wait)
+    require_readable(view)
     ended = view.result
-    if ended is None and view.status is JobStatus.COMPLETE:
-        raise broker_problem(DecodeError())
     if ended is None and wait:
         ended = await wait_for_result(gateway, call, wanted, wait)
     if ended is not None:
         return outcome_answer(gateway, call, ended, wait)
     view = await last_look(gateway, wanted, waited=bool(wait))
+    require_readable(view)
     return outcome_answer(gateway, call, view.result, wait) if view.result else not_yet(call, view, wait)
+
+
+def require_readable(view: JobView) -> None:
+    """Raise `Problem` 410 when the job has ended and its result cannot be read."""
+    if view.result is None and view.status is JobStatus.COMPLETE:
+        raise broker_problem(DecodeError())
 
 
 async def wait_for_result(gateway: Gateway, call: Call, wanted: str, wait: float) -> JobResult | None:
