@@ -154,13 +154,8 @@ class Offers:
         return None
 
     async def _read_queue(self, name: str, queue: _Queue) -> None:
-        try:
-            records = [record for record in await self._broker.workers(name) if record.functions]
-            queue.functions = frozenset(function for record in records for function in record.functions)
-        except (ValueError, TypeError, AttributeError) as error:
-            # A record of another release, or not of ours: as good as a worker that says nothing.
-            logger.debug("a worker's record cannot be read: %s", error)
-            records, queue.functions = [], frozenset()
+        records = [record for record in await self._broker.workers(name) if record.functions]
+        queue.functions = frozenset(function for record in records for function in record.functions)
         queue.workers = len(records)
         queue.seen = queue.seen or bool(records)
         self._seen_anywhere = self._seen_anywhere or queue.seen

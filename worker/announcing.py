@@ -66,14 +66,18 @@ class Announcer:
             logger.debug("the worker's record is left to end by itself: %s", reason_of(error))
 
     async def _announce(self) -> None:
-        try:
-            self._announced = True
-            await self._broker.announce(self._record(), ttl=TTL)
-            self._liveness.contact()
-            await self._health.write_if_due()
-        except BrokerError as error:
-            # Not more than a debugging line: the claims tell of the trouble.
-            logger.debug("heartbeat not written, trying again: %s", reason_of(error))
+        self._announced = True
+        # Either without the other: a key of another kind may stand in the way of one.
+        for write in (self._write_record, self._health.write_if_due):
+            try:
+                await write()
+            except BrokerError as error:
+                # Not more than a debugging line: the claims tell of the trouble.
+                logger.debug("heartbeat not written, trying again: %s", reason_of(error))
+
+    async def _write_record(self) -> None:
+        await self._broker.announce(self._record(), ttl=TTL)
+        self._liveness.contact()
 
     def _record(self) -> WorkerRecord:
         return WorkerRecord(
