@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -81,26 +80,13 @@ def test_from_the_top(reader: Follower) -> None:
     assert '"result":3' in added
     assert [process.running for process in reader.running.values()] == [True] * 2
 
+    url = next(text for text in reader.instead.values() if text.startswith("localhost:"))
+    kept, allowed = follow(reader, "Keys")
+    assert "keeps only its hash" in kept
+    assert '"result":3' in allowed
+    assert '"status":401' in reader.run(f"curl -sS -X POST {url}/jobs/add")
+    assert "403" in reader.run(f'curl -sS -X POST {url}/jobs/other -H "Authorization: Bearer $KEY"')
+
 
 def test_what_is_followed_is_all_that_comes_before_the_installation() -> None:
     assert list(PARTS)[:4] == ["Start", "Call it", "Your own functions", "Install what you need"]
-
-
-def run(argv: list[str], folder: Path) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder, timeout=90)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_keys(processes: Processes, redis_url: str, tmp_path: Path) -> None:
-    """A key made as the README makes it opens a gateway that is not on loopback alone."""
-    words = re.search(r"^jobgate (key new [^#\n]+)", README, re.MULTILINE)
-    assert words
-    made = run(["sh", "-c", f"{sys.executable} -m jobgate.cli {words.group(1)}"], tmp_path)
-    assert (tmp_path / "keys.toml").is_file()
-    gateway = processes.gateway(redis_url, "--host", "0.0.0.0", "--keys", str(tmp_path / "keys.toml"))
-    curl = [require_tool("curl"), "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST"]
-    job = f"{gateway.url}/jobs/send_invoice"
-    assert run([*curl, job], tmp_path) == "401"
-    assert run([*curl, "-H", f"Authorization: Bearer {made.split()[-1]}", job], tmp_path) == "202"
-    gateway.terminate()

@@ -89,7 +89,7 @@ class Follower:
         self.folder = folder
         self.running: dict[str, Process] = {}
         self._processes = processes
-        self._instead = instead
+        self.instead = instead
         self._ready = ready
         self.environment = {"PATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})}
 
@@ -145,7 +145,7 @@ class Follower:
         process.wait()
 
     def _put_in(self, text: str) -> str:
-        for old, new in self._instead.items():
+        for old, new in self.instead.items():
             text = text.replace(old, new)
         return text
 
