@@ -10,6 +10,9 @@ ARQ_VERSIONS := 0.26.0 0.26.3 0.28.0
 ARQ_VENV := .venv-arq
 ARQ_STAMP := $(ARQ_VENV)/.installed
 ARQ_STAMPS := $(ARQ_VERSIONS:%=$(ARQ_VENV)/%/.installed)
+#: What tests generate clients with from openapi.yaml; for TypeScript only where there is npm.
+GENERATORS := .generators
+GENERATORS_STAMPS := $(GENERATORS)/python/.installed $(GENERATORS)/node/.installed
 PORT ?= 8080
 #: Where `make run` keeps the data of its embedded server.
 DATA ?= .jobgate
@@ -30,7 +33,7 @@ run: $(RUN_STAMP) ## Embedded server, worker and gateway with the examples on ht
 	  "  curl -sS \"localhost:$(PORT)/jobs/\$$JOB/result?wait=10\"" ''
 	@exec $(BIN)/jobgate dev examples.settings.WorkerSettings --port $(PORT) --data $(DATA)
 
-test: $(STAMP) $(ARQ_STAMP) ## All tests, in parallel; the long fault tests are in `make faults`
+test: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## All tests, in parallel; the long fault tests are in `make faults`
 	$(BIN)/pytest
 
 check: $(STAMP) ## Lint, format and types
@@ -41,7 +44,7 @@ check: $(STAMP) ## Lint, format and types
 bench: $(STAMP) $(ARQ_STAMP) ## Benchmarks, as ratios, in one run on one private server
 	$(BIN)/python -m benchmarks --arq-python $(ARQ_VENV)/$(lastword $(ARQ_VERSIONS))/bin/python
 
-faults: $(STAMP) $(ARQ_STAMP) ## Fault and interop tests in their long form (kills, cuts, 10,000 jobs); takes a while
+faults: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## Fault and interop tests in their long form (kills, cuts, 10,000 jobs); takes a while
 	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults tests/interop tests/acceptance/test_guides.py --timeout=900
 
 INSTALL = $(BIN)/python deploy/install.py
@@ -55,10 +58,11 @@ lock: $(STAMP) ## Renew requirements/*.txt; UPGRADE=1 takes the newest versions
 	  -c requirements/dev.txt -o requirements/image.txt
 	$(foreach version,$(ARQ_VERSIONS),printf '%s\n' 'arq==$(version)' msgpack | $(LOCK) $(if $(UPGRADE),--upgrade) - \
 	  -o requirements/arq-$(version).txt &&) true
+	echo openapi-python-client | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/generators.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove what the other commands have made, the examples' data too
-	rm -rf $(VENV) $(ARQ_VENV) $(DATA) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(ARQ_VENV) $(GENERATORS) $(DATA) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN_STAMP): pyproject.toml requirements/run.txt requirements/build.txt | $(BIN)/python
@@ -77,6 +81,16 @@ $(ARQ_VENV)/%/.installed: requirements/arq-%.txt | $(BIN)/python
 	@$(BIN)/python -m venv --clear --without-pip $(@D)
 	@$(INSTALL) $(@D)/bin/python $<
 	@touch $@
+
+$(GENERATORS)/python/.installed: requirements/generators.txt | $(BIN)/python
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(GENERATORS)/node/.installed: tests/interop/generators/package.json tests/interop/generators/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@if command -v npm >/dev/null; then npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	  else echo "There is no npm: the test of a generated TypeScript client is left out."; fi
 
 $(BIN)/python:
 	@python=$$(sh deploy/find-python.sh $(PYTHON)) && \

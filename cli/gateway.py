@@ -97,6 +97,14 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     help="The event loop; `auto` is uvloop where it is installed.",
 )
 @click.option(
+    "--max-header",
+    envvar="JOBGATE_MAX_HEADER",
+    default=8192,
+    show_default=True,
+    metavar="BYTES",
+    help="The longest header line, and the longest URL, that a request may have.",
+)
+@click.option(
     "--access-log", envvar="JOBGATE_ACCESS_LOG", is_flag=True, help="Log one JSON line per request."
 )
 @log_options

@@ -1,4 +1,4 @@
-"""HTTP answers, written in one piece.
+"""HTTP answers: small ones are written in one piece, large ones as fast as they are read.
 
 aiohttp's `Response` builds a dictionary of headers and serialises it for each answer; that is a
 quarter of the time of an enqueue. The gateway's heads differ only in a few lines, so they are kept
@@ -10,6 +10,7 @@ import asyncio
 import socket
 import struct
 import time
+from collections.abc import Awaitable
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -19,7 +20,8 @@ from aiohttp.web import BaseRequest
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
-#: Below this a write goes into the socket's buffer, and there is nothing to wait for.
+#: Up to this a body goes into the socket's buffer, and there is nothing to wait for; larger ones go piece by
+#: piece of this size.
 _LARGE = 64 * 1024
 
 
@@ -55,6 +57,7 @@ class Answer:
         "content_type",
         "headers",
         "keep_alive",
+        "linger",
         "request_id",
         "status",
         "write_deadline",
@@ -77,6 +80,8 @@ class Answer:
         #: None = as the request wishes; settled by `prepare`.
         self.keep_alive: bool | None = False if close else None
         self.request_id = ""
+        #: Seconds that a client which still sends has for reading this last answer.
+        self.linger = 0.0
         #: Seconds until a client that does not read is cut.
         self.write_deadline = 30.0
         self._request: BaseRequest | None = None
@@ -92,31 +97,54 @@ class Answer:
         request = self._request
         if request is None or request.transport is None:
             raise ConnectionResetError("The client has gone.")
-        request.transport.write(self._bytes(request))
-        # The second: answers pile up for a client that sends and sends, and never reads.
-        if len(self.body) > _LARGE or request.protocol.writing_paused:
-            await self._drained(request)
+        body = b"" if request.method == "HEAD" or self.status in {204, 304} else self.body
+        if len(body) > _LARGE:
+            request.transport.write(self._head(request))
+            await self._in_time(request, _stream(request, body))
+        else:
+            request.transport.write(self._head(request) + body)
+            if request.protocol.writing_paused:
+                # Answers pile up for a client that sends and sends, and never reads.
+                await self._in_time(request, request.writer.drain())
+        if self.linger:
+            await _let_it_be_read(request, self.linger)
 
-    def _bytes(self, request: BaseRequest) -> bytes:
+    def _head(self, request: BaseRequest) -> bytes:
         connection = ""
         if not self.keep_alive:
             connection = "Connection: close\r\n"
         elif request.version < (1, 1):
             connection = "Connection: keep-alive\r\n"
         length = "" if self.status in {204, 304} else f"Content-Length: {len(self.body)}\r\n"
-        head = (
+        return (
             f"{_head(self.status, self.content_type)}{_date(int(time.time()))}"
             f"X-Request-ID: {self.request_id}\r\n{self.headers}{connection}{length}\r\n"
         ).encode("latin-1")
-        return head if request.method == "HEAD" or not length else head + self.body
 
-    async def _drained(self, request: BaseRequest) -> None:
+    async def _in_time(self, request: BaseRequest, written: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(self.write_deadline):
-                await request.writer.drain()
+                await written
         except TimeoutError:
             _reset(request)
             raise ConnectionResetError("The client did not read its answer.") from None
+
+
+async def _stream(request: BaseRequest, body: bytes) -> None:
+    """Write a large body as fast as it is read, so that no connection holds a copy of it."""
+    view = memoryview(body)
+    for at in range(0, len(body), _LARGE):
+        if request.transport is None:
+            raise ConnectionResetError("The client has gone.")
+        request.transport.write(view[at : at + _LARGE])
+        await request.writer.drain()
+
+
+async def _let_it_be_read(request: BaseRequest, seconds: float) -> None:
+    """Say that this was all, and wait for the client to hang up: that ends this request."""
+    if request.transport is not None and request.transport.can_write_eof():
+        request.transport.write_eof()
+        await asyncio.sleep(seconds)
 
 
 def _reset(request: BaseRequest) -> None:

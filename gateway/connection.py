@@ -1,10 +1,15 @@
-"""Connections: what aiohttp's own lack, deadlines for headers and one line per malformed request."""
+"""Connections: what aiohttp's own lack.
+
+Deadlines for headers, one line per malformed request, and an eye on clients that hang up while nothing is
+taken from them.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web import BaseRequest, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
@@ -20,17 +25,32 @@ logger = logging.getLogger("jobgate.gateway.http")
 
 #: After an answer to a request whose body was not read, so that the client can read it before the end.
 _LINGER = 1.0
+#: Seconds without reading, as aiohttp does for a client that sends more than is taken from it, after which
+#: its bytes are read and kept: only who reads sees that the client has hung up.
+_BLIND = 0.5
+#: As many bytes are kept of a client that sends on and on behind a request that waits; then it is cut.
+_MOST_KEPT = 64 * 1024
+_MALFORMED = 400
+_WHAT = {_MALFORMED: "malformed", 414: "too long a", 431: "too large a"}
+_MOST_HEADERS = 128
+#: How aiohttp says that there are more header lines than that.
+_TOO_MANY = "Too many headers received"
 
 
 class Connection(RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_header_timer", "_server")
+    __slots__ = ("_blind_timer", "_header_timer", "_is_deaf", "_kept", "_server")
 
     def __init__(self, server: "GatewayServer", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
         self._server = server
         self._header_timer: asyncio.TimerHandle | None = None
+        self._blind_timer: asyncio.TimerHandle | None = None
+        #: Bytes that came while aiohttp wants none; None = it takes them, or nothing is read.
+        self._kept: bytearray | None = None
+        #: What still comes is thrown away: the last answer is on its way.
+        self._is_deaf = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the first request's headers have to be here within the deadline."""
@@ -40,10 +60,23 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
         self._disarm()
+        self._see_again()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Let a client that has said all have the answer that is on its way; one that waits has hung up."""
+        is_answered = self._request_in_progress and self._current_request is None
+        if is_answered:
+            self.close()
+        return is_answered
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that do not complete a request's headers start the deadline for them."""
+        if self._is_deaf:
+            return
+        if self._kept is not None and data:
+            self._keep(data)
+            return
         super().data_received(data)
         if self._messages or self._current_request is not None:
             if self._header_timer is not None:
@@ -56,6 +89,38 @@ class Connection(RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
+    def _pause_transport_reading(self) -> None:
+        """Stop reading, for a moment: a client that hangs up later would not be noticed."""
+        if self._kept is None and self._blind_timer is None:
+            super()._pause_transport_reading()
+            self._blind_timer = self._loop.call_later(_BLIND, self._read_on)
+
+    def _read_on(self) -> None:
+        self._blind_timer, self._kept = None, bytearray()
+        super()._resume_transport_reading()
+
+    def _keep(self, data: bytes) -> None:
+        kept = self._kept
+        if kept is None or len(kept) + len(data) > _MOST_KEPT:
+            self.force_close()
+        else:
+            kept += data
+
+    def _resume_transport_reading(self) -> None:
+        """Read again, what was kept first."""
+        kept = self._see_again()
+        if kept:
+            self.data_received(kept)
+        if not (self._reading_paused or self._buffer_paused):
+            super()._resume_transport_reading()
+
+    def _see_again(self) -> bytes:
+        if self._blind_timer is not None:
+            self._blind_timer.cancel()
+            self._blind_timer = None
+        kept, self._kept = self._kept, None
+        return bytes(kept or b"")
+
     def handle_error(
         self,
         request: BaseRequest,
@@ -64,13 +129,11 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> StreamResponse:
         """Answer what is not HTTP. aiohttp logs a traceback for each, which makes every scanner a flood."""
-        server = self._server
-        server.meter.malformed += 1
-        server.meter.request(UNMATCHED, 400, 0.0)
-        server.log.line("malformed request from %s: %s", request.remote, type(exc).__name__)
-        identity = next(server.request_ids)
-        answer = problem_answer(Problem("malformed-request"), identity)
-        answer.request_id = identity
+        problem = _problem(exc, self._server.max_header)
+        answer = self._server.refuse(problem, request, exc)
+        # It may send on for long: closing at once would take the answer away from it.
+        answer.linger = _LINGER
+        self._is_deaf = True
         return as_response(answer)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
@@ -108,6 +171,7 @@ class GatewayServer(Server):
             cast("Callable[[BaseRequest], Awaitable[StreamResponse]]", handle), handler_cancellation=True
         )
         self.header_deadline = settings.header_deadline
+        self.max_header = settings.max_header
         self.meter = meter
         self.log = SparseLog(logger)
         self.request_ids = request_ids
@@ -115,6 +179,10 @@ class GatewayServer(Server):
             "keepalive_timeout": settings.keepalive,
             "lingering_time": _LINGER,
             "auto_decompress": False,
+            # aiohttp does not count the colon of a header line. So its errors tell which of the two it was.
+            "max_line_size": settings.max_header,
+            "max_field_size": settings.max_header - 1,
+            "max_headers": _MOST_HEADERS,
             "access_log": None,
             "logger": logger,
         }
@@ -122,6 +190,28 @@ class GatewayServer(Server):
     def __call__(self) -> RequestHandler:
         """A connection for a client that has just come."""
         return Connection(self, loop=self._loop, **self._options)
+
+    def refuse(self, problem: Problem, request: BaseRequest, error: BaseException | None) -> Answer:
+        """Count and log what is no request of HTTP, or too long a one; the answer to it."""
+        status = problem.kind.status
+        self.meter.malformed += status == _MALFORMED
+        self.meter.request(UNMATCHED, status, 0.0)
+        self.log.line("%s request from %s: %s", _WHAT[status], request.remote, type(error).__name__)
+        identity = next(self.request_ids)
+        answer = problem_answer(problem, identity)
+        answer.request_id = identity
+        return answer
+
+
+def _problem(error: BaseException | None, max_header: int) -> Problem:
+    """What is wrong with a request that could not be parsed."""
+    if isinstance(error, LineTooLong):
+        if error.args[1] == max_header:
+            return Problem("url-too-long", f"A URL may have {max_header} bytes.")
+        return Problem("header-too-large", f"A header line may have {max_header} bytes.")
+    if isinstance(error, BadHttpMessage) and error.message == _TOO_MANY:
+        return Problem("header-too-large", f"A request may have {_MOST_HEADERS} header lines.")
+    return Problem("malformed-request")
 
 
 def as_response(answer: Answer) -> StreamResponse:

@@ -5,36 +5,40 @@ from urllib.parse import parse_qsl
 
 from jobgate.gateway.problems import Problem, field_errors
 
-_SECONDS = re.compile(r"[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")
+#: A number as JSON writes it, which may be `-0`; what else begins with `-` is refused later.
+_SECONDS = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")
 _PREFERENCE = re.compile(r'wait\s*=\s*"?([0-9]{1,9}(?:\.[0-9]{1,9})?)"?\s*(?:;.*)?', re.IGNORECASE)
 
 
 def asked_wait(query: str, prefer: str | None, *, longest: float) -> float | None:
-    """The wait that is asked for, in seconds, at most `longest`; None = none was asked for.
+    """The wait that is asked for, in seconds, above 0 and at most `longest`; None = none.
 
-    The query goes before the header. A preference that makes no sense is ignored, as RFC 7240 wants it;
-    a query that makes none is a `Problem` 422.
+    0 is no wait. The query goes before the header. A preference that makes no sense is ignored, as RFC 7240
+    wants it; a query that makes none is a `Problem` 422.
     """
-    if query:
-        text = _wait_parameter(query)
-        if text is not None:
-            return min(float(text), longest)
-    if prefer is not None:
-        for preference in prefer.split(","):
-            match = _PREFERENCE.fullmatch(preference.strip())
-            if match:
-                return min(float(match[1]), longest)
+    asked = _wait_parameter(query) if query else None
+    if asked is None and prefer is not None:
+        asked = _preferred(prefer)
+    return min(asked or 0.0, longest) or None
+
+
+def _preferred(prefer: str) -> float | None:
+    for preference in prefer.split(","):
+        match = _PREFERENCE.fullmatch(preference.strip())
+        if match:
+            return float(match[1])
     return None
 
 
-def _wait_parameter(query: str) -> str | None:
-    found: str | None = None
+def _wait_parameter(query: str) -> float | None:
+    found: float | None = None
     for name, value in _parameters(query):
         if name != "wait":
             raise field_errors("invalid-request", [("?", "The only query parameter is wait.")])
-        if found is not None or _SECONDS.fullmatch(value) is None:
-            raise field_errors("invalid-request", [("?wait", "wait is a number of seconds, given once.")])
-        found = value
+        if found is not None or _SECONDS.fullmatch(value) is None or float(value) < 0:
+            wrong = "wait is a number of seconds, 0 or more, given once."
+            raise field_errors("invalid-request", [("?wait", wrong)])
+        found = float(value)
     return found
 
 

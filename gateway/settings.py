@@ -53,6 +53,8 @@ class GatewaySettings:
 
     #: Largest request body: a job is not a file transfer, and Redis holds every waiting one.
     max_body: int = 1024 * 1024
+    #: Longest header line of a request, and longest URL: a few keys and ids, not data.
+    max_header: int = 8192
     #: Largest outcome that is passed on.
     max_result: int = 8 * 1024 * 1024
     #: Longest wait that one request may ask for; longer ones are clamped. Proxies often cut at 60 s.
@@ -84,6 +86,8 @@ class GatewaySettings:
         for name in ("drain", "max_wait"):
             if not 0 <= getattr(self, name) <= 3600:
                 raise GatewayError(f"{name} must be between 0 and 3600 seconds, not {getattr(self, name)}.")
+        if not 1024 <= self.max_header <= 1024 * 1024:
+            raise GatewayError(f"max_header must be between 1024 and 1048576 bytes, not {self.max_header}.")
         self._check_names()
         if not (self.is_loopback or self.keys_file or self.insecure):
             raise GatewayError(

@@ -121,6 +121,37 @@ async def test_other_forms_of_http(gateway: RunningGateway) -> None:
     writer.close()
 
 
+def told(answer: bytes) -> tuple[bytes, str]:
+    """Status and code of a problem."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert b"Connection: close" in head
+    return head.split(b" ")[1], json.loads(body)["code"]
+
+
+async def test_too_large_headers_and_urls_are_refused_by_name(redis_url: str) -> None:
+    header = (b"431", "header-too-large")
+    url = (b"414", "url-too-long")
+    async with running_gateway(redis_url, max_header=2048) as gateway:
+
+        async def ask(path: str, *headers: str) -> bytes:
+            return await raw(gateway.port, request(b"", *headers, line=f"GET {path} HTTP/1.1"))
+
+        assert (await ask("/livez", "X:" + "a" * 2046)).startswith(b"HTTP/1.1 200 ")
+        assert told(await ask("/livez", "X:" + "a" * 2048)) == header
+        assert told(await ask("/livez", "a" * 2048 + ":")) == header
+        assert told(await ask("/livez", *["X: a"] * 128)) == header
+        assert (await ask("/" + "a" * 2047)).startswith(b"HTTP/1.1 404 ")
+        assert told(await ask("/" + "a" * 2048)) == url
+        # One that still sends when it is refused can read why.
+        endless = b"GET /livez HTTP/1.1\r\nX: " + b"a" * 65536
+        assert told(await raw(gateway.port, endless, *[b"a" * 65536] * 30)) == header
+        _, text, _ = await gateway.get("/metrics")
+    counted = b'requests_total{route="unmatched",status="%d"} %d.0'
+    assert counted % (431, 4) in text
+    assert counted % (414, 1) in text
+
+
 async def test_a_large_body_with_expectation(gateway: RunningGateway) -> None:
     body = json.dumps({"args": ["x" * 900_000]}).encode()
     head = request(b"", *typed("Expect: 100-continue", f"Content-Length: {len(body)}"))

@@ -294,13 +294,16 @@ async def test_a_call_without_a_live_worker_is_refused_before_it_is_enqueued(
     await worker.broker.retire(worker.record)
 
     async def refused() -> bool:
-        status, problem, headers = await gateway.post("/jobs/add?wait=0")
+        status, problem, headers = await gateway.post("/jobs/add?wait=0.01")
         return (status, headers.get("Retry-After")) == (503, "1") and problem["code"] == "no-worker"
 
     await eventually_async(refused, what="503 no-worker")
-    assert (await gateway.post("/jobs/add?wait=0", {"job_id": "never"}))[0] == 503
+    assert (await gateway.post("/jobs/add?wait=0.01", {"job_id": "never"}))[0] == 503
     assert (await gateway.get("/jobs/never/status"))[0] == 404
-    assert (await gateway.post("/jobs/add"))[0] == 202, "a job may wait for its worker"
+    for no_wait in ("?wait=0", "?wait=0.0", "?wait=-0", ""):
+        status, _, headers = await gateway.post(f"/jobs/add{no_wait}", headers={"Prefer": "wait=0"})
+        assert (status, headers.get("Preference-Applied")) == (202, None), "a job may wait for its worker"
+    assert (await gateway.post("/jobs/add?wait=0", {"keep_result": 0}))[0] == 202
 
 
 # --- Redis
@@ -334,7 +337,7 @@ async def test_redis_away_is_503_and_comes_back(server: RedisServer) -> None:
 
 FROZEN = (
     ("POST", "/jobs/add", None),
-    ("POST", "/jobs/add?wait=0", None),
+    ("POST", "/jobs/add?wait=0.01", None),
     ("POST", "/jobs/unheard?wait=30", None),
     ("POST", "/jobs/unheard", {"queue": "elsewhere", "job_id": "a"}),
     ("GET", "/jobs/x/status?wait=30", None),

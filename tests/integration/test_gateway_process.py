@@ -111,6 +111,7 @@ def test_it_refuses_to_be_open_by_accident(host: str) -> None:
         (["--port", "99999"], "port must be between"),
         (["--max-wait", "-3"], "max_wait must be between 0 and 3600 seconds, not -3.0."),
         (["--max-wait", "nan"], "max_wait must be between"),
+        (["--max-header", "0"], "max_header must be between 1024 and 1048576 bytes, not 0."),
         (["--namespace", "a b"], "namespace must hold names without spaces and commas, not 'a b'."),
         (["--default-queue", ""], "default_queue must hold names without"),
         (["--allow-host", "a,b"], "allowed_hosts must hold names without"),

@@ -38,7 +38,7 @@ def test_the_default_queue_is_an_option(processes: Processes, redis_url: str) ->
 
 
 async def no_worker(gateway: RunningGateway, queue: str | None) -> bool:
-    status, problem, _ = await gateway.post("/jobs/add?wait=0", {"queue": queue})
+    status, problem, _ = await gateway.post("/jobs/add?wait=0.01", {"queue": queue})
     assert (status, problem.get("code")) in {(202, None), (503, "no-worker")}
     return bool(status == 503)
 
