@@ -5,7 +5,6 @@ import logging
 import logging.config
 import sys
 import tomllib
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,16 @@ from typing import Any, Final, TypeVar
 
 import click
 import orjson
+
+from jobgate.broker.log_text import (
+    FIELD_LIMIT,
+    LINE_LIMIT,
+    escape_record,
+    log_line,
+    repr_of,
+    traceback_text,
+    without_secrets,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,8 +33,24 @@ TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: What every record has; whatever else one has was added to it, and belongs into its JSON.
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-#: Characters that JSON allows in a text and that some readers take for the end of a line.
-_LINE_ENDS: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+#: Longest line of JSON, in characters; of a longer one the first members are shown, and cut.
+JSON_LIMIT: Final = 65_536
+_MANY: Final = 50
+
+
+class TextLines(logging.Formatter):
+    """Writes each record as one line for people, and below it the traceback, if there is one.
+
+    Nothing from outside, a name, a message of an exception, can begin a line or drive a terminal.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line."""
+        return log_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the traceback."""
+        return traceback_text(ei[1])
 
 
 class JsonLines(logging.Formatter):
@@ -53,12 +78,18 @@ class JsonLines(logging.Formatter):
             **self._members,
         }
         if isinstance(record.msg, Mapping):  # a line that is nothing but members, as the access log's
-            return json.dumps(fields | {name: _shown(value) for name, value in record.msg.items()})
-        fields["message"] = record.getMessage()
+            return _escaped(json.dumps(fields | {n: _shown(value) for n, value in record.msg.items()}))
+        # Lines of others, of a user's own functions for one, may be longer than a line for people.
+        message = record.getMessage()
+        fields["message"] = (
+            log_line(message) if record.name.startswith("jobgate") else without_secrets(message)
+        )
         fields |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        fields = {name: _cut(value) for name, value in fields.items()}
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
-        return _encoded(fields)
+            fields["exception"] = traceback_text(record.exc_info[1])
+        line = _encoded(fields)
+        return line if line is not None else _encoded(_few(fields)) or "{}"
 
 
 def log_options(command: Command) -> Command:
@@ -120,7 +151,9 @@ def log_to_stderr(form: str, *, verbose: bool, worker: str = "") -> None:
     handler = logging.StreamHandler(sys.stderr)
     if form == "text":
         name = f"%(name)s[{worker}]" if worker else "%(name)s"
-        handler.setFormatter(logging.Formatter(TEXT.replace("%(name)s", name)))
+        handler.setFormatter(TextLines(TEXT.replace("%(name)s", name)))
+        # What asyncio tells of tasks that raised goes past the handler above.
+        logging.getLogger("asyncio").addFilter(escape_record)
         logger.handlers[:] = [handler]
         logger.propagate = False
         return
@@ -161,8 +194,8 @@ def fail(message: str, form: str, cause: BaseException | None = None) -> SystemE
         logging.getLogger("jobgate").critical("%s", message, exc_info=cause)
         return SystemExit(1)
     if cause is not None:
-        click.echo("".join(traceback.format_exception(cause)), err=True, nl=False)
-    click.echo(f"Error: {message}", err=True)
+        click.echo(traceback_text(cause), err=True)
+    click.echo(f"Error: {log_line(message)}", err=True)
     return SystemExit(1)
 
 
@@ -180,20 +213,44 @@ def _read(path: str, load: Callable[[str], Any]) -> dict[str, Any]:
     return dict(found)
 
 
-def _encoded(fields: Mapping[str, Any]) -> str:
+def _encoded(fields: Mapping[str, Any]) -> str | None:
+    """Return the line; None where it is too long."""
     try:
-        line = orjson.dumps(fields, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
-        return line.translate(_LINE_ENDS)
+        line = orjson.dumps(fields, default=repr_of, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # lone surrogates, integers of more than 64 bits, cycles
-        return json.dumps({name: _plain(value) for name, value in fields.items()})
+        line = json.dumps({name: _plain(value) for name, value in fields.items()})
+    # First as it is: to escape what is far too long would take seconds.
+    if len(line) > JSON_LIMIT or len(line := _escaped(line)) > JSON_LIMIT:
+        return None
+    return line
+
+
+def _escaped(line: str) -> str:
+    # What some readers take for the end of a line, or for the direction of the text, JSON does not escape.
+    return line if line.isprintable() else "".join(map(_escape, line))
+
+
+def _escape(character: str) -> str:
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _few(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _cut(_plain(value), FIELD_LIMIT) for name, value in list(fields.items())[:_MANY]}
+
+
+def _cut(value: object, limit: int = LINE_LIMIT) -> object:
+    return value[: limit - 1] + "…" if isinstance(value, str) and len(value) > limit else value
 
 
 def _shown(value: object) -> object:
-    return value if isinstance(value, str | int | float | None) else repr(value)
+    return value if isinstance(value, str | int | float | None) else repr_of(value)
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, str | None) else repr(value)
+    return value if isinstance(value, str | None) else repr_of(value)
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -22,6 +22,7 @@ from jobgate.worker import Settings, Worker, WorkerError, load_settings
 _OVERRIDES: Final = (
     "queues", "redis_settings", "burst", "serializer", "namespace", "metrics_port", "metrics_host",
     "loop",
+    "log_arguments",
 )  # fmt: skip
 #: Options that a worker process is not told, or told otherwise.
 _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
@@ -63,6 +64,11 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
     "--loop",
     type=click.Choice(["auto", "asyncio", "uvloop"]),
     help="The event loop; `auto` is uvloop where it is installed, and the default.",
+)
+@click.option(
+    "--log-arguments/--no-log-arguments",
+    default=None,
+    help="Show the arguments of jobs in the log.  [default: yes]",
 )
 @click.option(
     "--check", is_flag=True, help="Run nothing: look whether a worker is alive, as `jobgate check`."

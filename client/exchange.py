@@ -111,7 +111,7 @@ class Exchange:
                 backoff = backoff or _backoff(request)
                 if not await backoff.pause(trouble.retry_after):
                     raise _final(trouble, lost=lost and request.write) from None
-                logger.debug("%s is repeated: %s", request.method, trouble.error)
+                logger.debug("%s is repeated: %.500r", request.method, str(trouble.error))
                 self._metrics.retried(trouble.reason)
 
     async def _try(self, request: Request) -> Answer:

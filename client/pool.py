@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from jobgate.broker import DEFAULT_NAMESPACE, Broker, JobRequest, QueuedJob, RedisSettings, new_job_id
+from jobgate.broker.log_text import escape_record
 from jobgate.broker.settings import async_client
 from jobgate.client.arq_job import DEFAULT_QUEUE, Job
 from jobgate.client.arq_reading import RedisOutcomeUnknown, codec_of, job_def, job_result, translated
@@ -23,6 +24,7 @@ from jobgate.client.errors import BothDeferrals, InvalidOption, SerializationErr
 __all__ = ["EXPIRES_EXTRA_MS", "ArqRedis", "RedisSettings", "create_pool"]
 
 logger = logging.getLogger("jobgate.client")
+logger.addFilter(escape_record)
 
 #: How long a job may be started after its due time, in ms.
 EXPIRES_EXTRA_MS = 86_400_000

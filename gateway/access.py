@@ -7,8 +7,10 @@ from typing import Any
 
 from aiohttp.web import BaseRequest
 
+from jobgate.broker.log_text import without_secrets
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call
+from jobgate.gateway.redaction import shown_target
 
 logger = logging.getLogger("jobgate.gateway.access")
 
@@ -39,16 +41,16 @@ class AccessLine(dict[str, Any]):
 
     def __str__(self) -> str:
         """Return the JSON."""
-        return json.dumps(self)
+        return json.dumps(self).replace("\x7f", "\\u007f")
 
 
 def log_access(request: BaseRequest, answer: Answer, found: Found, seconds: float) -> None:
     """Log an answered request."""
-    call, named = found.call, found.name[:_LONGEST_NAME]
+    call, named = found.call, without_secrets(found.name)[:_LONGEST_NAME]
     logger.info(
         AccessLine(
             method=request.method[:16],
-            target=request.raw_path[:256],
+            target=shown_target(request.raw_path),
             route=found.route,
             status=answer.status,
             ms=round(seconds * 1000, 2),

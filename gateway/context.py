@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import secrets
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
@@ -12,12 +13,15 @@ from aiohttp.web import BaseRequest
 from jobgate.broker import Broker, BrokerError, BrokerUnavailable
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.callers import Caller, KeysFile
+from jobgate.gateway.logs import StateLog
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.names import QueueNames
 from jobgate.gateway.offers import Offers
 from jobgate.gateway.preferences import asked_wait
 from jobgate.gateway.settings import GatewaySettings
 from jobgate.gateway.waits import Waits
+
+_health_logger = logging.getLogger("jobgate.gateway.health")
 
 
 def _request_ids() -> Iterator[str]:
@@ -44,6 +48,8 @@ class Gateway:
     meter: Meter
     #: None = no keys are in use.
     keys: KeysFile | None = None
+    readiness_log: StateLog = field(default_factory=lambda: StateLog(_health_logger))
+    gauges_log: StateLog = field(default_factory=lambda: StateLog(_health_logger))
     #: True from SIGTERM on: `/readyz` says so, and connections end with their next answer.
     draining: bool = False
     request_ids: Iterator[str] = field(default_factory=_request_ids)

@@ -70,7 +70,7 @@ class Door:
             # The client went away while its body was read: nobody reads this answer.
             answer = problem_answer(Problem("malformed-request"), identity)
         except Exception:
-            logger.exception("request %s failed", identity)
+            self._log.failure("request %s failed", identity)
             answer = problem_answer(Problem("internal-error", "The operator finds it in the log."), identity)
         answer.request_id = identity
         answer.write_deadline = self._gateway.settings.write_deadline

@@ -1,7 +1,6 @@
 """`/livez`, `/readyz`, `/metrics` and `/openapi.json`: what operators and tools ask."""
 
 import asyncio
-import logging
 from functools import lru_cache
 from importlib.resources import files
 
@@ -14,8 +13,6 @@ from jobgate.broker.records import QueueDepth
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.problems import Problem
-
-logger = logging.getLogger("jobgate.gateway.health")
 
 _RETRY_AFTER = "Retry-After: 1\r\n"
 #: Seconds that Redis has to answer `/readyz`: those who ask have little patience, `jobgate health` 4 s.
@@ -35,8 +32,9 @@ async def readyz(gateway: Gateway, call: Call) -> Answer:
         raise Problem("not-ready", "It is shutting down.", headers=_RETRY_AFTER)
     readiness = await gateway.broker.check(timeout=_READY_WITHIN)
     if not readiness.ok:
-        logger.warning("not ready: %s", readiness.detail)
+        gateway.readiness_log.trouble("not ready: %s", readiness.detail)
         raise Problem("not-ready", "Redis does not answer as it should.", headers=_RETRY_AFTER)
+    gateway.readiness_log.over("ready again")
     return Answer(200, orjson.dumps({"status": "ready", "durability": readiness.durability}))
 
 
@@ -53,11 +51,14 @@ async def _depths(gateway: Gateway) -> list[QueueDepth] | None:
         async with asyncio.timeout(_GAUGES_WITHIN):
             depths = await asyncio.gather(*(_depth(gateway, queue) for queue in queues))
     except TimeoutError:
-        logger.warning("queue gauges are left out: Redis did not answer within %g s", _GAUGES_WITHIN)
+        gateway.gauges_log.trouble(
+            "queue gauges are left out: Redis did not answer within %g s", _GAUGES_WITHIN
+        )
         return None
     except BrokerError as error:
-        logger.warning("queue gauges are left out: %s", error)
+        gateway.gauges_log.trouble("queue gauges are left out: %s", error)
         return None
+    gateway.gauges_log.over("queue gauges are shown again")
     return [depth for depth in depths if depth is not None]
 
 

@@ -6,12 +6,12 @@ import os
 import pickle
 import signal
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from typing import Any
 
+from jobgate.broker.log_text import traceback_text
 from jobgate.worker.progress import ProgressReporter
 
 
@@ -110,10 +110,10 @@ def _raised(raised: BaseException) -> Raised:
     except Exception:
         blob = None
     try:
-        message, trace = str(raised), "".join(traceback.format_exception(raised))
+        message = str(raised)
     except Exception:
-        message, trace = f"<{type(raised).__name__} whose text cannot be read>", ""
-    return Raised(blob, type(raised).__name__, message, trace)
+        message = f"<{type(raised).__name__} whose text cannot be read>"
+    return Raised(blob, type(raised).__name__, message, traceback_text(raised))
 
 
 def _leave_to_parent(_number: int, _frame: object) -> None:

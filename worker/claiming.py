@@ -9,10 +9,11 @@ from typing import Any
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError
+from jobgate.broker.log_text import printable
 from jobgate.broker.records import Claim, ClaimedJob
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.liveness import Liveness
-from jobgate.worker.logs import counted, printable, reason_of
+from jobgate.worker.logs import counted, reason_of
 from jobgate.worker.metrics import WorkerMetrics
 from jobgate.worker.running import RunningJobs
 from jobgate.worker.settings import Settings

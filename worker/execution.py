@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobgate.broker.errors import DecodeError
+from jobgate.broker.log_text import printable
 from jobgate.broker.records import FailureCode, JobBody
 from jobgate.broker.wire import is_pickled
 from jobgate.worker.calling import Caller
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.deadlines import Deadline
 from jobgate.worker.hooks import await_if_needed, call_after_end, call_at_end, is_ctrl_c
-from jobgate.worker.logs import JobLog, logger, printable
+from jobgate.worker.logs import JobLog, logger
 from jobgate.worker.metrics import WorkerMetrics
 from jobgate.worker.offers import Limits, Offer
 from jobgate.worker.outcome import (

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from jobgate.broker.log_text import printable
 from jobgate.worker.liveness import Pulse, tell_late
-from jobgate.worker.logs import logger, printable, reference
+from jobgate.worker.logs import logger, reference
 from jobgate.worker.running import RunningJobs
 
 #: Lag in seconds from which the loop's thread is looked at; from `liveness.WORTH_WARNING` it is told.

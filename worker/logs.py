@@ -6,11 +6,14 @@
 import logging
 
 from jobgate.broker.errors import BrokerError, OutcomeUnknown
+from jobgate.broker.log_text import escape_record, printable, repr_of
 from jobgate.broker.records import FailureCode
 from jobgate.worker.outcome import Kind, Outcome, Stop, message_of
 from jobgate.worker.running import RunningJob
 
 logger = logging.getLogger("jobgate.worker")
+# For lines whose formatter is the user's own: what an exception says must not forge others.
+logger.addFilter(escape_record)
 
 #: Characters of arguments and results that a line shows, as in arq.
 SHOWN = 80
@@ -21,8 +24,9 @@ WORTH_TELLING = 1.2
 class JobLog:
     """Writes the lines; formats nothing where the level is off."""
 
-    def __init__(self, *, log_results: bool) -> None:
+    def __init__(self, *, log_results: bool, log_arguments: bool) -> None:
         self._log_results = log_results
+        self._log_arguments = log_arguments
 
     def started(self, job: RunningJob, waited: float) -> None:
         """Tell that a try begins."""
@@ -31,8 +35,9 @@ class JobLog:
         notes = f" try={job.tries}" if job.tries > 1 else ""
         if waited > WORTH_TELLING:
             notes += f" delayed={waited:.2f}s"
+        shown = _arguments(job) if self._log_arguments else "…"
         text = "%6.2fs → %s(%s)%s"
-        logger.info(text, max(waited, 0.0), reference(job), _arguments(job), notes, extra=_about(job))
+        logger.info(text, max(waited, 0.0), reference(job), shown, notes, extra=_about(job))
 
     def ended(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Tell how a try ended, after `seconds`."""
@@ -73,7 +78,7 @@ class JobLog:
 def _retried(job: RunningJob, outcome: Outcome, seconds: float) -> None:
     when = "now" if outcome.defer is None else f"in {outcome.defer:.2f}s"
     raised = outcome.exception
-    why = "" if raised is None else f" after {type(raised).__name__}: {shorten(message_of(raised), 200)}"
+    why = f" after {printable(type(raised).__name__)}: {printable(message_of(raised))}" if raised else ""
     extra = _about(job, outcome, seconds)
     logger.info("%6.2fs ↻ %s retrying job %s%s", seconds, reference(job), when, why, extra=extra)
 
@@ -87,12 +92,12 @@ def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
         extra = _about(job, outcome, seconds)
         logger.info("%6.2fs ⊘ %s aborted%s", seconds, reference(job), before, extra=extra)
         return
-    message = shorten(failure.message, 200) + (f" ({outcome.note})" if outcome.note else "")
+    message = printable(failure.message) + (f" ({outcome.note})" if outcome.note else "")
     logger.error(
         "%6.2fs ! %s failed, %s: %s",
         seconds,
         reference(job),
-        failure.type,
+        printable(failure.type),
         message,
         exc_info=outcome.exception,
         extra={**_about(job, outcome, seconds), "extra": _extra(outcome.exception)},
@@ -137,22 +142,9 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def printable(text: str) -> str:
-    """Return text with everything escaped that could forge a line of the log."""
-    return text[:200] if text.isprintable() else ascii(text)[1:-1][:200]
-
-
 def shorten(text: str, limit: int = SHOWN) -> str:
-    """Return text cut to `limit` characters, with an ellipsis, and printable."""
-    return printable(text if len(text) <= limit else text[: limit - 1] + "…")
-
-
-def repr_of(value: object) -> str:
-    """Return `repr(value)`, whatever that raises."""
-    try:
-        return repr(value)
-    except Exception:
-        return f"<{type(value).__name__} without repr>"
+    """Return text in one printable line of at most `limit` characters, as in arq."""
+    return printable(text, limit)
 
 
 def _arguments(job: RunningJob) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from jobgate.broker.log_text import ForeignTraceback
 from jobgate.worker import child
 from jobgate.worker.errors import NotTransferable, ProcessDied, ProcessRaised, SettingsError
 
@@ -229,12 +230,5 @@ def _exception(raised: child.Raised) -> Exception:
         exception = None
     if not isinstance(exception, Exception):  # or it asks to leave a process, which is not this one
         exception = ProcessRaised(raised.type, raised.message)
-    exception.__cause__ = _ChildTraceback(raised.traceback)
+    exception.__cause__ = ForeignTraceback(f"\n{raised.traceback}")
     return exception
-
-
-class _ChildTraceback(Exception):
-    """Shows the traceback of a child process as the cause of what was raised here."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"

@@ -102,6 +102,8 @@ class Settings:
     job_deserializer: Callable[[bytes], dict[str, Any]] | None = None
     #: Show the repr of results in the log.
     log_results: bool = True
+    #: Show the repr of arguments in the log. What a function itself logs or raises is shown in any case.
+    log_arguments: bool = True
     #: json, msgpack or pickle; an own codec wins.
     serializer: str = "json"
     #: Longest encoded result in bytes; a longer one fails its job with `unserialisable-result`.

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, OutcomeUnknown
+from jobgate.broker.log_text import printable
 from jobgate.broker.records import Claim
-from jobgate.worker.logs import counted, printable, reason_of
+from jobgate.worker.logs import counted, reason_of
 from jobgate.worker.metrics import WorkerMetrics
 
 logger = logging.getLogger("jobgate.worker")

@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from jobgate.broker import Broker, BrokerUnavailable
-from jobgate.worker.logs import counted, logger, printable
+from jobgate.broker.log_text import printable
+from jobgate.worker.logs import counted, logger
 from jobgate.worker.settings import Settings
 from jobgate.worker.signatures import doubt_of_ctx, signature_of
 

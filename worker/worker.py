@@ -94,7 +94,8 @@ class Worker:
 
     def _build(self) -> None:
         """Make the parts. None of them does anything yet."""
-        settings, clock, log = self.settings, RedisClock(), JobLog(log_results=self.settings.log_results)
+        settings, clock = self.settings, RedisClock()
+        log = JobLog(log_results=settings.log_results, log_arguments=settings.log_arguments)
         self.jobs = RunningJobs(settings.max_jobs)
         self.metrics.in_progress.set_function(lambda: self.jobs.in_progress)
         self._limits = worker_limits(settings)

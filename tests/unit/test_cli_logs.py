@@ -54,4 +54,4 @@ def test_a_traceback_stays_in_the_line() -> None:
         made.exc_info = sys.exc_info()
     fields = read(JsonLines().format(made))
     assert fields["exception"].startswith("Traceback")
-    assert fields["exception"].endswith("LookupError: first\nsecond")
+    assert fields["exception"].endswith("\nLookupError: first\\nsecond")

@@ -11,7 +11,7 @@ import pytest
 from jobgate.broker import ClaimedJob, JobBody, Lease
 from jobgate.worker import Settings
 from jobgate.worker.liveness import CLAIM_STALL, LOOP_STALL, Liveness, Pulse
-from jobgate.worker.logs import JobLog, printable, repr_of, shorten
+from jobgate.worker.logs import JobLog
 from jobgate.worker.metrics import WorkerMetrics
 from jobgate.worker.offers import Limits, resolve
 from jobgate.worker.outcome import Kind, Outcome, Stop
@@ -175,20 +175,8 @@ async def test_a_blocked_loop_is_told(caplog: pytest.LogCaptureFixture) -> None:
     assert re.search(r"blocked for [2-9]", caplog.text)
 
 
-def test_nothing_that_a_producer_writes_forges_a_line() -> None:
-    assert printable("a\nb\x1b[31m\u2028") == "a\\nb\\x1b[31m\\u2028"
-    assert printable("\udcff") == "\\udcff"
-    assert len(shorten("x" * 500)) == 80
-
-    class Nasty:
-        def __repr__(self) -> str:
-            raise RuntimeError
-
-    assert repr_of(Nasty()) == "<Nasty without repr>"
-
-
 def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
-    log, one = JobLog(log_results=True), job("id\n", "add")
+    log, one = JobLog(log_results=True, log_arguments=True), job("id\n", "add")
     with caplog.at_level(logging.INFO, "jobgate.worker"):
         log.started(one, 2.0)
         log.ended(one, Outcome(Kind.SUCCESS, value=3), 0.5)
@@ -202,6 +190,13 @@ def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
         "0.50s ↻ id\\n:add cancelled, will be run again",
         "0.50s ! id\\n:add lost its lease, runs elsewhere",
     ]
+
+
+def test_arguments_are_kept_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    log, one = JobLog(log_results=True, log_arguments=False), job("id", "add")
+    with caplog.at_level(logging.INFO, "jobgate.worker"):
+        log.started(one, 0.0)
+    assert [record.getMessage().strip() for record in caplog.records] == ["0.00s → id:add(…)"]
 
 
 def test_labels_hold_only_names_of_own_functions() -> None:
