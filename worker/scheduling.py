@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable
+from jobgate.broker.log_text import printable
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron import CronJob
-from jobgate.worker.logs import counted, printable
+from jobgate.worker.logs import counted
 from jobgate.worker.settings import Settings
 from jobgate.worker.ticks import CountSkips, Skip, Tick, TickWriter
 

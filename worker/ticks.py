@@ -16,8 +16,8 @@ import orjson
 
 from jobgate.broker import Broker, Enqueued, IdempotencyKey, JobRequest, JobStatus, JobView
 from jobgate.broker.errors import BrokerError
+from jobgate.broker.log_text import printable
 from jobgate.worker.cron import CronJob
-from jobgate.worker.logs import printable
 
 logger = logging.getLogger("jobgate.worker")
 
