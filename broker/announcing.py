@@ -24,6 +24,7 @@ class Announcing:
                 script("announce"),
                 [keys.workers(queue), keys.worker(queue, record.worker_id)],
                 [record.worker_id, stored, to_ms(ttl)],
+                is_hint=True,
             )
             for queue in record.queues
         )
@@ -48,7 +49,7 @@ class Announcing:
     async def write_health(self, queue: str, line: str, *, key: str | None, ttl: float) -> None:
         """Write arq's health line; see `Broker.write_health`."""
         place = key or self._core.keys.health_check(queue)
-        await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)])
+        await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)], is_hint=True)
 
 
 async def _each(calls: Iterable[Awaitable[Any]]) -> None:

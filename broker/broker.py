@@ -39,7 +39,7 @@ from jobgate.broker.records import (
 from jobgate.broker.renewal import LeaseRenewer
 from jobgate.broker.reporting import Reporting
 from jobgate.broker.scripts import script
-from jobgate.broker.settings import RedisSettings, async_client, sync_client
+from jobgate.broker.settings import RedisSettings, async_client, sync_client, unnamed
 from jobgate.broker.waiting import ResultWatcher, Watch
 from jobgate.broker.waking import Waking
 
@@ -77,7 +77,7 @@ class Broker:
         self.keys = Keys(namespace)
         self.codec = codec_named(codec) if isinstance(codec, str) else codec
         # The link has a deadline of its own for everything; redis-py's costs a task per command.
-        redis_client = async_client(self.settings, socket_timeout=None)
+        redis_client = async_client(self.settings, socket_timeout=None, **unnamed())
         link = Link(redis_client, deadline=deadline, address=self.settings.address)
         core = Core(link, self.keys, self.codec, Reader(self.codec, trust_pickle))
         self._core = core

@@ -18,12 +18,17 @@ from jobgate.broker.errors import (
     NotAQueue,
     OutcomeUnknown,
 )
+from jobgate.broker.lines import LATE, Line, Lines, WrongServer, is_wrong_server
 from jobgate.broker.scripts import Script
 
 #: Pauses between two tries of one operation, in seconds: the first and the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 #: Commands under way at once; more wait their turn instead of opening connections without end.
 _MOST_AT_ONCE = 64
+
+#: The part of an operation's time that one connection may take to open, so that there is time for another
+#: try; and the seconds that it has anyhow, since TLS across continents is slow.
+_OPENING, _SHORTEST_OPENING = 1 / 3, 1.5
 
 #: As much of Redis' own words as a message takes.
 _LONGEST_CAUSE = 160
@@ -38,19 +43,28 @@ _TRANSIENT = (
     "READONLY",
     "NOREPLICAS",
     "UNBLOCKED",
+    "MOVED",
+    "ASK",
 )
 #: The same where redis-py has a class of its own and takes the code away.
 _NOT_READY = (
+    redis_errors.AskError,
     redis_errors.BusyLoadingError,
     redis_errors.ClusterDownError,
     redis_errors.MasterDownError,
     redis_errors.ReadOnlyError,
     redis_errors.TryAgainError,
+    WrongServer,
 )
 #: Answers by which Redis says that it cannot take writes.
 _FULL = ("OOM", "MISCONF")
 #: Whole answers of Redis, read to their end: the command did not happen, the connection is sound.
-_REFUSALS = (redis_errors.ResponseError, redis_errors.BusyLoadingError)
+_REFUSALS = (
+    redis_errors.ResponseError,
+    redis_errors.BusyLoadingError,
+    redis_errors.AuthenticationError,
+    WrongServer,
+)
 
 
 def translate(error: BaseException, address: str = "") -> BrokerError:
@@ -101,6 +115,7 @@ class Link:
         self._redis = redis
         # redis-py leaves these methods of its pools untyped.
         self._pool: Any = redis.connection_pool
+        self._lines = Lines()
         self._turns = asyncio.Semaphore(min(_MOST_AT_ONCE, self._pool.max_connections))
 
     async def run(
@@ -111,6 +126,7 @@ class Link:
         *,
         repeat: bool = True,
         since: float | None = None,
+        is_hint: bool = False,
     ) -> Any:
         """Run a script that writes.
 
@@ -120,6 +136,8 @@ class Link:
             args: its ARGV.
             repeat: whether it is sent again when its answer was lost.
             since: when the deadline begins, by the clock of the loop; None = now.
+            is_hint: nothing is lost when it is written into a server that is about to go: it takes any
+                connection, and its answer is no proof of the server.
 
         Raises:
             OutcomeUnknown: sent, but no answer came within the deadline.
@@ -128,6 +146,7 @@ class Link:
             BrokerMisconfigured: refused; nothing happened.
         """
         operation = _Operation(_calls(script, keys, args), repeat=repeat, writes=True)
+        operation.is_hint = is_hint
         return await self._within_deadline(operation, since=since)
 
     async def read(
@@ -151,6 +170,7 @@ class Link:
             BrokerMisconfigured: Redis refused it.
         """
         connection: AbstractConnection = self._pool.make_connection()
+        self._lines.add(connection, in_pool=False)
         try:
             async with asyncio.timeout(timeout):
                 await connection.connect()  # type: ignore[no-untyped-call]
@@ -161,6 +181,12 @@ class Link:
             raise
         return connection
 
+    def note_error(self, connection: AbstractConnection, error: Exception) -> BrokerError:
+        """The broker's own error for one on such a connection; a server that is the wrong one is left."""
+        if is_wrong_server(error):
+            self._lines.leave(connection)
+        return translate(error, self.address)
+
     async def close(self) -> None:
         """Close the pool."""
         await self._redis.aclose()
@@ -169,6 +195,7 @@ class Link:
         self, operation: "_Operation", *, timeout: float | None = None, since: float | None = None
     ) -> Any:
         limit = self.deadline if timeout is None else min(timeout, self.deadline)
+        operation.opening = max(limit * _OPENING, _SHORTEST_OPENING)
         begin = asyncio.get_running_loop().time() if since is None else since
         try:
             async with asyncio.timeout_at(begin + limit), self._turns:
@@ -185,38 +212,68 @@ class Link:
                 return await self._call(operation)
             except (redis_errors.RedisError, OSError) as error:
                 operation.last_error = error
-                if not operation.repeat or type(translate(error)) is not BrokerUnavailable:
+                if not operation.may_be_repeated(error):
                     raise
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _call(self, operation: "_Operation") -> Any:
-        """Call once, with the second form (EVAL) where Redis does not know the script yet.
+        """Call once, on a connection that leads to the right server, and believe no late answer unchecked.
 
         The connection is taken by hand, not by `execute_command`: only so is it known whether a command
         that failed had been sent.
         """
-        connection = await self._pool.get_connection()
+        operation.is_sent = operation.left_server = False
+        connection, line = await self._connection(operation)
+        clock = asyncio.get_running_loop().time
+        sent_at = clock()
         try:
-            for call in operation.calls:
-                operation.is_sent = True
-                try:
-                    await connection.send_packed_command(packed(call), check_health=False)
-                    answer = await connection.read_response()
-                except redis_errors.NoScriptError:
-                    continue
-                except _REFUSALS:
-                    operation.is_sent = False
-                    raise
+            answer = await self._exchange(connection, operation)
+            if operation.is_hint:
                 return answer
-            raise redis_errors.NoScriptError
+            if clock() - sent_at > LATE and not await self._stands(connection, operation):
+                raise redis_errors.ConnectionError("its late answer came from a server that was replaced")
+            line.answered_at = clock()
+            return answer
         except BaseException as error:
-            if not isinstance(error, _REFUSALS):
+            if is_wrong_server(error):
+                self._lines.leave(connection)
+                operation.left_server = True
+            if operation.left_server or not isinstance(error, _REFUSALS):
                 await connection.disconnect(nowait=True)
                 operation.lost_an_answer |= operation.is_sent
             raise
         finally:
             await self._pool.release(connection)
+
+    async def _connection(self, operation: "_Operation") -> tuple[AbstractConnection, Line]:
+        async with asyncio.timeout(operation.opening):
+            connection = await self._pool.get_connection()
+            try:
+                return connection, await self._lines.ready(connection, be_sure=not operation.is_hint)
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                await self._pool.release(connection)
+                raise
+
+    async def _stands(self, connection: AbstractConnection, operation: "_Operation") -> bool:
+        async with asyncio.timeout(operation.opening):
+            return await self._lines.stands(connection)
+
+    async def _exchange(self, connection: AbstractConnection, operation: "_Operation") -> Any:
+        """Send and read, with the second form (EVAL) where Redis does not know the script yet."""
+        for call in operation.calls:
+            operation.is_sent = True
+            try:
+                await connection.send_packed_command(packed(call), check_health=False)
+                return await connection.read_response()
+            except redis_errors.NoScriptError:
+                continue
+            except Exception as error:
+                # Refused as a whole: nothing happened.
+                operation.is_sent = not (isinstance(error, _REFUSALS) or is_wrong_server(error))
+                raise
+        raise redis_errors.NoScriptError
 
 
 def packed(command: Iterable[Any]) -> bytes:
@@ -248,9 +305,18 @@ class _Operation:
         self.calls = calls
         self.repeat = repeat
         self.writes = writes
+        self.is_hint = False
+        #: Seconds for a connection to open.
+        self.opening = 1.0
         self.is_sent = False
         self.lost_an_answer = False
+        #: Whether the last call was refused by a server that was the wrong one.
+        self.left_server = False
         self.last_error: Exception | None = None
+
+    def may_be_repeated(self, error: Exception) -> bool:
+        """Whether to call again after this error of the last call."""
+        return self.repeat and (self.left_server or type(translate(error)) is BrokerUnavailable)
 
     @property
     def may_have_happened(self) -> bool:

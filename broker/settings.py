@@ -1,6 +1,7 @@
 """Where Redis is and how to connect: arq's `RedisSettings`, URLs, and the clients made from them."""
 
 import dataclasses
+import inspect
 import re
 import socket
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,10 @@ from urllib.parse import ParseResult, unquote, urlparse
 import redis
 import redis.asyncio
 import redis.asyncio.retry
-import redis.asyncio.sentinel
 import redis.backoff
 import redis.retry
-import redis.sentinel
 
+from jobgate.broker.sentinels import async_master, sync_master
 from jobgate.broker.url_options import SCHEMES, bad_url, cert_reqs, url_options
 
 SENTINEL_PORT = 26379
@@ -139,56 +139,33 @@ def async_client(settings: RedisSettings, **over: Any) -> redis.asyncio.Redis:
         settings: where Redis is.
         over: arguments of `redis.asyncio.Redis` in place of ours, such as `socket_timeout`.
     """
-    options = _client_options(settings, redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0)) | over
+    options = _client_options(settings, redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0))
     if settings.sentinel:
-        return _async_master(settings, options)
-    return redis.asyncio.Redis(**_direct(settings), **options)
+        return async_master(**_master_of(settings, options, over))
+    return redis.asyncio.Redis(**_direct(settings), **(options | over))
+
+
+def unnamed() -> dict[str, Any]:
+    """Arguments with which a connection does not give the library's name: two commands less to open one."""
+    names = inspect.signature(redis.asyncio.Redis.__init__).parameters
+    return {"driver_info": None} if "driver_info" in names else {"lib_name": None, "lib_version": None}
 
 
 def sync_client(settings: RedisSettings, **over: Any) -> redis.Redis:
     """Return the blocking client, for use from a thread; else as `async_client`."""
-    options = _client_options(settings, redis.retry.Retry(redis.backoff.NoBackoff(), 0)) | over
+    options = _client_options(settings, redis.retry.Retry(redis.backoff.NoBackoff(), 0))
     if settings.sentinel:
-        return _sync_master(settings, options)
-    return redis.Redis(**_direct(settings), **options)
+        return sync_master(**_master_of(settings, options, over))
+    return redis.Redis(**_direct(settings), **(options | over))
 
 
-def _async_master(settings: RedisSettings, options: dict[str, Any]) -> redis.asyncio.Redis:
-    watchers = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]
-        _hosts(settings), sentinel_kwargs=_sentinel_options(settings, options["retry"])
-    )
-    client: redis.asyncio.Redis = watchers.master_for(
-        settings.sentinel_master, connection_pool_class=_AsyncMasterPool, **_given(options)
-    )
-    return client
-
-
-def _sync_master(settings: RedisSettings, options: dict[str, Any]) -> redis.Redis:
-    watchers = redis.sentinel.Sentinel(  # type: ignore[no-untyped-call]
-        _hosts(settings), sentinel_kwargs=_sentinel_options(settings, options["retry"])
-    )
-    client: redis.Redis = watchers.master_for(  # type: ignore[no-untyped-call]
-        settings.sentinel_master, connection_pool_class=_SyncMasterPool, **_given(options)
-    )
-    return client
-
-
-class _AsyncMasterPool(redis.asyncio.sentinel.SentinelConnectionPool):
-    """Closes its connections to the Sentinels too, which redis-py leaves open."""
-
-    async def disconnect(self, inuse_connections: bool = True) -> None:
-        await super().disconnect(inuse_connections)
-        for watcher in self.sentinel_manager.sentinels:
-            await watcher.connection_pool.disconnect()
-
-
-class _SyncMasterPool(redis.sentinel.SentinelConnectionPool):
-    """The same for the blocking client."""
-
-    def disconnect(self, inuse_connections: bool = True) -> None:
-        super().disconnect(inuse_connections)
-        for watcher in self.sentinel_manager.sentinels:
-            watcher.connection_pool.disconnect()
+def _master_of(settings: RedisSettings, options: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "hosts": _hosts(settings),
+        "name": settings.sentinel_master,
+        "sentinel_options": _sentinel_options(settings, options["retry"]),
+        "options": _given(options) | over,
+    }
 
 
 def _parse(url: str) -> tuple[ParseResult, list[str]]:

@@ -9,7 +9,6 @@ from redis.asyncio.connection import AbstractConnection
 
 from jobgate.broker.core import Core
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
-from jobgate.broker.link import translate
 from jobgate.broker.subscription import subscribe
 
 #: Seconds that an answer may take longer than the wait that was asked for.
@@ -47,7 +46,7 @@ class Waking:
             self._connections.pop(waited_for, None)
             await connection.disconnect(nowait=True)
             if isinstance(error, Exception):
-                raise translate(error, self._core.link.address) from error
+                raise self._core.link.note_error(connection, error) from error
             raise
         finally:
             nudge.cancel()
