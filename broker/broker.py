@@ -43,8 +43,9 @@ from jobgate.broker.settings import RedisSettings, async_client, sync_client, un
 from jobgate.broker.waiting import ResultWatcher, Watch
 from jobgate.broker.waking import Waking
 
-#: Seconds that the renewing thread waits for an answer: less than a lease, so that it can try again.
-_RENEW_TIMEOUT = 2.0
+#: Seconds that the renewing thread waits for a connection or an answer, and the part of a lease that this may
+#: be at most, so that it can try again.
+_RENEW_TIMEOUT, _RENEW_SHARE = 2.0, 1 / 5
 
 
 class Broker:
@@ -365,9 +366,18 @@ class Broker:
         """
         return self._waking.abort_notices(queue)
 
-    def lease_renewer(self) -> LeaseRenewer:
-        """Make the renewer for a thread of the caller's; it has a connection of its own."""
-        return LeaseRenewer(sync_client(self.settings, socket_timeout=_RENEW_TIMEOUT), self.keys)
+    def lease_renewer(self, lease: float = 10.0) -> LeaseRenewer:
+        """Make the renewer for a thread of the caller's; it has a connection of its own.
+
+        Args:
+            lease: seconds of a lease: connecting and each answer have a part of them.
+        """
+        timeout = min(_RENEW_TIMEOUT, lease * _RENEW_SHARE)
+        opening = min(timeout, self.settings.conn_timeout)
+        client = sync_client(
+            self.settings, socket_timeout=timeout, socket_connect_timeout=opening, **unnamed()
+        )
+        return LeaseRenewer(client, self.keys)
 
     async def check(self, *, timeout: float | None = None) -> Readiness:
         """Run a real script and look at Redis' settings. Raises nothing of its own.

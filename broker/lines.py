@@ -16,11 +16,9 @@ from redis.asyncio.connection import AbstractConnection
 
 from jobgate.broker.errors import BrokerMisconfigured
 
-#: Seconds after its last answer in which a connection is believed to lead to the right server: less than any
-#: failover takes.
+#: Seconds between two answers in which a connection is believed to lead to the same, right server: less than
+#: any failover takes.
 TRUSTED_FOR = 1.0
-#: Seconds from which an answer is so late that the server may have been replaced meanwhile.
-LATE = 0.5
 
 #: Answers of a server that is not the one to talk to, or not yet.
 _WRONG_SERVER = frozenset(
@@ -96,12 +94,19 @@ class Lines:
     def _is_silent(self, line: Line) -> bool:
         return asyncio.get_running_loop().time() - line.answered_at > TRUSTED_FOR
 
-    async def stands(self, connection: AbstractConnection) -> bool:
-        """Whether the server that answered late on this connection is still the one behind the name."""
+    def is_prompt(self, connection: AbstractConnection) -> bool:
+        """Whether an answer that has just come followed the one before so soon that it can be believed."""
         line = self._lines[connection]
-        server = line.server
+        if self._is_silent(line):
+            return False
+        line.answered_at = asyncio.get_running_loop().time()
+        return True
+
+    async def stands(self, connection: AbstractConnection) -> bool:
+        """Whether the server that has answered after a long silence is still the one behind the name."""
+        server = self._lines[connection].server
         await self._renew(connection)
-        return line.server == server
+        return self._lines[connection].server == server
 
     def add(self, connection: AbstractConnection, *, in_pool: bool = True) -> Line:
         """Take a connection in; its server introduces itself whenever it is connected from now on."""

@@ -18,7 +18,7 @@ from jobgate.broker.errors import (
     NotAQueue,
     OutcomeUnknown,
 )
-from jobgate.broker.lines import LATE, Line, Lines, WrongServer, is_wrong_server
+from jobgate.broker.lines import Lines, WrongServer, is_wrong_server
 from jobgate.broker.scripts import Script
 
 #: Pauses between two tries of one operation, in seconds: the first and the longest.
@@ -224,17 +224,15 @@ class Link:
         that failed had been sent.
         """
         operation.is_sent = operation.left_server = False
-        connection, line = await self._connection(operation)
-        clock = asyncio.get_running_loop().time
-        sent_at = clock()
+        connection = await self._connection(operation)
         try:
             answer = await self._exchange(connection, operation)
-            if operation.is_hint:
+            if operation.is_hint or self._lines.is_prompt(connection):
                 return answer
-            if clock() - sent_at > LATE and not await self._stands(connection, operation):
-                raise redis_errors.ConnectionError("its late answer came from a server that was replaced")
-            line.answered_at = clock()
-            return answer
+            async with asyncio.timeout(operation.opening):
+                if await self._lines.stands(connection):
+                    return answer
+            raise redis_errors.ConnectionError("its late answer came from a server that was replaced")
         except BaseException as error:
             if is_wrong_server(error):
                 self._lines.leave(connection)
@@ -246,19 +244,16 @@ class Link:
         finally:
             await self._pool.release(connection)
 
-    async def _connection(self, operation: "_Operation") -> tuple[AbstractConnection, Line]:
+    async def _connection(self, operation: "_Operation") -> AbstractConnection:
         async with asyncio.timeout(operation.opening):
-            connection = await self._pool.get_connection()
+            connection: AbstractConnection = await self._pool.get_connection()
             try:
-                return connection, await self._lines.ready(connection, be_sure=not operation.is_hint)
+                await self._lines.ready(connection, be_sure=not operation.is_hint)
             except BaseException:
                 await connection.disconnect(nowait=True)
                 await self._pool.release(connection)
                 raise
-
-    async def _stands(self, connection: AbstractConnection, operation: "_Operation") -> bool:
-        async with asyncio.timeout(operation.opening):
-            return await self._lines.stands(connection)
+            return connection
 
     async def _exchange(self, connection: AbstractConnection, operation: "_Operation") -> Any:
         """Send and read, with the second form (EVAL) where Redis does not know the script yet."""

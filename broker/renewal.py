@@ -1,5 +1,6 @@
 """Renewing leases from a thread: a connection that blocks, away from the event loop."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,13 @@ from redis import exceptions as redis_errors
 
 from jobgate.broker.core import BODY_TTL_MS, by_queue, ms_of, to_ms
 from jobgate.broker.keys import Keys
+from jobgate.broker.lines import TRUSTED_FOR
 from jobgate.broker.link import translate
 from jobgate.broker.records import Lease, Renewal
 from jobgate.broker.scripts import Script, script
+
+#: The part of a lease that all tries of one call may take, so that the next renewal still comes in time.
+_ALL_TRIES = 0.5
 
 
 class LeaseRenewer:
@@ -25,6 +30,8 @@ class LeaseRenewer:
         # redis-py leaves `execute_command` untyped.
         self._redis: Any = redis
         self._keys = keys
+        #: Monotonic instant of the last answer, since when the connection is trusted.
+        self._answered_at = time.monotonic()
 
     def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
         """Extend all leases by `lease` seconds from now.
@@ -50,11 +57,41 @@ class LeaseRenewer:
         args: list[Any] = [keys.job(""), keys.in_progress(""), keys.retry(""), to_ms(lease), BODY_TTL_MS]
         for one in leases:
             args += [one.job_id, one.token, one.tries]
-        try:
-            lost, marked = self._run(script("renew"), [queue, keys.abort], args)
-        except (redis_errors.RedisError, OSError) as error:
-            raise translate(error) from error
+        lost, marked = self._answer(script("renew"), [queue, keys.abort], args, within=lease * _ALL_TRIES)
         return lost, marked
+
+    def _answer(self, script: Script, keys: Sequence[str], args: Sequence[Any], *, within: float) -> Any:
+        """Run a script that may be repeated, if need be once more on a new connection.
+
+        As in the link, a connection that has been silent is replaced before it is used, and no late answer
+        is believed: a lease that a former master renews is not renewed.
+        """
+        until = time.monotonic() + within
+        try:
+            if (answer := self._prompt_answer(script, keys, args)) is not None:
+                return answer
+        except (redis_errors.RedisError, OSError) as error:
+            if time.monotonic() > until:
+                raise translate(error) from error
+        self._disconnect()
+        try:
+            return self._run(script, keys, args)
+        except (redis_errors.RedisError, OSError) as error:
+            self._disconnect()
+            raise translate(error) from error
+
+    def _prompt_answer(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """The answer; None where it came late."""
+        now = time.monotonic()
+        if now - self._answered_at > TRUSTED_FOR:
+            self._disconnect()
+            self._answered_at = now
+        answer = self._run(script, keys, args)
+        before, self._answered_at = self._answered_at, time.monotonic()
+        return answer if self._answered_at - before <= TRUSTED_FOR else None
+
+    def _disconnect(self) -> None:
+        self._redis.connection_pool.disconnect()
 
     def _run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         try:

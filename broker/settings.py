@@ -142,7 +142,7 @@ def async_client(settings: RedisSettings, **over: Any) -> redis.asyncio.Redis:
     options = _client_options(settings, redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0))
     if settings.sentinel:
         return async_master(**_master_of(settings, options, over))
-    return redis.asyncio.Redis(**_direct(settings), **(options | over))
+    return redis.asyncio.Redis(**_direct(settings), **{**options, **over})
 
 
 def unnamed() -> dict[str, Any]:
@@ -156,7 +156,7 @@ def sync_client(settings: RedisSettings, **over: Any) -> redis.Redis:
     options = _client_options(settings, redis.retry.Retry(redis.backoff.NoBackoff(), 0))
     if settings.sentinel:
         return sync_master(**_master_of(settings, options, over))
-    return redis.Redis(**_direct(settings), **(options | over))
+    return redis.Redis(**_direct(settings), **{**options, **over})
 
 
 def _master_of(settings: RedisSettings, options: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _master_of(settings: RedisSettings, options: dict[str, Any], over: Mapping[s
         "hosts": _hosts(settings),
         "name": settings.sentinel_master,
         "sentinel_options": _sentinel_options(settings, options["retry"]),
-        "options": _given(options) | over,
+        "options": {**_given(options), **over},
     }
 
 

@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from jobgate.broker import Broker, ClaimedJob, JobResult
@@ -120,7 +121,7 @@ class Worker:
         )
         self._keeper = LeaseKeeper(
             self.jobs,
-            self.broker.lease_renewer,
+            partial(self.broker.lease_renewer, settings.lease),
             lease=settings.lease,
             pulse=self._pulse,
             liveness=self.liveness,
