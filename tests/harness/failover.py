@@ -105,22 +105,18 @@ def follow(replica: RedisServer, master: RedisServer | None) -> None:
     """Make a server the replica of another and wait until it has all data; None = make it a master."""
     with replica.client() as client:
         if master is None:
-            client.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
+            client.replicaof("NO", "ONE")
             return
-        client.execute_command("REPLICAOF", "127.0.0.1", str(master.port))  # type: ignore[no-untyped-call]
-        eventually(lambda: "master_link_status:up" in _info(replica), what="a replica in step")
+        client.replicaof("127.0.0.1", str(master.port))
+        eventually(
+            lambda: client.info("replication").get("master_link_status") == "up", what="a replica in step"
+        )
 
 
 def wait_for_replica(master: RedisServer) -> None:
     """Wait until a replica has all that was written so far."""
     with master.client() as client:
-        assert client.execute_command("WAIT", 1, 20_000) >= 1  # type: ignore[no-untyped-call]
-
-
-def _info(server: RedisServer) -> str:
-    with server.client() as client:
-        answer: bytes = client.execute_command("INFO", "replication")  # type: ignore[no-untyped-call]
-    return "\n".join(f"{name}:{value}" for name, value in dict(answer).items())
+        assert client.wait(1, 20_000) >= 1
 
 
 class Sentinels:
