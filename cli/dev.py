@@ -21,6 +21,7 @@ from jobgate.broker.embedded import EmbeddedServer
 from jobgate.broker.errors import EmbeddedServerError
 from jobgate.cli.children import Child
 from jobgate.cli.weights import queue_option
+from jobgate.worker.liveness import State
 from jobgate.worker.signals import stop_signals
 
 HOST: Final = "127.0.0.1"
@@ -197,7 +198,7 @@ class Ensemble:
 
     async def _announce_ready(self) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            await _until_ok(session, f"{self._plan.worker_url}/livez")
+            await _until_ok(session, f"{self._plan.worker_url}/livez", says=State.CONSUMING)
             await _until_ok(session, f"{self._plan.gateway_url}/readyz")
         click.echo(f"The worker's metrics are on {self._plan.worker_url}/metrics")
         click.echo(f"jobgate is ready on {self._plan.gateway_url}")
@@ -236,11 +237,11 @@ async def _server_end(url: str) -> str:
     return "The embedded server ended, its log in the data folder says why; stopping the others."
 
 
-async def _until_ok(session: aiohttp.ClientSession, url: str) -> None:
+async def _until_ok(session: aiohttp.ClientSession, url: str, *, says: str = "") -> None:
     while True:
         with suppress(aiohttp.ClientError, TimeoutError):
             async with session.get(url) as answer:
-                if answer.ok:
+                if answer.ok and says in await answer.text():
                     return
         await asyncio.sleep(LOOK_EVERY)
 

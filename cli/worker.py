@@ -12,8 +12,8 @@ from jobgate.broker import BrokerError
 from jobgate.cli.check import check
 from jobgate.cli.failing import failed_with, naming_on_startup
 from jobgate.cli.logs import log_options, set_up_log
-from jobgate.cli.supervisor import Supervisor
-from jobgate.cli.telling import own_number, telling_start
+from jobgate.cli.supervisor import SILENCE, Supervisor
+from jobgate.cli.telling import own_mouth, own_number
 from jobgate.cli.watching import changes_in
 from jobgate.cli.weights import queue_option
 from jobgate.worker import Settings, Worker, WorkerError, load_settings
@@ -25,7 +25,7 @@ _OVERRIDES: Final = (
     "log_arguments",
 )  # fmt: skip
 #: Options that a worker process is not told, or told otherwise.
-_SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
+_SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port", "frozen_after")
 
 
 @click.command("worker", context_settings={"auto_envvar_prefix": "JOBGATE"})
@@ -81,6 +81,15 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port")
     "the given one and those that follow it.  [default: 1]",
 )
 @click.option(
+    "--frozen-after",
+    type=click.FloatRange(min=1),
+    default=SILENCE,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --workers or --watch: kill and replace a worker process that has given no sign of life for so "
+    "long, or for three leases where that is longer. One that is still starting is left alone.",
+)
+@click.option(
     "--watch",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
@@ -109,9 +118,18 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
         raise SystemExit(_supervise(context, settings, options))
     try:
         read = Settings.of(load_settings(settings), **overrides)
-        Worker(telling_start(naming_on_startup(read))).run()
+        _run(naming_on_startup(read))
     except (WorkerError, BrokerError, ValueError) as error:
         raise failed_with(error, options["log_format"]) from error
+
+
+def _run(settings: Settings) -> None:
+    """Run a worker, and let its supervisor know how it is, if it has one."""
+    mouth = own_mouth()
+    worker = Worker(settings if mouth is None else mouth.telling_start(settings))
+    if mouth is not None:
+        mouth.tell_life(worker)
+    worker.run()
 
 
 def _supervise(context: click.Context, settings: str, options: Mapping[str, Any]) -> int:
@@ -120,7 +138,7 @@ def _supervise(context: click.Context, settings: str, options: Mapping[str, Any]
     ports = _port_words(options["metrics_port"], options["workers"] or 1)
     changes = changes_in(options["watch"]) if options["watch"] else None
     commands = [[*words, *port] for port in ports]
-    return asyncio.run(Supervisor(commands, changes=changes).run())
+    return asyncio.run(Supervisor(commands, changes=changes, silence=options["frozen_after"]).run())
 
 
 def _port_words(first: int | None, workers: int) -> list[list[str]]:

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,7 +18,7 @@ from typing import Any
 from jobgate.broker.log_text import printable
 from jobgate.worker.liveness import Pulse, tell_late
 from jobgate.worker.logs import logger, reference
-from jobgate.worker.running import RunningJobs
+from jobgate.worker.running import RUNNING_JOB, RunningJob, RunningJobs
 
 #: Lag in seconds from which the loop's thread is looked at; from `liveness.WORTH_WARNING` it is told.
 WORTH_LOOKING = 0.5
@@ -80,6 +81,13 @@ class LoopWatch:
             self._told_long = beat
             logger.warning("the event loop has been blocked for %.0f s%s", lag, seen or "")
 
+    def job(self) -> RunningJob | None:
+        """In another thread: return the job that has the loop now; None where it cannot be told."""
+        if self._loop is None or self._loop.is_closed():
+            return None
+        task = asyncio.current_task(self._loop)
+        return None if task is None else self._job_of(task)
+
     def tell(self, lag: float) -> None:
         """In the loop: tell of a block that is over."""
         seen = self._seen if self._seen is not None and self._seen.beat == self._pulse.beats else None
@@ -101,6 +109,14 @@ class LoopWatch:
         if task is None or frame is None:
             return None
         return Culprit(beat, self._name(task), _place(frame))
+
+    def _job_of(self, task: "asyncio.Task[Any]") -> RunningJob | None:
+        for job in self._jobs.snapshot():
+            if job.task is task:
+                return job
+        # A task that a job has made; before Python 3.12 a task does not show its context.
+        context: Mapping[Any, Any] = getattr(task, "get_context", dict)()
+        return context.get(RUNNING_JOB)
 
     def _name(self, task: "asyncio.Task[Any]") -> str:
         for job in self._jobs.snapshot():

@@ -2,7 +2,8 @@
 
 A function that blocks the event loop must not lose the leases of its worker, so renewal does not
 depend on the loop. But a worker that is wedged for ever must lose them: each job's renewal ends with
-its own deadline, and when the loop has not even turned to enforce any of them, the process ends.
+its own deadline, and when the loop has not even turned to enforce that of the job that blocks it, the
+process ends.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.records import Lease, Renewal
+from jobgate.worker.lag import LoopWatch
 from jobgate.worker.liveness import Liveness, Pulse
 from jobgate.worker.logs import counted
 from jobgate.worker.outcome import Stop
@@ -23,10 +25,10 @@ logger = logging.getLogger("jobgate.worker")
 
 #: Exit code of a wedged worker: EX_SOFTWARE of sysexits.h.
 EXIT_WEDGED = 70
-#: Turns of this thread, a second each, in which an overdue worker's loop must stand still to be wedged.
+#: Looks of this thread, a second apart, at which an overdue worker's loop must stand still to be wedged.
 #: More than one, because a process that was frozen as a whole (SIGSTOP) looks the same at first.
 _WEDGED_TURNS = 3
-#: Seconds between two turns while something is wrong.
+#: Seconds between two turns while something is wrong, and between two looks whether the loop is wedged.
 _ALERT_PAUSE = 1.0
 #: Seconds between two looks at the event loop.
 _LOOK_PAUSE = 0.25
@@ -57,7 +59,7 @@ class LeaseKeeper:
         liveness: is told of answers.
         on_stop: called in the loop with each job that is lost or to be aborted, and the reason.
         on_wedged: called in the thread when the loop is stuck beyond a job's deadline.
-        on_look: called in the thread several times a second.
+        watch: looks at the loop, in the thread, several times a second.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class LeaseKeeper:
         liveness: Liveness,
         on_stop: Callable[[RunningJob, Stop], None],
         on_wedged: Callable[[RunningJob], None],
-        on_look: Callable[[], None] = lambda: None,
+        watch: LoopWatch,
     ) -> None:
         self._jobs = jobs
         self._connect = connect
@@ -79,7 +81,7 @@ class LeaseKeeper:
         self._liveness = liveness
         self._on_stop = on_stop
         self._on_wedged = on_wedged
-        self._on_look = on_look
+        self._watch = watch
         self._loop: asyncio.AbstractEventLoop | None = None
         self._renewer: Renewer | None = None
         self._nudged = threading.Event()
@@ -87,6 +89,7 @@ class LeaseKeeper:
         self._failing = False
         self._seen_beats = -1
         self._still_turns = 0
+        self._next_wedge_look = 0.0
         self._thread = threading.Thread(target=self._run, name="jobgate-leases", daemon=True)
 
     def start(self) -> None:
@@ -107,7 +110,7 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._wait(_ALERT_PAUSE if self._failing or self._still_turns else self._lease / 3)
+            self._wait(_ALERT_PAUSE if self._failing else self._lease / 3)
             self._nudged.clear()
             self._turn()
         if self._renewer is not None:
@@ -118,14 +121,14 @@ class LeaseKeeper:
         until = time.monotonic() + pause
         while (left := until - time.monotonic()) > 0 and not self._nudged.wait(min(left, _LOOK_PAUSE)):
             try:
-                self._on_look()
+                self._watch.look()
+                self._look_for_wedge()
             except Exception:  # nothing may end this thread
                 logger.exception("the event loop could not be looked at")
 
     def _turn(self) -> None:
         """Renew once. Nothing that goes wrong may end the thread, for all leases would end with it."""
         try:
-            self._look_for_wedge(self._jobs.snapshot())
             self._renew([job for job in self._jobs.leased() if job.renew_until > time.monotonic()])
         except BrokerError as error:
             self._note_failure(str(error))
@@ -173,14 +176,25 @@ class LeaseKeeper:
             elif job.job_id in aborts and job.body and job.body.is_meant_by(aborts[job.job_id]):
                 self._on_stop(job, Stop.ABORT)
 
-    def _look_for_wedge(self, jobs: Sequence[RunningJob]) -> None:
-        """Count turns in which the loop stands still although every job should have ended.
-
-        Every one, because nobody knows which of them blocks the loop: one may still have the time to.
-        """
+    def _look_for_wedge(self) -> None:
+        """Count looks at which the loop stands still although the job that blocks it should have ended."""
         now, beats = time.monotonic(), self._pulse.beats
-        overdue = bool(jobs) and all(job.renew_until < now for job in jobs)
-        self._still_turns = self._still_turns + 1 if overdue and beats == self._seen_beats else 0
-        self._seen_beats = beats
-        if self._still_turns == _WEDGED_TURNS:
-            self._on_wedged(min(jobs, key=lambda job: job.renew_until))
+        if now < self._next_wedge_look:
+            return
+        self._next_wedge_look = now + _ALERT_PAUSE
+        still, self._seen_beats = beats == self._seen_beats, beats
+        overdue = self._overdue(now) if still else None
+        self._still_turns = self._still_turns + 1 if overdue else 0
+        if overdue and self._still_turns == _WEDGED_TURNS:
+            self._on_wedged(overdue)
+
+    def _overdue(self, now: float) -> RunningJob | None:
+        """Return the job that blocks the loop beyond its time.
+
+        Where nobody can say which one it is, all must be overdue: one of them may still have the time to.
+        """
+        blocker = self._watch.job()
+        jobs = self._jobs.snapshot() if blocker is None else [blocker]
+        if not jobs or any(job.renew_until >= now for job in jobs):
+            return None
+        return min(jobs, key=lambda job: job.renew_until)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from prometheus_client import Gauge
 
@@ -60,6 +61,19 @@ class Pulse:
         self.beats += 1
 
 
+class State(StrEnum):
+    """What a worker does."""
+
+    #: It connects, runs `on_startup`, and has not had its first claim answered.
+    STARTING = "starting"
+    #: Its claims are answered whenever Redis can be reached.
+    CONSUMING = "consuming"
+    #: It was told to stop.
+    STOPPING = "stopping"
+    #: Only a restart helps.
+    STUCK = "stuck"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What /livez answers."""
@@ -73,15 +87,26 @@ class Liveness:
 
     Redis being away is no reason to restart a worker. Not reaching the queue while other operations
     do reach Redis is one, and so is a round of claims that does not end.
+
+    Args:
+        pulse: the heartbeat of the event loop.
+        startup_timeout: seconds after which a worker that is still starting is stuck; None = never.
     """
 
-    def __init__(self, pulse: Pulse) -> None:
+    def __init__(self, pulse: Pulse, *, startup_timeout: float | None = None) -> None:
         self._pulse = pulse
-        now = time.monotonic()
+        self._startup_timeout = startup_timeout
+        self._began = time.monotonic()
+        self._is_started = self._has_claimed = False
         #: Monotonic instants: the claim loop went round; a claim was answered; Redis answered anything.
-        self.last_round = self.last_claim = self.last_contact = now
+        self.last_round = self.last_claim = self.last_contact = self._began
         #: Set when the worker stops claiming on purpose.
         self.stopping = False
+
+    def started(self) -> None:
+        """Note that `on_startup` has ended and claims begin."""
+        self.last_round = self.last_claim = self.last_contact = time.monotonic()
+        self._is_started = True
 
     def round(self) -> None:
         """Note that the claim loop goes round."""
@@ -90,6 +115,7 @@ class Liveness:
     def claimed(self) -> None:
         """Note that a claim was answered, or that there was no room for one."""
         self.last_claim = self.last_contact = time.monotonic()
+        self._has_claimed = True
 
     def contact(self) -> None:
         """Note that Redis answered something else."""
@@ -97,17 +123,34 @@ class Liveness:
 
     def consuming(self) -> bool:
         """Whether the claim loop goes round and reaches the queue whenever Redis can be reached."""
-        return not self.stopping and self._not_consuming() is None
+        return self._is_started and not self.stopping and self._not_consuming() is None
+
+    def state(self) -> State:
+        """Return what the worker does; safe in every thread."""
+        if self._trouble() is not None:
+            return State.STUCK
+        if self.stopping:
+            return State.STOPPING
+        return State.CONSUMING if self._has_claimed else State.STARTING
 
     def verdict(self) -> Verdict:
         """Judge; safe in every thread."""
+        trouble = self._trouble()
+        return Verdict(trouble is None, trouble or self.state())
+
+    def _trouble(self) -> str | None:
+        if not self._is_started:  # `on_startup` may take its time, and block the loop meanwhile
+            return self._starts_too_long()
         lag = self._pulse.lag()
         if lag > LOOP_STALL:
-            return Verdict(False, f"the event loop has not turned for {lag:.0f} s")
-        if self.stopping:
-            return Verdict(True, "stopping")
-        trouble = self._not_consuming()
-        return Verdict(trouble is None, trouble or "consuming")
+            return f"the event loop has not turned for {lag:.0f} s"
+        return None if self.stopping else self._not_consuming()
+
+    def _starts_too_long(self) -> str | None:
+        limit, seconds = self._startup_timeout, time.monotonic() - self._began
+        if limit is None or seconds <= limit:
+            return None
+        return f"it has been starting for {seconds:.0f} s"
 
     def _not_consuming(self) -> str | None:
         silent = time.monotonic() - self.last_round

@@ -1,7 +1,8 @@
 """The worker's Prometheus metrics. Labels hold names of its own functions only, else `other`."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import accumulate, product
 
 from prometheus_client import (
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from jobgate.broker.records import FailureCode
+from jobgate.worker.liveness import State
 from jobgate.worker.outcome import Kind
 from jobgate.worker.ticks import Skip
 
@@ -30,6 +32,7 @@ _WAIT_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800)
 _OUTCOMES = (Kind.SUCCESS, Kind.RETRY, Kind.RELEASE, Kind.LOST, *FailureCode)
 _JOBS_TEXT = f"Tries that ended, by outcome: {', '.join(_OUTCOMES)} or {STALE}."
 _SKIPS_TEXT = f"Runs of cron jobs that were left out, by reason: {', '.join(Skip)}."
+_STATE_TEXT = f"1 for what the worker does now: {', '.join(State)}."
 _RUN_TEXT = "Time that a function ran."
 _WAIT_TEXT = "Time from a job's due time to its start: deliberate delay is not counted."
 
@@ -119,6 +122,7 @@ class WorkerMetrics:
         self.loop_lag = self._gauge(
             "jobgate_worker_loop_lag_seconds", "How long the event loop has not turned, beyond its beat."
         )
+        self._state = Gauge("jobgate_worker_state", _STATE_TEXT, ["state"], registry=self.registry)
         self.leases_lost = self._counter("leases_lost", "Leases that went to another worker or ran out.")
         self.stale_finishes = self._counter(
             "stale_finishes", "Outcomes dropped because another worker held the lease by then."
@@ -134,6 +138,11 @@ class WorkerMetrics:
         """Count runs of a cron job that were left out."""
         self._cron_skips.labels(function, reason).inc(count)
 
+    def follow(self, state: Callable[[], State]) -> None:
+        """Show the state that a function returns."""
+        for each in State:
+            self._state.labels(each).set_function(partial(_is_in, each, state))
+
     def of(self, function: str) -> FunctionMetrics:
         """Return the metrics of a function, or those of `other`."""
         return self._by_function.get(function) or self._by_function[OTHER]
@@ -147,3 +156,7 @@ class WorkerMetrics:
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(f"jobgate_worker_{name}", text, registry=self.registry)
+
+
+def _is_in(wanted: State, state: Callable[[], State]) -> float:
+    return float(state() is wanted)

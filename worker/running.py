@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
@@ -143,6 +144,10 @@ class RunningJob:
         # At shutdown a job in a thread must not be given to others while the thread runs.
         if self.phase is Phase.RUNNING and self.task and not (self.in_thread and reason is Stop.SHUTDOWN):
             self.task.cancel()
+
+
+#: The job that the code at hand belongs to, in the job's own task and in those that it makes.
+RUNNING_JOB: ContextVar[RunningJob] = ContextVar("jobgate_running_job")
 
 
 class RunningJobs:

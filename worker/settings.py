@@ -56,6 +56,9 @@ class Settings:
     max_burst_jobs: int = -1
     #: Called with `ctx` before the first claim; raising ends the worker.
     on_startup: Hook | None = None
+    #: How long connecting and `on_startup` may take before /livez says that the worker is stuck; None = no
+    #: limit.
+    startup_timeout: float | None = None
     #: Called with `ctx` after the last job.
     on_shutdown: Hook | None = None
     #: Called with the job's `ctx` before each run; raising fails that job.

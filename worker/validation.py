@@ -157,6 +157,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "burst": _flag,
     "max_burst_jobs": lambda name, value: -1 if value is None else _whole(-(2**31))(name, value),
     "on_startup": _callable,
+    "startup_timeout": _timeout,
     "on_shutdown": _callable,
     "on_job_start": _callable,
     "on_job_end": _callable,

@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -32,7 +33,7 @@ from jobgate.worker.persistence import Persistence
 from jobgate.worker.pool import close_pool, open_pool
 from jobgate.worker.process import ending_within, exit_now, loop_factory
 from jobgate.worker.progress import ProgressWriter
-from jobgate.worker.running import RunningJob, RunningJobs
+from jobgate.worker.running import RUNNING_JOB, RunningJob, RunningJobs
 from jobgate.worker.scheduling import Scheduler
 from jobgate.worker.server import StatusServer
 from jobgate.worker.settings import Settings
@@ -83,6 +84,7 @@ class Worker:
                 trust_pickle=self.settings.serializer == "pickle",
             )
         self._build()
+        self.metrics.follow(self.liveness.state)
         self._starting = Cancellable()
         self._stopping = Stopping(self.settings, jobs=self.jobs, persistence=self._persistence)
         self._claiming: asyncio.Task[None] | None = None
@@ -101,7 +103,7 @@ class Worker:
         self.metrics.in_progress.set_function(lambda: self.jobs.in_progress)
         self._limits = worker_limits(settings)
         self._pulse = Pulse(self.metrics.loop_lag)
-        self.liveness = Liveness(self._pulse)
+        self.liveness = Liveness(self._pulse, startup_timeout=settings.startup_timeout)
         self._loop_watch = LoopWatch(self._pulse, self.jobs)
         self._persistence = Persistence(
             self.broker, worker_id=self.worker_id, metrics=self.metrics, log=log, clock=clock
@@ -127,7 +129,7 @@ class Worker:
             liveness=self.liveness,
             on_stop=self._stop_job,
             on_wedged=self._end_wedged,
-            on_look=self._loop_watch.look,
+            watch=self._loop_watch,
         )
         self._claimer = Claimer(
             self.broker,
@@ -171,6 +173,15 @@ class Worker:
     def metrics_port(self) -> int | None:
         """The port of /metrics and /livez while they are served."""
         return self._status.port if self._status else None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether only a restart helps: it does not work, and no timeout of a job will end that.
+
+        Safe in every thread. A worker that is starting or stopping is not stuck.
+        """
+        in_time = any(job.renew_until > time.monotonic() for job in self.jobs.snapshot())
+        return not (in_time or self.liveness.stopping or self.liveness.verdict().alive)
 
     def run(self) -> None:
         """Run until stopped, in an event loop of its own; this worker owns the process.
@@ -263,6 +274,7 @@ class Worker:
         if settings.on_startup is not None:
             await await_if_needed(settings.on_startup(self.ctx))
         await self._scheduler.start()
+        self.liveness.started()
         self._keeper.start()
         self._helpers = [asyncio.create_task(each.run()) for each in (self._announcer, self._scheduler)]
         if settings.allow_abort_jobs:
@@ -289,6 +301,7 @@ class Worker:
         job.task = asyncio.create_task(self._run_job(job))
 
     async def _run_job(self, job: RunningJob) -> None:
+        RUNNING_JOB.set(job)
         try:
             await self._execution.run(job)
         except Exception:

@@ -7,6 +7,7 @@ what happened is known whatever process died. The `long` form kills many workers
 import asyncio
 import random
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -59,12 +60,19 @@ async def kill_worker(ctx):
     note("start", ctx["job_id"], ctx["job_try"], os.getpid())
     os.kill(os.getpid(), 9)
 
+async def dead_lock_in_a_task(ctx):
+    await asyncio.gather(dead_lock(ctx))
+
 class WorkerSettings:
-    functions = [wait, stay, block, dead_lock, kill_worker]
+    functions = [wait, stay, block, dead_lock, dead_lock_in_a_task, kill_worker]
     max_jobs = 20
     max_tries = 3
     lease = float(os.environ.get("LEASE", "10"))
 """
+
+
+#: Before Python 3.12 nobody can say which job has made a task.
+DEAD_LOCKS = ["dead_lock", "dead_lock_in_a_task"] if sys.version_info >= (3, 12) else ["dead_lock"]
 
 
 class History:
@@ -216,6 +224,19 @@ async def test_a_wedged_worker_ends_and_its_job_runs_elsewhere(fleet: Fleet, bro
     result = await outcome(broker, job_id)
     assert (result.success, result.tries) == (True, 2)
     assert second.terminate() == 0
+
+
+@pytest.mark.parametrize("function", DEAD_LOCKS)
+async def test_a_wedged_worker_ends_although_other_jobs_still_have_time(
+    fleet: Fleet, broker: Broker, function: str
+) -> None:
+    first = fleet.start(lease=2.0)
+    others = [await enqueue(broker, "stay", "never", timeout=timeout) for timeout in (60, 300)]
+    for each in others:
+        fleet.history.wait_for_starts(each)
+    job_id = await enqueue(broker, function, timeout=1)
+    assert await asyncio.to_thread(first.wait, 30) == 70
+    assert f"beyond the timeout of job {job_id}:{function}" in first.log
 
 
 async def test_a_job_that_kills_its_worker_is_given_up(fleet: Fleet, broker: Broker) -> None:

@@ -121,7 +121,10 @@ async def test_a_worker_process_that_dies_is_started_again(
     async with Broker(redis_url) as broker:
         first = await live(broker, 2)
         os.kill(first[0], signal.SIGKILL)
-        supervisor.wait_for_log("worker [12] ended with exit code 137, starting it again in 0.5 s")
+        supervisor.wait_for_log(
+            r"worker [12] ended with exit code 137 \(SIGKILL\), starting it again in 0.5 s: it died after it "
+            r"had started \(1 in a row\)"
+        )
         eventually(lambda: supervisor.log.count("Starting worker") == 3, what="a third start")
         assert (await outcome(broker, await enqueue(broker, "pid"))).success
     assert await asyncio.to_thread(supervisor.terminate) == 0
@@ -162,6 +165,64 @@ async def test_a_worker_that_has_started_is_started_again_whatever_its_exit_code
         supervisor.wait_for_log(f"worker [12] ended with exit code {code}, starting it again in 0.5 s")
         eventually(lambda: supervisor.log.count("Starting worker") == 3, what="a third start")
     assert await asyncio.to_thread(supervisor.terminate) == 0
+
+
+async def test_one_worker_at_least_keeps_trying_whatever_kills_it(
+    processes: Processes, folder: Path, redis_url: str
+) -> None:
+    async with Broker(redis_url) as broker:
+        for _ in range(4):
+            await enqueue(broker, "end_process", 3, max_tries=1)
+        supervisor = processes.start(
+            "worker", "jobs.WorkerSettings", "--redis", redis_url, "--workers", "1", cwd=folder
+        )
+        supervisor.wait_for_log(r"ended with exit code 3, starting it again in 2\.0 s: .* \(4 in a row\)")
+        assert (await outcome(broker, await enqueue(broker, "pid"))).success
+    assert await asyncio.to_thread(supervisor.terminate) == 0
+
+
+FROZEN = """
+import ctypes
+
+def hold_the_interpreter(seconds):
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+
+async def on_startup(ctx):
+    hold_the_interpreter(4)
+
+async def hold(ctx):
+    hold_the_interpreter(600)
+
+class WorkerSettings:
+    functions = [hold]
+    on_startup = on_startup
+    lease = 1.0
+"""
+
+
+async def test_a_frozen_worker_is_replaced_and_one_that_starts_is_not(
+    processes: Processes, folder: Path, redis_url: str
+) -> None:
+    (folder / "jobs.py").write_text(FROZEN)
+    words = ("jobs.WorkerSettings", "--redis", redis_url, "--workers", "2", "--frozen-after", "2")
+    supervisor = processes.start("worker", *words, cwd=folder)
+    async with Broker(redis_url) as broker:
+        pids = await live(broker, 2)
+        assert supervisor.log.count("Starting worker") == 2, "a worker that starts is left alone"
+        await enqueue(broker, "hold")
+        supervisor.wait_for_log("→ .*:hold")
+        (job,) = re.findall(r"→ (\w+):hold", supervisor.log)
+        view = await broker.view(job)
+        assert view is not None
+        assert view.worker is not None
+        (idle,) = {*pids} - {int(view.worker.split(".")[-2])}
+        os.kill(idle, signal.SIGSTOP)
+        for number in ("1", "2"):
+            what = "frozen for [34] s, it was killed"
+            await asyncio.to_thread(supervisor.wait_for_log, f"worker {number} is {what}")
+            supervisor.wait_for_log(f"worker {number} ended with .*: it was frozen or stuck, and was killed")
+        assert all(map(gone, pids))
+    supervisor.kill()
 
 
 @pytest.mark.parametrize("words", [("jobs.WorkerSettings", "--burst"), ("jobs.Burst",)])

@@ -126,7 +126,9 @@ async def test_waiting_ends_with_the_last_job_or_in_a_hurry() -> None:
 
 def signs() -> tuple[Pulse, Liveness]:
     pulse = Pulse(WorkerMetrics([], max_jobs=1).loop_lag)
-    return pulse, Liveness(pulse)
+    liveness = Liveness(pulse)
+    liveness.started()
+    return pulse, liveness
 
 
 def test_a_loop_that_stands_still_is_not_alive() -> None:
