@@ -176,7 +176,8 @@ async def test_one_worker_at_least_keeps_trying_whatever_kills_it(
         supervisor = processes.start(
             "worker", "jobs.WorkerSettings", "--redis", redis_url, "--workers", "1", cwd=folder
         )
-        supervisor.wait_for_log(r"ended with exit code 3, starting it again in 2\.0 s: .* \(4 in a row\)")
+        told = r"ended with exit code 3, starting it again in 2\.0 s: .* \(4 in a row\)"
+        await asyncio.to_thread(supervisor.wait_for_log, told, 90)
         assert (await outcome(broker, await enqueue(broker, "pid"))).success
     assert await asyncio.to_thread(supervisor.terminate) == 0
 
