@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told. Uses: read.lua, drop.lua
+-- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told. Uses: read.lua, drop.lua, hand.lua
 --
 -- KEYS[1] queue        ZSET    job id -> due time
 -- KEYS[2] job          STRING  body
@@ -9,6 +9,8 @@
 -- KEYS[6] abort        ZSET    job id -> time of the request
 -- KEYS[7] progress     STRING  what an earlier try said
 -- KEYS[8] ended        STRING  mark of an end without a result
+-- KEYS[9] wanted       STRING  there while somebody waits
+-- KEYS[10] outcome     STRING  an outcome that is not kept, for those who wait
 -- ARGV[1] id
 -- ARGV[2] result to store if it does not run, or '' = the caller thinks that it runs
 -- ARGV[3] ms to keep that result (0 = not at all, -1 = for ever)
@@ -16,6 +18,8 @@
 -- ARGV[5] channel on which workers listen
 -- ARGV[6] ms that the mark of an end without a result is kept
 -- ARGV[7] what that mark begins with: 'abort', and whose job it is
+-- ARGV[8] ms that an outcome which is not kept can be fetched
+-- ARGV[9] '1' = its caller waits
 --
 -- Returns 1 aborted (also when repeated)  2 requested  3 finished before  4 unknown
 --         5 does not run: call with a result  6 nothing done: the key of the marks is of another kind
@@ -50,6 +54,9 @@ elseif keep < 0 then
   redis.call('SET', KEYS[3], blob)
 else
   redis.call('SET', KEYS[8], ARGV[7] .. ' ' .. redis.sha1hex(read('GET', KEYS[2]) or ''), 'PX', ARGV[6])
+  if ARGV[9] == '1' or redis.call('EXISTS', KEYS[9]) == 1 then
+    hand_over(KEYS[9], KEYS[10], KEYS[3], blob, ARGV[8])
+  end
 end
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[7])
 drop(KEYS[4])

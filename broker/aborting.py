@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from jobgate.broker.core import ENDED_TTL_MS, Core, keep_ms
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
+from jobgate.broker.handing import OUTCOME_TTL_MS
 from jobgate.broker.observing import Observing
 from jobgate.broker.records import (
     UNKNOWN_FUNCTION,
@@ -76,6 +77,8 @@ class Aborting:
                 keys.abort,
                 keys.progress(queue, view.job_id),
                 keys.ended(view.job_id),
+                keys.wanted(view.job_id),
+                keys.outcome(view.job_id),
             ],
             [
                 view.job_id,
@@ -85,6 +88,8 @@ class Aborting:
                 keys.abort_channel(queue),
                 ENDED_TTL_MS,
                 f"abort {body.owner}" if body and body.owner else "abort",
+                OUTCOME_TTL_MS,
+                "1" if body and body.wants_outcome else "",
             ],
         )
         if code == _NO_MARKS:

@@ -12,6 +12,7 @@ from jobgate.broker.codecs import Codec, codec_named
 from jobgate.broker.core import Core, Reader
 from jobgate.broker.enqueueing import Enqueueing
 from jobgate.broker.errors import BrokerError
+from jobgate.broker.handing import Handing, Wish
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.leasing import Leasing
 from jobgate.broker.link import Link
@@ -90,6 +91,7 @@ class Broker:
         self._pausing = Pausing(core)
         self._listing = Listing(core)
         self._reporting = Reporting(core)
+        self._handing = Handing(core)
         self._watcher = ResultWatcher(core)
         self._waking = Waking(core)
 
@@ -114,6 +116,7 @@ class Broker:
         await self._leasing.drain()
         await self._reporting.drain()
         await self._watcher.close()
+        await self._handing.drain()
         await self._waking.close()
         await self._core.link.close()
         self._core.reader.close()
@@ -154,7 +157,9 @@ class Broker:
             queue, limit, worker_id=worker_id, token=token, lease=lease, page=page
         )
 
-    async def finish(self, lease: Lease, result: JobResult, *, keep: float | None) -> Transition:
+    async def finish(
+        self, lease: Lease, result: JobResult, *, keep: float | None, is_wanted: bool = False
+    ) -> Transition:
         """End a job: its result in, all its other keys out, in one step.
 
         Finishes that meet in one turn of the event loop travel as one script call.
@@ -163,14 +168,17 @@ class Broker:
             lease: as claimed.
             result: what to store.
             keep: seconds to keep the result; 0 = store none; None = for ever.
+            is_wanted: whether a result that is not kept is sent along, to be handed over to those who wait.
+                Otherwise it is not even encoded.
 
         Returns:
-            STALE when the lease belongs to somebody else by now; then nothing was changed.
+            STALE when the lease belongs to somebody else by now; then nothing was changed. WANTED, with
+            `keep` 0: somebody waits; nothing was changed, call again with `is_wanted`.
 
         Raises:
             EncodeError: the result cannot be written with the codec; nothing was changed.
         """
-        return await self._leasing.finish(lease, result, keep=keep)
+        return await self._leasing.finish(lease, result, keep=keep, is_wanted=is_wanted)
 
     async def retry(
         self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None = None
@@ -226,7 +234,7 @@ class Broker:
         return await self._aborting.mark(job_id)
 
     async def view(
-        self, job_id: str, *, queues: Sequence[str] = (), until: float | None = None
+        self, job_id: str, *, queues: Sequence[str] = (), until: float | None = None, waits: bool = False
     ) -> JobView | None:
         """Look at a job, all of it at one moment; None = unknown.
 
@@ -235,8 +243,13 @@ class Broker:
             queues: where to look besides the default queue and the one that the job itself names.
             until: time of the event loop up to which a large pickle may be read, by default in 3 s; then
                 the job is shown without what is in there.
+            waits: whether the caller waits for the job, or has waited: then it is shown the outcome that is
+                handed over where results are not kept.
         """
-        return await self._observing.view(job_id, queues, until)
+        view = await self._observing.view(job_id, queues, until)
+        if view is None and waits and (ended := await self._handing.outcome(job_id)) is not None:
+            return JobView.of_ended(ended)
+        return view
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read a result; None = not there.
@@ -289,8 +302,13 @@ class Broker:
         """
         return self._core.reader.job_at_once(blob)
 
-    def watch(self, job_id: str) -> Watch:
+    def watch(self, job_id: str, *, in_request: bool = False) -> Watch:
         """Begin to wait for a result, before the job is enqueued if you like.
+
+        Args:
+            job_id: whose.
+            in_request: the job's own request says that somebody waits (`JobRequest.wants_outcome`), so that
+                Redis need not be told for the case that the result is not kept.
 
         ```
         with broker.watch(job_id) as watch:
@@ -298,7 +316,7 @@ class Broker:
             result = await watch.wait(5)
         ```
         """
-        return Watch(self._watcher, job_id)
+        return Watch(self._watcher, job_id, None if in_request else Wish(self._handing, job_id))
 
     async def wait(self, job_id: str, timeout: float) -> JobResult | None:
         """Wait up to `timeout` seconds for a result; see `Watch.wait`."""

@@ -6,6 +6,7 @@
 -- KEYS[3] abort        ZSET   job id -> time of the request
 -- ARGV[1..4]           key prefixes: job, result, retry, ended
 -- ARGV[5]              ms that an idempotency key is remembered
+-- ARGV[6]              key prefix: outcome
 -- then for each job:
 --   id, body, defer in ms from now, due time in unix ms or '', ttl of the body in ms after the due time
 --   (negative: from now), number of the first try or '', idempotency key (a whole key name) or '',
@@ -52,7 +53,7 @@ end
 -- Fails when the queue's name is another kind of key, before anything is written.
 redis.call('ZCARD', KEYS[1])
 
-for at = 6, #ARGV, 9 do
+for at = 7, #ARGV, 9 do
   local id, body, defer, due, ttl = ARGV[at], ARGV[at + 1], whole(ARGV[at + 2]), ARGV[at + 3], whole(ARGV[at + 4])
   local first_try, idempotency, digest, replaces = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
   local job, result, ended = job_prefix .. id, result_prefix .. id, ended_prefix .. id
@@ -62,7 +63,8 @@ for at = 6, #ARGV, 9 do
   if code == 0 and idempotency ~= '' then
     code, id = seen(idempotency, digest, id, body)
   end
-  if code == 0 and redis.call('EXISTS', job, result, ended) > 0 then
+  local is_used = code == 0 and redis.call('EXISTS', job, result, ended) > 0
+  if is_used then
     code = met(job, result, ended, body, replaces)
   end
   if code == 2 and replaces and idempotency ~= '' then
@@ -71,8 +73,9 @@ for at = 6, #ARGV, 9 do
   if code == 0 then
     score = math.max(score, 1)
     local lives = math.max(ttl < 0 and -ttl or math.max(score - now, 0) + ttl, 1)
-    if replaces then
-      redis.call('DEL', result)
+    if is_used then
+      -- What the last job of this id left for those who waited for it, or a result that gives way.
+      redis.call('DEL', result, ARGV[6] .. id)
     end
     redis.call('SET', job, body, 'PX', lives)
     if first then

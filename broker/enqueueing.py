@@ -120,6 +120,7 @@ class Enqueueing:
             keys.retry(""),
             keys.ended(""),
             IDEMPOTENCY_TTL_MS,
+            keys.outcome(""),
         ]
         for order in orders:
             args += order.args
@@ -171,6 +172,7 @@ def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
         keep_result=request.keep_result,
         owner=request.owner,
         request_token=request_token,
+        wants_outcome=request.wants_outcome,
     )
 
 

@@ -1,22 +1,30 @@
 #!lua flags=allow-oom
--- End 1…n jobs of one queue: result in, everything else out, at once. Uses: read.lua, lease.lua, drop.lua
+-- End 1…n jobs of one queue: result in, everything else out, at once. Uses: read.lua, lease.lua, drop.lua, hand.lua
 --
 -- KEYS[1] queue   ZSET   job id -> due time
 -- KEYS[2] abort   ZSET   job id -> time of the request
 -- ARGV[1..6]      key prefixes: job, result, in-progress, retry, progress, ended
 -- ARGV[7]         ms that the mark of an end without a result is kept
--- then for each job: id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result
+-- ARGV[8..9]      key prefixes: wanted, outcome
+-- ARGV[10]        ms that an outcome which is not kept can be fetched by those who wait for it
+-- then for each job: id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result, which may
+--   be '' where it is not kept and nobody is known to wait for it
 --
--- Returns for each job: 1 done (also when this very call did it before), 0 stale
+-- Returns for each job: 1 done (also when this very call did it before), 0 stale,
+--   2 nothing done: somebody waits for it, call again with the result
 local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local progress_prefix, ended_prefix, remember = ARGV[5], ARGV[6], ARGV[7]
+local wanted_prefix, outcome_prefix, outlives = ARGV[8], ARGV[9], ARGV[10]
 local marks = any_marks(KEYS[2])
 local answers = {}
 
-for at = 8, #ARGV, 5 do
+for at = 11, #ARGV, 5 do
   local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
-  if held(KEYS[1], in_progress, retry, id, token, tries) then
+  local is_held = held(KEYS[1], in_progress, retry, id, token, tries)
+  if is_held and keep == 0 and blob == '' and redis.call('EXISTS', wanted_prefix .. id) == 1 then
+    answers[#answers + 1] = 2
+  elseif is_held then
     redis.call('ZREM', KEYS[1], id)
     if keep > 0 then
       redis.call('SET', result, blob, 'PX', keep)
@@ -26,6 +34,9 @@ for at = 8, #ARGV, 5 do
       -- What tells this call, and the enqueue of this job, from others when they are repeated.
       local body = read('GET', job_prefix .. id) or ''
       redis.call('SET', ended_prefix .. id, token .. ' ' .. redis.sha1hex(body), 'PX', remember)
+      if blob ~= '' then
+        hand_over(wanted_prefix .. id, outcome_prefix .. id, result, blob, outlives)
+      end
     end
     redis.call('DEL', job_prefix .. id, retry, progress_prefix .. id)
     drop(in_progress)

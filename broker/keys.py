@@ -92,6 +92,14 @@ class Keys:
         """
         return f"{self.default_queue}:ended:{job_id}"
 
+    def wanted(self, job_id: str) -> str:  # STRING, empty, PX
+        """That somebody waits for the outcome of a job, whatever the queue, should it not be kept."""
+        return f"{self.default_queue}:wanted:{job_id}"
+
+    def outcome(self, job_id: str) -> str:  # STRING, PX
+        """An outcome that is not kept, for a moment, for those who wait for it."""
+        return f"{self.default_queue}:outcome:{job_id}"
+
     def idempotency(self, digest: str) -> str:  # STRING "<request digest> <job id>", PX
         """What an idempotency key was used for, whatever the queue."""
         return f"{self.default_queue}:idempotency:{digest}"

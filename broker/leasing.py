@@ -6,11 +6,14 @@ from typing import Any
 
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import BODY_TTL_MS, ENDED_TTL_MS, Core, by_queue, keep_ms, ms_of, to_ms
+from jobgate.broker.handing import OUTCOME_TTL_MS
 from jobgate.broker.records import Claim, ClaimedJob, JobResult, Lease, Transition
 from jobgate.broker.scripts import script
 from jobgate.broker.wire import encode_result
 
 _STALE = 0
+#: What finish.lua answers.
+_FINISHED = (Transition.STALE, Transition.DONE, Transition.WANTED)
 #: What claim.lua answers in place of the next due time.
 _PAUSED = -2
 #: Values that claim.lua answers for each job.
@@ -54,11 +57,13 @@ class Leasing:
             is_paused=next_due_ms == _PAUSED,
         )
 
-    async def finish(self, lease: Lease, result: JobResult, *, keep: float | None) -> Transition:
+    async def finish(
+        self, lease: Lease, result: JobResult, *, keep: float | None, is_wanted: bool
+    ) -> Transition:
         """End a job; see `Broker.finish`."""
-        blob = encode_result(result, self._core.codec)
-        answer = await self._endings.submit(_Ending(lease, keep_ms(keep), blob))
-        return Transition.STALE if answer == _STALE else Transition.DONE
+        kept_ms = keep_ms(keep)
+        blob = encode_result(result, self._core.codec) if kept_ms or is_wanted else b""
+        return _FINISHED[await self._endings.submit(_Ending(lease, kept_ms, blob))]
 
     async def retry(
         self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None
@@ -105,6 +110,7 @@ class Leasing:
         keys, queue = self._core.keys, endings[0].lease.queue
         args: list[Any] = [keys.job(""), keys.result(""), keys.in_progress(""), keys.retry("")]
         args += [keys.progress(queue, ""), keys.ended(""), ENDED_TTL_MS]
+        args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS]
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob]

@@ -10,7 +10,7 @@ frozen dataclass takes three times as long to make, a tenth of the time that an 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class JobStatus(StrEnum):
@@ -110,6 +110,8 @@ class JobRequest:
     #: Whether a kept result of its id gives way to it. A job of its id that has not ended never does, and the
     #: idempotency key then remembers that: all who ask get the one answer.
     replaces_result: bool = False
+    #: Whether the caller waits: then it gets the outcome where results are not kept, too.
+    wants_outcome: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -130,6 +132,8 @@ class JobBody:
     owner: str | None = None
     #: Random mark of one enqueue call; tells a replay from a duplicate.
     request_token: str | None = None
+    #: Whether its caller waits for the outcome, kept or not.
+    wants_outcome: bool = False
 
     def is_meant_by(self, abort_mark_ms: int) -> bool:
         """Whether an abort mark of that time means this job, not an earlier one of the same id (arq #485).
@@ -218,6 +222,8 @@ class Transition(StrEnum):
     DONE = "done"
     #: The lease belongs to somebody else, or the job has ended: nothing was changed.
     STALE = "stale"
+    #: Nothing was changed: somebody waits for an outcome that is not kept, so it is to be sent along.
+    WANTED = "wanted"
 
 
 class AbortAnswer(StrEnum):
@@ -307,6 +313,14 @@ class JobView:
     worker: str | None = None
     #: None: it does not run, or has not said anything in this try.
     progress: Progress | None = None
+
+    @classmethod
+    def of_ended(cls, result: JobResult) -> Self:
+        """The view of a job of which nothing but this outcome is left."""
+        return cls(
+            job_id=result.job_id, status=JobStatus.COMPLETE, queue=result.queue, body=None, result=result,
+            tries=result.tries, due_time_ms=None, worker=result.worker,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

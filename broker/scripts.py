@@ -10,7 +10,7 @@ from hashlib import sha1
 from importlib.resources import files
 
 #: What several scripts need, put before those whose header says `Uses: …`.
-_PRELUDES = ("read.lua", "lease.lua", "wake.lua", "drop.lua")
+_PRELUDES = ("read.lua", "lease.lua", "wake.lua", "drop.lua", "hand.lua")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import Core
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
+from jobgate.broker.handing import Wish
 from jobgate.broker.records import JobResult
 from jobgate.broker.tracking import TrackedReader, tracked_reader
 
@@ -30,6 +31,8 @@ class _Look(NamedTuple):
     job_id: str
     #: Ask as well whether the job itself still exists.
     ask_job: bool = False
+    #: The key was written: where it is empty by now, an outcome that is not kept was handed over.
+    noticed: bool = False
 
 
 class _Seen(NamedTuple):
@@ -40,8 +43,9 @@ class _Seen(NamedTuple):
 class Watch:
     """One caller's interest in one result; made by `Broker.watch`, used as a context manager."""
 
-    def __init__(self, watcher: "ResultWatcher", job_id: str) -> None:
+    def __init__(self, watcher: "ResultWatcher", job_id: str, wish: Wish | None) -> None:
         self._watcher = watcher
+        self._wish = wish
         self.job_id = job_id
         self._blob: bytes | None = None
         #: Ends the pause between two looks: True = the result is there.
@@ -79,6 +83,8 @@ class Watch:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         while self._blob is None:
+            if self._wish is not None and timeout > 0:
+                self._wish.tell()
             left = end - loop.time()
             interval = REREAD_INTERVAL if self._watcher.pushes else poll
             if left > 0 and await self._noticed(min(left, interval)):
@@ -162,8 +168,8 @@ class ResultWatcher:
             self._supervisor = None
         await self._looks.drain()
 
-    def _refresh(self, job_id: str) -> None:
-        self._looks.submit(_Look(job_id)).add_done_callback(partial(self._deliver, job_id))
+    def _refresh(self, job_id: str, *, noticed: bool = False) -> None:
+        self._looks.submit(_Look(job_id, noticed=noticed)).add_done_callback(partial(self._deliver, job_id))
 
     def _deliver(self, job_id: str, seen: "asyncio.Future[_Seen]") -> None:
         # A read that failed is repeated by the watches themselves, at their interval.
@@ -182,7 +188,7 @@ class ResultWatcher:
             written = [key[start:].decode(errors="replace") for key in keys if key.startswith(self._prefix)]
         for job_id in written:
             if job_id in self._watches:
-                self._refresh(job_id)
+                self._refresh(job_id, noticed=True)
 
     async def _send(self, looks: Sequence[_Look], since: float) -> Sequence[_Seen]:
         keys = self._core.keys
@@ -192,9 +198,24 @@ class ResultWatcher:
         commands.append(("MGET", *(keys.result(look.job_id) for look in looks)))
         *exists, blobs = await self._read(commands)
         job_exists = dict(zip((look.job_id for look in asked), map(bool, exists), strict=True))
-        return [
+        seen = [
             _Seen(blob, job_exists.get(look.job_id, True)) for look, blob in zip(looks, blobs, strict=True)
         ]
+        return await self._with_handed_over(looks, seen)
+
+    async def _with_handed_over(self, looks: Sequence[_Look], seen: list[_Seen]) -> list[_Seen]:
+        """Fetch outcomes that are not kept, where a look says that there may be one."""
+        places = [
+            place
+            for place, (look, found) in enumerate(zip(looks, seen, strict=True))
+            if found.blob is None and (look.noticed or not found.job_exists)
+        ]
+        if places:
+            outcomes = [self._core.keys.outcome(looks[place].job_id) for place in places]
+            blobs = await self._core.link.command("MGET", *outcomes)
+            for place, blob in zip(places, blobs, strict=True):
+                seen[place] = seen[place]._replace(blob=blob)
+        return seen
 
     async def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         if self._reader is not None:

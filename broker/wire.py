@@ -5,7 +5,8 @@ Result: the same and `s` success, `r` result or failure, `st` and `ft` start and
 `q` queue, `id` job id.
 
 What jobgate adds is under the one key `jobgate`, which arq does not read. In a job: `q` queue,
-`to` timeout, `mt` max tries, `kr` keep result, `o` owner, `rt` request token. In a result: `c` failure
+`to` timeout, `mt` max tries, `kr` keep result, `o` owner, `rt` request token, `wo` whether its caller waits
+for the outcome. In a result: `c` failure
 code, `e` failure (only where `r` holds an exception), `w` worker, `o` owner, `rt` request token.
 A key is absent where its value is None.
 """
@@ -50,6 +51,7 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
         kr=body.keep_result,
         o=body.owner,
         rt=body.request_token,
+        wo=body.wants_outcome or None,
     )
     if own:
         fields[_OWN] = own
@@ -81,6 +83,7 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
         keep_result=_optional_seconds(own, "kr"),
         owner=_optional_text(own, "o"),
         request_token=_optional_text(own, "rt"),
+        wants_outcome=bool(own.get("wo")),
     )
 
 

@@ -172,15 +172,15 @@ class Job:
 
     async def _stored(self, broker: Broker) -> records.JobResult | None:
         """Return the result; None: the job has not ended. Raises ResultNotFound: there is neither."""
-        view = await self._view(broker)
+        view = await self._view(broker, waits=True)
         if view is None:
             raise ResultNotFound
         if view.status is records.JobStatus.COMPLETE and view.result is None:
             return await broker.result(self.job_id)  # raises DecodeError, which says why
         return view.result
 
-    async def _view(self, broker: Broker) -> JobView | None:
-        return await broker.view(self.job_id, queues=[self._queue_name])
+    async def _view(self, broker: Broker, *, waits: bool = False) -> JobView | None:
+        return await broker.view(self.job_id, queues=[self._queue_name], waits=waits)
 
     @asynccontextmanager
     async def _broker(self) -> AsyncIterator[Broker]:

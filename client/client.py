@@ -7,7 +7,6 @@ from typing import Any, Self
 from prometheus_client import CollectorRegistry
 
 from jobgate.client.addresses import Connection, shown, transport_for
-from jobgate.client.errors import InvalidOption
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
 from jobgate.client.requests import (
@@ -119,7 +118,7 @@ class Client:
         """Run `function(*args, **kwargs)` in a worker and return its result.
 
         `_timeout` is how long to wait for it: seconds or a timedelta, None = for ever; at its end the job
-        goes on. The other options are those of `enqueue`; a result that is not kept cannot be read.
+        goes on. The other options are those of `enqueue`; a result that is not kept is handed over.
 
         Raises:
             JobFailed: The job failed for good; JobAborted when somebody stopped it.
@@ -127,8 +126,6 @@ class Client:
             GatewayUnavailable: The call could not be made; OutcomeUnknown when it may have been.
             JobgateError: For all else, as in `enqueue`.
         """
-        if _keep_result is not None and not seconds("_keep_result", _keep_result):
-            raise InvalidOption("a call has to read its result: leave _keep_result out, or enqueue instead")
         options = job_options(
             job_id=_job_id,
             queue=_queue,

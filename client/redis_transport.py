@@ -108,8 +108,8 @@ class RedisTransport:
         deadline = Deadline(timeout)
         await self._reach(deadline)
         await self._await_worker(request, deadline)
-        with self._broker.watch(request.job_id) as watch:
-            queue = await self._enqueue(request, deadline)
+        with self._broker.watch(request.job_id, in_request=True) as watch:
+            queue = await self._enqueue(request, deadline, wants_outcome=True)
             result = await _within(deadline, watch.wait(deadline.left))
         return await self._outcome(request.job_id, queue, result)
 
@@ -148,11 +148,11 @@ class RedisTransport:
             if not await backoff.pause():
                 raise NoWorker
 
-    async def _enqueue(self, request: JobRequest, deadline: Deadline) -> str:
+    async def _enqueue(self, request: JobRequest, deadline: Deadline, *, wants_outcome: bool = False) -> str:
         try:
             async with asyncio.timeout(deadline.left + LATE):
                 with _translated():
-                    enqueued = await self._broker.enqueue(_broker_request(request))
+                    enqueued = await self._broker.enqueue(_broker_request(request, wants_outcome))
         except GatewayUnavailable:
             self._is_reached = False
             raise
@@ -169,7 +169,7 @@ class RedisTransport:
             return _outcome(result)
         try:
             async with asyncio.timeout(LATE):
-                view = await self._view(job_id, queue)
+                view = await self._view(job_id, queue, waits=True)
         except TimeoutError:
             raise ResultTimeout from None
         except GatewayUnavailable as error:
@@ -180,9 +180,9 @@ class RedisTransport:
             raise UnexpectedAnswer("the stored result cannot be read: use the workers' serializer")
         raise ResultTimeout
 
-    async def _view(self, job_id: str, queue: str | None) -> records.JobView:
+    async def _view(self, job_id: str, queue: str | None, *, waits: bool = False) -> records.JobView:
         with _translated():
-            view = await self._broker.view(job_id, queues=[queue] if queue else [])
+            view = await self._broker.view(job_id, queues=[queue] if queue else [], waits=waits)
         if view is None:
             raise JobNotFound
         return view
@@ -197,7 +197,7 @@ class RedisTransport:
             return None
 
 
-def _broker_request(request: JobRequest) -> records.JobRequest:
+def _broker_request(request: JobRequest, wants_outcome: bool) -> records.JobRequest:
     options = request.options
     until = options.defer_until
     return records.JobRequest(
@@ -212,6 +212,7 @@ def _broker_request(request: JobRequest) -> records.JobRequest:
         timeout=options.run_timeout,
         max_tries=options.max_tries,
         keep_result=options.keep_result,
+        wants_outcome=wants_outcome,
     )
 
 

@@ -78,9 +78,7 @@ def _request(gateway: Gateway, call: Call, function: str, body: bytes, wait: flo
     key = call.request.headers.get("Idempotency-Key")
     sender = Sender(owner=call.caller.name, idempotency_key=key, job_id=next(gateway.job_ids))
     request = job_request(function, read_json(body) if body else {}, sender, gateway.queues)
-    if wait is not None and request.keep_result == 0:
-        wrong = [("#/keep_result", "A wait reads the result: keep it for a while, or do not wait.")]
-        raise field_errors("invalid-request", wrong)
+    request.wants_outcome = wait is not None
     return request
 
 
@@ -123,7 +121,7 @@ async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueu
 
 async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) -> Answer:
     job_id = request.job_id or ""
-    with gateway.waits.place(call.caller), gateway.broker.watch(job_id) as watch:
+    with gateway.waits.place(call.caller), gateway.broker.watch(job_id, in_request=True) as watch:
         enqueued = await _enqueued(gateway, call, request)
         result: JobResult | None = None
         if enqueued.created or enqueued.replayed:
@@ -151,7 +149,7 @@ async def _unfinished(
     """Answer with the job as it is now, after a wait in vain: by this time it may be running."""
     try:
         with call.cut_off_as(BrokerUnavailable):
-            look = gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
+            look = gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,), waits=True)
             view = await look_by(asyncio.get_running_loop().time(), look)
     except BrokerError:
         # It is enqueued; an error would say that it may not be.

@@ -30,8 +30,8 @@ async def status(gateway: Gateway, call: Call) -> Answer:
     the wait is over first; with a wait alone, once it has ended or the wait is over.
     """
     call.caller.require("read")
-    view = await visible_view(gateway, call, job_id(call.name))
     wait = call.wait(gateway.settings.max_wait)
+    view = await visible_view(gateway, call, job_id(call.name), waits=bool(wait))
     tag = call.request.headers.get("If-None-Match")
     answer = _status_answer(view, call, wait)
     if wait is not None and not _is_settled(view, answer, tag):
@@ -43,9 +43,9 @@ async def status(gateway: Gateway, call: Call) -> Answer:
     return answer
 
 
-async def visible_view(gateway: Gateway, call: Call, wanted: str) -> JobView:
+async def visible_view(gateway: Gateway, call: Call, wanted: str, *, waits: bool = False) -> JobView:
     """The job with this id; raises `Problem` 404 when there is none, or none that the caller may see."""
-    view = await gateway.broker.view(wanted, queues=gateway.offers.queues)
+    view = await gateway.broker.view(wanted, queues=gateway.offers.queues, waits=waits)
     if view is None or not may_see(call, view):
         raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
     return view
@@ -82,7 +82,7 @@ async def _changed(gateway: Gateway, call: Call, view: JobView, tag: str | None,
     end = loop.time() + wait
     while (left := end - loop.time()) > 0:
         await gateway.broker.wait(view.job_id, left if tag is None else min(left, _LOOK_AGAIN))
-        view = await look_by(end, visible_view(gateway, call, view.job_id))
+        view = await look_by(end, visible_view(gateway, call, view.job_id, waits=True))
         if _is_settled(view, _status_answer(view, call, wait), tag):
             break
     return view
@@ -92,8 +92,8 @@ async def result(gateway: Gateway, call: Call) -> Answer:
     """Answer 200 with the outcome, of a failed job too; 202 with the job when it has not ended in time."""
     call.caller.require("read")
     wanted = job_id(call.name)
-    view = await visible_view(gateway, call, wanted)
     wait = call.wait(gateway.settings.max_wait)
+    view = await visible_view(gateway, call, wanted, waits=bool(wait))
     require_readable(view)
     ended = view.result
     if ended is None and wait:
@@ -129,7 +129,7 @@ async def last_look(gateway: Gateway, wanted: str, *, waited: bool) -> JobView:
     Raises `Problem` 410 when it is gone by now, `BrokerUnavailable` when Redis does not answer; after a wait
     it has a second for that.
     """
-    look = gateway.broker.view(wanted, queues=gateway.offers.queues)
+    look = gateway.broker.view(wanted, queues=gateway.offers.queues, waits=waited)
     view = await (look_by(asyncio.get_running_loop().time(), look) if waited else look)
     if view is None:
         raise Problem("result-not-kept", "It ended during this request.")

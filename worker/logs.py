@@ -60,6 +60,16 @@ class JobLog:
         text = "       ! %s came too late: its lease had run out, outcome dropped"
         logger.warning(text, reference(job), extra=_about(job))
 
+    def not_handed_over(self, job: RunningJob, outcome: Outcome) -> None:
+        """Warn that a caller waits for a result that is not kept and cannot be handed over either."""
+        why = shorten(outcome.failure.message, 200) if outcome.failure else ""
+        logger.warning(
+            "job %s: the caller that waits is not given its result: %s",
+            reference(job),
+            why,
+            extra=_about(job),
+        )
+
     def unreadable_for_arq(self, job: RunningJob, serializer: str) -> None:
         """Warn that a stock arq client has enqueued a job with pickle, and results are written otherwise."""
         logger.warning(

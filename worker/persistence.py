@@ -78,25 +78,22 @@ class Persistence:
             self.jobs_retried += 1
 
     async def _store(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
-        """Write an outcome, and less of it where the codec refuses; return what was written."""
+        """Write an outcome, and less of it where the codec refuses; return what the job's outcome is then."""
         try:
-            return await self._store_or_bare(job, outcome), outcome
+            return await self._transition(job, outcome), outcome
         except EncodeError as error:
-            outcome = unserialisable(outcome, str(error))
-        return await self._store_or_bare(job, outcome), outcome
-
-    async def _store_or_bare(self, job: RunningJob, outcome: Outcome) -> Transition:
-        """Write an outcome; without the arguments where the codec cannot hold what another one wrote."""
+            written = unserialisable(outcome, str(error))
+        if job.limits.keep == 0:
+            # Only those who wait could have had it: that they cannot is no fault of the job.
+            self._log.not_handed_over(job, written)
+        else:
+            outcome = written
         try:
-            return await self._transition(job, outcome)
+            return await self._transition(job, written), outcome
         except EncodeError:
-            body = job.body
-            job.body = replace(body, args=(), kwargs={}) if body else None
-        try:
-            return await self._transition(job, outcome)
-        except EncodeError:  # it is not the arguments
-            job.body = body
-            raise
+            # Even its arguments cannot be written, for example JSON asked to hold what a pickle held.
+            job.body = replace(job.body, args=(), kwargs={}) if job.body else None
+        return await self._transition(job, written), outcome
 
     async def _transition(self, job: RunningJob, outcome: Outcome) -> Transition:
         if outcome.kind is Kind.LOST:
@@ -118,8 +115,16 @@ class Persistence:
                 )
             case Kind.RELEASE:
                 return lambda: self._release_with_others(job.to_release)
-        result, keep = self._result(job, outcome), job.limits.keep
-        return lambda: self._broker.finish(job.claimed.lease, result, keep=keep)
+        return lambda: self._finish(job, self._result(job, outcome))
+
+    async def _finish(self, job: RunningJob, result: JobResult) -> Transition:
+        """End a job; a result that is not kept is encoded for nobody but those who wait for it."""
+        lease, keep = job.claimed.lease, job.limits.keep
+        is_wanted = job.body is not None and job.body.wants_outcome
+        answer = await self._broker.finish(lease, result, keep=keep, is_wanted=is_wanted)
+        if answer is Transition.WANTED:
+            return await self._broker.finish(lease, result, keep=keep, is_wanted=True)
+        return answer
 
     async def _goes_on_under_newer_lease(self, job: RunningJob) -> bool:
         """Whether a stale lease has a newer one of this very worker to follow it.

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from harness.tools import free_port
-from jobgate.broker import Broker, ClaimedJob, Failure, FailureCode, JobResult, WorkerRecord
+from jobgate.broker import Broker, ClaimedJob, Failure, FailureCode, JobResult, Transition, WorkerRecord
 from jobgate.gateway import GatewaySettings, serve
 
 
@@ -137,7 +137,8 @@ class PlayedWorker:
             owner=body.owner,
             request_token=body.request_token,
         )
-        await self.broker.finish(claimed.lease, result, keep=keep)
+        if await self.broker.finish(claimed.lease, result, keep=keep) is Transition.WANTED:
+            await self.broker.finish(claimed.lease, result, keep=keep, is_wanted=True)
 
     async def run_one(self, returned: Any = None, *, failure: Failure | None = None) -> ClaimedJob:
         """Claim one job and end it."""

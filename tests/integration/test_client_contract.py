@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +29,6 @@ from jobgate.client import (
     JobNotFound,
     JobStatus,
     OutcomeUnknown,
-    ResultGone,
     ResultTimeout,
     UnknownFunction,
 )
@@ -230,9 +230,17 @@ async def test_an_unknown_job_is_not_found_whatever_is_asked(client: Client) -> 
 
 
 async def test_a_result_that_is_not_kept_is_gone(client: Client) -> None:
-    job = await client.enqueue("sleep", 0.1, _keep_result=0)
-    with pytest.raises(ResultGone):
-        await job.result()
+    job = await client.enqueue("sleep", 0, _keep_result=0)
+
+    async def gone() -> bool:
+        with suppress(JobNotFound):
+            await job.status()
+            return False
+        return True
+
+    await eventually_async(gone, what="the end of the job")
+    with pytest.raises(JobNotFound):
+        await job.result(timeout=0)
 
 
 async def test_a_queue_can_be_named(client: Client) -> None:

@@ -42,6 +42,7 @@ RUNNING: Content = {
 }
 #: What tells the call that ended a job without a result.
 ENDED, BODY_SHA = "arq:queue:ended:a", sha1(BODY.encode()).hexdigest()
+WANTED, OUTCOME = "arq:queue:wanted:a", "arq:queue:outcome:a"
 #: Just claimed: the body lives as long as it did before.
 CLAIMED: Content = {**RUNNING, JOB: Expiring(BODY, 50)}
 #: The lease has run out, nobody has taken the job since.
@@ -104,8 +105,10 @@ def claim(limit: int = 5, token: str = "w:1") -> Callable[[Broker], Awaitable[An
     return lambda broker: broker.claim(QUEUE, limit, worker_id="w", token=token, lease=10)
 
 
-def finish(keep: float | None = 60, lease: Lease = OURS) -> Callable[[Broker], Awaitable[Any]]:
-    return lambda broker: broker.finish(lease, result(), keep=keep)
+def finish(
+    keep: float | None = 60, lease: Lease = OURS, *, is_wanted: bool = False
+) -> Callable[[Broker], Awaitable[Any]]:
+    return lambda broker: broker.finish(lease, result(), keep=keep, is_wanted=is_wanted)
 
 
 def retry(
@@ -330,6 +333,18 @@ CASES = {
         after={ENDED: Expiring(f"w:1 {BODY_SHA}", 15)},
         answer=lambda answer: answer is Transition.DONE,
     ),
+    "finish: no result kept, somebody waits: nothing is done yet": Case(
+        before={**RUNNING, WANTED: Expiring("", 5)},
+        call=finish(keep=0),
+        after={**RUNNING, WANTED: Expiring("", 5)},
+        answer=lambda answer: answer is Transition.WANTED,
+    ),
+    "finish: no result kept, but handed over": Case(
+        before={**RUNNING, WANTED: Expiring("", 5)},
+        call=finish(keep=0, is_wanted=True),
+        after={ENDED: Expiring(f"w:1 {BODY_SHA}", 15), OUTCOME: Expiring(STORED, 10)},
+        answer=lambda answer: answer is Transition.DONE,
+    ),
     "finish: somebody else has ended it, and kept no result": Case(
         before={ENDED: Expiring(f"x:7 {BODY_SHA}", 15)},
         call=finish(keep=0),
@@ -458,6 +473,12 @@ CASES = {
         before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50)},
         call=lambda broker: broker.abort("a", keep=0),
         after={ENDED: Expiring(f"abort {BODY_SHA}", 15)},
+        answer=lambda answer: answer is AbortAnswer.ABORTED,
+    ),
+    "abort: queued, its result not to be kept, somebody waits": Case(
+        before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50), WANTED: Expiring("", 5)},
+        call=lambda broker: broker.abort("a", keep=0),
+        after={ENDED: Expiring(f"abort {BODY_SHA}", 15), OUTCOME: Expiring("…", 10)},
         answer=lambda answer: answer is AbortAnswer.ABORTED,
     ),
     "abort: queued": Case(

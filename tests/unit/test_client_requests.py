@@ -61,7 +61,7 @@ async def test_wrong_options_are_named_before_anything_is_sent(options: dict[str
     assert isinstance(caught.value, InvalidRequest)
 
 
-@pytest.mark.parametrize("options", [{"_timeout": -1}, {"_keep_result": 0}, {"_defer_by": 1}])
+@pytest.mark.parametrize("options", [{"_timeout": -1}, {"_keep_result": -1}, {"_defer_by": 1}])
 async def test_a_call_refuses_what_makes_no_sense_for_it(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption):
         await a_client().call("fn", **options)
