@@ -12,7 +12,6 @@ from jobgate.broker.codecs import Codec, codec_named
 from jobgate.broker.core import Core, Reader
 from jobgate.broker.enqueueing import Enqueueing
 from jobgate.broker.errors import BrokerError
-from jobgate.broker.handing import Handing, Wish
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.leasing import Leasing
 from jobgate.broker.link import Link
@@ -91,7 +90,6 @@ class Broker:
         self._pausing = Pausing(core)
         self._listing = Listing(core)
         self._reporting = Reporting(core)
-        self._handing = Handing(core)
         self._watcher = ResultWatcher(core)
         self._waking = Waking(core)
 
@@ -116,7 +114,6 @@ class Broker:
         await self._leasing.drain()
         await self._reporting.drain()
         await self._watcher.close()
-        await self._handing.drain()
         await self._waking.close()
         await self._core.link.close()
         self._core.reader.close()
@@ -246,10 +243,7 @@ class Broker:
             waits: whether the caller waits for the job, or has waited: then it is shown the outcome that is
                 handed over where results are not kept.
         """
-        view = await self._observing.view(job_id, queues, until)
-        if view is None and waits and (ended := await self._handing.outcome(job_id)) is not None:
-            return JobView.of_ended(ended)
-        return view
+        return await self._observing.view(job_id, queues, until, waits=waits)
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read a result; None = not there.
@@ -316,7 +310,7 @@ class Broker:
             result = await watch.wait(5)
         ```
         """
-        return Watch(self._watcher, job_id, None if in_request else Wish(self._handing, job_id))
+        return Watch(self._watcher, job_id, in_request=in_request)
 
     async def wait(self, job_id: str, timeout: float) -> JobResult | None:
         """Wait up to `timeout` seconds for a result; see `Watch.wait`."""

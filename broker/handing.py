@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import Core
-from jobgate.broker.records import JobResult
 from jobgate.broker.scripts import script
 
 #: How long an outcome can be fetched, in ms: longer than two looks of a wait lie apart.
@@ -20,25 +19,20 @@ WANTED_TTL_MS = 10_000
 _TELL_EVERY = 3.0
 
 
-class Handing:
-    """Tells workers who waits, and fetches what they handed over."""
+class Wishes:
+    """Tells workers who waits; those of one turn of the event loop share a script call."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._wishes: Coalescer[str, int] = Coalescer(self._send)
+        self._told: Coalescer[str, int] = Coalescer(self._send)
 
     def want(self, job_id: str) -> None:
         """Have the outcome of a job handed over. A Redis that is away may never hear of it."""
-        self._wishes.submit(job_id).add_done_callback(_ignore)
-
-    async def outcome(self, job_id: str) -> JobResult | None:
-        """Fetch an outcome that was handed over; None where there is none. Raises DecodeError."""
-        blob = await self._core.link.command("GET", self._core.keys.outcome(job_id))
-        return await self._core.reader.result(blob, job_id) if blob else None
+        self._told.submit(job_id).add_done_callback(_ignore)
 
     async def drain(self) -> None:
         """Wait for everything under way."""
-        await self._wishes.drain()
+        await self._told.drain()
 
     async def _send(self, job_ids: Sequence[str], since: float) -> Sequence[int]:
         keys, ids = self._core.keys, dict.fromkeys(job_ids)
@@ -49,8 +43,8 @@ class Handing:
 class Wish:
     """Tells again and again that somebody waits for one job."""
 
-    def __init__(self, handing: Handing, job_id: str) -> None:
-        self._handing = handing
+    def __init__(self, wishes: Wishes, job_id: str) -> None:
+        self._wishes = wishes
         self._job_id = job_id
         self._next = 0.0
 
@@ -59,7 +53,7 @@ class Wish:
         now = asyncio.get_running_loop().time()
         if now >= self._next:
             self._next = now + _TELL_EVERY
-            self._handing.want(self._job_id)
+            self._wishes.want(self._job_id)
 
 
 def _ignore(future: "asyncio.Future[int]") -> None:

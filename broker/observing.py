@@ -68,12 +68,17 @@ class Observing:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def view(self, job_id: str, queues: Sequence[str], until: float | None = None) -> JobView | None:
+    async def view(
+        self, job_id: str, queues: Sequence[str], until: float | None = None, *, waits: bool = False
+    ) -> JobView | None:
         """Look at one job; see `Broker.view`."""
         keys = self._core.keys
         places = list(dict.fromkeys([keys.default_queue, *queues]))
         until = asyncio.get_running_loop().time() + PATIENCE if until is None else until
         view = await self._view_in(job_id, places, until)
+        if view is None and waits:
+            blob = await self._stored(keys.outcome(job_id))
+            return None if blob is None else JobView.of_ended(await self._core.reader.result(blob, job_id))
         own = view.body.queue if view and view.body else None
         if view is None or view.queue is not None or own is None or own in places:
             return view

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import Core
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
-from jobgate.broker.handing import Wish
+from jobgate.broker.handing import Wish, Wishes
 from jobgate.broker.records import JobResult
 from jobgate.broker.tracking import TrackedReader, tracked_reader
 
@@ -43,9 +43,9 @@ class _Seen(NamedTuple):
 class Watch:
     """One caller's interest in one result; made by `Broker.watch`, used as a context manager."""
 
-    def __init__(self, watcher: "ResultWatcher", job_id: str, wish: Wish | None) -> None:
+    def __init__(self, watcher: "ResultWatcher", job_id: str, *, in_request: bool = False) -> None:
         self._watcher = watcher
-        self._wish = wish
+        self._wish = None if in_request else Wish(watcher.wishes, job_id)
         self.job_id = job_id
         self._blob: bytes | None = None
         #: Ends the pause between two looks: True = the result is there.
@@ -124,6 +124,7 @@ class ResultWatcher:
         self._prefix = core.keys.result("").encode()
         self._watches: dict[str, set[Watch]] = {}
         self._looks: Coalescer[_Look, _Seen] = Coalescer(self._send, in_flight=1)
+        self.wishes = Wishes(core)
         self._reader: TrackedReader | None = None
         self._supervisor: asyncio.Task[None] | None = None
 
@@ -167,6 +168,7 @@ class ResultWatcher:
             await asyncio.gather(self._supervisor, return_exceptions=True)
             self._supervisor = None
         await self._looks.drain()
+        await self.wishes.drain()
 
     def _refresh(self, job_id: str, *, noticed: bool = False) -> None:
         self._looks.submit(_Look(job_id, noticed=noticed)).add_done_callback(partial(self._deliver, job_id))
