@@ -20,6 +20,7 @@ from jobgate.broker.errors import (
 )
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.observing import Readiness, ServerInfo
+from jobgate.broker.pages import IdPage, QueuedJob, QueuePage, ResultPage
 from jobgate.broker.records import (
     AbortAnswer,
     AbortMark,
@@ -29,7 +30,6 @@ from jobgate.broker.records import (
     Failure,
     FailureCode,
     IdempotencyKey,
-    IdPage,
     JobBody,
     JobRequest,
     JobResult,
@@ -38,10 +38,7 @@ from jobgate.broker.records import (
     Lease,
     Progress,
     QueueDepth,
-    QueuedJob,
-    QueuePage,
     Renewal,
-    ResultPage,
     Transition,
     WorkerRecord,
 )

@@ -17,6 +17,7 @@ from jobgate.broker.leasing import Leasing
 from jobgate.broker.link import Link
 from jobgate.broker.listing import Listing
 from jobgate.broker.observing import Observing, Readiness, ServerInfo
+from jobgate.broker.pages import IdPage, QueuePage, ResultPage
 from jobgate.broker.pausing import Pausing
 from jobgate.broker.records import (
     AbortAnswer,
@@ -24,15 +25,12 @@ from jobgate.broker.records import (
     Claim,
     ClaimedJob,
     Enqueued,
-    IdPage,
     JobBody,
     JobRequest,
     JobResult,
     JobView,
     Lease,
     QueueDepth,
-    QueuePage,
-    ResultPage,
     Transition,
     WorkerRecord,
 )
@@ -165,8 +163,7 @@ class Broker:
             lease: as claimed.
             result: what to store.
             keep: seconds to keep the result; 0 = store none; None = for ever.
-            is_wanted: whether a result that is not kept is sent along, to be handed over to those who wait.
-                Otherwise it is not even encoded.
+            is_wanted: send a result that is not kept along, for those who wait; else it is not even encoded.
 
         Returns:
             STALE when the lease belongs to somebody else by now; then nothing was changed. WANTED, with
@@ -240,8 +237,7 @@ class Broker:
             queues: where to look besides the default queue and the one that the job itself names.
             until: time of the event loop up to which a large pickle may be read, by default in 3 s; then
                 the job is shown without what is in there.
-            waits: whether the caller waits for the job, or has waited: then it is shown the outcome that is
-                handed over where results are not kept.
+            waits: the caller waits for it, so show an outcome that is not kept but handed over, too.
         """
         return await self._observing.view(job_id, queues, until, waits=waits)
 
@@ -301,8 +297,7 @@ class Broker:
 
         Args:
             job_id: whose.
-            in_request: the job's own request says that somebody waits (`JobRequest.wants_outcome`), so that
-                Redis need not be told for the case that the result is not kept.
+            in_request: its request says that somebody waits (`wants_outcome`); else Redis is told.
 
         ```
         with broker.watch(job_id) as watch:

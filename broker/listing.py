@@ -6,7 +6,8 @@ from typing import Any
 
 from jobgate.broker.core import Core, ms_of
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.records import IdPage, JobResult, QueuedJob, QueuePage, ResultPage
+from jobgate.broker.pages import IdPage, QueuedJob, QueuePage, ResultPage
+from jobgate.broker.records import JobResult
 from jobgate.broker.scripts import script
 
 #: Values fetched by one command: a result may have megabytes.
