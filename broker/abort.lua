@@ -31,7 +31,7 @@ local stored, spoilt = read('GET', KEYS[3])
 if stored or spoilt then
   return stored == blob and 1 or 3
 end
-local queued = redis.call('ZSCORE', KEYS[1], id)
+local queued = read('ZSCORE', KEYS[1], id)
 -- (Stock arq leaves the lease of a cron job for a minute after its end.)
 if queued and redis.call('EXISTS', KEYS[4]) == 1 then
   local marked = redis.pcall('ZADD', KEYS[6], math.max(now, whole(ARGV[4]) or 0), id)

@@ -56,7 +56,8 @@ end
 local function take_again(last)
   for at = 2, #last, 3 do
     local id, score, tries = last[at], last[at + 1], last[at + 2]
-    if held(queue, in_progress_prefix .. id, retry_prefix .. id, id, token, tries) then
+    local known = type(id) == 'string' and tonumber(score) and type(tries) == 'string' and whole(tries)
+    if known and held(queue, in_progress_prefix .. id, retry_prefix .. id, id, token, tries) then
       redis.call('SET', in_progress_prefix .. id, token, 'PX', lease)
       take(id, score, tries, read('GET', job_prefix .. id))
     end

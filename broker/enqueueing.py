@@ -188,6 +188,8 @@ def _check(request: JobRequest) -> None:
         raise InvalidRequest("The function has no name: name one that a worker offers.")
     if request.defer_by is not None and request.defer_until_ms is not None:
         raise InvalidRequest("Both defer_by and defer_until are given: give one of them.")
+    for name in ("job_id", "queue"):
+        _check_text(name, getattr(request, name) or "")
     for name in ("defer_by", "expires", "timeout", "keep_result"):
         seconds = getattr(request, name)
         if seconds is not None and not 0 <= seconds <= _LONGEST:
@@ -196,6 +198,14 @@ def _check(request: JobRequest) -> None:
         number = getattr(request, name)
         if number is not None and not 1 <= number <= _MOST_TRIES:
             raise InvalidRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
+
+
+def _check_text(name: str, text: str) -> None:
+    """Raise InvalidRequest for what cannot be sent: it would keep its whole batch from being sent."""
+    try:
+        text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name} holds half a surrogate pair: give text that UTF-8 can hold.") from None
 
 
 #: The longest duration that is taken, in seconds: a hundred years.

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from jobgate.broker import Broker, BrokerError, QueueDepth
+from jobgate.broker.errors import NotAQueue
 
 T = TypeVar("T")
 _COLUMNS = ("queue", "queued", "deferred", "in progress", "oldest due", "workers", "")
@@ -82,13 +83,23 @@ def list_(names: Sequence[str], **where: str) -> None:
     """
 
     async def read(broker: Broker) -> list[QueueDepth]:
-        return [await broker.queue_depth(name) for name in names or await broker.queues()]
+        if names:
+            return [await broker.queue_depth(name) for name in names]
+        found = [await _depth(broker, name) for name in await broker.queues()]
+        return [depth for depth in found if depth is not None]
 
     rows = [_COLUMNS, *(_row(depth) for depth in _run(read, **where))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *numbers in rows:
         cells = [number.rjust(width) for number, width in zip(numbers[:-1], widths[1:-1], strict=True)]
         click.echo("  ".join([name.ljust(widths[0]), *cells, numbers[-1]]).rstrip())
+
+
+async def _depth(broker: Broker, name: str) -> QueueDepth | None:
+    try:
+        return await broker.queue_depth(name)
+    except NotAQueue:  # something else has taken its name: the others are shown
+        return None
 
 
 def _row(depth: QueueDepth) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 from typing import Protocol
 
-from jobgate.broker import Broker
+from jobgate.broker import Broker, BrokerError
 from jobgate.worker.running import RunningJobs
 from jobgate.worker.settings import Settings
 
@@ -49,10 +49,16 @@ class HealthLine:
         counters = self._counters()
         line = f"{datetime.now().astimezone():%b-%d %H:%M:%S} {counters} queued="
         interval = self._settings.health_check_interval
+        failed: BrokerError | None = None
         for queue in self._settings.weights:
-            await self._broker.write_health(
-                queue, line, key=self._settings.health_check_key, ttl=interval + _MARGIN
-            )
+            try:
+                await self._broker.write_health(
+                    queue, line, key=self._settings.health_check_key, ttl=interval + _MARGIN
+                )
+            except BrokerError as error:  # the other queues get their line all the same
+                failed = error
+        if failed is not None:
+            raise failed
         self._due = now + interval
         if counters != self._told:  # as in arq: an idle worker does not fill the log
             logger.info("recording health: %s", counters)
