@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from jobgate.broker.core import Core, to_ms
-from jobgate.broker.errors import BrokerError
+from jobgate.broker.errors import BrokerError, BrokerMisconfigured
 from jobgate.broker.records import WorkerRecord
 from jobgate.broker.scripts import script
 from jobgate.broker.worker_records import encode_worker_record
@@ -22,7 +22,7 @@ class Announcing:
         await _each(
             self._core.link.run(
                 script("announce"),
-                [keys.workers(queue), keys.worker(queue, record.worker_id)],
+                [keys.workers(keys.queue(queue)), keys.worker(queue, record.worker_id)],
                 [record.worker_id, stored, to_ms(ttl)],
                 is_hint=True,
             )
@@ -49,7 +49,10 @@ class Announcing:
     async def write_health(self, queue: str, line: str, *, key: str | None, ttl: float) -> None:
         """Write arq's health line; see `Broker.write_health`."""
         place = key or self._core.keys.health_check(queue)
-        await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)], is_hint=True)
+        if not await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)], is_hint=True):
+            raise BrokerMisconfigured(
+                f"The Redis key {place} is no health line: set another health_check_key."
+            )
 
 
 async def _each(calls: Iterable[Awaitable[Any]]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import BODY_TTL_MS, Core, to_ms
-from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidRequest
+from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidName, InvalidRequest
+from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
 from jobgate.broker.scripts import script
 from jobgate.broker.wire import encode_job
@@ -93,6 +94,8 @@ class Enqueueing:
 
     def _order(self, request: JobRequest) -> _Order:
         job_id = request.job_id or new_job_id()
+        if wrong := why_not_job_id(job_id):
+            raise InvalidName(wrong)
         queue = self._core.keys.queue(request.queue)
         body = _body(request, queue, next(self._tokens))
         blob = encode_job(body, self._core.codec)

@@ -8,6 +8,7 @@ BrokerError
 ├── BrokerMisconfigured        wrong address, password, rights or settings
 │   └── NotAQueue              a queue's name is the name of another kind of key
 ├── InvalidRequest             a job request contradicts itself
+│   └── InvalidName            a queue, a namespace or an id has a name that is not free
 ├── CodecError
 │   ├── EncodeError            a value cannot be written with this codec
 │   └── DecodeError            stored bytes cannot be read
@@ -49,6 +50,10 @@ class NotAQueue(BrokerMisconfigured):
 
 class InvalidRequest(BrokerError):
     """A job request contradicts itself or is out of range: correct the option that is named."""
+
+
+class InvalidName(InvalidRequest, ValueError):
+    """A name would make keys that belong to something else: choose another."""
 
 
 class CodecError(BrokerError):

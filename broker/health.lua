@@ -1,8 +1,14 @@
 #!lua flags=allow-oom
--- Write the health line that arq's workers share and `arq --check` looks for.
+-- Write the health line that arq's workers share and `arq --check` looks for. Uses: read.lua
 --
 -- KEYS[1] queue   ZSET    job id -> due time
 -- KEYS[2] health  STRING  the line
 -- ARGV[1] the line up to the number of jobs in the queue  ARGV[2] ttl in ms
+--
+-- Returns 1 written, 0 not: that key is of another kind, a queue perhaps
+local _, spoilt = read('GET', KEYS[2])
+if spoilt then
+  return 0
+end
 redis.call('SET', KEYS[2], ARGV[1] .. redis.call('ZCARD', KEYS[1]), 'PX', ARGV[2])
 return 1

@@ -1,12 +1,21 @@
-"""Every Redis key that jobgate reads or writes, each with its Redis type.
+"""Every Redis key that jobgate reads or writes, each with its Redis type, and which names make no key twice.
 
 The layout is arq's (docs/redis-layout.md). Keys that arq does not know are named after a queue,
 `<queue>:…`, never `arq:job:…` and the like, because arq and dashboards scan those.
+
+A queue's name is its key, and ids may hold any text: so a name is refused when a key that is made of it could
+also be made of other names. What is refused is derived from the key functions, by calling them.
 """
 
+import inspect
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
-DEFAULT_NAMESPACE = "arq"
+from jobgate.broker.errors import InvalidName
+
+DEFAULT_NAMESPACE: Final = "arq"
 
 
 def is_plain_name(text: str) -> bool:
@@ -23,9 +32,16 @@ class Keys:
 
     A namespace other than `arq` keeps a fleet apart from stock arq; with a hash tag, `{emails}`,
     all keys of a job fall into one Redis Cluster slot.
+
+    Raises:
+        InvalidName: keys of this namespace could be keys of something else.
     """
 
     namespace: str = DEFAULT_NAMESPACE
+
+    def __post_init__(self) -> None:
+        if wrong := why_not_namespace(self.namespace):
+            raise InvalidName(wrong)
 
     @property
     def default_queue(self) -> str:
@@ -54,8 +70,16 @@ class Keys:
         return f"{self.namespace}:abort"
 
     def queue(self, name: str | None) -> str:  # ZSET job id -> due time in unix ms
-        """The queue's own key: its name, or the default queue."""
-        return name or self.default_queue
+        """The queue's own key: its name, or the default queue.
+
+        Raises:
+            InvalidName: keys of a queue of this name could be keys of something else.
+        """
+        if not name:
+            return self.default_queue
+        if wrong := why_not_queue(self.namespace, name):
+            raise InvalidName(wrong)
+        return name
 
     def health_check(self, queue: str) -> str:  # STRING, PX
         """The health line that arq's workers share."""
@@ -107,3 +131,162 @@ class Keys:
     def abort_channel(self, queue: str) -> str:  # pub/sub channel, message = job id
         """Where workers hear at once of jobs to abort; the abort mark is the truth."""
         return f"{queue}:abort-notices"
+
+
+@lru_cache(maxsize=1024)
+def why_not_queue(namespace: str, name: str) -> str | None:
+    """Say why a queue of a namespace cannot have this name, and which names are free; None = it can."""
+    key = _met_by_queue(namespace, name)
+    return None if key is None else _refusal(f"The queue name {name!r}", key, namespace)
+
+
+@lru_cache(maxsize=64)
+def why_not_namespace(namespace: str) -> str | None:
+    """Say why a namespace cannot have this name, and which names are free; None = it can."""
+    if not namespace:
+        return "A namespace needs a name, such as arq."
+    key = _met_by_namespace(namespace)
+    return None if key is None else _refusal(f"The namespace {namespace!r}", key, namespace)
+
+
+def why_not_health_key(namespace: str, key: str, queues: Collection[str]) -> str | None:
+    """Say why a worker of these queues cannot write its health line to `key`; None = it can."""
+    if key in (*queues, _Unchecked(namespace).default_queue):
+        return f"The health check key {key!r} is a queue: choose another, such as {key}:health-check."
+    met = _met_by_key(namespace, key, ending=_Unchecked(namespace).health_check(""))
+    return None if met is None else _refusal(f"The health check key {key!r}", met, namespace)
+
+
+def why_not_job_id(job_id: str) -> str | None:
+    """Say why a new job cannot have this id; None = it can. Jobs of stock arq may have any."""
+    if job_id in {".", ".."}:
+        return f"The job id {job_id!r} cannot be part of a URL: choose another."
+    return None
+
+
+def _refusal(what: str, key: str, namespace: str) -> str:
+    words = ", ".join(sorted(_reserved(namespace)))
+    return (
+        f"{what} cannot be used: its key {key!r} could also be that of a job or of another queue. "
+        f"Choose a name that has none of these words between its colons: {words}."
+    )
+
+
+class _Unchecked(Keys):
+    """Key names of a namespace that may not be free."""
+
+    def __post_init__(self) -> None:
+        """Accept every namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the keys of one function have in common."""
+
+    text: str
+    #: Whether any text may follow: an id, for example.
+    is_open: bool
+
+    def meets(self, other: "_Form") -> bool:
+        """Whether a key can be of both forms."""
+        return (
+            self.text == other.text
+            or (self.is_open and other.text.startswith(self.text))
+            or (other.is_open and self.text.startswith(other.text))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The forms of all keys of a namespace."""
+
+    #: Keys that are the namespace's own, and of ids.
+    own: tuple[_Form, ...]
+    #: What follows a queue's name.
+    tails: tuple[_Form, ...]
+
+
+#: Stands for a name in a key: what follows it in a form may be anything.
+_HOLE: Final = "\0"
+#: Members of `Keys` that return a queue's own key, which is the queue's name.
+_NAMES_OF_QUEUES: Final = frozenset({"queue", "default_queue"})
+
+
+@lru_cache(maxsize=64)
+def _layout(namespace: str) -> _Layout:
+    own: list[_Form] = []
+    tails: list[_Form] = []
+    for key in _keys_with_holes(_Unchecked(namespace)):
+        is_of_queue = key.startswith(_HOLE)
+        text, hole, _ = key.removeprefix(_HOLE).partition(_HOLE)
+        (tails if is_of_queue else own).append(_Form(text, bool(hole)))
+    return _Layout(tuple(own), tuple(tails))
+
+
+def _keys_with_holes(keys: Keys) -> Iterator[str]:
+    """Call every key function with a hole for each of its names."""
+    for name, member in vars(Keys).items():
+        if name.startswith("_") or name in _NAMES_OF_QUEUES:
+            continue
+        if isinstance(member, property):
+            yield getattr(keys, name)
+        elif inspect.isfunction(member):
+            yield member(keys, *[_HOLE] * (len(inspect.signature(member).parameters) - 1))
+
+
+def _own_forms(namespace: str) -> tuple[_Form, ...]:
+    """Forms that nothing else may have: stock arq, which knows no other namespace, may share the Redis."""
+    mine = _layout(namespace).own
+    return mine if namespace == DEFAULT_NAMESPACE else mine + _layout(DEFAULT_NAMESPACE).own
+
+
+def _met_by_queue(namespace: str, name: str) -> str | None:
+    """Return a key of the queue that other names can make too; None = there is none."""
+    for tail in (_Form("", is_open=False), *_layout(namespace).tails):
+        met = _met_by_key(namespace, name + tail.text, length=len(name), is_open=tail.is_open)
+        if met is not None:
+            return met
+    return None
+
+
+def _met_by_key(
+    namespace: str, key: str, *, length: int | None = None, is_open: bool = False, ending: str = ""
+) -> str | None:
+    """Return the key if it, or one that begins with it where it is open, can be made of other names.
+
+    Args:
+        namespace: whose forms count, besides those of arq.
+        key: what to look at.
+        length: of the queue's name at its beginning: there its own tail begins, as may `ending`.
+        is_open: whether any text may follow the key.
+        ending: the tail that the key may have.
+    """
+    end = len(key) if length is None else length
+    if any(form.meets(_Form(key, is_open)) for form in _own_forms(namespace)):
+        return key
+    for tail in _layout(namespace).tails:
+        at = key.find(tail.text) if tail.is_open else _place_of_ending(key, tail.text)
+        if -1 < at < end and tail.text != ending:
+            return key
+    return None
+
+
+def _place_of_ending(key: str, ending: str) -> int:
+    return len(key) - len(ending) if key.endswith(ending) else -1
+
+
+def _met_by_namespace(namespace: str) -> str | None:
+    if namespace != DEFAULT_NAMESPACE:
+        taken = _layout(DEFAULT_NAMESPACE).own
+        for mine in _layout(namespace).own:
+            if any(mine.meets(form) for form in taken):
+                return mine.text
+    return _met_by_queue(namespace, _Unchecked(namespace).default_queue)
+
+
+def _reserved(namespace: str) -> set[str]:
+    """Words that the forms have after a name: whoever uses none of them meets none of the forms."""
+    layout, default_queue = _layout(namespace), _Unchecked(namespace).default_queue
+    rests = [form.text.removeprefix(default_queue).removeprefix(namespace) for form in layout.own]
+    rests += [tail.text for tail in layout.tails]
+    return {word for rest in rests for word in rest.split(":") if word}

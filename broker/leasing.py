@@ -41,6 +41,7 @@ class Leasing:
     ) -> Claim:
         """Take up to `limit` due jobs; see `Broker.claim`."""
         keys = self._core.keys
+        queue = keys.queue(queue)
         now_ms, next_due_ms, *fields = await self._core.link.run(
             script("claim"),
             [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue)],

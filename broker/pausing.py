@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from jobgate.broker.core import Core
+from jobgate.broker.keys import why_not_queue
 from jobgate.broker.scripts import script
 
 #: Keys that one step of a scan looks at.
@@ -42,7 +43,8 @@ class Pausing:
         async for key in self._scan("MATCH", f"*{paused}"):
             if not key.startswith(others):  # ids may hold anything
                 found.add(key.removesuffix(paused))
-        return sorted(found)
+        # No queue of ours has another's key, whatever something else has written there.
+        return sorted(name for name in found if why_not_queue(keys.namespace, name) is None)
 
     async def _holds_jobs(self, key: str) -> bool:
         """Whether the first members of a sorted set are ids of jobs: else it is somebody else's."""

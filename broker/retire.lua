@@ -30,5 +30,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
     return 1
   end
 end
-redis.call('DEL', KEYS[4])
+-- A line that this worker's settings name may be somebody's queue by now.
+if redis.call('TYPE', KEYS[4]).ok == 'string' then
+  redis.call('DEL', KEYS[4])
+end
 return 1

@@ -106,7 +106,7 @@ def encode_result(result: JobResult, codec: Codec) -> bytes:
         "st": result.start_time_ms,
         "ft": result.finish_time_ms,
         "q": result.queue,
-        "id": result.job_id,
+        "id": _encodable(result.job_id),
     }
     own = _present(w=result.worker, o=result.owner, rt=result.request_token)
     if result.success:
@@ -164,6 +164,11 @@ def decode_result(
         owner=_optional_text(own, "o"),
         request_token=_optional_text(own, "rt"),
     )
+
+
+def _encodable(job_id: str) -> str:
+    """Return an id that every codec can hold; one that is not UTF-8 is shown with replacement marks."""
+    return job_id if job_id.isascii() else job_id.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _present(**fields: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def pause(names: Sequence[str], **where: str) -> None:
             await broker.pause(name)
             click.echo(f"{name} is paused")
 
-    _run(pause_all, **where)
+    _run(pause_all, names, **where)
 
 
 @command.command()
@@ -70,7 +70,7 @@ def resume(names: Sequence[str], **where: str) -> None:
             await broker.resume(name)
             click.echo(f"{name} goes on")
 
-    _run(resume_all, **where)
+    _run(resume_all, names, **where)
 
 
 @command.command("list")
@@ -88,7 +88,7 @@ def list_(names: Sequence[str], **where: str) -> None:
         found = [await _depth(broker, name) for name in await broker.queues()]
         return [depth for depth in found if depth is not None]
 
-    rows = [_COLUMNS, *(_row(depth) for depth in _run(read, **where))]
+    rows = [_COLUMNS, *(_row(depth) for depth in _run(read, names, **where))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *numbers in rows:
         cells = [number.rjust(width) for number, width in zip(numbers[:-1], widths[1:-1], strict=True)]
@@ -113,11 +113,16 @@ def _row(depth: QueueDepth) -> tuple[str, ...]:
     return (depth.queue, *map(str, numbers), "paused" if depth.is_paused else "")
 
 
-def _run(call: Callable[[Broker], Awaitable[T]], *, redis_url: str, namespace: str) -> T:
-    """Call something with a broker that is connected while it runs."""
+def _run(
+    call: Callable[[Broker], Awaitable[T]], queues: Sequence[str], *, redis_url: str, namespace: str
+) -> T:
+    """Call something with a broker that is connected while it runs, if these queues can have their names."""
 
     async def connected() -> Any:
-        async with Broker(redis_url, namespace=namespace) as broker:
+        broker = Broker(redis_url, namespace=namespace)
+        for name in queues:
+            broker.keys.queue(name)
+        async with broker:
             return await call(broker)
 
     try:

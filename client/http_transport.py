@@ -11,7 +11,7 @@ from jobgate.client.errors import GatewayUnavailable, RateLimited, ResultTimeout
 from jobgate.client.exchange import Exchange, Request
 from jobgate.client.info import JobInfo
 from jobgate.client.problems import Problem
-from jobgate.client.requests import JobRequest
+from jobgate.client.requests import JobRequest, quoted
 from jobgate.client.transport import Outcome
 
 #: Seconds of one long poll; longer waits are several. Proxies cut requests that are silent for a minute.
@@ -57,7 +57,7 @@ class HttpTransport:
 
     async def info(self, job_id: str, queue: str | None) -> JobInfo:
         """Look at a job; the gateway knows its queue."""
-        return job_info(_good(await self._short("GET", f"/jobs/{job_id}/status")))
+        return job_info(_good(await self._short("GET", f"/jobs/{quoted(job_id)}/status")))
 
     async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> Outcome:
         """Poll until the job has ended or the time is over."""
@@ -65,7 +65,7 @@ class HttpTransport:
 
     async def abort(self, job_id: str, queue: str | None, timeout: float | None) -> bool:
         """Ask it to stop, then wait for its end."""
-        answer = await self._short("POST", f"/jobs/{job_id}/abort", write=True)
+        answer = await self._short("POST", f"/jobs/{quoted(job_id)}/abort", write=True)
         if answer.status == 409:
             # It had ended, perhaps by this very request whose first answer was lost: how it ended decides.
             return (await self.wait(job_id, queue, 0)).aborted
@@ -127,7 +127,7 @@ class HttpTransport:
         wait = min(deadline.left, LONGEST_POLL)
         request = Request(
             method="GET",
-            path=f"/jobs/{job_id}/result?wait={wait:.3f}",
+            path=f"/jobs/{quoted(job_id)}/result?wait={wait:.3f}",
             limit=wait + SLACK,
             deadline=deadline,
             patience=None,

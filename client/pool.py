@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from jobgate.broker import DEFAULT_NAMESPACE, Broker, JobRequest, QueuedJob, RedisSettings, new_job_id
+from jobgate.broker.keys import why_not_namespace
 from jobgate.broker.log_text import escape_record
 from jobgate.broker.settings import async_client
 from jobgate.client.arq_job import DEFAULT_QUEUE, Job
@@ -55,7 +56,8 @@ class ArqRedis(Redis):
         kwargs: arguments of `redis.asyncio.Redis`.
 
     Raises:
-        InvalidOption: `serializer` is unknown, or `pool_or_conn` no pool and no client.
+        InvalidOption: `serializer` is unknown, `namespace` cannot be used, or `pool_or_conn` no pool and no
+            client.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class ArqRedis(Redis):
         self.default_queue_name = default_queue_name
         self.expires_extra_ms = expires_extra_ms
         self._serializer = _checked_serializer(serializer)
-        self._namespace = namespace
+        self._namespace = _checked_namespace(namespace)
         self._lent_broker = broker
         self._own_broker: Broker | None = None
         if pool_or_conn is not None:
@@ -293,6 +295,12 @@ def _connection_pool_of(value: object) -> Any:
     if not isinstance(getattr(pool, "connection_kwargs", None), Mapping):
         raise InvalidOption("pool_or_conn is a ConnectionPool or a Redis of redis.asyncio")
     return pool
+
+
+def _checked_namespace(name: str) -> str:
+    if wrong := why_not_namespace(name):
+        raise InvalidOption(wrong)
+    return name
 
 
 def _checked_serializer(name: str) -> str:

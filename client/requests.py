@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
+from urllib.parse import quote
 
 from jobgate.client.errors import InvalidOption
 
-#: Ids that the gateway accepts (http-api.md, "Errors"; design.md, "The life of a job").
+#: Ids that the gateway accepts for new jobs.
 #: `.` and `..` are left out because URLs take them for steps between folders.
 JOB_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.~-]{1,128}")
 
@@ -64,7 +65,7 @@ def job_options(
     if defer_by is not None and defer_until is not None:
         raise InvalidOption("give _defer_by or _defer_until, not both")
     return Options(
-        job_id=None if job_id is None else check_job_id(job_id),
+        job_id=None if job_id is None else check_new_id(job_id),
         queue=queue,
         defer_by=seconds("_defer_by", defer_by),
         defer_until=_moment(defer_until),
@@ -113,11 +114,29 @@ def _check_function(function: object) -> None:
         raise InvalidOption("the function is called by its name, a string that is not empty")
 
 
-def check_job_id(job_id: object) -> str:
-    """Return `job_id` if the gateway would accept it, else raise InvalidOption."""
+def check_new_id(job_id: object) -> str:
+    """Return `job_id` if a new job may have it, else raise InvalidOption."""
     if isinstance(job_id, str) and JOB_ID.fullmatch(job_id):
         return job_id
-    raise InvalidOption("a job id has 1 to 128 characters, each a letter, a digit or one of _ . ~ -")
+    raise InvalidOption(
+        "the id of a new job has 1 to 128 characters, each a letter, a digit or one of _ . ~ -, "
+        "and is not . or .."
+    )
+
+
+def check_job_id(job_id: object) -> str:
+    """Return `job_id` if a job can have it, else raise InvalidOption: arq's producers take any text."""
+    if isinstance(job_id, str) and job_id and quoted(job_id):
+        return job_id
+    raise InvalidOption("a job id is a text that is not empty")
+
+
+def quoted(job_id: str) -> str:
+    """Return a job's id as one segment of a URL's path; raises InvalidOption where it is no text."""
+    try:
+        return quote(job_id, safe="", errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidOption("a job id is a text that can be written in UTF-8") from None
 
 
 def _check_keywords(kwargs: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ import asyncio
 from jobgate.broker.records import AbortAnswer, FailureCode, JobResult
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.names import job_id
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.problems import Problem
 from jobgate.gateway.reading import last_look, not_yet, visible_view, wait_for_result
@@ -19,7 +18,7 @@ async def abort(gateway: Gateway, call: Call) -> Answer:
     A repeated request is answered as the first one.
     """
     call.caller.require("abort")
-    wanted = job_id(call.name)
+    wanted = call.name
     wait = call.wait(gateway.settings.max_wait)
     try:
         view = await visible_view(gateway, call, wanted)

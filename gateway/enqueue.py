@@ -19,7 +19,7 @@ from jobgate.gateway.answers import Answer
 from jobgate.gateway.body import body_at_hand, body_to_come
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.job_request import Sender, job_request
-from jobgate.gateway.names import function_name, is_job_id
+from jobgate.gateway.names import function_name, status_path, why_not_new_id
 from jobgate.gateway.offers import Verdict
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_enqueued, job_of_view, outcome, to_json
@@ -112,7 +112,7 @@ async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueu
             wrong = [("#/queue", "This name is another kind of key: choose another queue.")]
             raise field_errors("invalid-request", wrong) from error
         raise broker_problem(error, job_id=request.job_id) from error
-    if not is_job_id(enqueued.job_id):  # something else wrote the key's record
+    if why_not_new_id(enqueued.job_id):  # something else wrote the key's record
         raise broker_problem(IdempotencyConflict())
     if enqueued.created:
         gateway.meter.enqueued(request.function, gateway.offers.names, enqueued.queue)
@@ -172,12 +172,12 @@ async def _existed(
     if enqueued.replayed:
         return _answer(202, job, headers + _REPLAYED)
     members = {"job": job} if job else None
-    location = f"Location: /jobs/{enqueued.job_id}/status\r\n" if job else ""
+    location = f"Location: {status_path(enqueued.job_id)}\r\n" if job else ""
     raise Problem("job-exists", "Choose another job_id, or read that job.", headers=location, members=members)
 
 
 def _answer(status: int, job: dict[str, Any], headers: str) -> Answer:
-    location = f"Location: /jobs/{job['job_id']}/status\r\n"
+    location = f"Location: {status_path(job['job_id'])}\r\n"
     return Answer(status, orjson.dumps(job), headers=location + headers)
 
 

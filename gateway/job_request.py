@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from jobgate.broker.records import IdempotencyKey, JobRequest
-from jobgate.gateway.names import QueueNames, is_job_id
+from jobgate.gateway.names import QueueNames, why_not_new_id
 from jobgate.gateway.problems import Problem, field_errors
 
 #: Longest duration that an option may name, in seconds: ten years.
@@ -158,9 +158,7 @@ def _moment(value: Any) -> str | None:
 
 
 def _id(value: Any) -> str | None:
-    if isinstance(value, str) and is_job_id(value):
-        return None
-    return "A job id is 1 to 128 letters, digits and _ . ~ -."
+    return why_not_new_id(value) if isinstance(value, str) else "A job id is a string."
 
 
 _CHECKS: dict[str, Callable[[Any], str | None]] = {

@@ -4,8 +4,9 @@ They become parts of Redis keys, of log lines and of metric labels, so each has 
 """
 
 import re
+from urllib.parse import quote
 
-from jobgate.broker.keys import Keys
+from jobgate.broker.keys import Keys, why_not_job_id, why_not_queue
 from jobgate.gateway.problems import Problem
 
 #: A function: a Python name, dotted or not; `:` for arq's `cron:…`, `<>` for `f.<locals>.g`.
@@ -25,16 +26,16 @@ def function_name(text: str) -> str:
     return text
 
 
-def is_job_id(text: str) -> bool:
-    """Whether `text` can be the id of a job."""
-    return _JOB_ID.fullmatch(text) is not None
+def why_not_new_id(text: str) -> str | None:
+    """Why a new job may not have this id; None = it may. Jobs that stock arq made may have any."""
+    if _JOB_ID.fullmatch(text) is None:
+        return "A job id is 1 to 128 letters, digits and _ . ~ -."
+    return why_not_job_id(text)
 
 
-def job_id(text: str) -> str:
-    """`text` if it can be a job's id; else `Problem` 422."""
-    if not is_job_id(text):
-        raise Problem("invalid-request", "A job id is 1 to 128 letters, digits and _ . ~ -.")
-    return text
+def status_path(job_id: str) -> str:
+    """Where a job is found."""
+    return f"/jobs/{quote(job_id, safe='', errors='surrogateescape')}/status"
 
 
 def request_id(text: str | None) -> str | None:
@@ -45,8 +46,8 @@ def request_id(text: str | None) -> str | None:
 class QueueNames:
     """Which queues a request may name.
 
-    A queue's name is its key in Redis, so a name that is, or could become, another kind of key of the
-    broker is refused: a job enqueued into `arq:abort` would abort a job.
+    A queue's name is its key in Redis, so a name whose keys could be other keys of the broker is refused: a
+    job enqueued into `arq:abort` would abort a job.
     """
 
     def __init__(self, keys: Keys, allowed: tuple[str, ...] = (), *, default: str | None = None) -> None:
@@ -57,15 +58,7 @@ class QueueNames:
         #: The queue of requests that name none.
         self.default = keys.queue(default)
         self._allowed = frozenset(allowed)
-        self._prefixes = tuple(key("") for key in (keys.job, keys.result, keys.in_progress, keys.retry))
-        self._suffixes = tuple(
-            key("") for key in (keys.wake, keys.workers, keys.health_check, keys.abort_channel, keys.paused)
-        )
-        self._infixes = (
-            *(key("", "") for key in (keys.claim, keys.worker, keys.progress)),
-            *(key("").removeprefix(keys.default_queue) for key in (keys.ended, keys.idempotency)),
-        )
-        self._abort = keys.abort
+        self._namespace = keys.namespace
 
     def why_not(self, name: str) -> str | None:
         """Why a request may not name this queue; None = it may."""
@@ -75,14 +68,4 @@ class QueueNames:
             return "This gateway serves other queues only."
         if _QUEUE.fullmatch(name) is None:
             return "A queue name is 1 to 128 letters, digits and _ . : ~ -."
-        if self._is_key(name):
-            return "This name is a key of the broker's own."
-        return None
-
-    def _is_key(self, name: str) -> bool:
-        return (
-            name == self._abort
-            or name.startswith(self._prefixes)
-            or name.endswith(self._suffixes)
-            or any(infix in name for infix in self._infixes)
-        )
+        return why_not_queue(self._namespace, name)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,6 +12,9 @@ import orjson
 
 from jobgate.broker.records import Enqueued, Failure, JobResult, JobStatus, JobView, Progress
 from jobgate.gateway.problems import Problem
+
+#: Halves of surrogate pairs.
+_HALVES = re.compile("[\ud800-\udfff]")
 
 _PLAIN = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
@@ -54,9 +58,9 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
     result = view.result
     source = result if result and result.has_job else view.body
     job: dict[str, Any] = {
-        "job_id": view.job_id,
-        "function": source.function if source else None,
-        "queue": view.queue,
+        "job_id": _shown(view.job_id),
+        "function": _shown(source.function if source else None),
+        "queue": _shown(view.queue),
         "status": view.status.value,
         "success": result.success if result else None,
         "try": view.tries,
@@ -65,7 +69,7 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
         # A job that was aborted before it ran never started.
         "start_time": moment(result.start_time_ms) if result and result.tries else None,
         "finish_time": moment(result.finish_time_ms) if result else None,
-        "worker": result.worker if result else view.worker,
+        "worker": _shown(result.worker if result else view.worker),
         "progress": _progress(view.progress),
     }
     if inspects and source:
@@ -73,17 +77,26 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
     return job
 
 
+def _shown(text: str | None) -> str | None:
+    """A name as every reader of JSON takes it: many refuse whole pages for half a surrogate pair.
+
+    Bytes that were not UTF-8 (as `surrogateescape` has them) and such halves become U+FFFD.
+    """
+    return text if text is None or text.isascii() else _HALVES.sub("\ufffd", text)
+
+
 def _progress(progress: Progress | None) -> dict[str, Any] | None:
     if progress is None:
         return None
-    return {"fraction": progress.fraction, "message": progress.message, "time": moment(progress.time_ms)}
+    message = _shown(progress.message)
+    return {"fraction": progress.fraction, "message": message, "time": moment(progress.time_ms)}
 
 
 def outcome(result: JobResult, *, inspects: bool) -> dict[str, Any]:
     """How a job ended; with `inspects` also the traceback of a failure."""
     document: dict[str, Any] = {
-        "job_id": result.job_id,
-        "function": result.function,
+        "job_id": _shown(result.job_id),
+        "function": _shown(result.function),
         "status": "complete",
         "success": result.success,
     }

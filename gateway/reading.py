@@ -9,7 +9,6 @@ from jobgate.broker.errors import BrokerUnavailable, DecodeError
 from jobgate.broker.records import JobResult, JobStatus, JobView
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.names import job_id
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_view, outcome, to_json
 from jobgate.gateway.problems import Problem, broker_problem
@@ -31,7 +30,7 @@ async def status(gateway: Gateway, call: Call) -> Answer:
     """
     call.caller.require("read")
     wait = call.wait(gateway.settings.max_wait)
-    view = await visible_view(gateway, call, job_id(call.name), waits=bool(wait))
+    view = await visible_view(gateway, call, call.name, waits=bool(wait))
     tag = call.request.headers.get("If-None-Match")
     answer = _status_answer(view, call, wait)
     if wait is not None and not _is_settled(view, answer, tag):
@@ -91,7 +90,7 @@ async def _changed(gateway: Gateway, call: Call, view: JobView, tag: str | None,
 async def result(gateway: Gateway, call: Call) -> Answer:
     """Answer 200 with the outcome, of a failed job too; 202 with the job when it has not ended in time."""
     call.caller.require("read")
-    wanted = job_id(call.name)
+    wanted = call.name
     wait = call.wait(gateway.settings.max_wait)
     view = await visible_view(gateway, call, wanted, waits=bool(wait))
     require_readable(view)

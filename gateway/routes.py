@@ -95,4 +95,4 @@ class Router:
             allowed = ", ".join(sorted(methods))
             detail = f"Use {allowed}{_PARTS_OF_A_JOB if path.startswith('/jobs') else ''}."
             raise Problem("method-not-allowed", detail, headers=f"Allow: {allowed}\r\n")
-        return route, unquote(name) if "%" in name else name
+        return route, unquote(name, errors="surrogateescape") if "%" in name else name

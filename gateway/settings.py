@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobgate.broker.keys import is_plain_name
+from jobgate.broker.keys import is_plain_name, why_not_namespace, why_not_queue
 from jobgate.broker.settings import RedisSettings
 
 
@@ -102,6 +102,15 @@ class GatewaySettings:
         for setting, name in (*names, *hosts):
             if not is_plain_name(name):
                 raise GatewayError(f"{setting} must hold names without spaces and commas, not {name!r}.")
+        self._check_keys()
+
+    def _check_keys(self) -> None:
+        """Refuse names whose keys in Redis could be those of something else."""
+        wrong = why_not_namespace(self.namespace)
+        for name in (self.default_queue, *self.queues):
+            wrong = wrong or (why_not_queue(self.namespace, name) if name else None)
+        if wrong:
+            raise GatewayError(wrong)
 
     @property
     def is_loopback(self) -> bool:

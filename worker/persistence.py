@@ -193,7 +193,7 @@ class Persistence:
     def _result(self, job: RunningJob, outcome: Outcome) -> JobResult:
         body = job.body or JobBody(function=UNKNOWN_FUNCTION, args=(), kwargs={}, enqueue_time_ms=0)
         return JobResult(
-            job_id=_encodable(job.job_id),
+            job_id=job.job_id,
             function=body.function,
             args=body.args,
             kwargs=body.kwargs,
@@ -210,8 +210,3 @@ class Persistence:
             request_token=body.request_token,
             exception=outcome.exception,
         )
-
-
-def _encodable(job_id: str) -> str:
-    """Return an id that every codec can hold; one that is not UTF-8 is shown with replacement marks."""
-    return job_id if job_id.isascii() else job_id.encode(errors="surrogateescape").decode(errors="replace")

@@ -15,7 +15,8 @@ from typing import Any, Self
 
 from jobgate.broker import RedisSettings
 from jobgate.broker.adopting import settings_of
-from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
+from jobgate.broker.errors import InvalidName
+from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys, why_not_health_key, why_not_job_id
 from jobgate.worker.cron import CronJob
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Function
@@ -151,7 +152,9 @@ class Settings:
         for winner, loser in _OVERRULED.items():
             if overrides.get(winner) is not None:
                 known.pop(loser, None)
-        return cls(**checked(known | overrides))
+        settings = cls(**checked(known | overrides))
+        settings._check_names()
+        return settings
 
     @property
     def redis(self) -> RedisSettings:
@@ -173,6 +176,19 @@ class Settings:
     def read_limit(self) -> int:
         """`queue_read_limit`, or arq's default."""
         return self.queue_read_limit or max(5 * self.max_jobs, 100)
+
+    def _check_names(self) -> None:
+        """Refuse names whose keys in Redis could be those of something else."""
+        try:
+            keys = Keys(self.namespace)
+            queues = [keys.queue(name) for name in self.weights]
+        except InvalidName as error:
+            raise SettingsError(str(error)) from None
+        line, ids = self.health_check_key, (job.job_id for job in self.cron_jobs)
+        wrong = why_not_health_key(self.namespace, line, queues) if line else None
+        wrong = wrong or next(filter(None, (why_not_job_id(job_id) for job_id in ids if job_id)), None)
+        if wrong:
+            raise SettingsError(wrong)
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with some settings replaced."""

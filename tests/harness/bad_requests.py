@@ -86,9 +86,11 @@ def _bad_shapes() -> list[bytes]:
             {"job_id": ""},
             {"job_id": "a b"},
             {"job_id": "a:b"},
+            {"job_id": "."},
+            {"job_id": ".."},
         ),
         *({"job_id": "{a}"}, {"job_id": "a\r\nb"}, {"job_id": 1}, {"job_id": "x" * 129}, {"job_id": "*"}),
-        *({"queue": "arq:abort"}, {"queue": "arq:job:x"}, {"queue": "a}b{c"}, {"queue": ""}, {"queue": 5}),
+        *({"queue": "arq:abort"}, {"queue": "arq:job"}, {"queue": "a}b{c"}, {"queue": ""}, {"queue": 5}),
         *({"queue": "arq:queue:wake"}, {"queue": "a b"}, {"queue": "x" * 200}, {"defer_by": -1}),
         *(
             {"defer_by": "1"},

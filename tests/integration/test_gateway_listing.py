@@ -114,7 +114,7 @@ async def test_what_cannot_be_read_spoils_no_list(
         client.set("arq:job:bad", b"{")
         client.set("arq:result:odd", b"{")
     jobs = {job["job_id"]: job["function"] for job in await every_page(gateway)}
-    assert jobs == {"good": "add", "lost": None, "bad": None, "\udcff": None}
+    assert jobs == {"good": "add", "lost": None, "bad": None, "\ufffd": None}
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,18 @@ def test_a_request_has_an_id_of_128_random_bits() -> None:
 
 @pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "a b", "ä", "a\n", "x" * 129, 7])
 async def test_ids_that_no_gateway_takes_are_refused(job_id: Any) -> None:
-    with pytest.raises(InvalidOption, match="a job id has"):
+    with pytest.raises(InvalidOption, match="the id of a new job has"):
         await a_client().enqueue("fn", _job_id=job_id)
-    with pytest.raises(InvalidOption):
+
+
+@pytest.mark.parametrize("job_id", [".", "a/b", "run:42", "ä", "a\r\n", "x" * 129, "\udcff"])
+def test_a_job_of_any_id_can_be_asked_for(job_id: str) -> None:
+    assert a_client().job(job_id).id == job_id
+
+
+@pytest.mark.parametrize("job_id", ["", 7, None, "\ud800"])
+def test_what_is_no_text_is_no_id(job_id: Any) -> None:
+    with pytest.raises(InvalidOption, match="a job id is a text"):
         a_client().job(job_id)
 
 

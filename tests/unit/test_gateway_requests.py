@@ -10,7 +10,7 @@ import pytest
 
 from jobgate.broker import Keys
 from jobgate.gateway.job_request import Sender, job_request
-from jobgate.gateway.names import QueueNames, function_name, is_job_id, request_id
+from jobgate.gateway.names import QueueNames, function_name, request_id, status_path, why_not_new_id
 from jobgate.gateway.preferences import applied, asked_wait
 from jobgate.gateway.problems import Problem
 from jobgate.gateway.settings import GatewayError, GatewaySettings
@@ -36,14 +36,21 @@ def test_no_function_names(name: str) -> None:
         function_name(name)
 
 
-@pytest.mark.parametrize("text", ["a", "A-1_.~", "x" * 128])
+@pytest.mark.parametrize("text", ["a", "A-1_.~", "x" * 128, "...", ".a"])
 def test_job_ids(text: str) -> None:
-    assert is_job_id(text)
+    assert why_not_new_id(text) is None
 
 
-@pytest.mark.parametrize("text", ["", "a:b", "a b", "a\r\n", "{a}", "é", "x" * 129, "a/b", "a*"])
+@pytest.mark.parametrize("text", ["", "a:b", "a b", "a\r\n", "{a}", "é", "x" * 129, "a/b", "a*", ".", ".."])
 def test_no_job_ids(text: str) -> None:
-    assert not is_job_id(text)
+    assert why_not_new_id(text)
+
+
+def test_where_a_job_is() -> None:
+    ids = ["a-1_.~", "run:42", "https://x/y?z#", "a b\r\n", "é", "\udcff", "%2F"]
+    assert [status_path(one).split("/")[2] for one in ids] == [
+        "a-1_.~", "run%3A42", "https%3A%2F%2Fx%2Fy%3Fz%23", "a%20b%0D%0A", "%C3%A9", "%FF", "%252F",
+    ]  # fmt: skip
 
 
 def test_request_ids_that_could_forge_headers_are_replaced() -> None:
@@ -71,7 +78,9 @@ def test_queue_names(name: str) -> None:
         "q:claim:w1",
         "q:health-check",
         "q:abort-notices",
-        "q:idempotency:abc",
+        "arq:queue:idempotency:abc",
+        "arq:job",
+        "q:claim",
         "a}b{c",
         "",
         "a b",
