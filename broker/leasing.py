@@ -1,5 +1,6 @@
 """The transitions of a running job: *claim*, *finish*, *retry*, *release*."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import BODY_TTL_MS, ENDED_TTL_MS, Core, by_queue, keep_ms, ms_of, to_ms
 from jobgate.broker.handing import OUTCOME_TTL_MS
+from jobgate.broker.keys import Keys
 from jobgate.broker.records import Claim, ClaimedJob, JobResult, Lease, Transition
 from jobgate.broker.scripts import script
 from jobgate.broker.wire import encode_result
@@ -42,6 +44,7 @@ class Leasing:
         """Take up to `limit` due jobs; see `Broker.claim`."""
         keys = self._core.keys
         queue = keys.queue(queue)
+        leased_until = time.monotonic() + lease  # it begins when Redis gets to it, not before this
         now_ms, next_due_ms, *fields = await self._core.link.run(
             script("claim"),
             [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue)],
@@ -52,7 +55,7 @@ class Leasing:
             repeat=False,
         )  # fmt: skip
         return Claim(
-            jobs=list(_claimed(fields, queue, token, now_ms)),
+            jobs=list(_claimed(fields, queue, token, now_ms, leased_until)),
             next_due_in=None if next_due_ms < 0 else max(next_due_ms - now_ms, 0) / 1000,
             now_ms=now_ms,
             is_paused=next_due_ms == _PAUSED,
@@ -96,12 +99,7 @@ class Leasing:
         """Give jobs back as if never claimed; see `Broker.release`."""
         keys = self._core.keys
         for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
-            args: list[Any] = [keys.job(""), keys.in_progress(""), keys.retry("")]
-            for job in jobs:
-                lease = job.lease
-                args += [lease.job_id, lease.token, lease.tries, job.score_ms]
-                args += [lease.tries - 1 - job.idle_tries, job.body_expires_ms or ""]
-            await self._core.link.run(script("release"), [queue, keys.wake(queue)], args)
+            await self._core.link.run(script("release"), [queue, keys.wake(queue)], release_args(keys, jobs))
 
     async def drain(self) -> None:
         """Wait for everything under way."""
@@ -121,7 +119,19 @@ class Leasing:
         return answers
 
 
-def _claimed(fields: Sequence[Any], queue: str, token: str, now_ms: int) -> Iterator[ClaimedJob]:
+def release_args(keys: Keys, claimed: Sequence[ClaimedJob]) -> list[Any]:
+    """Return the arguments of release.lua for jobs of one queue."""
+    args: list[Any] = [keys.job(""), keys.in_progress(""), keys.retry("")]
+    for job in claimed:
+        lease = job.lease
+        args += [lease.job_id, lease.token, lease.tries, job.score_ms]
+        args += [lease.tries - 1 - job.idle_tries, job.body_expires_ms or ""]
+    return args
+
+
+def _claimed(
+    fields: Sequence[Any], queue: str, token: str, now_ms: int, leased_until: float
+) -> Iterator[ClaimedJob]:
     for at in range(0, len(fields), _FIELDS):
         job_id, tries, score_ms, body, mark, left_ms = fields[at : at + _FIELDS]
         yield ClaimedJob(
@@ -132,4 +142,5 @@ def _claimed(fields: Sequence[Any], queue: str, token: str, now_ms: int) -> Iter
             body=body,
             abort_mark_ms=None if mark is None else ms_of(mark),
             body_expires_ms=now_ms + left_ms if left_ms >= 0 else None,
+            leased_until=leased_until,
         )

@@ -7,6 +7,7 @@ None of them is ever changed. Those that are made for each job say so only here,
 frozen dataclass takes three times as long to make, a tenth of the time that an enqueue takes in all.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -184,6 +185,8 @@ class ClaimedJob:
     abort_mark_ms: int | None = None
     #: When the body was to expire before the claim; None = never, or it has.
     body_expires_ms: int | None = None
+    #: Monotonic instant of this process up to which the lease is surely ours, if nobody renews it.
+    leased_until: float = math.inf
     #: Tries that were counted for this claim but never began: leases of a running job that was claimed anew.
     idle_tries: int = 0
 

@@ -1,4 +1,4 @@
-"""Renewing leases from a thread: a connection that blocks, away from the event loop."""
+"""Renewing leases and giving jobs back from a thread: a connection that blocks, away from the event loop."""
 
 import time
 from collections.abc import Sequence
@@ -9,17 +9,20 @@ from redis import exceptions as redis_errors
 
 from jobgate.broker.core import BODY_TTL_MS, by_queue, ms_of, to_ms
 from jobgate.broker.keys import Keys
+from jobgate.broker.leasing import release_args
 from jobgate.broker.lines import TRUSTED_FOR
 from jobgate.broker.link import translate
-from jobgate.broker.records import Lease, Renewal
+from jobgate.broker.records import ClaimedJob, Lease, Renewal
 from jobgate.broker.scripts import Script, script
 
 #: The part of a lease that all tries of one call may take, so that the next renewal still comes in time.
 _ALL_TRIES = 0.5
+#: Seconds in which a release that has failed is tried once more.
+_RELEASE = 1.0
 
 
 class LeaseRenewer:
-    """The transition *renew*. To be used from one thread only.
+    """The transitions *renew* and *release*. To be used from one thread only.
 
     Args:
         redis: a client of its own.
@@ -47,6 +50,17 @@ class LeaseRenewer:
             lost += map(_text, lost_here)
             aborts.update({_text(marked[at]): ms_of(marked[at + 1]) for at in range(0, len(marked), 2)})
         return Renewal(lost=lost, aborts=aborts)
+
+    def release(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Give jobs back as if they had never been claimed; see `Broker.release`.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer; it may be repeated.
+            BrokerMisconfigured: Redis refuses.
+        """
+        for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
+            keys, args = [queue, self._keys.wake(queue)], release_args(self._keys, jobs)
+            self._answer(script("release"), keys, args, within=_RELEASE)
 
     def close(self) -> None:
         """Close the connection."""

@@ -35,6 +35,7 @@ from jobgate.worker.progress import ProgressWriter
 from jobgate.worker.retrying import chance
 from jobgate.worker.running import RunningJob, RunningJobs
 from jobgate.worker.settings import Settings
+from jobgate.worker.turns import Turns
 
 
 class Execution:
@@ -80,6 +81,7 @@ class Execution:
         processes = settings.max_processes or os.cpu_count() or 1
         #: Whether to warn of the next job of a stock arq client that could not read its result.
         self._minds_pickles = settings.serializer != "pickle" and settings.job_serializer is None
+        self._turns = Turns(jobs)
         self._caller = Caller(processes=min(processes, settings.max_jobs))
 
     @property
@@ -89,6 +91,8 @@ class Execution:
 
     async def run(self, job: RunningJob) -> None:
         """Run one claimed job and see its outcome written. Raises nothing but bugs."""
+        if not await self._turns.begin(job):
+            return
         job.start_ms = self._clock.now_ms()
         outcome = self._check_safely(job)
         if outcome is None:
@@ -121,8 +125,11 @@ class Execution:
 
     def _check(self, job: RunningJob) -> Outcome | None:
         """Decode a job and return the verdict on one that cannot run; None = run it."""
-        if job.stop_reason in (Stop.SHUTDOWN, Stop.LOST):
-            return Outcome(Kind.LOST if job.stop_reason is Stop.LOST else Kind.RELEASE)
+        if job.stop_reason is Stop.LOST:
+            return Outcome(Kind.LOST)
+        if job.stop_reason is Stop.SHUTDOWN or time.monotonic() > job.lease_until:
+            # Where the lease is another's by now, this changes nothing.
+            return Outcome(Kind.RELEASE)
         blob = job.claimed.body
         if job.claimed.is_damaged:
             return self._damaged(job, blob)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from jobgate.broker.errors import BrokerError
-from jobgate.broker.records import Lease, Renewal
+from jobgate.broker.records import ClaimedJob, Lease, Renewal
 from jobgate.worker.lag import LoopWatch
 from jobgate.worker.liveness import Liveness, Pulse
 from jobgate.worker.logs import counted
@@ -30,6 +30,11 @@ EXIT_WEDGED = 70
 _WEDGED_TURNS = 3
 #: Seconds between two turns while something is wrong, and between two looks whether the loop is wedged.
 _ALERT_PAUSE = 1.0
+#: Seconds for which the loop stands still until claimed jobs that have not begun are given back; less where
+#: leases are short.
+STALL = 1.0
+#: Seconds for which a job without a timeout, that may block the loop, lets others keep their leases.
+_LONGEST_BLOCK = 3600.0
 #: Seconds between two looks at the event loop.
 _LOOK_PAUSE = 0.25
 
@@ -43,6 +48,9 @@ class Renewer(Protocol):
 
     def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
         """Extend leases; raises BrokerUnavailable."""
+
+    def release(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Give jobs back; raises BrokerUnavailable."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -77,6 +85,7 @@ class LeaseKeeper:
         self._jobs = jobs
         self._connect = connect
         self._lease = lease
+        self._stall = min(STALL, lease / 4)
         self._pulse = pulse
         self._liveness = liveness
         self._on_stop = on_stop
@@ -123,13 +132,17 @@ class LeaseKeeper:
             try:
                 self._watch.look()
                 self._look_for_wedge()
+                self._give_back_if_stalled()
+            except BrokerError as error:
+                self._note_failure(str(error))
+                return
             except Exception:  # nothing may end this thread
                 logger.exception("the event loop could not be looked at")
 
     def _turn(self) -> None:
         """Renew once. Nothing that goes wrong may end the thread, for all leases would end with it."""
         try:
-            self._renew([job for job in self._jobs.leased() if job.renew_until > time.monotonic()])
+            self._renew(self._to_renew())
         except BrokerError as error:
             self._note_failure(str(error))
         except Exception as error:
@@ -139,16 +152,59 @@ class LeaseKeeper:
     def _renew(self, jobs: Sequence[RunningJob]) -> None:
         if not jobs or self._stopping:
             return
-        if self._renewer is None:
-            self._renewer = self._connect()
         leases = [job.claimed.lease for job in jobs]
-        renewal = self._renewer.renew(leases, lease=self._lease)
+        until = time.monotonic() + self._lease
+        renewal = self._connected().renew(leases, lease=self._lease)
+        for job, lease in zip(jobs, leases, strict=True):
+            if job.claimed.lease is lease and job.job_id not in renewal.lost:
+                job.lease_until = until
         self._liveness.contact()
         if self._failing:
             logger.warning("leases are renewed again")
             self._failing = False
         if renewal.lost or renewal.aborts:
             self._tell(list(zip(jobs, leases, strict=True)), renewal)
+
+    def _to_renew(self) -> list[RunningJob]:
+        """Return the jobs whose leases are renewed: their time is not over, or cannot pass now.
+
+        While the loop stands still no claimed job can begin and no outcome can be written. They keep their
+        leases as long as the function that may block the loop keeps its own.
+        """
+        now, leased = time.monotonic(), self._jobs.leased()
+        blocked_until = 0.0
+        if self._pulse.lag() > self._stall:
+            running = [job for job in leased if job.phase is Phase.RUNNING]
+            ends = (min(job.renew_until, job.started + _LONGEST_BLOCK) for job in running)
+            blocked_until = max(ends, default=0.0)
+        return [
+            job
+            for job in leased
+            if job.renew_until > now
+            or job.phase is Phase.CLAIMED
+            or (job.phase is Phase.ENDING and blocked_until > now)
+        ]
+
+    def _give_back_if_stalled(self) -> None:
+        """Give back the claimed jobs that have not begun when the loop stands still: others may have time."""
+        if self._pulse.lag() < self._stall or self._stopping:
+            return
+        jobs = self._jobs.take_not_begun()
+        if not jobs:
+            return
+        try:
+            self._connected().release([job.claimed for job in jobs])
+        except BaseException:
+            for job in jobs:
+                job.lease_until = 0.0  # perhaps it has arrived: then they are another's
+            self._jobs.put_back(jobs)
+            raise
+        logger.warning("%s given back: the event loop is blocked", counted(len(jobs), "claimed job"))
+
+    def _connected(self) -> Renewer:
+        if self._renewer is None:
+            self._renewer = self._connect()
+        return self._renewer
 
     def _note_failure(self, reason: str) -> None:
         if not self._failing:
@@ -169,7 +225,7 @@ class LeaseKeeper:
         The answer is about leases: a job that goes on under a newer one since is not meant.
         """
         for job, lease in renewed:
-            if job.phase is Phase.ENDING or job.claimed.lease is not lease:
+            if job.phase in (Phase.ENDING, Phase.GIVEN_BACK) or job.claimed.lease is not lease:
                 continue
             if job.job_id in lost:
                 self._on_stop(job, Stop.LOST)
@@ -194,7 +250,7 @@ class LeaseKeeper:
         Where nobody can say which one it is, all must be overdue: one of them may still have the time to.
         """
         blocker = self._watch.job()
-        jobs = self._jobs.snapshot() if blocker is None else [blocker]
+        jobs = self._jobs.leased() if blocker is None else [blocker]
         if not jobs or any(job.renew_until >= now for job in jobs):
             return None
         return min(jobs, key=lambda job: job.renew_until)

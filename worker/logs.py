@@ -49,7 +49,8 @@ class JobLog:
             case Kind.RETRY:
                 _retried(job, outcome, seconds)
             case Kind.RELEASE:
-                text = "%6.2fs ↻ %s cancelled, will be run again"
+                what = "cancelled" if job.ctx else "not started in time for its lease"
+                text = f"%6.2fs ↻ %s {what}, will be run again"
                 logger.info(text, seconds, reference(job), extra=_about(job, outcome, seconds))
             case Kind.LOST:
                 text = "%6.2fs ! %s lost its lease, runs elsewhere"

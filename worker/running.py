@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import replace
 from enum import Enum, auto
@@ -24,6 +24,8 @@ class Phase(Enum):
 
     #: Claimed; its function has not begun.
     CLAIMED = auto()
+    #: Given back before it began, by the renewal thread.
+    GIVEN_BACK = auto()
     #: Its function or `on_job_start` runs.
     RUNNING = auto()
     #: Its function has ended; the outcome is being written.
@@ -31,11 +33,14 @@ class Phase(Enum):
 
 
 class RunningJob:
-    """One claimed job from claim to end. The renewal thread reads `claimed` and `renew_until`."""
+    """One claimed job from claim to end. The renewal thread reads `claimed` and `renew_until`.
+
+    It also writes `lease_until`, and `phase` of a job that it has taken out of those that have not begun.
+    """
 
     __slots__ = (
-        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_written", "limits", "offer", "phase",
-        "renew_until", "start_ms", "started", "stop_reason", "task", "tries",
+        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_written", "lease_until", "limits", "offer",
+        "phase", "renew_until", "start_ms", "started", "stop_reason", "task", "tries",
     )  # fmt: skip
 
     def __init__(self, claimed: ClaimedJob, limits: Limits) -> None:
@@ -61,6 +66,8 @@ class RunningJob:
         self.started = time.monotonic()
         #: When the function must have ended.
         self.deadline = math.inf
+        #: Until then the lease is surely ours: Redis has confirmed that.
+        self.lease_until = claimed.leased_until
         #: Until then its lease is renewed: a wedged worker must not keep jobs for ever.
         self.renew_until = self.started + SHORT_WORK
 
@@ -106,7 +113,7 @@ class RunningJob:
         Returns:
             Whether the claim has been dealt with; False = it is a job to be started, and this one is lost.
         """
-        if self.stop_reason is Stop.LOST:
+        if self.stop_reason is Stop.LOST or self.phase is Phase.GIVEN_BACK:
             return False
         if self.is_written:
             self.claimed_anew = claimed
@@ -130,6 +137,7 @@ class RunningJob:
             return False
         idle = old.idle_tries + claimed.lease.tries - old.lease.tries
         self.claimed = replace(old, lease=claimed.lease, idle_tries=idle)
+        self.lease_until = claimed.leased_until
         return True
 
     def stop(self, reason: Stop) -> None:
@@ -138,7 +146,7 @@ class RunningJob:
         Before it begins the reason alone is noted, since a task that is cancelled before its first
         step never runs its own clean-up.
         """
-        if self.phase is Phase.ENDING:
+        if self.phase in (Phase.ENDING, Phase.GIVEN_BACK):
             return
         self.stop_reason = self.stop_reason or reason
         # At shutdown a job in a thread must not be given to others while the thread runs.
@@ -161,6 +169,10 @@ class RunningJobs:
         self._max_jobs = max_jobs
         self._jobs: set[RunningJob] = set()
         self._by_id: dict[str, RunningJob] = {}
+        # In the order of their claims. Two threads take jobs out of it; `pop` lets one of them have each.
+        self._not_begun: dict[RunningJob, None] = {}
+        #: How many of them wait for their turn although there is room: then no more are claimed.
+        self.waiting = 0
         #: How many of them have not ended yet, `max_jobs` at most; may be read in every thread.
         self.in_progress = 0
         self._changed = asyncio.Event()
@@ -173,6 +185,8 @@ class RunningJobs:
     @property
     def free(self) -> int:
         """How many more jobs may be claimed."""
+        if self.waiting:
+            return 0
         room = min(self._max_jobs - self.in_progress, 2 * self._max_jobs - len(self._jobs))
         if len(self._jobs) == self.in_progress:
             return room
@@ -185,7 +199,24 @@ class RunningJobs:
 
     def leased(self) -> list[RunningJob]:
         """Return those that may still hold their leases, one for each id. Safe in every thread."""
-        return list(self._by_id.values())
+        return [job for job in list(self._by_id.values()) if job.phase is not Phase.GIVEN_BACK]
+
+    def begin(self, job: RunningJob) -> bool:
+        """Note that a job is about to begin; False = the renewal thread has given it back."""
+        return self._not_begun.pop(job, self) is None
+
+    def take_not_begun(self) -> list[RunningJob]:
+        """In the renewal thread: take all jobs that have not begun, so that they never do."""
+        taken = [job for job in list(self._not_begun) if self.begin(job)]
+        for job in taken:
+            job.phase = Phase.GIVEN_BACK
+        return taken
+
+    def put_back(self, jobs: Iterable[RunningJob]) -> None:
+        """In the renewal thread: undo `take_not_begun`."""
+        for job in jobs:
+            job.phase = Phase.CLAIMED
+            self._not_begun[job] = None
 
     def take_over(self, claimed: ClaimedJob) -> bool:
         """Let a running job go on under a newer lease; see `RunningJob.take_over`. False = none did."""
@@ -197,6 +228,7 @@ class RunningJobs:
         before = self._by_id.get(job.job_id)
         self._jobs.add(job)
         self._by_id[job.job_id] = job
+        self._not_begun[job] = None
         self.in_progress += 1
         self.started += 1
         return before
@@ -210,6 +242,7 @@ class RunningJobs:
         if self._by_id.get(job.job_id) is job:
             del self._by_id[job.job_id]
         claimed, job.claimed_anew = job.claimed_anew, None
+        self._changed.set()
         return claimed
 
     def ending(self, job: RunningJob) -> None:
@@ -223,6 +256,9 @@ class RunningJobs:
     def discard(self, job: RunningJob) -> None:
         """Let a job go, and tell those who wait for that."""
         self._jobs.discard(job)
+        self._not_begun.pop(job, None)
+        if job.phase is Phase.GIVEN_BACK:
+            self.started -= 1
         if self._by_id.get(job.job_id) is job:
             del self._by_id[job.job_id]
         if job.phase is not Phase.ENDING:  # a fault of the worker's own has ended it
@@ -232,6 +268,14 @@ class RunningJobs:
     def wake(self) -> None:
         """End the wait of those who wait for a change."""
         self._changed.set()
+
+    async def wait_written(self, timeout: float) -> None:
+        """Wait until the outcomes of all jobs that have ended are written, or `timeout` seconds."""
+        until = time.monotonic() + timeout
+        while any(one.phase is Phase.ENDING for one in self._by_id.values()):
+            if (left := until - time.monotonic()) <= 0:
+                return
+            await self.wait_change(left)
 
     async def wait_change(self, timeout: float) -> None:
         """Wait until a job's function ends or a job goes, or `timeout` seconds."""

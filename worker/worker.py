@@ -33,7 +33,7 @@ from jobgate.worker.persistence import Persistence
 from jobgate.worker.pool import close_pool, open_pool
 from jobgate.worker.process import ending_within, exit_now, loop_factory
 from jobgate.worker.progress import ProgressWriter
-from jobgate.worker.running import RUNNING_JOB, RunningJob, RunningJobs
+from jobgate.worker.running import RUNNING_JOB, Phase, RunningJob, RunningJobs
 from jobgate.worker.scheduling import Scheduler
 from jobgate.worker.server import StatusServer
 from jobgate.worker.settings import Settings
@@ -296,7 +296,7 @@ class Worker:
     def _start_job(self, claimed: ClaimedJob) -> None:
         job = RunningJob(claimed, self._limits)
         before = self.jobs.add(job)
-        if before is not None:
+        if before is not None and before.phase is not Phase.GIVEN_BACK:
             self._stop_job(before, Stop.LOST)
         job.task = asyncio.create_task(self._run_job(job))
 
