@@ -127,9 +127,11 @@ class Execution:
         """Decode a job and return the verdict on one that cannot run; None = run it."""
         if job.stop_reason is Stop.LOST:
             return Outcome(Kind.LOST)
-        if job.stop_reason is Stop.SHUTDOWN or time.monotonic() > job.lease_until:
-            # Where the lease is another's by now, this changes nothing.
+        if job.stop_reason is Stop.SHUTDOWN:
             return Outcome(Kind.RELEASE)
+        if time.monotonic() > job.lease_until:
+            # Where the lease is another's by now, a release changes nothing.
+            return Outcome(Kind.RELEASE, note="was not started before its lease could run out")
         blob = job.claimed.body
         if job.claimed.is_damaged:
             return self._damaged(job, blob)

@@ -49,9 +49,9 @@ class JobLog:
             case Kind.RETRY:
                 _retried(job, outcome, seconds)
             case Kind.RELEASE:
-                what = "cancelled" if job.ctx else "not started in time for its lease"
-                text = f"%6.2fs ↻ %s {what}, will be run again"
-                logger.info(text, seconds, reference(job), extra=_about(job, outcome, seconds))
+                text = "%6.2fs ↻ %s %s, will be run again"
+                what = outcome.note or "cancelled"
+                logger.info(text, seconds, reference(job), what, extra=_about(job, outcome, seconds))
             case Kind.LOST:
                 text = "%6.2fs ! %s lost its lease, runs elsewhere"
                 logger.warning(text, seconds, reference(job), extra=_about(job, outcome, seconds))

@@ -59,7 +59,7 @@ class Outcome:
     exception: BaseException | None = None
     #: Seconds until the next try; None = at its old place in the queue.
     defer: float | None = None
-    #: What the log adds to a failure, for operators.
+    #: What the log says of a failure besides its message, or of a release; for operators.
     note: str = ""
 
     @property

@@ -18,6 +18,8 @@ from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker, Claim, JobRequest
 
 LEASE = 1.5
+#: A due time before all others, unix ms.
+FIRST = 1_000_000
 JOBS = f"""
 import asyncio, os, time
 from jobgate.worker import running
@@ -91,13 +93,12 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
 
 
 async def test_jobs_that_block_for_longer_than_a_lease_run_once(fleet: Fleet, broker: Broker) -> None:
+    workers = [fleet.start(), fleet.start()]
     requests = [JobRequest(function="block", args=[2 * LEASE / 3]) for _ in range(6)]
     ids = [answer.job_id for answer in await broker.enqueue_many(requests)]  # type: ignore[union-attr]
-    workers = [fleet.start(), fleet.start()]
     results = [await outcome(broker, job_id) for job_id in ids]
     assert all(result.success for result in results), [result.failure for result in results]
     assert fleet.starts() == Counter(ids)
-    assert len({result.result for result in results}) == 2, "both workers have done their part"
     for worker in workers:
         assert worker.terminate() == 0
         assert "outcome dropped" not in worker.log
@@ -106,9 +107,8 @@ async def test_jobs_that_block_for_longer_than_a_lease_run_once(fleet: Fleet, br
 async def test_what_has_not_begun_is_given_back_while_the_loop_is_blocked(
     fleet: Fleet, broker: Broker, tmp_path: Path
 ) -> None:
-    blocker, *others = [await enqueue(broker, "stay", str(tmp_path / "go-on"))] + [
-        await enqueue(broker, "end_soon") for _ in range(5)
-    ]
+    blocker = await enqueue(broker, "stay", str(tmp_path / "go-on"), defer_until_ms=FIRST)
+    others = [await enqueue(broker, "end_soon") for _ in range(5)]
     first = fleet.start()
     fleet.wait_for_start(blocker)
     second = fleet.start()
@@ -125,7 +125,10 @@ async def test_an_outcome_is_written_before_the_next_job_blocks_the_loop(
     fleet: Fleet, broker: Broker, tmp_path: Path
 ) -> None:
     files = [tmp_path / str(number) for number in range(3)]
-    ids = [await enqueue(broker, "stay", str(file)) for file in files]
+    ids = [
+        await enqueue(broker, "stay", str(file), defer_until_ms=FIRST + number)
+        for number, file in enumerate(files)
+    ]
     worker = fleet.start()
     for job_id, file in zip(ids, files, strict=True):
         fleet.wait_for_start(job_id)
