@@ -125,13 +125,8 @@ class Execution:
 
     def _check(self, job: RunningJob) -> Outcome | None:
         """Decode a job and return the verdict on one that cannot run; None = run it."""
-        if job.stop_reason is Stop.LOST:
-            return Outcome(Kind.LOST)
-        if job.stop_reason is Stop.SHUTDOWN:
-            return Outcome(Kind.RELEASE)
-        if time.monotonic() > job.lease_until:
-            # Where the lease is another's by now, a release changes nothing.
-            return Outcome(Kind.RELEASE, note="was not started before its lease could run out")
+        if (gone := _verdict_unread(job)) is not None:
+            return gone
         blob = job.claimed.body
         if job.claimed.is_damaged:
             return self._damaged(job, blob)
@@ -233,6 +228,18 @@ class Execution:
             policy=job.offer.policy if job.offer else None,
             chance=chance(),
         )
+
+
+def _verdict_unread(job: RunningJob) -> Outcome | None:
+    """Return the verdict on a job that is not to run here, whatever it is; None = look at it."""
+    if job.stop_reason is Stop.LOST:
+        return Outcome(Kind.LOST)
+    if job.stop_reason is Stop.SHUTDOWN:
+        return Outcome(Kind.RELEASE)
+    if time.monotonic() > job.lease_until:
+        # Where the lease is another's by now, a release changes nothing.
+        return Outcome(Kind.RELEASE, note="was not started before its lease could run out")
+    return None
 
 
 def _limits_of(body: JobBody, limits: Limits) -> Limits:
