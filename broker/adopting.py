@@ -1,14 +1,18 @@
 """Settings out of what the user has connected already: a client or a connection pool of redis-py.
 
-The broker opens connections of its own to the same place, because it needs them in a certain state (RESP2,
-bytes, no repetition, no timeout of the socket) and because a waiting caller must not take one from others.
+The broker opens connections of its own, because it needs them in a certain state (RESP2, bytes, no
+repetition, no timeout of the socket) and because a waiting caller must not take one from others. They are of
+the same kind as the user's: where their class is not redis-py's own, they are of that class and have its
+arguments. A pool whose connections cannot be made by anybody else is refused.
 """
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from redis.asyncio.connection import AbstractConnection
+
+from jobgate.broker.given import Given, parameters
 from jobgate.broker.settings import RedisSettings
 
 #: Arguments of redis-py's connections that go along although RedisSettings has no field for them.
@@ -31,17 +35,52 @@ def settings_of(value: object) -> RedisSettings:
         value: what `RedisSettings.of` takes, or a client or a connection pool of redis-py, a Sentinel's too.
 
     Raises:
-        ValueError: it is none of these, or a Sentinel's pool of replicas.
+        ValueError: it is none of these, a Sentinel's pool of replicas, or a pool that only makes its own
+            connections.
     """
-    pool = getattr(value, "connection_pool", value)
+    pool: Any = getattr(value, "connection_pool", value)
     given = getattr(pool, "connection_kwargs", None)
     if not isinstance(given, Mapping):
         return RedisSettings.of(value)
     known = _plain(given) | _tls(pool, given) | _sentinel(pool)
     most: int = getattr(pool, "max_connections", _UNBOUNDED)
+    bound = most if most < _UNBOUNDED else None
+    if _makes_redis_pys(pool):
+        return RedisSettings(**known, max_connections=bound, options=_options(given))
+    _check_kind(pool)
     return RedisSettings(
-        **known, max_connections=most if most < _UNBOUNDED else None, options=_options(given)
+        **known, max_connections=bound, given=Given(pool.connection_class, dict(given), bound)
     )
+
+
+def _makes_redis_pys(pool: Any) -> bool:
+    """Whether settings say all that there is to say of a pool's connections."""
+    kinds = (type(pool), pool.connection_class)
+    return all(map(_is_known, kinds)) and not pool.connection_kwargs.get("redis_connect_func")
+
+
+def _check_kind(pool: Any) -> None:
+    kind = type(pool).__qualname__
+    if not _is_known(type(pool)):
+        raise ValueError(
+            f"A {kind} makes connections in a way of its own, which cannot be used for jobs: pass a "
+            "ConnectionPool of redis.asyncio with a connection_class of your own, or RedisSettings."
+        )
+    if getattr(pool, "sentinel_manager", None) is not None:
+        raise ValueError(
+            f"A {kind} with connections of the class {pool.connection_class.__qualname__} cannot be used for "
+            "jobs: leave connection_class out, or pass RedisSettings."
+        )
+    if not issubclass(pool.connection_class, AbstractConnection):
+        raise ValueError(
+            f"{pool.connection_class.__qualname__} cannot be used for jobs, which need connections of "
+            "redis.asyncio: pass a pool of those, or RedisSettings."
+        )
+
+
+def _is_known(kind: type) -> bool:
+    """Whether a class is redis-py's or ours, and none that somebody has made of it."""
+    return kind.__module__.partition(".")[0] in ("redis", "jobgate")
 
 
 def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,21 +92,12 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tls(pool: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """Read what concerns TLS, whose use a pool shows by the class of its connections."""
-    parameters = _parameters(pool.connection_class)
-    if "ssl_cert_reqs" not in parameters:
+    known = parameters(pool.connection_class)
+    if "ssl_cert_reqs" not in known:
         return {}
     # The default of whether the host is checked differs between releases of redis-py.
-    chosen = {"ssl_check_hostname": parameters["ssl_check_hostname"].default, **given}
+    chosen = {"ssl_check_hostname": known["ssl_check_hostname"].default, **given}
     return {"ssl": True} | {name: chosen[name] for name in _SSL_FIELDS if chosen.get(name) is not None}
-
-
-def _parameters(connection_class: type) -> dict[str, inspect.Parameter]:
-    """All arguments of a connection's constructor, those that it hands on to its bases included."""
-    found: dict[str, inspect.Parameter] = {}
-    for each in reversed(connection_class.__mro__):
-        if "__init__" in vars(each):
-            found |= inspect.signature(each).parameters
-    return found
 
 
 def _sentinel(pool: Any) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Broker:
 
     Args:
         redis: settings, a URL as `RedisSettings.from_dsn` takes it, or a client or a connection pool of
-            redis-py: the broker opens connections of its own to the same place.
+            redis-py: the broker opens connections of its own, of the same kind and to the same place.
         codec: how bodies are written: `json`, `msgpack`, `pickle`, or a codec of your own.
         namespace: first part of all key names.
         deadline: seconds for one operation with all its repetitions.

@@ -5,7 +5,7 @@ import inspect
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import ParseResult, unquote, urlparse
 
 import redis
@@ -14,6 +14,7 @@ import redis.asyncio.retry
 import redis.backoff
 import redis.retry
 
+from jobgate.broker.given import BlockingClient, Given
 from jobgate.broker.sentinels import async_master, sync_master
 from jobgate.broker.url_options import SCHEMES, bad_url, cert_reqs, url_options
 
@@ -21,6 +22,12 @@ SENTINEL_PORT = 26379
 
 #: Seconds one command may take before its connection is given up; the answer is unknown then.
 COMMAND_TIMEOUT = 5.0
+
+#: Arguments of a connection that say in which state it must be, not where it leads.
+_STATE = (
+    "protocol", "decode_responses", "encoding_errors", "health_check_interval", "retry", "socket_timeout",
+    "socket_connect_timeout",
+)  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -71,6 +78,8 @@ class RedisSettings:
     sentinel_password: str | None = dataclasses.field(default=None, repr=False)
     #: Further arguments of redis-py's clients, such as `credential_provider` or `client_name`.
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    #: Connections of a class of the user's own, which are used in place of all that stands above.
+    given: Given | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.host, str) == self.sentinel:
@@ -140,6 +149,8 @@ def async_client(settings: RedisSettings, **over: Any) -> redis.asyncio.Redis:
         over: arguments of `redis.asyncio.Redis` in place of ours, such as `socket_timeout`.
     """
     options = _client_options(settings, redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0))
+    if settings.given is not None:
+        return settings.given.client(**{**_state(options), **over})
     if settings.sentinel:
         return async_master(**_master_of(settings, options, over))
     return redis.asyncio.Redis(**_direct(settings), **{**options, **over})
@@ -154,6 +165,10 @@ def unnamed() -> dict[str, Any]:
 def sync_client(settings: RedisSettings, **over: Any) -> redis.Redis:
     """Return the blocking client, for use from a thread; else as `async_client`."""
     options = _client_options(settings, redis.retry.Retry(redis.backoff.NoBackoff(), 0))
+    if settings.given is not None:
+        retry = redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0)
+        own: Any = BlockingClient(settings.given, **{**_state(options), **over, "retry": retry})
+        return cast("redis.Redis", own)
     if settings.sentinel:
         return sync_master(**_master_of(settings, options, over))
     return redis.Redis(**_direct(settings), **{**options, **over})
@@ -251,6 +266,11 @@ def _client_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
         **_connection_options(settings, retry),
         **settings.options,
     }
+
+
+def _state(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the options that holds for every connection, wherever it leads."""
+    return {"encoding": "utf-8", **{name: options[name] for name in _STATE}}
 
 
 def _sentinel_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:

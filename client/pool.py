@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from jobgate.broker import DEFAULT_NAMESPACE, Broker, JobRequest, QueuedJob, RedisSettings, new_job_id
+from jobgate.broker.adopting import settings_of
 from jobgate.broker.keys import why_not_namespace
 from jobgate.broker.log_text import escape_record
 from jobgate.broker.settings import async_client
@@ -38,8 +39,9 @@ Seconds = float | timedelta
 class ArqRedis(Redis):
     """A client of redis-py for all of its commands, and arq's calls on top.
 
-    Jobs travel over connections of the broker's own, to the same place as those of `pool_or_conn`: what that
-    is set to (`decode_responses`, RESP3, retries, timeouts) matters to your own commands alone.
+    Jobs travel over connections of the broker's own, of the same kind and to the same place as those of
+    `pool_or_conn`, and of your class where that is not redis-py's. What they are set to (`decode_responses`,
+    RESP3, retries, timeouts) matters to your own commands alone.
 
     The attributes of arq's names may be set until the first job is enqueued or asked for.
 
@@ -56,8 +58,8 @@ class ArqRedis(Redis):
         kwargs: arguments of `redis.asyncio.Redis`.
 
     Raises:
-        InvalidOption: `serializer` is unknown, `namespace` cannot be used, or `pool_or_conn` no pool and no
-            client.
+        InvalidOption: `serializer` is unknown, `namespace` cannot be used, `pool_or_conn` is not a pool or a
+            client, or it is a pool that makes connections in a way of its own.
     """
 
     def __init__(
@@ -84,6 +86,8 @@ class ArqRedis(Redis):
         if pool_or_conn is not None:
             kwargs["connection_pool"] = _connection_pool_of(pool_or_conn)
         super().__init__(**kwargs)
+        if broker is None:
+            _check(self.connection_pool)
 
     @property
     def broker(self) -> Broker:
@@ -301,6 +305,14 @@ def _checked_namespace(name: str) -> str:
     if wrong := why_not_namespace(name):
         raise InvalidOption(wrong)
     return name
+
+
+def _check(pool: Any) -> None:
+    """Raise InvalidOption, before anything is sent, where jobs cannot travel as this pool's commands do."""
+    try:
+        settings_of(pool)
+    except ValueError as error:
+        raise InvalidOption(str(error)) from error
 
 
 def _checked_serializer(name: str) -> str:
