@@ -94,7 +94,8 @@ async def test_its_leases_are_renewed_over_them(pool: ConnectionPool, valkey_ser
         lease = claim.jobs[0].lease
         renewal = await asyncio.to_thread(lambda: renewer.renew([lease], lease=100.0))
         assert (renewal.lost, renewal.aborts) == ([], {})
-        lasts = await Redis(port=valkey_server.port).pttl(broker.keys.in_progress(job.job_id))
+        async with Redis(port=valkey_server.port) as plain:
+            lasts = await plain.pttl(broker.keys.in_progress(job.job_id))
         assert lasts > 50_000
         await asyncio.to_thread(renewer.close)
         await theirs.close()
