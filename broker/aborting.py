@@ -124,7 +124,7 @@ def _aborted(view: JobView, queue: str) -> JobResult:
         success=False,
         failure=_ABORTED,
         enqueue_time_ms=body.enqueue_time_ms if body else 0,
-        start_time_ms=now_ms,
+        start_time_ms=None,
         finish_time_ms=now_ms,
         queue=queue,
         owner=body.owner if body else None,

@@ -98,13 +98,13 @@ class Broker:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def connect(self, *, timeout: float | None = None) -> None:
-        """Make sure that Redis answers a real script. Connections open when they are needed.
+    async def connect(self, *, timeout: float | None = None) -> int:
+        """Make sure that Redis answers a real script; return its time in unix milliseconds.
 
         Args:
             timeout: seconds, if that is less than the broker's deadline.
         """
-        await self._core.link.read(script("check"), [], [], timeout=timeout)
+        return int(await self._core.link.read(script("check"), [], [], timeout=timeout))
 
     async def close(self) -> None:
         """Let what is under way arrive, then close all connections. May be called twice."""
@@ -142,7 +142,7 @@ class Broker:
             queue: its name.
             limit: at least 1.
             worker_id: who claims; no colon in it.
-            token: `<worker_id>:<n>`, a new one for each claim. When the answer was lost (OutcomeUnknown) the
+            token: of `claim_token`, a new one for each claim. When the answer was lost (OutcomeUnknown) the
                 same token must be used again: it brings the same jobs and counts no try twice. This is the
                 one transition that is never repeated by itself.
             lease: seconds.

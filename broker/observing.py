@@ -10,6 +10,7 @@ from jobgate.broker.errors import BrokerError, DecodeError, NotAQueue
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
 from jobgate.broker.scripts import script
+from jobgate.broker.tokens import claimed_ms, worker_of
 from jobgate.broker.worker_records import worker_record
 
 #: Bytes of a worker's record, at most: of one with some ten thousand functions.
@@ -191,6 +192,7 @@ class Observing:
             return None
         reader = self._core.reader
         result = await reader.result_or_none(result_blob, job_id, until=until)
+        holder = None if token is None else token.decode(errors="replace")
         waits = status in (JobStatus.DEFERRED, JobStatus.QUEUED)
         return JobView(
             job_id=job_id,
@@ -200,7 +202,8 @@ class Observing:
             result=result,
             tries=result.tries if result else _count(tries),
             due_time_ms=ms_of(score) if waits and score else None,
-            worker=result.worker if result else _worker(token),
+            worker=result.worker if result else worker_of(holder),
+            running_since_ms=None if result else claimed_ms(holder),
             progress=None if result else progress_of(progress, token),
         )
 
@@ -222,13 +225,6 @@ def _count(tries: bytes | None) -> int:
         return int(tries or 0)
     except ValueError:  # something else wrote this key
         return 0
-
-
-def _worker(token: bytes | None) -> str | None:
-    """The worker's id out of a claim's token, `<worker id>:<n>`; stock arq's token is `1`."""
-    if token is None or b":" not in token:
-        return None
-    return token.decode(errors="replace").rsplit(":", 1)[0]
 
 
 def _durability(settings: dict[str, str]) -> str:

@@ -271,7 +271,8 @@ class JobResult:
     #: The reason when not `success`; else None.
     failure: Failure | None = None
     enqueue_time_ms: int
-    start_time_ms: int
+    #: When its last try began; None = the function never did: the job was aborted or refused before.
+    start_time_ms: int | None
     finish_time_ms: int
     queue: str
     worker: str | None = None
@@ -316,6 +317,28 @@ class JobView:
     worker: str | None = None
     #: None: it does not run, or has not said anything in this try.
     progress: Progress | None = None
+    #: When its last claim was made, while it runs; None where a stock arq worker runs it.
+    running_since_ms: int | None = None
+
+    @property
+    def source(self) -> JobResult | JobBody | None:
+        """What tells what was asked for: function, arguments, time of the enqueue, owner."""
+        return self.result if self.result and self.result.has_job else self.body
+
+    @property
+    def enqueue_time_ms(self) -> int | None:
+        """When it was enqueued, by its producer's clock; None where nothing tells."""
+        return self.source.enqueue_time_ms if self.source else None
+
+    @property
+    def start_time_ms(self) -> int | None:
+        """When its last try began; None = it does not run and never did, or nothing tells."""
+        return self.result.start_time_ms if self.result else self.running_since_ms
+
+    @property
+    def finish_time_ms(self) -> int | None:
+        """When it ended."""
+        return self.result.finish_time_ms if self.result else None
 
     @classmethod
     def of_ended(cls, result: JobResult) -> Self:

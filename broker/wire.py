@@ -7,7 +7,8 @@ Result: the same and `s` success, `r` result or failure, `st` and `ft` start and
 What jobgate adds is under the one key `jobgate`, which arq does not read. In a job: `q` queue,
 `to` timeout, `mt` max tries, `kr` keep result, `o` owner, `rt` request token, `wo` whether its caller waits
 for the outcome. In a result: `c` failure
-code, `e` failure (only where `r` holds an exception), `w` worker, `o` owner, `rt` request token.
+code, `e` failure (only where `r` holds an exception), `w` worker, `o` owner, `rt` request token,
+`ns` that it never started (`st` is then the time of its end, for arq's readers).
 A key is absent where its value is None.
 """
 
@@ -103,12 +104,15 @@ def encode_result(result: JobResult, codec: Codec) -> bytes:
         "k": dict(result.kwargs),
         "et": result.enqueue_time_ms,
         "s": result.success,
-        "st": result.start_time_ms,
+        # arq wants a number, also for a job that never started.
+        "st": result.finish_time_ms if result.start_time_ms is None else result.start_time_ms,
         "ft": result.finish_time_ms,
         "q": result.queue,
         "id": _encodable(result.job_id),
     }
-    own = _present(w=result.worker, o=result.owner, rt=result.request_token)
+    own = _present(
+        w=result.worker, o=result.owner, rt=result.request_token, ns=result.start_time_ms is None or None
+    )
     if result.success:
         fields["r"] = result.result
         return _dump(_with_own(fields, own), codec)
@@ -157,7 +161,7 @@ def decode_result(
         result=stored if success else None,
         failure=None if success else _failure(stored, own),
         exception=stored if not success and isinstance(stored, BaseException) else None,
-        start_time_ms=_int(fields, "st"),
+        start_time_ms=None if own.get("ns") or _int(fields, "t") == 0 else _int(fields, "st"),
         finish_time_ms=_int(fields, "ft"),
         queue=_optional_text(fields, "q") or "<unknown>",
         worker=_optional_text(own, "w"),

@@ -107,7 +107,8 @@ def job_result(result: records.JobResult) -> JobResult:
         job_id=result.job_id,
         success=result.success,
         result=result.result if result.success else error_of(result),
-        start_time=_time(result.start_time_ms),
+        # arq has a time here for jobs that never started, too.
+        start_time=_time(result.finish_time_ms if result.start_time_ms is None else result.start_time_ms),
         finish_time=_time(result.finish_time_ms),
         queue_name=result.queue,
     )

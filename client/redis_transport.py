@@ -231,7 +231,7 @@ def _outcome(result: records.JobResult) -> Outcome:
 
 def _info(view: records.JobView) -> JobInfo:
     result, said = view.result, view.progress
-    source = result if result and result.has_job else view.body
+    source = view.source
     return JobInfo(
         job_id=view.job_id,
         function=source.function if source else None,
@@ -239,10 +239,10 @@ def _info(view: records.JobView) -> JobInfo:
         status=JobStatus(view.status.value),
         success=result.success if result else None,
         tries=view.tries,
-        enqueue_time=time_of(source.enqueue_time_ms) if source else None,
+        enqueue_time=time_of(view.enqueue_time_ms),
         due_time=time_of(view.due_time_ms),
-        start_time=time_of(result.start_time_ms) if result else None,
-        finish_time=time_of(result.finish_time_ms) if result else None,
+        start_time=time_of(view.start_time_ms),
+        finish_time=time_of(view.finish_time_ms),
         worker=result.worker if result else view.worker,
         progress=None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message),
     )

@@ -55,8 +55,7 @@ def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dic
 
 def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
     """The job as it was seen; with `inspects` also its arguments."""
-    result = view.result
-    source = result if result and result.has_job else view.body
+    result, source = view.result, view.source
     job: dict[str, Any] = {
         "job_id": _shown(view.job_id),
         "function": _shown(source.function if source else None),
@@ -64,11 +63,10 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
         "status": view.status.value,
         "success": result.success if result else None,
         "try": view.tries,
-        "enqueue_time": moment(source.enqueue_time_ms) if source else None,
+        "enqueue_time": moment(view.enqueue_time_ms),
         "due_time": moment(view.due_time_ms),
-        # A job that was aborted before it ran never started.
-        "start_time": moment(result.start_time_ms) if result and result.tries else None,
-        "finish_time": moment(result.finish_time_ms) if result else None,
+        "start_time": moment(view.start_time_ms),
+        "finish_time": moment(view.finish_time_ms),
         "worker": _shown(result.worker if result else view.worker),
         "progress": _progress(view.progress),
     }

@@ -11,6 +11,7 @@ from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.log_text import printable
 from jobgate.broker.records import Claim, ClaimedJob
+from jobgate.broker.tokens import claim_token
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.liveness import Liveness
 from jobgate.worker.logs import counted, reason_of
@@ -67,7 +68,6 @@ class Claimer:
         self._stop = asyncio.Event()
         self._waiting: asyncio.Task[None] | None = None
         self._shares = Shares(settings.weights)
-        tokens = map(f"{worker_id}:{{}}".format, _NUMBERS)
         self._sources = {
             queue: Source(
                 broker,
@@ -75,7 +75,7 @@ class Claimer:
                 worker_id=worker_id,
                 lease=settings.lease,
                 page=settings.read_limit,
-                new_token=tokens.__next__,
+                new_token=lambda: claim_token(worker_id, next(_NUMBERS), clock.now_ms()),
                 metrics=metrics,
             )
             for queue in settings.weights

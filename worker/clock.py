@@ -17,6 +17,10 @@ class RedisClock:
         self.changed = asyncio.Event()
         self._known = False
 
+    def presume(self, now_ms: int) -> None:
+        """Take a Redis time for the first claim, until whose answer it is not said to be known."""
+        self._offset_ms = now_ms - time.monotonic() * 1000
+
     def set(self, now_ms: int) -> None:
         """Take the Redis time that an answer carried, which has just arrived."""
         offset_ms = now_ms - time.monotonic() * 1000

@@ -93,7 +93,7 @@ class Execution:
         """Run one claimed job and see its outcome written. Raises nothing but bugs."""
         if not await self._turns.begin(job):
             return
-        job.start_ms = self._clock.now_ms()
+        job.start_ms = job.start_ms or self._clock.now_ms()
         outcome = self._check_safely(job)
         if outcome is None:
             outcome = await self._execute(job)
@@ -174,7 +174,7 @@ class Execution:
     async def _execute(self, job: RunningJob) -> Outcome:
         """Run the function under its timeout and return the verdict."""
         job.ctx = self._context(job)
-        waited = (job.start_ms - job.claimed.score_ms) / 1000
+        waited = (self._clock.now_ms() - job.claimed.score_ms) / 1000
         self._metrics.of(job.offer.name if job.offer else "").started(waited)
         self._log.started(job, waited)
         job.enter_running()

@@ -202,7 +202,7 @@ class Persistence:
             result=outcome.value,
             failure=outcome.failure,
             enqueue_time_ms=body.enqueue_time_ms,
-            start_time_ms=job.start_ms,
+            start_time_ms=job.start_ms if job.ctx else None,
             finish_time_ms=max(self._clock.now_ms(), job.start_ms),
             queue=job.claimed.lease.queue,
             worker=self._worker_id,

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Any
 
 from jobgate.broker.records import ClaimedJob, JobBody
+from jobgate.broker.tokens import claimed_ms
 from jobgate.worker.offers import Limits, Offer
 from jobgate.worker.outcome import Stop
 
@@ -60,8 +61,8 @@ class RunningJob:
         self.stop_reason: Stop | None = None
         self.task: asyncio.Task[None] | None = None
         self.ctx: dict[str, Any] = {}
-        #: By the Redis clock.
-        self.start_ms = 0
+        #: By the Redis clock: that of the claim, as all see it while the job runs.
+        self.start_ms = claimed_ms(claimed.lease.token) or 0
         #: Monotonic seconds, as all that follow.
         self.started = time.monotonic()
         #: When the function must have ended.

@@ -51,7 +51,8 @@ class Source:
         self._page = page
         self._new_token = new_token
         self._metrics = metrics
-        self._token = new_token()
+        #: Of the claim that is to be made again; None = the next one gets a token of its own.
+        self._token: str | None = None
         self._failures = 0
         #: Whether a claim may have happened without its answer.
         self.is_in_doubt = False
@@ -65,6 +66,7 @@ class Source:
         After a failure the same token is sent again: had the claim happened and its answer been lost,
         the same jobs come back, without a further try.
         """
+        self._token = self._token or self._new_token()
         try:
             claim = await self._broker.claim(
                 self.queue,
@@ -77,7 +79,7 @@ class Source:
         except BrokerError as error:
             self._note_failure(error)
             return None
-        self._token = self._new_token()
+        self._token = None
         self.is_in_doubt = False
         self._note_answer(claim)
         return claim

@@ -5,6 +5,7 @@ import time
 
 from jobgate.broker import Broker, BrokerUnavailable
 from jobgate.broker.log_text import printable
+from jobgate.worker.clock import RedisClock
 from jobgate.worker.logs import counted, logger
 from jobgate.worker.settings import Settings
 from jobgate.worker.signatures import doubt_of_ctx, signature_of
@@ -25,10 +26,10 @@ def tell_start(settings: Settings, broker: Broker) -> None:
             logger.warning("%s", doubt)
 
 
-async def reach(broker: Broker) -> None:
+async def reach(broker: Broker, clock: RedisClock) -> None:
     """Connect to Redis, in the time that arq's `conn_retries`, its delay and its timeout make together.
 
-    Tells what it has reached.
+    Tells what it has reached, and tells the clock what time it is there.
 
     Raises:
         BrokerUnavailable: Redis did not answer in that time.
@@ -38,7 +39,7 @@ async def reach(broker: Broker) -> None:
     until = time.monotonic() + redis.conn_retries * (redis.conn_timeout + redis.conn_retry_delay)
     while True:
         try:
-            await broker.connect()
+            clock.presume(await broker.connect())
         except BrokerUnavailable as error:
             if time.monotonic() >= until:
                 raise

@@ -98,6 +98,7 @@ class Worker:
     def _build(self) -> None:
         """Make the parts. None of them does anything yet."""
         settings, clock = self.settings, RedisClock()
+        self._clock = clock
         log = JobLog(log_results=settings.log_results, log_arguments=settings.log_arguments)
         self.jobs = RunningJobs(settings.max_jobs)
         self.metrics.in_progress.set_function(lambda: self.jobs.in_progress)
@@ -141,12 +142,12 @@ class Worker:
             liveness=self.liveness,
             metrics=self.metrics,
         )
-        self._build_helpers(clock)
+        self._build_helpers()
 
-    def _build_helpers(self, clock: RedisClock) -> None:
+    def _build_helpers(self) -> None:
         """Make the parts that have a task of their own."""
         self._scheduler = Scheduler(
-            self.broker, self.settings, clock=clock, stopped=lambda: self._claimer.stopped,
+            self.broker, self.settings, clock=self._clock, stopped=lambda: self._claimer.stopped,
             count=self.metrics.cron_skipped,
         )  # fmt: skip
         self._announcer = Announcer(
@@ -267,7 +268,7 @@ class Worker:
                 settings.metrics_host, settings.metrics_port, metrics=self.metrics, liveness=self.liveness
             )
         tell_start(settings, self.broker)
-        await reach(self.broker)
+        await reach(self.broker, self._clock)
         await warn_of_losses(self.broker)
         self.ctx["redis"] = self.pool = open_pool(settings, self.broker)
         self._hooks_are_due = True

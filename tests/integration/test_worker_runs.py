@@ -292,6 +292,7 @@ async def test_deferred_jobs_wait_for_their_time(broker: Broker, redis_url: str)
         assert view is not None
         assert view.status is JobStatus.DEFERRED
         result = await outcome(broker, job_id)  # sooner than `poll_delay` would find it
+    assert result.start_time_ms is not None
     assert result.start_time_ms - result.enqueue_time_ms >= 1500
 
 

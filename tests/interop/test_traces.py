@@ -62,7 +62,7 @@ WAITING = "abort of a (queued|deferred) job"
 #: Row of the table in docs/redis-layout.md that says why -> the facts.
 DIFFERENCES: Mapping[str, list[Difference]] = {
     "the value of a lease": [
-        Difference(r"arq:in-progress:\S+", "1", r"[\w.-]+\.\d+\.[0-9a-f]{8}:\d+", step=RUNNING),
+        Difference(r"arq:in-progress:\S+", "1", r"[\w.-]+\.\d+\.[0-9a-f]{8}:\d+@\d{13}", step=RUNNING),
     ],
     "how long a lease lasts": [
         Difference("arq:in-progress:a lives", Seconds(310), Seconds(10), step=RUNNING),
