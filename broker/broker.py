@@ -241,6 +241,13 @@ class Broker:
         """
         return await self._observing.view(job_id, queues, until, waits=waits)
 
+    async def may_belong_to(self, job_id: str, owner: str) -> bool:
+        """Whether a job perhaps has this owner; False = it has not, or is unknown.
+
+        It costs the same for all jobs, unknown ones included, so that its time tells nothing about them.
+        """
+        return await self._observing.may_belong_to(job_id, owner)
+
     async def result(self, job_id: str) -> JobResult | None:
         """Read a result; None = not there.
 

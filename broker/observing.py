@@ -11,6 +11,7 @@ from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, Queue
 from jobgate.broker.reporting import progress_of
 from jobgate.broker.scripts import script
 from jobgate.broker.tokens import claimed_ms, worker_of
+from jobgate.broker.wire import OWNER_WITHIN
 from jobgate.broker.worker_records import worker_record
 
 #: Bytes of a worker's record, at most: of one with some ten thousand functions.
@@ -84,6 +85,12 @@ class Observing:
         if view is None or view.queue is not None or own is None or own in places:
             return view
         return await self._view_in(job_id, [own], until)
+
+    async def may_belong_to(self, job_id: str, owner: str) -> bool:
+        """Look at the end of a job's stored forms; see `Broker.may_belong_to`."""
+        keys = self._core.keys
+        stored = [keys.job(job_id), keys.result(job_id)]
+        return bool(await self._core.link.read(script("owned"), stored, [owner, OWNER_WITHIN]))
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read one result; see `Broker.result`."""

@@ -21,6 +21,9 @@ from jobgate.broker.errors import DecodeError, EncodeError
 from jobgate.broker.limits import FULL, Limits
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
+#: Bytes at the end of what `encode_job` and `encode_result` write that hold the owner, but for pickles: only
+#: the request token and the failure's code come after it.
+OWNER_WITHIN = 1_024
 _OWN = "jobgate"
 _PICKLE = "pickle"
 _CUSTOM = "custom"

@@ -40,7 +40,7 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     "--keys",
     "keys_file",
     envvar="JOBGATE_KEYS",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),  # the gateway says it better
     help="Who may call: a file made by `jobgate key new`.",
 )
 @click.option("--insecure", envvar="JOBGATE_INSECURE", is_flag=True, help="Let everybody in on any address.")
@@ -71,6 +71,13 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     envvar="JOBGATE_METRICS_PORT",
     type=int,
     help="A second port for /metrics, without keys.",
+)
+@click.option(
+    "--metrics-host",
+    envvar="JOBGATE_METRICS_HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of that port.",
 )
 @click.option(
     "--drain",

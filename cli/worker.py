@@ -59,7 +59,12 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port", "frozen_after")
     metavar="N",
     help="Serve /metrics and /livez on this port.",
 )
-@click.option("--metrics-host", metavar="H", help="Address for them.  [default: 127.0.0.1]")
+@click.option(
+    "--metrics-host",
+    envvar=["JOBGATE_METRICS_HOST", "JOBGATE_WORKER_METRICS_HOST"],
+    metavar="H",
+    help="Address for them.  [default: 127.0.0.1]",
+)
 @click.option(
     "--loop",
     type=click.Choice(["auto", "asyncio", "uvloop"]),

@@ -1,4 +1,4 @@
-"""Who calls: keys, their scopes, and the file that holds them.
+"""Who calls: keys, their scopes, and the entries of the file that holds them.
 
 The file is TOML and holds only SHA-256 digests of keys, each of at least 128 random bits:
 
@@ -15,21 +15,16 @@ the same caller, so that a key can be replaced without a gap.
 """
 
 import hashlib
-import logging
 import re
 import secrets
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from jobgate.gateway.problems import Problem
 from jobgate.gateway.settings import KeysFileError
-
-logger = logging.getLogger("jobgate.gateway.callers")
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SCOPE = re.compile(r"enqueue:[A-Za-z0-9_.:<>*?\[\]!-]{1,128}|read|read:\*|inspect|abort|operate|metrics")
@@ -86,82 +81,34 @@ class Caller:
 ANYBODY = Caller()
 
 
-@dataclass(slots=True)
-class KeysFile:
-    """The keys of one file, re-read when it changes."""
-
-    path: Path
-    _callers: dict[str, Caller] = field(default_factory=dict)
-    _stamp: tuple[int, int] | None = None
-    #: What was logged last: a file that stays away is told once, not at every look.
-    _trouble: str = ""
-
-    def load(self) -> None:
-        """Read the file; raises `KeysFileError`."""
-        self._stamp = self._read_stamp()
-        self._callers = read_keys(self.path)
-
-    def refresh(self) -> None:
-        """Read the file again if it changed. A file that cannot be used leaves the keys as they were."""
-        try:
-            if self._read_stamp() != self._stamp:
-                self.load()
-                logger.info("read %d keys from the keys file", len(self._callers))
-        except KeysFileError as error:
-            if str(error) != self._trouble:
-                logger.error("the keys file changed and cannot be used, the former keys stay: %s", error)
-            self._trouble = str(error)
-        else:
-            self._trouble = ""
-
-    def caller(self, authorization: str | None) -> Caller:
-        """The caller with this `Authorization` header; raises `Problem` 401."""
-        scheme, _, key = (authorization or "").partition(" ")
-        digest = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).hexdigest()
-        # Whoever times the look-up learns about the digest of a guess, not about a key.
-        known = self._callers.get(digest)
-        if known is None or scheme.lower() != "bearer" or not _is_valid(known):
-            raise Problem(
-                "unauthorized", "Send a valid key as Authorization: Bearer <key>.", headers=_CHALLENGE
-            )
-        return known
-
-    def _read_stamp(self) -> tuple[int, int]:
-        try:
-            status = self.path.stat()
-        except OSError as error:
-            raise _unusable(self.path, error.strerror) from error
-        return status.st_mtime_ns, status.st_ino
+def find_caller(callers: Mapping[str, Caller], authorization: str | None) -> Caller:
+    """The caller with this `Authorization` header; raises `Problem` 401."""
+    scheme, _, key = (authorization or "").partition(" ")
+    digest = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).hexdigest()
+    # Whoever times the look-up learns about the digest of a guess, not about a key.
+    known = callers.get(digest)
+    if known is None or scheme.lower() != "bearer" or not _is_valid(known):
+        raise Problem("unauthorized", "Send a valid key as Authorization: Bearer <key>.", headers=_CHALLENGE)
+    return known
 
 
 def _is_valid(caller: Caller) -> bool:
     return caller.not_after is None or datetime.now(UTC) < caller.not_after
 
 
-def read_keys(path: Path) -> dict[str, Caller]:
-    """The callers in a keys file by the SHA-256 of their key; raises `KeysFileError`."""
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise _unusable(path, error.strerror) from error
-    except (ValueError, RecursionError) as error:
-        # The parser's own errors, and those of what it builds on: text, numbers, dates, depth.
-        raise _unusable(path, f"it is not TOML: {error}") from error
+def callers_of(document: Mapping[str, Any]) -> dict[str, Caller]:
+    """The callers in a keys file by the SHA-256 of their key.
+
+    Raises `KeysFileError` with what is wrong; it does not name the file.
+    """
     entries = document.get("key", [])
     if set(document) - {"key"} or not isinstance(entries, list):
-        raise _unusable(path, "it may hold [[key]] entries and nothing else")
+        raise KeysFileError("it may hold [[key]] entries and nothing else")
     for number, entry in enumerate(entries, 1):
         wrong = _why_wrong(entry)
         if wrong:
-            raise _unusable(path, f"entry {number}: {wrong}")
+            raise KeysFileError(f"entry {number}: {wrong}")
     return dict(map(_caller, entries))
-
-
-def _unusable(path: Path, why: str | None) -> KeysFileError:
-    return KeysFileError(
-        f"The keys file {path} cannot be used: {why}. "
-        "`jobgate key new NAME --allow SCOPE --keys FILE` writes entries as they have to be."
-    )
 
 
 def _caller(entry: Mapping[str, Any]) -> tuple[str, Caller]:

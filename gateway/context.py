@@ -12,7 +12,8 @@ from aiohttp.web import BaseRequest
 
 from jobgate.broker import Broker, BrokerError, BrokerUnavailable
 from jobgate.gateway.answers import Answer
-from jobgate.gateway.callers import Caller, KeysFile
+from jobgate.gateway.callers import Caller
+from jobgate.gateway.keys_file import KeysFile
 from jobgate.gateway.logs import StateLog
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.names import QueueNames

@@ -30,6 +30,8 @@ async def readyz(gateway: Gateway, call: Call) -> Answer:
     """Answer 200 when Redis runs a real script; else, and once the gateway shuts down, 503."""
     if gateway.draining:
         raise Problem("not-ready", "It is shutting down.", headers=_RETRY_AFTER)
+    if gateway.keys is not None and not gateway.keys.is_usable:
+        raise Problem("not-ready", "It cannot read its keys.", headers=_RETRY_AFTER)
     readiness = await gateway.broker.check(timeout=_READY_WITHIN)
     if not readiness.ok:
         gateway.readiness_log.trouble("not ready: %s", readiness.detail)

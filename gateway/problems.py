@@ -61,6 +61,7 @@ KINDS = {
     "queue-full": Kind(503, "Redis has no room for more jobs", retryable=True),
     "misconfigured": Kind(503, "The gateway cannot use its Redis"),
     "no-worker": Kind(503, "No live worker offers this function", retryable=True),
+    "keys-unavailable": Kind(503, "The gateway cannot tell who calls", retryable=True),
     "not-ready": Kind(503, "The gateway is not ready", retryable=True),
     "http-version": Kind(505, "Only HTTP/1.0 and HTTP/1.1 are spoken", closes=True),
 }

@@ -44,7 +44,10 @@ async def status(gateway: Gateway, call: Call) -> Answer:
 
 async def visible_view(gateway: Gateway, call: Call, wanted: str, *, waits: bool = False) -> JobView:
     """The job with this id; raises `Problem` 404 when there is none, or none that the caller may see."""
-    view = await gateway.broker.view(wanted, queues=gateway.offers.queues, waits=waits)
+    view = None
+    # Jobs of others must not be told from unknown ones by the time that it takes to read them.
+    if call.caller.sees_all or await gateway.broker.may_belong_to(wanted, call.caller.name or ""):
+        view = await gateway.broker.view(wanted, queues=gateway.offers.queues, waits=waits)
     if view is None or not may_see(call, view):
         raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
     return view

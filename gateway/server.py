@@ -5,36 +5,35 @@ import contextlib
 import gc
 import logging
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
-from aiohttp.web import ServerRunner, TCPSite
+from aiohttp.web import ServerRunner
 
 from jobgate.broker import Broker
-from jobgate.gateway.callers import KeysFile
 from jobgate.gateway.connection import GatewayServer
 from jobgate.gateway.context import Gateway
 from jobgate.gateway.door import Door
 from jobgate.gateway.health import openapi_json
+from jobgate.gateway.keys_file import KeysFile
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.names import QueueNames
 from jobgate.gateway.offers import Offers
 from jobgate.gateway.routes import METRICS_ROUTES, Router
 from jobgate.gateway.settings import GatewayError, GatewaySettings
+from jobgate.gateway.sockets import site_of
 from jobgate.gateway.starting import greet, look_around
 from jobgate.gateway.waits import Waits
 
 logger = logging.getLogger("jobgate.gateway")
 
-#: Seconds between two looks at the keys file.
-_KEYS_INTERVAL = 1.0
 #: Seconds that the broker has for its last words to a Redis that may hang.
 _CLOSING = 1.0
 #: The part of a request's time for Redis that one operation may take: the broker gives up before the request
 #: does, as it knows better what has happened.
 _ONE_OPERATION = 0.9
-_BACKLOG = 1024
 
 
 @asynccontextmanager
@@ -71,7 +70,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
 def _keys(settings: GatewaySettings) -> KeysFile | None:
     if settings.keys_file is None:
         return None
-    keys = KeysFile(settings.keys_file)
+    keys = KeysFile(settings.keys_file, grace=settings.keys_grace)
     keys.load()
     return keys
 
@@ -93,29 +92,16 @@ async def _background(gateway: Gateway, greeted: bool) -> AsyncIterator[None]:
     """What goes on beside the requests; cancelled and awaited at the end."""
     looking = look_around(gateway.broker, gateway.offers, gateway.settings.serializer, greeted=greeted)
     running = [asyncio.create_task(gateway.offers.watch()), asyncio.create_task(looking)]
+    stop = threading.Event()
     if gateway.keys is not None:
-        running.append(asyncio.create_task(_refresh(gateway.keys.refresh)))
+        threading.Thread(target=gateway.keys.watch, args=(stop,), name="jobgate-keys", daemon=True).start()
     try:
         yield
     finally:
+        stop.set()
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _refresh(refresh: Callable[[], None]) -> None:
-    """Call `refresh` for ever. It ends at no error: later revocations must have their effect."""
-    logged = ""
-    while True:
-        await asyncio.sleep(_KEYS_INTERVAL)
-        try:
-            refresh()
-        except Exception as error:
-            if repr(error) != logged:
-                logger.exception("the keys file could not be read again, the former keys stay")
-            logged = repr(error)
-        else:
-            logged = ""
 
 
 async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
@@ -145,15 +131,16 @@ async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
 
 async def _listen(gateway: Gateway) -> list[ServerRunner]:
     settings = gateway.settings
-    runners = [await _runner(gateway, Door(gateway, Router()), settings.port, "listening")]
+    runners = [await _runner(gateway, Door(gateway, Router()), (settings.host, settings.port), "listening")]
     if settings.metrics_port is not None:
         door = Door(gateway, Router(METRICS_ROUTES), is_open=True)
-        runners.append(await _runner(gateway, door, settings.metrics_port, "metrics listening"))
+        where = (settings.metrics_host, settings.metrics_port)
+        runners.append(await _runner(gateway, door, where, "metrics listening"))
     return runners
 
 
-async def _runner(gateway: Gateway, door: Door, port: int, what: str) -> ServerRunner:
-    settings = gateway.settings
+async def _runner(gateway: Gateway, door: Door, where: tuple[str, int], what: str) -> ServerRunner:
+    settings, (host, port) = gateway.settings, where
     server = GatewayServer(
         door.handle, settings=settings, meter=gateway.meter, request_ids=gateway.request_ids
     )
@@ -161,13 +148,12 @@ async def _runner(gateway: Gateway, door: Door, port: int, what: str) -> ServerR
     runner = ServerRunner(server, shutdown_timeout=settings.shutdown / 2)
     await runner.setup()
     try:
-        await TCPSite(runner, settings.host, port, backlog=_BACKLOG).start()
+        await site_of(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise GatewayError(f"Port {port} of {settings.host} cannot be opened: {error.strerror}.") from error
+        raise GatewayError(f"Port {port} of {host} cannot be opened: {error.strerror}.") from error
     bound = runner.addresses[0][1]
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    logger.info("%s on http://%s:%d", what, host, bound)
+    logger.info("%s on http://%s:%d", what, f"[{host}]" if ":" in host else host, bound)
     return runner
 
 

@@ -36,8 +36,13 @@ class GatewaySettings:
     port: int = 8080
     #: A second port, for `/metrics` alone and without keys; None = `/metrics` is on the first port only.
     metrics_port: int | None = None
+    #: Its address. Whoever reaches it reads the names of functions and queues without a key.
+    metrics_host: str = "127.0.0.1"
     #: Who may call; None = everybody who can reach the port.
     keys_file: Path | None = None
+    #: How long the keys still count when the file cannot be read any more. Then all requests are refused:
+    #: a key that was taken out of the file must not stay valid.
+    keys_grace: float = 60.0
     #: Allows an address other than loopback without keys.
     insecure: bool = False
     #: The queue of requests that name none; None = the namespace's, `arq:queue`.

@@ -17,7 +17,7 @@ from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.tools import free_port
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
-from jobgate.gateway import callers, new_key
+from jobgate.gateway import keys_file, new_key
 
 JSON = {"Content-Type": "application/json"}
 
@@ -369,10 +369,10 @@ async def test_revocations_have_effect_after_a_keys_file_that_cannot_be_used(
         assert not await revoked()
         # Whatever else goes wrong: said once, and looked at again.
         with monkeypatch.context() as broken:
-            broken.setattr(callers, "read_keys", lambda _: 1 // 0)
+            broken.setattr(keys_file, "_parse", lambda *_: 1 // 0)
             path.write_text(f"{entries}\n")
             await told(2)
-        path.write_text("")
+        path.write_text("# nobody\n")
         await eventually_async(revoked, what="the key is refused")
     assert len([record for record in caplog.records if record.exc_info]) == 1
 

@@ -28,8 +28,9 @@ from jobgate.broker import (
     OutcomeUnknown,
     QueueDepth,
 )
-from jobgate.gateway.callers import ANYBODY, Caller, KeysFile, new_key, read_keys
+from jobgate.gateway.callers import ANYBODY, Caller, new_key
 from jobgate.gateway.health import openapi_json
+from jobgate.gateway.keys_file import KeysFile, read_keys
 from jobgate.gateway.logs import SparseLog
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.present import moment, outcome, to_json
@@ -246,7 +247,7 @@ def test_a_keys_file_that_stays_away_is_logged_once(tmp_path: Path, caplog: pyte
     for _ in range(3):
         keys.refresh()
     assert caplog.text.count("former keys stay") == 1
-    path.write_text("")
+    path.write_text("# nobody\n")
     keys.refresh()
     with pytest.raises(Problem):
         keys.caller(f"Bearer {key}")

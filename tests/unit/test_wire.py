@@ -15,7 +15,7 @@ import pytest
 from jobgate.broker.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.errors import DecodeError, EncodeError
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
-from jobgate.broker.wire import decode_job, decode_result, encode_job, encode_result
+from jobgate.broker.wire import OWNER_WITHIN, decode_job, decode_result, encode_job, encode_result
 from jobgate.worker import Retry, RetryJob
 
 JSON, MSGPACK, PICKLE = (codec_named(name) for name in ("json", "msgpack", "pickle"))
@@ -438,3 +438,19 @@ def test_stock_arqs_text_for_an_unserialisable_result_gets_our_code() -> None:
 def test_any_class_that_a_failed_result_names_is_told_as_its_failure() -> None:
     blob = arq_class("shop.orders\nOutOfStock", "no more bolts")
     assert read_result(blob).failure == Failure(type="OutOfStock", message="no more bolts")
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK, PICKLE], ids=lambda codec: codec.name)
+def test_the_owner_stands_at_the_end_however_large_the_rest_is(codec: Codec) -> None:
+    """The gateway looks only there before it reads a job for a caller; pickles it reads in any case."""
+    owner = "o" * 64
+    large = ["x" * 10_000]
+    failure = Failure(type="E", message="m" * 4_000, traceback="t" * 9_000, code=FailureCode.ERROR)
+    ended = dataclasses.replace(RESULT, args=large, result=large, owner=owner, request_token="r" * 200)
+    blobs = [
+        encode_job(dataclasses.replace(BODY, args=large, owner=owner, request_token="r" * 200), codec),
+        encode_result(ended, codec),
+        encode_result(dataclasses.replace(ended, success=False, result=None, failure=failure), codec),
+    ]
+    for blob in blobs:
+        assert owner.encode() in blob[-OWNER_WITHIN:] or blob[0] == 0x80
