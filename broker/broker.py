@@ -242,18 +242,11 @@ class Broker:
         return await self._observing.view(job_id, queues, until, waits=waits)
 
     async def may_belong_to(self, job_id: str, owner: str) -> bool:
-        """Whether a job perhaps has this owner; False = it has not, or is unknown.
-
-        It costs the same for all jobs, unknown ones included, so that its time tells nothing about them.
-        """
+        """Whether a job perhaps has this owner, asked at the same cost for all jobs and unknown ones."""
         return await self._observing.may_belong_to(job_id, owner)
 
     async def result(self, job_id: str) -> JobResult | None:
-        """Read a result; None = not there.
-
-        Raises:
-            DecodeError: it cannot be read.
-        """
+        """Read a result; None = not there. Raises DecodeError when it cannot be read."""
         return await self._observing.result(job_id)
 
     async def body(self, job_id: str) -> JobBody | None:

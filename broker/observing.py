@@ -89,7 +89,7 @@ class Observing:
     async def may_belong_to(self, job_id: str, owner: str) -> bool:
         """Look at the end of a job's stored forms; see `Broker.may_belong_to`."""
         keys = self._core.keys
-        stored = [keys.job(job_id), keys.result(job_id)]
+        stored = [keys.job(job_id), keys.result(job_id), keys.outcome(job_id)]
         return bool(await self._core.link.read(script("owned"), stored, [owner, OWNER_WITHIN]))
 
     async def result(self, job_id: str) -> JobResult | None:

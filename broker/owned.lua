@@ -1,7 +1,7 @@
 -- Whether a job may belong to somebody, without reading it: what it costs does not depend on the job.
 -- Writes nothing. Uses: read.lua
 --
--- KEYS[1] job  KEYS[2] result   STRING
+-- KEYS[1] job  KEYS[2] result  KEYS[3] outcome for those who wait   STRING
 -- ARGV[1] name of the owner
 -- ARGV[2] bytes at the end of a stored job or result that hold its owner
 --
@@ -13,5 +13,8 @@ local function may_name(key)
   return first == '\128' or (tail and string.find(tail, ARGV[1], 1, true) ~= nil)
 end
 
-local job, result = may_name(KEYS[1]), may_name(KEYS[2])
-return (job or result) and 1 or 0
+local answer = 0
+for _, key in ipairs(KEYS) do
+  answer = may_name(key) and 1 or answer
+end
+return answer

@@ -1,5 +1,6 @@
 """The keys file while it is changed, damaged, replaced or withheld: no key that was taken out stays valid."""
 
+import asyncio
 import logging
 import os
 import resource
@@ -212,3 +213,21 @@ async def test_a_job_of_somebody_else_costs_what_an_unknown_one_costs(
         own = await gateway.post("/jobs/f", {"job_id": "own"}, headers=bearer)
         assert own[0] == 202
         assert (await gateway.get("/jobs/own/status", headers=bearer))[0] == 200
+
+
+async def test_the_outcome_that_is_handed_over_and_not_kept_reaches_its_caller(
+    redis_url: str, path: Path
+) -> None:
+    bearer = {"Authorization": f"Bearer {KEY}"}
+    async with running_gateway(redis_url, keys_file=path) as gateway, Broker(redis_url) as broker:
+        await gateway.post("/jobs/f", {"job_id": "own"}, headers=bearer)
+        waiting = asyncio.create_task(gateway.get("/jobs/own/result?wait=20", headers=bearer))
+        await eventually_async(lambda: wanted(broker), what="the wait")
+        worker = PlayedWorker(broker, "f")
+        await worker.finish(await worker.claim(), 5, keep=0)
+        status, outcome, _ = await waiting
+        assert (status, outcome["result"]) == (200, 5)
+
+
+async def wanted(broker: Broker) -> bool:
+    return bool(await broker._core.link.command("EXISTS", broker.keys.wanted("own")))
