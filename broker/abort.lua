@@ -17,7 +17,7 @@
 -- ARGV[4] earliest time of the mark, unix ms: not before the job was enqueued, by whatever clock
 -- ARGV[5] channel on which workers listen
 -- ARGV[6] ms that the mark of an end without a result is kept
--- ARGV[7] what that mark begins with: 'abort', and whose job it is
+-- ARGV[7] what that mark begins with: 'abort ' and whose job it is
 -- ARGV[8] ms that an outcome which is not kept can be fetched
 -- ARGV[9] '1' = its caller waits
 --
@@ -53,7 +53,7 @@ if keep > 0 then
 elseif keep < 0 then
   redis.call('SET', KEYS[3], blob)
 else
-  redis.call('SET', KEYS[8], ARGV[7] .. ' ' .. redis.sha1hex(read('GET', KEYS[2]) or ''), 'PX', ARGV[6])
+  redis.call('SET', KEYS[8], ARGV[7] .. redis.sha1hex(read('GET', KEYS[2]) or ''), 'PX', ARGV[6])
   if ARGV[9] == '1' or redis.call('EXISTS', KEYS[9]) == 1 then
     hand_over(KEYS[9], KEYS[10], KEYS[3], blob, ARGV[8])
   end

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 from jobgate.broker.core import ENDED_TTL_MS, Core, keep_ms
+from jobgate.broker.end_marks import abort_mark, note_of_abort
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
 from jobgate.broker.handing import OUTCOME_TTL_MS
 from jobgate.broker.observing import Observing
@@ -58,8 +59,7 @@ class Aborting:
         """Read the mark of an abort; see `Broker.abort_mark`."""
         # MGET, unlike GET, shows a key of another kind as none.
         (mark,) = await self._core.link.command("MGET", self._core.keys.ended(job_id))
-        kind, _, rest = (mark or b"").decode(errors="surrogateescape").partition(" ")
-        return AbortMark(owner=rest.rpartition(" ")[0] or None) if kind == "abort" else None
+        return abort_mark(mark or b"")
 
     async def _abort(self, view: JobView, keep: float) -> AbortAnswer | None:
         keys, body = self._core.keys, view.body
@@ -87,7 +87,7 @@ class Aborting:
                 body.enqueue_time_ms if body else 0,
                 keys.abort_channel(queue),
                 ENDED_TTL_MS,
-                f"abort {body.owner}" if body and body.owner else "abort",
+                note_of_abort(body.owner if body else None),
                 OUTCOME_TTL_MS,
                 "1" if body and body.wants_outcome else "",
             ],

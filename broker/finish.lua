@@ -8,7 +8,8 @@
 -- ARGV[8..9]      key prefixes: wanted, outcome
 -- ARGV[10]        ms that an outcome which is not kept can be fetched by those who wait for it
 -- then for each job: id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result, which may
---   be '' where it is not kept and nobody is known to wait for it
+--   be '' where it is not kept and nobody is known to wait for it, and what the mark of an end without a result
+--   says besides: 'abort ' and whose job it is, where it ended so, else ''
 --
 -- Returns for each job: 1 done (also when this very call did it before), 0 stale,
 --   2 nothing done: somebody waits for it, call again with the result
@@ -18,7 +19,7 @@ local wanted_prefix, outcome_prefix, outlives = ARGV[8], ARGV[9], ARGV[10]
 local marks = any_marks(KEYS[2])
 local answers = {}
 
-for at = 11, #ARGV, 5 do
+for at = 11, #ARGV, 6 do
   local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
   local is_held = held(KEYS[1], in_progress, retry, id, token, tries)
@@ -33,7 +34,7 @@ for at = 11, #ARGV, 5 do
     else
       -- What tells this call, and the enqueue of this job, from others when they are repeated.
       local body = read('GET', job_prefix .. id) or ''
-      redis.call('SET', ended_prefix .. id, token .. ' ' .. redis.sha1hex(body), 'PX', remember)
+      redis.call('SET', ended_prefix .. id, token .. ' ' .. ARGV[at + 5] .. redis.sha1hex(body), 'PX', remember)
       if blob ~= '' then
         hand_over(wanted_prefix .. id, outcome_prefix .. id, result, blob, outlives)
       end

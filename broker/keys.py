@@ -109,7 +109,7 @@ class Keys:
         """What a running job last said of its progress, and under which lease."""
         return f"{queue}:progress:{job_id}"
 
-    def ended(self, job_id: str) -> str:  # STRING "<token or `abort <owner>`> <sha1 of the body>", PX
+    def ended(self, job_id: str) -> str:  # STRING, see end_marks.py, PX
         """That a job has ended whose result was not kept: tells a repeated call from a new one.
 
         It is not named after the job's queue, because whoever repeats a call may not know that.

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import BODY_TTL_MS, ENDED_TTL_MS, Core, by_queue, keep_ms, ms_of, to_ms
+from jobgate.broker.end_marks import note_of
 from jobgate.broker.handing import OUTCOME_TTL_MS
 from jobgate.broker.keys import Keys
 from jobgate.broker.records import Claim, ClaimedJob, JobResult, Lease, Transition
@@ -27,6 +28,8 @@ class _Ending:
     lease: Lease
     keep_ms: int
     blob: bytes
+    #: What is left of it for some seconds where its result is not kept.
+    note: str
 
 
 class Leasing:
@@ -67,7 +70,8 @@ class Leasing:
         """End a job; see `Broker.finish`."""
         kept_ms = keep_ms(keep)
         blob = encode_result(result, self._core.codec) if kept_ms or is_wanted else b""
-        return _FINISHED[await self._endings.submit(_Ending(lease, kept_ms, blob))]
+        note = "" if kept_ms else note_of(result)
+        return _FINISHED[await self._endings.submit(_Ending(lease, kept_ms, blob, note))]
 
     async def retry(
         self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None
@@ -112,7 +116,7 @@ class Leasing:
         args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS]
         for ending in endings:
             lease = ending.lease
-            args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob]
+            args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob, ending.note]
         answers: list[int] = await self._core.link.run(
             script("finish"), [queue, keys.abort], args, since=since
         )

@@ -128,8 +128,8 @@ class Job:
             poll_delay: As in `result`.
 
         Returns:
-            True when it ended as aborted. False when it ended otherwise, when its result was not kept, and
-            when there is no such job, of which nothing is left behind then.
+            True when it ended as aborted. False when it ended otherwise, when it ended long ago and its
+            result was not kept, and when there is no such job, of which nothing is left behind then.
 
         Raises:
             TimeoutError: It was told, and has not stopped in time.
@@ -140,8 +140,9 @@ class Job:
             return answer is AbortAnswer.ABORTED
         try:
             result = await self._end(timeout, poll_delay)
-        except ResultNotFound:
-            return False
+        except ResultNotFound:  # not kept: for some seconds Redis knows how it ended
+            async with self._broker() as broker:
+                return await broker.abort_mark(self.job_id) is not None
         return result.failure is not None and result.failure.code is FailureCode.ABORTED
 
     async def _end(self, timeout: float | None, poll_delay: float) -> records.JobResult:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from jobgate.client.answers import Answer, job_info, outcome, queue_of, unexpected
 from jobgate.client.deadlines import Backoff, Deadline
 from jobgate.client.encoding import encode
-from jobgate.client.errors import GatewayUnavailable, RateLimited, ResultTimeout, UnknownFunction
+from jobgate.client.errors import GatewayUnavailable, JobNotFound, RateLimited, ResultTimeout, UnknownFunction
 from jobgate.client.exchange import Exchange, Request
 from jobgate.client.info import JobInfo
 from jobgate.client.problems import Problem
@@ -65,13 +65,20 @@ class HttpTransport:
 
     async def abort(self, job_id: str, queue: str | None, timeout: float | None) -> bool:
         """Ask it to stop, then wait for its end."""
-        answer = await self._short("POST", f"/jobs/{quoted(job_id)}/abort", write=True)
+        answer = await self._ask_to_abort(job_id)
         if answer.status == 409:
             # It had ended, perhaps by this very request whose first answer was lost: how it ended decides.
             return (await self.wait(job_id, queue, 0)).aborted
         if _good(answer).status == 200:
             return True
-        return (await self.wait(job_id, queue, timeout)).aborted
+        try:
+            return (await self.wait(job_id, queue, timeout)).aborted
+        except JobNotFound:
+            # It has ended since, and its result is not kept: for some seconds the gateway knows how it ended.
+            return _good(await self._ask_to_abort(job_id)).status == 200
+
+    async def _ask_to_abort(self, job_id: str) -> Answer:
+        return await self._short("POST", f"/jobs/{quoted(job_id)}/abort", write=True)
 
     async def _post(self, job: JobRequest, deadline: Deadline, *, wait: float) -> Answer:
         """Enqueue; answers 200 with the outcome or 202 (409: it is there already, from a lost answer)."""

@@ -131,8 +131,16 @@ class RedisTransport:
             raise JobNotFound
         if answer is records.AbortAnswer.ABORTED:
             return True
-        wait = 0 if answer is records.AbortAnswer.FINISHED else timeout
-        return (await self.wait(job_id, queue, wait)).aborted
+        if answer is records.AbortAnswer.FINISHED:
+            return False
+        try:
+            return (await self.wait(job_id, queue, timeout)).aborted
+        except JobNotFound:
+            # It has ended since, and its result is not kept: for some seconds Redis knows how it ended.
+            with _translated():
+                if await self._broker.abort_mark(job_id) is None:
+                    raise
+            return True
 
     async def _reach(self, deadline: Deadline) -> None:
         """Before the first job, and after trouble: what was never sent needs no doubt about its outcome."""

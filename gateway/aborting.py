@@ -9,6 +9,8 @@ from jobgate.gateway.preferences import applied
 from jobgate.gateway.problems import Problem
 from jobgate.gateway.reading import last_look, not_yet, visible_view, wait_for_result
 
+#: Codes of problems that say that nothing can be seen of the job any more.
+_GONE = frozenset({"job-not-found", "result-not-kept"})
 _ABORTED = b'{"aborted":true}'
 
 
@@ -18,14 +20,17 @@ async def abort(gateway: Gateway, call: Call) -> Answer:
     A repeated request is answered as the first one.
     """
     call.caller.require("abort")
-    wanted = call.name
     wait = call.wait(gateway.settings.max_wait)
     try:
-        view = await visible_view(gateway, call, wanted)
-    except Problem:
-        if await _was_aborted(gateway, call, wanted):
+        return await _abort(gateway, call, call.name, wait)
+    except Problem as problem:
+        if problem.code in _GONE and await _was_aborted(gateway, call, call.name):
             return Answer(200, _ABORTED)
         raise
+
+
+async def _abort(gateway: Gateway, call: Call, wanted: str, wait: float | None) -> Answer:
+    view = await visible_view(gateway, call, wanted)
     # Marking is one script, but the answer to it is awaited: a client that hangs up does not stop that.
     answer = await asyncio.shield(asyncio.ensure_future(gateway.broker.abort(wanted, queue=view.queue)))
     if answer is AbortAnswer.ABORTED:

@@ -1,10 +1,12 @@
 """A call that is repeated, since its answer was lost or came too late, is answered as the first one was."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from prometheus_client import CollectorRegistry
 
 from harness.gateways import ABORTED, PlayedWorker, RunningGateway, running_gateway
@@ -64,18 +66,47 @@ async def test_a_second_abort_by_arqs_job(redis_url: str, broker: Broker, keep: 
         assert [await Job("a", pool).abort(timeout=5) for _ in range(2)] == [True, True]
 
 
-async def test_a_second_abort_of_a_job_that_ran(gateway: RunningGateway, broker: Broker) -> None:
+@KEPT
+async def test_a_second_abort_of_a_job_that_ran(gateway: RunningGateway, broker: Broker, keep: int) -> None:
     worker = PlayedWorker(broker, "add")
     for job_id in ("a", "b"):
         await gateway.post("/jobs/add", {"job_id": job_id})
         claimed = await worker.claim()
         for _ in range(2):
             assert (await gateway.ask("POST", f"/jobs/{job_id}/abort"))[0] == 202
-        await worker.finish(claimed, failure=ABORTED if job_id == "a" else None)
+        await worker.finish(claimed, failure=ABORTED if job_id == "a" else None, keep=keep)
     for _ in range(2):
         assert (await gateway.ask("POST", "/jobs/a/abort"))[:2] == (200, {"aborted": True})
         status, problem, _ = await gateway.ask("POST", "/jobs/b/abort")
-        assert (status, problem["code"]) == (409, "already-finished")
+        assert (status, problem["code"]) == ((409, "already-finished") if keep else (404, "job-not-found"))
+
+
+@pytest.mark.parametrize("transport", ["http", "redis", "arq"])
+@KEPT
+async def test_an_abort_of_a_job_that_runs_says_how_it_ended(
+    redis_url: str, gateway: RunningGateway, broker: Broker, transport: str, keep: int
+) -> None:
+    async def aborted(job_id: str) -> bool:
+        if transport == "arq":
+            async with await create_pool(redis_url) as pool:
+                return await Job(job_id, pool).abort(timeout=20)
+        url = gateway.url if transport == "http" else redis_url
+        async with Client(url, registry=CollectorRegistry()) as client:
+            return await client.job(job_id).abort(timeout=20)
+
+    await broker.enqueue(JobRequest(function="add", job_id="a"))
+    worker = PlayedWorker(broker, "add")
+    claimed = await worker.claim()
+    first = asyncio.create_task(aborted("a"))
+    with redis.Redis.from_url(redis_url) as marks:
+
+        async def is_told() -> bool:
+            return marks.zscore("arq:abort", "a") is not None
+
+        await eventually_async(is_told, what="the worker is told")
+    await worker.finish(claimed, failure=ABORTED, keep=keep)
+    assert await first is True
+    assert await aborted("a") is True
 
 
 async def test_what_was_aborted_is_told_to_its_owner_alone(redis_url: str, tmp_path: Path) -> None:
