@@ -31,7 +31,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
   end
 end
 -- A line that this worker's settings name may be somebody's queue by now.
-if redis.call('TYPE', KEYS[4]).ok == 'string' then
+if read('GET', KEYS[4]) then
   redis.call('DEL', KEYS[4])
 end
 return 1

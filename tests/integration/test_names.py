@@ -1,6 +1,7 @@
 """Names and ids from outside: none is another key of Redis, and every id that exists can be followed."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from http.client import HTTPConnection
@@ -12,7 +13,7 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from harness.gateways import RunningGateway, running_gateway
+from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.servers import RedisServer
 from jobgate.broker import Broker, BrokerMisconfigured, JobRequest
 from jobgate.client import Client, InvalidRequest, JobAborted, JobStatus, create_pool
@@ -180,3 +181,12 @@ async def test_an_id_that_is_not_utf8_spoils_nothing(gateway: RunningGateway, re
     assert await ask(gateway, "GET", b"caf\xe9", "result") == (200, "complete")
     async with Client(gateway.url, registry=CollectorRegistry()) as client:
         assert (await client.job("caf\udce9").info()).job_id == "caf\ufffd"
+
+
+async def test_a_worker_that_retires_takes_no_queue_along(redis_url: str) -> None:
+    async with Broker(redis_url) as broker:
+        await broker.enqueue(JobRequest(function="add", job_id="a", queue="mail"))
+        record = dataclasses.replace(PlayedWorker(broker).record, health_key="mail")
+        await broker.announce(record)
+        await broker.retire(record)
+        assert (await broker.queue_depth("mail")).queued == 1
