@@ -60,6 +60,8 @@ class Codec:
     dumps: Dumps
     #: Raises DecodeError (a custom one: anything).
     loads: Loads
+    #: Bytes that an encoded result may have, however it comes about; None = any number.
+    result_limit: int | None = None
 
 
 def codec_named(name: str) -> Codec:

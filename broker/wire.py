@@ -98,8 +98,20 @@ def encode_result(result: JobResult, codec: Codec) -> bytes:
     can load, else as plain data.
 
     Raises:
-        EncodeError: the codec cannot hold the result or the arguments.
+        EncodeError: the codec cannot hold the result or the arguments, or they exceed its `result_limit`.
     """
+    blob = _encoded_result(result, codec)
+    if not _fits(blob, codec):
+        text = f"It has {len(blob):,} bytes, {codec.result_limit:,} are allowed: store it elsewhere."
+        raise EncodeError(text)
+    return blob
+
+
+def _fits(blob: bytes, codec: Codec) -> bool:
+    return codec.result_limit is None or len(blob) <= codec.result_limit
+
+
+def _encoded_result(result: JobResult, codec: Codec) -> bytes:
     fields = {
         "t": result.tries,
         "f": result.function,
@@ -128,7 +140,7 @@ def encode_result(result: JobResult, codec: Codec) -> bytes:
     if codec.name == _CUSTOM:
         raised = failures.to_raise(failure, result.exception)
         blob = _dump_if_it_holds_exceptions({**fields, "r": raised, _OWN: {**own, "e": told}}, codec)
-        if blob is not None:
+        if blob is not None and _fits(blob, codec):
             return blob
     fields["r"] = told
     return _dump(_with_own(fields, own), codec)

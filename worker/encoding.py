@@ -1,9 +1,8 @@
 """How this worker writes results: with the codec that its settings choose, up to a limit."""
 
 import dataclasses
-from typing import Any
 
-from jobgate.broker import Codec, EncodeError, codec_named, custom_codec
+from jobgate.broker import Codec, codec_named, custom_codec
 from jobgate.worker.settings import Settings
 
 
@@ -16,12 +15,4 @@ def result_codec(settings: Settings) -> Codec:
         codec = codec_named(settings.serializer)
     else:
         codec = custom_codec(settings.job_serializer, settings.job_deserializer)
-    plain_dumps, limit = codec.dumps, settings.result_limit
-
-    def dumps(fields: dict[str, Any]) -> bytes:
-        blob = plain_dumps(fields)
-        if len(blob) > limit:
-            raise EncodeError(f"It has {len(blob):,} bytes, {limit:,} are allowed: store it elsewhere.")
-        return blob
-
-    return dataclasses.replace(codec, dumps=dumps)
+    return dataclasses.replace(codec, result_limit=settings.result_limit)

@@ -11,8 +11,9 @@ from jobgate.broker.records import Failure, FailureCode
 from jobgate.worker.errors import NotTransferable, ProcessRaised, Retry, RetryJob
 from jobgate.worker.retrying import Backoff, RetryPolicy
 
-#: Longest message and traceback that are stored, in characters.
+#: Longest message, name of an exception's class and traceback that are stored, in characters.
 MESSAGE_LIMIT = 4_096
+NAME_LIMIT = 200
 TRACEBACK_LIMIT = 32_768
 #: The pause after a try in which a function cancelled itself.
 _PAUSE = Backoff(first=1, factor=2, longest=60, jitter=False)
@@ -95,7 +96,17 @@ def failed(code: FailureCode, message: str, *, type_name: str = "JobExecutionFai
         message: what the caller reads.
         type_name: by default the name that arq gives such failures.
     """
-    return Outcome(Kind.FAILED, failure=Failure(type=type_name, message=message, code=code))
+    return Outcome(Kind.FAILED, failure=_bounded(Failure(type=type_name, message=message, code=code)))
+
+
+def _bounded(failure: Failure, *, name: int = NAME_LIMIT, message: int = MESSAGE_LIMIT) -> Failure:
+    """Cut what somebody else has written: names of classes, texts of exceptions and of codecs."""
+    return replace(failure, type=failure.type[:name], message=failure.message[:message])
+
+
+def brief(failure: Failure) -> Failure:
+    """Return a failure that fits under every limit of results: what, and the first words of why."""
+    return replace(_bounded(failure, name=80, message=100), traceback=None)
 
 
 def unserialisable(outcome: Outcome, reason: str) -> Outcome:
@@ -194,7 +205,7 @@ def _defer_of(raised: BaseException) -> float | None:
 def _failed_with(raised: BaseException, code: FailureCode, message: str) -> Outcome:
     raised.__traceback__ = _from_function(raised.__traceback__)
     kind = raised.type_name if isinstance(raised, ProcessRaised) else type(raised).__name__
-    failure = Failure(type=kind, message=message, code=code, traceback=_traceback(raised))
+    failure = _bounded(Failure(type=kind, message=message, code=code, traceback=_traceback(raised)))
     return Outcome(Kind.FAILED, failure=failure, exception=raised)
 
 

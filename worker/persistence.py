@@ -11,7 +11,7 @@ from jobgate.broker.records import UNKNOWN_FUNCTION, ClaimedJob, JobBody, JobRes
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.logs import JobLog, logger, reason_of, reference
 from jobgate.worker.metrics import STALE, WorkerMetrics
-from jobgate.worker.outcome import Kind, Outcome, Stop, unserialisable
+from jobgate.worker.outcome import Kind, Outcome, Stop, brief, unserialisable
 from jobgate.worker.running import RunningJob
 
 Decode = Callable[[bytes], JobBody]
@@ -19,6 +19,8 @@ Write = Callable[[], Awaitable[Transition]]
 
 #: Pauses before a write is repeated, in seconds: the first and the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+#: Characters of a function's name that fit under every limit of results.
+_SHORT_NAME = 100
 #: What passes with time. The outcome is kept in memory, and its lease renewed, until then.
 _PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
@@ -88,12 +90,23 @@ class Persistence:
             self._log.not_handed_over(job, written)
         else:
             outcome = written
+        return await self._store_less(job, written), outcome
+
+    async def _store_less(self, job: RunningJob, written: Outcome) -> Transition:
+        """Write a failure: whole, without the job's arguments, then in its shortest form."""
         try:
-            return await self._transition(job, written), outcome
+            return await self._transition(job, written)
         except EncodeError:
             # Even its arguments cannot be written, for example JSON asked to hold what a pickle held.
             job.body = replace(job.body, args=(), kwargs={}) if job.body else None
-        return await self._transition(job, written), outcome
+        try:
+            return await self._transition(job, written)
+        except EncodeError:
+            if job.body is not None:
+                job.body = replace(job.body, function=job.body.function[:_SHORT_NAME])
+            if written.failure is None:
+                raise
+        return await self._transition(job, replace(written, failure=brief(written.failure)))
 
     async def _transition(self, job: RunningJob, outcome: Outcome) -> Transition:
         if outcome.kind is Kind.LOST:
