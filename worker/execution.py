@@ -17,6 +17,7 @@ from jobgate.worker.calling import Caller
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.deadlines import Deadline
 from jobgate.worker.hooks import await_if_needed, call_after_end, call_at_end, is_ctrl_c
+from jobgate.worker.leftovers import ended
 from jobgate.worker.logs import JobLog, logger
 from jobgate.worker.metrics import WorkerMetrics
 from jobgate.worker.offers import Limits, Offer
@@ -185,6 +186,9 @@ class Execution:
             if is_ctrl_c(raised, self._settings):
                 raise
             outcome = classify(raised, self._facts(job))
+            if outcome.kind is Kind.RELEASE and job.leftovers:
+                job.hold()
+                await ended(job.leftovers)
         self._jobs.ending(job)
         self._progress.forget(job.claimed.lease)
         await _forget_cancellation()

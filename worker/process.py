@@ -6,10 +6,12 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from jobgate.worker.errors import WorkerError
+from jobgate.worker.leftovers import end_children
 
 logger = logging.getLogger("jobgate.worker")
 
@@ -58,6 +60,23 @@ def ending_within(seconds: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def bound_exit(seconds: float) -> None:
+    """Let the interpreter take no longer than so many seconds for its exit.
+
+    It waits for threads and for children of `multiprocessing`, among them those of process pools. The
+    children are killed when it begins to wait; what is left after that time ends with the process, exit
+    code 0.
+    """
+    threading.Thread(target=_watch_exit, args=(seconds,), daemon=True, name="jobgate-exit").start()
+
+
+def _watch_exit(seconds: float) -> None:
+    threading.main_thread().join()  # it ends when the interpreter begins its exit
+    end_children()
+    time.sleep(seconds)
+    _leave_the_rest()
 
 
 def _leave_the_rest() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Protocol
 
 from jobgate.broker.records import ClaimedJob, JobBody
 from jobgate.broker.tokens import claimed_ms
@@ -18,6 +18,8 @@ from jobgate.worker.outcome import Stop
 GRACE = 3.0
 #: Seconds a lease is renewed before the job's own limit is known, and while its end is written.
 SHORT_WORK = 60.0
+#: Calls in executors after which a job forgets those that are over.
+_MANY = 32
 
 
 class Phase(Enum):
@@ -33,6 +35,19 @@ class Phase(Enum):
     ENDING = auto()
 
 
+class Leftover(Protocol):
+    """A call in an executor or a program that a job has begun."""
+
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+
+    def leave(self) -> bool:
+        """See that it does not begin any more; return whether it runs."""
+
+    def kill(self) -> None:
+        """End it where that is possible; a thread cannot be ended."""
+
+
 class RunningJob:
     """One claimed job from claim to end. The renewal thread reads `claimed` and `renew_until`.
 
@@ -40,8 +55,9 @@ class RunningJob:
     """
 
     __slots__ = (
-        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_written", "lease_until", "limits", "offer",
-        "phase", "renew_until", "start_ms", "started", "stop_reason", "task", "tries",
+        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_held", "is_written", "lease_until",
+        "leftovers", "limits", "offer", "phase", "renew_until", "start_ms", "started", "stop_reason", "task",
+        "tries",
     )  # fmt: skip
 
     def __init__(self, claimed: ClaimedJob, limits: Limits) -> None:
@@ -61,6 +77,10 @@ class RunningJob:
         self.stop_reason: Stop | None = None
         self.task: asyncio.Task[None] | None = None
         self.ctx: dict[str, Any] = {}
+        #: What it has begun outside of its coroutine; those that are over may be missing.
+        self.leftovers: list[Leftover] = []
+        #: Whether its coroutine was cancelled at shutdown and such things keep it from being given back.
+        self.is_held = False
         #: By the Redis clock: that of the claim, as all see it while the job runs.
         self.start_ms = claimed_ms(claimed.lease.token) or 0
         #: Monotonic seconds, as all that follow.
@@ -81,6 +101,16 @@ class RunningJob:
     def in_thread(self) -> bool:
         """Whether its function runs in a thread now, which cannot be stopped."""
         return self.phase is Phase.RUNNING and self.offer is not None and self.offer.in_thread
+
+    def has_begun(self, leftover: Leftover) -> None:
+        """Note what it has begun outside of its coroutine."""
+        if len(self.leftovers) % _MANY == _MANY - 1:
+            self.leftovers = [one for one in self.leftovers if not one.is_over()]
+        self.leftovers.append(leftover)
+
+    def hold(self) -> None:
+        """Note that it is not given back while what it has begun runs: its lease is kept until then."""
+        self.is_held, self.renew_until = True, math.inf
 
     @property
     def to_release(self) -> ClaimedJob:

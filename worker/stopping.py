@@ -8,6 +8,7 @@ from typing import Any
 from jobgate.broker import BrokerError
 from jobgate.worker.cancelling import Cancellable
 from jobgate.worker.hooks import await_if_needed
+from jobgate.worker.leftovers import end_children
 from jobgate.worker.logs import counted, reference
 from jobgate.worker.outcome import Stop
 from jobgate.worker.persistence import Persistence
@@ -20,6 +21,9 @@ logger = logging.getLogger("jobgate.worker")
 #: Seconds that cancelled jobs get to clean up, and outcomes to be written, before a stopping worker goes;
 #: `on_shutdown` has as long where the worker is in a hurry.
 STOP_GRACE = 5.0
+#: Seconds that calls in executors get to end by themselves after their job was cancelled, and to be gone once
+#: their processes are killed.
+_MOMENT, _KILLED = 0.2, 0.3
 
 
 class Stopping:
@@ -57,7 +61,7 @@ class Stopping:
 
         def ends_with_process(job: RunningJob) -> bool:
             """Whether a job is stopped by the end of the process alone: then that must not be put off."""
-            return owns_process and self._settings.retry_jobs and job.in_thread
+            return owns_process and self._settings.retry_jobs and (job.in_thread or job.is_held)
 
         if claiming is not None:
             await asyncio.wait([claiming], timeout=STOP_GRACE)
@@ -67,6 +71,20 @@ class Stopping:
         for job in self._jobs.snapshot():
             job.stop(Stop.SHUTDOWN)
         await self._jobs.wait_empty(STOP_GRACE, self._hurry, but=ends_with_process)
+        held = [job for job in self._jobs.snapshot() if job.is_held]
+        if held and owns_process:
+            await self._end_leftovers(held)
+        elif held:
+            _leave_to_leases(held)
+
+    async def _end_leftovers(self, held: list[RunningJob]) -> None:
+        """End what cancelled jobs have begun outside of the loop, so that they can be given back."""
+        if await self._jobs.wait_empty(_MOMENT, self._hurry, but=lambda job: not job.is_held):
+            return
+        for job in held:
+            for leftover in job.leftovers:
+                leftover.kill()
+        await self._jobs.wait_empty(_KILLED, self._hurry, but=lambda job: not job.is_held)
 
     async def call_on_shutdown(self, ctx: dict[str, Any]) -> None:
         """Call `on_shutdown`, if there is one, and wait for its end, in a hurry not for long.
@@ -111,13 +129,27 @@ class Stopping:
         """
         stubborn = self._jobs.snapshot()
         for job in stubborn:
-            why = "runs in a thread" if job.in_thread else "ignored its cancellation"
+            why = "runs in a thread" if job.in_thread or job.is_held else "ignored its cancellation"
             logger.warning("↻ %s %s: ends with this process, will be run again", reference(job), why)
+        for leftover in [one for job in stubborn for one in job.leftovers]:
+            leftover.kill()
+        end_children()
         try:
             await self._persistence.release([job.to_release for job in stubborn])
         except BrokerError as error:
             logger.warning("%s left until the leases run out: %s", counted(len(stubborn), "job"), error)
         exit_now(0)
+
+
+def _leave_to_leases(held: list[RunningJob]) -> None:
+    """End the tasks of jobs that cannot be given back, because what they have begun outlives the worker."""
+    for job in held:
+        logger.warning(
+            "%s has begun a call or a program that still runs: its lease runs out, and its try counts",
+            reference(job),
+        )
+        if job.task:
+            job.task.cancel()
 
 
 async def _call(hook: Hook, ctx: dict[str, Any]) -> None:

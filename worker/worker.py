@@ -24,6 +24,7 @@ from jobgate.worker.execution import Execution
 from jobgate.worker.hooks import await_if_needed
 from jobgate.worker.lag import LoopWatch
 from jobgate.worker.leases import EXIT_WEDGED, LeaseKeeper
+from jobgate.worker.leftovers import watch
 from jobgate.worker.liveness import Liveness, Pulse
 from jobgate.worker.logs import JobLog, reference
 from jobgate.worker.metrics import WorkerMetrics
@@ -31,7 +32,7 @@ from jobgate.worker.offers import resolve, worker_limits
 from jobgate.worker.outcome import Stop
 from jobgate.worker.persistence import Persistence
 from jobgate.worker.pool import close_pool, open_pool
-from jobgate.worker.process import ending_within, exit_now, loop_factory
+from jobgate.worker.process import bound_exit, ending_within, exit_now, loop_factory
 from jobgate.worker.progress import ProgressWriter
 from jobgate.worker.running import RUNNING_JOB, Phase, RunningJob, RunningJobs
 from jobgate.worker.scheduling import Scheduler
@@ -200,6 +201,7 @@ class Worker:
             runner.run(self.async_run())
             if self._stopping.asked:
                 with ending_within(STOP_GRACE):
+                    bound_exit(STOP_GRACE)
                     runner.close()  # it waits for what others have begun with `asyncio.to_thread`
 
     async def async_run(self) -> None:
@@ -260,6 +262,7 @@ class Worker:
 
     async def _start(self) -> None:
         settings = self.settings
+        watch(asyncio.get_running_loop())
         self._pulse.start()
         self._loop_watch.start()
         self._progress.start()
