@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
-from redis.asyncio import ConnectionPool
 
 from jobgate.cli.main import main
 from jobgate.client import ArqRedis, Client, InvalidOption
@@ -20,10 +19,6 @@ REFUSED = "cannot be used: its key"
 async def work(ctx: dict[str, Any]) -> None: ...
 
 
-class PoolOfArq(ConnectionPool):
-    default_queue_name = "arq:job"
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -32,12 +27,12 @@ class PoolOfArq(ConnectionPool):
         {"queues": {"q:wake": 2}},
         {"namespace": "arq:job"},
         {"namespace": "shop", "queue_name": "shop:result:x"},
-        {"redis_pool": PoolOfArq()},
+        {"redis_pool": ArqRedis(default_queue_name="arq:job")},
         {"health_check_key": "arq:job:a"},
         {"health_check_key": "q:wake"},
         {"health_check_key": "q:progress:a"},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_a_worker_is_refused_them(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=REFUSED):
