@@ -1,6 +1,7 @@
 """The link to Redis: runs scripts and commands within a deadline and names what went wrong."""
 
 import asyncio
+import os
 import random
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -116,6 +117,8 @@ class Link:
         # redis-py leaves these methods of its pools untyped.
         self._pool: Any = redis.connection_pool
         self._lines = Lines()
+        #: The process and the event loop of its connections, from the first use on.
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._turns = asyncio.Semaphore(min(_MOST_AT_ONCE, self._pool.max_connections))
 
     async def run(
@@ -169,6 +172,7 @@ class Link:
             BrokerUnavailable: no connection within `timeout` seconds.
             BrokerMisconfigured: Redis refused it.
         """
+        self._check_home()
         connection: AbstractConnection = self._pool.make_connection()
         self._lines.add(connection, in_pool=False)
         try:
@@ -191,9 +195,18 @@ class Link:
         """Close the pool."""
         await self._redis.aclose()
 
+    def _check_home(self) -> None:
+        """Raise, before anything is sent, in another event loop or after a fork: no answer would come."""
+        here = (os.getpid(), asyncio.get_running_loop())
+        if self._home is None:
+            self._home = here
+        elif self._home != here:
+            raise RuntimeError("This broker belongs to another event loop or process: make one for each.")
+
     async def _within_deadline(
         self, operation: "_Operation", *, timeout: float | None = None, since: float | None = None
     ) -> Any:
+        self._check_home()
         limit = self.deadline if timeout is None else min(timeout, self.deadline)
         operation.opening = max(limit * _OPENING, _SHORTEST_OPENING)
         begin = asyncio.get_running_loop().time() if since is None else since

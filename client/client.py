@@ -32,8 +32,9 @@ class Client:
         print(await job.status(), await job.result(timeout=120))
     ```
 
-    One client serves any number of calls at the same time, in one event loop. A request whose answer was
-    lost is repeated; a call carries its own id, so that it never runs twice for that reason.
+    One client serves any number of calls at the same time, in one event loop or several, and after a fork:
+    each loop has connections of its own, and `close` closes those of the loop that it is called in. A request
+    whose answer was lost is repeated; a call carries its own id, so that it never runs twice for that reason.
 
     Args:
         url: Where to: `http://` or `https://` for a gateway, with a path where it stands behind one;

@@ -17,6 +17,7 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
 )
 from jobgate.client.metrics import ClientMetrics
+from jobgate.client.per_loop import PerLoop
 from jobgate.client.probing import speaks_another_protocol
 from jobgate.client.problems import Problem
 
@@ -76,13 +77,17 @@ class Exchange:
         self._headers = dict(headers)
         self._max_connections = max_connections
         self._metrics = metrics
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions = PerLoop(self._new_session)
+        self._is_open = False
         #: It has answered before, so it is a gateway, or what stands before one.
         self._is_known = False
 
     async def open(self) -> None:
-        """Make the session; nothing is sent."""
-        self._session = aiohttp.ClientSession(
+        """Let requests through; nothing is sent."""
+        self._is_open = True
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
@@ -90,8 +95,13 @@ class Exchange:
 
     async def close(self) -> None:
         """Close all connections; calling again does nothing."""
-        session, self._session = self._session, None
-        if session is not None:
+        self._is_open = False
+        if (session := self._sessions.take()) is not None:
+            await session.close()
+        await self._close_those_gone()
+
+    async def _close_those_gone(self) -> None:
+        for session in self._sessions.leave_those_gone():
             await session.close()
 
     async def send(self, request: Request) -> Answer:
@@ -150,10 +160,11 @@ class Exchange:
         return await speaks_another_protocol(URL(self._base_url))
 
     async def _once(self, request: Request) -> Answer:
-        if self._session is None:
+        if not self._is_open:
             raise ClientClosed
+        await self._close_those_gone()
         limit = min(request.limit, request.deadline.left + LATE)
-        async with self._session.request(
+        async with self._sessions.here().request(
             request.method,
             URL(self._base_url + request.path, encoded=True),
             data=request.body,

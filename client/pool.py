@@ -10,6 +10,7 @@ from typing import Any
 
 from redis import exceptions as redis_errors
 from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -22,6 +23,7 @@ from jobgate.client.arq_job import DEFAULT_QUEUE, Job
 from jobgate.client.arq_reading import RedisOutcomeUnknown, codec_of, job_def, job_result, translated
 from jobgate.client.arq_records import Deserializer, JobDef, JobResult, Serializer
 from jobgate.client.errors import BothDeferrals, InvalidOption, SerializationError
+from jobgate.client.per_loop import Guard, Home, PerLoop
 
 __all__ = ["EXPIRES_EXTRA_MS", "ArqRedis", "RedisSettings", "create_pool"]
 
@@ -42,6 +44,10 @@ class ArqRedis(Redis):
     Jobs travel over connections of the broker's own, of the same kind and to the same place as those of
     `pool_or_conn`, and of your class where that is not redis-py's. What they are set to (`decode_responses`,
     RESP3, retries, timeouts) matters to your own commands alone.
+
+    It may be used in one event loop after another, and after a fork: each time new connections are opened. In
+    several loops at the same time only its calls about jobs work; your own commands then raise RuntimeError
+    in all but the first, before anything is sent.
 
     The attributes of arq's names may be set until the first job is enqueued or asked for.
 
@@ -82,7 +88,10 @@ class ArqRedis(Redis):
         self._serializer = _checked_serializer(serializer)
         self._namespace = _checked_namespace(namespace)
         self._lent_broker = broker
-        self._own_broker: Broker | None = None
+        #: Where the lent broker works.
+        self._lent_home = None if broker is None else Home.here_if_any()
+        self._brokers = PerLoop(self._new_broker)
+        self._guard = Guard(self._lent_home)
         if pool_or_conn is not None:
             kwargs["connection_pool"] = _connection_pool_of(pool_or_conn)
         super().__init__(**kwargs)
@@ -91,24 +100,46 @@ class ArqRedis(Redis):
 
     @property
     def broker(self) -> Broker:
-        """The broker that carries the jobs; made when it is first used."""
-        if self._lent_broker is not None:
+        """The broker that carries the jobs in the running event loop; made when it is first used there."""
+        if self._lent_broker is not None and self._lent_home in (None, Home.here()):
             return self._lent_broker
-        if self._own_broker is None:
-            self._own_broker = Broker(
-                self.connection_pool,
-                codec=codec_of(self._serializer, self.job_serializer, self.job_deserializer),
-                namespace=self._namespace,
-                # Whoever says pickle shares Redis with an arq fleet and trusts it as arq's own clients do.
-                trust_pickle=self._serializer == "pickle",
-            )
-        return self._own_broker
+        return self._brokers.here()
+
+    def _new_broker(self) -> Broker:
+        lent = self._lent_broker
+        return Broker(
+            self.connection_pool if lent is None else lent.settings,
+            codec=codec_of(self._serializer, self.job_serializer, self.job_deserializer),
+            namespace=self._namespace,
+            # Whoever says pickle shares Redis with an arq fleet and trusts it as arq's own clients do.
+            trust_pickle=self._serializer == "pickle",
+        )
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command. Raises RuntimeError, before, in another event loop while the first is open."""
+        self._guard.enter(self.connection_pool)
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """Return a pipeline, for the running event loop."""
+        self._enter_if_in_loop()
+        return super().pipeline(transaction, shard_hint)
+
+    def pubsub(self, **options: Any) -> PubSub:
+        """Return a subscription, for the running event loop."""
+        self._enter_if_in_loop()
+        return super().pubsub(**options)
+
+    def _enter_if_in_loop(self) -> None:
+        if Home.here_if_any() is not None:  # else what is made binds to no loop yet
+            self._guard.enter(self.connection_pool)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close all connections of its own; a connection pool that was passed in stays open."""
-        broker, self._own_broker = self._own_broker, None
-        if broker is not None:
+        self._brokers.leave_those_gone()
+        if (broker := self._brokers.take()) is not None:
             await broker.close()
+        self._guard.enter(self.connection_pool)
         await super().aclose(close_connection_pool)
 
     async def close(self, close_connection_pool: bool | None = None) -> None:

@@ -23,6 +23,7 @@ from jobgate.client.errors import (
 )
 from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.offers import Offers
+from jobgate.client.per_loop import PerLoop
 from jobgate.client.requests import JobRequest
 from jobgate.client.transport import Outcome
 
@@ -68,8 +69,9 @@ class RedisTransport:
         self._is_open = False
         #: Redis has answered, and nothing has failed since.
         self._is_reached = False
-        try:
-            self._connection = Broker(
+
+        def make() -> Broker:
+            return Broker(
                 connection.url,
                 codec=serializer,
                 namespace=connection.namespace or DEFAULT_NAMESPACE,
@@ -77,6 +79,9 @@ class RedisTransport:
                 # Whoever says pickle shares Redis with an arq fleet and trusts it as arq's own clients do.
                 trust_pickle=serializer == "pickle",
             )
+
+        try:
+            self._brokers = PerLoop(make, make())
         except ValueError as error:
             raise InvalidOption(f"{shown(connection.url)!r} cannot be used: {error}") from None
         self._offers = Offers(self._functions)
@@ -85,7 +90,7 @@ class RedisTransport:
     def _broker(self) -> Broker:
         if not self._is_open:
             raise ClientClosed
-        return self._connection
+        return self._brokers.here()
 
     async def open(self) -> None:
         """Connect nowhere yet: Redis need not be up before the first call."""
@@ -94,7 +99,9 @@ class RedisTransport:
     async def close(self) -> None:
         """Close all connections; calling again does nothing."""
         self._is_open = False
-        await self._connection.close()
+        self._brokers.leave_those_gone()
+        if (broker := self._brokers.take()) is not None:
+            await broker.close()
 
     async def enqueue(self, request: JobRequest) -> str | None:
         """Enqueue and return the queue's name."""

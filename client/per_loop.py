@@ -1,0 +1,114 @@
+"""What belongs to one event loop of one process, for objects that outlive both.
+
+A connection works only in the event loop that has opened it, and a forked process must not touch those of its
+parent. Programs that call `asyncio.run` again and again use one pool in many loops all the same.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+Part = TypeVar("Part")
+
+#: What a forked process has inherited: kept, because the clean-up of it would reach into the parent's loop.
+_inherited: list[Any] = []
+
+
+class Home(NamedTuple):
+    """An event loop in a process."""
+
+    process: int
+    loop: asyncio.AbstractEventLoop
+
+    @classmethod
+    def here(cls) -> "Home":
+        """Return the running loop of this process."""
+        return cls(os.getpid(), asyncio.get_running_loop())
+
+    @classmethod
+    def here_if_any(cls) -> "Home | None":
+        """Return the running loop of this process; None where none runs."""
+        try:
+            return cls.here()
+        except RuntimeError:
+            return None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing in this process can run in it any more."""
+        return self.process != os.getpid() or self.loop.is_closed()
+
+
+class PerLoop(Generic[Part]):
+    """One part for each event loop, made when it is first asked for.
+
+    Args:
+        make: makes one; called in the loop that it is for.
+        first: one that was made before, for the first loop.
+    """
+
+    def __init__(self, make: Callable[[], Part], first: Part | None = None) -> None:
+        self._make = make
+        self._first = [] if first is None else [first]
+        # Several threads may run loops: each step below is one operation of a list or a dict.
+        self._parts: dict[Home, Part] = {}
+
+    def here(self) -> Part:
+        """Return the part of the running loop."""
+        home = Home.here()
+        part = self._parts.get(home)
+        if part is None:
+            self.leave_those_gone()
+            part = self._parts[home] = self._next()
+        return part
+
+    def _next(self) -> Part:
+        try:
+            return self._first.pop()
+        except IndexError:
+            return self._make()
+
+    def take(self) -> Part | None:
+        """Return the part of the running loop, which is to be closed, and let go of it; None = none."""
+        return self._parts.pop(Home.here(), None)
+
+    def leave_those_gone(self) -> list[Part]:
+        """Let go of the parts whose loops are closed; return those of this process."""
+        left: list[Part] = []
+        for home in [each for each in list(self._parts) if each.is_gone]:
+            part = self._parts.pop(home, None)
+            if part is not None:
+                (left if home.process == os.getpid() else _inherited).append(part)
+        return left
+
+
+class Guard:
+    """Keeps the connections of a pool of redis-py to one event loop at a time.
+
+    Args:
+        home: that loop; None = the one in which the first command is sent.
+    """
+
+    def __init__(self, home: Home | None = None) -> None:
+        self._home = home
+
+    def enter(self, pool: Any) -> None:
+        """Before a command: forget the connections of a loop that is gone, so that new ones are opened.
+
+        Raises:
+            RuntimeError: they belong to another loop that is not closed. Nothing was sent.
+        """
+        here, before = Home.here(), self._home
+        if here == before:
+            return
+        if before is not None and not before.is_gone:
+            raise RuntimeError(
+                "This pool is used in another event loop that is not closed: its commands work there only. "
+                "Make a pool for each loop."
+            )
+        if before is not None:
+            if before.process != here.process:
+                _inherited.append([*pool._available_connections, *pool._in_use_connections])
+            pool.reset()
+        self._home = here
