@@ -1,7 +1,6 @@
 """What live workers offer, so that a typing error is answered at once and not by a lost job."""
 
 import asyncio
-import difflib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +8,12 @@ from enum import Enum, auto
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
+from jobgate.gateway.near_names import learn, near_names
 
 logger = logging.getLogger("jobgate.gateway.offers")
 
 #: Queues that are looked at; requests may name any number of others.
 _MAX_QUEUES = 64
-_NEAR_NAMES = 5
-#: A name is shown to callers only when it is near enough.
-_CUTOFF = 0.6
 
 
 class Verdict(Enum):
@@ -121,8 +118,7 @@ class Offers:
 
     def near(self, function: str, may_know: Callable[[str], bool]) -> list[str]:
         """Names like this one that live workers offer and that the caller may know of."""
-        names = sorted(filter(may_know, self.names))
-        return difflib.get_close_matches(function, names, n=_NEAR_NAMES, cutoff=_CUTOFF)
+        return near_names(function, self.names, may_know)
 
     async def _read_shared(self) -> BrokerUnavailable | None:
         """Read once for all who ask at the same time; whoever comes later starts anew.
@@ -151,6 +147,7 @@ class Offers:
                 logger.debug("could not read the workers of a queue: %s", error)
             queue.read = True
         self.names = frozenset().union(*(queue.functions for queue in self._queues.values()))
+        learn(self.names)
         return None
 
     async def _read_queue(self, name: str, queue: _Queue) -> None:
