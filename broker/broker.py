@@ -16,6 +16,7 @@ from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.leasing import Leasing
 from jobgate.broker.link import Link
 from jobgate.broker.listing import Listing
+from jobgate.broker.marks import JobMark
 from jobgate.broker.observing import Observing, Readiness, ServerInfo
 from jobgate.broker.pages import IdPage, QueuePage, ResultPage
 from jobgate.broker.pausing import Pausing
@@ -101,8 +102,7 @@ class Broker:
     async def connect(self, *, timeout: float | None = None) -> int:
         """Make sure that Redis answers a real script; return its time in unix milliseconds.
 
-        Args:
-            timeout: seconds, if that is less than the broker's deadline.
+        `timeout`: seconds, if that is less than the broker's deadline.
         """
         return int(await self._core.link.read(script("check"), [], [], timeout=timeout))
 
@@ -244,6 +244,10 @@ class Broker:
     async def may_belong_to(self, job_id: str, owner: str) -> bool:
         """Whether a job perhaps has this owner, asked at the same cost for all jobs and unknown ones."""
         return await self._observing.may_belong_to(job_id, owner)
+
+    async def mark(self, job_id: str, *, queues: Sequence[str] = ()) -> JobMark | None:
+        """The `JobView.mark` that a view in these queues would have, at little cost; None = unknown."""
+        return await self._observing.mark(job_id, queues)
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read a result; None = not there. Raises DecodeError when it cannot be read."""
@@ -387,11 +391,7 @@ class Broker:
         return LeaseRenewer(client, self.keys)
 
     async def check(self, *, timeout: float | None = None) -> Readiness:
-        """Run a real script and look at Redis' settings. Raises nothing of its own.
-
-        Args:
-            timeout: seconds for all of it, if that is less than the broker's deadline.
-        """
+        """Look at Redis with a real script and at its settings, in `timeout` seconds or the deadline."""
         return await self._observing.check(timeout)
 
     async def server_info(self) -> ServerInfo | None:

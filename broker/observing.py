@@ -7,6 +7,7 @@ from typing import Any
 
 from jobgate.broker.core import PATIENCE, Core, ms_of
 from jobgate.broker.errors import BrokerError, DecodeError, NotAQueue
+from jobgate.broker.marks import JobMark, mark_of
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
 from jobgate.broker.scripts import script
@@ -91,6 +92,14 @@ class Observing:
         keys = self._core.keys
         stored = [keys.job(job_id), keys.result(job_id), keys.outcome(job_id)]
         return bool(await self._core.link.read(script("owned"), stored, [owner, OWNER_WITHIN]))
+
+    async def mark(self, job_id: str, queues: Sequence[str]) -> JobMark | None:
+        """Look whether a job has changed; see `Broker.mark`."""
+        places = list(dict.fromkeys([self._core.keys.default_queue, *queues]))
+        answer = await self._look(job_id, places, "brief")
+        if _status(answer[0], answer[1], answer[2], answer[3], answer[6]) is None:
+            return None
+        return _mark(places, answer, (answer[1], answer[2]))
 
     async def result(self, job_id: str) -> JobResult | None:
         """Read one result; see `Broker.result`."""
@@ -184,11 +193,14 @@ class Observing:
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def _view_in(self, job_id: str, queues: Sequence[str], until: float) -> JobView | None:
+        return await self._read_view(job_id, queues, await self._look(job_id, queues, "whole"), until)
+
+    async def _look(self, job_id: str, queues: Sequence[str], form: str) -> Sequence[Any]:
         keys = self._core.keys
         stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
         places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
-        answer = await self._core.link.read(script("view"), [*stored, *places], [job_id])
-        return await self._read_view(job_id, queues, answer, until)
+        answer: Sequence[Any] = await self._core.link.read(script("view"), [*stored, *places], [job_id, form])
+        return answer
 
     async def _read_view(
         self, job_id: str, queues: Sequence[str], answer: Sequence[Any], until: float
@@ -212,7 +224,18 @@ class Observing:
             worker=result.worker if result else worker_of(holder),
             running_since_ms=None if result else claimed_ms(holder),
             progress=None if result else progress_of(progress, token),
+            mark=_mark(queues, answer, (mark_of(body_blob), mark_of(result_blob))),
         )
+
+
+def _mark(queues: Sequence[str], answer: Sequence[Any], marks: tuple[Any, Any]) -> JobMark:
+    now_ms, body, result, token, tries, place, score, progress = answer
+    status = _status(now_ms, body, result, token, score)
+    if status is JobStatus.COMPLETE:
+        return "complete", marks[1]
+    # While it runs the score is the end of its lease, which is renewed all the time.
+    due = None if status is JobStatus.IN_PROGRESS else score
+    return status, marks[0], token, tries, queues[place - 1] if place else None, due, progress
 
 
 def _status(

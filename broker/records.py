@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from jobgate.broker.marks import JobMark
+
 
 class JobStatus(StrEnum):
     """Where a job is. Values are arq's."""
@@ -319,6 +321,8 @@ class JobView:
     progress: Progress | None = None
     #: When its last claim was made, while it runs; None where a stock arq worker runs it.
     running_since_ms: int | None = None
+    #: Tells this state of the job from others; empty = not known.
+    mark: JobMark = ()
 
     @property
     def source(self) -> JobResult | JobBody | None:

@@ -3,6 +3,8 @@
 -- KEYS[1] job  KEYS[2] result  KEYS[3] in-progress  KEYS[4] retry   STRING
 -- KEYS[5…]  pairs: a queue to look in (ZSET), progress in that queue (STRING)
 -- ARGV[1]   id
+-- ARGV[2]   `brief`: of job and result not the values but their marks, `<length>:<last 256 bytes>`. They hold the
+--           times and the request token, so that another job of this id has others.
 --
 -- Returns { now, body or false, result or false, token or false, tries or false, position of the queue or 0, due time or false,
 --           progress or false }; an empty text stands for a key that is there, but of another kind
@@ -14,7 +16,16 @@ local function stored(key)
   return spoilt and '' or value
 end
 
-local answer = { now, stored(KEYS[1]), stored(KEYS[2]), stored(KEYS[3]), stored(KEYS[4]), 0, false, false }
+local function mark(key)
+  local length, spoilt = read('STRLEN', key)
+  if spoilt then
+    return ''
+  end
+  return length > 0 and length .. ':' .. redis.call('GETRANGE', key, -256, -1)
+end
+
+local body = ARGV[2] == 'brief' and mark or stored
+local answer = { now, body(KEYS[1]), body(KEYS[2]), stored(KEYS[3]), stored(KEYS[4]), 0, false, false }
 for at = 5, #KEYS, 2 do
   local score = read('ZSCORE', KEYS[at], ARGV[1])
   if score then

@@ -62,7 +62,7 @@ class Watch:
 
     def arrive(self, blob: bytes) -> None:
         """Take the stored result."""
-        self._blob = blob
+        self._blob = self._blob or blob
         self._end_pause(True)
 
     async def wait(self, timeout: float, *, poll: float = POLL_INTERVAL) -> JobResult | None:
@@ -80,6 +80,14 @@ class Watch:
         Raises:
             DecodeError: the stored result cannot be read.
         """
+        return None if await self.stored(timeout, poll=poll) is None else await self.read()
+
+    async def read(self) -> JobResult | None:
+        """Decode the result, if it is there. Raises DecodeError."""
+        return None if self._blob is None else await self._watcher.read(self._blob, self.job_id)
+
+    async def stored(self, timeout: float, *, poll: float = POLL_INTERVAL) -> bytes | None:
+        """Wait as `wait` does; the result as it is stored, one object for all watches of the job."""
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         while self._blob is None:
@@ -91,7 +99,19 @@ class Watch:
                 break
             if not await self._look(end + LAST_LOOK) or left <= 0:
                 break
-        return None if self._blob is None else await self._watcher.read(self._blob, self.job_id)
+        return self._blob
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the result is there."""
+        return self._blob is not None
+
+    async def notice(self, seconds: float) -> None:
+        """Wait for a notice that the result is there, for so long at most; Redis is asked nothing."""
+        if self._blob is None:
+            if self._wish is not None:
+                self._wish.tell()
+            await self._noticed(seconds)
 
     async def _look(self, end: float) -> bool:
         """Look, and answer whether waiting on makes sense; a Redis that hangs must not outlast the wait."""
@@ -153,8 +173,7 @@ class ResultWatcher:
             seen = await self._looks.submit(_Look(watch.job_id, ask_job=True))
         except BrokerError:
             return True
-        if seen.blob is not None:
-            watch.arrive(seen.blob)
+        self._arrived(watch.job_id, seen.blob)
         return seen.blob is None and seen.job_exists
 
     async def read(self, blob: bytes, job_id: str) -> JobResult:
@@ -177,7 +196,9 @@ class ResultWatcher:
         # A read that failed is repeated by the watches themselves, at their interval.
         if seen.cancelled() or seen.exception() is not None:
             return
-        blob = seen.result().blob
+        self._arrived(job_id, seen.result().blob)
+
+    def _arrived(self, job_id: str, blob: bytes | None) -> None:
         if blob is not None:
             for watch in self._watches.get(job_id, ()):
                 watch.arrive(blob)
@@ -195,29 +216,32 @@ class ResultWatcher:
     async def _send(self, looks: Sequence[_Look], since: float) -> Sequence[_Seen]:
         keys = self._core.keys
         # The job first: a job that is gone by then has its result already, written in the same script.
-        asked = [look for look in looks if look.ask_job]
-        commands: list[tuple[Any, ...]] = [("EXISTS", keys.job(look.job_id)) for look in asked]
-        commands.append(("MGET", *(keys.result(look.job_id) for look in looks)))
+        # Each once, however many wait for it: a result may have megabytes.
+        asked = list(dict.fromkeys(look.job_id for look in looks if look.ask_job))
+        wanted = list(dict.fromkeys(look.job_id for look in looks))
+        commands: list[tuple[Any, ...]] = [("EXISTS", keys.job(job_id)) for job_id in asked]
+        commands.append(("MGET", *map(keys.result, wanted)))
         *exists, blobs = await self._read(commands)
-        job_exists = dict(zip((look.job_id for look in asked), map(bool, exists), strict=True))
-        seen = [
-            _Seen(blob, job_exists.get(look.job_id, True)) for look, blob in zip(looks, blobs, strict=True)
-        ]
+        job_exists = dict(zip(asked, map(bool, exists), strict=True))
+        blob_of = dict(zip(wanted, blobs, strict=True))
+        seen = [_Seen(blob_of[look.job_id], job_exists.get(look.job_id, True)) for look in looks]
         return await self._with_handed_over(looks, seen)
 
     async def _with_handed_over(self, looks: Sequence[_Look], seen: list[_Seen]) -> list[_Seen]:
         """Fetch outcomes that are not kept, where a look says that there may be one."""
-        places = [
-            place
-            for place, (look, found) in enumerate(zip(looks, seen, strict=True))
+        wanted = {
+            look.job_id: None
+            for look, found in zip(looks, seen, strict=True)
             if found.blob is None and (look.noticed or not found.job_exists)
+        }
+        if not wanted:
+            return seen
+        blobs = await self._core.link.command("MGET", *map(self._core.keys.outcome, wanted))
+        blob_of = dict(zip(wanted, blobs, strict=True))
+        return [
+            found._replace(blob=found.blob or blob_of.get(look.job_id))
+            for look, found in zip(looks, seen, strict=True)
         ]
-        if places:
-            outcomes = [self._core.keys.outcome(looks[place].job_id) for place in places]
-            blobs = await self._core.link.command("MGET", *outcomes)
-            for place, blob in zip(places, blobs, strict=True):
-                seen[place] = seen[place]._replace(blob=blob)
-        return seen
 
     async def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         if self._reader is not None:

@@ -112,6 +112,14 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     help="The longest header line, and the longest URL, that a request may have.",
 )
 @click.option(
+    "--max-unsent",
+    envvar="JOBGATE_MAX_UNSENT",
+    default=128 * 1024 * 1024,
+    show_default=True,
+    metavar="BYTES",
+    help="Large answers on their way to clients, all together; more are answered 503 for the moment.",
+)
+@click.option(
     "--access-log", envvar="JOBGATE_ACCESS_LOG", is_flag=True, help="Log one JSON line per request."
 )
 @log_options

@@ -14,15 +14,18 @@ from collections.abc import Awaitable
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Self
 
 from aiohttp.web import BaseRequest
+
+from jobgate.broker.marks import JobMark
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 #: Up to this a body goes into the socket's buffer, and there is nothing to wait for; larger ones go piece by
 #: piece of this size.
-_LARGE = 64 * 1024
+LARGE = 64 * 1024
 
 
 @lru_cache(maxsize=256)
@@ -45,6 +48,19 @@ def _date(second: int) -> str:
     return f"Date: {formatdate(second, usegmt=True)}\r\n"
 
 
+class SharedBody:
+    """The body of a large answer, as long as somebody has still to be sent it."""
+
+    __slots__ = ("__weakref__", "body", "mark", "owner")
+
+    def __init__(self, body: bytes, mark: JobMark, owner: str | None) -> None:
+        self.body = body
+        #: The state of the job that it shows.
+        self.mark = mark
+        #: Who enqueued the job.
+        self.owner = owner
+
+
 class Answer:
     """One answer: status, body and further header lines.
 
@@ -56,6 +72,7 @@ class Answer:
         "body",
         "content_type",
         "headers",
+        "held",
         "keep_alive",
         "linger",
         "request_id",
@@ -79,12 +96,21 @@ class Answer:
         self.headers = headers
         #: None = as the request wishes; settled by `prepare`.
         self.keep_alive: bool | None = False if close else None
+        #: Kept alive until the answer is sent: what others share with it.
+        self.held: object = None
         self.request_id = ""
         #: Seconds that a client which still sends has for reading this last answer.
         self.linger = 0.0
         #: Seconds until a client that does not read is cut.
         self.write_deadline = 30.0
         self._request: BaseRequest | None = None
+
+    @classmethod
+    def shared(cls, shared: SharedBody, headers: str) -> Self:
+        """Make an answer 200 with a body that others are sent, too."""
+        answer = cls(200, shared.body, headers=headers)
+        answer.held = shared
+        return answer
 
     async def prepare(self, request: BaseRequest) -> None:
         """Settle whether the connection goes on."""
@@ -94,11 +120,18 @@ class Answer:
 
     async def write_eof(self) -> None:
         """Write the whole answer; raises `ConnectionError` when nobody is there to read it."""
+        try:
+            await self._write()
+        finally:
+            # The connection keeps its last answer as long as it is idle: not the body.
+            self.body, self.held = b"", None
+
+    async def _write(self) -> None:
         request = self._request
         if request is None or request.transport is None:
             raise ConnectionResetError("The client has gone.")
         body = b"" if request.method == "HEAD" or self.status in {204, 304} else self.body
-        if len(body) > _LARGE:
+        if len(body) > LARGE:
             request.transport.write(self._head(request))
             await self._in_time(request, _stream(request, body))
         else:
@@ -133,10 +166,10 @@ class Answer:
 async def _stream(request: BaseRequest, body: bytes) -> None:
     """Write a large body as fast as it is read, so that no connection holds a copy of it."""
     view = memoryview(body)
-    for at in range(0, len(body), _LARGE):
+    for at in range(0, len(body), LARGE):
         if request.transport is None:
             raise ConnectionResetError("The client has gone.")
-        request.transport.write(view[at : at + _LARGE])
+        request.transport.write(view[at : at + LARGE])
         await request.writer.drain()
 
 

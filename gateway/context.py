@@ -15,11 +15,13 @@ from jobgate.gateway.answers import Answer
 from jobgate.gateway.callers import Caller
 from jobgate.gateway.keys_file import KeysFile
 from jobgate.gateway.logs import StateLog
+from jobgate.gateway.looks import Looks
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.names import QueueNames
 from jobgate.gateway.offers import Offers
 from jobgate.gateway.preferences import asked_wait
 from jobgate.gateway.settings import GatewaySettings
+from jobgate.gateway.unsent import Unsent
 from jobgate.gateway.waits import Waits
 
 _health_logger = logging.getLogger("jobgate.gateway.health")
@@ -46,6 +48,8 @@ class Gateway:
     offers: Offers
     queues: QueueNames
     waits: Waits
+    looks: Looks
+    unsent: Unsent
     meter: Meter
     #: None = no keys are in use.
     keys: KeysFile | None = None

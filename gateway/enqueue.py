@@ -22,7 +22,7 @@ from jobgate.gateway.job_request import Sender, job_request
 from jobgate.gateway.names import function_name, status_path, why_not_new_id
 from jobgate.gateway.offers import Verdict
 from jobgate.gateway.preferences import applied
-from jobgate.gateway.present import job_of_enqueued, job_of_view, outcome, to_json
+from jobgate.gateway.present import job_of_enqueued, job_of_view
 from jobgate.gateway.problems import Problem, broker_problem, field_errors
 from jobgate.gateway.reading import look_by, outcome_answer, require_readable
 from jobgate.gateway.strict_json import read_json
@@ -135,8 +135,15 @@ async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) 
         return await call.in_time(_existed(gateway, call, request, enqueued, headers))
     if enqueued.replayed:
         headers += _REPLAYED
-    document = outcome(result, inspects=call.caller.inspects)
-    return Answer(200, to_json(document, limit=gateway.settings.max_result), headers=headers)
+    try:
+        answer = outcome_answer(gateway, call, result, None)
+    except Problem as problem:
+        if not problem.kind.retryable:
+            raise
+        # No room for the outcome now: it can be read in a moment, and must not be called again.
+        return _answer(202, job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE), headers)
+    answer.headers = headers
+    return answer
 
 
 def _accepted(request: JobRequest, enqueued: Enqueued, headers: str = "") -> Answer:

@@ -60,6 +60,7 @@ KINDS = {
     "outcome-unknown": Kind(503, "It is not known whether the job was enqueued", retryable=True),
     "queue-full": Kind(503, "Redis has no room for more jobs", retryable=True),
     "misconfigured": Kind(503, "The gateway cannot use its Redis"),
+    "answers-unread": Kind(503, "Too many large answers are on their way", retryable=True),
     "no-worker": Kind(503, "No live worker offers this function", retryable=True),
     "keys-unavailable": Kind(503, "The gateway cannot tell who calls", retryable=True),
     "not-ready": Kind(503, "The gateway is not ready", retryable=True),

@@ -5,18 +5,21 @@ import hashlib
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from jobgate.broker import Watch
 from jobgate.broker.errors import BrokerUnavailable, DecodeError
+from jobgate.broker.marks import JobMark, mark_of_result
 from jobgate.broker.records import JobResult, JobStatus, JobView
-from jobgate.gateway.answers import Answer
+from jobgate.gateway.answers import Answer, SharedBody
 from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.looks import Known
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_view, outcome, to_json
 from jobgate.gateway.problems import Problem, broker_problem
 
 Answered = TypeVar("Answered")
 
-#: A start is not pushed, only an end is: whoever waits for a change of status hears of it this late.
-_LOOK_AGAIN = 0.5
+#: What a job takes as JSON was admitted when it was enqueued.
+_NO_LIMIT = 1 << 62
 _POLL_AGAIN = "Retry-After: 0\r\n"
 #: Seconds for the look after a wait, so that a Redis that is away by then does not lengthen it much.
 LAST_LOOK = 1.0
@@ -29,17 +32,65 @@ async def status(gateway: Gateway, call: Call) -> Answer:
     the wait is over first; with a wait alone, once it has ended or the wait is over.
     """
     call.caller.require("read")
+    wanted = call.name
     wait = call.wait(gateway.settings.max_wait)
-    view = await visible_view(gateway, call, call.name, waits=bool(wait))
     tag = call.request.headers.get("If-None-Match")
-    answer = _status_answer(view, call, wait)
-    if wait is not None and not _is_settled(view, answer, tag):
+    if tag is not None:
+        return await _status_unless(tag, gateway, call, wanted, wait)
+    view = await visible_view(gateway, call, wanted, waits=bool(wait))
+    if wait and view.status is not JobStatus.COMPLETE:
+        del view  # whoever waits holds no arguments
         with gateway.waits.place(call.caller), call.waiting(wait):
-            view = await gateway.waits.run(lambda: _changed(gateway, call, view, tag, wait)) or view
-        answer = _status_answer(view, call, wait)
-    if tag is not None and _etag(answer) in tag:
-        return Answer(304, headers=answer.headers)
-    return answer
+            await gateway.waits.run(lambda: _stored(gateway, wanted, wait))
+        view = await look_by(_now(), visible_view(gateway, call, wanted, waits=True))
+    return _status_answer(gateway, call, view, wait)
+
+
+async def _status_unless(tag: str, gateway: Gateway, call: Call, wanted: str, wait: float | None) -> Answer:
+    """The status once its tag is another one, else 304."""
+    known, view = await _known(gateway, call, wanted, waits=bool(wait))
+    if known.etag in tag and wait and not known.has_ended:
+        del view
+        with gateway.waits.place(call.caller), call.waiting(wait):
+            changed = await gateway.waits.run(lambda: _changed(gateway, call, known, tag, wait))
+        known, view = changed or (known, None)
+    if known.etag in tag:
+        return Answer(304, headers=_status_headers(known.etag, wait))
+    view = view or await visible_view(gateway, call, wanted, waits=bool(wait))
+    return _status_answer(gateway, call, view, wait)
+
+
+async def _known(gateway: Gateway, call: Call, wanted: str, *, waits: bool) -> tuple[Known, JobView | None]:
+    """The state of a job, and the job if it had to be read for that; raises as `visible_view`."""
+    known = await gateway.looks.unchanged(wanted, lambda owner: _sees(call, owner))
+    if known is not None:
+        return known, None
+    view = await visible_view(gateway, call, wanted, waits=waits)
+    return gateway.looks.remember(_known_by(view)), view
+
+
+def _known_by(view: JobView) -> Known:
+    source = view.result or view.body
+    return Known(
+        job_id=view.job_id,
+        mark=view.mark,
+        etag=_etag(view),
+        has_ended=view.status is JobStatus.COMPLETE,
+        owner=source.owner if source else None,
+        queue=view.queue,
+    )
+
+
+async def _changed(
+    gateway: Gateway, call: Call, known: Known, tag: str, wait: float
+) -> tuple[Known, JobView | None]:
+    end = _now() + wait
+    view: JobView | None = None
+    while known.etag in tag and not known.has_ended and (left := end - _now()) > 0:
+        view = None
+        await gateway.looks.change(known, left)
+        known, view = await look_by(end, _known(gateway, call, known.job_id, waits=True))
+    return known, view
 
 
 async def visible_view(gateway: Gateway, call: Call, wanted: str, *, waits: bool = False) -> JobView:
@@ -47,10 +98,18 @@ async def visible_view(gateway: Gateway, call: Call, wanted: str, *, waits: bool
     view = None
     # Jobs of others must not be told from unknown ones by the time that it takes to read them.
     if call.caller.sees_all or await gateway.broker.may_belong_to(wanted, call.caller.name or ""):
-        view = await gateway.broker.view(wanted, queues=gateway.offers.queues, waits=waits)
+        view = await gateway.looks.view(wanted, waits=waits)
     if view is None or not may_see(call, view):
-        raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
+        raise _not_found()
     return view
+
+
+def _not_found() -> Problem:
+    return Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
+
+
+def _sees(call: Call, owner: str | None) -> bool:
+    return call.caller.sees_all or call.caller.sees(owner)
 
 
 def may_see(call: Call, view: JobView) -> bool:
@@ -61,33 +120,34 @@ def may_see(call: Call, view: JobView) -> bool:
     return source is not None and call.caller.sees(source.owner)
 
 
-def _status_answer(view: JobView, call: Call, wait: float | None) -> Answer:
+def _status_answer(gateway: Gateway, call: Call, view: JobView, wait: float | None) -> Answer:
     inspects = call.caller.inspects
-    body = to_json(job_of_view(view, inspects=inspects), limit=1 << 62)
-    digest = hashlib.blake2b(body, digest_size=12).hexdigest()
-    headers = f'ETag: "{digest}"\r\n' + ("" if wait is None else applied(wait))
-    return Answer(200, body, headers=headers)
+    headers = _status_headers(_etag(view), wait)
+    key = ("status", view.job_id, inspects)
+    shared = gateway.unsent.find(key)
+    if shared is None or not view.mark or shared.mark != view.mark:
+        body = to_json(job_of_view(view, inspects=inspects), limit=_NO_LIMIT)
+        shared = gateway.unsent.share(key, body, view.mark, None)
+    return Answer.shared(shared, headers)
 
 
-def _etag(answer: Answer) -> str:
-    return answer.headers.partition('"')[2].partition('"')[0]
+def _status_headers(etag: str, wait: float | None) -> str:
+    return f'ETag: "{etag}"\r\n' + ("" if wait is None else applied(wait))
 
 
-def _is_settled(view: JobView, answer: Answer, tag: str | None) -> bool:
-    if view.status is JobStatus.COMPLETE:
-        return True
-    return tag is not None and _etag(answer) not in tag
+def _etag(view: JobView) -> str:
+    """A name for a job's state. Arguments never change, and need not be read for it."""
+    body = to_json(job_of_view(view, inspects=False), limit=_NO_LIMIT)
+    return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
-async def _changed(gateway: Gateway, call: Call, view: JobView, tag: str | None, wait: float) -> JobView:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + wait
-    while (left := end - loop.time()) > 0:
-        await gateway.broker.wait(view.job_id, left if tag is None else min(left, _LOOK_AGAIN))
-        view = await look_by(end, visible_view(gateway, call, view.job_id, waits=True))
-        if _is_settled(view, _status_answer(view, call, wait), tag):
-            break
-    return view
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _stored(gateway: Gateway, wanted: str, wait: float) -> bytes | None:
+    with gateway.broker.watch(wanted) as watch:
+        return await watch.stored(wait)
 
 
 async def result(gateway: Gateway, call: Call) -> Answer:
@@ -95,16 +155,49 @@ async def result(gateway: Gateway, call: Call) -> Answer:
     call.caller.require("read")
     wanted = call.name
     wait = call.wait(gateway.settings.max_wait)
+    held = await _held_outcome(gateway, call, wanted)
+    if held is not None:
+        return Answer.shared(held, _applied(wait))
     view = await visible_view(gateway, call, wanted, waits=bool(wait))
     require_readable(view)
-    ended = view.result
-    if ended is None and wait:
-        ended = await wait_for_result(gateway, call, wanted, wait)
-    if ended is not None:
-        return outcome_answer(gateway, call, ended, wait)
-    view = await last_look(gateway, wanted, waited=bool(wait))
-    require_readable(view)
-    return outcome_answer(gateway, call, view.result, wait) if view.result else not_yet(call, view, wait)
+    if view.result is None and wait:
+        del view
+        answer = await _outcome_in_time(gateway, call, wanted, wait)
+        if answer is not None:
+            return answer
+        view = await last_look(gateway, wanted, waited=True)
+        require_readable(view)
+    if view.result is None:
+        return not_yet(call, view, wait)
+    return outcome_answer(gateway, call, view.result, wait, mark=view.mark)
+
+
+async def _held_outcome(gateway: Gateway, call: Call, wanted: str) -> SharedBody | None:
+    """The outcome that others are being sent now, if it still is the job's."""
+    held = gateway.unsent.find(("result", wanted, call.caller.inspects))
+    if held is None or not _sees(call, held.owner):
+        return None
+    return held if await gateway.broker.mark(wanted) == held.mark else None
+
+
+async def _outcome_in_time(gateway: Gateway, call: Call, wanted: str, wait: float) -> Answer | None:
+    """The outcome once it is there; None when the wait is over first. It is read once for all who wait."""
+    with gateway.broker.watch(wanted) as watch:
+        with gateway.waits.place(call.caller), call.waiting(wait):
+            blob = await gateway.waits.run(lambda: watch.stored(wait))
+        return None if blob is None else await _outcome_of(gateway, call, watch, blob, wait)
+
+
+async def _outcome_of(gateway: Gateway, call: Call, watch: Watch, blob: bytes, wait: float) -> Answer | None:
+    wanted, mark = watch.job_id, mark_of_result(blob)
+    held = gateway.unsent.find(("result", wanted, call.caller.inspects))
+    if held is not None and held.mark == mark:
+        return Answer.shared(held, _applied(wait))
+    try:
+        ended = await watch.read()
+    except DecodeError as error:
+        raise broker_problem(error) from None
+    return None if ended is None else outcome_answer(gateway, call, ended, wait, mark=mark)
 
 
 def require_readable(view: JobView) -> None:
@@ -131,8 +224,8 @@ async def last_look(gateway: Gateway, wanted: str, *, waited: bool) -> JobView:
     Raises `Problem` 410 when it is gone by now, `BrokerUnavailable` when Redis does not answer; after a wait
     it has a second for that.
     """
-    look = gateway.broker.view(wanted, queues=gateway.offers.queues, waits=waited)
-    view = await (look_by(asyncio.get_running_loop().time(), look) if waited else look)
+    look = gateway.looks.view(wanted, waits=waited)
+    view = await (look_by(_now(), look) if waited else look)
     if view is None:
         raise Problem("result-not-kept", "It ended during this request.")
     return view
@@ -154,16 +247,28 @@ async def look_by(moment: float, look: Awaitable[Answered]) -> Answered:
         raise
 
 
-def outcome_answer(gateway: Gateway, call: Call, ended: JobResult, wait: float | None) -> Answer:
-    """The answer for a job that has ended."""
-    document = outcome(ended, inspects=call.caller.inspects)
-    headers = "" if wait is None else applied(wait)
-    return Answer(200, to_json(document, limit=gateway.settings.max_result), headers=headers)
+def outcome_answer(
+    gateway: Gateway, call: Call, ended: JobResult, wait: float | None, *, mark: JobMark = ()
+) -> Answer:
+    """The answer for a job that has ended.
+
+    With its `mark`, others who ask for it while it is sent are sent the same bytes. Raises `Problem` 503 when
+    too many large answers are on their way.
+    """
+    inspects = call.caller.inspects
+    key = ("result" if mark else "call", ended.job_id, inspects)
+    shared = gateway.unsent.find(key)
+    if shared is None or not mark or shared.mark != mark:
+        body = to_json(outcome(ended, inspects=inspects), limit=gateway.settings.max_result)
+        shared = gateway.unsent.share(key, body, mark, ended.owner)
+    return Answer.shared(shared, _applied(wait))
+
+
+def _applied(wait: float | None) -> str:
+    return "" if wait is None else applied(wait)
 
 
 def not_yet(call: Call, view: JobView, wait: float | None) -> Answer:
     """The answer for a job that has not ended in time."""
-    headers = _POLL_AGAIN + ("" if wait is None else applied(wait))
-    return Answer(
-        202, to_json(job_of_view(view, inspects=call.caller.inspects), limit=1 << 62), headers=headers
-    )
+    document = job_of_view(view, inspects=call.caller.inspects)
+    return Answer(202, to_json(document, limit=_NO_LIMIT), headers=_POLL_AGAIN + _applied(wait))

@@ -18,6 +18,7 @@ from jobgate.gateway.context import Gateway
 from jobgate.gateway.door import Door
 from jobgate.gateway.health import openapi_json
 from jobgate.gateway.keys_file import KeysFile
+from jobgate.gateway.looks import Looks
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.names import QueueNames
 from jobgate.gateway.offers import Offers
@@ -25,6 +26,7 @@ from jobgate.gateway.routes import METRICS_ROUTES, Router
 from jobgate.gateway.settings import GatewayError, GatewaySettings
 from jobgate.gateway.sockets import site_of
 from jobgate.gateway.starting import greet, look_around
+from jobgate.gateway.unsent import Unsent
 from jobgate.gateway.waits import Waits
 
 logger = logging.getLogger("jobgate.gateway")
@@ -45,16 +47,16 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     keys = _keys(settings)
     broker = _broker(settings)
     queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
+    watched = tuple(dict.fromkeys((queues.default, *settings.queues)))
+    offers = Offers(broker, watched, beside_arq=settings.serializer == "pickle")
     gateway = Gateway(
         settings=settings,
         broker=broker,
-        offers=Offers(
-            broker,
-            tuple(dict.fromkeys((queues.default, *settings.queues))),
-            beside_arq=settings.serializer == "pickle",
-        ),
+        offers=offers,
         queues=queues,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
+        looks=Looks(broker, lambda: offers.queues),
+        unsent=Unsent(settings.max_unsent),
         meter=Meter(),
         keys=keys,
     )
