@@ -192,7 +192,9 @@ def _check(request: JobRequest) -> None:
     if request.defer_by is not None and request.defer_until_ms is not None:
         raise InvalidRequest("Both defer_by and defer_until are given: give one of them.")
     for name in ("job_id", "queue"):
-        _check_text(name, getattr(request, name) or "")
+        text = getattr(request, name)
+        if text and not text.isascii():
+            _check_text(name, text)
     for name in ("defer_by", "expires", "timeout", "keep_result"):
         seconds = getattr(request, name)
         if seconds is not None and not 0 <= seconds <= _LONGEST:
