@@ -82,7 +82,7 @@ class Persistence:
     async def _store(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
         """Write an outcome, and less of it where the codec refuses; return what the job's outcome is then."""
         try:
-            return await self._transition(job, outcome), outcome
+            return await self._store_or_bare(job, outcome), outcome
         except EncodeError as error:
             written = unserialisable(outcome, str(error))
         if job.limits.keep == 0:
@@ -91,6 +91,19 @@ class Persistence:
         else:
             outcome = written
         return await self._store_less(job, written), outcome
+
+    async def _store_or_bare(self, job: RunningJob, outcome: Outcome) -> Transition:
+        """Write an outcome; without the arguments where the codec cannot hold what another one wrote."""
+        try:
+            return await self._transition(job, outcome)
+        except EncodeError:
+            body = job.body
+            job.body = replace(body, args=(), kwargs={}) if body else None
+        try:
+            return await self._transition(job, outcome)
+        except EncodeError:  # it is not the arguments
+            job.body = body
+            raise
 
     async def _store_less(self, job: RunningJob, written: Outcome) -> Transition:
         """Write a failure: whole, without the job's arguments, then in its shortest form."""
