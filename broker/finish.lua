@@ -42,7 +42,7 @@ for at = 11, #ARGV, 6 do
     redis.call('DEL', job_prefix .. id, retry, progress_prefix .. id)
     drop(in_progress)
     if marks then
-      redis.call('ZREM', KEYS[2], id)
+      redis.pcall('ZREM', KEYS[2], id)
     end
     answers[#answers + 1] = 1
   elseif keep == 0 then

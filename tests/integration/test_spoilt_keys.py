@@ -31,6 +31,7 @@ QUEUE, OTHER, ABORT = "arq:queue", "arq:other", "arq:abort"
 WAKE, CLAIM, PAUSED, HEALTH = f"{QUEUE}:wake", f"{QUEUE}:claim:w", f"{QUEUE}:paused", f"{QUEUE}:health-check"
 WORKERS, WORKER, NEIGHBOUR = f"{QUEUE}:workers", f"{QUEUE}:worker:w", f"{QUEUE}:worker:x"
 JOB, RESULT, LEASE, TRIES = "arq:job:a", "arq:result:a", "arq:in-progress:a", "arq:retry:a"
+WANTED, OUTCOME = f"{QUEUE}:wanted:a", f"{QUEUE}:outcome:a"
 PROGRESS, ENDED, REMEMBERED = f"{QUEUE}:progress:a", f"{QUEUE}:ended:a", f"{QUEUE}:idempotency:k"
 BODY = '{"t":null,"f":"add","a":[1],"k":{},"et":1000,"jobgate":{"q":"arq:queue","rt":"r1"}}'
 DAY = 86_400
@@ -50,6 +51,7 @@ RUNNING: Content = {
     **{f"arq:retry:{one}": Expiring(2, DAY) for one in "ab"},
     **{f"{QUEUE}:progress:{one}": "w:1 0 {}" for one in "ab"},
 }
+AWAITED: Content = {f"{QUEUE}:wanted:{one}": Expiring("", 60) for one in "ab"}
 ALIVE: Content = {
     **{f"{queue}:workers": {"w": 60, "x": 60} for queue in (QUEUE, OTHER)},
     **{f"{queue}:worker:w": Expiring('1 {"health_key":null}', 60) for queue in (QUEUE, OTHER)},
@@ -169,9 +171,11 @@ CASES = {
         is_transition_done,
     ),
     "finish, nothing kept": Case(
-        RUNNING,
-        lambda broker: each(*(broker.finish(lease(one), result(one), keep=0) for one in "ab")),
-        (QUEUE, ABORT, JOB, RESULT, LEASE, TRIES, PROGRESS, ENDED),
+        {**RUNNING, **AWAITED},
+        lambda broker: each(
+            *(broker.finish(lease(one), result(one), keep=0, is_wanted=True) for one in "ab")
+        ),
+        (QUEUE, ABORT, JOB, RESULT, LEASE, TRIES, PROGRESS, ENDED, WANTED, OUTCOME),
         is_transition_done,
     ),
     "retry": Case(
@@ -197,9 +201,9 @@ CASES = {
         lambda answer: answer is AbortAnswer.ABORTED,
     ),
     "abort of waiting jobs, nothing kept": Case(
-        WAITING,
+        {**WAITING, **AWAITED},
         lambda broker: each(*(broker.abort(one, keep=0) for one in "ab")),
-        (QUEUE, ABORT, JOB, RESULT, TRIES, PROGRESS, ENDED),
+        (QUEUE, ABORT, JOB, RESULT, TRIES, PROGRESS, ENDED, WANTED, OUTCOME),
         lambda answer: answer is AbortAnswer.ABORTED,
     ),
     "abort of running jobs": Case(
