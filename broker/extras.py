@@ -19,8 +19,13 @@ def need(*packages: str, extra: str) -> None:
         except ModuleNotFoundError as error:
             if error.name != package:
                 raise
-            message = f"{package} is not installed: install jobgate with its extra {extra}."
+            message = f"{package} is not installed: install jobgate with its extra {extra}, {how(extra)}."
             raise ModuleNotFoundError(message, name=package) from None
+
+
+def how(extra: str) -> str:
+    """Return the command that installs an extra, or the first of several."""
+    return f"in its folder: pip install '.{extra.partition(' ')[0]}'"
 
 
 need("redis", "hiredis", extra="[worker] or [gateway]")

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 
+from jobgate.cli.environment import check_environment
 from jobgate.cli.logs import fail, log_options, set_up_log
 from jobgate.cli.weights import SEVERAL, queue_option
 from jobgate.gateway import GatewayError, GatewaySettings, run
@@ -128,6 +129,7 @@ def command(**options: Any) -> None:
 
     Each option can be given as an environment variable, JOBGATE_REDIS_URL, JOBGATE_PORT and so on.
     """
+    check_environment()
     set_up_log(options)
     told = {name: options[name] for name in options.keys() - _LOG_OPTIONS}
     try:

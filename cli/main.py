@@ -4,6 +4,7 @@ So `jobgate --help` works with the base install, and a command whose extra is mi
 install instead of showing a traceback.
 """
 
+import difflib
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, Final
@@ -51,6 +52,17 @@ class LazyGroup(click.Group):
             command.name = cmd_name
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; one that is nearly right is asked for."""
+        name = args[0]
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        if name not in COMMANDS and not name.startswith("-"):
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -63,8 +75,8 @@ def _import_command(module: str, extra: str) -> click.Command:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("jobgate"):
             raise
-        message = f"{error.name} is not installed: install jobgate with its extra [{extra}]."
-        raise click.ClickException(message) from error
+        message = f"{error.name} is not installed: install jobgate with its extra [{extra}]"
+        raise click.ClickException(f"{message}, in its folder: pip install '.[{extra}]'.") from error
     if not isinstance(command, click.Command):
         raise TypeError(f"{module}.command must be a click command.")
     return command

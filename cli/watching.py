@@ -19,8 +19,8 @@ def changes_in(folder: Path) -> AsyncIterator[object]:
     try:
         watchfiles = import_module("watchfiles")
     except ModuleNotFoundError:
-        message = "--watch needs the package watchfiles: install jobgate with its extra [watch]."
-        raise click.ClickException(message) from None
+        message = "--watch needs the package watchfiles: install jobgate with its extra [watch]"
+        raise click.ClickException(f"{message}, in its folder: pip install '.[watch]'.") from None
     changes: AsyncIterator[object] = watchfiles.awatch(
         folder, watch_filter=watchfiles.PythonFilter(extra_extensions=_FURTHER), step=100, debounce=400
     )

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from jobgate.broker import BrokerError
 from jobgate.cli.check import check
+from jobgate.cli.environment import check_environment
 from jobgate.cli.failing import failed_with, naming_on_startup
 from jobgate.cli.logs import log_options, set_up_log
 from jobgate.cli.supervisor import SILENCE, Supervisor
@@ -118,6 +119,7 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
     overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
     if options["check"]:
         raise SystemExit(check(settings, **overrides))
+    check_environment()
     set_up_log(options, worker=own_number())
     if options["workers"] is not None or options["watch"]:
         raise SystemExit(_supervise(context, settings, options))

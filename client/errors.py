@@ -234,4 +234,4 @@ class ClientClosed(JobgateError, RuntimeError):
 
 
 class MissingExtra(JobgateError, ImportError):
-    """A package for this kind of address is not installed: install jobgate with its extra [worker]."""
+    """A package is not installed: install jobgate with its extra [worker], pip install '.[worker]'."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from jobgate.broker.hints import did_you_mean
 from jobgate.broker.records import IdempotencyKey, JobRequest
 from jobgate.gateway.names import QueueNames, why_not_new_id
 from jobgate.gateway.problems import Problem, field_errors
@@ -35,6 +36,7 @@ _MEMBERS = frozenset(
     }
 )
 _ARGUMENTS = frozenset({"args", "kwargs"})
+_NO_SUCH_MEMBER = "No such member: arguments go into args and kwargs."
 
 _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -95,7 +97,7 @@ def _options(document: dict[str, Any], queues: QueueNames, errors: Errors) -> di
         if name in _ARGUMENTS:
             continue
         if name not in _MEMBERS:
-            errors.append((f"#/{_pointer(name)}", "No such member: arguments go into args and kwargs."))
+            errors.append((f"#/{_pointer(name)}", _no_such_member(name)))
         elif value is not None:
             wrong = (
                 queues.why_not(value) if name == "queue" and isinstance(value, str) else _CHECKS[name](value)
@@ -117,6 +119,11 @@ def _as_records_have_it(options: dict[str, Any], errors: Errors) -> dict[str, An
             errors.append(("#/defer_until", "Give defer_by or defer_until, not both."))
         options["defer_until_ms"] = math.ceil(datetime.fromisoformat(until.upper()).timestamp() * 1000)
     return options
+
+
+def _no_such_member(name: str) -> str:
+    hint = did_you_mean(name, sorted(_MEMBERS))
+    return f"No such member{hint} Arguments go into args and kwargs." if hint else _NO_SUCH_MEMBER
 
 
 def _pointer(name: str) -> str:

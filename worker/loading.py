@@ -1,12 +1,13 @@
 """Import settings and functions by name, from the current directory too."""
 
-import difflib
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jobgate.broker.hints import did_you_mean
 from jobgate.worker.errors import LoadError
 
 
@@ -23,7 +24,16 @@ def load_settings(path: str) -> Any:
     if here not in sys.path:
         # First, so that the user's own module wins; appended paths would find installed ones.
         sys.path.insert(0, here)
-    return import_string(path, f"{path if path.isidentifier() else 'jobs'}.WorkerSettings")
+    # Classes begin with a capital: whoever names one alone has left out its module.
+    is_module = path.isidentifier() and not path[0].isupper()
+    found = import_string(path, f"{path}.WorkerSettings" if is_module else f"jobs.{_class_of(path)}")
+    if isinstance(found, ModuleType):
+        raise LoadError(_is_a_module(path))
+    return found
+
+
+def _class_of(path: str) -> str:
+    return path if path.isidentifier() else "WorkerSettings"
 
 
 def import_string(path: str, example: str = "jobs.send") -> Any:
@@ -45,7 +55,18 @@ def import_string(path: str, example: str = "jobs.send") -> Any:
     try:
         return getattr(module, name)
     except AttributeError:
+        if _is_submodule(module, name):
+            raise LoadError(_is_a_module(path)) from None
         raise LoadError(_is_a_file(path) if name == "py" else _no_such_name(module, name)) from None
+
+
+def _is_submodule(module: ModuleType, name: str) -> bool:
+    return hasattr(module, "__path__") and importlib.util.find_spec(f"{module.__name__}.{name}") is not None
+
+
+def _is_a_module(path: str) -> str:
+    module = path.replace(":", ".")
+    return f"{path!r} is a module: name the class in it too, for example {module}.WorkerSettings"
 
 
 def _import_module(module_name: str, path: str) -> ModuleType:
@@ -62,9 +83,8 @@ def _import_module(module_name: str, path: str) -> ModuleType:
 
 
 def _no_such_name(module: ModuleType, name: str) -> str:
-    near = difflib.get_close_matches(name, [known for known in vars(module) if not known.startswith("_")], 1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
-    return f"module {module.__name__!r} has no {name!r}{hint}"
+    known = [known for known in vars(module) if not known.startswith("_")]
+    return f"module {module.__name__!r} has no {name!r}{did_you_mean(name, known)}"
 
 
 def _is_a_file(path: str) -> str:

@@ -229,6 +229,11 @@ def _warn_of_near_misses(source: object, names: list[str]) -> None:
 
 def _attribute(source: object, name: str) -> Any:
     """Read one attribute; a module's function that a class holds is no method of its instances."""
+    if isinstance(source, type) and isinstance(inspect.getattr_static(source, name), property):
+        raise SettingsError(
+            f"{name} is a property, which has no value in a class: write {name} = … in {source.__name__}, "
+            "or pass an instance of it"
+        )
     if not isinstance(source, type):
         plain = inspect.getattr_static(source, name)
         if isinstance(plain, FunctionType) and next(iter(inspect.signature(plain).parameters), "") != "self":

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobgate.broker import BrokerError
+from jobgate.broker.log_text import printable
 from jobgate.worker.cancelling import Cancellable
 from jobgate.worker.hooks import await_if_needed
 from jobgate.worker.leftovers import end_children
 from jobgate.worker.logs import counted, reference
-from jobgate.worker.outcome import Stop
+from jobgate.worker.outcome import Stop, message_of
 from jobgate.worker.persistence import Persistence
 from jobgate.worker.process import exit_now
 from jobgate.worker.running import Phase, RunningJob, RunningJobs
@@ -86,7 +87,7 @@ class Stopping:
                 leftover.kill()
         await self._jobs.wait_empty(_KILLED, self._hurry, but=lambda job: not job.is_held)
 
-    async def call_on_shutdown(self, ctx: dict[str, Any]) -> None:
+    async def call_on_shutdown(self, ctx: dict[str, Any], *, started: bool) -> None:
         """Call `on_shutdown`, if there is one, and wait for its end, in a hurry not for long.
 
         What it raises is logged.
@@ -99,8 +100,13 @@ class Stopping:
         try:
             if not await self._hook.run(_call(hook, ctx)):
                 logger.warning("on_shutdown was cancelled by a further stop: it has not done all of its work")
-        except (Exception, SystemExit):
-            logger.exception("on_shutdown raised, ignored")
+        except (Exception, SystemExit) as error:
+            if started:
+                logger.exception("on_shutdown raised, ignored")
+                return
+            # It misses what on_startup did not make; why that failed is what matters, and is said next.
+            kind = printable(type(error).__name__)
+            logger.warning("on_shutdown raised %s too, ignored: %s", kind, printable(message_of(error)))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

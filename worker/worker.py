@@ -19,7 +19,7 @@ from jobgate.worker.checking import with_exceptions
 from jobgate.worker.claiming import Claimer
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.encoding import result_codec
-from jobgate.worker.errors import FailedJobs
+from jobgate.worker.errors import FailedJobs, WorkerError
 from jobgate.worker.execution import Execution
 from jobgate.worker.hooks import await_if_needed
 from jobgate.worker.lag import LoopWatch
@@ -94,6 +94,7 @@ class Worker:
         #: `ctx["redis"]` while it runs.
         self.pool: Any = None
         self._hooks_are_due = False
+        self._is_started = False
         self._closed = False
 
     def _build(self) -> None:
@@ -195,6 +196,8 @@ class Worker:
             BrokerError: Redis cannot be used at the start.
             WorkerError: the metrics port or the event loop cannot be used.
         """
+        if asyncio._get_running_loop() is not None:
+            raise WorkerError("an event loop runs here already: use `await worker.async_run()`, not run()")
         self._owns_process = True
         gc.freeze()  # what is imported stays for ever: no need to look through it again and again
         with asyncio.Runner(loop_factory=loop_factory(self.settings.loop)) as runner:
@@ -254,7 +257,7 @@ class Worker:
         try:
             await self._stopping.end_jobs(self._claiming, owns_process=self._owns_process)
             if self._hooks_are_due:
-                await self._stopping.call_on_shutdown(self.ctx)
+                await self._stopping.call_on_shutdown(self.ctx, started=self._is_started)
         finally:
             await self._end_parts()
 
@@ -277,6 +280,7 @@ class Worker:
         self._hooks_are_due = True
         if settings.on_startup is not None:
             await await_if_needed(settings.on_startup(self.ctx))
+        self._is_started = True
         await self._scheduler.start()
         self.liveness.started()
         self._keeper.start()

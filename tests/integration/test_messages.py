@@ -1,8 +1,111 @@
 """Wrong use is answered with what is wrong and what to write instead, on the command line as it is used."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from harness.gateways import running_gateway
 from harness.processes import Processes
+from jobgate.worker import LoadError, Settings, SettingsError, Worker, WorkerError, load_settings
+
+JOBS = """
+async def f(ctx): ...
+
+class WorkerSettings:
+    functions = [f]
+
+    @property
+    def redis_settings(self):
+        return "redis://localhost"
+
+class BothHooks:
+    functions = [f]
+
+    async def on_startup(ctx):
+        raise ValueError("no database")
+
+    async def on_shutdown(ctx):
+        await ctx["database"].close()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    package = tmp_path / "shop_of_messages"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "jobs.py").write_text(JOBS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        (
+            "shop_of_messages.jobs",
+            "is a module: name the class in it too, for example shop_of_messages.jobs.W",
+        ),
+        (
+            "shop_of_messages:jobs",
+            "is a module: name the class in it too, for example shop_of_messages.jobs.W",
+        ),
+        ("WorkerSettings", "not of the form MODULE.NAME, for example jobs.WorkerSettings$"),
+        ("Worker", "not of the form MODULE.NAME, for example jobs.Worker$"),
+        ("jobs", "not of the form MODULE.NAME, for example jobs.WorkerSettings$"),
+        ("shop_of_messages.jobs.WorkerSetings", "has no 'WorkerSetings', did you mean 'WorkerSettings'"),
+    ],
+)
+def test_settings_that_are_named_half_are_named_in_full(folder: Path, path: str, says: str) -> None:
+    with pytest.raises(LoadError, match=says):
+        load_settings(path)
+
+
+def test_a_property_of_a_class_is_named(folder: Path) -> None:
+    found = load_settings("shop_of_messages.jobs.WorkerSettings")
+    with pytest.raises(SettingsError, match="redis_settings is a property, which has no value in a class"):
+        Settings.of(found)
+    assert Settings.of(found()).redis.host == "localhost"
+
+
+def test_on_startup_that_raises_comes_first_where_on_shutdown_then_raises_too(
+    processes: Processes, folder: Path, redis_url: str
+) -> None:
+    worker = processes.start("worker", "shop_of_messages.jobs.BothHooks", "--redis", redis_url, cwd=folder)
+    assert worker.wait() == 1
+    lines = [line for line in worker.log.splitlines() if " INFO " not in line]
+    assert lines[0].endswith("on_shutdown raised KeyError too, ignored: 'database'")
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-1] == "Error: on_startup raised ValueError: no database"
+    assert len(lines) <= 7
+
+
+async def test_run_inside_a_loop_names_what_to_call(redis_url: str) -> None:
+    async def f(ctx: dict[str, Any]) -> None: ...
+
+    worker = Worker({"functions": [f], "redis_settings": redis_url})
+    with pytest.raises(WorkerError, match=r"use `await worker.async_run\(\)`, not run\(\)"):
+        worker.run()
+    await worker.close()
+
+
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [
+        ("timout", "did you mean 'timeout'?"),
+        ("arg", "did you mean 'args'?"),
+        ("jobid", "did you mean 'job_id'?"),
+        ("max_try", "did you mean 'max_tries'?"),
+        ("name", "No such member: arguments go into args and kwargs."),
+    ],
+)
+async def test_a_member_that_is_nearly_right_is_asked_for(redis_url: str, member: str, says: str) -> None:
+    async with running_gateway(redis_url) as gateway:
+        status, problem, _ = await gateway.post("/jobs/f", {member: 5})
+    assert status == 422
+    assert says in problem["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,32 @@ def test_every_command_has_a_help(name: str) -> None:
 def test_unknown_command_is_wrong_use() -> None:
     answer = CliRunner().invoke(main, ["wrker"])
     assert answer.exit_code == 2
-    assert "No such command 'wrker'" in answer.output
+    assert "No such command 'wrker'. Did you mean 'worker'?" in answer.output
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("wroker", "worker"), ("gatway", "gateway"), ("keys", "key"), ("healt", "health")]
+)
+def test_a_command_that_is_nearly_right_is_asked_for(word: str, near: str) -> None:
+    assert f"Did you mean {near!r}?" in CliRunner().invoke(main, [word]).output
+
+
+@pytest.mark.parametrize("word", ["serve", "--wroker"])
+def test_where_nothing_is_near_nothing_is_asked(word: str) -> None:
+    answer = CliRunner().invoke(main, [word])
+    assert answer.exit_code == 2
+    assert "Did you mean" not in answer.output
+
+
+@pytest.mark.parametrize("words", [["gateway"], ["worker", "x.Y"]])
+@pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+def test_a_folder_for_metrics_that_is_missing_is_one_sentence(words: list[str], variable: str) -> None:
+    answer = CliRunner().invoke(main, words, env={variable: "/nonexistent"})
+    assert answer.exit_code == 1
+    assert answer.output == (
+        f"Error: {variable} names '/nonexistent', which is not a folder to write to: create it, or unset the "
+        "variable.\n"
+    )
 
 
 def test_dev_says_that_a_port_is_no_number() -> None:

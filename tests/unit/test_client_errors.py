@@ -81,6 +81,8 @@ def test_a_missing_redis_library_is_one_sentence(missing: list[str], use: str) -
     code = f"import sys; sys.modules.update(dict.fromkeys({missing}))\nfrom jobgate import client as c\n{use}"
     words = [sys.executable, "-c", code]
     out = subprocess.run(words, capture_output=True, text=True, check=False).stderr
-    assert out.splitlines()[-1].endswith("is not installed: install jobgate with its extra [worker].")
+    assert out.splitlines()[-1].endswith(
+        "is not installed: install jobgate with its extra [worker], pip install '.[worker]'."
+    )
     assert "MissingExtra" in out.splitlines()[-1]
     assert out.count("Traceback") == 1

@@ -169,7 +169,7 @@ def test_an_unknown_name_is_refused_with_the_choices() -> None:
 
 def test_msgpack_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "msgpack", None)
-    with pytest.raises(ValueError, match="install msgpack"):
+    with pytest.raises(ValueError, match=r"extra \[msgpack\], in its folder: pip install"):
         codec_named("msgpack")
 
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-REDIS = "redis is not installed: install jobgate with its extra [worker] or [gateway]."
+HOW = "in its folder: pip install"
+REDIS = f"redis is not installed: install jobgate with its extra [worker] or [gateway], {HOW} '.[worker]'."
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ REDIS = "redis is not installed: install jobgate with its extra [worker] or [gat
         (
             ["yaml"],
             "import jobgate.gateway",
-            "yaml is not installed: install jobgate with its extra [gateway].",
+            f"yaml is not installed: install jobgate with its extra [gateway], {HOW} '.[gateway]'.",
         ),
     ],
 )
