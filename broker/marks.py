@@ -16,3 +16,9 @@ def mark_of(blob: bytes | None) -> bytes | None:
 def mark_of_result(blob: bytes) -> JobMark:
     """The mark of a job that has ended with this stored result."""
     return "complete", mark_of(blob)
+
+
+def size_of(mark: JobMark) -> int:
+    """Bytes of the stored job, or of its result once it has ended; 0 where there is none."""
+    stored = mark[1] if mark else None
+    return int(stored.partition(b":")[0]) if stored else 0

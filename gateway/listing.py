@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 from jobgate.broker.errors import NotAQueue
+from jobgate.broker.marks import size_of
 from jobgate.broker.records import JobStatus, JobView
 from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
@@ -18,8 +19,10 @@ from jobgate.gateway.reading import may_see
 
 #: Jobs that are looked at for one page, unless the request says otherwise, and at most.
 _LIMIT, _MOST = 100, 1000
-#: Jobs that Redis is asked for at a time.
-_AT_ONCE = 25
+#: Ids that Redis is asked for at a time, and jobs: each may have megabytes.
+_IDS_AT_ONCE, _AT_ONCE = 25, 5
+#: Bytes of stored jobs and results after which a page ends, where it can.
+_MOST_READ = 16 * 1024 * 1024
 #: Seconds for large pickles of one page; what is not read by then is shown without its function.
 _READING = 2.0
 
@@ -55,35 +58,49 @@ async def jobs(gateway: Gateway, call: Call) -> Answer:
     call.caller.require("read")
     asked = _asked(gateway, call.query)
     try:
-        ids, following = await _ids(gateway, asked)
+        page = await _page(gateway, call, asked)
     except NotAQueue as error:
         wrong = [("?queue", "This name is another kind of key: choose another queue.")]
         raise field_errors("invalid-request", wrong) from error
-    page = {"jobs": await _jobs(gateway, call, asked, ids), "next_cursor": following}
     return Answer(200, to_json(page, limit=1 << 62))
 
 
-async def _ids(gateway: Gateway, asked: _Asked) -> tuple[Sequence[str], str]:
-    """The ids of a page, and the cursor of the next one."""
+async def _page(gateway: Gateway, call: Call, asked: _Asked) -> dict[str, Any]:
+    """One page: some ids after others, until there are enough, or reading them has cost enough."""
+    jobs: dict[str, dict[str, Any]] = {}
+    read, clock = 0, asyncio.get_running_loop().time
+    until = clock() + _READING
+    following = f"{asked.part}{asked.cursor}"
+    for _ in range(0, asked.limit, _IDS_AT_ONCE):
+        ids, following = await _ids(gateway, asked, following[1:])
+        async for view in _views(gateway, asked.queue, ids, until):
+            read += size_of(view.mark)
+            if asked.wants(view) and may_see(call, view):
+                # Without arguments, so that a page has a bound; at once, so that no results are kept for it.
+                jobs[view.job_id] = job_of_view(view, inspects=False)
+        if following[:1] != asked.part or read > _MOST_READ or clock() > until:
+            break
+    return {"jobs": list(jobs.values()), "next_cursor": following}
+
+
+async def _ids(gateway: Gateway, asked: _Asked, cursor: str) -> tuple[Sequence[str], str]:
+    """Some ids, and the cursor of the next ones."""
+    limit = min(asked.limit, _IDS_AT_ONCE)
     if asked.part == "q":
-        page = await gateway.broker.queued_ids(asked.queue, cursor=asked.cursor, limit=asked.limit)
+        page = await gateway.broker.queued_ids(asked.queue, cursor=cursor, limit=limit)
         if page.cursor:
             return page.ids, f"q{page.cursor}"
         return page.ids, "r" if asked.status is None else ""
-    page = await gateway.broker.result_ids(cursor=asked.cursor, limit=asked.limit)
+    page = await gateway.broker.result_ids(cursor=cursor, limit=limit)
     return page.ids, f"r{page.cursor}" if page.cursor else ""
 
 
-async def _jobs(gateway: Gateway, call: Call, asked: _Asked, ids: Sequence[str]) -> list[dict[str, Any]]:
-    jobs: list[dict[str, Any]] = []
-    until = asyncio.get_running_loop().time() + _READING
+async def _views(gateway: Gateway, queue: str, ids: Sequence[str], until: float) -> AsyncIterator[JobView]:
     for at in range(0, len(ids), _AT_ONCE):
         some = ids[at : at + _AT_ONCE]
-        views = await asyncio.gather(*(_view(gateway, asked.queue, one, until) for one in some))
-        shown = [view for view in views if view is not None and asked.wants(view) and may_see(call, view)]
-        # Without arguments, so that a page has a bound; made at once, so that no results are kept for it.
-        jobs += [job_of_view(view, inspects=False) for view in shown]
-    return jobs
+        for view in await asyncio.gather(*(_view(gateway, queue, one, until) for one in some)):
+            if view is not None:
+                yield view
 
 
 async def _view(gateway: Gateway, queue: str, job_id: str, until: float) -> JobView | None:

@@ -222,3 +222,28 @@ async def test_changes_are_told_to_all_who_wait_and_only_to_them(redis_url: str)
             await redis.command("DEL", broker.keys.result("again"))
             status, problem, _ = await gateway.get("/jobs/again/status", headers={"If-None-Match": seen[-1]})
             assert (status, problem["code"]) == (404, "job-not-found")
+
+
+def test_pages_of_large_results_are_bounded(processes: Processes, redis_url: str) -> None:
+    """However large results are, a page holds few of them at a time, ends in time, and none is left out."""
+    count, size = 80, 1_500_000
+
+    async def store(broker: Broker) -> None:
+        worker = PlayedWorker(broker)
+        for number in range(count):
+            await broker.enqueue(JobRequest(function="f", job_id=f"j{number}"))
+            await worker.run_one("x" * size)
+
+    asyncio.run(with_broker(redis_url, store))
+    gateway = processes.gateway(redis_url)
+    before, found, cursor, pages = memory(gateway), set(), "", 0
+    with connected(gateway) as client:
+        while cursor or not pages:
+            head, body = ask(client, f"/jobs?status=complete&limit=1000&cursor={cursor}")
+            assert b" 200 " in head
+            page = json.loads(body)
+            found |= {job["job_id"] for job in page["jobs"]}
+            cursor, pages = page["next_cursor"], pages + 1
+    assert len(found) == count
+    assert pages >= 2, "a page has 16 MiB and what comes with its last ids"
+    assert gateway.most_memory - before < 80
