@@ -16,7 +16,7 @@ TOLERANCE = 25.0
 #: What differs from call to call: times, and the token of a request.
 _CHANGING = re.compile(r'\d{13}(\.\d+)?|"rt":"[^"]*"')
 #: Keys whose text tells of others that may be spoilt: only that they are there is compared.
-_TELLING = re.compile(r"arq:result:|arq:queue:ended:|arq:queue:health-check")
+_TELLING = re.compile(r"arq:result:|arq:queue:(?:ended|outcome):|arq:queue:health-check")
 
 #: What may stand in a key in place of the right thing.
 KINDS: dict[str, Callable[[Any, str], Any]] = {
