@@ -204,11 +204,12 @@ class Broker:
         return await self._reporting.report(lease, fraction, message)
 
     async def release(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Give jobs back as if they had never been claimed: old place, try not counted.
-
-        Those whose lease belongs to somebody else are left alone.
-        """
+        """Give jobs back as if they had never been claimed, where they are still ours: try not counted."""
         await self._leasing.release(claimed)
+
+    async def note_alone(self, claimed: ClaimedJob) -> None:
+        """Note that a suspect (`ClaimedJob.crashes`) begins alone: if its worker dies now, the try counts."""
+        await self._leasing.note_alone(claimed)
 
     async def abort(self, job_id: str, *, queue: str | None = None, keep: float = 3600.0) -> AbortAnswer:
         """Stop a job wherever it is.
@@ -254,11 +255,7 @@ class Broker:
         return await self._observing.result(job_id)
 
     async def body(self, job_id: str) -> JobBody | None:
-        """Read the body of a job that has not ended; None = there is none.
-
-        Raises:
-            DecodeError: it cannot be read.
-        """
+        """Read the body of a job that has not ended; None = there is none. Raises DecodeError as `result`."""
         return await self._observing.body(job_id)
 
     async def queued_jobs(self, queue: str | None = None, *, cursor: str = "", limit: int = 100) -> QueuePage:

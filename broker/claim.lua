@@ -14,22 +14,50 @@
 -- ARGV[6]         lease in ms
 -- ARGV[7]         ttl in ms that retry and claim get
 -- ARGV[8]         ids to read at a time when some are passed by
--- ARGV[9]         key prefix: result
+-- ARGV[9..10]     key prefixes: result, suspect
 --
 -- A job is damaged when its body, its lease or its count of tries is of another kind: it is taken, so that it
 -- does not stand in the way, and whoever takes it ends it. Its try is not counted.
 --
 -- Returns { now, due time of the next job (0 = there may be due ones left, -1 = none, -2 = paused),
 --           id, tries (0 = damaged), due time before the claim, body or false, abort mark or false, ms until the body
---           was to expire (< 0 = never), id, … }
+--           was to expire (< 0 = never), crashes in a row, tries that do not count, id, … }
+--
+-- A lease that has run out, as the mark in the score tells, was one of a worker that died or was cut off: a crash.
+-- Nobody knows which of the worker's jobs has caused it. All of them are suspects from then on, and a suspect's
+-- crash counts as a try only where it ran alone. suspect STRING: "<crashes in a row> <tries that do not count>
+-- <number of the try that began alone>". A first try has no past, so that most jobs cost no look at that.
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local queue = KEYS[1]
 local mark = mark_of(token)
 -- More starts than any job can have had: such a count is none.
 local MOST_TRIES = 1e9
+-- A bound for a job whose crashes never happen while it runs alone.
+local MOST_UNCOUNTED = 10
 local marks = any_marks(KEYS[3])
 local record, answer = { token }, { now, -1 }
+
+local function suspicion(id)
+  local known = read('GET', ARGV[10] .. id) or ''
+  local crashes, uncounted, alone = string.match(known, '^(%d+) (%d+) (%d+)$')
+  return tonumber(crashes) or 0, tonumber(uncounted) or 0, tonumber(alone) or 0
+end
+
+-- Note how a job's last try has come to its end, before the next one is taken.
+local function note_end(id, score, tries)
+  local crashes, uncounted, alone = suspicion(id)
+  local fraction = score - math.floor(score)
+  if fraction == 0.5 then -- with a retry: it can live beside others
+    crashes = 0
+  elseif fraction ~= 0 then
+    crashes = crashes + 1
+    uncounted = alone == tries - 1 and 0 or math.min(uncounted + 1, MOST_UNCOUNTED)
+  end
+  if crashes + uncounted > 0 then
+    redis.call('SET', ARGV[10] .. id, table.concat({ crashes, uncounted, alone }, ' '), 'PX', ttl)
+  end
+end
 
 local function take(id, score, tries, body)
   redis.call('ZADD', queue, now + lease + mark, id)
@@ -42,7 +70,10 @@ local function take(id, score, tries, body)
   local at = #answer
   answer[at + 1], answer[at + 2], answer[at + 3] = id, tonumber(tries), tonumber(score)
   answer[at + 4], answer[at + 5] = body, marks and redis.call('ZSCORE', KEYS[3], id)
-  answer[at + 6] = left
+  answer[at + 6], answer[at + 7], answer[at + 8] = left, 0, 0
+  if tonumber(tries) > 1 then
+    answer[at + 7], answer[at + 8] = suspicion(id)
+  end
   at = #record
   record[at + 1], record[at + 2], record[at + 3] = id, score, tostring(tries)
 end
@@ -71,19 +102,22 @@ local function has_ended(id)
     return false
   end
   redis.call('ZREM', queue, id)
-  redis.call('DEL', retry_prefix .. id)
+  redis.call('DEL', retry_prefix .. id, ARGV[10] .. id)
   drop(in_progress_prefix .. id)
   return true
 end
 
 -- Begin a try; returns its number, 0 where the count is none.
-local function count_try(id)
+local function count_try(id, score)
   local retry = retry_prefix .. id
   local tries = read('INCR', retry)
   if not tries or tries < 1 or tries > MOST_TRIES then
     return 0
   end
   redis.call('PEXPIRE', retry, ttl)
+  if tries > 1 then
+    note_end(id, tonumber(score), tries)
+  end
   return tries
 end
 
@@ -99,7 +133,7 @@ local function take_one(id, score)
     redis.call('SET', lease_key, token, 'PX', lease)
   end
   if body or lost or not has_ended(id) then
-    take(id, score, (spoilt or lost) and 0 or count_try(id), body)
+    take(id, score, (spoilt or lost) and 0 or count_try(id, score), body)
   end
 end
 

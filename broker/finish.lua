@@ -7,6 +7,7 @@
 -- ARGV[7]         ms that the mark of an end without a result is kept
 -- ARGV[8..9]      key prefixes: wanted, outcome
 -- ARGV[10]        ms that an outcome which is not kept can be fetched by those who wait for it
+-- ARGV[11]        key prefix: suspect
 -- then for each job: id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result, which may
 --   be '' where it is not kept and nobody is known to wait for it, and what the mark of an end without a result
 --   says besides: 'abort ' and whose job it is, where it ended so, else ''
@@ -19,7 +20,7 @@ local wanted_prefix, outcome_prefix, outlives = ARGV[8], ARGV[9], ARGV[10]
 local marks = any_marks(KEYS[2])
 local answers = {}
 
-for at = 11, #ARGV, 6 do
+for at = 12, #ARGV, 6 do
   local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
   local is_held = held(KEYS[1], in_progress, retry, id, token, tries)
@@ -39,7 +40,7 @@ for at = 11, #ARGV, 6 do
         hand_over(wanted_prefix .. id, outcome_prefix .. id, result, blob, outlives)
       end
     end
-    redis.call('DEL', job_prefix .. id, retry, progress_prefix .. id)
+    redis.call('DEL', job_prefix .. id, retry, progress_prefix .. id, ARGV[11] .. id)
     drop(in_progress)
     if marks then
       redis.pcall('ZREM', KEYS[2], id)

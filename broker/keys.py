@@ -116,6 +116,10 @@ class Keys:
         """
         return f"{self.default_queue}:ended:{job_id}"
 
+    def suspect(self, job_id: str) -> str:  # STRING "<crashes> <tries that do not count> <try alone>", PX
+        """That a job was in flight when its worker died: see claim.lua."""
+        return f"{self.default_queue}:suspect:{job_id}"
+
     def wanted(self, job_id: str) -> str:  # STRING, empty, PX
         """That somebody waits for the outcome of a job, whatever the queue, should it not be kept."""
         return f"{self.default_queue}:wanted:{job_id}"

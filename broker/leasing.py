@@ -20,7 +20,7 @@ _FINISHED = (Transition.STALE, Transition.DONE, Transition.WANTED)
 #: What claim.lua answers in place of the next due time.
 _PAUSED = -2
 #: Values that claim.lua answers for each job.
-_FIELDS = 6
+_FIELDS = 8
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Leasing:
             [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue)],
             [
                 keys.job(""), keys.in_progress(""), keys.retry(""),
-                token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""),
+                token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""), keys.suspect(""),
             ],
             repeat=False,
         )  # fmt: skip
@@ -105,6 +105,13 @@ class Leasing:
         for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
             await self._core.link.run(script("release"), [queue, keys.wake(queue)], release_args(keys, jobs))
 
+    async def note_alone(self, claimed: ClaimedJob) -> None:
+        """Note that a suspect begins alone; see `Broker.note_alone`."""
+        lease = claimed.lease
+        note = f"{claimed.crashes} {claimed.uncounted_tries} {lease.tries}"
+        key = self._core.keys.suspect(lease.job_id)
+        await self._core.link.run(script("alone"), [key], [note, BODY_TTL_MS])
+
     async def drain(self) -> None:
         """Wait for everything under way."""
         await self._endings.drain()
@@ -113,7 +120,7 @@ class Leasing:
         keys, queue = self._core.keys, endings[0].lease.queue
         args: list[Any] = [keys.job(""), keys.result(""), keys.in_progress(""), keys.retry("")]
         args += [keys.progress(queue, ""), keys.ended(""), ENDED_TTL_MS]
-        args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS]
+        args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS, keys.suspect("")]
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob, ending.note]
@@ -137,7 +144,7 @@ def _claimed(
     fields: Sequence[Any], queue: str, token: str, now_ms: int, leased_until: float
 ) -> Iterator[ClaimedJob]:
     for at in range(0, len(fields), _FIELDS):
-        job_id, tries, score_ms, body, mark, left_ms = fields[at : at + _FIELDS]
+        job_id, tries, score_ms, body, mark, left_ms, crashes, uncounted = fields[at : at + _FIELDS]
         yield ClaimedJob(
             lease=Lease(
                 job_id=job_id.decode(errors="surrogateescape"), queue=queue, token=token, tries=tries
@@ -147,4 +154,6 @@ def _claimed(
             abort_mark_ms=None if mark is None else ms_of(mark),
             body_expires_ms=now_ms + left_ms if left_ms >= 0 else None,
             leased_until=leased_until,
+            crashes=crashes,
+            uncounted_tries=uncounted,
         )

@@ -189,6 +189,10 @@ class ClaimedJob:
     body_expires_ms: int | None = None
     #: Monotonic instant of this process up to which the lease is surely ours, if nobody renews it.
     leased_until: float = math.inf
+    #: How often in a row its worker died while it was in flight: a suspect, to be run apart from others.
+    crashes: int = 0
+    #: Tries that ended so, perhaps by another job's fault: they do not count against `max_tries`.
+    uncounted_tries: int = 0
     #: Tries that were counted for this claim but never began: leases of a running job that was claimed anew.
     idle_tries: int = 0
 

@@ -82,7 +82,7 @@ class Execution:
         processes = settings.max_processes or os.cpu_count() or 1
         #: Whether to warn of the next job of a stock arq client that could not read its result.
         self._minds_pickles = settings.serializer != "pickle" and settings.job_serializer is None
-        self._turns = Turns(jobs)
+        self._turns = Turns(jobs, persistence.note_alone, max_jobs=settings.max_jobs)
         self._caller = Caller(processes=min(processes, settings.max_jobs))
 
     @property
@@ -160,7 +160,7 @@ class Execution:
             )
         if job.offer is None:
             return failed(FailureCode.UNKNOWN_FUNCTION, f"function {printable(body.function)!r} not found")
-        if job.tries > job.limits.max_tries:
+        if job.counted_tries > job.limits.max_tries:
             begun = job.claimed.lease.tries > 1  # else its producer asked for a first try beyond the last one
             return (
                 max_tries_begun(job.limits.max_tries) if begun else max_tries_exceeded(job.limits.max_tries)
@@ -224,7 +224,7 @@ class Execution:
 
     def _facts(self, job: RunningJob) -> TryFacts:
         return TryFacts(
-            tries=job.tries,
+            tries=job.counted_tries,
             max_tries=job.limits.max_tries,
             stop=job.stop_reason,
             timeout=job.limits.timeout,

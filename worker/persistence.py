@@ -69,6 +69,10 @@ class Persistence:
         """Give jobs back, tries included. Raises BrokerError; their leases then run out by themselves."""
         await self._broker.release(claimed)
 
+    async def note_alone(self, claimed: ClaimedJob) -> None:
+        """Note that a suspect begins alone. Raises BrokerError."""
+        await self._broker.note_alone(claimed)
+
     def _count(self, job: RunningJob, outcome: Outcome) -> None:
         if outcome.kind is Kind.SUCCESS:
             self.jobs_complete += 1

@@ -98,6 +98,16 @@ class RunningJob:
         return self.claimed.lease.job_id
 
     @property
+    def is_suspect(self) -> bool:
+        """Whether it was in flight when its worker died, the last time that it was claimed."""
+        return self.claimed.crashes > 0
+
+    @property
+    def counted_tries(self) -> int:
+        """Its tries, as they count against `max_tries`: a function that allows one start is started once."""
+        return self.tries - (self.claimed.uncounted_tries if self.limits.max_tries > 1 else 0)
+
+    @property
     def in_thread(self) -> bool:
         """Whether its function runs in a thread now, which cannot be stopped."""
         return self.phase is Phase.RUNNING and self.offer is not None and self.offer.in_thread
@@ -204,6 +214,7 @@ class RunningJobs:
         self._not_begun: dict[RunningJob, None] = {}
         #: How many of them wait for their turn although there is room: then no more are claimed.
         self.waiting = 0
+        self._suspects = 0
         #: How many of them have not ended yet, `max_jobs` at most; may be read in every thread.
         self.in_progress = 0
         self._changed = asyncio.Event()
@@ -216,7 +227,7 @@ class RunningJobs:
     @property
     def free(self) -> int:
         """How many more jobs may be claimed."""
-        if self.waiting:
+        if self.waiting or self._suspects:
             return 0
         room = min(self._max_jobs - self.in_progress, 2 * self._max_jobs - len(self._jobs))
         if len(self._jobs) == self.in_progress:
@@ -231,6 +242,10 @@ class RunningJobs:
     def leased(self) -> list[RunningJob]:
         """Return those that may still hold their leases, one for each id. Safe in every thread."""
         return [job for job in list(self._by_id.values()) if job.phase is not Phase.GIVEN_BACK]
+
+    def begun(self) -> list[RunningJob]:
+        """Return those that have begun and are not dealt with for good: a crash now would hit them."""
+        return [job for job in self._jobs if job not in self._not_begun and job.phase is not Phase.GIVEN_BACK]
 
     def begin(self, job: RunningJob) -> bool:
         """Note that a job is about to begin; False = the renewal thread has given it back."""
@@ -260,6 +275,7 @@ class RunningJobs:
         self._jobs.add(job)
         self._by_id[job.job_id] = job
         self._not_begun[job] = None
+        self._suspects += job.is_suspect
         self.in_progress += 1
         self.started += 1
         return before
@@ -287,6 +303,7 @@ class RunningJobs:
     def discard(self, job: RunningJob) -> None:
         """Let a job go, and tell those who wait for that."""
         self._jobs.discard(job)
+        self._suspects -= job.is_suspect
         self._not_begun.pop(job, None)
         if job.phase is Phase.GIVEN_BACK:
             self.started -= 1

@@ -1,14 +1,45 @@
 """When a claimed job may begin: at once, unless its neighbours block the event loop."""
 
 import asyncio
+import math
 import time
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
 
-from jobgate.worker.running import RunningJob, RunningJobs
+from jobgate.broker.errors import BrokerError
+from jobgate.broker.log_text import printable
+from jobgate.broker.records import ClaimedJob
+from jobgate.worker.logs import counted, logger
+from jobgate.worker.running import Phase, RunningJob, RunningJobs
 
 #: Seconds that jobs may take of one turn of the event loop; those that have not begun by then wait.
 _LONG_TURN = 0.02
 #: Seconds for which they let the outcomes go first. Where Redis takes none for longer, leases run out too.
 _PATIENCE = 2.0
+
+
+#: Seconds for each crash for which a suspect waits until it is apart from others. Then it begins all the
+#: same: a job that never ends must not hold it up for ever.
+_PATIENCE_APART = 10.0
+#: Seconds between two looks while it waits.
+_LOOK = 0.25
+
+
+class _Kind(Enum):
+    """Beside whom a suspect may run."""
+
+    #: One crash: beside its like.
+    RECENT = auto()
+    #: More of them: beside nobody.
+    ALONE = auto()
+    #: It has crashed while it was alone: beside its like.
+    GUILTY = auto()
+
+
+def _kind(job: RunningJob) -> _Kind:
+    if job.claimed.uncounted_tries == 0:
+        return _Kind.GUILTY
+    return _Kind.RECENT if job.claimed.crashes == 1 else _Kind.ALONE
 
 
 class Turns:
@@ -17,12 +48,22 @@ class Turns:
     Jobs that were claimed together begin in the same turn of the loop. Where each of them blocks it, the
     outcome of the first could otherwise be written only after the last has taken its time.
 
+    Jobs that were in flight when a worker died begin apart from all others: first a few at a time, then
+    alone, so that the one that kills its process is found within its own tries, and costs nobody else theirs.
+
     Args:
         jobs: those of the worker.
+        note_alone: tells Redis that a suspect begins alone.
+        max_jobs: the worker's.
     """
 
-    def __init__(self, jobs: RunningJobs) -> None:
+    def __init__(
+        self, jobs: RunningJobs, note_alone: Callable[[ClaimedJob], Awaitable[None]], *, max_jobs: int
+    ) -> None:
         self._jobs = jobs
+        self._note_alone = note_alone
+        #: The few: as many as there are groups of them among the jobs of a worker.
+        self._few = math.isqrt(max_jobs - 1) + 1
         self._turn_began = 0.0
         self._next: asyncio.Task[None] | None = None
 
@@ -32,6 +73,8 @@ class Turns:
         Returns:
             Whether it still may; False = the renewal thread has given it back.
         """
+        if job.is_suspect:
+            return await self._begin_suspect(job)
         if self._is_late(job):
             self._jobs.waiting += 1
             try:
@@ -49,6 +92,35 @@ class Turns:
             if self._next is None:
                 self._next = asyncio.create_task(self._next_turn())
             await asyncio.shield(self._next)
+
+    async def _begin_suspect(self, job: RunningJob) -> bool:
+        until = time.monotonic() + _PATIENCE_APART * job.claimed.crashes
+        while not (is_apart := self._is_place_for(job)) and job.stop_reason is None:
+            if job.phase is not Phase.CLAIMED or (left := until - time.monotonic()) <= 0:
+                break
+            await self._jobs.wait_change(min(left, _LOOK))
+        if not self._jobs.begin(job):
+            return False
+        logger.warning(
+            "job %s was in flight when its worker died, %s in a row: it runs %s",
+            printable(job.job_id), counted(job.claimed.crashes, "time"),
+            "apart from others" if is_apart else "beside others, which have not ended in time",
+        )  # fmt: skip
+        if is_apart and _kind(job) is not _Kind.RECENT:
+            await self._begin_alone(job)
+        return True
+
+    async def _begin_alone(self, job: RunningJob) -> None:
+        try:
+            await self._note_alone(job.claimed)
+        except BrokerError:
+            job.lease_until = 0.0  # it is given back: a crash now would not count
+
+    def _is_place_for(self, job: RunningJob) -> bool:
+        begun, kind = self._jobs.begun(), _kind(job)
+        if kind is _Kind.ALONE:
+            return not begun
+        return len(begun) < self._few and all(one.is_suspect and _kind(one) is kind for one in begun)
 
     async def _next_turn(self) -> None:
         await self._jobs.wait_written(_PATIENCE)

@@ -14,6 +14,7 @@ from harness.state import Content, Expiring, Marked, about, content, seed
 from jobgate.broker import (
     AbortAnswer,
     Broker,
+    Claim,
     ClaimedJob,
     IdempotencyConflict,
     IdempotencyKey,
@@ -28,7 +29,7 @@ from jobgate.broker.link import Link
 DAY = 86_400
 QUEUE = "arq:queue"
 JOB, RESULT, LEASE, TRIES = "arq:job:a", "arq:result:a", "arq:in-progress:a", "arq:retry:a"
-PROGRESS = "arq:queue:progress:a"
+PROGRESS, SUSPECT = "arq:queue:progress:a", "arq:queue:suspect:a"
 WAKE, ABORT, CLAIM = "arq:queue:wake", "arq:abort", "arq:queue:claim:w"
 PAUSED, HEALTH = "arq:queue:paused", "arq:queue:health-check"
 
@@ -103,6 +104,12 @@ def enqueue(**fields: Any) -> Callable[[Broker], Awaitable[Any]]:
 
 def claim(limit: int = 5, token: str = "w:1") -> Callable[[Broker], Awaitable[Any]]:
     return lambda broker: broker.claim(QUEUE, limit, worker_id="w", token=token, lease=10)
+
+
+def seen(answer: Claim) -> tuple[int, int, int]:
+    """Return of the first job its try, its crashes and its tries that do not count."""
+    job = answer.jobs[0]
+    return job.lease.tries, job.crashes, job.uncounted_tries
 
 
 def finish(
@@ -312,11 +319,36 @@ CASES = {
             LEASE: Expiring("v:1", 10),
             TRIES: Expiring(2, DAY),
             CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("1 1 0", DAY),
         },
-        answer=lambda answer: answer.jobs[0].lease.tries == 2,
+        answer=lambda answer: seen(answer) == (2, 1, 1),
+    ),
+    "claim: a job that ran alone when its worker died pays for its crashes": Case(
+        before={**LAPSED, SUSPECT: "1 1 1"},
+        call=claim(token="v:1"),
+        after={
+            **RUNNING,
+            LEASE: Expiring("v:1", 10),
+            TRIES: Expiring(2, DAY),
+            CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("2 0 1", DAY),
+        },
+        answer=lambda answer: seen(answer) == (2, 2, 0),
+    ),
+    "claim: what is noted of a suspect is no such thing": Case(
+        before={**LAPSED, SUSPECT: ["a list"]},
+        call=claim(token="v:1"),
+        after={
+            **RUNNING,
+            LEASE: Expiring("v:1", 10),
+            TRIES: Expiring(2, DAY),
+            CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("1 1 0", DAY),
+        },
+        answer=lambda answer: seen(answer) == (2, 1, 1),
     ),
     "finish: result in, all else out": Case(
-        before={**RUNNING, ABORT: {"a": -1, "b": -1}, PROGRESS: "w:1 0 {}"},
+        before={**RUNNING, ABORT: {"a": -1, "b": -1}, PROGRESS: "w:1 0 {}", SUSPECT: "1 1 0"},
         call=finish(),
         after={RESULT: Expiring(STORED, 60), ABORT: {"b": -1}},
         answer=lambda answer: answer is Transition.DONE,

@@ -1,0 +1,104 @@
+"""Jobs that kill their worker: they are found within their own tries, and their neighbours lose none."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from harness.processes import Process, Processes
+from harness.waiting import eventually_async
+from harness.workers import outcome
+from jobgate.broker import Broker, JobRequest
+
+JOBS = """
+import asyncio, os
+
+def note(ctx):
+    with open(os.environ["HISTORY"], "a") as file:
+        file.write(f"{ctx['job_id']}\\n")
+
+async def work(ctx, seconds):
+    note(ctx)
+    await asyncio.sleep(seconds)
+
+async def poison(ctx):
+    note(ctx)
+    await asyncio.sleep(0.01)
+    os.kill(os.getpid(), 9)
+
+class WorkerSettings:
+    functions = [work, poison]
+    max_jobs = 10
+    max_tries = 3
+    lease = 1
+"""
+
+
+class Fleet:
+    """Workers that are started again whenever they die."""
+
+    def __init__(self, processes: Processes, folder: Path, url: str) -> None:
+        (folder / "jobs.py").write_text(JOBS)
+        self.history = folder / "history"
+        self.history.touch()
+        self._processes, self._folder, self._url = processes, folder, url
+
+    def start(self) -> Process:
+        words = ("worker", "jobs.WorkerSettings", "--redis", self._url)
+        environment = {"HISTORY": str(self.history)}
+        return self._processes.start(*words, cwd=self._folder, env=environment)
+
+    def starts(self) -> Counter[str]:
+        return Counter(self.history.read_text().splitlines())
+
+
+@pytest.fixture
+def fleet(processes: Processes, tmp_path: Path, redis_url: str) -> Fleet:
+    return Fleet(processes, tmp_path, redis_url)
+
+
+@pytest.fixture
+async def broker(redis_url: str) -> AsyncIterator[Broker]:
+    async with Broker(redis_url) as made:
+        yield made
+
+
+async def drain(fleet: Fleet, broker: Broker, workers: int) -> None:
+    """Keep so many workers running until the queue is empty."""
+    running = [fleet.start() for _ in range(workers)]
+
+    async def is_empty() -> bool:
+        running[:] = [one if one.running else fleet.start() for one in running]
+        depth = await broker.queue_depth()
+        return depth.queued + depth.deferred + depth.in_progress == 0
+
+    await eventually_async(is_empty, timeout=280, what="an empty queue")
+    for worker in running:
+        worker.kill()
+
+
+async def check(fleet: Fleet, broker: Broker, *, healthy: int, poisons: int, workers: int) -> None:
+    requests = [JobRequest(function="work", args=[0.02], job_id=f"healthy{n}") for n in range(healthy)]
+    for number in range(poisons):
+        place = number * healthy // poisons
+        requests.insert(place + number, JobRequest(function="poison", job_id=f"poison{number}"))
+    await broker.enqueue_many(requests)
+    await drain(fleet, broker, workers)
+    failures = {}
+    for request in requests:
+        result = await outcome(broker, str(request.job_id))
+        if result.failure is not None:
+            failures[result.job_id] = (result.failure.code, fleet.starts()[result.job_id])
+    assert failures == {f"poison{number}": ("max-tries", 3) for number in range(poisons)}
+
+
+@pytest.mark.timeout(300)
+async def test_healthy_jobs_beside_poison_do_not_fail(fleet: Fleet, broker: Broker) -> None:
+    await check(fleet, broker, healthy=12, poisons=1, workers=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_150_healthy_jobs_beside_20_poisons_do_not_fail(fleet: Fleet, broker: Broker) -> None:
+    await check(fleet, broker, healthy=150, poisons=20, workers=2)
