@@ -59,7 +59,7 @@ class Job:
         self._deserializer = _deserializer
 
     def __repr__(self) -> str:
-        return f"<job {self.job_id}>"
+        return f"<arq job {self.job_id}>"
 
     async def result(
         self, timeout: float | None = None, *, poll_delay: float = 0.5, pole_delay: float | None = None

@@ -86,6 +86,13 @@ class JobAborted(JobFailed):
 class JobExecutionFailed(JobFailed, RuntimeError):
     """The job expired, was tried as often as allowed, or names a function that its worker does not have."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it says the same, as in arq."""
+        return isinstance(other, JobExecutionFailed) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
+
 
 class JobExists(JobgateError):
     """A job with this id exists already: read it with the `job` of this error, or choose another id."""

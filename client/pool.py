@@ -24,6 +24,7 @@ from jobgate.client.arq_reading import RedisOutcomeUnknown, codec_of, job_def, j
 from jobgate.client.arq_records import Deserializer, JobDef, JobResult, Serializer
 from jobgate.client.errors import BothDeferrals, InvalidOption, SerializationError
 from jobgate.client.per_loop import Guard, Home, PerLoop
+from jobgate.client.requests import check_keywords
 
 __all__ = ["EXPIRES_EXTRA_MS", "ArqRedis", "RedisSettings", "create_pool"]
 
@@ -36,6 +37,8 @@ EXPIRES_EXTRA_MS = 86_400_000
 _UNREACHABLE = (OSError, redis_errors.RedisError, TimeoutError)
 
 Seconds = float | timedelta
+#: The options of `ArqRedis.enqueue_job`.
+_OPTIONS = ("_job_id", "_queue_name", "_defer_until", "_defer_by", "_expires", "_job_try")
 
 
 class ArqRedis(Redis):
@@ -181,7 +184,9 @@ class ArqRedis(Redis):
             GatewayUnavailable: Redis cannot do it now. This and OutcomeUnknown are also redis-py's
                 ConnectionError.
             InvalidRequest: an option is out of range.
+            InvalidOption: a keyword begins with `_` and is not one of these options.
         """
+        check_keywords(kwargs, _OPTIONS)
         request = JobRequest(
             function=function,
             args=args,
@@ -306,9 +311,14 @@ async def _reach(pool: ArqRedis, settings: RedisSettings, retries: int) -> None:
         except _UNREACHABLE as error:
             if left == 0 or isinstance(error, redis_errors.AuthenticationError):
                 raise
-            logger.warning("%s does not answer: %s; %d tries left", settings.address, error, left)
+            logger.warning(
+                "redis connection error %s %s %s, %d retries remaining...",
+                settings.address, type(error).__name__, error, left,
+            )  # fmt: skip
             await asyncio.sleep(settings.conn_retry_delay)
         else:
+            if left < settings.conn_retries:  # as in arq: not at the first try
+                logger.info("redis connection successful")
             return
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
@@ -103,7 +104,7 @@ def job_request(
         InvalidOption: A name, an id, or a keyword that begins with `_` and is no option.
     """
     _check_function(function)
-    _check_keywords(kwargs)
+    check_keywords(kwargs, _OPTIONS)
     job_id = options.job_id or secrets.token_hex(16)
     return JobRequest(function=function, args=args, kwargs=kwargs, options=options, job_id=job_id)
 
@@ -139,12 +140,30 @@ def quoted(job_id: str) -> str:
         raise InvalidOption("a job id is a text that can be written in UTF-8") from None
 
 
-def _check_keywords(kwargs: Mapping[str, Any]) -> None:
+def check_keywords(kwargs: Mapping[str, Any], options: Sequence[str]) -> None:
+    """Refuse keywords that look like an option and are none: they must not become arguments of a job.
+
+    Args:
+        kwargs: What would be passed on to the function.
+        options: Names of the options of that call.
+
+    Raises:
+        InvalidOption: One begins with `_`.
+    """
     for name in kwargs:
         if name.startswith("_"):
+            near = get_close_matches(name, options, n=1)
+            told = f"did you mean {near[0]}?" if near else f"the options are {', '.join(options)}."
             raise InvalidOption(
-                f"{name!r} is no option here, and keywords that begin with '_' are not passed on"
+                f"{name!r} is not an option here: {told} Arguments of a function cannot begin with '_'."
             )
+
+
+#: The options of `Client.call` and `Client.enqueue`.
+_OPTIONS = (
+    "_job_id", "_queue", "_defer_by", "_defer_until", "_expires", "_max_tries", "_keep_result",
+    "_run_timeout", "_timeout",
+)  # fmt: skip
 
 
 def seconds(name: str, value: Seconds | None) -> float | None:

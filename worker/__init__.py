@@ -1,7 +1,7 @@
 """jobgate.worker: claims jobs and runs functions."""
 
 from jobgate.worker.checking import check_health
-from jobgate.worker.creating import create_worker, run_worker
+from jobgate.worker.creating import create_worker, get_kwargs, run_worker
 from jobgate.worker.cron import CronJob, cron, next_cron
 from jobgate.worker.deadlines import Deadline
 from jobgate.worker.durations import Seconds
@@ -30,6 +30,7 @@ __all__ = [
     "Worker",
     "check_health",
     "create_worker",
+    "get_kwargs",
     "run_worker",
     # What it is told
     "Backoff",

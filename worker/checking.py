@@ -5,9 +5,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jobgate.broker import Broker, BrokerError, JobResult, WorkerRecord
+from jobgate.broker import Broker, BrokerError, FailureCode, JobResult, WorkerRecord
 from jobgate.worker.errors import JobExecutionFailed
 from jobgate.worker.liveness import Verdict
+from jobgate.worker.pool import DeserializationError
 from jobgate.worker.settings import Settings
 
 logger = logging.getLogger("jobgate.worker")
@@ -48,9 +49,9 @@ def check_health(settings_cls: object, **overrides: object) -> int:
     """
     verdict = asyncio.run(look_for_workers(Settings.of(settings_cls, **overrides)))
     if verdict.alive:
-        logger.info("health check successful: %s", verdict.detail)
+        logger.info("Health check successful: %s", verdict.detail)
     else:
-        logger.warning("health check failed: %s", verdict.detail)
+        logger.warning("Health check failed: %s", verdict.detail)
     return 0 if verdict.alive else 1
 
 
@@ -60,7 +61,11 @@ def with_exceptions(failures: Sequence[JobResult]) -> list[JobResult]:
 
 
 def _exception(failure: JobResult) -> BaseException:
-    return failure.exception or JobExecutionFailed(failure.failure.message if failure.failure else "")
+    told = failure.failure
+    if failure.exception is not None or told is None:
+        return failure.exception or JobExecutionFailed("")
+    kind = DeserializationError if told.code is FailureCode.LOST_BODY else JobExecutionFailed
+    return kind(told.message)
 
 
 def _judge(workers: dict[str, list[WorkerRecord]]) -> Verdict:

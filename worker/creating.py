@@ -1,6 +1,21 @@
 """arq's two ways to make a worker."""
 
+from typing import Any
+
+from jobgate.worker.settings import Settings
 from jobgate.worker.worker import Worker
+
+
+def get_kwargs(settings_cls: object) -> dict[str, Any]:
+    """Return what of a settings class, an instance or a dict is a setting of a worker, as arq's `get_kwargs`.
+
+    Args:
+        settings_cls: as for `Worker`; what it inherits counts too.
+
+    Raises:
+        SettingsError: it is a function.
+    """
+    return Settings.known_of(settings_cls)
 
 
 def create_worker(settings_cls: object, **overrides: object) -> Worker:

@@ -60,6 +60,13 @@ class FailedJobs(WorkerError, RuntimeError):
 class JobExecutionFailed(WorkerError, RuntimeError):
     """A job failed without an exception of its function: it expired, or had all its tries."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it says the same, as in arq."""
+        return isinstance(other, JobExecutionFailed) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
+
 
 class ProcessDied(WorkerError):
     """The process that ran a function ended before it: it crashed, or the system ran out of memory.
@@ -130,7 +137,7 @@ class Retry(WorkerError, RuntimeError):
         return None if self.defer is None else int(self.defer * 1000)
 
     def __repr__(self) -> str:
-        return f"<Retry defer={'no' if self.defer is None else f'{self.defer:g} s'}>"
+        return f"<Retry defer {self.defer or 0:0.2f}s>"
 
     def __str__(self) -> str:
         return repr(self)

@@ -87,7 +87,7 @@ class JobLog:
 
 
 def _retried(job: RunningJob, outcome: Outcome, seconds: float) -> None:
-    when = "now" if outcome.defer is None else f"in {outcome.defer:.2f}s"
+    when = f"in {outcome.defer or 0:0.2f}s"
     raised = outcome.exception
     why = f" after {printable(type(raised).__name__)}: {printable(message_of(raised))}" if raised else ""
     extra = _about(job, outcome, seconds)
@@ -103,7 +103,10 @@ def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
         extra = _about(job, outcome, seconds)
         logger.info("%6.2fs ⊘ %s aborted%s", seconds, reference(job), before, extra=extra)
         return
-    message = printable(failure.message) + (f" ({outcome.note})" if outcome.note else "")
+    if failure.code in _NOT_RUN:
+        _not_run(job, outcome, seconds)
+        return
+    message = printable(failure.message)
     logger.error(
         "%6.2fs ! %s failed, %s: %s",
         seconds,
@@ -113,6 +116,23 @@ def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
         exc_info=outcome.exception,
         extra={**_about(job, outcome, seconds), "extra": _extra(outcome.exception)},
     )
+
+
+#: Failures of jobs whose function was not begun: warnings, in arq's words.
+_NOT_RUN = frozenset({FailureCode.EXPIRED, FailureCode.UNKNOWN_FUNCTION, FailureCode.MAX_TRIES})
+
+
+def _not_run(job: RunningJob, outcome: Outcome, seconds: float) -> None:
+    extra, function = _about(job, outcome, seconds), job.body.function if job.body else "<unknown>"
+    if outcome.label == FailureCode.EXPIRED:
+        logger.warning("job %s expired", printable(job.job_id), extra=extra)
+    elif outcome.label == FailureCode.UNKNOWN_FUNCTION:
+        text = "job %s, function %r not found"
+        logger.warning(text, printable(job.job_id), printable(function), extra=extra)
+    else:
+        text = "%6.2fs ! %s max retries %d exceeded%s"
+        note = f" ({outcome.note})" if outcome.note else ""
+        logger.warning(text, seconds, reference(job), job.limits.max_tries, note, extra=extra)
 
 
 def _about(job: RunningJob, outcome: Outcome | None = None, seconds: float = 0.0) -> dict[str, object]:
@@ -138,7 +158,9 @@ def _extra(raised: BaseException | None) -> object:
 
 
 def reference(job: RunningJob) -> str:
-    """Return `id:function`, harmless in a log whatever a producer wrote."""
+    """Return `id:function`, of a cron job the name alone, as in arq; harmless whatever a producer wrote."""
+    if job.offer is not None and job.offer.is_cron:
+        return printable(job.offer.name)
     return printable(f"{job.job_id}:{job.body.function if job.body else '<unknown>'}")
 
 

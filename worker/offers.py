@@ -26,12 +26,16 @@ class Offer:
     """One function, ready to be called."""
 
     __slots__ = (
-        "_exact", "_least", "_most", "_signature", "call", "in_process", "in_thread", "is_plain", "limits",
-        "name", "policy",
+        "_exact", "_least", "_most", "_signature", "call", "in_process", "in_thread", "is_cron", "is_plain",
+        "limits", "name", "policy",
     )  # fmt: skip
 
-    def __init__(self, function: Function, limits: Limits, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self, function: Function, limits: Limits, policy: RetryPolicy | None = None, *, is_cron: bool = False
+    ) -> None:
         self.name = function.name
+        #: Whether a cron job runs it.
+        self.is_cron = is_cron
         self.call: Callable[..., Any] = function.coroutine
         self.is_plain = function.is_plain
         self.in_thread = function.in_thread
@@ -59,7 +63,11 @@ class Offer:
 
 def resolve(functions: Iterable[Function], settings: Settings) -> dict[str, Offer]:
     """Return the offers by name, each with its own limits or else the worker's."""
-    return {each.name: Offer(each, _limits(each, settings), _policy(each, settings)) for each in functions}
+    crons = {cron.name for cron in settings.cron_jobs}
+    return {
+        each.name: Offer(each, _limits(each, settings), _policy(each, settings), is_cron=each.name in crons)
+        for each in functions
+    }
 
 
 def worker_limits(settings: Settings) -> Limits:

@@ -5,7 +5,10 @@ from typing import Any
 from jobgate.broker import Broker
 from jobgate.broker.settings import async_client
 from jobgate.client import ArqRedis
+from jobgate.client.errors import DeserializationError
 from jobgate.worker.settings import Settings
+
+__all__ = ["DeserializationError", "close_pool", "open_pool"]
 
 
 def open_pool(settings: Settings, broker: Broker) -> Any:

@@ -134,6 +134,11 @@ class Settings:
     redis_pool: object = None
 
     @classmethod
+    def known_of(cls, source: object) -> dict[str, Any]:
+        """Return what of a class, an instance or a dict is a setting of a worker, unchecked."""
+        return _attributes(source, [each.name for each in fields(cls)])
+
+    @classmethod
     def of(cls, source: object = None, /, **overrides: object) -> Self:
         """Read settings and check them.
 
@@ -155,6 +160,11 @@ class Settings:
         settings = cls(**checked(known | overrides))
         settings._check_names()
         return settings
+
+    def require_functions(self) -> None:
+        """Raise SettingsError where there is nothing to run; other questions need no functions."""
+        if not self.functions:
+            raise SettingsError("functions must hold at least one function, or cron_jobs one job")
 
     @property
     def redis(self) -> RedisSettings:

@@ -6,16 +6,16 @@ import time
 from jobgate.broker import Broker, BrokerUnavailable
 from jobgate.broker.log_text import printable
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.logs import counted, logger
+from jobgate.worker.logs import logger
 from jobgate.worker.settings import Settings
 from jobgate.worker.signatures import doubt_of_ctx, signature_of
 
 
 def tell_start(settings: Settings, broker: Broker) -> None:
     """Log what is about to run, and where; warn of functions that seem to lack `ctx`."""
-    functions = counted(len(settings.functions), "function")
     names = ", ".join(function.name for function in settings.functions)
-    logger.info("Starting worker for %s: %s", functions, names)
+    # arq says "1 functions", and people look for it.
+    logger.info("Starting worker for %d functions: %s", len(settings.functions), names)
     queues = [printable(queue) for queue in settings.weights]
     what = "queue" if len(queues) == 1 else "queues"
     logger.info(
@@ -36,15 +36,18 @@ async def reach(broker: Broker, clock: RedisClock) -> None:
         BrokerMisconfigured: it refuses.
     """
     redis = broker.settings
-    until = time.monotonic() + redis.conn_retries * (redis.conn_timeout + redis.conn_retry_delay)
+    failures, until = 0, time.monotonic() + redis.conn_retries * (redis.conn_timeout + redis.conn_retry_delay)
     while True:
         try:
             clock.presume(await broker.connect())
         except BrokerUnavailable as error:
             if time.monotonic() >= until:
                 raise
+            failures += 1
             logger.warning("%s", error)
         else:
+            if failures:
+                logger.info("redis connection successful")
             return await _tell_redis(broker)
         await asyncio.sleep(redis.conn_retry_delay)
 

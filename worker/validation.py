@@ -1,5 +1,6 @@
 """Check the values of settings, one rule for each name. Every message names the setting."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
@@ -11,6 +12,8 @@ from jobgate.worker.cron import CronJob, as_cron_job
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Function, as_function
 from jobgate.worker.retrying import Backoff, as_backoff, as_retry_on
+
+logger = logging.getLogger("jobgate.worker")
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,12 +28,6 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_together(values: Mapping[str, Any]) -> None:
-    functions = values.get("functions") or ()
-    if not functions and not values.get("cron_jobs"):
-        raise SettingsError("functions must hold at least one function, or cron_jobs one job")
-    names = [function.name for function in functions]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise SettingsError(f"functions holds more than one function named {sorted(twice)[0]!r}")
     if (values.get("job_serializer") is None) != (values.get("job_deserializer") is None):
         raise SettingsError("job_serializer and job_deserializer must be given together")
 
@@ -45,7 +42,12 @@ def _with_cron_functions(values: dict[str, Any]) -> dict[str, Any]:
 def _functions(name: str, value: Any) -> tuple[Function, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
         raise SettingsError(f"{name} must be a list of functions, not {value!r}")
-    return tuple(as_function(each) for each in value)
+    by_name: dict[str, Function] = {}
+    for each in map(as_function, value):
+        if each.name in by_name:
+            logger.warning("functions holds %r more than once: the last one is used", each.name)
+        by_name[each.name] = each
+    return tuple(by_name.values())
 
 
 def _cron_jobs(name: str, value: Any) -> tuple[CronJob, ...]:

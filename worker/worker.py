@@ -64,6 +64,7 @@ class Worker:
 
     def __init__(self, settings: object = None, /, **overrides: object) -> None:
         self.settings = Settings.of(settings, **overrides)
+        self.settings.require_functions()
         #: Unique for each worker that was ever started.
         self.worker_id = f"{socket.gethostname()[:60]}.{os.getpid()}.{secrets.token_hex(4)}"
         #: What each job's `ctx` starts from.
@@ -157,6 +158,17 @@ class Worker:
             liveness=self.liveness,
         )  # fmt: skip
 
+    def __repr__(self) -> str:
+        return (
+            f"<Worker j_complete={self.jobs_complete} j_failed={self.jobs_failed} "
+            f"j_retried={self.jobs_retried} j_ongoing={self.jobs.in_progress}>"
+        )
+
+    @property
+    def tasks(self) -> dict[str, asyncio.Task[None]]:
+        """The tasks of the jobs that it holds, by their ids, as in arq."""
+        return {job.job_id: job.task for job in self.jobs.snapshot() if job.task is not None}
+
     @property
     def jobs_complete(self) -> int:
         """Jobs that succeeded since its last start."""
@@ -217,6 +229,10 @@ class Worker:
                     await self._serve()
             finally:
                 await self.close()
+
+    async def main(self) -> None:
+        """Do what `async_run` does, under the name of arq's loop."""
+        await self.async_run()
 
     async def run_check(self, retry_jobs: bool | None = None, max_burst_jobs: int | None = None) -> int:
         """Run as `async_run` and see that no job has failed, for tests; most useful with `burst`.
@@ -343,9 +359,10 @@ class Worker:
     # -- stop
 
     def _on_signal(self, received: signal.Signals) -> None:
+        fate = "to be completed" if self.settings.job_completion_wait else "ongoing to cancel"
         logger.info(
-            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d ongoing",
-            received.name, self.jobs_complete, self.jobs_failed, self.jobs_retried, len(self.jobs),
+            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d %s",
+            received.name, self.jobs_complete, self.jobs_failed, self.jobs_retried, len(self.jobs), fate,
         )  # fmt: skip
         self.stop()
 

@@ -57,7 +57,7 @@ async def test_a_job_is_enqueued_and_its_result_returned(server: RedisServer, po
     job = await pool.enqueue_job("add", 40, b=2)
     assert isinstance(job, Job)
     assert len(job.job_id) == 32
-    assert repr(job) == f"<job {job.job_id}>"
+    assert repr(job) == f"<arq job {job.job_id}>"
     async with working([add], server.url):
         assert await job.result(timeout=60) == 42
 
@@ -354,7 +354,7 @@ async def test_it_waits_for_a_server_that_starts(
         await asyncio.to_thread(server.start)
         async with await connecting as pool:
             assert await pool.ping()
-    assert caplog.records[0].getMessage().endswith("100 tries left")
+    assert caplog.records[0].getMessage().endswith("100 retries remaining...")
 
 
 async def test_it_gives_up(caplog: pytest.LogCaptureFixture) -> None:

@@ -79,7 +79,7 @@ async def test_it_runs_jobs_and_ends_with_0_at_sigterm(
         r"( valkey_version=[\d.]+)?",
         lines[2],
     )
-    assert "shutdown on SIGTERM ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 ongoing" in lines
+    assert "shutdown on SIGTERM ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 ongoing to cancel" in lines
     assert any(line.endswith(":add ● 3") for line in lines)
 
 

@@ -200,9 +200,9 @@ def test_job_ids(examples: Examples) -> None:
     worker = examples.worker("job_ids.py")
     printed = examples.main("job_ids.py").splitlines()
     assert [re.sub(r"[0-9a-f]{32}", "…", line) for line in printed] == [
-        "<job …>", "<job …>", "<job foobar>", "None", "<job my_job>",
+        "<arq job …>", "<arq job …>", "<arq job foobar>", "None", "<arq job my_job>",
     ]  # fmt: skip
-    for job_id in (printed[0][5:-1], printed[1][5:-1], "foobar", "my_job"):
+    for job_id in (printed[0][9:-1], printed[1][9:-1], "foobar", "my_job"):
         worker.wait_for_log(rf"^running the task with id {job_id}$")
 
 
@@ -237,7 +237,7 @@ def test_slow_job_is_cancelled_and_run_again(examples: Examples) -> None:
     first.wait_for_log(r"→ \w+:the_task\(\)")
     first.signal(signal.SIGINT)
     assert first.wait() == 0
-    assert "shutdown on SIGINT ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 ongoing" in first.log
+    assert "shutdown on SIGINT ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 ongoing to cancel" in first.log
     assert "will be run again" in first.log
     second = examples.worker("slow_job.py")
     second.wait_for_log(r"← \w+:the_task ●", timeout=60)
