@@ -1,5 +1,6 @@
 """Workers say that they live and how they are, and take their leave."""
 
+import secrets
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
@@ -27,6 +28,13 @@ class Announcing:
                 is_hint=True,
             )
             for queue in record.queues
+        )
+
+    async def mark_data_set(self) -> None:
+        """See which data set Redis holds, and name it where nobody has; see `Broker.mark_data_set`."""
+        core = self._core
+        core.data_set.note(
+            await core.link.run(script("data_set"), [core.keys.epoch], [secrets.token_hex(16)])
         )
 
     async def retire(self, record: WorkerRecord) -> None:

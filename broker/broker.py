@@ -10,6 +10,7 @@ from jobgate.broker.adopting import settings_of
 from jobgate.broker.announcing import Announcing
 from jobgate.broker.codecs import Codec, codec_named
 from jobgate.broker.core import Core, Reader
+from jobgate.broker.data_set import DataSet
 from jobgate.broker.enqueueing import Enqueueing
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
@@ -20,6 +21,7 @@ from jobgate.broker.marks import JobMark
 from jobgate.broker.observing import Observing, Readiness, ServerInfo
 from jobgate.broker.pages import IdPage, QueuePage, ResultPage
 from jobgate.broker.pausing import Pausing
+from jobgate.broker.reclaiming import Reclaiming
 from jobgate.broker.records import (
     AbortAnswer,
     AbortMark,
@@ -35,16 +37,12 @@ from jobgate.broker.records import (
     Transition,
     WorkerRecord,
 )
-from jobgate.broker.renewal import LeaseRenewer
+from jobgate.broker.renewal import LeaseRenewer, renewer_of
 from jobgate.broker.reporting import Reporting
 from jobgate.broker.scripts import script
-from jobgate.broker.settings import RedisSettings, async_client, sync_client, unnamed
+from jobgate.broker.settings import RedisSettings, async_client, unnamed
 from jobgate.broker.waiting import ResultWatcher, Watch
 from jobgate.broker.waking import Waking
-
-#: Seconds that the renewing thread waits for a connection or an answer, and the part of a lease that this may
-#: be at most, so that it can try again.
-_RENEW_TIMEOUT, _RENEW_SHARE = 2.0, 1 / 5
 
 
 class Broker:
@@ -89,6 +87,7 @@ class Broker:
         self._pausing = Pausing(core)
         self._listing = Listing(core)
         self._reporting = Reporting(core)
+        self._reclaiming = Reclaiming(core)
         self._watcher = ResultWatcher(core)
         self._waking = Waking(core)
 
@@ -187,6 +186,10 @@ class Broker:
                 a stock arq producer may have set the first one (`JobBody.first_try`).
         """
         return await self._leasing.retry(lease, defer=defer, score_ms=score_ms, tries=tries)
+
+    async def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
+        """Take a job back whose lease Redis has forgotten; False = it has ended or somebody else runs it."""
+        return await self._reclaiming.reclaim(claimed, lease)
 
     async def report_progress(self, lease: Lease, fraction: float, message: str | None = None) -> bool:
         """Note how far a running job is, for `JobView.progress`; kept until the job ends, or for a day.
@@ -317,6 +320,15 @@ class Broker:
         """Say that a worker lives, for the next `ttl` seconds."""
         await self._announcing.announce(record, ttl=ttl)
 
+    async def mark_data_set(self) -> None:
+        """Look which data set Redis holds, and name it where nobody has; a change is logged."""
+        await self._announcing.mark_data_set()
+
+    @property
+    def data_set(self) -> DataSet:
+        """Which data set Redis held when this process last looked."""
+        return self._core.data_set
+
     async def retire(self, record: WorkerRecord) -> None:
         """Take a worker off the list of the living, and the health line with the last that writes it."""
         await self._announcing.retire(record)
@@ -358,8 +370,7 @@ class Broker:
     async def queues(self) -> list[str]:
         """Find all queues that hold jobs, have a live worker or are paused, and the default queue.
 
-        It scans all keys of the database, step by step and without blocking others: for people, not for
-        programs that ask all the time.
+        It scans all keys of the database, without blocking others: do not ask all the time.
         """
         return await self._pausing.queues()
 
@@ -375,20 +386,11 @@ class Broker:
         return self._waking.abort_notices(queue)
 
     def lease_renewer(self, lease: float = 10.0) -> LeaseRenewer:
-        """Make the renewer for a thread of the caller's; it has a connection of its own.
-
-        Args:
-            lease: seconds of a lease: connecting and each answer have a part of them.
-        """
-        timeout = min(_RENEW_TIMEOUT, lease * _RENEW_SHARE)
-        opening = min(timeout, self.settings.conn_timeout)
-        client = sync_client(
-            self.settings, socket_timeout=timeout, socket_connect_timeout=opening, **unnamed()
-        )
-        return LeaseRenewer(client, self.keys)
+        """Make the renewer of such leases for a thread of the caller's; it has a connection of its own."""
+        return renewer_of(self.settings, self.keys, lease)
 
     async def check(self, *, timeout: float | None = None) -> Readiness:
-        """Look at Redis with a real script and at its settings, in `timeout` seconds or the deadline."""
+        """Write as an enqueue does, and look at Redis' settings, in `timeout` seconds or the deadline."""
         return await self._observing.check(timeout)
 
     async def server_info(self) -> ServerInfo | None:

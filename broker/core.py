@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from jobgate.broker.codecs import Codec
+from jobgate.broker.data_set import DataSet
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.keys import Keys
 from jobgate.broker.limits import QUICK, TooLarge
@@ -161,3 +162,4 @@ class Core:
     keys: Keys
     codec: Codec
     reader: Reader
+    data_set: DataSet = field(default_factory=DataSet)

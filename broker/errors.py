@@ -7,6 +7,7 @@ BrokerError
 ├── BrokerFull                 Redis refuses writes: out of memory or disk
 ├── BrokerMisconfigured        wrong address, password, rights or settings
 │   └── NotAQueue              a queue's name is the name of another kind of key
+├── DataSetChanged             Redis has lost its data, and with them the job that was waited for
 ├── InvalidRequest             a job request contradicts itself
 │   └── InvalidName            a queue, a namespace or an id has a name that is not free
 ├── CodecError
@@ -22,6 +23,9 @@ The docstring of each class is its default message.
 
 class BrokerError(Exception):
     """The broker could not do what was asked."""
+
+    #: Why Redis refused, where that is told apart from other reasons: `wrong-server`, `no-replicas`.
+    reason = ""
 
     def __init__(self, message: str | None = None) -> None:
         """Keep `message`, by default the first sentence of the class docstring."""
@@ -46,6 +50,10 @@ class BrokerMisconfigured(BrokerError):
 
 class NotAQueue(BrokerMisconfigured):
     """The name of the queue is the name of another kind of Redis key: choose another queue."""
+
+
+class DataSetChanged(BrokerError):
+    """Redis has lost its data, and this job with them: whether it ran is not known, enqueue it again."""
 
 
 class InvalidRequest(BrokerError):

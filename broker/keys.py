@@ -132,6 +132,16 @@ class Keys:
         """What an idempotency key was used for, whatever the queue."""
         return f"{self.default_queue}:idempotency:{digest}"
 
+    @property
+    def epoch(self) -> str:  # STRING
+        """Name of the data set: written once, it vanishes only with everything else."""
+        return f"{self.default_queue}:epoch"
+
+    @property
+    def probe(self) -> str:  # STRING, PX
+        """What a check of readiness writes, to see whether Redis takes writes."""
+        return f"{self.default_queue}:probe"
+
     def abort_channel(self, queue: str) -> str:  # pub/sub channel, message = job id
         """Where workers hear at once of jobs to abort; the abort mark is the truth."""
         return f"{queue}:abort-notices"

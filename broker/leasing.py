@@ -58,7 +58,7 @@ class Leasing:
             repeat=False,
         )  # fmt: skip
         return Claim(
-            jobs=list(_claimed(fields, queue, token, now_ms, leased_until)),
+            jobs=list(_claimed(fields, queue, token, now_ms, leased_until, self._core.data_set.known)),
             next_due_in=None if next_due_ms < 0 else max(next_due_ms - now_ms, 0) / 1000,
             now_ms=now_ms,
             is_paused=next_due_ms == _PAUSED,
@@ -141,7 +141,12 @@ def release_args(keys: Keys, claimed: Sequence[ClaimedJob]) -> list[Any]:
 
 
 def _claimed(
-    fields: Sequence[Any], queue: str, token: str, now_ms: int, leased_until: float
+    fields: Sequence[Any],
+    queue: str,
+    token: str,
+    now_ms: int,
+    leased_until: float,
+    data_set: str | None,
 ) -> Iterator[ClaimedJob]:
     for at in range(0, len(fields), _FIELDS):
         job_id, tries, score_ms, body, mark, left_ms, crashes, uncounted = fields[at : at + _FIELDS]
@@ -156,4 +161,5 @@ def _claimed(
             leased_until=leased_until,
             crashes=crashes,
             uncounted_tries=uncounted,
+            data_set=data_set,
         )

@@ -57,6 +57,8 @@ _NOT_READY = (
     redis_errors.TryAgainError,
     WrongServer,
 )
+#: Answers whose reason is told apart.
+_REASONS = {"NOREPLICAS": "no-replicas"}
 #: Answers by which Redis says that it cannot take writes.
 _FULL = ("OOM", "MISCONF")
 #: Whole answers of Redis, read to their end: the command did not happen, the connection is sound.
@@ -79,7 +81,9 @@ def translate(error: BaseException, address: str = "") -> BrokerError:
     where = f"Redis at {address}" if address else "Redis"
     kind = _kind(error, text)
     if kind is BrokerUnavailable:
-        return kind(f"{where} cannot be reached or is not ready ({text}): check that it runs.")
+        made = kind(f"{where} cannot be reached or is not ready ({text}): check that it runs.")
+        made.reason = "wrong-server" if is_wrong_server(error) else _REASONS.get(text.split(" ", 1)[0], "")
+        return made
     if kind is BrokerMisconfigured:
         return kind(f"{where} refuses ({text}): check address, password, ACL and settings.")
     return kind()
@@ -129,6 +133,7 @@ class Link:
         *,
         repeat: bool = True,
         since: float | None = None,
+        timeout: float | None = None,
         is_hint: bool = False,
     ) -> Any:
         """Run a script that writes.
@@ -139,6 +144,7 @@ class Link:
             args: its ARGV.
             repeat: whether it is sent again when its answer was lost.
             since: when the deadline begins, by the clock of the loop; None = now.
+            timeout: seconds, if that is less than the deadline.
             is_hint: nothing is lost when it is written into a server that is about to go: it takes any
                 connection, and its answer is no proof of the server.
 
@@ -150,7 +156,7 @@ class Link:
         """
         operation = _Operation(_calls(script, keys, args), repeat=repeat, writes=True)
         operation.is_hint = is_hint
-        return await self._within_deadline(operation, since=since)
+        return await self._within_deadline(operation, since=since, timeout=timeout)
 
     async def read(
         self, script: Script, keys: Sequence[str], args: Sequence[Any], *, timeout: float | None = None

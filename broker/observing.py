@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.core import PATIENCE, Core, ms_of
-from jobgate.broker.errors import BrokerError, DecodeError, NotAQueue
+from jobgate.broker.errors import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    DecodeError,
+    NotAQueue,
+    OutcomeUnknown,
+)
+from jobgate.broker.link import translate
 from jobgate.broker.marks import JobMark, mark_of
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
@@ -28,8 +36,10 @@ class Readiness:
     """Whether Redis can be worked with, and how safe data are there."""
 
     ok: bool
-    #: One sentence for a person.
+    #: One sentence for operators, with address and cause.
     detail: str
+    #: One sentence for callers, without them; empty when all is well.
+    reason: str = ""
     #: `aof`, `rdb`, `none`, or `unknown` where CONFIG is not allowed.
     durability: str = "unknown"
     #: `maxmemory-policy`; anything but `noeviction` loses jobs when memory is short.
@@ -63,6 +73,18 @@ class ServerInfo:
     connected_clients: str
     #: Keys in this database.
     keys: str
+
+
+#: Why Redis is not ready, for callers: by the kind of the error, and where it is not there by its reason.
+_REFUSED: tuple[tuple[type[BrokerError], str], ...] = (
+    (BrokerFull, "Redis refuses writes: its memory or disk is full, or it cannot persist."),
+    (BrokerMisconfigured, "Redis refuses this gateway: its log says why."),
+)
+_UNAVAILABLE = {
+    "": "Redis does not answer as it should.",
+    "wrong-server": "The server at Redis' address takes no writes: it is a replica, or is loading its data.",
+    "no-replicas": "Redis refuses writes: too few of its replicas are connected.",
+}
 
 
 class Observing:
@@ -149,14 +171,14 @@ class Observing:
         )
 
     async def check(self, timeout: float | None) -> Readiness:
-        """Run a real script and look at Redis' settings; see `Broker.check`."""
+        """Run a script that writes and look at Redis' settings; see `Broker.check`."""
         link = self._core.link
         timeout = link.deadline if timeout is None else timeout
         end = asyncio.get_running_loop().time() + timeout
         try:
-            await link.read(script("check"), [], [], timeout=timeout)
+            await link.run(script("probe"), [self._core.keys.probe], [], timeout=timeout)
         except BrokerError as error:
-            return Readiness(ok=False, detail=str(error))
+            return _not_ready(error, link.address)
         settings = await self._settings(end - asyncio.get_running_loop().time())
         return Readiness(
             ok=True,
@@ -199,7 +221,11 @@ class Observing:
         keys = self._core.keys
         stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
         places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
-        answer: Sequence[Any] = await self._core.link.read(script("view"), [*stored, *places], [job_id, form])
+        answer: Sequence[Any]
+        *answer, data_set = await self._core.link.read(
+            script("view"), [*stored, keys.epoch, *places], [job_id, form]
+        )
+        self._core.data_set.note(data_set)
         return answer
 
     async def _read_view(
@@ -236,6 +262,13 @@ def _mark(queues: Sequence[str], answer: Sequence[Any], marks: tuple[Any, Any]) 
     # While it runs the score is the end of its lease, which is renewed all the time.
     due = None if status is JobStatus.IN_PROGRESS else score
     return status, marks[0], token, tries, queues[place - 1] if place else None, due, progress
+
+
+def _not_ready(error: BrokerError, address: str) -> Readiness:
+    if isinstance(error, OutcomeUnknown) and error.__cause__ is not None:
+        error = translate(error.__cause__, address)  # nobody cares what became of the probe
+    reason = next((text for kind, text in _REFUSED if isinstance(error, kind)), "")
+    return Readiness(ok=False, detail=str(error), reason=reason or _UNAVAILABLE[error.reason])
 
 
 def _status(

@@ -195,6 +195,8 @@ class ClaimedJob:
     uncounted_tries: int = 0
     #: Tries that were counted for this claim but never began: leases of a running job that was claimed anew.
     idle_tries: int = 0
+    #: Name of the data set as known at the claim; None = unknown.
+    data_set: str | None = None
 
     @property
     def is_damaged(self) -> bool:

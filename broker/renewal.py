@@ -12,9 +12,14 @@ from jobgate.broker.keys import Keys
 from jobgate.broker.leasing import release_args
 from jobgate.broker.lines import TRUSTED_FOR
 from jobgate.broker.link import translate
+from jobgate.broker.reclaiming import call_of
 from jobgate.broker.records import ClaimedJob, Lease, Renewal
 from jobgate.broker.scripts import Script, script
+from jobgate.broker.settings import RedisSettings, sync_client, unnamed
 
+#: Seconds that the renewing thread waits for a connection or an answer, and the part of a lease that this may
+#: be at most, so that it can try again.
+_TIMEOUT, _SHARE = 2.0, 1 / 5
 #: The part of a lease that all tries of one call may take, so that the next renewal still comes in time.
 _ALL_TRIES = 0.5
 #: Seconds in which a release that has failed is tried once more.
@@ -61,6 +66,20 @@ class LeaseRenewer:
         for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
             keys, args = [queue, self._keys.wake(queue)], release_args(self._keys, jobs)
             self._answer(script("release"), keys, args, within=_RELEASE)
+
+    def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
+        """Take a job back that `renew` calls lost, if nobody else runs it; see `Broker.reclaim`.
+
+        It asks on a new connection: what called it lost may be a former master.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+            BrokerMisconfigured: Redis refuses.
+        """
+        self._disconnect()
+        if claimed.body is None:
+            return False
+        return bool(self._answer(*call_of(self._keys, claimed, lease), within=lease * _ALL_TRIES))
 
     def close(self) -> None:
         """Close the connection."""
@@ -112,6 +131,14 @@ class LeaseRenewer:
             return self._redis.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
         except redis_errors.NoScriptError:
             return self._redis.execute_command("EVAL", script.source, len(keys), *keys, *args)
+
+
+def renewer_of(settings: RedisSettings, keys: Keys, lease: float) -> LeaseRenewer:
+    """Return a renewer, not yet connected, for leases of so many seconds."""
+    timeout = min(_TIMEOUT, lease * _SHARE)
+    opening = min(timeout, settings.conn_timeout)
+    client = sync_client(settings, socket_timeout=timeout, socket_connect_timeout=opening, **unnamed())
+    return LeaseRenewer(client, keys)
 
 
 def _text(job_id: bytes) -> str:

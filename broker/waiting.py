@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from jobgate.broker.coalescing import Coalescer
 from jobgate.broker.core import Core
-from jobgate.broker.errors import BrokerError, BrokerMisconfigured
+from jobgate.broker.errors import BrokerError, BrokerMisconfigured, DataSetChanged
 from jobgate.broker.handing import Wish, Wishes
 from jobgate.broker.records import JobResult
 from jobgate.broker.tracking import TrackedReader, tracked_reader
@@ -38,6 +38,8 @@ class _Look(NamedTuple):
 class _Seen(NamedTuple):
     blob: bytes | None
     job_exists: bool
+    #: Name of the data set that was looked at.
+    data_set: str | None
 
 
 class Watch:
@@ -48,6 +50,8 @@ class Watch:
         self._wish = None if in_request else Wish(watcher.wishes, job_id)
         self.job_id = job_id
         self._blob: bytes | None = None
+        self._data_set = watcher.data_set
+        self._has_looked = False
         #: Ends the pause between two looks: True = the result is there.
         self._pause: asyncio.Future[bool] | None = None
 
@@ -60,10 +64,17 @@ class Watch:
     ) -> None:
         self._watcher.discard(self)
 
-    def arrive(self, blob: bytes) -> None:
-        """Take the stored result."""
-        self._blob = self._blob or blob
-        self._end_pause(True)
+    def see(self, seen: "_Seen") -> None:
+        """Take what a look has found: the name of the data set at the first one, and the stored result."""
+        if not self._has_looked:
+            self._has_looked, self._data_set = True, seen.data_set or self._data_set
+        if seen.blob is not None:
+            self._blob = self._blob or seen.blob
+            self._end_pause(True)
+
+    def has_lost_data(self, seen: "_Seen") -> bool:
+        """Whether what the first look, or one before it, has found went with all data."""
+        return self._data_set is not None and seen.data_set != self._data_set
 
     async def wait(self, timeout: float, *, poll: float = POLL_INTERVAL) -> JobResult | None:
         """Wait until the result is there; one waits at a time.
@@ -79,6 +90,7 @@ class Watch:
 
         Raises:
             DecodeError: the stored result cannot be read.
+            DataSetChanged: the job is gone with all that Redis held when the wait began.
         """
         return None if await self.stored(timeout, poll=poll) is None else await self.read()
 
@@ -153,6 +165,11 @@ class ResultWatcher:
         """Whether notices come; without, keys are polled."""
         return self._reader is not None
 
+    @property
+    def data_set(self) -> str | None:
+        """Name of the data set as far as this process knows."""
+        return self._core.data_set.known
+
     def add(self, watch: Watch) -> None:
         """Register a watch and read its key, which arms the notice."""
         if self._supervisor is None:
@@ -168,12 +185,14 @@ class ResultWatcher:
             self._watches.pop(watch.job_id, None)
 
     async def look(self, watch: Watch) -> bool:
-        """Read a watched key now; answers whether waiting on makes sense."""
+        """Read a watched key now; answers whether waiting on makes sense. Raises DataSetChanged."""
         try:
             seen = await self._looks.submit(_Look(watch.job_id, ask_job=True))
         except BrokerError:
             return True
-        self._arrived(watch.job_id, seen.blob)
+        self._arrived(watch.job_id, seen)
+        if seen.blob is None and not seen.job_exists and watch.has_lost_data(seen):
+            raise DataSetChanged
         return seen.blob is None and seen.job_exists
 
     async def read(self, blob: bytes, job_id: str) -> JobResult:
@@ -196,12 +215,11 @@ class ResultWatcher:
         # A read that failed is repeated by the watches themselves, at their interval.
         if seen.cancelled() or seen.exception() is not None:
             return
-        self._arrived(job_id, seen.result().blob)
+        self._arrived(job_id, seen.result())
 
-    def _arrived(self, job_id: str, blob: bytes | None) -> None:
-        if blob is not None:
-            for watch in self._watches.get(job_id, ()):
-                watch.arrive(blob)
+    def _arrived(self, job_id: str, seen: _Seen) -> None:
+        for watch in self._watches.get(job_id, ()):
+            watch.see(seen)
 
     def _notice(self, keys: list[bytes] | None) -> None:
         if keys is None:
@@ -220,11 +238,13 @@ class ResultWatcher:
         asked = list(dict.fromkeys(look.job_id for look in looks if look.ask_job))
         wanted = list(dict.fromkeys(look.job_id for look in looks))
         commands: list[tuple[Any, ...]] = [("EXISTS", keys.job(job_id)) for job_id in asked]
-        commands.append(("MGET", *map(keys.result, wanted)))
-        *exists, blobs = await self._read(commands)
+        commands.append(("MGET", *map(keys.result, wanted), keys.epoch))
+        *exists, (*blobs, name) = await self._read(commands)
+        self._core.data_set.note(name)
+        data_set = self._core.data_set.latest
         job_exists = dict(zip(asked, map(bool, exists), strict=True))
         blob_of = dict(zip(wanted, blobs, strict=True))
-        seen = [_Seen(blob_of[look.job_id], job_exists.get(look.job_id, True)) for look in looks]
+        seen = [_Seen(blob_of[look.job_id], job_exists.get(look.job_id, True), data_set) for look in looks]
         return await self._with_handed_over(looks, seen)
 
     async def _with_handed_over(self, looks: Sequence[_Look], seen: list[_Seen]) -> list[_Seen]:

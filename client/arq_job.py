@@ -78,6 +78,7 @@ class Job:
             asyncio.CancelledError: It was aborted.
             TimeoutError: It has not ended in time and goes on; or it ran longer than it may.
             ResultNotFound: There is no such job, or its result was not kept.
+            JobLost: The same, because Redis has lost its data meanwhile.
             SerializationError: Its result could not be stored.
         """
         if pole_delay is not None:
@@ -159,6 +160,7 @@ class Job:
         self, broker: Broker, watch: Watch, deadline: Deadline, poll_delay: float
     ) -> records.JobResult | None:
         """Wait on; None: nothing is decided, because the job has no body but still stands in a queue."""
+        before = broker.data_set.known
         result = await watch.wait(deadline.left, poll=poll_delay)
         if result is not None:
             return result
@@ -167,6 +169,10 @@ class Job:
         except errors.BrokerUnavailable as error:
             if deadline.passed:
                 raise TimeoutError from error
+        except ResultNotFound:
+            if broker.data_set.changed_since(before):
+                raise errors.DataSetChanged from None
+            raise
         if result is None and deadline.passed:
             raise TimeoutError
         return result

@@ -17,6 +17,7 @@ from jobgate.client.errors import (
     JobExecutionFailed,
     JobFailed,
     JobgateError,
+    JobLost,
     OutcomeUnknown,
     SerializationError,
 )
@@ -46,6 +47,7 @@ _ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
     (errors.BrokerUnavailable, RedisUnavailable),
     (errors.BrokerFull, RedisUnavailable),
     (errors.BrokerMisconfigured, RedisUnavailable),
+    (errors.DataSetChanged, JobLost),
     (errors.EncodeError, SerializationError),
     (errors.DecodeError, DeserializationError),
     (errors.BrokerError, InvalidRequest),

@@ -9,6 +9,7 @@ JobgateError
 ├── JobNotFound                no such job, or none that this caller may see
 │   ├── ResultGone             the job has ended and its result was not kept
 │   └── ResultNotFound         there is neither job nor result to wait for (also a RuntimeError)
+│       └── JobLost            … because Redis has lost its data
 ├── ResultTimeout              the wait is over and the job goes on
 ├── UnknownFunction            no worker offers it
 ├── InvalidArguments           they do not fit the function or cannot be sent
@@ -112,6 +113,12 @@ class ResultGone(JobNotFound):
 
 class ResultNotFound(JobNotFound, RuntimeError):
     """There is no such job, or it has ended and its result was not kept: let the function keep it."""
+
+
+class JobLost(ResultNotFound):
+    """Redis has lost its data, and this job with them: whether it ran is not known, enqueue it again."""
+
+    outcome = "lost"
 
 
 class ResultTimeout(JobgateError):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jobgate.client.errors import JobgateError, JobNotFound, ResultGone
+from jobgate.client.errors import JobgateError, JobLost, JobNotFound, ResultGone
 from jobgate.client.info import JobInfo, JobProgress, JobStatus
 from jobgate.client.requests import Default, Timeout, waiting_time
 from jobgate.client.transport import Transport
@@ -97,7 +97,8 @@ class JobHandle:
         try:
             yield
         except JobNotFound as error:
-            gone = ResultGone() if self._acknowledged and not isinstance(error, ResultGone) else error
+            says_why = isinstance(error, ResultGone | JobLost)
+            gone = ResultGone() if self._acknowledged and not says_why else error
             gone.job = self
             raise gone from error.__cause__
         except JobgateError as error:

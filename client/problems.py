@@ -13,6 +13,7 @@ from jobgate.client.errors import (
     InvalidRequest,
     JobExists,
     JobgateError,
+    JobLost,
     JobNotFound,
     NoWorker,
     OutcomeUnknown,
@@ -116,6 +117,7 @@ def _plain(kind: type[JobgateError]) -> Callable[[Problem], JobgateError]:
 
 _BY_CODE: Mapping[str, Callable[[Problem], JobgateError]] = {
     "invalid-arguments": _invalid_arguments,
+    "data-set-changed": lambda _: JobLost(),
     "job-exists": lambda _: JobExists(),
     "job-not-found": lambda _: JobNotFound(),
     "no-worker": lambda _: NoWorker(),

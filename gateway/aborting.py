@@ -7,7 +7,7 @@ from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.problems import Problem
-from jobgate.gateway.reading import last_look, not_yet, visible_view, wait_for_result
+from jobgate.gateway.reading import last_look, loss_told, not_yet, visible_view, wait_for_result
 
 #: Codes of problems that say that nothing can be seen of the job any more.
 _GONE = frozenset({"job-not-found", "result-not-kept"})
@@ -39,7 +39,8 @@ async def _abort(gateway: Gateway, call: Call, wanted: str, wait: float | None) 
         raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
     if answer is AbortAnswer.FINISHED:
         raise _already_finished()
-    return await _stopping(gateway, call, wanted, wait)
+    with loss_told(gateway):
+        return await _stopping(gateway, call, wanted, wait)
 
 
 async def _was_aborted(gateway: Gateway, call: Call, wanted: str) -> bool:

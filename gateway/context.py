@@ -20,6 +20,7 @@ from jobgate.gateway.metrics import Meter
 from jobgate.gateway.names import QueueNames
 from jobgate.gateway.offers import Offers
 from jobgate.gateway.preferences import asked_wait
+from jobgate.gateway.readiness import ReadinessProbe
 from jobgate.gateway.settings import GatewaySettings
 from jobgate.gateway.unsent import Unsent
 from jobgate.gateway.waits import Waits
@@ -53,6 +54,7 @@ class Gateway:
     meter: Meter
     #: None = no keys are in use.
     keys: KeysFile | None = None
+    readiness: ReadinessProbe = field(default_factory=ReadinessProbe)
     readiness_log: StateLog = field(default_factory=lambda: StateLog(_health_logger))
     gauges_log: StateLog = field(default_factory=lambda: StateLog(_health_logger))
     #: True from SIGTERM on: `/readyz` says so, and connections end with their next answer.

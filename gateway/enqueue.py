@@ -10,6 +10,7 @@ import orjson
 from jobgate.broker.errors import (
     BrokerError,
     BrokerUnavailable,
+    DataSetChanged,
     IdempotencyConflict,
     NotAQueue,
     OutcomeUnknown,
@@ -123,6 +124,7 @@ async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) 
     job_id = request.job_id or ""
     with gateway.waits.place(call.caller), gateway.broker.watch(job_id, in_request=True) as watch:
         enqueued = await _enqueued(gateway, call, request)
+        data_set = gateway.broker.data_set.known
         result: JobResult | None = None
         if enqueued.created or enqueued.replayed:
             with call.waiting(wait):
@@ -130,7 +132,7 @@ async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) 
                 result = await gateway.waits.run(lambda: waiting(wait))
     headers = applied(wait)
     if result is None and enqueued.created:
-        return await call.in_time(_unfinished(gateway, call, request, enqueued, wait))
+        return await call.in_time(_unfinished(gateway, call, request, enqueued, wait, data_set))
     if result is None:
         return await call.in_time(_existed(gateway, call, request, enqueued, headers))
     if enqueued.replayed:
@@ -151,7 +153,12 @@ def _accepted(request: JobRequest, enqueued: Enqueued, headers: str = "") -> Ans
 
 
 async def _unfinished(
-    gateway: Gateway, call: Call, request: JobRequest, enqueued: Enqueued, wait: float
+    gateway: Gateway,
+    call: Call,
+    request: JobRequest,
+    enqueued: Enqueued,
+    wait: float,
+    data_set: str | None,
 ) -> Answer:
     """Answer with the job as it is now, after a wait in vain: by this time it may be running."""
     try:
@@ -162,6 +169,8 @@ async def _unfinished(
         # It is enqueued; an error would say that it may not be.
         return _accepted(request, enqueued, applied(wait))
     if view is None:
+        if gateway.broker.data_set.changed_since(data_set):
+            raise broker_problem(DataSetChanged())
         # It has ended, and its result was not kept.
         ended = job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE)
         return _answer(202, ended, applied(wait))

@@ -27,15 +27,15 @@ async def livez(gateway: Gateway, call: Call) -> Answer:
 
 
 async def readyz(gateway: Gateway, call: Call) -> Answer:
-    """Answer 200 when Redis runs a real script; else, and once the gateway shuts down, 503."""
+    """Answer 200 when Redis takes a write as an enqueue makes one; else, and once it shuts down, 503."""
     if gateway.draining:
         raise Problem("not-ready", "It is shutting down.", headers=_RETRY_AFTER)
     if gateway.keys is not None and not gateway.keys.is_usable:
         raise Problem("not-ready", "It cannot read its keys.", headers=_RETRY_AFTER)
-    readiness = await gateway.broker.check(timeout=_READY_WITHIN)
+    readiness = await gateway.readiness.ask(gateway.broker, within=_READY_WITHIN)
     if not readiness.ok:
         gateway.readiness_log.trouble("not ready: %s", readiness.detail)
-        raise Problem("not-ready", "Redis does not answer as it should.", headers=_RETRY_AFTER)
+        raise Problem("not-ready", readiness.reason, headers=_RETRY_AFTER)
     gateway.readiness_log.over("ready again")
     return Answer(200, orjson.dumps({"status": "ready", "durability": readiness.durability}))
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from jobgate.broker import Watch
-from jobgate.broker.errors import BrokerUnavailable, DecodeError
+from jobgate.broker.errors import BrokerUnavailable, DataSetChanged, DecodeError
 from jobgate.broker.marks import JobMark, mark_of_result
 from jobgate.broker.records import JobResult, JobStatus, JobView
 from jobgate.gateway.answers import Answer, SharedBody
@@ -17,6 +18,8 @@ from jobgate.gateway.present import job_of_view, outcome, to_json
 from jobgate.gateway.problems import Problem, broker_problem
 
 Answered = TypeVar("Answered")
+#: What is answered for a job that is not there, if nothing more is known.
+_GONE = frozenset({"job-not-found", "result-not-kept"})
 
 #: What a job takes as JSON was admitted when it was enqueued.
 _NO_LIMIT = 1 << 62
@@ -40,9 +43,10 @@ async def status(gateway: Gateway, call: Call) -> Answer:
     view = await visible_view(gateway, call, wanted, waits=bool(wait))
     if wait and view.status is not JobStatus.COMPLETE:
         del view  # whoever waits holds no arguments
-        with gateway.waits.place(call.caller), call.waiting(wait):
-            await gateway.waits.run(lambda: _stored(gateway, wanted, wait))
-        view = await look_by(_now(), visible_view(gateway, call, wanted, waits=True))
+        with loss_told(gateway):
+            with gateway.waits.place(call.caller), call.waiting(wait):
+                await gateway.waits.run(lambda: _stored(gateway, wanted, wait))
+            view = await look_by(_now(), visible_view(gateway, call, wanted, waits=True))
     return _status_answer(gateway, call, view, wait)
 
 
@@ -51,7 +55,7 @@ async def _status_unless(tag: str, gateway: Gateway, call: Call, wanted: str, wa
     known, view = await _known(gateway, call, wanted, waits=bool(wait))
     if known.etag in tag and wait and not known.has_ended:
         del view
-        with gateway.waits.place(call.caller), call.waiting(wait):
+        with loss_told(gateway), gateway.waits.place(call.caller), call.waiting(wait):
             changed = await gateway.waits.run(lambda: _changed(gateway, call, known, tag, wait))
         known, view = changed or (known, None)
     if known.etag in tag:
@@ -102,6 +106,18 @@ async def visible_view(gateway: Gateway, call: Call, wanted: str, *, waits: bool
     if view is None or not may_see(call, view):
         raise _not_found()
     return view
+
+
+@contextmanager
+def loss_told(gateway: Gateway) -> Iterator[None]:
+    """Raise `Problem` 404 `data-set-changed` for a job that goes meanwhile because Redis loses its data."""
+    before = gateway.broker.data_set.known
+    try:
+        yield
+    except Problem as problem:
+        if problem.code in _GONE and gateway.broker.data_set.changed_since(before):
+            raise broker_problem(DataSetChanged()) from None
+        raise
 
 
 def _not_found() -> Problem:
@@ -162,10 +178,11 @@ async def result(gateway: Gateway, call: Call) -> Answer:
     require_readable(view)
     if view.result is None and wait:
         del view
-        answer = await _outcome_in_time(gateway, call, wanted, wait)
-        if answer is not None:
-            return answer
-        view = await last_look(gateway, wanted, waited=True)
+        with loss_told(gateway):
+            answer = await _outcome_in_time(gateway, call, wanted, wait)
+            if answer is not None:
+                return answer
+            view = await last_look(gateway, wanted, waited=True)
         require_readable(view)
     if view.result is None:
         return not_yet(call, view, wait)

@@ -25,7 +25,7 @@ from jobgate.gateway.offers import Offers
 from jobgate.gateway.routes import METRICS_ROUTES, Router
 from jobgate.gateway.settings import GatewayError, GatewaySettings
 from jobgate.gateway.sockets import site_of
-from jobgate.gateway.starting import greet, look_around
+from jobgate.gateway.starting import greet, look_around, watch_data_set
 from jobgate.gateway.unsent import Unsent
 from jobgate.gateway.waits import Waits
 
@@ -93,7 +93,8 @@ def _broker(settings: GatewaySettings) -> Broker:
 async def _background(gateway: Gateway, greeted: bool) -> AsyncIterator[None]:
     """What goes on beside the requests; cancelled and awaited at the end."""
     looking = look_around(gateway.broker, gateway.offers, gateway.settings.serializer, greeted=greeted)
-    running = [asyncio.create_task(gateway.offers.watch()), asyncio.create_task(looking)]
+    helpers = (gateway.offers.watch(), looking, watch_data_set(gateway.broker))
+    running = [asyncio.create_task(each) for each in helpers]
     stop = threading.Event()
     if gateway.keys is not None:
         threading.Thread(target=gateway.keys.watch, args=(stop,), name="jobgate-keys", daemon=True).start()

@@ -1,6 +1,7 @@
 """What a gateway says of the Redis that it finds: away, forgetful, or with stock arq's workers on it."""
 
 import asyncio
+import contextlib
 import logging
 
 from jobgate.broker import Broker
@@ -12,7 +13,8 @@ logger = logging.getLogger("jobgate.gateway")
 
 #: Seconds for Redis' first answer; without one the gateway begins all the same.
 _GREETING = 1.0
-#: Seconds between two looks for stock arq's workers. A worker of jobgate that is starting is there by then.
+#: Seconds between two looks for stock arq's workers, and at the data set. A worker of jobgate that is
+#: starting is there by then.
 _LOOK_AGAIN = 5.0
 
 
@@ -25,7 +27,20 @@ async def greet(broker: Broker) -> bool:
     except BrokerError as error:
         logger.warning("Redis is away, /readyz answers 503 until it is back: %s", error)
         return False
+    await _mark_data_set(broker)
     return await _tell_how_it_keeps(broker)
+
+
+async def watch_data_set(broker: Broker) -> None:
+    """Look for ever whether Redis still holds the data that it held; the broker logs it and tells waiters."""
+    while True:
+        await _mark_data_set(broker)
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def _mark_data_set(broker: Broker) -> None:
+    with contextlib.suppress(BrokerError):  # away, or full: the requests tell
+        await broker.mark_data_set()
 
 
 async def look_around(broker: Broker, offers: Offers, serializer: str, *, greeted: bool) -> None:

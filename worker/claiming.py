@@ -174,6 +174,9 @@ class Claimer:
         calls = [self._sources[queue].claim(limit) for queue, limit in parts.items()]
         answers = await asyncio.gather(*calls) if len(calls) > 1 else [await calls[0]]
         claims = {queue: claim for queue, claim in zip(parts, answers, strict=True) if claim is not None}
+        if any(self._sources[queue].is_refused for queue in parts):
+            # A server that answers so for long is no reason to wait: a new process may find another.
+            self._liveness.contact()
         for claim in claims.values():
             self._clock.set(claim.now_ms)
             self._liveness.claimed()

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from jobgate.broker.errors import BrokerError
@@ -51,6 +52,9 @@ class Renewer(Protocol):
 
     def release(self, claimed: Sequence[ClaimedJob]) -> None:
         """Give jobs back; raises BrokerUnavailable."""
+
+    def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
+        """Take a job back that nobody runs; raises BrokerUnavailable."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -154,7 +158,10 @@ class LeaseKeeper:
             return
         leases = [job.claimed.lease for job in jobs]
         until = time.monotonic() + self._lease
-        renewal = self._connected().renew(leases, lease=self._lease)
+        renewer = self._connected()
+        renewal = renewer.renew(leases, lease=self._lease)
+        if renewal.lost:
+            renewal = replace(renewal, lost=self._lost_for_good(renewer, jobs, renewal.lost))
         for job, lease in zip(jobs, leases, strict=True):
             if job.claimed.lease is lease and job.job_id not in renewal.lost:
                 job.lease_until = until
@@ -205,6 +212,16 @@ class LeaseKeeper:
         if self._renewer is None:
             self._renewer = self._connect()
         return self._renewer
+
+    def _lost_for_good(self, renewer: Renewer, jobs: Sequence[RunningJob], lost: Sequence[str]) -> list[str]:
+        """Of jobs that one answer calls lost, those that a second one confirms, on a new connection."""
+        by_id = {job.job_id: job for job in jobs}
+        # One whose outcome is on its way may have been given back: that must not be undone.
+        return [
+            job_id
+            for job_id in lost
+            if by_id[job_id].is_written or not renewer.reclaim(by_id[job_id].claimed, lease=self._lease)
+        ]
 
     def _note_failure(self, reason: str) -> None:
         if not self._failing:

@@ -21,6 +21,8 @@ Write = Callable[[], Awaitable[Transition]]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 #: Characters of a function's name that fit under every limit of results.
 _SHORT_NAME = 100
+#: Seconds of a lease under which an outcome is written that was stale because Redis had forgotten the job.
+_TAKEN_BACK_FOR = 10.0
 #: What passes with time. The outcome is kept in memory, and its lease renewed, until then.
 _PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
@@ -57,6 +59,8 @@ class Persistence:
         transition, outcome = await self._store(job, outcome)
         if transition is Transition.STALE:
             self._metrics.stale_finishes.inc()
+            if job.stop_reason is not Stop.LOST:  # noticed only now
+                self._metrics.leases_lost.inc()
             self._log.stale(job)
             metrics.ended(STALE)
             return Outcome(Kind.LOST)
@@ -131,7 +135,9 @@ class Persistence:
         write = self._write_of(job, outcome)
         job.is_written = True
         answer = await self._insist(job, write)
-        while answer is Transition.STALE and await self._goes_on_under_newer_lease(job):
+        while answer is Transition.STALE and (
+            await self._goes_on_under_newer_lease(job) or await self._takes_back(job)
+        ):
             answer = await self._insist(job, write)
         return answer
 
@@ -166,6 +172,15 @@ class Persistence:
                 return False
             await asyncio.sleep(_FIRST_PAUSE)
         return job.adopt_claimed_anew()
+
+    async def _takes_back(self, job: RunningJob) -> bool:
+        """Whether a job is ours after all, because Redis has only forgotten whose it was."""
+        if job.stop_reason is Stop.LOST:
+            return False
+        try:
+            return await self._broker.reclaim(job.claimed, lease=_TAKEN_BACK_FOR)
+        except BrokerUnavailable:
+            return True  # the next write waits for Redis, and asks again
 
     async def _is_ours(self, job: RunningJob) -> bool:
         """Whether a lease of this worker is on the job; where Redis does not tell, there may be one."""

@@ -56,6 +56,8 @@ class Source:
         self._failures = 0
         #: Whether a claim may have happened without its answer.
         self.is_in_doubt = False
+        #: Whether the last claim was refused by a server that is not the one to claim from.
+        self.is_refused = False
         self._is_paused = False
         #: Monotonic instant before which it should not be asked again.
         self.ready_at = 0.0
@@ -80,13 +82,14 @@ class Source:
             self._note_failure(error)
             return None
         self._token = None
-        self.is_in_doubt = False
+        self.is_in_doubt = self.is_refused = False
         self._note_answer(claim)
         return claim
 
     def _note_failure(self, error: BrokerError) -> None:
         self._failures += 1
         self.is_in_doubt |= isinstance(error, OutcomeUnknown)
+        self.is_refused = error.reason == "wrong-server"
         self._metrics.claim_failures.inc()
         if self._failures == 1 or self._failures % _TELL_EVERY == 0:
             logger.warning(

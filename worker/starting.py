@@ -1,14 +1,18 @@
 """How a worker starts: says what it is, reaches Redis, looks whether jobs are safe there."""
 
 import asyncio
+import contextlib
 import time
 
-from jobgate.broker import Broker, BrokerUnavailable
+from jobgate.broker import Broker, BrokerError, BrokerUnavailable
 from jobgate.broker.log_text import printable
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.logs import logger
 from jobgate.worker.settings import Settings
 from jobgate.worker.signatures import doubt_of_ctx, signature_of
+
+#: Seconds between two looks at the data set.
+_LOOK_AT_DATA = 15.0
 
 
 def tell_start(settings: Settings, broker: Broker) -> None:
@@ -65,7 +69,20 @@ async def _tell_redis(broker: Broker) -> None:
 
 
 async def warn_of_losses(broker: Broker) -> None:
-    """Warn of settings of Redis with which it may lose jobs."""
+    """Warn of settings of Redis with which it may lose jobs, and name its data, to see when they are lost."""
+    await _mark_data_set(broker)
     found = await broker.check()
     for risk in found.risks:
         logger.warning("%s", risk)
+
+
+async def watch_data_set(broker: Broker) -> None:
+    """Look for ever whether Redis still holds the data that it held; the broker logs when it does not."""
+    while True:
+        await asyncio.sleep(_LOOK_AT_DATA)
+        await _mark_data_set(broker)
+
+
+async def _mark_data_set(broker: Broker) -> None:
+    with contextlib.suppress(BrokerError):  # the claims tell of the trouble
+        await broker.mark_data_set()

@@ -39,7 +39,7 @@ from jobgate.worker.scheduling import Scheduler
 from jobgate.worker.server import StatusServer
 from jobgate.worker.settings import Settings
 from jobgate.worker.signals import stop_signals
-from jobgate.worker.starting import reach, tell_start, warn_of_losses
+from jobgate.worker.starting import reach, tell_start, warn_of_losses, watch_data_set
 from jobgate.worker.stopping import STOP_GRACE, Stopping
 
 logger = logging.getLogger("jobgate.worker")
@@ -301,6 +301,7 @@ class Worker:
         self.liveness.started()
         self._keeper.start()
         self._helpers = [asyncio.create_task(each.run()) for each in (self._announcer, self._scheduler)]
+        self._helpers.append(asyncio.create_task(watch_data_set(self.broker)))
         if settings.allow_abort_jobs:
             listeners = map(self._listen_for_aborts, settings.weights)
             self._helpers += [asyncio.create_task(listener) for listener in listeners]
