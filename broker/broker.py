@@ -348,7 +348,7 @@ class Broker:
             queue: whose length is put behind the line.
             line: all before that, `Jan-31 12:00:00 j_complete=1 … queued=`.
             ttl: seconds.
-            key: where; None = `<queue>:health-check`, as in arq.
+            key: where; None = as in arq.
         """
         await self._announcing.write_health(queue, line, key=key, ttl=ttl)
 
@@ -379,10 +379,7 @@ class Broker:
         await self._waking.wait_for_work(queues, timeout)
 
     def abort_notices(self, queue: str) -> AsyncIterator[str]:
-        """Yield ids of running jobs as they are asked to abort.
-
-        A hint: some may be missed, which `LeaseRenewer.renew` tells then. Never ends, reconnects by itself.
-        """
+        """Yield ids of running jobs as they are asked to abort; `LeaseRenewer.renew` tells of missed ones."""
         return self._waking.abort_notices(queue)
 
     def lease_renewer(self, lease: float = 10.0) -> LeaseRenewer:
