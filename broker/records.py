@@ -3,8 +3,7 @@
 Times are integers, unix milliseconds by the Redis clock, where the name ends in `_ms`;
 durations are float seconds.
 
-None of them is ever changed. Those that are made for each job say so only here, not by `frozen=True`: a
-frozen dataclass takes three times as long to make, a tenth of the time that an enqueue takes in all.
+None of them is ever changed. Those that are made for each job say so only here: `frozen=True` costs time.
 """
 
 import math
@@ -86,8 +85,7 @@ class JobRequest:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     #: Unique in the namespace; None = 128 random bits in hex.
     job_id: str | None = None
-    #: Nobody has chosen that id. Whoever repeats the request under it was told it with an unknown outcome,
-    #: and is answered `replayed`, where others are told that the id is in use.
+    #: Nobody has chosen that id: whoever repeats the request under it was told it, and is answered `replayed`.
     id_is_made: bool = False
     #: None = the namespace's default queue.
     queue: str | None = None
@@ -97,7 +95,7 @@ class JobRequest:
     defer_until_ms: int | None = None
     #: Seconds after the due time in which it must be started; None = 24 h, as in arq.
     expires: float | None = None
-    #: Count `expires` from now instead, as arq's `_expires` does: it may be over before the due time.
+    #: Count `expires` from now instead, as arq's `_expires` does.
     expires_from_now: bool = False
     #: Run limit in seconds; None = the function's or the worker's.
     timeout: float | None = None
