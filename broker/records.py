@@ -85,7 +85,7 @@ class JobRequest:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     #: Unique in the namespace; None = 128 random bits in hex.
     job_id: str | None = None
-    #: Nobody has chosen that id: whoever repeats the request under it was told it, and is answered `replayed`.
+    #: Nobody has chosen that id: whoever repeats the request under it was told it, and hears `replayed`.
     id_is_made: bool = False
     #: None = the namespace's default queue.
     queue: str | None = None
