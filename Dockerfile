@@ -23,9 +23,11 @@ RUN /tools/bin/python -m pip --python /opt/jobgate/bin/python install --no-deps 
 FROM python:${PYTHON}
 COPY --from=build /opt/jobgate /opt/jobgate
 ENV PATH=/opt/jobgate/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# The base image's pip installs into this environment: for images that are built on this one.
+ENV PIP_PYTHON=/opt/jobgate/bin/python PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # A worker answers where a gateway does, so that one health check does for both. Where either is told another
 # port, JOBGATE_HEALTH_URL says what to ask.
-ENV JOBGATE_WORKER_METRICS_PORT=8080
+ENV JOBGATE_WORKER_METRICS_PORT=8080 JOBGATE_WORKER_METRICS_HOST=0.0.0.0
 # A worker finds its settings module here.
 WORKDIR /app
 USER 65532:65532

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from jobgate.cli.init import serve_as_init
 from jobgate.cli.streams import open_standard_streams
 
 #: Name of each command -> its module, the extra it needs, and its line in `jobgate --help`.
@@ -31,6 +32,7 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command of the command line, with standard streams whatever the caller has closed."""
         open_standard_streams()
+        serve_as_init()
         return super().main(*args, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -10,6 +10,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import urllib.request
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -232,3 +234,74 @@ def test_compose_file_runs_real_commands() -> None:
     for service in (services["gateway"], services["worker"]):
         assert not {"--port", "--metrics-port"} & set(service["command"])
         assert not any("PORT" in name or "HEALTH" in name for name in service.get("environment", {}))
+
+
+def own_image() -> list[tuple[str, str]]:
+    """The steps of the user's own Dockerfile that the documentation shows."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    (stage,) = parse(text.partition("```dockerfile\n")[2].partition("```")[0])
+    return stage.steps
+
+
+def wheel(folder: Path) -> str:
+    """Make a package of a user's own, and return its file's name."""
+    name, info = "shop_tools-1.0-py3-none-any.whl", "shop_tools-1.0.dist-info"
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        archive.writestr("shop_tools.py", "def greet(name):\n    return f'hello {name}'\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: shop-tools\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return name
+
+
+@pytest.mark.timeout(240)
+def test_a_users_own_image_adds_packages_and_functions(
+    image: Path, processes: Processes, redis_url: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "own"
+    shutil.copytree(image, root, symlinks=True)
+    for script in (root / "opt" / "jobgate" / "bin").iterdir():
+        if not script.is_symlink() and script.read_bytes()[:2] == b"#!":
+            script.write_text(script.read_text().replace(str(image), str(root)))
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "requirements.txt").write_text(f"{context / wheel(context)}\n")
+    (context / "my_jobs.py").write_text(
+        "import shop_tools\n\nasync def greet(ctx, name):\n    return shop_tools.greet(name)\n\n"
+        "class WorkerSettings:\n    functions = [greet]\n"
+    )
+    of_image = {name: value.replace("/opt/", f"{root}/opt/") for name, value in FINAL.environment().items()}
+    port = free_port()
+    of_image["JOBGATE_WORKER_METRICS_PORT"] = str(port)
+    # The Python image's pip stands for itself: it is of another environment than jobgate's.
+    of_image["PATH"] = f"{root}/opt/jobgate/bin:{Path(sys.executable).parent}:/usr/bin:/bin"
+    for kind, words in own_image():
+        if kind == "RUN":
+            done = subprocess.run(
+                ["sh", "-euc", words],
+                cwd=root / "app",
+                env=of_image,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        elif kind == "COPY":
+            shutil.copy2(context / words.split()[0], root / "app")
+    users = [words for kind, words in own_image() if kind == "USER"]
+    assert users == ["root", FINAL.only("USER")]
+
+    command = json.loads(next(words for kind, words in own_image() if kind == "CMD"))
+    program = f"{root}/opt/jobgate/bin/jobgate"
+    worker = processes.start(*command, "--redis", redis_url, program=program, cwd=root / "app", env=of_image)
+    # As others reach it: not on loopback's own address.
+    worker.url = f"http://127.0.0.2:{port}"
+    worker.wait_for_http()
+    with urllib.request.urlopen(f"{worker.url}/metrics") as answer:
+        assert answer.status == 200
+    gateway = processes.gateway(redis_url)
+    asked = urllib.request.Request(f"{gateway.url}/jobs/greet?wait=20", b'{"args": ["you"]}', method="POST")
+    asked.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        assert json.loads(answer.read())["result"] == "hello you"
+    assert worker.terminate() == 0

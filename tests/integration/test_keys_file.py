@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import resource
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from harness.processes import Processes
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, JobRequest
-from jobgate.gateway import new_key
+from jobgate.gateway import KeysFileError, new_key
+from jobgate.gateway.keys_file import KeysFile
 
 KEY, ENTRY = new_key("former", ("enqueue:*", "read", "abort"))
 LATE, LATE_ENTRY = new_key("late", ("enqueue:*", "read"))
@@ -154,6 +156,31 @@ def test_at_the_start_it_is_refused_in_words(
     assert gateway.wait() in (1, 2)
     assert "it is not a regular file" in gateway.log or "is a directory" in gateway.log
     assert "Traceback" not in gateway.log
+
+
+@contextmanager
+def without_rights() -> Iterator[int]:
+    """Be a user who may not read what root or this user keeps; gives its number."""
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(65532)
+    try:
+        yield os.geteuid()
+    finally:
+        os.seteuid(own)
+
+
+def test_a_file_of_somebody_else_is_named_with_the_remedy() -> None:
+    """As in a container, where `jobgate key new` on the host wrote the file for its owner alone."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to other users
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "keys.toml"
+        file.write_text(ENTRY)
+        file.chmod(0o600 if os.geteuid() == 0 else 0)
+        with without_rights() as us, pytest.raises(KeysFileError) as caught:
+            KeysFile(file).load()
+    assert f"cannot be read: it belongs to user {os.geteuid()} with mode" in str(caught.value)
+    assert f"and this process is user {us}. Give it to that user: chown {us} FILE." in str(caught.value)
 
 
 async def test_two_changes_with_the_same_time_are_both_seen(redis_url: str, path: Path) -> None:
