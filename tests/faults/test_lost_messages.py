@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.leases import let_run_out
 from harness.proxy import Loss, Proxy, proxy_to
 from harness.servers import RedisServer
 from harness.state import Content, Expiring, about, content, seed
@@ -17,6 +18,7 @@ from jobgate.broker import (
     BrokerUnavailable,
     ClaimedJob,
     Enqueued,
+    IdempotencyKey,
     JobRequest,
     JobResult,
     OutcomeUnknown,
@@ -71,7 +73,7 @@ async def test_enqueue_creates_one_job(redis_server: RedisServer, loss: Loss, po
 
 @asynccontextmanager
 async def enqueue_without_answer(
-    server: RedisServer,
+    server: RedisServer, **options: Any
 ) -> AsyncIterator[tuple[Broker, Broker, "asyncio.Task[Enqueued]", ClaimedJob]]:
     """An enqueue whose first answer is lost, while another broker has claimed its job already."""
     server.reset()
@@ -83,7 +85,7 @@ async def enqueue_without_answer(
         await broker.enqueue(JobRequest(function="add", job_id="warm"))
         await worker.claim(QUEUE, 1, worker_id="w", token="w:1")
         proxy.lose("answer", 1)
-        enqueue = asyncio.create_task(broker.enqueue(JobRequest(function="add", job_id="a")))
+        enqueue = asyncio.create_task(broker.enqueue(JobRequest(function="add", job_id="a", **options)))
         claim = await worker.claim(QUEUE, 1, worker_id="w", token="w:2")
         while not claim.jobs:
             claim = await worker.claim(QUEUE, 1, worker_id="w", token="w:2")
@@ -106,6 +108,21 @@ async def test_enqueue_is_known_again_when_the_job_has_ended_and_nothing_was_kep
         assert (await enqueue).created
         assert not (await worker.claim(QUEUE, 1, worker_id="w", token="w:3")).jobs
         assert (await broker.enqueue(JobRequest(function="add", job_id="a"))).created, "another request may"
+
+
+@pytest.mark.parametrize("state", ["running", "ended", "ended, nothing kept"])
+async def test_enqueue_under_an_idempotency_key_whose_answer_was_lost_has_created_its_job(
+    redis_server: RedisServer, state: str
+) -> None:
+    key = IdempotencyKey(digest="k", request_digest="d")
+    async with enqueue_without_answer(redis_server, idempotency=key) as (broker, worker, enqueue, job):
+        if state != "running":
+            token = worker.decode_job(job.body or b"").request_token
+            await worker.finish(job.lease, result(request_token=token), keep=60 if state == "ended" else 0)
+        first = await enqueue
+        assert (first.created, first.replayed) == (True, False)
+        second = await broker.enqueue(JobRequest(function="add", job_id="a", idempotency=key))
+        assert (second.created, second.replayed, second.job_id) == (False, True, "a")
 
 
 async def test_enqueue_whose_answer_was_lost_is_known_again_by_a_full_redis(
@@ -174,6 +191,24 @@ async def test_claim_is_taken_up_again_after_its_lease_ran_out(redis_server: Red
         await asyncio.to_thread(_until_due, redis_server)
         (job,) = (await broker.claim(QUEUE, 1, worker_id="w", token="w:1")).jobs
         assert job.lease.tries == 1
+
+
+async def test_a_claim_that_is_answered_again_begins_a_whole_lease(redis_server: RedisServer) -> None:
+    redis_server.reset()
+    async with proxy_to(redis_server.port) as proxy, Broker(proxy.url) as broker:
+        for job_id in "ab":
+            await broker.enqueue(JobRequest(function="add", job_id=job_id))
+        proxy.lose("answer", 1)
+        with pytest.raises(OutcomeUnknown):
+            await broker.claim(QUEUE, 2, worker_id="w", token="w:1", lease=5)
+        with redis_server.client() as client:
+            let_run_out(client, "a")  # b is still under its first lease
+            claim = await broker.claim(QUEUE, 2, worker_id="w", token="w:1", lease=100)
+            assert [job.lease.job_id for job in claim.jobs] == ["a", "b"]
+            for job_id in "ab":
+                assert client.get(f"arq:in-progress:{job_id}") == b"w:1"
+                assert 60 < client.ttl(f"arq:in-progress:{job_id}") <= 100
+                assert client.zscore(QUEUE, job_id) > claim.now_ms + 60_000  # type: ignore[operator]
 
 
 def _until_due(server: RedisServer) -> None:

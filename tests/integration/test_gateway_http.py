@@ -102,6 +102,22 @@ async def test_loopback_hosts(gateway: RunningGateway, host: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("localhost:8080", "http://localhost:8080"),
+        ("localhost:8080", "HTTP://LocalHost:8080"),
+        ("LOCALHOST:8080", "http://localhost:8080"),
+    ],
+)
+async def test_a_page_of_the_gateways_own_site_may_enqueue(
+    gateway: RunningGateway, host: str, origin: str
+) -> None:
+    """Names of hosts are the same in capitals and without."""
+    answer = await raw(gateway.port, request(b"{}", f"Origin: {origin}", host=host))
+    assert answer.startswith(b"HTTP/1.1 202 ")
+
+
 async def test_other_forms_of_http(gateway: RunningGateway) -> None:
     answer = await raw(gateway.port, b"GET /livez HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -208,6 +224,17 @@ async def test_request_ids_are_passed_on_or_made(gateway: RunningGateway) -> Non
     assert headers["X-Request-ID"] == "mine-1"
     _, problem, headers = await gateway.get("/nowhere", headers={"X-Request-ID": "a b"})
     assert headers["X-Request-ID"] == problem["instance"] != "a b"
+
+
+async def test_malformed_requests_have_ids_too(gateway: RunningGateway) -> None:
+    ids = set()
+    for sent in (b"\x16\x03\x01\x02\r\n\r\n", b"GET /livez HTTP/1.1\r\nno header\r\n\r\n"):
+        head, _, body = (await raw(gateway.port, sent)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        (named,) = [line for line in head.decode().split("\r\n") if line.startswith("X-Request-ID: ")]
+        ids.add(named.removeprefix("X-Request-ID: "))
+        assert json.loads(body)["instance"] in ids
+    assert len(ids - {""}) == 2
 
 
 async def test_a_slow_reader_of_a_large_result_gets_it_all(gateway: RunningGateway, redis_url: str) -> None:
@@ -327,6 +354,15 @@ async def test_the_metrics_port_needs_no_key(redis_url: str, keys: dict[str, str
             assert (answer.status, answer.content_type) == (200, "text/plain")
         async with gateway.session.post(f"{url}/jobs/f") as answer:
             assert answer.status == 404
+
+
+async def test_the_metrics_port_answers_by_whatever_name_it_is_called(redis_url: str) -> None:
+    """Prometheus may reach it by the name of its pod; the port for jobs takes no such name."""
+    port = free_port()
+    async with running_gateway(redis_url, metrics_port=port) as gateway:
+        asked = request(line="GET /metrics HTTP/1.1", host="gateway.internal:9090")
+        assert (await raw(port, asked)).startswith(b"HTTP/1.1 200 ")
+        assert (await raw(gateway.port, asked)).startswith(b"HTTP/1.1 421 ")
 
 
 async def test_a_changed_keys_file_is_read_again(

@@ -59,6 +59,14 @@ TAKEN_OVER: Content = {
     LEASE: Expiring("x:7", 10),
     TRIES: Expiring(2, DAY),
 }
+#: The lease has run out; a stock arq worker, which leaves scores alone, has begun a try since and died.
+TRIED_BY_ARQ: Content = {**LAPSED, TRIES: Expiring(2, DAY)}
+#: The first try has been retried: the half millisecond says so.
+RETRIED: Content = {
+    QUEUE: {"a": Marked(100, 0.5)},
+    JOB: Expiring(BODY, DAY + 100),
+    TRIES: Expiring(1, DAY + 100),
+}
 TOKEN: Content = {WAKE: Expiring("…", 60)}
 WOKEN = ["1"]
 
@@ -392,6 +400,12 @@ CASES = {
     "finish: somebody else runs it": Case(
         before=TAKEN_OVER, call=finish(), after=TAKEN_OVER, answer=lambda answer: answer is Transition.STALE
     ),
+    "finish: the lease ran out and stock arq has begun a try since": Case(
+        before=TRIED_BY_ARQ,
+        call=finish(),
+        after=TRIED_BY_ARQ,
+        answer=lambda answer: answer is Transition.STALE,
+    ),
     "finish: somebody else has ended it": Case(
         before={RESULT: Expiring("theirs", 60)},
         call=finish(),
@@ -441,6 +455,35 @@ CASES = {
         after=TAKEN_OVER,
         answer=lambda answer: answer is Transition.STALE,
     ),
+    "retry: the lease ran out and stock arq has begun a try since": Case(
+        before=TRIED_BY_ARQ,
+        call=retry(defer=1),
+        after=TRIED_BY_ARQ,
+        answer=lambda answer: answer is Transition.STALE,
+    ),
+    "retry: a body that lives longer keeps its time": Case(
+        before={**RUNNING, JOB: Expiring(BODY, 7 * DAY)},
+        call=retry(defer=100),
+        after={
+            QUEUE: {"a": 100},
+            JOB: Expiring(BODY, 7 * DAY),
+            TRIES: Expiring(1, DAY + 100),
+            WAKE: WOKEN,
+        },
+        answer=lambda answer: answer is Transition.DONE,
+    ),
+    "retry: this very call did it before": Case(
+        before=RETRIED,
+        call=retry(defer=100),
+        after=RETRIED,
+        answer=lambda answer: answer is Transition.DONE,
+    ),
+    "retry: another try was retried before": Case(
+        before=RETRIED,
+        call=retry(defer=100, tries=2),
+        after=RETRIED,
+        answer=lambda answer: answer is Transition.STALE,
+    ),
     "release: the first try is given back": Case(
         before=RUNNING,
         call=release(),
@@ -472,6 +515,9 @@ CASES = {
     "release: somebody else runs it": Case(
         before=TAKEN_OVER, call=release(), after=TAKEN_OVER, answer=lambda answer: answer is None
     ),
+    "release: the lease ran out and stock arq has begun a try since": Case(
+        before=TRIED_BY_ARQ, call=release(), after=TRIED_BY_ARQ, answer=lambda answer: answer is None
+    ),
     "progress: of a running job": Case(
         before={**RUNNING, PROGRESS: "w:1 0 {}"},
         call=report,
@@ -488,6 +534,9 @@ CASES = {
     ),
     "progress: somebody else runs it": Case(
         before=TAKEN_OVER, call=report, after=TAKEN_OVER, answer=lambda answer: answer is False
+    ),
+    "progress: the lease ran out and stock arq has begun a try since": Case(
+        before=TRIED_BY_ARQ, call=report, after=TRIED_BY_ARQ, answer=lambda answer: answer is False
     ),
     "progress: the job has ended": Case(
         before={RESULT: Expiring(STORED, 60)},
@@ -661,10 +710,22 @@ async def test_abort_of_a_finished_job_leaves_its_result(server: RedisServer) ->
         assert content(client, base) == about({RESULT: Expiring(STORED, 60)})
 
 
+async def test_an_aborted_job_decides_how_long_its_result_is_kept(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        for job_id, keep in (("a", 7 * DAY), ("b", None), ("c", 0)):
+            await broker.enqueue(JobRequest(function="add", job_id=job_id, keep_result=keep))
+            assert await broker.abort(job_id, keep=600) is AbortAnswer.ABORTED
+    with server.client() as client:
+        assert 7 * DAY - 60 < client.ttl("arq:result:a") <= 7 * DAY
+        assert 500 < client.ttl("arq:result:b") <= 600
+        assert client.exists("arq:result:c") == 0
+
+
 async def test_renew_extends_what_is_held_and_tells_what_is_lost(server: RedisServer) -> None:
-    leases = [Lease(job_id=name, queue=QUEUE, token="w:1", tries=1) for name in "abcd"]
+    leases = [Lease(job_id=name, queue=QUEUE, token="w:1", tries=1) for name in "abcde"]
     before = {
-        QUEUE: {"a": 1, "b": Marked(-1, mark_of("w:1")), "c": 9, "z": 5},
+        # Of e, stock arq has begun a try since.
+        QUEUE: {"a": 1, "b": Marked(-1, mark_of("w:1")), "c": 9, "e": Marked(-1, mark_of("w:1")), "z": 5},
         "arq:job:a": Expiring("A", 50),
         "arq:job:b": Expiring("B", 50),
         "arq:job:c": Expiring("C", 50),
@@ -673,11 +734,13 @@ async def test_renew_extends_what_is_held_and_tells_what_is_lost(server: RedisSe
         "arq:retry:a": Expiring(1, 50),
         "arq:retry:b": Expiring(1, 50),
         "arq:retry:c": Expiring(2, 50),
+        "arq:job:e": Expiring("E", 50),
+        "arq:retry:e": Expiring(2, 50),
         ABORT: {"b": -3, "c": -3},
     }
     after = {
         **before,
-        QUEUE: {"a": 10, "b": 10, "c": 9, "z": 5},
+        QUEUE: {"a": 10, "b": 10, "c": 9, "e": -1, "z": 5},
         "arq:job:a": Expiring("A", DAY),
         "arq:job:b": Expiring("B", DAY),
         "arq:in-progress:a": Expiring("w:1", 10),
@@ -690,7 +753,7 @@ async def test_renew_extends_what_is_held_and_tells_what_is_lost(server: RedisSe
         renewer = Broker(server.url).lease_renewer()
         for _ in range(2):
             renewal = renewer.renew(leases, lease=10)
-            assert renewal.lost == ["c", "d"]
+            assert renewal.lost == ["c", "d", "e"]
             assert list(renewal.aborts) == ["b"]
             assert content(client, base) == about(after)
         renewer.close()

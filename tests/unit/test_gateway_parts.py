@@ -143,6 +143,21 @@ def test_broker_errors_become_problems_without_redis_text(error: BrokerError, st
     assert document.get("job_id") == ("j1" if code == "outcome-unknown" else None)
 
 
+def test_which_problems_may_pass_with_time() -> None:
+    assert {code for code, kind in KINDS.items() if kind.retryable} == {
+        "body-timeout",
+        "too-many-waits",
+        "unavailable",
+        "outcome-unknown",
+        "queue-full",
+        "answers-unread",
+        "no-worker",
+        "keys-unavailable",
+        "not-ready",
+    }
+    assert broker_problem(BrokerFull()).headers == "Retry-After: 1\r\n"
+
+
 # --- callers
 
 
@@ -275,14 +290,14 @@ async def test_waits_are_counted_in_all_and_by_key() -> None:
     waits = Waits(limit=3, limit_per_key=1)
     key, generous = Caller(name="a"), Caller(name="b", waits=2)
     with waits.place(key), waits.place(generous):
-        for caller in (key,):
-            with pytest.raises(Problem), waits.place(caller):
-                pass
+        with pytest.raises(Problem) as too_many_of_key, waits.place(key):
+            pass
         with waits.place(generous):
             assert waits.count == 3
-            with pytest.raises(Problem) as caught, waits.place(ANYBODY):
+            with pytest.raises(Problem) as too_many, waits.place(ANYBODY):
                 pass
-            assert caught.value.kind.status == 429
+    for problem in (too_many_of_key.value, too_many.value):
+        assert (problem.kind.status, problem.headers) == (429, "Retry-After: 1\r\n")
     assert waits.count == 0
     with waits.place(key):
         pass
