@@ -210,9 +210,13 @@ class Broker:
         """Give jobs back as if they had never been claimed, where they are still ours: try not counted."""
         await self._leasing.release(claimed)
 
-    async def note_alone(self, claimed: ClaimedJob) -> None:
-        """Note that a suspect (`ClaimedJob.crashes`) begins alone: if its worker dies now, the try counts."""
-        await self._leasing.note_alone(claimed)
+    async def note_begun(self, lease: Lease, *, is_alone: bool) -> Transition:
+        """Note that a suspect (`ClaimedJob.crashes`) begins; alone, its try counts if its worker dies.
+
+        Returns:
+            STALE where the lease is not held any more.
+        """
+        return await self._leasing.note_begun(lease, is_alone=is_alone)
 
     async def abort(self, job_id: str, *, queue: str | None = None, keep: float = 3600.0) -> AbortAnswer:
         """Stop a job wherever it is.

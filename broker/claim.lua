@@ -25,8 +25,9 @@
 --
 -- A lease that has run out, as the mark in the score tells, was one of a worker that died or was cut off: a crash.
 -- Nobody knows which of the worker's jobs has caused it. All of them are suspects from then on, and a suspect's
--- crash counts as a try only where it ran alone. suspect STRING: "<crashes in a row> <tries that do not count>
--- <number of the try that began alone>". A first try has no past, so that most jobs cost no look at that.
+-- crash counts as a try only where it ran alone. One that had not begun when its worker died keeps its try.
+-- suspect STRING: "<crashes in a row> <tries that do not count> <claims in a row that did not begin> <how the last
+-- try began: 0 not at all, 1 beside others, 2 alone>". A first try has no past, so that most jobs cost no look at that.
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local queue = KEYS[1]
@@ -35,28 +36,34 @@ local mark = mark_of(token)
 local MOST_TRIES = 1e9
 -- A bound for a job whose crashes never happen while it runs alone.
 local MOST_UNCOUNTED = 10
+-- A bound for one whose very claim ends the process, by its size, say.
+local MOST_IDLE = 100
 local marks = any_marks(KEYS[3])
 local record, answer = { token }, { now, -1 }
 
 local function suspicion(id)
   local known = read('GET', ARGV[10] .. id) or ''
-  local crashes, uncounted, alone = string.match(known, '^(%d+) (%d+) (%d+)$')
-  return tonumber(crashes) or 0, tonumber(uncounted) or 0, tonumber(alone) or 0
+  local crashes, uncounted, idle, began = string.match(known, '^(%d+) (%d+) (%d+) ([012])$')
+  return tonumber(crashes) or 0, tonumber(uncounted) or 0, tonumber(idle) or 0, began or '1'
 end
 
--- Note how a job's last try has come to its end, before the next one is taken.
+-- Note how a job's last try has come to its end, before the next one is taken; returns the number of that.
 local function note_end(id, score, tries)
-  local crashes, uncounted, alone = suspicion(id)
+  local crashes, uncounted, idle, began = suspicion(id)
   local fraction = score - math.floor(score)
   if fraction == 0.5 then -- with a retry: it can live beside others
     crashes = 0
+  elseif fraction ~= 0 and crashes > 0 and began == '0' and idle < MOST_IDLE then
+    idle, tries = idle + 1, tries - 1
+    redis.call('SET', retry_prefix .. id, tries, 'KEEPTTL')
   elseif fraction ~= 0 then
     crashes = crashes + 1
-    uncounted = alone == tries - 1 and 0 or math.min(uncounted + 1, MOST_UNCOUNTED)
+    uncounted = began == '2' and 0 or math.min(uncounted + 1, MOST_UNCOUNTED)
   end
   if crashes + uncounted > 0 then
-    redis.call('SET', ARGV[10] .. id, table.concat({ crashes, uncounted, alone }, ' '), 'PX', ttl)
+    redis.call('SET', ARGV[10] .. id, table.concat({ crashes, uncounted, idle, '0' }, ' '), 'PX', ttl)
   end
+  return tries
 end
 
 local function take(id, score, tries, body)
@@ -115,10 +122,7 @@ local function count_try(id, score)
     return 0
   end
   redis.call('PEXPIRE', retry, ttl)
-  if tries > 1 then
-    note_end(id, tonumber(score), tries)
-  end
-  return tries
+  return tries > 1 and note_end(id, tonumber(score), tries) or tries
 end
 
 -- Take one id if nobody runs it; returns whether somebody does. A lease of another kind is nobody's.

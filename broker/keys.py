@@ -116,7 +116,7 @@ class Keys:
         """
         return f"{self.default_queue}:ended:{job_id}"
 
-    def suspect(self, job_id: str) -> str:  # STRING "<crashes> <tries that do not count> <try alone>", PX
+    def suspect(self, job_id: str) -> str:  # STRING, PX; see claim.lua
         """That a job was in flight when its worker died: see claim.lua."""
         return f"{self.default_queue}:suspect:{job_id}"
 

@@ -105,12 +105,11 @@ class Leasing:
         for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
             await self._core.link.run(script("release"), [queue, keys.wake(queue)], release_args(keys, jobs))
 
-    async def note_alone(self, claimed: ClaimedJob) -> None:
-        """Note that a suspect begins alone; see `Broker.note_alone`."""
-        lease = claimed.lease
-        note = f"{claimed.crashes} {claimed.uncounted_tries} {lease.tries}"
-        key = self._core.keys.suspect(lease.job_id)
-        await self._core.link.run(script("alone"), [key], [note, BODY_TTL_MS])
+    async def note_begun(self, lease: Lease, *, is_alone: bool) -> Transition:
+        """Note how a suspect begins; see `Broker.note_begun`."""
+        keys = [self._core.keys.suspect(lease.job_id), self._core.keys.in_progress(lease.job_id)]
+        answer = await self._core.link.run(script("begin"), keys, [lease.token, 2 if is_alone else 1])
+        return Transition.STALE if answer == _STALE else Transition.DONE
 
     async def drain(self) -> None:
         """Wait for everything under way."""

@@ -82,7 +82,7 @@ class Execution:
         processes = settings.max_processes or os.cpu_count() or 1
         #: Whether to warn of the next job of a stock arq client that could not read its result.
         self._minds_pickles = settings.serializer != "pickle" and settings.job_serializer is None
-        self._turns = Turns(jobs, persistence.note_alone, max_jobs=settings.max_jobs)
+        self._turns = Turns(jobs, persistence.note_begun, max_jobs=settings.max_jobs)
         self._caller = Caller(processes=min(processes, settings.max_jobs))
 
     @property

@@ -73,9 +73,13 @@ class Persistence:
         """Give jobs back, tries included. Raises BrokerError; their leases then run out by themselves."""
         await self._broker.release(claimed)
 
-    async def note_alone(self, claimed: ClaimedJob) -> None:
-        """Note that a suspect begins alone. Raises BrokerError."""
-        await self._broker.note_alone(claimed)
+    async def note_begun(self, job: RunningJob, *, is_alone: bool) -> bool:
+        """Note that a suspect begins; return whether it may, which is known only when Redis answers."""
+        try:
+            answer = await self._broker.note_begun(job.claimed.lease, is_alone=is_alone)
+        except BrokerError:
+            return False
+        return answer is Transition.DONE
 
     def _count(self, job: RunningJob, outcome: Outcome) -> None:
         if outcome.kind is Kind.SUCCESS:

@@ -214,7 +214,8 @@ class RunningJobs:
         self._not_begun: dict[RunningJob, None] = {}
         #: How many of them wait for their turn although there is room: then no more are claimed.
         self.waiting = 0
-        self._suspects = 0
+        #: Suspects that are kept apart from others: as long as there are any, no more jobs are claimed.
+        self._apart: set[RunningJob] = set()
         #: How many of them have not ended yet, `max_jobs` at most; may be read in every thread.
         self.in_progress = 0
         self._changed = asyncio.Event()
@@ -227,7 +228,7 @@ class RunningJobs:
     @property
     def free(self) -> int:
         """How many more jobs may be claimed."""
-        if self.waiting or self._suspects:
+        if self.waiting or self._apart:
             return 0
         room = min(self._max_jobs - self.in_progress, 2 * self._max_jobs - len(self._jobs))
         if len(self._jobs) == self.in_progress:
@@ -275,10 +276,18 @@ class RunningJobs:
         self._jobs.add(job)
         self._by_id[job.job_id] = job
         self._not_begun[job] = None
-        self._suspects += job.is_suspect
+        if job.is_suspect:
+            self._apart.add(job)
         self.in_progress += 1
         self.started += 1
         return before
+
+    def end_apart(self, job: RunningJob) -> bool:
+        """Keep a suspect apart no longer; return whether it was until now."""
+        was_apart = job in self._apart
+        self._apart.discard(job)
+        self._changed.set()
+        return was_apart
 
     def free_id(self, job: RunningJob) -> ClaimedJob | None:
         """Leave the id of a job whose outcome has been written to the next one.
@@ -303,7 +312,7 @@ class RunningJobs:
     def discard(self, job: RunningJob) -> None:
         """Let a job go, and tell those who wait for that."""
         self._jobs.discard(job)
-        self._suspects -= job.is_suspect
+        self._apart.discard(job)
         self._not_begun.pop(job, None)
         if job.phase is Phase.GIVEN_BACK:
             self.started -= 1

@@ -3,12 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from enum import Enum, auto
+from typing import Protocol
 
-from jobgate.broker.errors import BrokerError
 from jobgate.broker.log_text import printable
-from jobgate.broker.records import ClaimedJob
 from jobgate.worker.logs import counted, logger
 from jobgate.worker.running import Phase, RunningJob, RunningJobs
 
@@ -17,9 +16,8 @@ _LONG_TURN = 0.02
 #: Seconds for which they let the outcomes go first. Where Redis takes none for longer, leases run out too.
 _PATIENCE = 2.0
 
-
-#: Seconds for each crash for which a suspect waits until it is apart from others. Then it begins all the
-#: same: a job that never ends must not hold it up for ever.
+#: Seconds for each crash for which a suspect is kept apart: it waits for others to end, and the worker claims
+#: no more. After that it runs beside others: jobs that take long, itself one perhaps, must not hold up all.
 _PATIENCE_APART = 10.0
 #: Seconds between two looks while it waits.
 _LOOK = 0.25
@@ -42,6 +40,13 @@ def _kind(job: RunningJob) -> _Kind:
     return _Kind.RECENT if job.claimed.crashes == 1 else _Kind.ALONE
 
 
+class NoteBegun(Protocol):
+    """Tells Redis how a suspect begins."""
+
+    def __call__(self, job: RunningJob, *, is_alone: bool) -> Awaitable[bool]:
+        """Return whether the job may begin."""
+
+
 class Turns:
     """Has outcomes written before the event loop is handed to the next job, once one has blocked it.
 
@@ -53,19 +58,19 @@ class Turns:
 
     Args:
         jobs: those of the worker.
-        note_alone: tells Redis that a suspect begins alone.
+        note_begun: tells Redis how a suspect begins.
         max_jobs: the worker's.
     """
 
-    def __init__(
-        self, jobs: RunningJobs, note_alone: Callable[[ClaimedJob], Awaitable[None]], *, max_jobs: int
-    ) -> None:
+    def __init__(self, jobs: RunningJobs, note_begun: NoteBegun, *, max_jobs: int) -> None:
         self._jobs = jobs
-        self._note_alone = note_alone
+        self._note_begun = note_begun
         #: The few: as many as there are groups of them among the jobs of a worker.
         self._few = math.isqrt(max_jobs - 1) + 1
         self._turn_began = 0.0
         self._next: asyncio.Task[None] | None = None
+        #: Notes that suspects are not alone any more, under way.
+        self._notes: set[asyncio.Future[bool]] = set()
 
     async def begin(self, job: RunningJob) -> bool:
         """Return when a job may begin.
@@ -95,26 +100,36 @@ class Turns:
 
     async def _begin_suspect(self, job: RunningJob) -> bool:
         until = time.monotonic() + _PATIENCE_APART * job.claimed.crashes
-        while not (is_apart := self._is_place_for(job)) and job.stop_reason is None:
-            if job.phase is not Phase.CLAIMED or (left := until - time.monotonic()) <= 0:
-                break
-            await self._jobs.wait_change(min(left, _LOOK))
+        is_apart = await self._wait_apart(job, until)
         if not self._jobs.begin(job):
             return False
+        if job.stop_reason is not None:
+            return True
         logger.warning(
             "job %s was in flight when its worker died, %s in a row: it runs %s",
             printable(job.job_id), counted(job.claimed.crashes, "time"),
             "apart from others" if is_apart else "beside others, which have not ended in time",
         )  # fmt: skip
-        if is_apart and _kind(job) is not _Kind.RECENT:
-            await self._begin_alone(job)
+        is_alone = is_apart and _kind(job) is not _Kind.RECENT
+        if not await self._note_begun(job, is_alone=is_alone):
+            job.lease_until = 0.0  # it is given back: a crash now would not count
+        asyncio.get_running_loop().call_later(until - time.monotonic(), self._end_apart, job, is_alone)
         return True
 
-    async def _begin_alone(self, job: RunningJob) -> None:
-        try:
-            await self._note_alone(job.claimed)
-        except BrokerError:
-            job.lease_until = 0.0  # it is given back: a crash now would not count
+    async def _wait_apart(self, job: RunningJob, until: float) -> bool:
+        """Wait for the place that a suspect needs; return whether it has come."""
+        while not (is_apart := self._is_place_for(job)) and job.stop_reason is None:
+            if job.phase is not Phase.CLAIMED or (left := until - time.monotonic()) <= 0:
+                break
+            await self._jobs.wait_change(min(left, _LOOK))
+        return is_apart
+
+    def _end_apart(self, job: RunningJob, was_alone: bool) -> None:
+        """Let others begin beside a suspect that takes long; a crash may be theirs then."""
+        if self._jobs.end_apart(job) and was_alone:
+            note = asyncio.ensure_future(self._note_begun(job, is_alone=False))
+            self._notes.add(note)
+            note.add_done_callback(self._notes.discard)
 
     def _is_place_for(self, job: RunningJob) -> bool:
         begun, kind = self._jobs.begun(), _kind(job)

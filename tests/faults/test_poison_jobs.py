@@ -1,14 +1,16 @@
 """Jobs that kill their worker: they are found within their own tries, and their neighbours lose none."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.processes import Process, Processes
 from harness.waiting import eventually_async
-from harness.workers import outcome
+from harness.workers import busy, enqueue, outcome, working
 from jobgate.broker import Broker, JobRequest
 
 JOBS = """
@@ -103,3 +105,26 @@ async def test_healthy_jobs_beside_poison_do_not_fail(fleet: Fleet, broker: Brok
 @pytest.mark.timeout(600)
 async def test_150_healthy_jobs_beside_20_poisons_do_not_fail(fleet: Fleet, broker: Broker) -> None:
     await check(fleet, broker, healthy=150, poisons=20, workers=2)
+
+
+async def long(ctx: dict[str, Any]) -> None:
+    await ctx["may_end"].wait()
+
+
+async def short(ctx: dict[str, Any]) -> str:
+    return "done"
+
+
+async def test_a_long_job_whose_worker_died_holds_up_others_for_a_while_only(
+    broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobgate.worker.turns._PATIENCE_APART", 0.2)
+    may_end = asyncio.Event()
+    suspect = await enqueue(broker, "long")
+    await broker.claim("arq:queue", 1, worker_id="dead", token="dead:1", lease=0.1)
+    async with working({"functions": [long, short]}, redis_url, ctx={"may_end": may_end}) as worker:
+        await busy(worker)
+        result = await outcome(broker, await enqueue(broker, "short"))
+        assert result.success
+        may_end.set()
+        assert (await outcome(broker, suspect)).tries == 2
