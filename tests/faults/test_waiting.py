@@ -82,6 +82,19 @@ async def test_a_lost_subscriber_costs_no_result(server: RedisServer) -> None:
         assert await arrival - written < REREAD_INTERVAL + PATIENCE
 
 
+async def test_the_pair_of_connections_is_opened_anew_when_its_subscriber_is_lost(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the reader alone would stay open, and nobody would be told of anything any more."""
+    monkeypatch.setattr("jobgate.broker.waiting.REREAD_INTERVAL", 1000)
+    async with tracked_wait(server, 1000) as arrival:
+        with server.client() as client:
+            client.client_kill_filter(_type="pubsub")
+        finish_as_arq_does(server)
+        async with asyncio.timeout(PATIENCE):
+            await arrival
+
+
 async def test_a_lost_reader_costs_no_result(server: RedisServer) -> None:
     async with tracked_wait(server, 100) as arrival:
         with server.client() as client:

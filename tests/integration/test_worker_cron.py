@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import redis
 
 from harness.scheduling import NOON, QUEUE, Told, end_all, ids, scheduling, times
 from harness.servers import RedisServer
@@ -243,6 +244,19 @@ async def test_workers_that_start_soon_after_do_not_run_it_again(server: RedisSe
         client.delete("arq:result:warm_up:startup")  # ten minutes later
     await burst({"cron_jobs": jobs}, server.url)
     assert len(runs) == 2
+
+
+async def test_what_ran_once_at_the_start_is_remembered_however_short_its_result_is_kept(
+    redis_url: str,
+) -> None:
+    keeps = {"none": 0, "short": 1, "long": 7200}
+    jobs = [cron(tick, name=name, hour=3, run_at_startup="once", keep_result=keeps[name]) for name in keeps]
+    await burst({"cron_jobs": jobs}, redis_url)
+    with redis.Redis.from_url(redis_url) as client:
+        lives = {name: client.ttl(f"arq:result:{name}:startup") for name in keeps}
+    assert 500 < lives["none"] <= 600
+    assert 500 < lives["short"] <= 600
+    assert 7100 < lives["long"] <= 7200
 
 
 async def test_burst_runs_what_runs_at_the_start_and_waits_for_no_time(

@@ -115,6 +115,18 @@ async def test_a_second_stop_hurries(redis_url: str) -> None:
         await broker.abort(job_id)
 
 
+async def test_a_job_that_cleans_up_may_end_although_the_stop_is_in_a_hurry(redis_url: str) -> None:
+    """The second stop ends the wait for jobs, not the grace of those that are cancelled."""
+    async with Broker(redis_url) as broker:
+        async with working(ALL, redis_url, job_completion_wait=60) as worker:
+            job_id = await enqueue(broker, "clean_up")
+            await busy(worker)
+            worker.stop()
+            worker.stop()
+        assert (await outcome(broker, job_id)).result == "cleaned up"
+        assert worker.jobs_complete == 1
+
+
 async def test_a_job_that_cleans_up_when_cancelled_may_end(redis_url: str) -> None:
     async with Broker(redis_url) as broker:
         async with working(ALL, redis_url) as worker:
@@ -215,6 +227,34 @@ async def test_jobs_run_and_end_while_redis_is_full(server: RedisServer) -> None
             async with working([blob], server.url):
                 results = [await outcome(broker, job_id) for job_id in ids]
     assert {(result.success, result.tries) for result in results} == {(True, 1)}
+
+
+async def test_the_lease_is_kept_while_the_outcome_cannot_be_written(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For however long that takes: the first minute is over here."""
+    with server.client() as client:
+        # ZREM is what ends a job; all else goes on.
+        client.execute_command("ACL", "SETUSER", "w", "reset", "on", ">p", "~*", "&*", "+@all", "-zrem")
+        try:
+            async with Broker(server.url) as broker:
+                job_id = await enqueue(broker, "add", 1)
+                async with working(ALL, server.url.replace("//", "//w:p@")) as worker:
+
+                    async def is_refused() -> bool:
+                        return f"job {job_id}:add: outcome not written yet" in caplog.text
+
+                    async def is_kept() -> bool:
+                        return job.renew_until > time.monotonic()
+
+                    await eventually_async(is_refused, what="a refused outcome")
+                    (job,) = worker.jobs.snapshot()
+                    job.renew_until = time.monotonic() - 1
+                    await eventually_async(is_kept, what="a lease that is kept")
+                    client.execute_command("ACL", "SETUSER", "w", "+zrem")
+                    assert (await outcome(broker, job_id)).result == 2
+        finally:
+            client.execute_command("ACL", "DELUSER", "w")
 
 
 async def test_a_worker_without_redis_says_so_and_ends() -> None:

@@ -13,11 +13,14 @@ class Sent:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        #: Since when the oldest item of each batch waits, as it is told.
+        self.since: list[float] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
     async def __call__(self, items: Sequence[int], since: float) -> Sequence[int | Exception]:
         self.batches.append(list(items))
+        self.since.append(since)
         await self.may_answer.wait()
         return [ValueError(item) if item < 0 else 2 * item for item in items]
 
@@ -104,6 +107,24 @@ async def test_a_batch_is_told_since_when_its_oldest_item_waits() -> None:
     before = asyncio.get_running_loop().time()
     await Coalescer[int, int](note).submit(1)
     assert before <= told[0] <= asyncio.get_running_loop().time()
+
+
+async def test_the_deadline_of_a_batch_counts_from_its_oldest_item() -> None:
+    sent, loop = Sent(), asyncio.get_running_loop()
+    sent.may_answer.clear()
+    coalescer = Coalescer[int, int](sent, in_flight=1, max_span=1000)
+    futures = [coalescer.submit(1)]
+    while not sent.batches:
+        await asyncio.sleep(0)
+    futures.append(coalescer.submit(2))
+    submitted = loop.time()
+    while loop.time() == submitted:
+        await asyncio.sleep(0)
+    futures.append(coalescer.submit(3))
+    sent.may_answer.set()
+    await asyncio.gather(*futures)
+    assert sent.batches == [[1], [2, 3]]
+    assert sent.since[1] <= submitted
 
 
 async def test_items_that_wait_much_longer_do_not_share_their_deadline_with_others() -> None:
