@@ -129,7 +129,9 @@ ANSWERS = [
     "READONLY You can't write against a read only replica.",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     "LOADING Redis is loading the dataset in memory",
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
     "MOVED 3999 127.0.0.1:6381",
+    "ASK 3999 127.0.0.1:6381",
     "CLUSTERDOWN The cluster is down",
     "NOAUTH Authentication required.",
 ]
