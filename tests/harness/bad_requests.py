@@ -310,6 +310,7 @@ def _why_no_problem(status: int, head: bytes, document: dict[str, Any]) -> str |
     members = {"type", "title", "detail", "instance", "code", "retryable"}
     if document["status"] != status or not members <= set(document):
         return "no problem document"
-    if f"\r\nX-Request-ID: {document['instance']}\r\n".encode() not in head + b"\r\n":
-        return "another X-Request-ID than in the document"
+    request_id = document["instance"]
+    if not request_id or f"\r\nX-Request-ID: {request_id}\r\n".encode() not in head + b"\r\n":
+        return "no X-Request-ID, or another one than in the document"
     return "405 without Allow" if status == 405 and b"\r\nAllow: " not in head else None
