@@ -236,7 +236,13 @@ class Broker:
         return await self._aborting.mark(job_id)
 
     async def view(
-        self, job_id: str, *, queues: Sequence[str] = (), until: float | None = None, waits: bool = False
+        self,
+        job_id: str,
+        *,
+        queues: Sequence[str] = (),
+        until: float | None = None,
+        waits: bool = False,
+        owner: str | None = None,
     ) -> JobView | None:
         """Look at a job, all of it at one moment; None = unknown.
 
@@ -246,12 +252,10 @@ class Broker:
             until: time of the event loop up to which a large pickle may be read, by default in 3 s; then
                 the job is shown without what is in there.
             waits: the caller waits for it, so show an outcome that is not kept but handed over, too.
+            owner: jobs that cannot be this owner's are not read, so that they cost what unknown ones cost.
+                What is shown may still be somebody else's. None = read all.
         """
-        return await self._observing.view(job_id, queues, until, waits=waits)
-
-    async def may_belong_to(self, job_id: str, owner: str) -> bool:
-        """Whether a job perhaps has this owner, asked at the same cost for all jobs and unknown ones."""
-        return await self._observing.may_belong_to(job_id, owner)
+        return await self._observing.view(job_id, queues, until, waits=waits, owner=owner)
 
     async def mark(self, job_id: str, *, queues: Sequence[str] = ()) -> JobMark | None:
         """The `JobView.mark` that a view in these queues would have, at little cost; None = unknown."""

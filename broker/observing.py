@@ -94,26 +94,23 @@ class Observing:
         self._core = core
 
     async def view(
-        self, job_id: str, queues: Sequence[str], until: float | None = None, *, waits: bool = False
+        self,
+        job_id: str,
+        queues: Sequence[str],
+        until: float | None = None,
+        *,
+        waits: bool = False,
+        owner: str | None = None,
     ) -> JobView | None:
         """Look at one job; see `Broker.view`."""
-        keys = self._core.keys
-        places = list(dict.fromkeys([keys.default_queue, *queues]))
+        places = list(dict.fromkeys([self._core.keys.default_queue, *queues]))
         until = asyncio.get_running_loop().time() + PATIENCE if until is None else until
-        view = await self._view_in(job_id, places, until)
-        if view is None and waits:
-            blob = await self._stored(keys.outcome(job_id))
-            return None if blob is None else JobView.of_ended(await self._core.reader.result(blob, job_id))
+        form = "handed" if waits else "whole"
+        view = await self._read_view(job_id, places, await self._look(job_id, places, form, owner), until)
         own = view.body.queue if view and view.body else None
         if view is None or view.queue is not None or own is None or own in places:
             return view
-        return await self._view_in(job_id, [own], until)
-
-    async def may_belong_to(self, job_id: str, owner: str) -> bool:
-        """Look at the end of a job's stored forms; see `Broker.may_belong_to`."""
-        keys = self._core.keys
-        stored = [keys.job(job_id), keys.result(job_id), keys.outcome(job_id)]
-        return bool(await self._core.link.read(script("owned"), stored, [owner, OWNER_WITHIN]))
+        return await self._read_view(job_id, [own], await self._look(job_id, [own], form, owner), until)
 
     async def mark(self, job_id: str, queues: Sequence[str]) -> JobMark | None:
         """Look whether a job has changed; see `Broker.mark`."""
@@ -214,16 +211,16 @@ class Observing:
         flat = [part.decode() for part in answer]
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
-    async def _view_in(self, job_id: str, queues: Sequence[str], until: float) -> JobView | None:
-        return await self._read_view(job_id, queues, await self._look(job_id, queues, "whole"), until)
-
-    async def _look(self, job_id: str, queues: Sequence[str], form: str) -> Sequence[Any]:
+    async def _look(
+        self, job_id: str, queues: Sequence[str], form: str, owner: str | None = None
+    ) -> Sequence[Any]:
         keys = self._core.keys
         stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
+        stored += [keys.outcome(job_id), keys.epoch]
         places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
         answer: Sequence[Any]
         *answer, data_set = await self._core.link.read(
-            script("view"), [*stored, keys.epoch, *places], [job_id, form]
+            script("view"), [*stored, *places], [job_id, form, owner or "", OWNER_WITHIN]
         )
         self._core.data_set.note(data_set)
         return answer

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from jobgate.broker.marks import JobMark
 
@@ -347,14 +347,6 @@ class JobView:
     def finish_time_ms(self) -> int | None:
         """When it ended."""
         return self.result.finish_time_ms if self.result else None
-
-    @classmethod
-    def of_ended(cls, result: JobResult) -> Self:
-        """The view of a job of which nothing but this outcome is left."""
-        return cls(
-            job_id=result.job_id, status=JobStatus.COMPLETE, queue=result.queue, body=None, result=result,
-            tries=result.tries, due_time_ms=None, worker=result.worker,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,7 +46,7 @@ async def _abort(gateway: Gateway, call: Call, wanted: str, wait: float | None) 
 async def _was_aborted(gateway: Gateway, call: Call, wanted: str) -> bool:
     """Whether a job that cannot be seen any more was aborted a moment ago, and is the caller's to know of."""
     mark = await gateway.broker.abort_mark(wanted)
-    return mark is not None and (call.caller.sees_all or call.caller.sees(mark.owner))
+    return mark is not None and call.caller.sees(mark.owner)
 
 
 async def _stopping(gateway: Gateway, call: Call, wanted: str, wait: float | None) -> Answer:
@@ -54,9 +54,9 @@ async def _stopping(gateway: Gateway, call: Call, wanted: str, wait: float | Non
     if wait:
         ended = await wait_for_result(gateway, call, wanted, wait)
     if ended is None:
-        view = await last_look(gateway, wanted, waited=bool(wait))
+        view = await last_look(gateway, call, wanted, waited=bool(wait))
         if view.result is None:
-            return not_yet(call, view, wait)
+            return not_yet(gateway, call, view, wait)
         ended = view.result
     if ended.failure is None or ended.failure.code is not FailureCode.ABORTED:
         raise _already_finished()

@@ -106,9 +106,9 @@ class Answer:
         self._request: BaseRequest | None = None
 
     @classmethod
-    def shared(cls, shared: SharedBody, headers: str) -> Self:
-        """Make an answer 200 with a body that others are sent, too."""
-        answer = cls(200, shared.body, headers=headers)
+    def shared(cls, shared: SharedBody, headers: str = "", *, status: int = 200) -> Self:
+        """Make an answer with a body that others may be sent, too."""
+        answer = cls(status, shared.body, headers=headers)
         answer.held = shared
         return answer
 

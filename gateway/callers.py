@@ -72,9 +72,14 @@ class Caller:
         """Whether it is shown arguments and tracebacks."""
         return self.name is None or "inspect" in self.scopes
 
+    @property
+    def only_owner(self) -> str | None:
+        """The one owner whose jobs exist for the caller; None = all jobs do."""
+        return None if self.sees_all else self.name
+
     def sees(self, owner: str | None) -> bool:
         """Whether a job with this owner exists for the caller."""
-        return self.sees_all or owner == self.name
+        return self.only_owner in (None, owner)
 
 
 #: The caller of a gateway without keys: everything is allowed, jobs have no owner.

@@ -25,7 +25,7 @@ from jobgate.gateway.offers import Verdict
 from jobgate.gateway.preferences import applied
 from jobgate.gateway.present import job_of_enqueued, job_of_view
 from jobgate.gateway.problems import Problem, broker_problem, field_errors
-from jobgate.gateway.reading import look_by, outcome_answer, require_readable
+from jobgate.gateway.reading import is_for, look_by, outcome_answer, require_readable
 from jobgate.gateway.strict_json import read_json
 
 _REPLAYED = "Idempotent-Replayed: true\r\n"
@@ -130,6 +130,8 @@ async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) 
             with call.waiting(wait):
                 waiting = watch.wait if enqueued.created else partial(gateway.broker.wait, enqueued.job_id)
                 result = await gateway.waits.run(lambda: waiting(wait))
+    if result is not None and not is_for(call, result):
+        result = None
     headers = applied(wait)
     if result is None and enqueued.created:
         return await call.in_time(_unfinished(gateway, call, request, enqueued, wait, data_set))
@@ -137,15 +139,25 @@ async def _call(gateway: Gateway, call: Call, request: JobRequest, wait: float) 
         return await call.in_time(_existed(gateway, call, request, enqueued, headers))
     if enqueued.replayed:
         headers += _REPLAYED
+    return _ended(gateway, call, request, enqueued, result, headers)
+
+
+def _ended(
+    gateway: Gateway, call: Call, request: JobRequest, enqueued: Enqueued, result: JobResult, headers: str
+) -> Answer:
     try:
         answer = outcome_answer(gateway, call, result, None)
     except Problem as problem:
         if not problem.kind.retryable:
             raise
         # No room for the outcome now: it can be read in a moment, and must not be called again.
-        return _answer(202, job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE), headers)
+        return _gone(request, enqueued, headers)
     answer.headers = headers
     return answer
+
+
+def _gone(request: JobRequest, enqueued: Enqueued, headers: str) -> Answer:
+    return _answer(202, job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE), headers)
 
 
 def _accepted(request: JobRequest, enqueued: Enqueued, headers: str = "") -> Answer:
@@ -168,15 +180,15 @@ async def _unfinished(
     except BrokerError:
         # It is enqueued; an error would say that it may not be.
         return _accepted(request, enqueued, applied(wait))
-    if view is None:
+    source = (view.result or view.body) if view else None
+    if view is None or (source is not None and not is_for(call, source)):
         if gateway.broker.data_set.changed_since(data_set):
             raise broker_problem(DataSetChanged())
         # It has ended, and its result was not kept.
-        ended = job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE)
-        return _answer(202, ended, applied(wait))
+        return _gone(request, enqueued, applied(wait))
     require_readable(view)
     if view.result is not None:
-        return outcome_answer(gateway, call, view.result, wait)
+        return _ended(gateway, call, request, enqueued, view.result, applied(wait))
     return _answer(202, job_of_view(view, inspects=False), applied(wait))
 
 
@@ -207,10 +219,11 @@ def _status(request: JobRequest, enqueued: Enqueued) -> JobStatus:
 async def _existing(gateway: Gateway, call: Call, request: JobRequest, enqueued: Enqueued) -> dict[str, Any]:
     """The job that was there before; empty when it is not the caller's to see."""
     view = await gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
-    if view is None:
-        # It has ended and its result is gone; a replay still names it.
-        return job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE) if enqueued.replayed else {}
-    source = view.result or view.body
-    if not enqueued.replayed and not call.caller.sees(source.owner if source else None):
-        return {}
-    return job_of_view(view, inspects=False)
+    source = (view.result or view.body) if view else None
+    is_callers = call.caller.sees(source.owner if source else None)
+    if enqueued.replayed:
+        is_callers = source is None or is_for(call, source)
+    if view is not None and is_callers:
+        return job_of_view(view, inspects=False)
+    # It has ended and its result is gone, and its id perhaps is that of another job; a replay still names it.
+    return job_of_enqueued(request.function, enqueued, JobStatus.COMPLETE) if enqueued.replayed else {}

@@ -62,7 +62,7 @@ async def jobs(gateway: Gateway, call: Call) -> Answer:
     except NotAQueue as error:
         wrong = [("?queue", "This name is another kind of key: choose another queue.")]
         raise field_errors("invalid-request", wrong) from error
-    return Answer(200, to_json(page, limit=1 << 62))
+    return Answer.shared(gateway.unsent.hold(to_json(page, limit=1 << 62)))
 
 
 async def _page(gateway: Gateway, call: Call, asked: _Asked) -> dict[str, Any]:

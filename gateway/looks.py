@@ -20,6 +20,9 @@ _LOOK_AGAIN = 0.5
 #: Jobs whose last state is remembered.
 _REMEMBERED = 4096
 
+#: What is looked at: id, whether its caller waits for it, and the only owner whose job may be seen.
+_Look = tuple[str, bool, str | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -49,27 +52,28 @@ class Looks:
         """`queues`: where jobs are looked for."""
         self._broker = broker
         self._queues = queues
-        self._looking: dict[tuple[str, bool], asyncio.Task[JobView | None]] = {}
+        self._looking: dict[_Look, asyncio.Task[JobView | None]] = {}
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._watched: dict[str, _Watched] = {}
 
-    async def view(self, job_id: str, *, waits: bool = False) -> JobView | None:
+    async def view(self, job_id: str, *, waits: bool = False, owner: str | None = None) -> JobView | None:
         """Look at a job, as `Broker.view` does.
 
-        All who come while one looks share the next look, which begins after they came.
+        All of an owner who come while one looks share the next look, which begins after they came.
         """
-        key = (job_id, waits)
+        key = (job_id, waits, owner)
         before = self._looking.get(key)
         if before is not None:
             await asyncio.wait([before])
         looking = self._looking.get(key)
         if looking is None or looking.done():
-            looking = asyncio.create_task(self._broker.view(job_id, queues=self._queues(), waits=waits))
+            look = self._broker.view(job_id, queues=self._queues(), waits=waits, owner=owner)
+            looking = asyncio.create_task(look)
             self._looking[key] = looking
             looking.add_done_callback(lambda done: self._has_looked(key, done))
         return await asyncio.shield(looking)
 
-    def _has_looked(self, key: tuple[str, bool], done: "asyncio.Task[JobView | None]") -> None:
+    def _has_looked(self, key: _Look, done: "asyncio.Task[JobView | None]") -> None:
         if self._looking.get(key) is done:
             del self._looking[key]
         if not done.cancelled():

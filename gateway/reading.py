@@ -9,7 +9,7 @@ from typing import TypeVar
 from jobgate.broker import Watch
 from jobgate.broker.errors import BrokerUnavailable, DataSetChanged, DecodeError
 from jobgate.broker.marks import JobMark, mark_of_result
-from jobgate.broker.records import JobResult, JobStatus, JobView
+from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView
 from jobgate.gateway.answers import Answer, SharedBody
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.looks import Known
@@ -66,7 +66,7 @@ async def _status_unless(tag: str, gateway: Gateway, call: Call, wanted: str, wa
 
 async def _known(gateway: Gateway, call: Call, wanted: str, *, waits: bool) -> tuple[Known, JobView | None]:
     """The state of a job, and the job if it had to be read for that; raises as `visible_view`."""
-    known = await gateway.looks.unchanged(wanted, lambda owner: _sees(call, owner))
+    known = await gateway.looks.unchanged(wanted, call.caller.sees)
     if known is not None:
         return known, None
     view = await visible_view(gateway, call, wanted, waits=waits)
@@ -99,13 +99,16 @@ async def _changed(
 
 async def visible_view(gateway: Gateway, call: Call, wanted: str, *, waits: bool = False) -> JobView:
     """The job with this id; raises `Problem` 404 when there is none, or none that the caller may see."""
-    view = None
-    # Jobs of others must not be told from unknown ones by the time that it takes to read them.
-    if call.caller.sees_all or await gateway.broker.may_belong_to(wanted, call.caller.name or ""):
-        view = await gateway.looks.view(wanted, waits=waits)
-    if view is None or not may_see(call, view):
-        raise _not_found()
+    view = await _seen(gateway, call, wanted, waits=waits)
+    if view is None:
+        raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
     return view
+
+
+async def _seen(gateway: Gateway, call: Call, wanted: str, *, waits: bool) -> JobView | None:
+    # Jobs of others must not be told from unknown ones by the time that it takes to read them.
+    view = await gateway.looks.view(wanted, waits=waits, owner=call.caller.only_owner)
+    return view if view is not None and may_see(call, view) else None
 
 
 @contextmanager
@@ -120,14 +123,6 @@ def loss_told(gateway: Gateway) -> Iterator[None]:
         raise
 
 
-def _not_found() -> Problem:
-    return Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
-
-
-def _sees(call: Call, owner: str | None) -> bool:
-    return call.caller.sees_all or call.caller.sees(owner)
-
-
 def may_see(call: Call, view: JobView) -> bool:
     """Whether this job exists for the caller."""
     if call.caller.sees_all:
@@ -137,14 +132,17 @@ def may_see(call: Call, view: JobView) -> bool:
 
 
 def _status_answer(gateway: Gateway, call: Call, view: JobView, wait: float | None) -> Answer:
+    return Answer.shared(_job(gateway, call, view), _status_headers(_etag(view), wait))
+
+
+def _job(gateway: Gateway, call: Call, view: JobView) -> SharedBody:
     inspects = call.caller.inspects
-    headers = _status_headers(_etag(view), wait)
-    key = ("status", view.job_id, inspects)
-    shared = gateway.unsent.find(key)
-    if shared is None or not view.mark or shared.mark != view.mark:
-        body = to_json(job_of_view(view, inspects=inspects), limit=_NO_LIMIT)
-        shared = gateway.unsent.share(key, body, view.mark, None)
-    return Answer.shared(shared, headers)
+    return gateway.unsent.shared(
+        ("status", view.job_id, inspects),
+        view.mark,
+        None,
+        lambda: to_json(job_of_view(view, inspects=inspects), limit=_NO_LIMIT),
+    )
 
 
 def _status_headers(etag: str, wait: float | None) -> str:
@@ -182,17 +180,17 @@ async def result(gateway: Gateway, call: Call) -> Answer:
             answer = await _outcome_in_time(gateway, call, wanted, wait)
             if answer is not None:
                 return answer
-            view = await last_look(gateway, wanted, waited=True)
+            view = await last_look(gateway, call, wanted, waited=True)
         require_readable(view)
     if view.result is None:
-        return not_yet(call, view, wait)
+        return not_yet(gateway, call, view, wait)
     return outcome_answer(gateway, call, view.result, wait, mark=view.mark)
 
 
 async def _held_outcome(gateway: Gateway, call: Call, wanted: str) -> SharedBody | None:
     """The outcome that others are being sent now, if it still is the job's."""
     held = gateway.unsent.find(("result", wanted, call.caller.inspects))
-    if held is None or not _sees(call, held.owner):
+    if held is None or not call.caller.sees(held.owner):
         return None
     return held if await gateway.broker.mark(wanted) == held.mark else None
 
@@ -208,13 +206,24 @@ async def _outcome_in_time(gateway: Gateway, call: Call, wanted: str, wait: floa
 async def _outcome_of(gateway: Gateway, call: Call, watch: Watch, blob: bytes, wait: float) -> Answer | None:
     wanted, mark = watch.job_id, mark_of_result(blob)
     held = gateway.unsent.find(("result", wanted, call.caller.inspects))
-    if held is not None and held.mark == mark:
+    if held is not None and held.mark == mark and is_for(call, held):
         return Answer.shared(held, _applied(wait))
     try:
         ended = await watch.read()
     except DecodeError as error:
         raise broker_problem(error) from None
-    return None if ended is None else outcome_answer(gateway, call, ended, wait, mark=mark)
+    if ended is None or not is_for(call, ended):
+        return None
+    return outcome_answer(gateway, call, ended, wait, mark=mark)
+
+
+def is_for(call: Call, job: JobBody | JobResult | SharedBody) -> bool:
+    """Whether this may be the job for which the caller has waited, or what became of that.
+
+    Meanwhile its id may have become that of somebody else's job. Stock arq's workers store no owner, and the
+    outcome of a job whose body was lost has none.
+    """
+    return job.owner is None or call.caller.sees(job.owner)
 
 
 def require_readable(view: JobView) -> None:
@@ -224,24 +233,25 @@ def require_readable(view: JobView) -> None:
 
 
 async def wait_for_result(gateway: Gateway, call: Call, wanted: str, wait: float) -> JobResult | None:
-    """The result once it is there; None when the wait is over first or the gateway shuts down.
+    """The result once it is there; None when the wait is over first, or what has ended is not the caller's.
 
     Raises `Problem`: 429 when there is no place for a wait, 410 when the result cannot be read.
     """
     try:
         with gateway.waits.place(call.caller), call.waiting(wait):
-            return await gateway.waits.run(lambda: gateway.broker.wait(wanted, wait))
+            ended = await gateway.waits.run(lambda: gateway.broker.wait(wanted, wait))
     except DecodeError as error:
         raise broker_problem(error) from None
+    return ended if ended is not None and is_for(call, ended) else None
 
 
-async def last_look(gateway: Gateway, wanted: str, *, waited: bool) -> JobView:
+async def last_look(gateway: Gateway, call: Call, wanted: str, *, waited: bool) -> JobView:
     """The job when a wait, if there was one, has brought no result.
 
     Raises `Problem` 410 when it is gone by now, `BrokerUnavailable` when Redis does not answer; after a wait
     it has a second for that.
     """
-    look = gateway.looks.view(wanted, waits=waited)
+    look = _seen(gateway, call, wanted, waits=waited)
     view = await (look_by(_now(), look) if waited else look)
     if view is None:
         raise Problem("result-not-kept", "It ended during this request.")
@@ -273,11 +283,12 @@ def outcome_answer(
     too many large answers are on their way.
     """
     inspects = call.caller.inspects
-    key = ("result" if mark else "call", ended.job_id, inspects)
-    shared = gateway.unsent.find(key)
-    if shared is None or not mark or shared.mark != mark:
-        body = to_json(outcome(ended, inspects=inspects), limit=gateway.settings.max_result)
-        shared = gateway.unsent.share(key, body, mark, ended.owner)
+    shared = gateway.unsent.shared(
+        ("result", ended.job_id, inspects),
+        mark,
+        ended.owner,
+        lambda: to_json(outcome(ended, inspects=inspects), limit=gateway.settings.max_result),
+    )
     return Answer.shared(shared, _applied(wait))
 
 
@@ -285,7 +296,6 @@ def _applied(wait: float | None) -> str:
     return "" if wait is None else applied(wait)
 
 
-def not_yet(call: Call, view: JobView, wait: float | None) -> Answer:
-    """The answer for a job that has not ended in time."""
-    document = job_of_view(view, inspects=call.caller.inspects)
-    return Answer(202, to_json(document, limit=_NO_LIMIT), headers=_POLL_AGAIN + _applied(wait))
+def not_yet(gateway: Gateway, call: Call, view: JobView, wait: float | None) -> Answer:
+    """The answer for a job that has not ended in time; raises `Problem` as `outcome_answer`."""
+    return Answer.shared(_job(gateway, call, view), _POLL_AGAIN + _applied(wait), status=202)

@@ -1,5 +1,6 @@
 """Large answers on their way to clients: one copy of each, and no more in all than there is room for."""
 
+from collections.abc import Callable
 from weakref import WeakSet, WeakValueDictionary
 
 from jobgate.broker.marks import JobMark
@@ -25,11 +26,20 @@ class Unsent:
         """A body that is held already; its `mark` says whether it is still right."""
         return self._newest.get(key)
 
-    def share(self, key: Key, body: bytes, mark: JobMark, owner: str | None) -> SharedBody:
-        """Hold a body for all who ask for it from now on, if it is large.
+    def shared(self, key: Key, mark: JobMark, owner: str | None, make: Callable[[], bytes]) -> SharedBody:
+        """The body that shows a job in the state of `mark`: one that is held already, else made now.
 
-        Raises `Problem` 503 when there is no room for it.
+        An empty mark is no state: its body is for nobody else. Raises `Problem` as `hold`.
         """
+        shared = self.find(key)
+        if shared is None or not mark or shared.mark != mark:
+            shared = self.hold(make(), mark, owner)
+            if mark and shared in self._held:
+                self._newest[key] = shared
+        return shared
+
+    def hold(self, body: bytes, mark: JobMark = (), owner: str | None = None) -> SharedBody:
+        """Count a body, if it is large, as long as it is held. Raises `Problem` 503 when there is no room."""
         shared = SharedBody(body, mark, owner)
         if len(body) > LARGE:
             held = sum(len(other.body) for other in self._held)
@@ -37,5 +47,4 @@ class Unsent:
                 detail = "Ask again when other clients have read theirs."
                 raise Problem("answers-unread", detail, headers=_RETRY_AFTER)
             self._held.add(shared)
-            self._newest[key] = shared
         return shared
