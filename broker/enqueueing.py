@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,9 @@ from jobgate.broker.wire import encode_job
 #: How long an idempotency key is remembered.
 IDEMPOTENCY_TTL_MS = 86_400_000
 
-#: Begins the tokens of requests whose id nobody has chosen.
+#: Begins the tokens of requests whose id nobody has chosen, and the form of such ids.
 _MADE = "made:"
+_MADE_ID = re.compile("[0-9a-f]{32}")
 
 _CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
 
@@ -135,12 +137,14 @@ class Enqueueing:
     async def _code_after_a_look(self, order: _Order, code: int) -> int:
         """Tell what the job that was there before is to this order, where the script could not."""
         keys, reader = self._core.keys, self._core.reader
-        stored = [keys.job(order.job_id), keys.result(order.job_id)]
-        job, result = await self._core.link.command("MGET", *stored)
+        stored = [keys.result(order.job_id)]
+        if _MADE_ID.fullmatch(order.job_id):  # bodies may be large: not read for ids that callers choose
+            stored.append(keys.job(order.job_id))
+        result, *job = await self._core.link.command("MGET", *stored)
         ended = await reader.result_or_none(result, order.job_id)
         if ended is not None and _is_same_call(ended, order.body):
             return _CREATED  # the answer was lost and the job has ended since
-        existing = ended or await reader.job_or_none(job)
+        existing = ended or (await reader.job_or_none(job[0]) if job else None)
         return _REPLAYED if existing is not None and _is_advised(existing, order.body) else code
 
 
