@@ -249,11 +249,9 @@ class Broker:
         Args:
             job_id: which.
             queues: where to look besides the default queue and the one that the job itself names.
-            until: time of the event loop up to which a large pickle may be read, by default in 3 s; then
-                the job is shown without what is in there.
+            until: time of the event loop up to which a large pickle may be read; then it is left out.
             waits: the caller waits for it, so show an outcome that is not kept but handed over, too.
-            owner: jobs that cannot be this owner's are not read, so that they cost what unknown ones cost.
-                What is shown may still be somebody else's. None = read all.
+            owner: do not read jobs that cannot be this owner's; what is read may still be somebody else's.
         """
         return await self._observing.view(job_id, queues, until, waits=waits, owner=owner)
 
