@@ -236,14 +236,9 @@ class Broker:
         return await self._aborting.mark(job_id)
 
     async def view(
-        self,
-        job_id: str,
-        *,
-        queues: Sequence[str] = (),
-        until: float | None = None,
-        waits: bool = False,
-        owner: str | None = None,
-    ) -> JobView | None:
+        self, job_id: str, *, queues: Sequence[str] = (),
+        until: float | None = None, waits: bool = False, owner: str | None = None,
+    ) -> JobView | None:  # fmt: skip
         """Look at a job, all of it at one moment; None = unknown.
 
         Args:
