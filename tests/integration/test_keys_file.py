@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -34,6 +34,16 @@ def path(tmp_path: Path) -> Path:
 
 def write(path: Path, text: str) -> None:
     path.write_text(text)
+
+
+def opened(path: Path) -> IO[str]:
+    return path.open("r+")
+
+
+def rewrite(file: IO[str], text: str) -> None:
+    file.write(text)
+    file.truncate()
+    file.flush()
 
 
 def replace(path: Path, kind: str) -> Path:
@@ -89,11 +99,12 @@ async def test_a_file_that_could_not_be_read_when_it_changed_is_read_later(
 ) -> None:
     async with running_gateway(redis_url, keys_file=path) as gateway:
         assert await status_of(gateway) == 404
-        with no_descriptors():
-            os.truncate(path, 0)  # opens nothing
-            await told(caplog, "the former keys stay")
-        write(path, LATE_ENTRY)
-        await becomes(gateway, 401)
+        with opened(path) as file:
+            with no_descriptors():
+                rewrite(file, LATE_ENTRY)
+                await told(caplog, "former keys stay")
+            # From here on nothing changes but that it can be read.
+            await becomes(gateway, 401)
         assert await status_of(gateway, LATE) == 404
 
 
