@@ -27,10 +27,10 @@ help: ## This list
 
 run: $(RUN_STAMP) ## Embedded server, worker and gateway with the examples on http://127.0.0.1:8080
 	@printf '%s\n' 'To try in another terminal:' '' \
-	  "  curl -sS -X POST localhost:$(PORT)/jobs/count_words -H 'Prefer: wait=5' -d '{\"args\":[\"README.md\"]}'" '' \
+	  "  curl -sS -w '\n' -X POST localhost:$(PORT)/jobs/count_words -H 'Prefer: wait=5' -d '{\"args\":[\"README.md\"]}'" '' \
 	  "  JOB=report-\$$(date +%s)" \
-	  "  curl -sS -X POST localhost:$(PORT)/jobs/slow_report -d '{\"args\":[5],\"job_id\":\"'\$$JOB'\"}'" \
-	  "  curl -sS \"localhost:$(PORT)/jobs/\$$JOB/result?wait=10\"" ''
+	  "  curl -sS -w '\n' -X POST localhost:$(PORT)/jobs/slow_report -d '{\"args\":[5],\"job_id\":\"'\$$JOB'\"}'" \
+	  "  curl -sS -w '\n' \"localhost:$(PORT)/jobs/\$$JOB/result?wait=10\"" ''
 	@exec $(BIN)/jobgate dev examples.settings.WorkerSettings --port $(PORT) --data $(DATA)
 
 test: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## All tests, in parallel; the long fault tests are in `make faults`

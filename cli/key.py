@@ -15,7 +15,7 @@ def command() -> None:
     """Make the keys that callers of the gateway show."""
 
 
-@command.command()
+@command.command(short_help="Make a key for a caller and print it once.")
 @click.argument("name")
 @click.option(
     "--allow",
@@ -36,7 +36,7 @@ def command() -> None:
     help="The file that the gateway is given with --keys.",
 )
 def new(name: str, scopes: tuple[str, ...], keys_file: Path) -> None:
-    """Make a key for the caller NAME, print it once, and admit it in the keys file.
+    """Make a key for the caller NAME, print it once, and add its hash to the keys file.
 
     The file holds its SHA-256 only: a key that is lost cannot be found again. A second key of the same
     name is the same caller, so that a key can be replaced without a gap.

@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "gateway": ("jobgate.cli.gateway", "gateway", "Serve the HTTP API in front of Redis."),
     "health": ("jobgate.cli.health", "all", "Ask whether a gateway or worker lives."),
     "key": ("jobgate.cli.key", "gateway", "Make the keys that callers of the gateway show."),
-    "queue": ("jobgate.cli.queue", "worker", "Pause queues, let them go on, list them."),
+    "queue": ("jobgate.cli.queue", "worker", "Pause, resume and list queues."),
     "worker": ("jobgate.cli.worker", "worker", "Run the functions of a WorkerSettings class."),
 }
 

@@ -1,4 +1,4 @@
-"""`jobgate queue`: pause queues, let them go on, list them."""
+"""`jobgate queue`: pause, resume and list queues."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,9 +13,9 @@ T = TypeVar("T")
 _COLUMNS = ("queue", "queued", "deferred", "in progress", "oldest due", "workers", "")
 
 
-@click.group(short_help="Pause queues, let them go on, list them.")
+@click.group(short_help="Pause, resume and list queues.")
 def command() -> None:
-    """Pause queues, let them go on, list them."""
+    """Pause, resume and list queues."""
 
 
 def _options(function: Callable[..., None]) -> Callable[..., None]:
@@ -33,7 +33,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             "redis_url",
             envvar="JOBGATE_REDIS_URL",
             default="redis://localhost:6379",
-            show_default="redis://localhost:6379",
+            show_default=True,
             metavar="URL",
             help="redis://, rediss://, unix:// or redis+sentinel:// URL.",
         ),
@@ -68,12 +68,12 @@ def resume(names: Sequence[str], **where: str) -> None:
     async def resume_all(broker: Broker) -> None:
         for name in names:
             await broker.resume(name)
-            click.echo(f"{name} goes on")
+            click.echo(f"{name} is resumed")
 
     _run(resume_all, names, **where)
 
 
-@command.command("list")
+@command.command("list", short_help="List queues, with their jobs and workers.")
 @click.argument("names", metavar="[QUEUE]...", nargs=-1)
 @_options
 def list_(names: Sequence[str], **where: str) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from jobgate.cli.deaths import cause_of, pause_after, told
 from jobgate.cli.slot import Slot
+from jobgate.worker.logs import counted
 from jobgate.worker.signals import stop_signals
 
 logger = logging.getLogger("jobgate.supervisor")
@@ -133,7 +134,7 @@ class Supervisor:
             return
         try:
             async for _ in self._changes:
-                logger.info("files have changed, starting %d workers anew", len(self._slots))
+                logger.info("files have changed, restarting %s", counted(len(self._slots), "worker"))
                 await asyncio.gather(*(slot.renew() for slot in self._slots))
         except (OSError, RuntimeError) as error:
             logger.error("files are no longer watched: %s", error)

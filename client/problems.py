@@ -115,11 +115,16 @@ def _plain(kind: type[JobgateError]) -> Callable[[Problem], JobgateError]:
     return lambda problem: kind(problem.detail)
 
 
+def _nothing_there(_: Problem) -> JobgateError:
+    return UnexpectedAnswer("The gateway has nothing at this path: check the path in the URL of the client.")
+
+
 _BY_CODE: Mapping[str, Callable[[Problem], JobgateError]] = {
     "invalid-arguments": _invalid_arguments,
     "data-set-changed": lambda _: JobLost(),
     "job-exists": lambda _: JobExists(),
     "job-not-found": lambda _: JobNotFound(),
+    "not-found": _nothing_there,
     "no-worker": lambda _: NoWorker(),
     "outcome-unknown": _plain(OutcomeUnknown),
     "result-not-kept": _plain(ResultGone),

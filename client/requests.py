@@ -152,11 +152,25 @@ def check_keywords(kwargs: Mapping[str, Any], options: Sequence[str]) -> None:
     """
     for name in kwargs:
         if name.startswith("_"):
-            near = get_close_matches(name, options, n=1)
-            told = f"did you mean {near[0]}?" if near else f"the options are {', '.join(options)}."
             raise InvalidOption(
-                f"{name!r} is not an option here: {told} Arguments of a function cannot begin with '_'."
+                f"{name!r} is not an option here: {_instead_of(name, options)} "
+                "Arguments of a function cannot begin with '_'."
             )
+
+
+def _instead_of(name: str, options: Sequence[str]) -> str:
+    if name in options:  # so it is one of the other method
+        return _OF_OTHERS.get(name, "this call does not take it.")
+    near = get_close_matches(name, options, n=1)
+    return f"did you mean {near[0]}?" if near else f"the options are {', '.join(options)}."
+
+
+#: What to do with an option that one of `Client.call` and `Client.enqueue` has and the other has not.
+_OF_OTHERS = {
+    "_defer_by": "`call` waits for the result, `enqueue` can defer.",
+    "_defer_until": "`call` waits for the result, `enqueue` can defer.",
+    "_timeout": "`enqueue` does not wait: give it to the job's `result(timeout=…)`, or use `_run_timeout`.",
+}
 
 
 #: The options of `Client.call` and `Client.enqueue`.

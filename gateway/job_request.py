@@ -65,7 +65,9 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
     is not known is an error.
     """
     if not isinstance(document, dict):
-        raise field_errors("invalid-request", [("#", "The body is an object with args, kwargs and options.")])
+        raise field_errors(
+            "invalid-request", [("#", "The body must be an object with args, kwargs and options.")]
+        )
     errors: Errors = []
     args, kwargs = _arguments(document, errors)
     options = _options(document, queues, errors) if document.keys() - _ARGUMENTS else {}
@@ -83,9 +85,9 @@ def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dic
     args = document.get("args", [])
     kwargs = document.get("kwargs", {})
     if not isinstance(args, list):
-        errors.append(("#/args", "args is an array."))
+        errors.append(("#/args", "args must be an array."))
     if not isinstance(kwargs, dict):
-        errors.append(("#/kwargs", "kwargs is an object."))
+        errors.append(("#/kwargs", "kwargs must be an object."))
     return args, kwargs
 
 
@@ -136,7 +138,7 @@ def _seconds(low: float) -> Callable[[Any], str | None]:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and low <= value <= MAX_SECONDS:
             return None
-        return f"This is a number of seconds from {low:g} to {MAX_SECONDS}."
+        return f"It must be a number of seconds from {low:g} to {MAX_SECONDS}."
 
     return check
 
@@ -150,11 +152,11 @@ def _tries(value: Any) -> str | None:
         and value % 1 == 0
     ):
         return None
-    return f"max_tries is an integer from 1 to {MAX_TRIES}."
+    return f"max_tries must be an integer from 1 to {MAX_TRIES}."
 
 
 def _moment(value: Any) -> str | None:
-    wrong = "defer_until is a date-time of RFC 3339 with an offset, within the years 2000 to 2199."
+    wrong = "defer_until must be a date-time of RFC 3339 with an offset, within the years 2000 to 2199."
     if not isinstance(value, str) or _DATE_TIME.fullmatch(value) is None:
         return wrong
     try:
@@ -165,12 +167,12 @@ def _moment(value: Any) -> str | None:
 
 
 def _id(value: Any) -> str | None:
-    return why_not_new_id(value) if isinstance(value, str) else "A job id is a string."
+    return why_not_new_id(value) if isinstance(value, str) else "job_id must be a string."
 
 
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
     "job_id": _id,
-    "queue": lambda _: "queue is a string.",
+    "queue": lambda _: "queue must be a string.",
     "defer_by": _seconds(0),
     "defer_until": _moment,
     "expires": _seconds(0.001),
@@ -184,7 +186,7 @@ def _idempotency(sender: Sender, function: str, document: dict[str, Any]) -> Ide
     """What the broker is told of the key. Its digest holds the caller: two callers never share one."""
     key = sender.idempotency_key or ""
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise Problem("invalid-request", "An Idempotency-Key is 1 to 255 printable ASCII characters.")
+        raise Problem("invalid-request", "An Idempotency-Key must be 1 to 255 printable ASCII characters.")
     # Without the id: a request whose outcome is unknown comes again with the id that it was told.
     content = {name: value for name, value in document.items() if name != "job_id"}
     request = orjson.dumps([function, content], option=orjson.OPT_SORT_KEYS)

@@ -162,15 +162,15 @@ def _wrong_function(text: str) -> str | None:
 _CHECKS: dict[str, Callable[[str], str | None]] = {
     "queue": lambda _: None,
     "status": lambda text: (
-        None if text in set(JobStatus) else "A status is deferred, queued, in_progress or complete."
+        None if text in set(JobStatus) else "A status must be deferred, queued, in_progress or complete."
     ),
     "function": _wrong_function,
     "limit": lambda text: (
         None
         if _NUMBER.fullmatch(text) and 1 <= int(text) <= _MOST
-        else f"limit is a whole number from 1 to {_MOST}."
+        else f"limit must be a whole number from 1 to {_MOST}."
     ),
     "cursor": lambda text: (
-        None if text == "" or _CURSOR.fullmatch(text) else "A cursor is the next_cursor of another page."
+        None if text == "" or _CURSOR.fullmatch(text) else "A cursor must be the next_cursor of another page."
     ),
 }

@@ -21,7 +21,7 @@ def function_name(text: str) -> str:
     if _FUNCTION.fullmatch(text) is None:
         raise Problem(
             "invalid-request",
-            "A function name is 1 to 128 letters, digits and _ . : < > -, and begins with a letter or _.",
+            "A function name must be 1 to 128 letters, digits and _ . : < > -, and begin with a letter or _.",
         )
     return text
 
@@ -29,7 +29,7 @@ def function_name(text: str) -> str:
 def why_not_new_id(text: str) -> str | None:
     """Why a new job may not have this id; None = it may. Jobs that stock arq made may have any."""
     if _JOB_ID.fullmatch(text) is None:
-        return "A job id is 1 to 128 letters, digits and _ . ~ -."
+        return "A job id must be 1 to 128 letters, digits and _ . ~ -."
     return why_not_job_id(text)
 
 
@@ -67,5 +67,5 @@ class QueueNames:
         if self._allowed:
             return "This gateway serves other queues only."
         if _QUEUE.fullmatch(name) is None:
-            return "A queue name is 1 to 128 letters, digits and _ . : ~ -."
+            return "A queue name must be 1 to 128 letters, digits and _ . : ~ -."
         return why_not_queue(self._namespace, name)

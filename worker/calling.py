@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from jobgate.broker.log_text import printable
 from jobgate.broker.records import JobBody
 from jobgate.worker.logs import counted, logger
 from jobgate.worker.offers import Offer
@@ -67,15 +68,17 @@ class Caller:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             if not submitted.cancel() and not submitted.done():  # what has not begun never begins
-                self._note_given_up(future)
+                self._note_given_up(future, f"{ctx['job_id']}:{body.function}")
             raise
 
-    def _note_given_up(self, future: "asyncio.Future[Any]") -> None:
+    def _note_given_up(self, future: "asyncio.Future[Any]", job: str) -> None:
         self._given_up += 1
         future.add_done_callback(self._given_up_ended)
-        running = counted(self._given_up, "function")
-        verb = "runs on in its thread" if self._given_up == 1 else "run on in their threads"
-        logger.warning("%s %s although stopped: a thread cannot be ended", running, verb)
+        logger.warning(
+            "job %s was stopped, but its function still runs in a thread, which cannot be ended (%s)",
+            printable(job),
+            counted(self._given_up, "such thread"),
+        )
 
     def _given_up_ended(self, _: object) -> None:
         self._given_up -= 1

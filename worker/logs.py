@@ -75,7 +75,7 @@ class JobLog:
         """Warn that a stock arq client has enqueued a job with pickle, and results are written otherwise."""
         logger.warning(
             "job %s comes from a stock arq client that reads pickles only, and this worker writes %s: "
-            'set serializer = "pickle" in its settings, or its results are errors there (told once)',
+            'set serializer = "pickle" in its settings, or its results are errors there (logged once)',
             reference(job), serializer, extra=_about(job),
         )  # fmt: skip
 

@@ -184,7 +184,9 @@ def max_tries_exceeded(max_tries: int) -> Outcome:
 
 def max_tries_begun(max_tries: int) -> Outcome:
     """Return the verdict for such a job that came back all the same: its last try has told no outcome."""
-    return replace(max_tries_exceeded(max_tries), note="its last try came to no end: a worker died, perhaps")
+    return replace(
+        max_tries_exceeded(max_tries), note="its last try never finished; its worker probably died"
+    )
 
 
 def _asks_retry(raised: BaseException) -> bool:

@@ -207,7 +207,9 @@ class Persistence:
             except _PASSING as error:
                 if pause in (_FIRST_PAUSE, _LONGEST_PAUSE):  # not each time: many jobs may wait
                     logger.warning(
-                        "job %s: outcome not written yet, trying on: %s", reference(job), reason_of(error)
+                        "job %s: outcome not written yet, still retrying: %s",
+                        reference(job),
+                        reason_of(error),
                     )
             job.keep_lease()
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))

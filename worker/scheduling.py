@@ -197,9 +197,9 @@ class Scheduler:
         if failure is not None:
             self._failures += 1
             if self._failures == 1 or self._failures % 30 == 0:
-                logger.warning("cron jobs cannot be enqueued, retrying: %s", failure)
+                logger.warning("cron jobs cannot be enqueued, still retrying: %s", failure)
         elif self._failures:
-            logger.warning("cron jobs are enqueued again after %d failures", self._failures)
+            logger.warning("cron jobs can be enqueued again after %d failures", self._failures)
             self._failures = 0
 
     def _pause(self) -> float:

@@ -93,7 +93,9 @@ class Source:
         self._metrics.claim_failures.inc()
         if self._failures == 1 or self._failures % _TELL_EVERY == 0:
             logger.warning(
-                "no jobs can be claimed, trying on: %s (queue %s)", reason_of(error), printable(self.queue)
+                "no jobs can be claimed, still retrying: %s (queue %s)",
+                reason_of(error),
+                printable(self.queue),
             )
         pause = min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
         self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1.0)
@@ -101,11 +103,13 @@ class Source:
     def _note_answer(self, claim: Claim) -> None:
         if self._failures:
             logger.warning(
-                "claims are answered again after %s (queue %s)",
+                "jobs can be claimed again after %s (queue %s)",
                 counted(self._failures, "failure"),
                 printable(self.queue),
             )
             self._failures = 0
         if claim.is_paused is not self._is_paused:
             self._is_paused = claim.is_paused
-            logger.info("queue %s %s", printable(self.queue), "is paused" if claim.is_paused else "goes on")
+            logger.info(
+                "queue %s %s", printable(self.queue), "is paused" if claim.is_paused else "is resumed"
+            )

@@ -53,7 +53,7 @@ def test_the_printed_commands_answer_and_ctrl_c_ends_all(processes: Processes, t
     dev.wait_for_log("^jobgate is ready")
     count, *report_and_read = printed_commands(port)
 
-    asked = f"curl -sS -X POST localhost:{port}/jobs/count_words -H 'Prefer: wait=5' "
+    asked = f"curl -sS -w '\\n' -X POST localhost:{port}/jobs/count_words -H 'Prefer: wait=5' "
     assert count == asked + '-d \'{"args":["README.md"]}\'', "the command of the README and of the docs"
     (answer,) = shell(count)
     said = subprocess.run(

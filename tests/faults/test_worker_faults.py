@@ -251,7 +251,7 @@ async def test_a_job_that_kills_its_worker_is_given_up(fleet: Fleet, broker: Bro
     assert failure.message == "max 3 retries exceeded", "as arq says it"
     assert len(fleet.history.starts(job_id)) == 3
     assert last.terminate() == 0
-    told = "max retries 3 exceeded (its last try came to no end: a worker died, perhaps)"
+    told = "max retries 3 exceeded (its last try never finished; its worker probably died)"
     assert last.log.count(told) == 1
 
 

@@ -198,7 +198,7 @@ async def test_a_time_in_an_outage_is_enqueued_after_it(
         await eventually_async(said("cron jobs cannot be enqueued"), what="a word of the outage")
         server.start()
         await queued(server, 1)
-        await eventually_async(said("cron jobs are enqueued again"), what="a word of its end")
+        await eventually_async(said("cron jobs can be enqueued again"), what="a word of its end")
     assert times(server) == ["12:01:00"]
 
 

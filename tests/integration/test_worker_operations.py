@@ -428,7 +428,7 @@ async def test_queues_are_paused_resumed_and_listed(
             ["other", "0", "0", "0"],
         ]
         assert [row[-1] for row in rows] == ["workers", "0", "paused", "paused"]
-        assert queue("resume", "mail") == "mail goes on\n"
+        assert queue("resume", "mail") == "mail is resumed\n"
         assert not await broker.is_paused("mail")
         assert "mail" in queue("list", "mail")
         assert "other" not in queue("list", "mail")

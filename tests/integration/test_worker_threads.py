@@ -44,9 +44,12 @@ async def test_threads_that_cannot_be_stopped_starve_no_later_job(
         assert sorted(starts) == sorted(ids)
 
         async def told() -> bool:
-            return "4 functions run on in their threads" in caplog.text
+            return "(4 such threads)" in caplog.text
 
         await eventually_async(told, what="a word of the four")
+        assert all(
+            f"job {job_id}:hang was stopped, but its function still runs" in caplog.text for job_id in stuck
+        )
         go_on.set()
 
 

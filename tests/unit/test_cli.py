@@ -33,6 +33,12 @@ def test_every_command_has_a_help(name: str) -> None:
     assert answer.output.startswith(f"Usage: main {name}")
 
 
+@pytest.mark.parametrize("words", [[], ["key"], ["queue"]])
+def test_no_command_s_line_is_cut_off(words: list[str]) -> None:
+    help_text = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output
+    assert "..." not in help_text.partition("Commands:")[2]
+
+
 def test_unknown_command_is_wrong_use() -> None:
     answer = CliRunner().invoke(main, ["wrker"])
     assert answer.exit_code == 2

@@ -271,6 +271,7 @@ async def test_a_gateway_that_comes_up_late_is_waited_for() -> None:
     [
         (problem(401, "unauthorized"), Unauthorized),
         (problem(403, "forbidden"), Forbidden),
+        (problem(404, "not-found"), UnexpectedAnswer),
         (problem(404, "unknown-function", near=["fnn"]), UnknownFunction),
         (problem(413, "body-too-large"), InvalidRequest),
         (problem(422, "invalid-request"), InvalidRequest),

@@ -70,6 +70,20 @@ async def test_wrong_options_are_named_before_anything_is_sent(options: dict[str
     assert isinstance(caught.value, InvalidRequest)
 
 
+@pytest.mark.parametrize(
+    ("method", "option", "says"),
+    [
+        ("call", "_defer_by", "`enqueue` can defer"),
+        ("call", "_defer_until", "`enqueue` can defer"),
+        ("enqueue", "_timeout", r"give it to the job's `result\(timeout=…\)`"),
+    ],
+)
+async def test_an_option_of_the_other_method_is_not_suggested(method: str, option: str, says: str) -> None:
+    with pytest.raises(InvalidOption, match=says) as caught:
+        await getattr(a_client(), method)("fn", **{option: 1})
+    assert "did you mean" not in str(caught.value)
+
+
 @pytest.mark.parametrize("options", [{"_timeout": -1}, {"_keep_result": -1}, {"_defer_by": 1}])
 async def test_a_call_refuses_what_makes_no_sense_for_it(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption):
