@@ -248,4 +248,4 @@ class ClientClosed(JobgateError, RuntimeError):
 
 
 class MissingExtra(JobgateError, ImportError):
-    """A package for Redis is not installed: install jobgate with its extra [worker], pip install '.[worker]'."""
+    """A Redis package is not installed: install jobgate with its extra [worker], pip install '.[worker]'."""
