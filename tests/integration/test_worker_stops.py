@@ -117,14 +117,25 @@ async def test_a_second_stop_hurries(redis_url: str) -> None:
 
 async def test_a_job_that_cleans_up_may_end_although_the_stop_is_in_a_hurry(redis_url: str) -> None:
     """The second stop ends the wait for jobs, not the grace of those that are cancelled."""
+    ends: list[str] = []
+
+    async def clean_up_then_note(ctx: Ctx) -> None:
+        await clean_up(ctx)
+        ends.append("job")
+
+    async def on_shutdown(ctx: Ctx) -> None:
+        ends.append("worker")
+
+    options = {"job_completion_wait": 60, "on_shutdown": on_shutdown}
     async with Broker(redis_url) as broker:
-        async with working(ALL, redis_url, job_completion_wait=60) as worker:
-            job_id = await enqueue(broker, "clean_up")
+        async with working([clean_up_then_note], redis_url, **options) as worker:
+            job_id = await enqueue(broker, clean_up_then_note.__qualname__)
             await busy(worker)
+            await asyncio.sleep(0)
             worker.stop()
             worker.stop()
-        assert (await outcome(broker, job_id)).result == "cleaned up"
-        assert worker.jobs_complete == 1
+        assert ends == ["job", "worker"]
+        assert (await outcome(broker, job_id)).success
 
 
 async def test_a_job_that_cleans_up_when_cancelled_may_end(redis_url: str) -> None:
