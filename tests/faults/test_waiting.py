@@ -87,12 +87,17 @@ async def test_the_pair_of_connections_is_opened_anew_when_its_subscriber_is_los
 ) -> None:
     """Else the reader alone would stay open, and nobody would be told of anything any more."""
     monkeypatch.setattr("jobgate.broker.waiting.REREAD_INTERVAL", 1000)
-    async with tracked_wait(server, 1000) as arrival:
-        with server.client() as client:
+    async with Broker(server.url) as broker:
+        await broker.enqueue(JobRequest(function="add", job_id="a"))
+        with broker.watch("a") as watch, server.client() as client:
+            wait = asyncio.create_task(watch.wait(1000, poll=1000))
+            await asyncio.to_thread(until_tracked, server, 1)
             client.client_kill_filter(_type="pubsub")
-        finish_as_arq_does(server)
-        async with asyncio.timeout(PATIENCE):
-            await arrival
+            finish_as_arq_does(server)
+            async with asyncio.timeout(PATIENCE):
+                result = await wait
+    assert result is not None
+    assert result.result == 7
 
 
 async def test_a_lost_reader_costs_no_result(server: RedisServer) -> None:
