@@ -11,6 +11,7 @@
 -- KEYS[8] ended        STRING  mark of an end without a result
 -- KEYS[9] wanted       STRING  there while somebody waits
 -- KEYS[10] outcome     STRING  an outcome that is not kept, for those who wait
+-- KEYS[11] suspect     STRING  see claim.lua
 -- ARGV[1] id
 -- ARGV[2] result to store if it does not run, or '' = the caller thinks that it runs
 -- ARGV[3] ms to keep that result (0 = not at all, -1 = for ever)
@@ -58,7 +59,7 @@ else
     hand_over(KEYS[9], KEYS[10], KEYS[3], blob, ARGV[8])
   end
 end
-redis.call('DEL', KEYS[2], KEYS[5], KEYS[7])
+redis.call('DEL', KEYS[2], KEYS[5], KEYS[7], KEYS[11])
 drop(KEYS[4])
 redis.call('ZREM', KEYS[1], id)
 redis.pcall('ZREM', KEYS[6], id)

@@ -79,6 +79,7 @@ class Aborting:
                 keys.ended(view.job_id),
                 keys.wanted(view.job_id),
                 keys.outcome(view.job_id),
+                keys.suspect(view.job_id),
             ],
             [
                 view.job_id,

@@ -605,6 +605,7 @@ CASES = {
             TRIES: Expiring(1, 50),
             ABORT: {"a": -1},
             PROGRESS: "w:1 0 {}",
+            SUSPECT: "1 1 0 0",
         },
         call=abort,
         after={RESULT: Expiring("…", 60)},
