@@ -40,6 +40,8 @@ class _Seen(NamedTuple):
     job_exists: bool
     #: Name of the data set that was looked at.
     data_set: str | None
+    #: It is no kept result but was handed over: perhaps by the last job of this id.
+    is_handed_over: bool = False
 
 
 class Watch:
@@ -52,6 +54,9 @@ class Watch:
         self._blob: bytes | None = None
         self._data_set = watcher.data_set
         self._has_looked = False
+        #: Whether its job has been enqueued: only then is an outcome that was handed over surely that job's.
+        self.waits = False
+        self._looks_at_once = False
         #: Ends the pause between two looks: True = the result is there.
         self._pause: asyncio.Future[bool] | None = None
 
@@ -71,6 +76,11 @@ class Watch:
         if seen.blob is not None:
             self._blob = self._blob or seen.blob
             self._end_pause(True)
+
+    def look_at_once(self) -> None:
+        """Look again, not waiting for a notice: what was seen may belong to an earlier job of this id."""
+        self._looks_at_once = True
+        self._end_pause(False)
 
     def has_lost_data(self, seen: "_Seen") -> bool:
         """Whether what the first look, or one before it, has found went with all data."""
@@ -100,6 +110,7 @@ class Watch:
 
     async def stored(self, timeout: float, *, poll: float = POLL_INTERVAL) -> bytes | None:
         """Wait as `wait` does; the result as it is stored, one object for all watches of the job."""
+        self.waits = True
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         while self._blob is None:
@@ -107,8 +118,9 @@ class Watch:
                 self._wish.tell()
             left = end - loop.time()
             interval = REREAD_INTERVAL if self._watcher.pushes else poll
-            if left > 0 and await self._noticed(min(left, interval)):
+            if left > 0 and not self._looks_at_once and await self._noticed(min(left, interval)):
                 break
+            self._looks_at_once = False
             if not await self._look(end + LAST_LOOK) or left <= 0:
                 break
         return self._blob
@@ -120,6 +132,7 @@ class Watch:
 
     async def notice(self, seconds: float) -> None:
         """Wait for a notice that the result is there, for so long at most; Redis is asked nothing."""
+        self.waits = True
         if self._blob is None:
             if self._wish is not None:
                 self._wish.tell()
@@ -186,11 +199,12 @@ class ResultWatcher:
 
     async def look(self, watch: Watch) -> bool:
         """Read a watched key now; answers whether waiting on makes sense. Raises DataSetChanged."""
+        waiting = self._waiting_for(watch.job_id)
         try:
             seen = await self._looks.submit(_Look(watch.job_id, ask_job=True))
         except BrokerError:
             return True
-        self._arrived(watch.job_id, seen)
+        self._arrived(watch.job_id, waiting, seen)
         if seen.blob is None and not seen.job_exists and watch.has_lost_data(seen):
             raise DataSetChanged
         return seen.blob is None and seen.job_exists
@@ -209,17 +223,25 @@ class ResultWatcher:
         await self.wishes.drain()
 
     def _refresh(self, job_id: str, *, noticed: bool = False) -> None:
-        self._looks.submit(_Look(job_id, noticed=noticed)).add_done_callback(partial(self._deliver, job_id))
+        deliver = partial(self._deliver, job_id, self._waiting_for(job_id) if noticed else frozenset())
+        self._looks.submit(_Look(job_id, noticed=noticed)).add_done_callback(deliver)
 
-    def _deliver(self, job_id: str, seen: "asyncio.Future[_Seen]") -> None:
+    def _waiting_for(self, job_id: str) -> frozenset[Watch]:
+        """The watches of a job that has been enqueued before the look which begins now."""
+        return frozenset(watch for watch in self._watches.get(job_id, ()) if watch.waits)
+
+    def _deliver(self, job_id: str, waiting: frozenset[Watch], seen: "asyncio.Future[_Seen]") -> None:
         # A read that failed is repeated by the watches themselves, at their interval.
         if seen.cancelled() or seen.exception() is not None:
             return
-        self._arrived(job_id, seen.result())
+        self._arrived(job_id, waiting, seen.result())
 
-    def _arrived(self, job_id: str, seen: _Seen) -> None:
+    def _arrived(self, job_id: str, waiting: frozenset[Watch], seen: _Seen) -> None:
         for watch in self._watches.get(job_id, ()):
-            watch.see(seen)
+            if seen.is_handed_over and watch not in waiting:
+                watch.look_at_once()
+            else:
+                watch.see(seen)
 
     def _notice(self, keys: list[bytes] | None) -> None:
         if keys is None:
@@ -259,7 +281,9 @@ class ResultWatcher:
         blobs = await self._core.link.command("MGET", *map(self._core.keys.outcome, wanted))
         blob_of = dict(zip(wanted, blobs, strict=True))
         return [
-            found._replace(blob=found.blob or blob_of.get(look.job_id))
+            found._replace(blob=blob, is_handed_over=True)
+            if found.blob is None and (blob := blob_of.get(look.job_id)) is not None
+            else found
             for look, found in zip(looks, seen, strict=True)
         ]
 

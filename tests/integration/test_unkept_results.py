@@ -141,7 +141,7 @@ async def test_it_is_forgotten_and_its_id_is_free_at_once(
     gateway: RunningGateway, functions: Functions, valkey_server: RedisServer
 ) -> None:
     functions.goes_on.set()
-    for a in range(3):
+    for a in range(20):
         body = {"args": [a, 2], "job_id": "k", "keep_result": 0}
         status, outcome, _ = await gateway.post(f"/jobs/Functions.add?wait={LONG}", body)
         assert (status, outcome["result"]) == (200, a + 2), "not that of the job before"
