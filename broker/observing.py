@@ -19,7 +19,7 @@ from jobgate.broker.marks import JobMark, mark_of
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
 from jobgate.broker.reporting import progress_of
 from jobgate.broker.scripts import script
-from jobgate.broker.tokens import claimed_ms, worker_of
+from jobgate.broker.tokens import begun_ms, claimed_ms, worker_of
 from jobgate.broker.wire import OWNER_WITHIN
 from jobgate.broker.worker_records import worker_record
 
@@ -236,19 +236,25 @@ class Observing:
         result = await reader.result_or_none(result_blob, job_id, until=until)
         holder = None if token is None else token.decode(errors="replace")
         waits = status in (JobStatus.DEFERRED, JobStatus.QUEUED)
+        body = await reader.job_or_none(body_blob, until=until)
         return JobView(
             job_id=job_id,
             status=status,
             queue=queues[place - 1] if place else (result.queue if result else None),
-            body=await reader.job_or_none(body_blob, until=until),
+            body=body,
             result=result,
             tries=result.tries if result else _count(tries),
             due_time_ms=ms_of(score) if waits and score else None,
             worker=result.worker if result else worker_of(holder),
-            running_since_ms=None if result else claimed_ms(holder),
+            running_since_ms=None if result else _running_since(holder, body),
             progress=None if result else progress_of(progress, token),
             mark=_mark(queues, answer, (mark_of(body_blob), mark_of(result_blob))),
         )
+
+
+def _running_since(token: str | None, body: JobBody | None) -> int | None:
+    sent_ms = claimed_ms(token)
+    return begun_ms(sent_ms, body.enqueue_time_ms) if sent_ms is not None and body else sent_ms
 
 
 def _mark(queues: Sequence[str], answer: Sequence[Any], marks: tuple[Any, Any]) -> JobMark:

@@ -4,6 +4,8 @@ The time is that of the claim, by the Redis clock as the worker knows it: it tel
 without a further write. Tokens of stock arq (`1`) tell nothing, and those of other makers may lack the time.
 """
 
+#: How long a claim may be on its way.
+_ON_ITS_WAY_MS = 1_000
 #: Digits that no time of this age has.
 _TOO_LONG = 16
 
@@ -22,3 +24,12 @@ def claimed_ms(token: str | None) -> int | None:
     """Return when a lease was claimed, in unix ms; None where its token does not tell."""
     number, _, ms = (token or "").rpartition("@")
     return int(ms) if ":" in number and ms.isascii() and ms.isdigit() and len(ms) < _TOO_LONG else None
+
+
+def begun_ms(sent_ms: int, *not_before_ms: int) -> int:
+    """Return when a claimed job began: the token's time is that at which its claim was sent.
+
+    A job that was enqueued, or became due, while the claim was on its way began no earlier than that. Other
+    clocks may have told those times, so that they count only for as long as a claim may take.
+    """
+    return max(sent_ms, *(min(moment, sent_ms + _ON_ITS_WAY_MS) for moment in not_before_ms))

@@ -12,6 +12,7 @@ from typing import Any
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.log_text import printable
 from jobgate.broker.records import FailureCode, JobBody
+from jobgate.broker.tokens import begun_ms
 from jobgate.broker.wire import is_pickled
 from jobgate.worker.calling import Caller
 from jobgate.worker.clock import RedisClock
@@ -143,6 +144,7 @@ class Execution:
         job.offer = self._offers.get(job.body.function)
         job.limits = _limits_of(job.body, job.offer.limits if job.offer else job.limits)
         job.tries = max(job.tries, job.body.first_try or 0)
+        job.start_ms = begun_ms(job.start_ms, job.body.enqueue_time_ms, job.claimed.score_ms)
         return self._verdict_before_start(job, job.body)
 
     def _damaged(self, job: RunningJob, blob: bytes | None) -> Outcome:
