@@ -31,8 +31,17 @@ def run_below_init() -> None:
         # Out of the terminal's reach: a Ctrl-C comes to this process once, from its init.
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _die_with_init()
         return
     _be_init(child, awaited)
+
+
+def _die_with_init() -> None:
+    # As all processes of a container do when process 1 is killed, where this is not process 1.
+    from jobgate.cli.children import die_with_parent  # noqa: PLC0415 - the init itself needs no more memory
+
+    if sys.platform == "linux":
+        die_with_parent()
 
 
 def _be_init(child: int, awaited: set[signal.Signals]) -> NoReturn:

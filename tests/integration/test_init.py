@@ -82,3 +82,12 @@ def test_only_process_1_is_an_init(monkeypatch: pytest.MonkeyPatch, pid: int, ti
     monkeypatch.setattr(init, "run_below_init", lambda: called.append(True))
     init.serve_as_init()
     assert len(called) == times
+
+
+def test_the_program_does_not_outlive_its_init(processes: Processes, tmp_path: Path) -> None:
+    first = start(processes, tmp_path, ORPHANS)
+    first.wait_for_log("^ready")
+    below = psutil.Process(first.pid).children(recursive=True)
+    assert below
+    first.kill()
+    assert psutil.wait_procs(below, timeout=30)[1] == []
