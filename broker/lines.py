@@ -21,11 +21,11 @@ from jobgate.broker.errors import BrokerMisconfigured
 TRUSTED_FOR = 1.0
 
 #: Answers of a server that is not the one to talk to, or not yet.
-_WRONG_SERVER = frozenset(
+WRONG_SERVER = frozenset(
     ("READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "MOVED", "ASK", "CLUSTERDOWN", "NOAUTH")
 )
 #: The same where redis-py has a class of its own and takes the code away.
-_WRONG_SERVER_ERRORS = (
+WRONG_SERVER_ERRORS = (
     redis_errors.AskError,
     redis_errors.BusyLoadingError,
     redis_errors.ClusterDownError,
@@ -42,11 +42,11 @@ def is_wrong_server(error: BaseException) -> bool:
     """Whether this answer means that another server is to be asked, by a new connection."""
     # A pool of redis-py for a Sentinel's master replaces READONLY by an error of its own.
     named = (error, error.__context__)
-    if any(isinstance(each, (WrongServer, *_WRONG_SERVER_ERRORS)) for each in named):
+    if any(isinstance(each, (WrongServer, *WRONG_SERVER_ERRORS)) for each in named):
         return True
     if isinstance(error, redis_errors.AuthenticationError):
         return "Authentication required" in str(error)
-    return str(error).split(" ", 1)[0] in _WRONG_SERVER
+    return str(error).split(" ", 1)[0] in WRONG_SERVER
 
 
 @dataclass(slots=True)

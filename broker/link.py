@@ -19,7 +19,7 @@ from jobgate.broker.errors import (
     NotAQueue,
     OutcomeUnknown,
 )
-from jobgate.broker.lines import Lines, WrongServer, is_wrong_server
+from jobgate.broker.lines import WRONG_SERVER, WRONG_SERVER_ERRORS, Lines, WrongServer, is_wrong_server
 from jobgate.broker.scripts import Script
 
 #: Pauses between two tries of one operation, in seconds: the first and the longest.
@@ -35,28 +35,9 @@ _OPENING, _SHORTEST_OPENING = 1 / 3, 1.5
 _LONGEST_CAUSE = 160
 
 #: Answers by which Redis says that it is not ready now but will be.
-_TRANSIENT = (
-    "LOADING",
-    "BUSY",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "READONLY",
-    "NOREPLICAS",
-    "UNBLOCKED",
-    "MOVED",
-    "ASK",
-)
+_TRANSIENT = WRONG_SERVER - {"NOAUTH"} | {"BUSY", "TRYAGAIN", "NOREPLICAS"}
 #: The same where redis-py has a class of its own and takes the code away.
-_NOT_READY = (
-    redis_errors.AskError,
-    redis_errors.BusyLoadingError,
-    redis_errors.ClusterDownError,
-    redis_errors.MasterDownError,
-    redis_errors.ReadOnlyError,
-    redis_errors.TryAgainError,
-    WrongServer,
-)
+_NOT_READY = (*WRONG_SERVER_ERRORS, redis_errors.TryAgainError, WrongServer)
 #: Answers whose reason is told apart.
 _REASONS = {"NOREPLICAS": "no-replicas"}
 #: Answers by which Redis says that it cannot take writes.
