@@ -65,9 +65,7 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
     is not known is an error.
     """
     if not isinstance(document, dict):
-        raise field_errors(
-            "invalid-request", [("#", "The body must be an object with args, kwargs and options.")]
-        )
+        raise field_errors("invalid-request", [("#", "It must be an object with args, kwargs and options.")])
     errors: Errors = []
     args, kwargs = _arguments(document, errors)
     options = _options(document, queues, errors) if document.keys() - _ARGUMENTS else {}
@@ -85,9 +83,9 @@ def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dic
     args = document.get("args", [])
     kwargs = document.get("kwargs", {})
     if not isinstance(args, list):
-        errors.append(("#/args", "args must be an array."))
+        errors.append(("#/args", "It must be an array."))
     if not isinstance(kwargs, dict):
-        errors.append(("#/kwargs", "kwargs must be an object."))
+        errors.append(("#/kwargs", "It must be an object."))
     return args, kwargs
 
 
@@ -152,11 +150,11 @@ def _tries(value: Any) -> str | None:
         and value % 1 == 0
     ):
         return None
-    return f"max_tries must be an integer from 1 to {MAX_TRIES}."
+    return f"It must be an integer from 1 to {MAX_TRIES}."
 
 
 def _moment(value: Any) -> str | None:
-    wrong = "defer_until must be a date-time of RFC 3339 with an offset, within the years 2000 to 2199."
+    wrong = "It must be a date-time of RFC 3339 with an offset, within the years 2000 to 2199."
     if not isinstance(value, str) or _DATE_TIME.fullmatch(value) is None:
         return wrong
     try:
@@ -167,12 +165,12 @@ def _moment(value: Any) -> str | None:
 
 
 def _id(value: Any) -> str | None:
-    return why_not_new_id(value) if isinstance(value, str) else "job_id must be a string."
+    return why_not_new_id(value) if isinstance(value, str) else "It must be a string."
 
 
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
     "job_id": _id,
-    "queue": lambda _: "queue must be a string.",
+    "queue": lambda _: "It must be a string.",
     "defer_by": _seconds(0),
     "defer_until": _moment,
     "expires": _seconds(0.001),

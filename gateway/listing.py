@@ -168,7 +168,7 @@ _CHECKS: dict[str, Callable[[str], str | None]] = {
     "limit": lambda text: (
         None
         if _NUMBER.fullmatch(text) and 1 <= int(text) <= _MOST
-        else f"limit must be a whole number from 1 to {_MOST}."
+        else f"It must be a whole number from 1 to {_MOST}."
     ),
     "cursor": lambda text: (
         None if text == "" or _CURSOR.fullmatch(text) else "A cursor must be the next_cursor of another page."

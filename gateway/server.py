@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -154,10 +156,18 @@ async def _runner(gateway: Gateway, door: Door, where: tuple[str, int], what: st
         await site_of(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise GatewayError(f"Port {port} of {host} cannot be opened: {error.strerror}.") from error
+        raise GatewayError(_why_not_open(error, host, port)) from error
     bound = runner.addresses[0][1]
     logger.info("%s on http://%s:%d", what, f"[{host}]" if ":" in host else host, bound)
     return runner
+
+
+def _why_not_open(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} of {host} is taken: stop what serves there, or choose another port."
+    # asyncio puts the address into the text; errors of name resolution have negative numbers.
+    why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+    return f"Port {port} of {host} cannot be opened: {why}."
 
 
 def run(settings: GatewaySettings) -> None:

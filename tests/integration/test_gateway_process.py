@@ -130,10 +130,24 @@ def test_it_says_in_one_sentence_why_it_cannot_begin(words: list[str], message: 
 
 def test_a_port_in_use_is_said(processes: Processes, redis_url: str) -> None:
     process = processes.gateway(redis_url)
-    done = jobgate("gateway", "--redis", redis_url, "--port", process.url.rpartition(":")[2])
+    port = process.url.rpartition(":")[2]
+    done = jobgate("gateway", "--redis", redis_url, "--port", port)
     assert done.returncode == 1
-    assert "cannot be opened" in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"Error: Port {port} of 127.0.0.1 is taken: stop what serves there, or choose another port."
+    )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [("203.0.113.9", "Cannot assign requested address"), ("no-such-host.invalid", "")],
+)
+def test_an_address_that_is_not_this_machine_s_is_said(redis_url: str, host: str, why: str) -> None:
+    done = jobgate("gateway", "--redis", redis_url, "--port", "0", "--host", host, "--insecure")
+    assert done.returncode == 1
+    assert f"Error: Port 0 of {host} cannot be opened: {why}" in done.stderr
+    assert "bind" not in done.stderr
 
 
 def test_a_key_is_made_and_admits(processes: Processes, redis_url: str, tmp_path: Path) -> None:

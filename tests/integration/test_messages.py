@@ -111,12 +111,12 @@ async def test_a_member_that_is_nearly_right_is_asked_for(redis_url: str, member
 @pytest.mark.parametrize(
     ("member", "value", "says"),
     [
-        ("args", "README.md", "args must be an array."),
-        ("kwargs", [], "kwargs must be an object."),
+        ("args", "README.md", "It must be an array."),
+        ("kwargs", [], "It must be an object."),
         ("timeout", "5", "It must be a number of seconds from 0.001 to 315360000."),
         ("job_id", "a:b", "A job id must be 1 to 128 letters, digits and _ . ~ -."),
-        ("max_tries", 0, "max_tries must be an integer from 1 to"),
-        ("defer_until", "today", "defer_until must be a date-time of RFC 3339"),
+        ("max_tries", 0, "It must be an integer from 1 to"),
+        ("defer_until", "today", "It must be a date-time of RFC 3339"),
     ],
 )
 async def test_a_wrong_value_is_answered_with_what_it_must_be(
