@@ -4,6 +4,8 @@ The time is that of the claim, by the Redis clock as the worker knows it: it tel
 without a further write. Tokens of stock arq (`1`) tell nothing, and those of other makers may lack the time.
 """
 
+from functools import lru_cache
+
 #: How long a claim may be on its way.
 _ON_ITS_WAY_MS = 1_000
 #: Digits that no time of this age has.
@@ -20,6 +22,7 @@ def worker_of(token: str | None) -> str | None:
     return token.rpartition(":")[0] if token and ":" in token else None
 
 
+@lru_cache(maxsize=64)  # all jobs of a claim have one token
 def claimed_ms(token: str | None) -> int | None:
     """Return when a lease was claimed, in unix ms; None where its token does not tell."""
     number, _, ms = (token or "").rpartition("@")

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -84,6 +85,8 @@ class Execution:
         #: Whether to warn of the next job of a stock arq client that could not read its result.
         self._minds_pickles = settings.serializer != "pickle" and settings.job_serializer is None
         self._turns = Turns(jobs, persistence.note_begun, max_jobs=settings.max_jobs)
+        #: Of timers: asyncio keeps cancelled ones for a while, and with them the context of a job.
+        self._outside = copy_context()
         self._caller = Caller(processes=min(processes, settings.max_jobs))
 
     @property
@@ -93,13 +96,14 @@ class Execution:
 
     async def run(self, job: RunningJob) -> None:
         """Run one claimed job and see its outcome written. Raises nothing but bugs."""
-        if not await self._turns.begin(job):
+        if not (self._turns.begin_at_once(job) or await self._turns.begin(job)):
             return
         job.start_ms = job.start_ms or self._clock.now_ms()
         outcome = self._check_safely(job)
         if outcome is None:
             outcome = await self._execute(job)
-        self._jobs.ending(job)
+        else:
+            self._jobs.ending(job)
         seconds = time.monotonic() - job.started
         if job.ctx:
             self._metrics.of(job.offer.name if job.offer else "").ran(seconds)
@@ -202,7 +206,8 @@ class Execution:
             raise RuntimeError("a job was started that had not passed its check")
         timer = None
         if timeout is not None:
-            timer = asyncio.get_running_loop().call_later(timeout, job.stop, Stop.TIMEOUT)
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(timeout, job.stop, Stop.TIMEOUT, context=self._outside)
         try:
             if self._settings.on_job_start is not None:
                 await await_if_needed(self._settings.on_job_start(job.ctx))

@@ -94,8 +94,18 @@ class Persistence:
     async def _store(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
         """Write an outcome, and less of it where the codec refuses; return what the job's outcome is then."""
         try:
-            return await self._store_or_bare(job, outcome), outcome
-        except EncodeError as error:
+            return await self._transition(job, outcome), outcome
+        except EncodeError:
+            return await self._store_refused(job, outcome)
+
+    async def _store_refused(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
+        """Write an outcome without the job's arguments, which may be the reason, else a failure."""
+        body = job.body
+        job.body = replace(body, args=(), kwargs={}) if body else None
+        try:
+            return await self._transition(job, outcome), outcome
+        except EncodeError as error:  # it is not the arguments
+            job.body = body
             written = unserialisable(outcome, str(error))
         if job.limits.keep == 0:
             # Only those who wait could have had it: that they cannot is no fault of the job.
@@ -103,19 +113,6 @@ class Persistence:
         else:
             outcome = written
         return await self._store_less(job, written), outcome
-
-    async def _store_or_bare(self, job: RunningJob, outcome: Outcome) -> Transition:
-        """Write an outcome; without the arguments where the codec cannot hold what another one wrote."""
-        try:
-            return await self._transition(job, outcome)
-        except EncodeError:
-            body = job.body
-            job.body = replace(body, args=(), kwargs={}) if body else None
-        try:
-            return await self._transition(job, outcome)
-        except EncodeError:  # it is not the arguments
-            job.body = body
-            raise
 
     async def _store_less(self, job: RunningJob, written: Outcome) -> Transition:
         """Write a failure: whole, without the job's arguments, then in its shortest form."""
@@ -136,16 +133,17 @@ class Persistence:
     async def _transition(self, job: RunningJob, outcome: Outcome) -> Transition:
         if outcome.kind is Kind.LOST:
             return Transition.DONE
-        write = self._write_of(job, outcome)
+        is_wanted = job.body is not None and job.body.wants_outcome
+        write = self._write_of(job, outcome, is_wanted=is_wanted)
         job.is_written = True
-        answer = await self._insist(job, write)
-        while answer is Transition.STALE and (
-            await self._goes_on_under_newer_lease(job) or await self._takes_back(job)
-        ):
-            answer = await self._insist(job, write)
+        while (answer := await self._insist(job, write)) is not Transition.DONE:
+            if answer is Transition.WANTED:
+                write = self._write_of(job, outcome, is_wanted=True)
+            elif not (await self._goes_on_under_newer_lease(job) or await self._takes_back(job)):
+                break
         return answer
 
-    def _write_of(self, job: RunningJob, outcome: Outcome) -> Write:
+    def _write_of(self, job: RunningJob, outcome: Outcome, *, is_wanted: bool) -> Write:
         """Return the call that writes an outcome, each time under the lease that the job then has."""
         match outcome.kind:
             case Kind.RETRY:
@@ -155,16 +153,9 @@ class Persistence:
                 )
             case Kind.RELEASE:
                 return lambda: self._release_with_others(job.to_release)
-        return lambda: self._finish(job, self._result(job, outcome))
-
-    async def _finish(self, job: RunningJob, result: JobResult) -> Transition:
-        """End a job; a result that is not kept is encoded for nobody but those who wait for it."""
-        lease, keep = job.claimed.lease, job.limits.keep
-        is_wanted = job.body is not None and job.body.wants_outcome
-        answer = await self._broker.finish(lease, result, keep=keep, is_wanted=is_wanted)
-        if answer is Transition.WANTED:
-            return await self._broker.finish(lease, result, keep=keep, is_wanted=True)
-        return answer
+        # A result that is not kept is encoded for nobody but those who wait for it.
+        result, keep = self._result(job, outcome), job.limits.keep
+        return lambda: self._broker.finish(job.claimed.lease, result, keep=keep, is_wanted=is_wanted)
 
     async def _goes_on_under_newer_lease(self, job: RunningJob) -> bool:
         """Whether a stale lease has a newer one of this very worker to follow it.
@@ -183,7 +174,7 @@ class Persistence:
             return False
         try:
             return await self._broker.reclaim(job.claimed, lease=_TAKEN_BACK_FOR)
-        except BrokerUnavailable:
+        except _PASSING:
             return True  # the next write waits for Redis, and asks again
 
     async def _is_ours(self, job: RunningJob) -> bool:

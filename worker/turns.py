@@ -72,6 +72,10 @@ class Turns:
         #: Notes that suspects are not alone any more, under way.
         self._notes: set[asyncio.Future[bool]] = set()
 
+    def begin_at_once(self, job: RunningJob) -> bool:
+        """Begin a job that need not wait, as most need not; return whether it has begun."""
+        return not job.claimed.crashes and not self._is_late(job) and self._jobs.begin(job)
+
     async def begin(self, job: RunningJob) -> bool:
         """Return when a job may begin.
 

@@ -334,6 +334,8 @@ class Worker:
             logger.exception("job %s could not be dealt with", reference(job))
         finally:
             self.jobs.discard(job)
+            # The context of the task knows the job; a cycle for each job keeps the garbage collector busy.
+            job.task = None
         await self._start_next_of_id(job)
 
     async def _start_next_of_id(self, job: RunningJob) -> None:
