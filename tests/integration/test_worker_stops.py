@@ -340,6 +340,11 @@ async def test_jobs_whose_function_has_ended_are_not_in_progress(redis_url: str)
 async def test_a_blocked_loop_is_seen_from_outside(redis_url: str) -> None:
     async with working(ALL, redis_url, metrics_port=0) as worker:
         port = await serving(worker)
+
+        async def is_consuming() -> bool:  # while it starts it may block the loop
+            return worker.liveness.consuming()
+
+        await eventually_async(is_consuming, what="a worker that consumes")
         worker._pulse.stop()
         worker._pulse.last_beat -= LOOP_STALL + 1
         # This very thread is the loop's: the answer comes from another one while it is blocked here.
