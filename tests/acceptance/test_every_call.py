@@ -146,9 +146,10 @@ async def test_long_polls(caller: Caller) -> None:
     assert outcome["success"]
     caller.done.job("slow_report", "success")
 
-    not_kept = {"keep_result": 0}
-    problem = await caller.ask("enqueue", 422, "POST", "/jobs/noop?wait=0.5", json=not_kept)
-    assert problem["errors"][0]["pointer"] == "#/keep_result"
+    outcome = await caller.call("count_words", str(README), keep_result=0)
+    assert (outcome["success"], outcome["result"]) == (True, len(README.read_text().split()))
+    await caller.ask("result", 404, "GET", f"/jobs/{outcome['job_id']}/result")
+    caller.done.job("count_words", "success")
 
 
 async def in_progress(caller: Caller, job_id: str) -> None:
@@ -159,7 +160,7 @@ async def in_progress(caller: Caller, job_id: str) -> None:
 
 
 async def test_aborts(caller: Caller) -> None:
-    """A running job and a deferred one are stopped; one that has ended and one that never was are not."""
+    """A running job and a deferred one are stopped, also when asked twice; an ended and an unknown one are not."""
     running = (await caller.enqueue("slow_report", 600))["job_id"]
     await in_progress(caller, running)
     aborted = await caller.ask("abort", 200, "POST", f"/jobs/{running}/abort?wait=20")
@@ -175,9 +176,12 @@ async def test_aborts(caller: Caller) -> None:
     # No worker has seen it.
     caller.done.job("slow_report")
 
-    for ended in (running, deferred):
-        problem = await caller.ask("abort", 409, "POST", f"/jobs/{ended}/abort")
-        assert problem["code"] == "already-finished"
+    for aborted_before in (running, deferred):
+        assert await caller.ask("abort", 200, "POST", f"/jobs/{aborted_before}/abort") == {"aborted": True}
+    ended = (await caller.call("noop"))["job_id"]
+    caller.done.job("noop", "success")
+    problem = await caller.ask("abort", 409, "POST", f"/jobs/{ended}/abort")
+    assert problem["code"] == "already-finished"
     problem = await caller.ask("abort", 404, "POST", "/jobs/never-was/abort")
     assert problem["code"] == "job-not-found"
 
@@ -220,7 +224,11 @@ async def test_same_job_again(caller: Caller) -> None:
     assert again["job_id"] == first["job_id"]
     problem = await caller.ask("enqueue", 422, "POST", "/jobs/flaky", json={"args": [1]}, headers=key)
     assert problem["code"] == "idempotency-key-reused"
-    problem = await caller.ask("enqueue", 409, "POST", "/jobs/noop", json={"job_id": first["job_id"]})
+    # As after `outcome-unknown`: the same request with the id that it was given.
+    again = await caller.ask("enqueue", 202, "POST", "/jobs/noop", json={"job_id": first["job_id"]})
+    assert (again["job_id"], caller.headers["Idempotent-Replayed"]) == (first["job_id"], "true")
+    other = {"args": [1], "job_id": first["job_id"]}
+    problem = await caller.ask("enqueue", 409, "POST", "/jobs/flaky", json=other)
     assert problem["job"]["job_id"] == first["job_id"]
     caller.done.job("noop", "success")
 
@@ -247,7 +255,8 @@ GARBAGE: list[tuple[str, int, str, str, str, dict[str, Any]]] = [
     ("enqueue", 404, "unknown-function", "POST", "/jobs/no_such_function", {}),
     ("enqueue", 415, "unsupported-media-type", "POST", "/jobs/noop", {"data": b"{}"}),
     ("enqueue", 403, "cross-site", "POST", "/jobs/noop", {"headers": {"Origin": "https://evil.example"}}),
-    ("status", 422, "invalid-request", "GET", "/jobs/a%20b/status", {}),
+    ("status", 404, "job-not-found", "GET", "/jobs/a%20b/status", {}),
+    ("status", 422, "invalid-request", "GET", "/jobs/a/status?wait=soon", {}),
     ("result", 404, "job-not-found", "GET", "/jobs/never-was/result", {}),
     ("unmatched", 404, "not-found", "GET", "/jobs/a/b/c", {}),
     ("unmatched", 405, "method-not-allowed", "DELETE", "/jobs/noop", {}),

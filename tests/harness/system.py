@@ -25,8 +25,10 @@ OF_WORKERS = ("arq:queue:workers", "arq:queue:worker:", "arq:queue:claim:", "arq
 NEVER_RAN = "invalid-arguments"
 #: The name of the data set, the one key that stays for ever.
 EPOCH = "arq:queue:epoch"
+#: What may be there for some seconds after a job's end: for callers that wait, and to know repeated calls again.
+BRIEF = ("arq:queue:wanted:", "arq:queue:outcome:", "arq:queue:ended:")
 #: What may be there when nothing runs any more.
-LASTING = ("arq:result:", "arq:queue:idempotency:", "arq:queue:wake", EPOCH)
+LASTING = ("arq:result:", "arq:queue:idempotency:", "arq:queue:wake", EPOCH, *BRIEF)
 
 
 class System:
@@ -75,8 +77,10 @@ class System:
         """Assert that nothing but the `allowed` keys is in Redis, and that none of them stays for ever."""
         with redis.Redis.from_url(self.redis_url) as client:
             times = {key.decode(): client.ttl(key) for key in client.scan_iter(count=1000)}
-        assert [key for key in times if not key.startswith(allowed)] == []
-        assert [key for key, ttl in times.items() if ttl == -1] == [EPOCH], "keys that would stay for ever"
+        left = [key for key in times if not key.startswith(allowed)]
+        assert not left, f"keys that are left: {left}"
+        lasting = [key for key, ttl in times.items() if ttl == -1]
+        assert lasting == [EPOCH], f"keys that would stay for ever: {lasting}"
 
     def stop(self) -> None:
         """End workers and gateway with SIGTERM; whatever they leave in Redis is looked at in between."""
