@@ -160,7 +160,7 @@ async def in_progress(caller: Caller, job_id: str) -> None:
 
 
 async def test_aborts(caller: Caller) -> None:
-    """A running job and a deferred one are stopped, also when asked twice; an ended and an unknown one are not."""
+    """A running and a deferred job are stopped, also when asked twice; ended and unknown ones are not."""
     running = (await caller.enqueue("slow_report", 600))["job_id"]
     await in_progress(caller, running)
     aborted = await caller.ask("abort", 200, "POST", f"/jobs/{running}/abort?wait=20")

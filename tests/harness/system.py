@@ -25,7 +25,7 @@ OF_WORKERS = ("arq:queue:workers", "arq:queue:worker:", "arq:queue:claim:", "arq
 NEVER_RAN = "invalid-arguments"
 #: The name of the data set, the one key that stays for ever.
 EPOCH = "arq:queue:epoch"
-#: What may be there for some seconds after a job's end: for callers that wait, and to know repeated calls again.
+#: What may be there for some seconds after a job: for callers that wait, and to know repeated calls again.
 BRIEF = ("arq:queue:wanted:", "arq:queue:outcome:", "arq:queue:ended:")
 #: What may be there when nothing runs any more.
 LASTING = ("arq:result:", "arq:queue:idempotency:", "arq:queue:wake", EPOCH, *BRIEF)
