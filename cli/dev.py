@@ -37,6 +37,7 @@ answer = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 try:
     found = Settings.of(load_settings(sys.argv[1]), **json.loads(sys.argv[2]))
+    found.require_functions()
 except (WorkerError, ValueError) as error:
     raise failed_with(error)
 with answer:

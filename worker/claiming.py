@@ -5,6 +5,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from jobgate.broker import Broker
@@ -147,6 +148,12 @@ class Claimer:
         settings = self._settings
         return settings.burst and 0 <= settings.max_burst_jobs <= self._jobs.started
 
+    async def _note_adopted(self, jobs: list[ClaimedJob]) -> None:
+        """Note that suspects which run here already have begun: the next end of their leases counts."""
+        with suppress(BrokerError):
+            for job in jobs:
+                await self._broker.note_begun(job.lease, is_alone=False)
+
     async def _round(self, limit: int) -> None:
         """Claim from all queues until there is no room or nothing more to claim, then rest."""
         answers: dict[str, Claim] = {}
@@ -157,6 +164,7 @@ class Claimer:
             claims = await self._claim(parts)
             jobs = [job for claim in claims.values() for job in claim.jobs]
             new = [job for job in jobs if not self._jobs.take_over(job)]
+            await self._note_adopted([job for job in jobs if job.crashes and job not in new])
             if self._stop.is_set():
                 await self._give_back(new)
                 return

@@ -229,7 +229,7 @@ def test_the_access_log_tells_who_asked_for_what(
     assert told == [
         ("billing", "send_x", job_id, 202),
         (None, "send_x", None, 401),
-        ("billing", None, "\u2028", 422),
+        ("billing", None, "\u2028", 404),
         (None, None, None, 404),
         ("billing", None, job_id, 200),
     ]
