@@ -35,4 +35,4 @@ def begun_ms(sent_ms: int, *not_before_ms: int) -> int:
     A job that was enqueued, or became due, while the claim was on its way began no earlier than that. Other
     clocks may have told those times, so that they count only for as long as a claim may take.
     """
-    return max(sent_ms, *(min(moment, sent_ms + _ON_ITS_WAY_MS) for moment in not_before_ms))
+    return max(sent_ms, min(max(not_before_ms), sent_ms + _ON_ITS_WAY_MS))

@@ -216,6 +216,8 @@ class RunningJobs:
         self.waiting = 0
         #: Suspects that are kept apart from others: as long as there are any, no more jobs are claimed.
         self._apart: set[RunningJob] = set()
+        #: Whether some of them may have been claimed anew; most never are, and need not be looked through.
+        self._are_claimed_anew = False
         #: How many of them have not ended yet, `max_jobs` at most; may be read in every thread.
         self.in_progress = 0
         self._changed = asyncio.Event()
@@ -231,10 +233,12 @@ class RunningJobs:
         if self.waiting or self._apart:
             return 0
         room = min(self._max_jobs - self.in_progress, 2 * self._max_jobs - len(self._jobs))
-        if len(self._jobs) == self.in_progress:
-            return room
-        # One that waits for the outcome of its id's earlier try has its place already.
-        return room - sum(job.claimed_anew is not None for job in self._jobs)
+        if self._are_claimed_anew:
+            # One that waits for the outcome of its id's earlier try has its place already.
+            waiting = sum(job.claimed_anew is not None for job in self._jobs)
+            self._are_claimed_anew = waiting > 0
+            return room - waiting
+        return room
 
     def snapshot(self) -> list[RunningJob]:
         """Return them all. Safe in every thread: copying a set of plain objects is one step."""
@@ -268,7 +272,10 @@ class RunningJobs:
     def take_over(self, claimed: ClaimedJob) -> bool:
         """Let a running job go on under a newer lease; see `RunningJob.take_over`. False = none did."""
         job = self._by_id.get(claimed.lease.job_id)
-        return job is not None and job.take_over(claimed)
+        if job is None or not job.take_over(claimed):
+            return False
+        self._are_claimed_anew |= job.claimed_anew is not None
+        return True
 
     def add(self, job: RunningJob) -> RunningJob | None:
         """Take a job in, and return the one that has had its id until now and so has lost its lease."""

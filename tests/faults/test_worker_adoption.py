@@ -32,6 +32,14 @@ async def claimed_anew(server: RedisServer, job_id: str, tries: int = 2) -> None
     await eventually_async(counted, what=f"claim {tries} of {job_id}")
 
 
+async def noted_as_begun(server: RedisServer, job_id: str) -> None:
+    async def noted() -> bool:
+        with server.client() as client:
+            return str(client.get(f"arq:queue:suspect:{job_id}")).endswith(" 1'")
+
+    await eventually_async(noted, what=f"a note that {job_id} has begun")
+
+
 async def test_a_job_that_outlives_a_pause_of_redis_runs_once(server: RedisServer) -> None:
     starts: Counter[int] = Counter()
 
@@ -90,6 +98,7 @@ async def test_an_adopted_job_is_given_back_with_all_that_was_not_begun(server: 
             for tries in (2, 3):
                 let_leases_run_out(server, job_id)
                 await claimed_anew(server, job_id, tries)
+                await noted_as_begun(server, job_id)
             await adopted(worker, 3)
             assert len(worker.jobs) == 1
         view = await broker.view(job_id)
