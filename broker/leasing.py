@@ -16,7 +16,9 @@ from jobgate.broker.wire import encode_result
 
 _STALE = 0
 #: What finish.lua answers.
-_FINISHED = (Transition.STALE, Transition.DONE, Transition.WANTED)
+_FINISHED = (Transition.STALE, Transition.DONE, Transition.WANTED, Transition.UNCONFIRMED)
+#: The same of a stale call whose earlier answer was lost.
+_UNCONFIRMED = 3
 #: What claim.lua answers in place of the next due time.
 _PAUSED = -2
 #: Values that claim.lua answers for each job.
@@ -78,7 +80,7 @@ class Leasing:
     ) -> Transition:
         """Give a job back for another try; see `Broker.retry`."""
         keys = self._core.keys
-        answer = await self._core.link.run(
+        answer, is_in_doubt = await self._core.link.run_in_doubt(
             script("retry"),
             [
                 lease.queue,
@@ -97,7 +99,7 @@ class Leasing:
                 lease.tries if tries is None else tries,
             ],
         )
-        return Transition.STALE if answer == _STALE else Transition.DONE
+        return _FINISHED[_known(answer, is_in_doubt)]
 
     async def release(self, claimed: Sequence[ClaimedJob]) -> None:
         """Give jobs back as if never claimed; see `Broker.release`."""
@@ -123,10 +125,15 @@ class Leasing:
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob, ending.note]
-        answers: list[int] = await self._core.link.run(
+        answers, is_in_doubt = await self._core.link.run_in_doubt(
             script("finish"), [queue, keys.abort], args, since=since
         )
-        return answers
+        return [_known(answer, is_in_doubt) for answer in answers]
+
+
+def _known(answer: int, is_in_doubt: bool) -> int:
+    """What an answer proves: "stale" says nothing of an earlier call whose answer was lost."""
+    return _UNCONFIRMED if is_in_doubt and answer == _STALE else answer
 
 
 def release_args(keys: Keys, claimed: Sequence[ClaimedJob]) -> list[Any]:

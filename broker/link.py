@@ -139,6 +139,17 @@ class Link:
         operation.is_hint = is_hint
         return await self._within_deadline(operation, since=since, timeout=timeout)
 
+    async def run_in_doubt(
+        self, script: Script, keys: Sequence[str], args: Sequence[Any], *, since: float | None = None
+    ) -> tuple[Any, bool]:
+        """Run a script as `run` does; return its answer, and whether an earlier answer to this call was lost.
+
+        Then the script may have done its work before, and find no trace of that by now.
+        """
+        operation = _Operation(_calls(script, keys, args), writes=True)
+        answer = await self._within_deadline(operation, since=since)
+        return answer, operation.lost_an_answer
+
     async def read(
         self, script: Script, keys: Sequence[str], args: Sequence[Any], *, timeout: float | None = None
     ) -> Any:

@@ -233,6 +233,8 @@ class Transition(StrEnum):
     STALE = "stale"
     #: Nothing was changed: somebody waits for an outcome that is not kept, so it is to be sent along.
     WANTED = "wanted"
+    #: Stale now, but an earlier answer to this very call was lost: it may have been done before.
+    UNCONFIRMED = "unconfirmed"
 
 
 class AbortAnswer(StrEnum):

@@ -61,6 +61,11 @@ class JobLog:
         text = "       ! %s came too late: its lease had run out, outcome dropped"
         logger.warning(text, reference(job), extra=_about(job))
 
+    def unconfirmed(self, job: RunningJob) -> None:
+        """Tell that nobody knows whether an outcome was stored."""
+        text = "       ! %s could not be confirmed: an answer was lost, so its outcome may be stored"
+        logger.warning(text, reference(job), extra=_about(job))
+
     def not_handed_over(self, job: RunningJob, outcome: Outcome) -> None:
         """Warn that a caller waits for a result that is not kept and cannot be handed over either."""
         why = shorten(outcome.failure.message, 200) if outcome.failure else ""

@@ -26,11 +26,13 @@ from jobgate.worker.ticks import Skip
 OTHER = "other"
 #: Label of outcomes that were written too late, when somebody else held the lease.
 STALE = "stale"
+#: Label of outcomes that were perhaps written: an answer of Redis was lost, and no trace is left.
+UNCONFIRMED = "unconfirmed"
 
 _RUN_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800)
 _WAIT_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800)
 _OUTCOMES = (Kind.SUCCESS, Kind.RETRY, Kind.RELEASE, Kind.LOST, *FailureCode)
-_JOBS_TEXT = f"Tries that ended, by outcome: {', '.join(_OUTCOMES)} or {STALE}."
+_JOBS_TEXT = f"Tries that ended, by outcome: {', '.join(_OUTCOMES)}, {STALE} or {UNCONFIRMED}."
 _SKIPS_TEXT = f"Runs of cron jobs that were left out, by reason: {', '.join(Skip)}."
 _STATE_TEXT = f"1 for what the worker does now: {', '.join(State)}."
 _RUN_TEXT = "Time that a function ran."

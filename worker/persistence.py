@@ -6,11 +6,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from jobgate.broker import Broker
-from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable, EncodeError
+from jobgate.broker.errors import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    EncodeError,
+    OutcomeUnknown,
+)
 from jobgate.broker.records import UNKNOWN_FUNCTION, ClaimedJob, JobBody, JobResult, Transition
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.logs import JobLog, logger, reason_of, reference
-from jobgate.worker.metrics import STALE, WorkerMetrics
+from jobgate.worker.metrics import STALE, UNCONFIRMED, WorkerMetrics
 from jobgate.worker.outcome import Kind, Outcome, Stop, brief, unserialisable
 from jobgate.worker.running import RunningJob
 
@@ -53,7 +60,7 @@ class Persistence:
             seconds: how long the function ran, for the log.
 
         Returns:
-            The outcome that was written.
+            The outcome that was written, or may have been.
         """
         metrics = self._metrics.of(job.offer.name if job.offer else "")
         transition, outcome = await self._store(job, outcome)
@@ -64,6 +71,10 @@ class Persistence:
             self._log.stale(job)
             metrics.ended(STALE)
             return Outcome(Kind.LOST)
+        if transition is Transition.UNCONFIRMED:
+            self._log.unconfirmed(job)
+            metrics.ended(UNCONFIRMED)
+            return outcome
         self._count(job, outcome)
         metrics.ended(outcome.label)
         self._log.ended(job, outcome, seconds)
@@ -137,11 +148,12 @@ class Persistence:
         write = self._write_of(job, outcome, is_wanted=is_wanted)
         job.is_written = True
         while (answer := await self._insist(job, write)) is not Transition.DONE:
+            job.is_in_doubt |= answer is Transition.UNCONFIRMED
             if answer is Transition.WANTED:
                 write = self._write_of(job, outcome, is_wanted=True)
             elif not (await self._goes_on_under_newer_lease(job) or await self._takes_back(job)):
                 break
-        return answer
+        return Transition.UNCONFIRMED if answer is Transition.STALE and job.is_in_doubt else answer
 
     def _write_of(self, job: RunningJob, outcome: Outcome, *, is_wanted: bool) -> Write:
         """Return the call that writes an outcome, each time under the lease that the job then has."""
@@ -196,6 +208,7 @@ class Persistence:
             try:
                 return await write()
             except _PASSING as error:
+                job.is_in_doubt |= isinstance(error, OutcomeUnknown)
                 if pause in (_FIRST_PAUSE, _LONGEST_PAUSE):  # not each time: many jobs may wait
                     logger.warning(
                         "job %s: outcome not written yet, still retrying: %s",

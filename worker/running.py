@@ -55,9 +55,9 @@ class RunningJob:
     """
 
     __slots__ = (
-        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_held", "is_written", "lease_until",
-        "leftovers", "limits", "offer", "phase", "renew_until", "start_ms", "started", "stop_reason", "task",
-        "tries",
+        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_held", "is_in_doubt", "is_written",
+        "lease_until", "leftovers", "limits", "offer", "phase", "renew_until", "start_ms", "started",
+        "stop_reason", "task", "tries",
     )  # fmt: skip
 
     def __init__(self, claimed: ClaimedJob, limits: Limits) -> None:
@@ -66,6 +66,8 @@ class RunningJob:
         self.claimed_anew: ClaimedJob | None = None
         #: Whether its outcome has been sent, and so may have arrived.
         self.is_written = False
+        #: Whether an answer to that was lost, so that it has perhaps arrived.
+        self.is_in_doubt = False
         #: None until decoded, and where that is impossible.
         self.body: JobBody | None = None
         #: None where the function is unknown.

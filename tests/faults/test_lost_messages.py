@@ -222,7 +222,9 @@ async def test_finish_ends_the_job_once(redis_server: RedisServer, loss: Loss, p
     async with proxy_to(redis_server.port) as proxy, Broker(proxy.url) as broker:
         job = await running_job(broker, proxy, loss, position)
         assert await broker.finish(job.lease, result(result=1), keep=60) is Transition.DONE
-        assert await broker.finish(job.lease, result(result=2), keep=60) is Transition.STALE
+        # A lost answer to this very call leaves open whether it was done.
+        stale = (Transition.STALE, Transition.UNCONFIRMED)
+        assert await broker.finish(job.lease, result(result=2), keep=60) in stale
     with redis_server.client() as client:
         assert [key for key in client.scan_iter() if not key.startswith(b"arq:queue")] == [b"arq:result:a"]
         assert b'"r":1' in (client.get("arq:result:a") or b"")

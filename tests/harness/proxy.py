@@ -19,6 +19,9 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._lose: tuple[Loss, int] | None = None
+        self._words: bytes | None = None
+        self._open = asyncio.Event()
+        self._open.set()
         #: Requests seen since the last `lose`.
         self.requests = 0
         #: Whether the message has been lost.
@@ -33,6 +36,14 @@ class Proxy:
     def lose(self, what: Loss, number: int) -> None:
         """Lose the `number`-th request from now, or the answer to it, and close its connection."""
         self._lose, self.requests, self.lost = (what, number), 0, False
+
+    def lose_answer_to(self, words: bytes) -> None:
+        """Lose the answer to the next request that holds these; no later one gets through until `reopen`."""
+        self._words, self.lost = words, False
+
+    def reopen(self) -> None:
+        """Let requests through again."""
+        self._open.set()
 
     async def start(self) -> None:
         """Listen on a free port."""
@@ -69,6 +80,11 @@ class Proxy:
     ) -> None:
         while data := await reader.read(1 << 20):
             self.requests += 1
+            await self._open.wait()
+            if self._words is not None and self._words in data:
+                self._words, self.lost = None, True
+                self._open.clear()
+                muted.set()
             if self._lose is not None and self._lose[1] == self.requests:
                 what, self._lose, self.lost = self._lose[0], None, True
                 if what == "request":
