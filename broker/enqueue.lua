@@ -50,8 +50,15 @@ local function seen(idempotency, digest, id, body)
   return made_by == digest and 3 or 4, made or id
 end
 
--- Fails when the queue's name is another kind of key, before anything is written.
-redis.call('ZCARD', KEYS[1])
+-- Called before the first write. Fails when the queue's name is another kind of key, or may not be written to.
+-- It adds and changes nothing.
+local is_sure = false
+local function make_sure()
+  if not is_sure then
+    redis.call('ZADD', KEYS[1], 'XX', 'GT', '-inf', '')
+    is_sure = true
+  end
+end
 
 for at = 7, #ARGV, 9 do
   local id, body, defer, due, ttl = ARGV[at], ARGV[at + 1], whole(ARGV[at + 2]), ARGV[at + 3], whole(ARGV[at + 4])
@@ -68,9 +75,11 @@ for at = 7, #ARGV, 9 do
     code = met(job, result, ended, body, replaces)
   end
   if code == 2 and replaces and idempotency ~= '' then
+    make_sure()
     redis.call('SET', idempotency, digest .. ' ' .. id, 'PX', remember)
   end
   if code == 0 then
+    make_sure()
     score = math.max(score, 1)
     local lives = math.max(ttl < 0 and -ttl or math.max(score - now, 0) + ttl, 1)
     if is_used then

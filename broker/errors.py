@@ -3,7 +3,7 @@
 ```
 BrokerError
 ├── BrokerUnavailable          Redis is away or not ready; try again later
-│   └── OutcomeUnknown         the answer to a write was lost
+│   └── OutcomeUnknown         the answer to a write was lost, or Redis stopped a script halfway
 ├── BrokerFull                 Redis refuses writes: out of memory or disk
 ├── BrokerMisconfigured        wrong address, password, rights or settings
 │   └── NotAQueue              a queue's name is the name of another kind of key
@@ -24,7 +24,7 @@ The docstring of each class is its default message.
 class BrokerError(Exception):
     """The broker could not do what was asked."""
 
-    #: Why Redis refused, where that is told apart from other reasons: `wrong-server`, `no-replicas`.
+    #: Why it failed, where that makes a difference: `wrong-server`, `no-replicas`, `halfway`.
     reason = ""
 
     def __init__(self, message: str | None = None) -> None:

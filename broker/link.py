@@ -42,6 +42,8 @@ _NOT_READY = (*WRONG_SERVER_ERRORS, redis_errors.TryAgainError, WrongServer)
 _REASONS = {"NOREPLICAS": "no-replicas"}
 #: Answers by which Redis says that it cannot take writes.
 _FULL = ("OOM", "MISCONF")
+#: Ends what Redis and Valkey say of a script that they have stopped.
+_IN_SCRIPT = " on @user_script:"
 #: Whole answers of Redis, read to their end: the command did not happen, the connection is sound.
 _REFUSALS = (
     redis_errors.ResponseError,
@@ -51,16 +53,28 @@ _REFUSALS = (
 )
 
 
-def translate(error: BaseException, address: str = "") -> BrokerError:
+def translate(error: BaseException, address: str = "", *, writes: bool = False) -> BrokerError:
     """The broker's own error for one of redis-py's.
 
     Its message is for operators and names address and cause; the gateway has words of its own for callers.
+
+    Args:
+        error: what redis-py raised.
+        address: where Redis is, for the message.
+        writes: whether it was raised by a script that writes, and whose first writes may stand.
     """
     if isinstance(error, BrokerError):
         return error
     text = " ".join(str(error).split())[:_LONGEST_CAUSE] or "no answer in time"
     where = f"Redis at {address}" if address else "Redis"
     kind = _kind(error, text)
+    if writes and kind is BrokerMisconfigured and _IN_SCRIPT in str(error):
+        halfway = OutcomeUnknown(
+            f"{where} stopped a script halfway ({text}), what it had written stays: "
+            "check the ACL, then repeat the request with the same id."
+        )
+        halfway.reason = "halfway"
+        return halfway
     if kind is BrokerUnavailable:
         made = kind(f"{where} cannot be reached or is not ready ({text}): check that it runs.")
         made.reason = "wrong-server" if is_wrong_server(error) else _REASONS.get(text.split(" ", 1)[0], "")
@@ -130,7 +144,7 @@ class Link:
                 connection, and its answer is no proof of the server.
 
         Raises:
-            OutcomeUnknown: sent, but no answer came within the deadline.
+            OutcomeUnknown: sent, but no answer came within the deadline, or Redis stopped it halfway.
             BrokerUnavailable: never sent; nothing happened.
             BrokerFull: refused; nothing happened.
             BrokerMisconfigured: refused; nothing happened.
@@ -214,7 +228,8 @@ class Link:
         except (redis_errors.RedisError, OSError, TimeoutError) as error:
             if operation.may_have_happened:
                 raise OutcomeUnknown from error
-            raise translate(operation.last_error or error, self.address) from error
+            cause = operation.last_error or error
+            raise translate(cause, self.address, writes=operation.writes) from error
 
     async def _until_answered(self, operation: "_Operation") -> Any:
         pause = _FIRST_PAUSE

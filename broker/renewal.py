@@ -105,13 +105,13 @@ class LeaseRenewer:
                 return answer
         except (redis_errors.RedisError, OSError) as error:
             if time.monotonic() > until:
-                raise translate(error) from error
+                raise translate(error, writes=True) from error
         self._disconnect()
         try:
             return self._run(script, keys, args)
         except (redis_errors.RedisError, OSError) as error:
             self._disconnect()
-            raise translate(error) from error
+            raise translate(error, writes=True) from error
 
     def _prompt_answer(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """The answer; None where it came late."""

@@ -171,8 +171,9 @@ def reference(job: RunningJob) -> str:
 
 def reason_of(error: BrokerError) -> str:
     """Return why an operation that will be repeated has failed, in words for operators."""
-    # What callers are told of a lost answer, to repeat it themselves, is nothing for a log.
-    return "Redis has not answered in time" if isinstance(error, OutcomeUnknown) else str(error)
+    # The message of a lost answer asks the caller to repeat the call, but the worker does that by itself.
+    is_lost = isinstance(error, OutcomeUnknown) and not error.reason
+    return "Redis has not answered in time" if is_lost else str(error)
 
 
 def counted(number: int, noun: str) -> str:
