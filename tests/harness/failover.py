@@ -6,6 +6,9 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
+
+import redis
 
 from harness import tether
 from harness.servers import RedisServer
@@ -143,6 +146,24 @@ class Sentinels:
     def url(self) -> str:
         """URL of the master by way of the Sentinels."""
         return f"redis+sentinel://{','.join(f'127.0.0.1:{port}' for port in self.ports)}?master=main"
+
+    def masters(self) -> set[int]:
+        """Ports of the master, as each of them knows it."""
+        return {int(state["port"]) for state in self._states()}
+
+    def see_all(self, replicas: int) -> bool:
+        """Whether each knows so many replicas, and all the other Sentinels."""
+        return all(
+            (state["num-slaves"], state["num-other-sentinels"]) == (replicas, len(self.ports) - 1)
+            for state in self._states()
+        )
+
+    def _states(self) -> list[Any]:
+        states: list[Any] = []
+        for port in self.ports:
+            with redis.Redis(port=port, decode_responses=True) as client:
+                states.append(client.sentinel_master("main"))
+        return states
 
     def pause(self, number: int) -> None:
         """Freeze one of them."""
