@@ -82,7 +82,8 @@ class Job:
             SerializationError: Its result could not be stored.
         """
         if pole_delay is not None:
-            warnings.warn("pole_delay is deprecated: write poll_delay", DeprecationWarning, stacklevel=2)
+            text = '"pole_delay" is deprecated, use the correct spelling "poll_delay" instead'
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
             poll_delay = pole_delay
         result = await self._end(timeout, poll_delay)
         if result.success:
@@ -96,7 +97,8 @@ class Job:
             if view is None:
                 return None
             if view.status is records.JobStatus.COMPLETE:
-                result = view.result or await broker.result(self.job_id)
+                with translated("job result"):
+                    result = view.result or await broker.result(self.job_id)
                 return None if result is None else job_result(result)
             # A view does not say why there is no body; reading it does.
             body = view.body or await broker.body(self.job_id)
@@ -104,7 +106,7 @@ class Job:
 
     async def result_info(self) -> JobResult | None:
         """Return all about the result, None while there is none; a job that failed raises nothing."""
-        async with self._broker() as broker:
+        async with self._broker("job result") as broker:
             result = await broker.result(self.job_id)
         return None if result is None else job_result(result)
 
@@ -149,7 +151,7 @@ class Job:
     async def _end(self, timeout: float | None, poll_delay: float) -> records.JobResult:
         """Wait for the stored result."""
         deadline = Deadline(timeout)
-        async with asyncio.timeout(deadline.left + LATE), self._broker() as broker:
+        async with asyncio.timeout(deadline.left + LATE), self._broker("job result") as broker:
             with broker.watch(self.job_id) as watch:
                 result = await self._stored(broker)
                 while result is None:
@@ -190,17 +192,21 @@ class Job:
         return await broker.view(self.job_id, queues=[self._queue_name], waits=waits)
 
     @asynccontextmanager
-    async def _broker(self) -> AsyncIterator[Broker]:
-        """Lend the pool's broker, or one for this call alone where there is none that reads as asked."""
+    async def _broker(self, reading: str = "job") -> AsyncIterator[Broker]:
+        """Lend the pool's broker, or one for this call alone where there is none that reads as asked.
+
+        Args:
+            reading: as in `translated`.
+        """
         lent = getattr(self._redis, "broker", None)
         if isinstance(lent, Broker) and self._deserializer in (None, self._pool_deserializer):
-            with translated():
+            with translated(reading):
                 yield lent
             return
         namespace = lent.keys.namespace if isinstance(lent, Broker) else DEFAULT_NAMESPACE
         own = Broker(self._redis, codec=codec_of("json", None, self._deserializer), namespace=namespace)
         try:
-            with translated():
+            with translated(reading):
                 yield own
         finally:
             await own.close()

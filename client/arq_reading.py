@@ -63,13 +63,14 @@ _NOT_RUN = frozenset({FailureCode.EXPIRED, FailureCode.MAX_TRIES, FailureCode.UN
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise the client's error for the broker's."""
+def translated(reading: str = "job") -> Iterator[None]:
+    """Raise the client's error for the broker's; `reading` is what cannot be read where that is the error."""
     try:
         yield
     except errors.BrokerError as error:
         kind = next(mine for theirs, mine in _ERRORS if isinstance(error, theirs))
-        raise kind(str(error)) from error
+        text = f"unable to deserialize {reading}: " if kind is DeserializationError else ""  # arq's words
+        raise kind(f"{text}{error}") from error
 
 
 def codec_of(name: str, serializer: Serializer | None, deserializer: Deserializer | None) -> Codec:

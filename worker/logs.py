@@ -46,9 +46,9 @@ class JobLog:
                 self._succeeded(job, outcome, seconds)
             case Kind.FAILED:
                 _failed(job, outcome, seconds)
-            case Kind.RETRY:
+            case Kind.RETRY if not outcome.note:
                 _retried(job, outcome, seconds)
-            case Kind.RELEASE:
+            case Kind.RETRY | Kind.RELEASE:
                 text = "%6.2fs ↻ %s %s, will be run again"
                 what = outcome.note or "cancelled"
                 logger.info(text, seconds, reference(job), what, extra=_about(job, outcome, seconds))

@@ -60,7 +60,7 @@ class Outcome:
     exception: BaseException | None = None
     #: Seconds until the next try; None = at its old place in the queue.
     defer: float | None = None
-    #: What the log says of a failure besides its message, or of a release; for operators.
+    #: What the log says of a failure besides its message, or why a try is run again; for operators.
     note: str = ""
 
     @property
@@ -127,8 +127,10 @@ def classify(raised: BaseException, facts: TryFacts) -> Outcome:
     """
     if isinstance(raised, asyncio.CancelledError):
         return _cancelled(raised, facts)
-    if facts.retry_jobs and _asks_retry(raised):
-        return _retry(_defer_of(raised), facts)
+    if facts.retry_jobs and _is_a(raised, Retry):
+        return _retry(facts, defer=_defer_of(raised))
+    if facts.retry_jobs and _is_a(raised, RetryJob):
+        return _retry(facts, note="cancelled")
     if isinstance(raised, NotTransferable):
         return unserialisable(Outcome(Kind.SUCCESS), str(raised))
     return _raised(raised, FailureCode.ERROR, message_of(raised), facts)
@@ -171,10 +173,10 @@ def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcom
     return _failed_with(raised, FailureCode.ERROR, message)
 
 
-def _retry(defer: float | None, facts: TryFacts) -> Outcome:
+def _retry(facts: TryFacts, *, defer: float | None = None, note: str = "") -> Outcome:
     if facts.tries >= facts.max_tries:
         return max_tries_exceeded(facts.max_tries)
-    return Outcome(Kind.RETRY, defer=defer)
+    return Outcome(Kind.RETRY, defer=defer, note=note)
 
 
 def max_tries_exceeded(max_tries: int) -> Outcome:
@@ -189,10 +191,10 @@ def max_tries_begun(max_tries: int) -> Outcome:
     )
 
 
-def _asks_retry(raised: BaseException) -> bool:
-    """Whether it is `Retry` or `RetryJob`, ours or the real arq's, which is known by its name."""
-    return isinstance(raised, Retry | RetryJob) or any(
-        str(kind.__module__).partition(".")[0] == "arq" and kind.__name__ in ("Retry", "RetryJob")
+def _is_a(raised: BaseException, ours: type[Retry | RetryJob]) -> bool:
+    """Whether it is this class of ours, or the real arq's of the same name."""
+    return isinstance(raised, ours) or any(
+        str(kind.__module__).partition(".")[0] == "arq" and kind.__name__ == ours.__name__
         for kind in type(raised).__mro__
     )
 

@@ -10,8 +10,8 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from jobgate.broker import Broker
@@ -50,8 +50,8 @@ class _Plan:
     zone: tzinfo | None
     #: Whether it is still to be enqueued because the worker starts.
     at_start: bool
-    #: Sets apart the runs that are this worker's own, also from those of a second cron job like this one.
-    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    #: Sets apart the runs that are this worker's own, as `_marks` tells them.
+    mark: str
     #: The next time; None until the Redis clock is known.
     due: datetime | None = None
 
@@ -106,6 +106,12 @@ class _Plan:
         return found
 
 
+def _marks(crons: Sequence[CronJob]) -> list[str]:
+    """Return a mark for each: one of its own where it is not unique, else one for all of this worker."""
+    whole = secrets.token_hex(8)
+    return [whole if cron.unique else secrets.token_hex(8) for cron in crons]
+
+
 class Scheduler:
     """The cron jobs of one worker.
 
@@ -127,7 +133,8 @@ class Scheduler:
         self._clock = clock
         self._stopped = stopped
         self._plans = [
-            _Plan(cron, settings.timezone, bool(cron.run_at_startup)) for cron in settings.cron_jobs
+            _Plan(cron, settings.timezone, bool(cron.run_at_startup), mark)
+            for cron, mark in zip(settings.cron_jobs, _marks(settings.cron_jobs), strict=True)
         ]
         self._failures = 0
 

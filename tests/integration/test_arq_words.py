@@ -15,6 +15,7 @@ from jobgate.worker import (
     FailedJobs,
     JobExecutionFailed,
     Retry,
+    RetryJob,
     Settings,
     SettingsError,
     Worker,
@@ -34,6 +35,11 @@ async def add(ctx: Ctx, a: int = 1) -> int:
 async def again(ctx: Ctx) -> None:
     if ctx["job_try"] == 1:
         raise Retry
+
+
+async def again_in_its_place(ctx: Ctx) -> None:
+    if ctx["job_try"] == 1:
+        raise RetryJob
 
 
 async def never(ctx: Ctx) -> None:
@@ -121,6 +127,23 @@ def test_of_two_functions_of_one_name_the_last_is_used(caplog: pytest.LogCapture
     assert caplog.messages == ["functions holds 'add' more than once: the last one is used"]
 
 
+async def test_what_cannot_be_read_is_told_in_arqs_words(redis_url: str) -> None:
+    async with await create_pool(redis_url) as pool:
+        job = await pool.enqueue_job("add", _job_id="k")
+        assert job is not None
+        await pool.set("arq:job:k", b"no codec writes this")
+        with pytest.raises(client_errors.DeserializationError, match=r"^unable to deserialize job: Stored"):
+            await job.info()
+        await pool.set("arq:result:k", b"no codec writes this")
+        for ask in (job.info, job.result, job.result_info):
+            with pytest.raises(
+                client_errors.DeserializationError, match=r"^unable to deserialize job result: Stored"
+            ):
+                await ask()
+        with pytest.warns(DeprecationWarning, match='"pole_delay" is deprecated, use the correct spelling'):
+            await asyncio.gather(job.result(pole_delay=0), return_exceptions=True)
+
+
 # -- options
 
 
@@ -151,16 +174,18 @@ async def test_lines_that_people_look_for(redis_url: str, caplog: pytest.LogCapt
         await pool.enqueue_job("add", _job_id="b")
         await pool.delete("arq:job:b")
         await pool.enqueue_job("again", _job_id="c")
+        await pool.enqueue_job("again_in_its_place", _job_id="e")
         await pool.enqueue_job("never", _job_id="d")
         await pool.set("arq:retry:d", 9)
     jobs = [cron(add, name="cron:add", hour=3, run_at_startup=True)]
     caplog.clear()
-    await burst({"functions": [again, never], "cron_jobs": jobs}, redis_url)
+    await burst({"functions": [again, again_in_its_place, never], "cron_jobs": jobs}, redis_url)
     told = lines(caplog)
-    assert ("INFO", "Starting worker for 3 functions: again, never, cron:add") in told
+    assert ("INFO", "Starting worker for 4 functions: again, again_in_its_place, never, cron:add") in told
     assert ("WARNING", "job a, function 'nowhere' not found") in told
     assert ("WARNING", "job b expired") in told
     assert ("INFO", "↻ c:again retrying job in 0.00s") in told
+    assert ("INFO", "↻ e:again_in_its_place cancelled, will be run again") in told
     assert any(
         line[0] == "WARNING" and line[1].startswith("! d:never max retries 5 exceeded") for line in told
     )

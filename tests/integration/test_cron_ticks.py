@@ -82,11 +82,13 @@ async def test_a_job_that_is_not_unique_may_be_listed_twice(server: RedisServer,
 
 async def test_at_the_start_too(server: RedisServer, broker: Broker) -> None:
     jobs = [cron(tick, hour=3, run_at_startup=True, job_id=job_id) for job_id in ("one", "two", None, None)]
+    jobs += [cron(tick, hour=3, run_at_startup=True, unique=False) for _ in range(2)]
     jobs += [cron(tick, hour=3, run_at_startup="once", job_id=job_id) for job_id in ("one", "two")]
     async with scheduling(broker, None, *jobs):
         found = Counter(job_id if len(job_id) < 30 else "random" for job_id in ids(server))
     assert found == {
-        "one": 1, "two": 1, "random": 2, "cron:tick:startup:one": 1, "cron:tick:startup:two": 1
+        # One for the two that nothing tells from one another, as in arq, and one for each that is not unique.
+        "one": 1, "two": 1, "random": 3, "cron:tick:startup:one": 1, "cron:tick:startup:two": 1
     }  # fmt: skip
     async with scheduling(broker, None, jobs[-1], queue_name="mail"):
         assert ids(server, "mail") == ["cron:tick:startup:two:mail"]
