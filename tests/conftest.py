@@ -1,5 +1,6 @@
 """Fixtures of all tests: real servers, one set for each xdist worker, and real `jobgate` processes."""
 
+import compileall
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from harness.processes import Processes
 from harness.servers import RedisServer
 from harness.tools import require_tool, valkey_binary
 
+ROOT = Path(__file__).resolve().parents[1]
+#: What the child processes of tests import, besides installed packages.
+COMPILED = ("broker", "cli", "client", "gateway", "worker", "examples", "tests/harness")
 TIERS = ("unit", "integration", "faults", "interop", "acceptance")
 ServerMaker = Callable[..., RedisServer]
 
@@ -17,6 +21,17 @@ ServerMaker = Callable[..., RedisServer]
 def pytest_xdist_auto_num_workers() -> int:
     """Twice as many as cores: most tests wait for processes that start, stop or are killed."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile, once, what hundreds of child processes import.
+
+    Where the environment has PYTHONDONTWRITEBYTECODE, each of them would compile all of it for itself, and
+    that is a quarter of what it takes to start one.
+    """
+    if not hasattr(config, "workerinput"):
+        for folder in COMPILED:
+            compileall.compile_dir(ROOT / folder, quiet=2)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
