@@ -91,6 +91,7 @@ def test_serves_until_a_signal_and_ends_in_order(
 ) -> None:
     with running(processes, folder) as dev:
         assert b'"result":3' in call(dev.url)
+        dev.wait_for_log(r"^gateway \|.*POST.*/jobs/add.*200")  # an access line shows each request
         dev.signal(sign)
         assert dev.wait() == 0
     assert "Traceback" not in dev.log
@@ -170,8 +171,12 @@ def test_a_burst_worker_says_why_it_ends(processes: Processes, folder: Path) -> 
     assert re.search(r"^worker  \|.*nothing is left to do, a burst worker stops$", dev.log, re.MULTILINE)
 
 
-def test_jobs_survive_a_restart(processes: Processes, folder: Path) -> None:
+def test_jobs_survive_a_restart_in_a_folder_that_no_other_may_use(processes: Processes, folder: Path) -> None:
     with running(processes, folder) as dev:
+        words = ("dev", "my_jobs.WorkerSettings", "--port", str(free_port()), "--data", "data")
+        other = processes.start(*words, cwd=folder)
+        assert other.wait() == 1
+        assert "Another server uses" in other.log
         call(dev.url, '{"args":[20,22],"job_id":"later","defer_by":1}', prefer="")
         dev.terminate()
     with running(processes, folder) as dev:
@@ -232,16 +237,6 @@ def test_taken_port_is_said(processes: Processes, folder: Path) -> None:
     assert f"Port {port} of 127.0.0.1 is taken" in dev.log
 
 
-def test_folder_in_use_is_said(processes: Processes, folder: Path) -> None:
-    with running(processes, folder) as dev:
-        other = processes.start(
-            "dev", "my_jobs.WorkerSettings", "--port", str(free_port()), "--data", "data", cwd=folder
-        )
-        assert other.wait() == 1
-        assert "Another server uses" in other.log
-        dev.terminate()
-
-
 def test_a_second_signal_ends_a_worker_whose_on_shutdown_hangs(processes: Processes, folder: Path) -> None:
     (folder / "my_jobs.py").write_text(MODULE + HANGING_HOOK)
     with running(processes, folder) as dev:
@@ -250,13 +245,6 @@ def test_a_second_signal_ends_a_worker_whose_on_shutdown_hangs(processes: Proces
         hurry(dev)
         assert dev.wait() == 0
     assert "did not stop within" not in dev.log
-
-
-def test_an_access_line_shows_each_request(processes: Processes, folder: Path) -> None:
-    with running(processes, folder) as dev:
-        call(dev.url)
-        dev.wait_for_log(r"^gateway \|.*POST.*/jobs/add.*200")
-        dev.terminate()
 
 
 LOG = """
