@@ -63,8 +63,8 @@ def _check_kind(pool: Any) -> None:
     kind = type(pool).__qualname__
     if not _is_known(type(pool)):
         raise ValueError(
-            f"A {kind} makes connections in a way of its own, which cannot be used for jobs: pass a "
-            "ConnectionPool of redis.asyncio with a connection_class of your own, or RedisSettings."
+            f"A {kind} makes its own connections, which cannot be used for jobs: pass a "
+            "ConnectionPool of redis.asyncio with your own connection_class, or RedisSettings."
         )
     if getattr(pool, "sentinel_manager", None) is not None:
         raise ValueError(

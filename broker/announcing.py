@@ -59,7 +59,7 @@ class Announcing:
         place = key or self._core.keys.health_check(queue)
         if not await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)], is_hint=True):
             raise BrokerMisconfigured(
-                f"The Redis key {place} is no health line: set another health_check_key."
+                f"The Redis key {place} does not hold a health line: set another health_check_key."
             )
 
 

@@ -25,7 +25,7 @@ class DataSet:
         if self.known is not None and self.latest != self.known and not self._told:
             self._told = True
             logger.warning(
-                "Redis holds another data set than before: jobs that were acknowledged earlier may be gone. "
+                "Redis no longer holds its earlier data: jobs that were acknowledged before may be gone. "
                 "Was it flushed, restarted without its data or replaced?"
             )
         if self.latest is not None:

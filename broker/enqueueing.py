@@ -70,7 +70,7 @@ class Enqueueing:
         if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
             raise IdempotencyConflict
         if code == _NO_TIME:
-            raise InvalidRequest("The due time is beyond what Redis can hold: give an earlier one.")
+            raise InvalidRequest("The due time is too far in the future for Redis: give an earlier one.")
         if code != _CREATED and job_id == order.job_id:
             code = await self._code_after_a_look(order, code)
         return Enqueued(
@@ -214,7 +214,9 @@ def _check_text(name: str, text: str) -> None:
     try:
         text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
-        raise InvalidRequest(f"{name} holds half a surrogate pair: give text that UTF-8 can hold.") from None
+        raise InvalidRequest(
+            f"{name} contains half a surrogate pair: give text that can be encoded as UTF-8."
+        ) from None
 
 
 #: The longest duration that is taken, in seconds: a hundred years.

@@ -53,7 +53,7 @@ class NotAQueue(BrokerMisconfigured):
 
 
 class DataSetChanged(BrokerError):
-    """Redis has lost its data, and this job with them: whether it ran is not known, enqueue it again."""
+    """Redis lost its data, including this job, which may have run: enqueue it again if it may run twice."""
 
 
 class InvalidRequest(BrokerError):

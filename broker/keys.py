@@ -182,7 +182,7 @@ def _refusal(what: str, key: str, namespace: str) -> str:
     words = ", ".join(sorted(_reserved(namespace)))
     return (
         f"{what} cannot be used: its key {key!r} could also be that of a job or of another queue. "
-        f"Choose a name that has none of these words between its colons: {words}."
+        f"Choose a name without these words between its colons: {words}."
     )
 
 

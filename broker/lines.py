@@ -173,8 +173,8 @@ async def _introduction(connection: AbstractConnection) -> Mapping[str, str]:
 def _check(said: Mapping[str, str]) -> None:
     if said.get("redis_mode", said.get("server_mode")) == "cluster":
         raise BrokerMisconfigured(
-            "Redis runs in cluster mode, which jobgate does not support: use a server, or a master with "
-            "Sentinels, whose cluster-enabled is no."
+            "Redis runs in cluster mode, which jobgate does not support: use a single server, or a master "
+            "with Sentinels, with cluster-enabled set to no."
         )
     if said.get("role") == "slave":
         raise WrongServer("READONLY this server is a replica")

@@ -139,4 +139,4 @@ def _without_middle(lines: list[str]) -> str:
         return text
     half = TRACEBACK_LIMIT // 2 - 50
     head, tail = text[:half].rpartition("\n")[0], text[-half:].partition("\n")[2]
-    return f"{head}\n  … {len(text) - len(head) - len(tail)} characters are left out …\n{tail}"
+    return f"{head}\n  … {len(text) - len(head) - len(tail)} characters omitted …\n{tail}"

@@ -78,11 +78,11 @@ class ServerInfo:
 #: Why Redis is not ready, for callers: by the kind of the error, and where it is not there by its reason.
 _REFUSED: tuple[tuple[type[BrokerError], str], ...] = (
     (BrokerFull, "Redis refuses writes: its memory or disk is full, or it cannot persist."),
-    (BrokerMisconfigured, "Redis refuses this gateway: its log says why."),
+    (BrokerMisconfigured, "Redis refuses this gateway: see the gateway's log."),
 )
 _UNAVAILABLE = {
-    "": "Redis does not answer as it should.",
-    "wrong-server": "The server at Redis' address takes no writes: it is a replica, or is loading its data.",
+    "": "Redis does not answer correctly.",
+    "wrong-server": "The server at the Redis address accepts no writes: it is a replica or still loading.",
     "no-replicas": "Redis refuses writes: too few of its replicas are connected.",
 }
 
@@ -135,7 +135,7 @@ class Observing:
         try:
             stored: bytes | None = await self._core.link.command("GET", key)
         except NotAQueue:
-            text = "The Redis key holds another kind of value: something else wrote it."
+            text = "The Redis key holds another type of value: another program wrote it."
             raise DecodeError(text) from None
         return stored
 

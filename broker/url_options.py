@@ -114,4 +114,4 @@ def _check_effect(name: str, scheme: str) -> None:
     for beginning, needed in _NEEDED_IN_SCHEME.items():
         if name.startswith(beginning) and needed not in scheme:
             schemes = " or ".join(f"{each}://" for each in SCHEMES if needed in each)
-            raise bad_url(f"its option {name!r} has an effect with {schemes} only")
+            raise bad_url(f"its option {name!r} only works with {schemes}")

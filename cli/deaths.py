@@ -19,8 +19,8 @@ class Cause(Enum):
 
     START = "it could not start"
     CRASH = "it died after it had started"
-    WEDGE = "it was wedged: a function blocked it beyond its timeout"
-    FROZEN = "it was frozen or stuck, and was killed"
+    WEDGE = "it was blocked by a function for longer than its timeout"
+    FROZEN = "it was frozen or stuck and was killed"
 
 
 class Deaths:

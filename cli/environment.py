@@ -14,6 +14,5 @@ def check_environment() -> None:
         folder = os.environ.get(name)
         if folder is not None and not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
             raise click.ClickException(
-                f"{name} names {folder!r}, which is not a folder to write to: create it, or unset the "
-                "variable."
+                f"{name} is {folder!r}, which is not a writable folder: create it, or unset the variable."
             )

@@ -78,7 +78,7 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     envvar="JOBGATE_METRICS_HOST",
     default="127.0.0.1",
     show_default=True,
-    help="Address of that port.",
+    help="Address on which that port listens.",
 )
 @click.option(
     "--drain",
@@ -110,7 +110,7 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     default=8192,
     show_default=True,
     metavar="BYTES",
-    help="The longest header line, and the longest URL, that a request may have.",
+    help="Longest header line and longest URL of a request, in bytes.",
 )
 @click.option(
     "--max-unsent",
@@ -118,7 +118,7 @@ _LOG_OPTIONS: Final = {"log_config", "log_format", "verbose"}
     default=128 * 1024 * 1024,
     show_default=True,
     metavar="BYTES",
-    help="Large answers on their way to clients, all together; more are answered 503 for the moment.",
+    help="Most bytes of large answers being sent at once; further ones get 503 until there is room.",
 )
 @click.option(
     "--access-log", envvar="JOBGATE_ACCESS_LOG", is_flag=True, help="Log one JSON line per request."

@@ -64,7 +64,7 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port", "frozen_after")
     "--metrics-host",
     envvar=["JOBGATE_METRICS_HOST", "JOBGATE_WORKER_METRICS_HOST"],
     metavar="H",
-    help="Address for them.  [default: 127.0.0.1]",
+    help="Address on which that port listens.  [default: 127.0.0.1]",
 )
 @click.option(
     "--loop",
@@ -92,8 +92,8 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port", "frozen_after")
     default=SILENCE,
     show_default=True,
     metavar="SECONDS",
-    help="With --workers or --watch: kill and replace a worker process that has given no sign of life for so "
-    "long, or for three leases where that is longer. One that is still starting is left alone.",
+    help="With --workers or --watch: kill and replace a worker process that shows no sign of life for this "
+    "long (at least three leases). A process that is still starting is left alone.",
 )
 @click.option(
     "--watch",

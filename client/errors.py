@@ -116,7 +116,7 @@ class ResultNotFound(JobNotFound, RuntimeError):
 
 
 class JobLost(ResultNotFound):
-    """Redis has lost its data, and this job with them: whether it ran is not known, enqueue it again."""
+    """Redis lost its data, including this job, which may have run: enqueue it again if it may run twice."""
 
     outcome = "lost"
 

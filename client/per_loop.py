@@ -104,8 +104,8 @@ class Guard:
             return
         if before is not None and not before.is_gone:
             raise RuntimeError(
-                "This pool is used in another event loop that is not closed: its commands work there only. "
-                "Make a pool for each loop."
+                "This pool is in use in another event loop: its commands work only there. "
+                "Create one pool for each loop."
             )
         if before is not None:
             if before.process != here.process:

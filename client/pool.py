@@ -241,7 +241,7 @@ class ArqRedis(Redis):
             text = f'unable to serialize job "{request.function}": {error}'
             raise SerializationError(text) from error.__cause__
         except RedisOutcomeUnknown as error:
-            text = f"The answer was lost, job {job_id!r} may or may not exist: enqueue it again with this id."
+            text = f"It is not known whether job {job_id!r} exists: enqueue it again with this id."
             raise RedisOutcomeUnknown(text, job_id=job_id) from error.__cause__
         if not enqueued.created:
             return None
@@ -390,4 +390,4 @@ def _in_seconds(name: str, value: Seconds | None) -> float:
 
 def _warn(what: str, ids: Sequence[str]) -> None:
     if ids:
-        logger.warning("%d %s cannot be read and are left out, the first is %r", len(ids), what, ids[0])
+        logger.warning("%d %s cannot be read and are skipped, the first is %r", len(ids), what, ids[0])

@@ -116,7 +116,7 @@ def _plain(kind: type[JobgateError]) -> Callable[[Problem], JobgateError]:
 
 
 def _nothing_there(_: Problem) -> JobgateError:
-    return UnexpectedAnswer("The gateway has nothing at this path: check the path in the URL of the client.")
+    return UnexpectedAnswer("The gateway does not know this path: check the path in the client's URL.")
 
 
 _BY_CODE: Mapping[str, Callable[[Problem], JobgateError]] = {

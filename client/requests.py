@@ -119,17 +119,14 @@ def check_new_id(job_id: object) -> str:
     """Return `job_id` if a new job may have it, else raise InvalidOption."""
     if isinstance(job_id, str) and JOB_ID.fullmatch(job_id):
         return job_id
-    raise InvalidOption(
-        "the id of a new job has 1 to 128 characters, each a letter, a digit or one of _ . ~ -, "
-        "and is not . or .."
-    )
+    raise InvalidOption("the id of a new job must be 1 to 128 letters, digits and _ . ~ -, and not . or ..")
 
 
 def check_job_id(job_id: object) -> str:
     """Return `job_id` if a job can have it, else raise InvalidOption: arq's producers take any text."""
     if isinstance(job_id, str) and job_id and quoted(job_id):
         return job_id
-    raise InvalidOption("a job id is a text that is not empty")
+    raise InvalidOption("a job id must be a non-empty string")
 
 
 def quoted(job_id: str) -> str:
@@ -137,7 +134,7 @@ def quoted(job_id: str) -> str:
     try:
         return quote(job_id, safe="", errors="surrogateescape")
     except UnicodeEncodeError:
-        raise InvalidOption("a job id is a text that can be written in UTF-8") from None
+        raise InvalidOption("a job id must be a string that can be encoded as UTF-8") from None
 
 
 def check_keywords(kwargs: Mapping[str, Any], options: Sequence[str]) -> None:

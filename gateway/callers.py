@@ -108,7 +108,7 @@ def callers_of(document: Mapping[str, Any]) -> dict[str, Caller]:
     """
     entries = document.get("key", [])
     if set(document) - {"key"} or not isinstance(entries, list):
-        raise KeysFileError("it may hold [[key]] entries and nothing else")
+        raise KeysFileError("it may only contain [[key]] entries")
     for number, entry in enumerate(entries, 1):
         wrong = _why_wrong(entry)
         if wrong:

@@ -31,7 +31,7 @@ async def readyz(gateway: Gateway, call: Call) -> Answer:
     if gateway.draining:
         raise Problem("not-ready", "It is shutting down.", headers=_RETRY_AFTER)
     if gateway.keys is not None and not gateway.keys.is_usable:
-        raise Problem("not-ready", "It cannot read its keys.", headers=_RETRY_AFTER)
+        raise Problem("not-ready", "The gateway cannot read its keys file.", headers=_RETRY_AFTER)
     readiness = await gateway.readiness.ask(gateway.broker, within=_READY_WITHIN)
     if not readiness.ok:
         gateway.readiness_log.trouble("not ready: %s", readiness.detail)
@@ -54,13 +54,13 @@ async def _depths(gateway: Gateway) -> list[QueueDepth] | None:
             depths = await asyncio.gather(*(_depth(gateway, queue) for queue in queues))
     except TimeoutError:
         gateway.gauges_log.trouble(
-            "queue gauges are left out: Redis did not answer within %g s", _GAUGES_WITHIN
+            "queue gauges are missing: Redis did not answer within %g s", _GAUGES_WITHIN
         )
         return None
     except BrokerError as error:
-        gateway.gauges_log.trouble("queue gauges are left out: %s", error)
+        gateway.gauges_log.trouble("queue gauges are missing: %s", error)
         return None
-    gateway.gauges_log.over("queue gauges are shown again")
+    gateway.gauges_log.over("queue gauges are available again")
     return [depth for depth in depths if depth is not None]
 
 

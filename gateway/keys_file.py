@@ -51,7 +51,7 @@ class KeysFile:
         """Read the file; raises `KeysFileError`."""
         content, stamp = _read(self.path)
         if self._callers and not content.strip():
-            raise unusable(self.path, "it is empty, perhaps it is being written")
+            raise unusable(self.path, "it is empty; it may be in the middle of a save")
         callers = _parse(self.path, content)
         if callers != self._callers and self._good_at:
             logger.info("read %d keys from the keys file", len(callers))
@@ -97,20 +97,22 @@ class KeysFile:
         if not self._is_refusing:
             self._is_refusing = True
             logger.error(
-                "the keys file could not be used for %g s: all requests with keys are refused until it can",
+                "the keys file has been unusable for %g s: requests with keys are refused until it is fixed",
                 self.grace,
             )
-        raise Problem("keys-unavailable", "The gateway cannot read its keys.", headers="Retry-After: 1\r\n")
+        raise Problem(
+            "keys-unavailable", "The gateway cannot read its keys file.", headers="Retry-After: 1\r\n"
+        )
 
     def _found_good(self) -> None:
         self._good_at = time.monotonic()
         if self._trouble or self._is_refusing:
-            logger.info("the keys file is used again, it holds %d keys", len(self._callers))
+            logger.info("the keys file can be used again: %d keys", len(self._callers))
         self._trouble, self._is_refusing = "", False
 
     def _tell(self, trouble: str, *, exc_info: bool = False) -> None:
         if trouble != self._trouble:
-            text = "the keys file changed and cannot be used, the former keys stay for %g s: %s"
+            text = "the keys file has changed but cannot be used, the previous keys stay valid for %g s: %s"
             logger.error(text, self.grace, trouble, exc_info=exc_info)
         self._trouble = trouble
 
@@ -124,7 +126,7 @@ def unusable(path: Path, why: str | None) -> KeysFileError:
     """The error of a keys file that cannot be used."""
     return KeysFileError(
         f"The keys file {path} cannot be used: {why}. "
-        "`jobgate key new NAME --allow SCOPE --keys FILE` writes entries as they have to be."
+        "`jobgate key new NAME --allow SCOPE --keys FILE` adds valid entries."
     )
 
 
@@ -153,7 +155,7 @@ def _read(path: Path) -> tuple[bytes, _Stamp]:
     if len(content) > LARGEST:
         raise unusable(path, f"it is larger than {LARGEST} bytes")
     if _stamp_of(before) != _stamp_of(after):
-        raise unusable(path, "it is being written")
+        raise unusable(path, "it is in the middle of a save")
     return content, _stamp_of(after)
 
 
@@ -169,10 +171,10 @@ def _unreadable(path: Path, error: OSError) -> KeysFileError:
         status = os.stat(path)
         whose = f"it belongs to user {status.st_uid} with mode {stat.S_IMODE(status.st_mode):o}"
     except OSError:
-        whose = "a folder above it is closed"
+        whose = "one of its parent folders is not accessible"
     us = os.geteuid()
     return KeysFileError(
-        f"The keys file {path} cannot be read: {whose}, and this process is user {us}. "
+        f"The keys file {path} cannot be read: {whose}, and this process runs as user {us}. "
         f"Give it to that user: chown {us} FILE."
     )
 

@@ -164,7 +164,7 @@ async def _runner(gateway: Gateway, door: Door, where: tuple[str, int], what: st
 
 def _why_not_open(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} of {host} is taken: stop what serves there, or choose another port."
+        return f"Port {port} of {host} is in use: stop the program that uses it, or choose another port."
     # asyncio puts the address into the text; errors of name resolution have negative numbers.
     why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return f"Port {port} of {host} cannot be opened: {why}."

@@ -62,7 +62,7 @@ class GatewaySettings:
     max_header: int = 8192
     #: Largest outcome that is passed on.
     max_result: int = 8 * 1024 * 1024
-    #: Large answers on their way to clients, all together; each counts once, however many are sent it.
+    #: Large answers being sent to clients, all together; each counts once, however many are sent it.
     max_unsent: int = 128 * 1024 * 1024
     #: Longest wait that one request may ask for; longer ones are clamped. Proxies often cut at 60 s.
     max_wait: float = 60.0

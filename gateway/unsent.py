@@ -1,4 +1,4 @@
-"""Large answers on their way to clients: one copy of each, and no more in all than there is room for."""
+"""Large answers being sent to clients: one copy of each, and no more in all than there is room for."""
 
 from collections.abc import Callable
 from weakref import WeakSet, WeakValueDictionary
@@ -44,7 +44,7 @@ class Unsent:
         if len(body) > LARGE:
             held = sum(len(other.body) for other in self._held)
             if held and held + len(body) > self._limit:
-                detail = "Ask again when other clients have read theirs."
+                detail = "Try again when other clients have read their answers."
                 raise Problem("answers-unread", detail, headers=_RETRY_AFTER)
             self._held.add(shared)
         return shared

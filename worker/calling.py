@@ -75,7 +75,7 @@ class Caller:
         self._given_up += 1
         future.add_done_callback(self._given_up_ended)
         logger.warning(
-            "job %s was stopped, but its function still runs in a thread, which cannot be ended (%s)",
+            "job %s was stopped, but its function still runs in a thread, which cannot be stopped (%s)",
             printable(job),
             counted(self._given_up, "such thread"),
         )

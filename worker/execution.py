@@ -155,7 +155,7 @@ class Execution:
         """Return the verdict on a job that cannot run; what is left of its body tells what it was."""
         with suppress(DecodeError):
             job.body = self._decode(blob) if blob else None
-        text = "a Redis key of this job holds another kind of value: something else wrote it"
+        text = "a Redis key of this job holds another type of value: another program wrote it"
         return failed(FailureCode.LOST_BODY, text, type_name="DeserializationError")
 
     def _verdict_before_start(self, job: RunningJob, body: JobBody) -> Outcome | None:
@@ -249,7 +249,7 @@ def _verdict_unread(job: RunningJob) -> Outcome | None:
         return Outcome(Kind.RELEASE)
     if time.monotonic() > job.lease_until:
         # Where the lease is another's by now, a release changes nothing.
-        return Outcome(Kind.RELEASE, note="was not started before its lease could run out")
+        return Outcome(Kind.RELEASE, note="could not be started before its lease ran out")
     return None
 
 

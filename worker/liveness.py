@@ -143,7 +143,7 @@ class Liveness:
             return self._starts_too_long()
         lag = self._pulse.lag()
         if lag > LOOP_STALL:
-            return f"the event loop has not turned for {lag:.0f} s"
+            return f"the event loop has been blocked for {lag:.0f} s"
         return None if self.stopping else self._not_consuming()
 
     def _starts_too_long(self) -> str | None:

@@ -66,7 +66,7 @@ def _is_submodule(module: ModuleType, name: str) -> bool:
 
 def _is_a_module(path: str) -> str:
     module = path.replace(":", ".")
-    return f"{path!r} is a module: name the class in it too, for example {module}.WorkerSettings"
+    return f"{path!r} is a module: add the name of its settings class, for example {module}.WorkerSettings"
 
 
 def _import_module(module_name: str, path: str) -> ModuleType:

@@ -63,14 +63,14 @@ class JobLog:
 
     def unconfirmed(self, job: RunningJob) -> None:
         """Tell that nobody knows whether an outcome was stored."""
-        text = "       ! %s could not be confirmed: an answer was lost, so its outcome may be stored"
+        text = "       ! %s could not be confirmed: an answer was lost, the outcome may have been stored"
         logger.warning(text, reference(job), extra=_about(job))
 
     def not_handed_over(self, job: RunningJob, outcome: Outcome) -> None:
         """Warn that a caller waits for a result that is not kept and cannot be handed over either."""
         why = shorten(outcome.failure.message, 200) if outcome.failure else ""
         logger.warning(
-            "job %s: the caller that waits is not given its result: %s",
+            "job %s: its result cannot be sent to the waiting caller: %s",
             reference(job),
             why,
             extra=_about(job),

@@ -33,8 +33,8 @@ _RUN_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800)
 _WAIT_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800)
 _OUTCOMES = (Kind.SUCCESS, Kind.RETRY, Kind.RELEASE, Kind.LOST, *FailureCode)
 _JOBS_TEXT = f"Tries that ended, by outcome: {', '.join(_OUTCOMES)}, {STALE} or {UNCONFIRMED}."
-_SKIPS_TEXT = f"Runs of cron jobs that were left out, by reason: {', '.join(Skip)}."
-_STATE_TEXT = f"1 for what the worker does now: {', '.join(State)}."
+_SKIPS_TEXT = f"Runs of cron jobs that were skipped, by reason: {', '.join(Skip)}."
+_STATE_TEXT = f"1 for the current state of the worker: {', '.join(State)}."
 _RUN_TEXT = "Time that a function ran."
 _WAIT_TEXT = "Time from a job's due time to its start: deliberate delay is not counted."
 
@@ -122,7 +122,8 @@ class WorkerMetrics:
         self.in_progress = self._gauge("jobgate_worker_in_progress", "Jobs that run in this worker now.")
         self._gauge("jobgate_worker_max_jobs", "Jobs that may run in this worker at once.").set(max_jobs)
         self.loop_lag = self._gauge(
-            "jobgate_worker_loop_lag_seconds", "How long the event loop has not turned, beyond its beat."
+            "jobgate_worker_loop_lag_seconds",
+            "How long the event loop has been blocked, beyond its regular beat.",
         )
         self._state = Gauge("jobgate_worker_state", _STATE_TEXT, ["state"], registry=self.registry)
         self.leases_lost = self._counter("leases_lost", "Leases that went to another worker or ran out.")

@@ -169,7 +169,7 @@ def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcom
     """
     if facts.tries < facts.max_tries:
         return Outcome(Kind.RETRY, exception=raised, defer=_PAUSE.pause(facts.tries))
-    message = message_of(raised) or "the function raised CancelledError, and nobody asked to stop the job"
+    message = message_of(raised) or "the function raised CancelledError, but nobody had asked to stop the job"
     return _failed_with(raised, FailureCode.ERROR, message)
 
 

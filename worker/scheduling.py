@@ -78,7 +78,7 @@ class _Plan:
             return 0
         count = self._count(missed, self.due)
         logger.warning(
-            "cron job %s: %s from %s on were missed and are left out",
+            "cron job %s: %s since %s were missed and are skipped",
             printable(self.cron.name), counted(count, "run") + " or more" * (count == _MOST_COUNTED), missed,
         )  # fmt: skip
         return count

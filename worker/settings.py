@@ -164,7 +164,7 @@ class Settings:
     def require_functions(self) -> None:
         """Raise SettingsError where there is nothing to run; other questions need no functions."""
         if not self.functions:
-            raise SettingsError("functions must hold at least one function, or cron_jobs one job")
+            raise SettingsError("functions must contain at least one function, or cron_jobs one job")
 
     @property
     def redis(self) -> RedisSettings:
@@ -241,8 +241,8 @@ def _attribute(source: object, name: str) -> Any:
     """Read one attribute; a module's function that a class holds is no method of its instances."""
     if isinstance(source, type) and isinstance(inspect.getattr_static(source, name), property):
         raise SettingsError(
-            f"{name} is a property, which has no value in a class: write {name} = … in {source.__name__}, "
-            "or pass an instance of it"
+            f"{name} is a property, which has no value on the class itself: write {name} = … in "
+            f"{source.__name__}, or pass an instance of it"
         )
     if not isinstance(source, type):
         plain = inspect.getattr_static(source, name)

@@ -151,7 +151,7 @@ def _leave_to_leases(held: list[RunningJob]) -> None:
     """End the tasks of jobs that cannot be given back, because what they have begun outlives the worker."""
     for job in held:
         logger.warning(
-            "%s has begun a call or a program that still runs: its lease runs out, and its try counts",
+            "%s started a call or a program that is still running: its lease runs out, and its try counts",
             reference(job),
         )
         if job.task:

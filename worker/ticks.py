@@ -135,7 +135,7 @@ class TickWriter:
 
     def refused(self, tick: Tick, error: BrokerError) -> None:
         """Report a run whose job was refused for good."""
-        logger.error("cron job %s: %s is left out: %s", printable(tick.cron.name), tick, error)
+        logger.error("cron job %s: %s is skipped: %s", printable(tick.cron.name), tick, error)
         self._count(tick.cron.name, Skip.REFUSED, 1)
 
     async def _settle(self, tick: Tick, answer: Enqueued) -> BrokerError | None:
@@ -163,7 +163,7 @@ class TickWriter:
         if there is not None and there.queue not in (None, tick.queue):
             where = f" in another queue, {printable(str(there.queue))}: give each its own job_id"
         logger.warning(
-            "cron job %s: %s is left out, the last job %r still %s%s",
+            "cron job %s: %s is skipped, the previous job %r still %s%s",
             printable(tick.cron.name), tick, printable(job_id), "runs" if runs else "waits", where,
         )  # fmt: skip
         self._count(tick.cron.name, Skip.UNFINISHED, 1)

@@ -110,9 +110,9 @@ class Turns:
         if job.stop_reason is not None:
             return True
         logger.warning(
-            "job %s was in flight when its worker died, %s in a row: it runs %s",
+            "job %s was in flight when its worker died, %s in a row: it now runs %s",
             printable(job.job_id), counted(job.claimed.crashes, "time"),
-            "apart from others" if is_apart else "beside others, which have not ended in time",
+            "apart from others" if is_apart else "beside others that have not finished in time",
         )  # fmt: skip
         is_alone = is_apart and _kind(job) is not _Kind.RECENT
         if not await self._note_begun(job, is_alone=is_alone):

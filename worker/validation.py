@@ -45,7 +45,7 @@ def _functions(name: str, value: Any) -> tuple[Function, ...]:
     by_name: dict[str, Function] = {}
     for each in map(as_function, value):
         if each.name in by_name:
-            logger.warning("functions holds %r more than once: the last one is used", each.name)
+            logger.warning("functions contains %r more than once: the last one is used", each.name)
         by_name[each.name] = each
     return tuple(by_name.values())
 
@@ -93,7 +93,7 @@ def _callable(name: str, value: Any) -> Any:
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise SettingsError(f"{name} must be a text that is not empty, not {value!r}")
+        raise SettingsError(f"{name} must be a non-empty string, not {value!r}")
     return value
 
 

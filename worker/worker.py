@@ -209,7 +209,7 @@ class Worker:
             WorkerError: the metrics port or the event loop cannot be used.
         """
         if asyncio._get_running_loop() is not None:
-            raise WorkerError("an event loop runs here already: use `await worker.async_run()`, not run()")
+            raise WorkerError("an event loop is already running: use `await worker.async_run()`, not run()")
         self._owns_process = True
         gc.freeze()  # what is imported stays for ever: no need to look through it again and again
         with asyncio.Runner(loop_factory=loop_factory(self.settings.loop)) as runner:

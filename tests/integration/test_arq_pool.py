@@ -175,7 +175,7 @@ async def test_an_unknown_outcome_is_an_error(server: RedisServer) -> None:
     async with Broker(server.url, deadline=1.5) as broker, ArqRedis.from_url(server.url) as plain:
         pool = ArqRedis(plain, broker=broker)
         server.pause()
-        with pytest.raises(OutcomeUnknown, match="'a' may or may not exist") as caught:
+        with pytest.raises(OutcomeUnknown, match="not known whether job 'a' exists") as caught:
             await pool.enqueue_job("add", _job_id="a")
         server.resume()
         assert getattr(caught.value, "job_id", None) == "a"
@@ -212,8 +212,8 @@ async def test_lists_survive_what_they_find(
     assert (jobs[0].function, jobs[0].args, jobs[0].kwargs, jobs[0].job_try) == ("add", (299,), {}, None)
     assert [(result.job_id, result.result) for result in results] == [(f"done-{n}", n + 1) for n in range(3)]
     assert [record.getMessage() for record in caplog.records] == [
-        "1 queued jobs cannot be read and are left out, the first is 'job-1'",
-        "1 results cannot be read and are left out, the first is 'bad'",
+        "1 queued jobs cannot be read and are skipped, the first is 'job-1'",
+        "1 results cannot be read and are skipped, the first is 'bad'",
     ]
 
 

@@ -124,7 +124,7 @@ def test_health_can_be_asked_for_without_functions(redis_url: str) -> None:
 def test_of_two_functions_of_one_name_the_last_is_used(caplog: pytest.LogCaptureFixture) -> None:
     settings = Settings.of({"functions": [add, again, func(add, max_tries=9)]})
     assert [(each.name, each.max_tries) for each in settings.functions] == [("add", 9), ("again", None)]
-    assert caplog.messages == ["functions holds 'add' more than once: the last one is used"]
+    assert caplog.messages == ["functions contains 'add' more than once: the last one is used"]
 
 
 async def test_what_cannot_be_read_is_told_in_arqs_words(redis_url: str) -> None:

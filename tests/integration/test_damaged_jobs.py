@@ -84,7 +84,7 @@ async def test_it_is_told_and_counted(redis_url: str, caplog: pytest.LogCaptureF
             ids = await damaged(broker, client, "retry", "text")
             worker = await burst([add], redis_url)
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len([line for line in lines if "holds another kind of value" in line]) == len(ids)
+    assert len([line for line in lines if "holds another type of value" in line]) == len(ids)
     assert 'outcome="lost-body"' in worker.metrics.exposition().decode()
 
 

@@ -385,7 +385,7 @@ async def test_revocations_have_effect_after_a_keys_file_that_cannot_be_used(
 
         async def told(times: int) -> None:
             async def is_told() -> bool:
-                return caplog.text.count("former keys stay") == times
+                return caplog.text.count("previous keys stay") == times
 
             await eventually_async(is_told, what=f"line {times} on a keys file")
 

@@ -134,7 +134,7 @@ def test_a_port_in_use_is_said(processes: Processes, redis_url: str) -> None:
     done = jobgate("gateway", "--redis", redis_url, "--port", port)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        f"Error: Port {port} of 127.0.0.1 is taken: stop what serves there, or choose another port."
+        f"Error: Port {port} of 127.0.0.1 is in use: stop the program that uses it, or choose another port."
     )
     assert "Traceback" not in done.stderr
 

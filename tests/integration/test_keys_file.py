@@ -102,7 +102,7 @@ async def test_a_file_that_could_not_be_read_when_it_changed_is_read_later(
         with opened(path) as file:
             with no_descriptors():
                 rewrite(file, LATE_ENTRY)
-                await told(caplog, "former keys stay")
+                await told(caplog, "previous keys stay")
             # From here on nothing changes but that it can be read.
             await becomes(gateway, 401)
         assert await status_of(gateway, LATE) == 404
@@ -124,8 +124,8 @@ async def test_a_file_that_stays_unreadable_ends_all_keys(
         assert (await gateway.get("/readyz"))[0] == 200
     lines = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
     assert len(lines) == 2
-    assert "the former keys stay" in lines[0]
-    assert "all requests with keys are refused" in lines[1]
+    assert "the previous keys stay" in lines[0]
+    assert "requests with keys are refused" in lines[1]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "large", "empty"])
@@ -134,7 +134,7 @@ async def test_what_stands_in_the_place_of_the_file_stops_nothing(
 ) -> None:
     async with running_gateway(redis_url, keys_file=path) as gateway:
         replace(path, kind)
-        await told(caplog, "the former keys stay")
+        await told(caplog, "the previous keys stay")
         assert await status_of(gateway) == 404
         os.rename(path, path.with_name("new"))
         write(path, LATE_ENTRY)
@@ -191,7 +191,7 @@ def test_a_file_of_somebody_else_is_named_with_the_remedy() -> None:
         with without_rights() as us, pytest.raises(KeysFileError) as caught:
             KeysFile(file).load()
     assert f"cannot be read: it belongs to user {os.geteuid()} with mode" in str(caught.value)
-    assert f"and this process is user {us}. Give it to that user: chown {us} FILE." in str(caught.value)
+    assert f"and this process runs as user {us}. Give it to that user: chown {us} FILE." in str(caught.value)
 
 
 async def test_two_changes_with_the_same_time_are_both_seen(redis_url: str, path: Path) -> None:

@@ -46,11 +46,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (
             "shop_of_messages.jobs",
-            "is a module: name the class in it too, for example shop_of_messages.jobs.W",
+            "is a module: add the name of its settings class, for example shop_of_messages.jobs.W",
         ),
         (
             "shop_of_messages:jobs",
-            "is a module: name the class in it too, for example shop_of_messages.jobs.W",
+            "is a module: add the name of its settings class, for example shop_of_messages.jobs.W",
         ),
         ("WorkerSettings", "not of the form MODULE.NAME, for example jobs.WorkerSettings$"),
         ("Worker", "not of the form MODULE.NAME, for example jobs.Worker$"),
@@ -65,7 +65,9 @@ def test_settings_that_are_named_half_are_named_in_full(folder: Path, path: str,
 
 def test_a_property_of_a_class_is_named(folder: Path) -> None:
     found = load_settings("shop_of_messages.jobs.WorkerSettings")
-    with pytest.raises(SettingsError, match="redis_settings is a property, which has no value in a class"):
+    with pytest.raises(
+        SettingsError, match="redis_settings is a property, which has no value on the class itself"
+    ):
         Settings.of(found)
     assert Settings.of(found()).redis.host == "localhost"
 

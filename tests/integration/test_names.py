@@ -97,7 +97,7 @@ async def test_clients_are_refused_such_queues_in_words(redis_url: str, gateway:
 async def test_a_health_line_is_not_written_over_a_queue(redis_url: str, valkey_server: RedisServer) -> None:
     async with Broker(redis_url) as broker:
         await broker.enqueue(JobRequest(function="add", job_id="a", queue="mail"))
-        with pytest.raises(BrokerMisconfigured, match="mail is no health line"):
+        with pytest.raises(BrokerMisconfigured, match="mail does not hold a health line"):
             await broker.write_health("arq:queue", "…", ttl=60, key="mail")
         assert (await broker.queue_depth("mail")).queued == 1
 

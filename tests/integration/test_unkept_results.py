@@ -229,7 +229,7 @@ async def test_a_caller_that_waits_for_one_is_told_and_the_job_is_no_failure(
 
     await eventually_async(counted, what="a success")
     assert worker.jobs_failed == 0
-    assert "the caller that waits is not given its result" in caplog.text
+    assert "its result cannot be sent to the waiting caller" in caplog.text
 
 
 # -- what it costs

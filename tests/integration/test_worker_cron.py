@@ -170,7 +170,7 @@ async def test_times_that_are_left_out_are_told(broker: Broker, caplog: pytest.L
     async with scheduling(broker, NOON + timedelta(seconds=1), cron(tick, hour=12)) as told:
         with caplog.at_level(logging.WARNING, "jobgate.worker"):
             await told.at(NOON + timedelta(days=3, hours=5))
-    assert "cron job cron:tick: 239 runs from 2031-05-05 12:01:00" in caplog.text
+    assert "cron job cron:tick: 239 runs since 2031-05-05 12:01:00" in caplog.text
 
 
 async def test_a_clock_that_is_put_back_starts_anew(server: RedisServer, broker: Broker) -> None:

@@ -221,7 +221,7 @@ async def test_a_frozen_worker_is_replaced_and_one_that_starts_is_not(
         for number in ("1", "2"):
             what = "frozen for [34] s, it was killed"
             await asyncio.to_thread(supervisor.wait_for_log, f"worker {number} is {what}")
-            supervisor.wait_for_log(f"worker {number} ended with .*: it was frozen or stuck, and was killed")
+            supervisor.wait_for_log(f"worker {number} ended with .*: it was frozen or stuck and was killed")
         assert all(map(gone, pids))
     supervisor.kill()
 

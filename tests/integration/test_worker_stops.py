@@ -349,7 +349,7 @@ async def test_a_blocked_loop_is_seen_from_outside(redis_url: str) -> None:
         worker._pulse.last_beat -= LOOP_STALL + 1
         # This very thread is the loop's: the answer comes from another one while it is blocked here.
         status, text = get(port, "/livez")
-        assert (status, "has not turned" in text) == (503, True)
+        assert (status, "has been blocked" in text) == (503, True)
 
 
 async def test_a_port_that_is_taken_is_named(redis_url: str) -> None:

@@ -65,7 +65,7 @@ def test_a_folder_for_metrics_that_is_missing_is_one_sentence(words: list[str], 
     answer = CliRunner().invoke(main, words, env={variable: "/nonexistent"})
     assert answer.exit_code == 1
     assert answer.output == (
-        f"Error: {variable} names '/nonexistent', which is not a folder to write to: create it, or unset the "
+        f"Error: {variable} is '/nonexistent', which is not a writable folder: create it, or unset the "
         "variable.\n"
     )
 

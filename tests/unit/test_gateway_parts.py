@@ -216,7 +216,7 @@ def test_keys_end_and_are_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixt
     os.utime(path, ns=(2, 2))
     with caplog.at_level("ERROR"):
         keys.refresh()
-    assert "former keys stay" in caplog.text
+    assert "previous keys stay" in caplog.text
     keys.caller(f"Bearer {new}")
 
 
@@ -261,14 +261,14 @@ def test_a_keys_file_that_stays_away_is_logged_once(tmp_path: Path, caplog: pyte
     path.unlink()
     for _ in range(3):
         keys.refresh()
-    assert caplog.text.count("former keys stay") == 1
+    assert caplog.text.count("previous keys stay") == 1
     path.write_text("# nobody\n")
     keys.refresh()
     with pytest.raises(Problem):
         keys.caller(f"Bearer {key}")
     path.unlink()
     keys.refresh()
-    assert caplog.text.count("former keys stay") == 2
+    assert caplog.text.count("previous keys stay") == 2
 
 
 def test_a_missing_keys_file_is_an_error(tmp_path: Path) -> None:

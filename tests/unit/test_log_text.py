@@ -105,7 +105,7 @@ def test_a_traceback_still_tells_all() -> None:
     assert lines[-1].startswith(r"ValueError: second\r\n\x00\x08\x1b[2J\x7f\x85\x9b31m\xad\u200b")
     assert any(line.endswith(", in raised") for line in lines)
     shown = traceback_text(deep())
-    assert "characters are left out" in shown
+    assert "characters omitted" in shown
     assert shown.endswith("ValueError: innermost")
 
 

@@ -136,7 +136,7 @@ def test_a_loop_that_stands_still_is_not_alive() -> None:
     assert liveness.verdict().alive
     pulse.last_beat -= LOOP_STALL + 1
     assert not liveness.verdict().alive
-    assert "has not turned" in liveness.verdict().detail
+    assert "has been blocked" in liveness.verdict().detail
 
 
 def test_a_worker_that_does_not_claim_is_alive_but_not_consuming() -> None:
