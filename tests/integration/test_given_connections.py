@@ -107,7 +107,7 @@ def refused() -> list[Any]:
     blocking: Any = type("Blocking", (blocking_redis.Connection,), {})
     pool = blocking_redis.ConnectionPool(connection_class=blocking)
     return [
-        pytest.param(OwnPool(), "OwnPool makes connections in a way of its own", id="pool"),
+        pytest.param(OwnPool(), "OwnPool makes its own connections", id="pool"),
         pytest.param(masters, "leave connection_class out", id="sentinel"),
         pytest.param(pool, "redis.asyncio", id="blocking"),
     ]
