@@ -84,7 +84,7 @@ async def test_a_wait_for_a_job_that_went_with_all_data_says_so_by_every_route(
         lost = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(error) for error in lost] == [JobLost] * 4
         await pool.aclose()
-    told = [record for record in caplog.records if "another data set" in record.getMessage()]
+    told = [record for record in caplog.records if "no longer holds its earlier data" in record.getMessage()]
     assert 1 <= len(told) <= 3, "once in each of the three brokers of this process"
 
 
