@@ -1,11 +1,14 @@
 """The lower bounds in pyproject.toml are true: the whole works with the oldest versions that they allow."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from harness.processes import Processes
 from harness.tools import free_port, valkey_binary
@@ -73,3 +76,41 @@ def test_call_works_with_the_oldest_versions(oldest: Path, processes: Processes,
     assert called.returncode == 0, called.stderr + dev.log
     assert dev.terminate() == 0
     assert "Warning" not in dev.log
+
+
+def lower_bounds() -> dict[str, str]:
+    """Each direct dependency with the version that pyproject.toml allows at least."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    needed = [Requirement(text) for group in groups for text in group]
+    return {
+        each.name.lower(): clause.version
+        for each in needed
+        for clause in each.specifier
+        if clause.operator == ">="
+    }
+
+
+def pythons() -> list[str]:
+    """The versions of Python that the classifiers name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    return [str(version) for version in found]
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_each_lower_bound_has_a_wheel_for_each_python(python: str) -> None:
+    words = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--all-extras"]
+    words += ["--python-version", python, "--only-binary", ":all:", "--resolution", "lowest-direct"]
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", *words, str(ROOT / "pyproject.toml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    chosen = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)", done.stdout, re.MULTILINE))
+    wanted = lower_bounds()
+    assert {name: chosen[name] for name in wanted} == {
+        name: version if version.count(".") > 1 else f"{version}.0" for name, version in wanted.items()
+    }
