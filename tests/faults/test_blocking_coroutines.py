@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Process, Processes
+from harness.fleet import Fleet
+from harness.processes import Processes
 from harness.waiting import eventually, eventually_async
 from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker, Claim, JobRequest
@@ -61,29 +62,19 @@ class WorkerSettings:
 """
 
 
-class Fleet:
+class Workers(Fleet):
     """Workers whose functions write down each start."""
 
-    def __init__(self, processes: Processes, folder: Path, url: str) -> None:
-        (folder / "jobs.py").write_text(JOBS)
-        self._history = folder / "history"
-        self._history.touch()
-        self._processes, self._folder, self._url = processes, folder, url
-
-    def start(self) -> Process:
-        environment = {"HISTORY": str(self._history)}
-        return self._processes.worker("jobs.WorkerSettings", self._url, cwd=self._folder, env=environment)
-
     def starts(self) -> Counter[str]:
-        return Counter(line.split()[1] for line in self._history.read_text().splitlines())
+        return Counter(line.split()[1] for line in self.history.read_text().splitlines())
 
     def wait_for_start(self, job_id: str, count: int = 1) -> None:
         eventually(lambda: self.starts()[job_id] >= count, what=f"start {count} of {job_id}")
 
 
 @pytest.fixture
-def fleet(processes: Processes, tmp_path: Path, redis_url: str) -> Fleet:
-    return Fleet(processes, tmp_path, redis_url)
+def fleet(processes: Processes, tmp_path: Path, redis_url: str) -> Workers:
+    return Workers(processes, tmp_path, redis_url, JOBS)
 
 
 @pytest.fixture
@@ -92,7 +83,7 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
         yield made
 
 
-async def test_jobs_that_block_for_longer_than_a_lease_run_once(fleet: Fleet, broker: Broker) -> None:
+async def test_jobs_that_block_for_longer_than_a_lease_run_once(fleet: Workers, broker: Broker) -> None:
     workers = [fleet.start(), fleet.start()]
     requests = [JobRequest(function="block", args=[2 * LEASE / 3]) for _ in range(6)]
     ids = [answer.job_id for answer in await broker.enqueue_many(requests)]  # type: ignore[union-attr]
@@ -105,7 +96,7 @@ async def test_jobs_that_block_for_longer_than_a_lease_run_once(fleet: Fleet, br
 
 
 async def test_what_has_not_begun_is_given_back_while_the_loop_is_blocked(
-    fleet: Fleet, broker: Broker, tmp_path: Path
+    fleet: Workers, broker: Broker, tmp_path: Path
 ) -> None:
     blocker = await enqueue(broker, "stay", str(tmp_path / "go-on"), defer_until_ms=FIRST)
     others = [await enqueue(broker, "end_soon") for _ in range(5)]
@@ -122,7 +113,7 @@ async def test_what_has_not_begun_is_given_back_while_the_loop_is_blocked(
 
 
 async def test_an_outcome_is_written_before_the_next_job_blocks_the_loop(
-    fleet: Fleet, broker: Broker, tmp_path: Path
+    fleet: Workers, broker: Broker, tmp_path: Path
 ) -> None:
     files = [tmp_path / str(number) for number in range(3)]
     ids = [
@@ -139,7 +130,7 @@ async def test_an_outcome_is_written_before_the_next_job_blocks_the_loop(
 
 
 async def test_an_outcome_that_cannot_be_written_keeps_its_lease_while_the_loop_is_blocked(
-    fleet: Fleet, broker: Broker, tmp_path: Path
+    fleet: Workers, broker: Broker, tmp_path: Path
 ) -> None:
     first = fleet.start()
     waiting = await enqueue(broker, "wait", str(tmp_path / "go-on"))

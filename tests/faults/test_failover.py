@@ -11,6 +11,7 @@ import redis
 
 from harness.failover import Name, follow, name_of, sentinels_of, wait_for_replica
 from harness.gateways import RunningGateway, running_gateway
+from harness.held import Held
 from harness.servers import RedisServer
 from harness.tools import require_tool
 from harness.waiting import eventually, eventually_async
@@ -22,28 +23,6 @@ from jobgate.worker import Worker, func
 
 ServerMaker = Callable[..., RedisServer]
 QUEUE = "arq:queue"
-
-
-class Held:
-    """A job that runs until it is let go, and what has happened to it."""
-
-    def __init__(self) -> None:
-        self.may_end = asyncio.Event()
-        self.starts = 0
-        self.cancelled = 0
-
-    async def hold(self, ctx: dict[str, Any]) -> str:
-        self.starts += 1
-        try:
-            await self.may_end.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return "held"
-
-    @property
-    def functions(self) -> list[Any]:
-        return [func(self.hold, name="hold"), func(add, name="add")]
 
 
 async def add(ctx: dict[str, Any], a: int, b: int) -> int:
@@ -69,7 +48,7 @@ async def test_traffic_follows_the_name_when_its_server_becomes_a_replica(
     held = Held()
     async with (
         name_of(first) as name,
-        working(held.functions, name.url) as worker,
+        working([*held.functions, func(add, name="add")], name.url) as worker,
         running_gateway(name.url) as gateway,
     ):
         assert (await gateway.post("/jobs/hold", {"job_id": "long"}))[0] == 202
@@ -92,7 +71,7 @@ async def test_an_old_master_that_wakes_up_is_left(pair: tuple[RedisServer, Redi
     held = Held()
     async with (
         name_of(first) as name,
-        working(held.functions, name.url, lease=3) as worker,
+        working([*held.functions, func(add, name="add")], name.url, lease=3) as worker,
         running_gateway(name.url, queues=("other",)) as gateway,
     ):
         assert (await gateway.post("/jobs/hold", {"job_id": "long"}))[0] == 202
@@ -197,7 +176,7 @@ async def test_a_frozen_sentinel_does_not_keep_the_others_from_being_asked(
         sentinels.pause(0)
         async with (
             running_gateway(sentinels.url) as gateway,
-            working(Held().functions, sentinels.url),
+            working([*Held().functions, func(add, name="add")], sentinels.url),
         ):
             await eventually_async(lambda: ready(gateway), what="a gateway that is ready")
             status, answer, _ = await gateway.post("/jobs/add?wait=20", {"args": [1, 2]})

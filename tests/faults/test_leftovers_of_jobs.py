@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Process, Processes
+from harness.fleet import Fleet
+from harness.processes import Processes
 from harness.waiting import eventually, fast_enough
 from harness.workers import busy, enqueue, working
 from jobgate.broker import Broker
@@ -58,24 +59,14 @@ class WorkerSettings:
 """
 
 
-class Fleet:
+class Workers(Fleet):
     """Workers whose functions write down what they do."""
-
-    def __init__(self, processes: Processes, folder: Path, url: str) -> None:
-        (folder / "jobs.py").write_text(JOBS)
-        self._history = folder / "history"
-        self._history.touch()
-        self._processes, self._folder, self._url = processes, folder, url
-
-    def start(self) -> Process:
-        environment = {"HISTORY": str(self._history)}
-        return self._processes.worker("jobs.WorkerSettings", self._url, cwd=self._folder, env=environment)
 
     def begun(self, count: int) -> list[tuple[int, int]]:
         """Wait for so many beginnings; return the number of the try and the process of each."""
 
         def lines() -> list[str]:
-            found = self._history.read_text().splitlines()
+            found = self.history.read_text().splitlines()
             return found if len(found) >= count else []
 
         words = [line.split() for line in eventually(lines, what=f"{count} beginnings")]
@@ -83,8 +74,8 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(processes: Processes, tmp_path: Path, redis_url: str) -> Fleet:
-    return Fleet(processes, tmp_path, redis_url)
+def fleet(processes: Processes, tmp_path: Path, redis_url: str) -> Workers:
+    return Workers(processes, tmp_path, redis_url, JOBS)
 
 
 @pytest.fixture
@@ -103,7 +94,7 @@ def lives(pid: int) -> bool:
 
 @pytest.mark.parametrize("function", ["in_pool", "in_thread", "in_program"])
 async def test_work_outside_of_the_loop_has_ended_before_its_job_runs_elsewhere(
-    fleet: Fleet, broker: Broker, function: str
+    fleet: Workers, broker: Broker, function: str
 ) -> None:
     running = fleet.start()
     await enqueue(broker, function)
@@ -126,7 +117,7 @@ async def test_work_outside_of_the_loop_has_ended_before_its_job_runs_elsewhere(
     await fast_enough(move, 1.0, what="the move of two jobs")
 
 
-async def test_a_thread_that_a_job_has_left_does_not_keep_the_process(fleet: Fleet, broker: Broker) -> None:
+async def test_a_thread_that_a_job_has_left_does_not_keep_the_process(fleet: Workers, broker: Broker) -> None:
     worker = fleet.start()
     await enqueue(broker, "leaves_a_thread")
     fleet.begun(1)

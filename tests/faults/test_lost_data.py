@@ -7,35 +7,15 @@ from typing import Any
 import pytest
 
 from harness.gateways import running_gateway
+from harness.held import Held
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import busy, working
 from jobgate.broker import Broker, JobRequest
 from jobgate.client import Client, JobLost, create_pool
-from jobgate.worker import Worker, func
+from jobgate.worker import Worker
 
 ServerMaker = Callable[..., RedisServer]
-
-
-class Held:
-    """A job that runs until it is let go."""
-
-    def __init__(self) -> None:
-        self.may_end = asyncio.Event()
-        self.starts = self.cancelled = 0
-
-    async def hold(self, ctx: dict[str, Any]) -> str:
-        self.starts += 1
-        try:
-            await self.may_end.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return "held"
-
-    @property
-    def functions(self) -> list[Any]:
-        return [func(self.hold, name="hold")]
 
 
 def flush(server: RedisServer) -> None:

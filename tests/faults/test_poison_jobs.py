@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.fleet import Fleet
 from harness.processes import Process, Processes
 from harness.waiting import eventually_async
 from harness.workers import busy, enqueue, outcome, working
@@ -37,27 +38,20 @@ class WorkerSettings:
 """
 
 
-class Fleet:
+class Workers(Fleet):
     """Workers that are started again whenever they die."""
-
-    def __init__(self, processes: Processes, folder: Path, url: str) -> None:
-        (folder / "jobs.py").write_text(JOBS)
-        self.history = folder / "history"
-        self.history.touch()
-        self._processes, self._folder, self._url = processes, folder, url
 
     def start(self) -> Process:
         words = ("worker", "jobs.WorkerSettings", "--redis", self._url)
-        environment = {"HISTORY": str(self.history)}
-        return self._processes.start(*words, cwd=self._folder, env=environment)
+        return self._processes.start(*words, cwd=self._folder, env=self.environment)
 
     def starts(self) -> Counter[str]:
         return Counter(self.history.read_text().splitlines())
 
 
 @pytest.fixture
-def fleet(processes: Processes, tmp_path: Path, redis_url: str) -> Fleet:
-    return Fleet(processes, tmp_path, redis_url)
+def fleet(processes: Processes, tmp_path: Path, redis_url: str) -> Workers:
+    return Workers(processes, tmp_path, redis_url, JOBS)
 
 
 @pytest.fixture
@@ -66,7 +60,7 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
         yield made
 
 
-async def drain(fleet: Fleet, broker: Broker, workers: int) -> None:
+async def drain(fleet: Workers, broker: Broker, workers: int) -> None:
     """Keep so many workers running until the queue is empty."""
     running = [fleet.start() for _ in range(workers)]
 
@@ -80,7 +74,7 @@ async def drain(fleet: Fleet, broker: Broker, workers: int) -> None:
         worker.kill()
 
 
-async def check(fleet: Fleet, broker: Broker, *, healthy: int, poisons: int, workers: int) -> None:
+async def check(fleet: Workers, broker: Broker, *, healthy: int, poisons: int, workers: int) -> None:
     requests = [JobRequest(function="work", args=[0.02], job_id=f"healthy{n}") for n in range(healthy)]
     for number in range(poisons):
         place = number * healthy // poisons
@@ -97,13 +91,13 @@ async def check(fleet: Fleet, broker: Broker, *, healthy: int, poisons: int, wor
 
 
 @pytest.mark.timeout(300)
-async def test_healthy_jobs_beside_poison_do_not_fail(fleet: Fleet, broker: Broker) -> None:
+async def test_healthy_jobs_beside_poison_do_not_fail(fleet: Workers, broker: Broker) -> None:
     await check(fleet, broker, healthy=12, poisons=1, workers=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-async def test_150_healthy_jobs_beside_20_poisons_do_not_fail(fleet: Fleet, broker: Broker) -> None:
+async def test_150_healthy_jobs_beside_20_poisons_do_not_fail(fleet: Workers, broker: Broker) -> None:
     await check(fleet, broker, healthy=150, poisons=20, workers=2)
 
 
