@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from harness.records import lease, result
 from harness.servers import RedisServer
 from harness.state import Content, Expiring, seed
 from jobgate.broker import (
@@ -16,8 +17,6 @@ from jobgate.broker import (
     BrokerError,
     ClaimedJob,
     JobRequest,
-    JobResult,
-    Lease,
     OutcomeUnknown,
 )
 
@@ -35,25 +34,6 @@ RUNNING: Content = {
     **{f"arq:retry:{one}": Expiring(2, DAY) for one in "ab"},
 }
 Call = Callable[[Broker], Awaitable[list[Any]]]
-
-
-def lease(job_id: str) -> Lease:
-    return Lease(job_id=job_id, queue=QUEUE, token="w:1", tries=2)
-
-
-def result(job_id: str) -> JobResult:
-    return JobResult(
-        job_id=job_id,
-        function="add",
-        args=[1],
-        kwargs={},
-        tries=2,
-        success=True,
-        enqueue_time_ms=1000,
-        start_time_ms=2000,
-        finish_time_ms=3000,
-        queue=QUEUE,
-    )
 
 
 async def each(*calls: Awaitable[Any]) -> list[Any]:

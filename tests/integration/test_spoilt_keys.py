@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.records import lease, result
 from harness.servers import RedisServer
 from harness.spoilt import KINDS, States, parts, spoil
 from harness.state import Content, Expiring, seed
@@ -20,8 +21,6 @@ from jobgate.broker import (
     ClaimedJob,
     IdempotencyKey,
     JobRequest,
-    JobResult,
-    Lease,
     Transition,
     WorkerRecord,
 )
@@ -71,25 +70,6 @@ RECORD = WorkerRecord(
     retried=0,
     start_time_ms=0,
 )
-
-
-def lease(job_id: str) -> Lease:
-    return Lease(job_id=job_id, queue=QUEUE, token="w:1", tries=2)
-
-
-def result(job_id: str) -> JobResult:
-    return JobResult(
-        job_id=job_id,
-        function="add",
-        args=[1],
-        kwargs={},
-        tries=2,
-        success=True,
-        enqueue_time_ms=1000,
-        start_time_ms=2000,
-        finish_time_ms=3000,
-        queue=QUEUE,
-    )
 
 
 async def each(*calls: Awaitable[Any]) -> Answers:
