@@ -1,5 +1,5 @@
 # One image for gateway and worker: `docker run jobgate gateway …`, `docker run jobgate worker MODULE.WorkerSettings …`.
-# tests/integration/test_dockerfile.py follows these steps without an engine, so that they cannot rot.
+# tests/integration/system/test_dockerfile.py follows these steps without an engine, so that they cannot rot.
 ARG PYTHON=3.13-slim
 
 FROM python:${PYTHON} AS build

@@ -1,9 +1,8 @@
 """jobgate.broker: the only code that knows Redis."""
 
-import jobgate.broker.extras  # noqa: F401 - it says what is missing
+import jobgate.broker.requirements  # noqa: F401 - it says what is missing
+from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.broker import Broker
-from jobgate.broker.codecs import Codec, codec_named, custom_codec
-from jobgate.broker.enqueueing import new_job_id
 from jobgate.broker.errors import (
     BrokerError,
     BrokerFull,
@@ -20,8 +19,7 @@ from jobgate.broker.errors import (
     OutcomeUnknown,
 )
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
-from jobgate.broker.observing import Readiness, ServerInfo
-from jobgate.broker.pages import IdPage, QueuedJob, QueuePage, ResultPage
+from jobgate.broker.link.settings import RedisSettings
 from jobgate.broker.records import (
     AbortAnswer,
     AbortMark,
@@ -43,9 +41,11 @@ from jobgate.broker.records import (
     Transition,
     WorkerRecord,
 )
-from jobgate.broker.renewal import LeaseRenewer
-from jobgate.broker.settings import RedisSettings
-from jobgate.broker.waiting import Watch
+from jobgate.broker.transitions.enqueue import new_job_id
+from jobgate.broker.transitions.renew import LeaseRenewer
+from jobgate.broker.views.jobs import Readiness, ServerInfo
+from jobgate.broker.views.pages import IdPage, QueuedJob, QueuePage, ResultPage
+from jobgate.broker.waiting.results import Watch
 
 __all__ = [
     # The broker

@@ -5,23 +5,15 @@ from typing import Self
 
 from redis.asyncio import ConnectionPool, Redis
 
-from jobgate.broker.aborting import Aborting
-from jobgate.broker.adopting import settings_of
-from jobgate.broker.announcing import Announcing
-from jobgate.broker.codecs import Codec, codec_named
+from jobgate.broker.bodies.codecs import Codec, codec_named
 from jobgate.broker.core import Core, Reader
-from jobgate.broker.data_set import DataSet
-from jobgate.broker.enqueueing import Enqueueing
 from jobgate.broker.errors import BrokerError
+from jobgate.broker.job_marks import JobMark
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
-from jobgate.broker.leasing import Leasing
-from jobgate.broker.link import Link
-from jobgate.broker.listing import Listing
-from jobgate.broker.marks import JobMark
-from jobgate.broker.observing import Observing, Readiness, ServerInfo
-from jobgate.broker.pages import IdPage, QueuePage, ResultPage
-from jobgate.broker.pausing import Pausing
-from jobgate.broker.reclaiming import Reclaiming
+from jobgate.broker.link.adopted import settings_of
+from jobgate.broker.link.data_set import DataSet
+from jobgate.broker.link.link import Link
+from jobgate.broker.link.settings import RedisSettings, async_client, unnamed
 from jobgate.broker.records import (
     AbortAnswer,
     AbortMark,
@@ -37,12 +29,20 @@ from jobgate.broker.records import (
     Transition,
     WorkerRecord,
 )
-from jobgate.broker.renewal import LeaseRenewer, renewer_of
-from jobgate.broker.reporting import Reporting
-from jobgate.broker.scripts import script
-from jobgate.broker.settings import RedisSettings, async_client, unnamed
-from jobgate.broker.waiting import ResultWatcher, Watch
-from jobgate.broker.waking import Waking
+from jobgate.broker.scripts.loader import script
+from jobgate.broker.transitions.abort import Aborting
+from jobgate.broker.transitions.announce import Announcing
+from jobgate.broker.transitions.enqueue import Enqueueing
+from jobgate.broker.transitions.lease import Leasing
+from jobgate.broker.transitions.pause import Pausing
+from jobgate.broker.transitions.progress import Reporting
+from jobgate.broker.transitions.reclaim import Reclaiming
+from jobgate.broker.transitions.renew import LeaseRenewer, renewer_of
+from jobgate.broker.views.jobs import Observing, Readiness, ServerInfo
+from jobgate.broker.views.lists import Listing
+from jobgate.broker.views.pages import IdPage, QueuePage, ResultPage
+from jobgate.broker.waiting.results import ResultWatcher, Watch
+from jobgate.broker.waiting.wake import Waking
 
 
 class Broker:

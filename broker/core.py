@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from jobgate.broker.codecs import Codec
-from jobgate.broker.data_set import DataSet
+from jobgate.broker.bodies.codecs import Codec
+from jobgate.broker.bodies.stored import decode_job, decode_result
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.keys import Keys
-from jobgate.broker.limits import QUICK, TooLarge
-from jobgate.broker.link import Link
+from jobgate.broker.link.data_set import DataSet
+from jobgate.broker.link.link import Link
+from jobgate.broker.pickles.limits import QUICK, TooLarge
 from jobgate.broker.records import JobBody, JobResult
-from jobgate.broker.wire import decode_job, decode_result
 
 Item = TypeVar("Item")
 

@@ -18,7 +18,7 @@ from typing import IO, Self
 from urllib.parse import quote
 
 from jobgate.broker.errors import EmbeddedServerError
-from jobgate.broker.extras import how
+from jobgate.broker.requirements import how
 
 #: Seconds until the server answers; it reads its data first.
 START_TIMEOUT = 10.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from jobgate.broker.marks import JobMark
+from jobgate.broker.job_marks import JobMark
 
 
 class JobStatus(StrEnum):

@@ -11,18 +11,22 @@ from typing import Any, Final
 
 import click
 
-from jobgate.cli.init import serve_as_init
-from jobgate.cli.streams import open_standard_streams
+from jobgate.cli.commands.init import serve_as_init
+from jobgate.cli.processes.streams import open_standard_streams
 
 #: Name of each command -> its module, the extra it needs, and its line in `jobgate --help`.
 COMMANDS: Final = {
-    "check": ("jobgate.cli.check", "worker", "Look whether a worker is alive."),
-    "dev": ("jobgate.cli.dev", "all", "Run embedded server, worker and gateway together, for development."),
-    "gateway": ("jobgate.cli.gateway", "gateway", "Serve the HTTP API in front of Redis."),
-    "health": ("jobgate.cli.health", "all", "Ask whether a gateway or worker lives."),
-    "key": ("jobgate.cli.key", "gateway", "Make the keys that callers of the gateway show."),
-    "queue": ("jobgate.cli.queue", "worker", "Pause, resume and list queues."),
-    "worker": ("jobgate.cli.worker", "worker", "Run the functions of a WorkerSettings class."),
+    "check": ("jobgate.cli.commands.check", "worker", "Look whether a worker is alive."),
+    "dev": (
+        "jobgate.cli.commands.dev",
+        "all",
+        "Run embedded server, worker and gateway together, for development.",
+    ),
+    "gateway": ("jobgate.cli.commands.gateway", "gateway", "Serve the HTTP API in front of Redis."),
+    "health": ("jobgate.cli.commands.health", "all", "Ask whether a gateway or worker lives."),
+    "key": ("jobgate.cli.commands.key", "gateway", "Make the keys that callers of the gateway show."),
+    "queue": ("jobgate.cli.commands.queue", "worker", "Pause, resume and list queues."),
+    "worker": ("jobgate.cli.commands.worker", "worker", "Run the functions of a WorkerSettings class."),
 }
 
 

@@ -105,7 +105,7 @@ def __getattr__(name: str) -> Any:
     module = _WITH_REDIS.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from jobgate.client.extras import needs_redis  # noqa: PLC0415 - the room's names are those above
+    from jobgate.client.requirements import needs_redis  # noqa: PLC0415 - the room's names are those above
 
     with needs_redis():
         return getattr(import_module(module), name)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from yarl import URL
 
 from jobgate.client.errors import InvalidOption
-from jobgate.client.exchange import Exchange
-from jobgate.client.extras import needs_redis
-from jobgate.client.http_transport import HttpTransport
+from jobgate.client.http.exchange import Exchange
+from jobgate.client.http.transport import HttpTransport
 from jobgate.client.metrics import ClientMetrics
+from jobgate.client.requirements import needs_redis
 from jobgate.client.transport import Transport
 
 _HTTP = frozenset({"http", "https"})
@@ -95,5 +95,5 @@ def _redis(connection: Connection) -> Transport:
         raise InvalidOption("a key is for a gateway: Redis takes its password in the URL")
     with needs_redis():
         # Only here: the base install, for HTTP alone, has no Redis library.
-        from jobgate.client.redis_transport import RedisTransport  # noqa: PLC0415
+        from jobgate.client.redis.transport import RedisTransport  # noqa: PLC0415
     return RedisTransport(connection)

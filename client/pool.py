@@ -15,10 +15,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from jobgate.broker import DEFAULT_NAMESPACE, Broker, JobRequest, QueuedJob, RedisSettings, new_job_id
-from jobgate.broker.adopting import settings_of
 from jobgate.broker.keys import why_not_namespace
+from jobgate.broker.link.adopted import settings_of
+from jobgate.broker.link.settings import async_client
 from jobgate.broker.log_text import escape_record
-from jobgate.broker.settings import async_client
 from jobgate.client.arq_job import DEFAULT_QUEUE, Job
 from jobgate.client.arq_reading import RedisOutcomeUnknown, codec_of, job_def, job_result, translated
 from jobgate.client.arq_records import Deserializer, JobDef, JobResult, Serializer

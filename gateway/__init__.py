@@ -1,7 +1,7 @@
 """jobgate.gateway: HTTP in front of the broker."""
 
-import jobgate.gateway.extras  # noqa: F401 - it says what is missing
-from jobgate.gateway.callers import new_key
+import jobgate.gateway.requirements  # noqa: F401 - it says what is missing
+from jobgate.gateway.auth.callers import new_key
 from jobgate.gateway.server import run, serve
 from jobgate.gateway.settings import GatewayError, GatewaySettings, KeysFileError
 

@@ -13,12 +13,12 @@ from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web import BaseRequest, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
-from jobgate.gateway.access import UNMATCHED
-from jobgate.gateway.answers import Answer
+from jobgate.gateway.access_log import UNMATCHED
 from jobgate.gateway.door import problem_answer
-from jobgate.gateway.logs import SparseLog
+from jobgate.gateway.http.answers import Answer
+from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.http.quiet_log import SparseLog
 from jobgate.gateway.metrics import Meter
-from jobgate.gateway.problems import Problem
 from jobgate.gateway.settings import GatewaySettings
 
 logger = logging.getLogger("jobgate.gateway.http")

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from aiohttp.web import BaseRequest
 
 from jobgate.broker import Broker, BrokerError, BrokerUnavailable
-from jobgate.gateway.answers import Answer
-from jobgate.gateway.callers import Caller
-from jobgate.gateway.keys_file import KeysFile
-from jobgate.gateway.logs import StateLog
-from jobgate.gateway.looks import Looks
+from jobgate.gateway.auth.callers import Caller
+from jobgate.gateway.auth.keys_file import KeysFile
+from jobgate.gateway.auth.wait_limit import Waits
+from jobgate.gateway.functions.names import QueueNames
+from jobgate.gateway.functions.registry import Offers
+from jobgate.gateway.http.answers import Answer
+from jobgate.gateway.http.preferences import asked_wait
+from jobgate.gateway.http.quiet_log import StateLog
+from jobgate.gateway.http.unsent import Unsent
+from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
-from jobgate.gateway.names import QueueNames
-from jobgate.gateway.offers import Offers
-from jobgate.gateway.preferences import asked_wait
 from jobgate.gateway.readiness import ReadinessProbe
 from jobgate.gateway.settings import GatewaySettings
-from jobgate.gateway.unsent import Unsent
-from jobgate.gateway.waits import Waits
 
 _health_logger = logging.getLogger("jobgate.gateway.health")
 

@@ -9,13 +9,13 @@ import orjson
 from aiohttp.web import BaseRequest
 
 from jobgate.broker.errors import BrokerError
-from jobgate.gateway.access import Found, log_access
-from jobgate.gateway.answers import PROBLEM, Answer
-from jobgate.gateway.callers import ANYBODY, Caller
+from jobgate.gateway.access_log import Found, log_access
+from jobgate.gateway.auth.callers import ANYBODY, Caller
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.logs import SparseLog
-from jobgate.gateway.names import request_id
-from jobgate.gateway.problems import Problem, broker_problem
+from jobgate.gateway.functions.names import request_id
+from jobgate.gateway.http.answers import PROBLEM, Answer
+from jobgate.gateway.http.problems import Problem, broker_problem
+from jobgate.gateway.http.quiet_log import SparseLog
 from jobgate.gateway.routes import Route, Router
 
 logger = logging.getLogger("jobgate.gateway")

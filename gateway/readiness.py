@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 from jobgate.broker import Broker
-from jobgate.broker.observing import Readiness
+from jobgate.broker.views.jobs import Readiness
 
 #: Looks in one second; who asks more often hears the last one again.
 _MOST_LOOKS = 10

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from jobgate.gateway.aborting import abort
-from jobgate.gateway.answers import Answer
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.enqueue import enqueue
-from jobgate.gateway.health import livez, metrics, openapi, readyz
-from jobgate.gateway.listing import jobs
-from jobgate.gateway.problems import Problem
-from jobgate.gateway.reading import result, status
+from jobgate.gateway.handlers.abort import abort
+from jobgate.gateway.handlers.enqueue import enqueue
+from jobgate.gateway.handlers.health import livez, metrics, openapi, readyz
+from jobgate.gateway.handlers.jobs import result, status
+from jobgate.gateway.handlers.lists import jobs
+from jobgate.gateway.http.answers import Answer
+from jobgate.gateway.http.problems import Problem
 
 Handler = Callable[[Gateway, Call], Awaitable[Answer]]
 

@@ -15,21 +15,21 @@ from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from aiohttp.web import ServerRunner
 
 from jobgate.broker import Broker
+from jobgate.gateway.auth.keys_file import KeysFile
+from jobgate.gateway.auth.wait_limit import Waits
 from jobgate.gateway.connection import GatewayServer
 from jobgate.gateway.context import Gateway
 from jobgate.gateway.door import Door
-from jobgate.gateway.health import openapi_json
-from jobgate.gateway.keys_file import KeysFile
-from jobgate.gateway.looks import Looks
+from jobgate.gateway.functions.names import QueueNames
+from jobgate.gateway.functions.registry import Offers
+from jobgate.gateway.handlers.health import openapi_json
+from jobgate.gateway.http.sockets import site_of
+from jobgate.gateway.http.unsent import Unsent
+from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
-from jobgate.gateway.names import QueueNames
-from jobgate.gateway.offers import Offers
 from jobgate.gateway.routes import METRICS_ROUTES, Router
 from jobgate.gateway.settings import GatewayError, GatewaySettings
-from jobgate.gateway.sockets import site_of
-from jobgate.gateway.starting import greet, look_around, watch_data_set
-from jobgate.gateway.unsent import Unsent
-from jobgate.gateway.waits import Waits
+from jobgate.gateway.startup import greet, look_around, watch_data_set
 
 logger = logging.getLogger("jobgate.gateway")
 

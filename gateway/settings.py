@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobgate.broker.keys import is_plain_name, why_not_namespace, why_not_queue
-from jobgate.broker.settings import RedisSettings
+from jobgate.broker.link.settings import RedisSettings
 
 
 class GatewayError(Exception):

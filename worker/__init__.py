@@ -1,9 +1,8 @@
 """jobgate.worker: claims jobs and runs functions."""
 
-from jobgate.worker.checking import check_health
-from jobgate.worker.creating import create_worker, get_kwargs, run_worker
-from jobgate.worker.cron import CronJob, cron, next_cron
-from jobgate.worker.deadlines import Deadline
+from jobgate.worker.arq_ways import create_worker, get_kwargs, run_worker
+from jobgate.worker.checks import check_health
+from jobgate.worker.cron_jobs.cron_job import CronJob, cron, next_cron
 from jobgate.worker.durations import Seconds
 from jobgate.worker.errors import (
     FailedJobs,
@@ -17,11 +16,12 @@ from jobgate.worker.errors import (
     SettingsError,
     WorkerError,
 )
-from jobgate.worker.functions import Function, func
-from jobgate.worker.hooks import JobOutcome
-from jobgate.worker.loading import load_settings
-from jobgate.worker.progress import ProgressReporter
-from jobgate.worker.retrying import Backoff
+from jobgate.worker.functions.function import Function, func
+from jobgate.worker.functions.loader import load_settings
+from jobgate.worker.functions.retry_policy import Backoff
+from jobgate.worker.jobs.deadline import Deadline
+from jobgate.worker.jobs.hooks import JobOutcome
+from jobgate.worker.jobs.progress import ProgressReporter
 from jobgate.worker.settings import Settings
 from jobgate.worker.worker import Worker
 

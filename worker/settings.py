@@ -14,14 +14,14 @@ from types import FunctionType
 from typing import Any, Self
 
 from jobgate.broker import RedisSettings
-from jobgate.broker.adopting import settings_of
 from jobgate.broker.errors import InvalidName
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys, why_not_health_key, why_not_job_id
-from jobgate.worker.cron import CronJob
+from jobgate.broker.link.adopted import settings_of
+from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.errors import SettingsError
-from jobgate.worker.functions import Function
-from jobgate.worker.retrying import Backoff, Rule
-from jobgate.worker.validation import checked
+from jobgate.worker.functions.function import Function
+from jobgate.worker.functions.retry_policy import Backoff, Rule
+from jobgate.worker.setting_rules import checked
 
 logger = logging.getLogger("jobgate.worker")
 

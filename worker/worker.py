@@ -13,34 +13,34 @@ from functools import partial
 from typing import Any
 
 from jobgate.broker import Broker, ClaimedJob, JobResult
-from jobgate.worker.announcing import Announcer
-from jobgate.worker.cancelling import Cancellable
-from jobgate.worker.checking import with_exceptions
-from jobgate.worker.claiming import Claimer
+from jobgate.worker.checks import with_exceptions
+from jobgate.worker.claiming.claimer import Claimer
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.encoding import result_codec
+from jobgate.worker.cron_jobs.scheduler import Scheduler
 from jobgate.worker.errors import FailedJobs, WorkerError
-from jobgate.worker.execution import Execution
-from jobgate.worker.hooks import await_if_needed
-from jobgate.worker.lag import LoopWatch
-from jobgate.worker.leases import EXIT_WEDGED, LeaseKeeper
-from jobgate.worker.leftovers import watch
-from jobgate.worker.liveness import Liveness, Pulse
-from jobgate.worker.logs import JobLog, reference
-from jobgate.worker.metrics import WorkerMetrics
-from jobgate.worker.offers import resolve, worker_limits
-from jobgate.worker.outcome import Stop
-from jobgate.worker.persistence import Persistence
-from jobgate.worker.pool import close_pool, open_pool
-from jobgate.worker.process import bound_exit, ending_within, exit_now, loop_factory
-from jobgate.worker.progress import ProgressWriter
-from jobgate.worker.running import RUNNING_JOB, Phase, RunningJob, RunningJobs
-from jobgate.worker.scheduling import Scheduler
-from jobgate.worker.server import StatusServer
+from jobgate.worker.functions.offers import resolve, worker_limits
+from jobgate.worker.jobs.execution import Execution
+from jobgate.worker.jobs.hooks import await_if_needed
+from jobgate.worker.jobs.leftovers import watch
+from jobgate.worker.jobs.outcome import Stop
+from jobgate.worker.jobs.persistence import Persistence
+from jobgate.worker.jobs.progress import ProgressWriter
+from jobgate.worker.jobs.running_jobs import RUNNING_JOB, Phase, RunningJob, RunningJobs
+from jobgate.worker.process.cancellable import Cancellable
+from jobgate.worker.process.process import bound_exit, ending_within, exit_now, loop_factory
+from jobgate.worker.process.signals import stop_signals
+from jobgate.worker.redis_pool import close_pool, open_pool
+from jobgate.worker.result_codec import result_codec
 from jobgate.worker.settings import Settings
-from jobgate.worker.signals import stop_signals
-from jobgate.worker.starting import reach, tell_start, warn_of_losses, watch_data_set
-from jobgate.worker.stopping import STOP_GRACE, Stopping
+from jobgate.worker.shutdown import STOP_GRACE, Stopping
+from jobgate.worker.startup import reach, tell_start, warn_of_losses, watch_data_set
+from jobgate.worker.vitals.announcer import Announcer
+from jobgate.worker.vitals.job_log import JobLog, reference
+from jobgate.worker.vitals.lease_keeper import EXIT_WEDGED, LeaseKeeper
+from jobgate.worker.vitals.liveness import Liveness, Pulse
+from jobgate.worker.vitals.loop_watch import LoopWatch
+from jobgate.worker.vitals.metrics import WorkerMetrics
+from jobgate.worker.vitals.status_server import StatusServer
 
 logger = logging.getLogger("jobgate.worker")
 

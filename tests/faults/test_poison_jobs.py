@@ -112,7 +112,7 @@ async def short(ctx: dict[str, Any]) -> str:
 async def test_a_long_job_whose_worker_died_holds_up_others_for_a_while_only(
     broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobgate.worker.turns._PATIENCE_APART", 0.2)
+    monkeypatch.setattr("jobgate.worker.jobs.turns._PATIENCE_APART", 0.2)
     may_end = asyncio.Event()
     suspect = await enqueue(broker, "long")
     await broker.claim("arq:queue", 1, worker_id="dead", token="dead:1", lease=0.1)

@@ -12,7 +12,7 @@ from harness.servers import RedisServer
 from harness.waiting import eventually, eventually_async
 from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker
-from jobgate.worker import liveness
+from jobgate.worker.vitals import liveness
 
 ServerMaker = Callable[..., RedisServer]
 

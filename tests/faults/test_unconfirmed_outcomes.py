@@ -12,7 +12,7 @@ from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import enqueue, working
 from jobgate.broker import Broker
-from jobgate.broker.scripts import script
+from jobgate.broker.scripts.loader import script
 from jobgate.worker import Retry, Worker, func
 
 Check = Callable[[], Awaitable[bool]]

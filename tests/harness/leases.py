@@ -7,7 +7,7 @@ import redis
 
 
 def mark_of(token: str) -> float:
-    """Return the fraction of a millisecond in which the scores of a lease end; as broker/lease.lua does."""
+    """Return the fraction of a millisecond in which a lease's scores end, as lease.lua does."""
     number = int(sha1(token.encode()).hexdigest()[:8], 16) % 2046 + 1
     return (number if number < 1024 else number + 1) / 2048
 

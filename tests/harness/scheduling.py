@@ -11,7 +11,7 @@ from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.worker import Settings
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.scheduling import AHEAD_MOST, Scheduler
+from jobgate.worker.cron_jobs.scheduler import AHEAD_MOST, Scheduler
 
 NOON = datetime(2031, 5, 5, 12, tzinfo=UTC)
 QUEUE = "arq:queue"

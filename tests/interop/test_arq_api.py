@@ -18,7 +18,7 @@ from jobgate.worker import Worker, cron, func
 DOC = Path(__file__).resolve().parents[2] / "docs" / "arq-api.md"
 #: Where jobgate keeps a name as a command, or an option in two places.
 PLACES = {
-    "jobgate worker": ["jobgate.cli.worker.command"],
+    "jobgate worker": ["jobgate.cli.commands.worker.command"],
     "jobgate.worker.Worker": ["jobgate.worker.Settings", "jobgate.worker.Worker"],
 }
 

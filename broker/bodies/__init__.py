@@ -1,0 +1,1 @@
+"""How jobs, results and other records are stored."""

@@ -1,0 +1,222 @@
+"""How jobs and results become bytes: JSON, msgpack, pickle, or a pair of functions of your own.
+
+What each codec keeps:
+
+| value | json | msgpack | pickle |
+|---|---|---|---|
+| None, bool, str, list, dict with text keys | as it is | as it is | as it is |
+| int | 64 bits | 64 bits | any |
+| float | finite only | any | any |
+| tuple | list | list | tuple |
+| bytes | refused | bytes | bytes |
+| aware datetime | RFC 3339 text | timestamp, read back in UTC | as it is |
+| naive datetime, date, time | ISO 8601 text | ISO 8601 text | as it is |
+| UUID, Decimal | text | text | as it is |
+| Enum, dataclass | its value, its fields | the same | as it is |
+| set and everything else | refused | refused | as it is, where pickle can |
+
+A naive datetime is written without an offset, because any offset would be a guess. A Decimal is
+written as text, because a JSON number would lose digits in most readers.
+"""
+
+import dataclasses
+import datetime
+import io
+import pickle
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from enum import Enum
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.requirements import how
+
+Dumps = Callable[[dict[str, Any]], bytes]
+Loads = Callable[[bytes], dict[str, Any]]
+
+#: The codecs that can be chosen by name.
+CODEC_NAMES = ("json", "msgpack", "pickle")
+
+#: What orjson says -> what to tell the caller.
+_JSON_REFUSALS = {
+    "64-bit range": "JSON cannot hold an integer beyond 64 bits: pass it as text.",
+    "key must be str": "JSON cannot hold a dict key that is not text: turn the keys into text.",
+    "surrogates": "JSON cannot hold text with lone surrogates: clean the text first.",
+    "recursion": "JSON cannot hold data nested deeper than 254 levels: flatten it.",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Codec:
+    """A way to turn the dict of a job or a result into bytes and back."""
+
+    #: `json`, `msgpack`, `pickle`, or `custom`.
+    name: str
+    #: Raises EncodeError (a custom one: anything).
+    dumps: Dumps
+    #: Raises DecodeError (a custom one: anything).
+    loads: Loads
+    #: Bytes that an encoded result may have, however it comes about; None = any number.
+    result_limit: int | None = None
+
+
+def codec_named(name: str) -> Codec:
+    """Return the codec `json`, `msgpack` or `pickle`.
+
+    Raises:
+        ValueError: there is no codec of that name, or its package is not installed.
+    """
+    if name == "json":
+        return Codec("json", _dump_json, _load_json)
+    if name == "msgpack":
+        return _msgpack_codec()
+    if name == "pickle":
+        return Codec("pickle", _dump_pickle, _load_pickle)
+    raise ValueError(f"Unknown codec {name!r}: choose one of {', '.join(CODEC_NAMES)}.")
+
+
+def custom_codec(dumps: Dumps, loads: Loads) -> Codec:
+    """Return a codec of your own two functions, as arq's `job_serializer` and `job_deserializer`."""
+    return Codec("custom", dumps, loads)
+
+
+def _dump_json(fields: dict[str, Any]) -> bytes:
+    try:
+        blob = orjson.dumps(fields, default=_as_plain)
+    except TypeError as error:
+        raise EncodeError(_json_refusal(str(error))) from error
+    # orjson writes NaN as null and says nothing. Each NaN is one null more than the dict's own,
+    # so the slow look at each value is needed only where nulls are left over.
+    nulls = list(fields.values()).count(None)
+    if blob.count(b"null") > nulls and _holds_non_finite(fields):
+        raise EncodeError("JSON cannot hold NaN or infinity: pass None or text.")
+    return blob
+
+
+def _json_refusal(text: str) -> str:
+    for sign, sentence in _JSON_REFUSALS.items():
+        if sign in text.lower():
+            return sentence
+    return f"JSON cannot hold this value ({text}): pass plain data or choose another codec."
+
+
+def _holds_non_finite(value: object) -> bool:
+    """Tell whether a NaN or an infinity is in `value`, which orjson has taken already."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, float):
+            if not -float("inf") < item < float("inf"):
+                return True
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple):
+            pending.extend(item)
+        elif isinstance(item, Enum) or _is_dataclass(item):
+            pending.append(_as_plain(item))
+    return False
+
+
+def _load_json(blob: bytes) -> dict[str, Any]:
+    try:
+        return orjson.loads(blob)  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise DecodeError(f"Stored bytes are not JSON ({error}): use the producer's codec.") from error
+
+
+def _msgpack_codec() -> Codec:
+    try:
+        import msgpack  # noqa: PLC0415 (an option of the user's)
+    except ImportError as error:
+        raise ValueError(
+            "The codec msgpack needs its package: install jobgate with its extra [msgpack], "
+            f"{how('[msgpack]')}."
+        ) from error
+    return Codec("msgpack", _msgpack_dumps(msgpack), _msgpack_loads(msgpack))
+
+
+def _msgpack_dumps(msgpack: ModuleType) -> Dumps:
+    def dumps(fields: dict[str, Any]) -> bytes:
+        try:
+            return msgpack.packb(fields, datetime=True, default=_as_plain)  # type: ignore[no-any-return]
+        except (TypeError, ValueError, OverflowError) as error:
+            text = f"msgpack cannot hold this value ({error}): pass plain data or choose another codec."
+            raise EncodeError(text) from error
+
+    return dumps
+
+
+def _msgpack_loads(msgpack: ModuleType) -> Loads:
+    def loads(blob: bytes) -> dict[str, Any]:
+        try:
+            return msgpack.unpackb(blob, timestamp=3, strict_map_key=False)  # type: ignore[no-any-return]
+        except Exception as error:  # of the package's own kinds, ValueError, TypeError, OverflowError
+            text = f"Stored bytes are not msgpack ({error}): use the producer's codec."
+            raise DecodeError(text) from error
+
+    return loads
+
+
+def _as_plain(value: object) -> object:
+    """Return what JSON and msgpack can hold in place of `value`; raise TypeError for the rest."""
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if _is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
+        return {name: getattr(value, name) for name in names}
+    raise TypeError(f"no form for {type(value).__name__}")
+
+
+def _is_dataclass(value: object) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def _dump_pickle(fields: dict[str, Any]) -> bytes:
+    try:
+        return pickle.dumps(fields)
+    except Exception as error:  # __reduce__ of any class may run, and raise anything
+        text = f"pickle cannot hold this value ({error}): pass data that can be pickled."
+        raise EncodeError(text) from error
+
+
+#: What pickles of failures name: whoever has not imported arq does not catch them by its classes.
+_ARQ_ERRORS = frozenset(
+    ("arq.worker", name) for name in ("FailedJobs", "JobExecutionFailed", "Retry", "RetryJob")
+) | frozenset(("arq.jobs", name) for name in ("DeserializationError", "ResultNotFound", "SerializationError"))
+
+
+def _load_pickle(blob: bytes) -> dict[str, Any]:
+    """Load a pickle with full trust: whoever wrote it can run code here."""
+    try:
+        return _TrustingReader(io.BytesIO(blob)).load()  # type: ignore[no-any-return]
+    except Exception as error:  # as above
+        text = f"Stored bytes are not a pickle that loads here ({error!r}): install what its producer uses."
+        raise DecodeError(text) from error
+
+
+class _TrustingReader(pickle.Unpickler):
+    """Loads real objects, and stands in for arq's exceptions where nobody has imported arq."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _ARQ_ERRORS and module not in sys.modules:
+            return _stand_in(module, name)
+        try:
+            return super().find_class(module, name)
+        except ImportError:
+            if module.partition(".")[0] != "arq":
+                raise
+            return _stand_in(module, name)
+
+
+def _stand_in(module: str, name: str) -> type[Exception]:
+    """Return a class for an exception of arq's that is not there; all of arq's are RuntimeErrors."""
+    return type(name, (RuntimeError,), {"__module__": module})

@@ -1,0 +1,341 @@
+"""The stored dicts of jobs and results: arq's one-letter keys, known here and nowhere else.
+
+Job: `t` first try or None, `f` function, `a` args, `k` kwargs, `et` enqueue time (unix ms).
+Result: the same and `s` success, `r` result or failure, `st` and `ft` start and finish (unix ms),
+`q` queue, `id` job id.
+
+What jobgate adds is under the one key `jobgate`, which arq does not read. In a job: `q` queue,
+`to` timeout, `mt` max tries, `kr` keep result, `o` owner, `rt` request token, `wo` whether its caller waits
+for the outcome. In a result: `c` failure
+code, `e` failure (only where `r` holds an exception), `w` worker, `o` owner, `rt` request token,
+`ns` that it never started (`st` is then the time of its end, for arq's readers).
+A key is absent where its value is None.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobgate.broker.bodies import failures
+from jobgate.broker.bodies.codecs import Codec, codec_named
+from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.pickles import reader
+from jobgate.broker.pickles.limits import FULL, Limits
+from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
+
+#: Bytes at the end of what `encode_job` and `encode_result` write that hold the owner, but for pickles: only
+#: the request token and the failure's code come after it.
+OWNER_WITHIN = 1_024
+_OWN = "jobgate"
+_PICKLE = "pickle"
+_CUSTOM = "custom"
+_JSON_MARK = ord("{")
+_PICKLE_MARK = 0x80
+_MSGPACK_MARKS = frozenset([*range(0x81, 0x90), 0xDE, 0xDF])
+#: Seconds; no duration is longer (31,000 years).
+_LONGEST = 1e12
+_CODES = frozenset(FailureCode)
+
+
+def encode_job(body: JobBody, codec: Codec) -> bytes:
+    """Return the stored form of a job.
+
+    Raises:
+        EncodeError: the codec cannot hold its arguments.
+    """
+    fields = {
+        "t": body.first_try,
+        "f": body.function,
+        "a": tuple(body.args),
+        "k": dict(body.kwargs),
+        "et": body.enqueue_time_ms,
+    }
+    own = _present(
+        q=body.queue,
+        to=body.timeout,
+        mt=body.max_tries,
+        kr=body.keep_result,
+        o=body.owner,
+        rt=body.request_token,
+        wo=body.wants_outcome or None,
+    )
+    if own:
+        fields[_OWN] = own
+    return _dump(fields, codec)
+
+
+def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits = FULL) -> JobBody:
+    """Read a stored job, whichever codec wrote it.
+
+    Args:
+        blob: the stored bytes.
+        codec: for bytes that do not show what they are; a custom one is always tried first.
+        trust_pickle: load pickles for real, which runs code that their writer chose. Without it
+            they are read as plain data.
+        limits: of pickles that are read so.
+
+    Raises:
+        DecodeError: they cannot be read, or a field is missing or of the wrong kind. TooLarge: they exceed
+            the limits.
+    """
+    fields = _load(blob, codec, trust_pickle, limits)
+    own = _own_fields(fields)
+    return JobBody(
+        **_common(fields),
+        first_try=_optional_int(fields, "t"),
+        queue=_optional_text(own, "q"),
+        timeout=_optional_seconds(own, "to"),
+        max_tries=_optional_int(own, "mt") if "mt" in own else None,
+        keep_result=_optional_seconds(own, "kr"),
+        owner=_optional_text(own, "o"),
+        request_token=_optional_text(own, "rt"),
+        wants_outcome=bool(own.get("wo")),
+    )
+
+
+def encode_result(result: JobResult, codec: Codec) -> bytes:
+    """Return the stored form of a result.
+
+    With pickle, and with a custom codec that can hold one, a failure is stored as an exception that stock arq
+    can load, else as plain data.
+
+    Raises:
+        EncodeError: the codec cannot hold the result or the arguments, or they exceed its `result_limit`.
+    """
+    blob = _encoded_result(result, codec)
+    if not _fits(blob, codec):
+        text = f"It has {len(blob):,} bytes, {codec.result_limit:,} are allowed: store it elsewhere."
+        raise EncodeError(text)
+    return blob
+
+
+def _fits(blob: bytes, codec: Codec) -> bool:
+    return codec.result_limit is None or len(blob) <= codec.result_limit
+
+
+def _encoded_result(result: JobResult, codec: Codec) -> bytes:
+    fields = {
+        "t": result.tries,
+        "f": result.function,
+        "a": tuple(result.args),
+        "k": dict(result.kwargs),
+        "et": result.enqueue_time_ms,
+        "s": result.success,
+        # arq wants a number, also for a job that never started.
+        "st": result.finish_time_ms if result.start_time_ms is None else result.start_time_ms,
+        "ft": result.finish_time_ms,
+        "q": result.queue,
+        "id": _encodable(result.job_id),
+    }
+    own = _present(
+        w=result.worker, o=result.owner, rt=result.request_token, ns=result.start_time_ms is None or None
+    )
+    if result.success:
+        fields["r"] = result.result
+        return _dump(_with_own(fields, own), codec)
+    failure = result.failure or Failure(type="Exception", message="")
+    own["c"] = str(failure.code)
+    if codec.name == _PICKLE:
+        own["e"] = failures.as_mapping(failure)
+        return _dump_raised(_with_own(fields, own), failure, result.exception)
+    told = failures.as_mapping(failure)
+    if codec.name == _CUSTOM:
+        raised = failures.to_raise(failure, result.exception)
+        blob = _dump_if_it_holds_exceptions({**fields, "r": raised, _OWN: {**own, "e": told}}, codec)
+        if blob is not None and _fits(blob, codec):
+            return blob
+    fields["r"] = told
+    return _dump(_with_own(fields, own), codec)
+
+
+def decode_result(
+    blob: bytes, job_id: str, *, codec: Codec, trust_pickle: bool, limits: Limits = FULL
+) -> JobResult:
+    """Read a stored result, whichever codec wrote it.
+
+    Args:
+        blob: the stored bytes.
+        job_id: whose result it is, as its key says.
+        codec: as in `decode_job`.
+        trust_pickle: as in `decode_job`; with it, a failure's exception is kept too.
+        limits: as in `decode_job`.
+
+    Raises:
+        DecodeError: it cannot be read, or a field is missing or of the wrong kind. TooLarge: as in
+            `decode_job`.
+    """
+    fields = _load(blob, codec, trust_pickle, limits)
+    own = _own_fields(fields)
+    success = _field(fields, "s")
+    stored = _field(fields, "r")
+    if not isinstance(success, bool):
+        raise _wrong("s")
+    return JobResult(
+        **_common(fields),
+        job_id=job_id,
+        tries=_int(fields, "t"),
+        success=success,
+        result=stored if success else None,
+        failure=None if success else _failure(stored, own),
+        exception=stored if not success and isinstance(stored, BaseException) else None,
+        start_time_ms=None if own.get("ns") or _int(fields, "t") == 0 else _int(fields, "st"),
+        finish_time_ms=_int(fields, "ft"),
+        queue=_optional_text(fields, "q") or "<unknown>",
+        worker=_optional_text(own, "w"),
+        owner=_optional_text(own, "o"),
+        request_token=_optional_text(own, "rt"),
+    )
+
+
+def _encodable(job_id: str) -> str:
+    """Return an id that every codec can hold; one that is not UTF-8 is shown with replacement marks."""
+    return job_id if job_id.isascii() else job_id.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _with_own(fields: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, _OWN: own} if own else fields
+
+
+def _dump(fields: dict[str, Any], codec: Codec) -> bytes:
+    try:
+        return codec.dumps(fields)
+    except EncodeError:
+        raise
+    except Exception as error:  # a custom codec may raise anything
+        raise EncodeError(f"The serializer failed ({error!r}): pass values that it can hold.") from error
+
+
+def _dump_raised(fields: dict[str, Any], failure: Failure, exception: BaseException | None) -> bytes:
+    try:
+        return failures.dump_pickle(fields, failure, exception)
+    except Exception as error:  # __reduce__ of any class in the arguments may run, and raise anything
+        text = f"pickle cannot hold this value ({error}): pass data that can be pickled."
+        raise EncodeError(text) from error
+
+
+def _dump_if_it_holds_exceptions(fields: dict[str, Any], codec: Codec) -> bytes | None:
+    """Try it: what a custom codec does with an exception is known only when it has been read again."""
+    try:
+        blob = codec.dumps(fields)
+        loaded = codec.loads(blob)["r"]
+    except Exception:  # JSON refuses it, and an exception whose class takes two arguments fails when loaded
+        return None
+    return blob if isinstance(loaded, BaseException) else None
+
+
+def _load(blob: bytes, codec: Codec, trust_pickle: bool, limits: Limits) -> Mapping[str, Any]:
+    fields = _load_any(blob, codec, trust_pickle, limits)
+    if not isinstance(fields, dict):
+        raise DecodeError("Stored bytes hold no dict: something else wrote this key.")
+    return fields
+
+
+def _load_any(blob: bytes, codec: Codec, trust_pickle: bool, limits: Limits) -> object:
+    name = _recognised(blob)
+    if codec.name == _CUSTOM:
+        try:
+            loaded: object = codec.loads(blob)
+        except Exception as error:  # whatever the user's function raises; jobs of other codecs come too
+            if name is None:
+                text = f"The deserializer failed ({error!r}): use the producer's codec."
+                raise DecodeError(text) from error
+        else:
+            if isinstance(loaded, dict) or name is None:
+                return loaded
+    name = name or codec.name
+    if name == _PICKLE and not trust_pickle:
+        return reader.loads(blob, limits)
+    return _codec_to_read(name, codec).loads(blob)
+
+
+def is_pickled(blob: bytes) -> bool:
+    """Whether stored bytes are a pickle, by their first byte."""
+    return _recognised(blob) == _PICKLE
+
+
+def _recognised(blob: bytes) -> str | None:
+    """Return which codec wrote `blob`, by its first byte; None where that does not tell."""
+    mark = blob[0] if blob else None
+    if mark == _JSON_MARK:
+        return "json"
+    if mark == _PICKLE_MARK:
+        return _PICKLE
+    return "msgpack" if mark in _MSGPACK_MARKS else None
+
+
+def _codec_to_read(name: str, codec: Codec) -> Codec:
+    if name == codec.name:
+        return codec
+    try:
+        return codec_named(name)
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
+
+
+def _common(fields: Mapping[str, Any]) -> dict[str, Any]:
+    args, kwargs = _field(fields, "a"), _field(fields, "k")
+    if not isinstance(args, list | tuple):
+        raise _wrong("a")
+    if not isinstance(kwargs, dict) or not all(isinstance(name, str) for name in kwargs):
+        raise _wrong("k")
+    function = _field(fields, "f")
+    if not isinstance(function, str):
+        raise _wrong("f")
+    return {"function": function, "args": args, "kwargs": kwargs, "enqueue_time_ms": _int(fields, "et")}
+
+
+def _own_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    own = fields.get(_OWN)
+    if own is None:
+        return {}
+    if not isinstance(own, dict):
+        raise _wrong(_OWN)
+    return own
+
+
+def _failure(stored: object, own: Mapping[str, Any]) -> Failure:
+    code = own.get("c")
+    known = FailureCode(code) if isinstance(code, str) and code in _CODES else None
+    written = own.get("e")
+    return failures.from_stored(written if isinstance(written, dict) else stored, known)
+
+
+def _field(fields: Mapping[str, Any], name: str) -> Any:
+    try:
+        return fields[name]
+    except KeyError:
+        raise DecodeError(f"Stored field {name!r} is missing: something else wrote this key.") from None
+
+
+def _int(fields: Mapping[str, Any], name: str) -> int:
+    value = _field(fields, name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(name)
+    return value
+
+
+def _optional_int(fields: Mapping[str, Any], name: str) -> int | None:
+    return None if _field(fields, name) is None else _int(fields, name)
+
+
+def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(name)
+    return value
+
+
+def _optional_seconds(fields: Mapping[str, Any], name: str) -> float | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LONGEST:
+        raise _wrong(name)  # the comparison refuses NaN too
+    return value
+
+
+def _wrong(name: str) -> DecodeError:
+    return DecodeError(f"Stored field {name!r} is of the wrong kind: something else wrote this key.")

@@ -1,0 +1,1 @@
+"""The way to Redis: connections, settings, and calls that travel together."""

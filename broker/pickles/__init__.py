@@ -1,0 +1,1 @@
+"""Pickles, read as plain data: nothing is imported and nothing is called."""

@@ -1,0 +1,216 @@
+"""Any value as data that JSON can hold, for readers that must show what they cannot load.
+
+| value | becomes |
+|---|---|
+| None, bool, text, finite float, int of 64 bits | itself |
+| larger int, NaN, infinity, Decimal, UUID | text |
+| list, tuple, set, frozenset, deque | list |
+| dict and its kin | dict; a key that is not text becomes its JSON text |
+| bytes, bytearray | base64 text |
+| datetime, date, time | ISO 8601 text; a zone known by name only follows in brackets |
+| timedelta | seconds |
+| complex, range, slice, path | text |
+| Enum, dataclass | its value, its fields |
+| exception | `{"type": …, "message": …}` |
+| anything else | `{"__class__": "module.Name"}` |
+
+A pickle does not tell what kind of class it names. So of an Enum, a dataclass and any other object it
+shows `{"__class__": "module.Name"}` and what the pickle says of its attributes; of a named tuple the
+same with `__values__`.
+
+The size of the output is bounded, because a small input can stand for a huge one: a list that holds
+the same list twice, thirty levels deep, has a thousand million leaves.
+"""
+
+import base64
+import dataclasses
+import datetime
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from jobgate.broker.bodies import failures
+from jobgate.broker.errors import DecodeError
+from jobgate.broker.pickles.limits import FULL, Limits
+from jobgate.broker.pickles.objects import FORMS, MAPPINGS, Made, Named, attributes, is_exception, pairs_of
+
+#: Levels of nesting in the output; orjson stops at 254.
+MAX_DEPTH = 100
+
+_INT_RANGE = range(-(2**63), 2**64)
+
+
+def plain(value: object) -> Any:
+    """Return `value` as data that JSON can hold, by the table at the top of this module.
+
+    Raises:
+        DecodeError: it would be too large or too deep.
+    """
+    return Writer().write(value)
+
+
+class Writer:
+    """Turns values into plain data, and counts what it has written.
+
+    Args:
+        limits: how much may be written.
+        shows_fields: show the attributes of objects that a pickle describes, not their class alone.
+    """
+
+    def __init__(self, limits: Limits = FULL, *, shows_fields: bool = True) -> None:
+        self._limits = limits
+        self._shows_fields = shows_fields
+        #: Whether attributes of any object were shown.
+        self.has_shown_fields = False
+        self._nodes = 0
+        self._text = 0
+
+    def write(self, value: Any, depth: int = 0) -> Any:
+        """Return `value`, which stands `depth` levels below the root, as plain data."""
+        self._count(depth)
+        kind = type(value)
+        if kind is str:
+            return self._written(value)
+        if value is None or kind is bool:
+            return value
+        if kind is int:
+            return value if value in _INT_RANGE else self._written(_digits(value))
+        if kind is float:
+            return value if math.isfinite(value) else self._written(_not_finite(value))
+        return self._write_object(value, depth)
+
+    def write_raised(self, made: Made, depth: int) -> dict[str, Any]:
+        """Return what is known to be an exception as `type` and `message`."""
+        self._count(depth)
+        return {"type": self._written(made.name), "message": self._message(made, depth)}
+
+    def _count(self, depth: int) -> None:
+        self._nodes += 1
+        if self._nodes > self._limits.values:
+            raise self._limits.exceeded(f"{self._limits.values} values")
+        if depth > MAX_DEPTH:
+            raise DecodeError(f"Stored data are nested deeper than {MAX_DEPTH} levels: flatten them.")
+
+    def _written(self, text: str) -> str:
+        self._count_text(len(text))
+        cleaned = failures.clean(text)
+        self._count_text(len(cleaned) - len(text))
+        return cleaned
+
+    def _count_text(self, length: int) -> None:
+        self._text += length
+        if self._text > self._limits.text:
+            raise self._limits.exceeded(f"{self._limits.text} characters")
+
+    def _write_object(self, value: Any, depth: int) -> Any:
+        if isinstance(value, list | tuple):
+            return [self.write(item, depth + 1) for item in value]
+        if isinstance(value, Mapping):
+            return self._write_pairs(value.items(), depth)
+        if isinstance(value, Made):
+            return self._write_made(value, depth)
+        if isinstance(value, Named):
+            return self._write_class(value.path)
+        form = _live_form(value)
+        if form is not None:
+            return self.write(form(value), depth + 1)
+        return self._write_class(f"{type(value).__module__}.{type(value).__qualname__}")
+
+    def _write_pairs(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
+        return {self._write_key(key, depth + 1): self.write(value, depth + 1) for key, value in pairs}
+
+    def _write_key(self, key: object, depth: int) -> str:
+        written = self.write(key, depth)
+        return written if isinstance(written, str) else self._written(orjson.dumps(written).decode())
+
+    def _write_class(self, path: str) -> dict[str, str]:
+        return {"__class__": self._written(path)}
+
+    def _write_made(self, made: Made, depth: int) -> Any:
+        if made.path in MAPPINGS:
+            return self._write_pairs(pairs_of(made), depth)
+        form = FORMS.get(made.path)
+        if form is not None:
+            try:
+                value = form(made)
+            except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
+                return self._write_class(made.path)  # it claims a class that its arguments do not fit
+            return self.write(value, depth + 1)
+        if is_exception(made):
+            return self.write_raised(made, depth)
+        return self._write_described(made, depth)
+
+    def _write_described(self, made: Made, depth: int) -> dict[str, Any]:
+        """Write the class of an object and, where its pickle tells them, its attributes."""
+        written: dict[str, Any] = self._write_class(made.path)
+        if not (made.is_object and self._shows_fields):
+            return written
+        self.has_shown_fields = True
+        for key, value in attributes(made.state):
+            self._count(depth)  # what is passed over costs time too
+            if isinstance(key, str) and not key.startswith("__"):
+                written[self._written(key)] = self.write(value, depth + 1)
+        values = made.state if isinstance(made.state, list) else made.args
+        if values:
+            written["__values__"] = [self.write(value, depth + 1) for value in values]
+        return written
+
+    def _message(self, made: Made, depth: int) -> str:
+        written = [self.write(arg, depth + 1) for arg in made.args]
+        texts = [item if isinstance(item, str) else orjson.dumps(item).decode() for item in written]
+        if made.name.endswith("Error") and len(texts) > 1 and type(written[0]) is int:
+            return self._written(f"[Errno {texts[0]}] {': '.join(texts[1:])}")
+        return self._written(", ".join(texts))
+
+
+def _digits(number: int) -> str:
+    try:
+        return str(number)
+    except ValueError:  # Python refuses more than 4,300 digits, because they take quadratic time
+        raise DecodeError("Stored data hold a number of thousands of digits: store it as text.") from None
+
+
+def _not_finite(number: float) -> str:
+    if math.isnan(number):
+        return "NaN"
+    return "Infinity" if number > 0 else "-Infinity"
+
+
+def _fields_of(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _raised(value: BaseException) -> dict[str, str]:
+    return {"type": type(value).__name__, "message": failures.text_of(value)}
+
+
+#: Kinds of real objects -> a simpler form, written in turn.
+_LIVE_FORMS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Enum, lambda value: value.value),
+    (str, str),
+    (int, int),
+    (float, float),
+    (set | frozenset | deque, list),
+    (bytes | bytearray | memoryview, lambda value: base64.b64encode(value).decode()),
+    (datetime.date | datetime.time, lambda value: value.isoformat()),
+    (datetime.tzinfo, str),
+    (type, lambda value: Named(f"{value.__module__}.{value.__qualname__}")),
+    (datetime.timedelta, lambda value: value.total_seconds()),
+    (Decimal | UUID | complex, str),
+    (range | slice, repr),
+    (PurePath, str),
+    (BaseException, _raised),
+)
+
+
+def _live_form(value: object) -> Callable[[Any], Any] | None:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _fields_of
+    return next((form for kinds, form in _LIVE_FORMS if isinstance(value, kinds)), None)

@@ -1,0 +1,1 @@
+"""The Lua scripts, one transition each, and their loader."""

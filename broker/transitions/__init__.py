@@ -1,0 +1,1 @@
+"""The life of a job: each module calls the scripts of one transition."""

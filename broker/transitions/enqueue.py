@@ -1,0 +1,225 @@
+"""The transition *enqueue*: requests become jobs."""
+
+import asyncio
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobgate.broker.bodies.stored import encode_job
+from jobgate.broker.core import BODY_TTL_MS, Core, to_ms
+from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidName, InvalidRequest
+from jobgate.broker.keys import why_not_job_id
+from jobgate.broker.link.coalescer import Coalescer
+from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
+from jobgate.broker.scripts.loader import script
+
+#: How long an idempotency key is remembered.
+IDEMPOTENCY_TTL_MS = 86_400_000
+
+#: Begins the tokens of requests whose id nobody has chosen, and the form of such ids.
+_MADE = "made:"
+_MADE_ID = re.compile("[0-9a-f]{32}")
+
+_CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
+
+
+def new_job_id() -> str:
+    """A job id nobody can guess: 128 random bits in hex."""
+    return secrets.token_hex(16)
+
+
+def _request_tokens() -> Iterator[str]:
+    """Marks that no other enqueue call has, of this process or another; they need not be secret."""
+    start = secrets.token_hex(8)
+    for number in itertools.count():
+        yield f"{start}{number:x}"
+
+
+@dataclass(slots=True)
+class _Order:
+    """One request, encoded."""
+
+    job_id: str
+    queue: str
+    body: JobBody
+    blob: bytes
+    #: Arguments of enqueue.lua for this job.
+    args: tuple[Any, ...]
+
+
+class Enqueueing:
+    """Puts jobs into queues; calls of one turn of the event loop share a script call."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._tokens = _request_tokens()
+        self._orders: Coalescer[_Order, list[Any]] = Coalescer(
+            self._send, group=lambda order: order.queue, weight=lambda order: len(order.blob)
+        )
+
+    async def enqueue(self, request: JobRequest) -> Enqueued:
+        """Enqueue one job; see `Broker.enqueue`."""
+        order = self._order(request)
+        code, due_ms, id_ = await self._orders.submit(order)
+        job_id = id_.decode(errors="surrogateescape")
+        key = request.idempotency
+        if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
+            raise IdempotencyConflict
+        if code == _NO_TIME:
+            raise InvalidRequest("The due time is too far in the future for Redis: give an earlier one.")
+        if code != _CREATED and job_id == order.job_id:
+            code = await self._code_after_a_look(order, code)
+        return Enqueued(
+            job_id=job_id,
+            queue=order.queue,
+            created=code == _CREATED,
+            replayed=code == _REPLAYED,
+            enqueue_time_ms=order.body.enqueue_time_ms,
+            due_time_ms=due_ms,
+        )
+
+    async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Enqueued | BrokerError]:
+        """Enqueue several jobs; see `Broker.enqueue_many`."""
+        answers = await asyncio.gather(*map(self.enqueue, requests), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, BrokerError):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Enqueued | BrokerError)]
+
+    async def drain(self) -> None:
+        """Wait for everything under way."""
+        await self._orders.drain()
+
+    def _order(self, request: JobRequest) -> _Order:
+        job_id = request.job_id or new_job_id()
+        if wrong := why_not_job_id(job_id):
+            raise InvalidName(wrong)
+        queue = self._core.keys.queue(request.queue)
+        body = _body(request, queue, next(self._tokens))
+        blob = encode_job(body, self._core.codec)
+        return _Order(job_id, queue, body, blob, self._script_args(request, job_id, queue, blob))
+
+    def _script_args(self, request: JobRequest, job_id: str, queue: str, blob: bytes) -> tuple[Any, ...]:
+        key = request.idempotency
+        return (
+            job_id,
+            blob,
+            to_ms(request.defer_by or 0),
+            "" if request.defer_until_ms is None else request.defer_until_ms,
+            _body_ttl_ms(request),
+            "" if request.first_try is None else request.first_try,
+            self._core.keys.idempotency(key.digest) if key else "",
+            key.request_digest if key else "",
+            "1" if request.replaces_result else "",
+        )
+
+    async def _send(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:
+        keys, queue = self._core.keys, orders[0].queue
+        args: list[Any] = [
+            keys.job(""),
+            keys.result(""),
+            keys.retry(""),
+            keys.ended(""),
+            IDEMPOTENCY_TTL_MS,
+            keys.outcome(""),
+        ]
+        for order in orders:
+            args += order.args
+        answers: list[list[Any]] = await self._core.link.run(
+            script("enqueue"), [queue, keys.wake(queue), keys.abort], args, since=since
+        )
+        return answers
+
+    async def _code_after_a_look(self, order: _Order, code: int) -> int:
+        """Tell what the job that was there before is to this order, where the script could not."""
+        keys, reader = self._core.keys, self._core.reader
+        stored = [keys.result(order.job_id)]
+        if _MADE_ID.fullmatch(order.job_id):  # bodies may be large: not read for ids that callers choose
+            stored.append(keys.job(order.job_id))
+        result, *job = await self._core.link.command("MGET", *stored)
+        ended = await reader.result_or_none(result, order.job_id)
+        if ended is not None and _is_same_call(ended, order.body):
+            return _CREATED  # the answer was lost and the job has ended since
+        existing = ended or (await reader.job_or_none(job[0]) if job else None)
+        return _REPLAYED if existing is not None and _is_advised(existing, order.body) else code
+
+
+def _is_same_call(result: JobResult, body: JobBody) -> bool:
+    if result.request_token is not None:
+        return result.request_token == body.request_token
+    # A stock arq worker does not copy the token.
+    return (result.function, result.enqueue_time_ms) == (body.function, body.enqueue_time_ms)
+
+
+def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
+    """Whether a request repeats the one that made a job, under an id that only its answer can have told."""
+    return (existing.request_token or "").startswith(_MADE) and (
+        (existing.function, existing.owner, list(existing.args), existing.kwargs)
+        == (body.function, body.owner, list(body.args), body.kwargs)
+    )
+
+
+def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
+    _check(request)
+    if request.id_is_made:
+        request_token = f"{_MADE}{request_token}"
+    return JobBody(
+        function=request.function,
+        args=tuple(request.args),
+        kwargs=dict(request.kwargs),
+        enqueue_time_ms=time.time_ns() // 1_000_000,
+        first_try=request.first_try,
+        queue=queue,
+        timeout=request.timeout,
+        max_tries=request.max_tries,
+        keep_result=request.keep_result,
+        owner=request.owner,
+        request_token=request_token,
+        wants_outcome=request.wants_outcome,
+    )
+
+
+def _body_ttl_ms(request: JobRequest) -> int:
+    """How long the body lives after the due time; negative: from now."""
+    if not request.expires:
+        return BODY_TTL_MS
+    return -to_ms(request.expires) if request.expires_from_now else to_ms(request.expires)
+
+
+def _check(request: JobRequest) -> None:
+    if not request.function:
+        raise InvalidRequest("The function has no name: name one that a worker offers.")
+    if request.defer_by is not None and request.defer_until_ms is not None:
+        raise InvalidRequest("Both defer_by and defer_until are given: give one of them.")
+    for name in ("job_id", "queue"):
+        text = getattr(request, name)
+        if text and not text.isascii():
+            _check_text(name, text)
+    for name in ("defer_by", "expires", "timeout", "keep_result"):
+        seconds = getattr(request, name)
+        if seconds is not None and not 0 <= seconds <= _LONGEST:
+            raise InvalidRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
+    for name in ("max_tries", "first_try"):
+        number = getattr(request, name)
+        if number is not None and not 1 <= number <= _MOST_TRIES:
+            raise InvalidRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
+
+
+def _check_text(name: str, text: str) -> None:
+    """Raise InvalidRequest for what cannot be sent: it would keep its whole batch from being sent."""
+    try:
+        text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            f"{name} contains half a surrogate pair: give text that can be encoded as UTF-8."
+        ) from None
+
+
+#: The longest duration that is taken, in seconds: a hundred years.
+_LONGEST = 3_155_760_000
+#: The largest number of tries that is taken: a count beyond it is damaged (claim.lua).
+_MOST_TRIES = 1_000_000_000

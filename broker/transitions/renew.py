@@ -1,0 +1,145 @@
+"""Renewing leases and giving jobs back from a thread: a connection that blocks, away from the event loop."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+from redis import exceptions as redis_errors
+
+from jobgate.broker.core import BODY_TTL_MS, by_queue, ms_of, to_ms
+from jobgate.broker.keys import Keys
+from jobgate.broker.link.lines import TRUSTED_FOR
+from jobgate.broker.link.link import translate
+from jobgate.broker.link.settings import RedisSettings, sync_client, unnamed
+from jobgate.broker.records import ClaimedJob, Lease, Renewal
+from jobgate.broker.scripts.loader import Script, script
+from jobgate.broker.transitions.lease import release_args
+from jobgate.broker.transitions.reclaim import call_of
+
+#: Seconds that the renewing thread waits for a connection or an answer, and the part of a lease that this may
+#: be at most, so that it can try again.
+_TIMEOUT, _SHARE = 2.0, 1 / 5
+#: The part of a lease that all tries of one call may take, so that the next renewal still comes in time.
+_ALL_TRIES = 0.5
+#: Seconds in which a release that has failed is tried once more.
+_RELEASE = 1.0
+
+
+class LeaseRenewer:
+    """The transitions *renew* and *release*. To be used from one thread only.
+
+    Args:
+        redis: a client of its own.
+        keys: the names of the namespace.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        # redis-py leaves `execute_command` untyped.
+        self._redis: Any = redis
+        self._keys = keys
+        #: Monotonic instant of the last answer, since when the connection is trusted.
+        self._answered_at = time.monotonic()
+
+    def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
+        """Extend all leases by `lease` seconds from now.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer; the leases run on and may be renewed later.
+            BrokerMisconfigured: Redis refuses.
+        """
+        lost: list[str] = []
+        aborts: dict[str, int] = {}
+        for queue, part in by_queue(leases, lambda one: one.queue).items():
+            lost_here, marked = self._renew(queue, part, lease)
+            lost += map(_text, lost_here)
+            aborts.update({_text(marked[at]): ms_of(marked[at + 1]) for at in range(0, len(marked), 2)})
+        return Renewal(lost=lost, aborts=aborts)
+
+    def release(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Give jobs back as if they had never been claimed; see `Broker.release`.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer; it may be repeated.
+            BrokerMisconfigured: Redis refuses.
+        """
+        for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
+            keys, args = [queue, self._keys.wake(queue)], release_args(self._keys, jobs)
+            self._answer(script("release"), keys, args, within=_RELEASE)
+
+    def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
+        """Take a job back that `renew` calls lost, if nobody else runs it; see `Broker.reclaim`.
+
+        It asks on a new connection: what called it lost may be a former master.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+            BrokerMisconfigured: Redis refuses.
+        """
+        self._disconnect()
+        if claimed.body is None:
+            return False
+        return bool(self._answer(*call_of(self._keys, claimed, lease), within=lease * _ALL_TRIES))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._redis.close()
+
+    def _renew(self, queue: str, leases: Sequence[Lease], lease: float) -> tuple[list[bytes], list[bytes]]:
+        keys = self._keys
+        args: list[Any] = [keys.job(""), keys.in_progress(""), keys.retry(""), to_ms(lease), BODY_TTL_MS]
+        for one in leases:
+            args += [one.job_id, one.token, one.tries]
+        lost, marked = self._answer(script("renew"), [queue, keys.abort], args, within=lease * _ALL_TRIES)
+        return lost, marked
+
+    def _answer(self, script: Script, keys: Sequence[str], args: Sequence[Any], *, within: float) -> Any:
+        """Run a script that may be repeated, if need be once more on a new connection.
+
+        As in the link, a connection that has been silent is replaced before it is used, and no late answer
+        is believed: a lease that a former master renews is not renewed.
+        """
+        until = time.monotonic() + within
+        try:
+            if (answer := self._prompt_answer(script, keys, args)) is not None:
+                return answer
+        except (redis_errors.RedisError, OSError) as error:
+            if time.monotonic() > until:
+                raise translate(error, writes=True) from error
+        self._disconnect()
+        try:
+            return self._run(script, keys, args)
+        except (redis_errors.RedisError, OSError) as error:
+            self._disconnect()
+            raise translate(error, writes=True) from error
+
+    def _prompt_answer(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """The answer; None where it came late."""
+        now = time.monotonic()
+        if now - self._answered_at > TRUSTED_FOR:
+            self._disconnect()
+            self._answered_at = now
+        answer = self._run(script, keys, args)
+        before, self._answered_at = self._answered_at, time.monotonic()
+        return answer if self._answered_at - before <= TRUSTED_FOR else None
+
+    def _disconnect(self) -> None:
+        self._redis.connection_pool.disconnect()
+
+    def _run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        try:
+            return self._redis.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
+        except redis_errors.NoScriptError:
+            return self._redis.execute_command("EVAL", script.source, len(keys), *keys, *args)
+
+
+def renewer_of(settings: RedisSettings, keys: Keys, lease: float) -> LeaseRenewer:
+    """Return a renewer, not yet connected, for leases of so many seconds."""
+    timeout = min(_TIMEOUT, lease * _SHARE)
+    opening = min(timeout, settings.conn_timeout)
+    client = sync_client(settings, socket_timeout=timeout, socket_connect_timeout=opening, **unnamed())
+    return LeaseRenewer(client, keys)
+
+
+def _text(job_id: bytes) -> str:
+    return job_id.decode(errors="surrogateescape")

@@ -1,0 +1,1 @@
+"""What can be seen in Redis: jobs, lists, queues and workers."""

@@ -1,0 +1,1 @@
+"""Waiting for results and for work."""

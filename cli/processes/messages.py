@@ -1,0 +1,120 @@
+"""What supervisor and worker tell each other: a number; that a worker has started, and that it lives."""
+
+import asyncio
+import contextlib
+import os
+import threading
+from typing import Any, Final
+
+from jobgate.worker import Settings, Worker
+from jobgate.worker.jobs.hooks import await_if_needed
+
+#: Names the pipe to the supervisor.
+VARIABLE: Final = "JOBGATE_SUPERVISOR_FD"
+#: Says which of several worker processes one is, from 1.
+NUMBER: Final = "JOBGATE_SUPERVISOR_NUMBER"
+#: Seconds between two signs of life of a worker that has started.
+BEAT: Final = 1.0
+
+# The lines that a worker writes into the pipe. The first two say that it has started, and how it means to
+# end; after them stand the seconds of its leases. The others come every second from then on.
+_BURST: Final = b"burst"
+_SERVING: Final = b"serving"
+_ALIVE: Final = b"alive"
+_STUCK: Final = b"stuck"
+
+
+class Ear:
+    """The supervisor's end of the pipe, for one worker process. Make it in the event loop."""
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = os.pipe()
+        os.set_blocking(self._ours, False)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._ours, self._read)
+        self._rest = b""
+        #: Whether the process has started, and means to end when its work is done.
+        self.has_started = self.is_burst = False
+        #: Seconds that the process' leases last, once it has started.
+        self.lease = 0.0
+        #: Whether it has said since the last look that it is alive, and whether it has said that it is stuck.
+        self.is_alive = self.is_stuck = False
+
+    def close_theirs(self) -> None:
+        """Leave the other end to the process that has inherited it."""
+        os.close(self.theirs)
+
+    def close(self) -> None:
+        """Hear what is left of a process that has ended, and close the pipe."""
+        self._loop.remove_reader(self._ours)
+        self._read()
+        os.close(self._ours)
+
+    def _read(self) -> None:
+        try:
+            heard = os.read(self._ours, 65536)
+        except BlockingIOError:  # a process that it left behind may hold its end
+            return
+        if not heard:
+            self._loop.remove_reader(self._ours)
+        *lines, self._rest = (self._rest + heard).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        word, _, lease = line.partition(b" ")
+        if word in (_BURST, _SERVING):
+            self.has_started, self.is_burst, self.lease = True, word == _BURST, float(lease)
+        self.is_stuck = word == _STUCK
+        self.is_alive |= not self.is_stuck
+
+
+class Mouth:
+    """A worker's end of the pipe to its supervisor."""
+
+    def __init__(self, number: int) -> None:
+        os.set_inheritable(number, False)
+        os.set_blocking(number, False)  # the supervisor may be frozen
+        self._number = number
+        self._has_started = threading.Event()
+
+    def telling_start(self, settings: Settings) -> Settings:
+        """Return settings with which a worker says that it has started."""
+
+        async def on_startup(ctx: dict[str, Any]) -> None:
+            if settings.on_startup is not None:
+                await await_if_needed(settings.on_startup(ctx))
+            self._say(b"%s %g" % (_BURST if settings.burst else _SERVING, settings.lease))
+            self._has_started.set()
+
+        return settings.changed(on_startup=on_startup)
+
+    def tell_life(self, worker: Worker) -> None:
+        """Begin to give signs of life, from when the worker has started.
+
+        They come from a thread: a function that blocks the event loop is the worker's own to deal with. A
+        process that is frozen as a whole, or in which one thread holds the interpreter for ever, is silent.
+        """
+        threading.Thread(target=self._beat, args=(worker,), name="jobgate-beat", daemon=True).start()
+
+    def _beat(self, worker: Worker) -> None:
+        self._has_started.wait()
+        pause = threading.Event()
+        while not pause.wait(BEAT):
+            self._say(_STUCK if worker.is_stuck else _ALIVE)
+
+    def _say(self, line: bytes) -> None:
+        # The pipe is full, or nobody is there any more.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._number, line + b"\n")
+
+
+def own_number() -> str:
+    """Return the number of this worker process; empty where it is the only one."""
+    return os.environ.pop(NUMBER, "")
+
+
+def own_mouth() -> Mouth | None:
+    """Return the way to the supervisor of this worker process; None where it has none."""
+    number = os.environ.pop(VARIABLE, None)
+    return None if number is None else Mouth(int(number))

@@ -1,0 +1,140 @@
+"""`--workers N` and `--watch DIR`: worker processes that are started again, and stopped together."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterable, Iterable, Sequence
+from typing import Final
+
+from jobgate.cli.processes.deaths import cause_of, pause_after, told
+from jobgate.cli.processes.slot import Slot
+from jobgate.worker.process.signals import stop_signals
+from jobgate.worker.vitals.job_log import counted
+
+logger = logging.getLogger("jobgate.supervisor")
+
+#: Seconds of silence after which a worker that has started is taken for frozen.
+SILENCE: Final = 30.0
+#: Exit codes with which a worker says that it cannot start: it could not the next time either.
+_CANNOT_START: Final = (1, 2)
+#: Exit codes of a worker that was stopped before it could listen to signals.
+_STOPPED_EARLY: Final = (128 + signal.SIGTERM, 128 + signal.SIGINT)
+
+
+class Supervisor:
+    """Keeps worker processes running until it is told to stop. Use it once.
+
+    A worker that ends by itself is started again, after a pause that doubles with each death of the same
+    cause, but stays short while no other worker runs. One that is frozen is killed. One that cannot start in
+    the first place ends all, unless files are watched: then the next change may mend it.
+    SIGTERM and SIGINT are handed on; each worker ends its jobs in its own way, and then this ends too.
+
+    Args:
+        commands: the words after `jobgate` for each process.
+        changes: yields whenever all workers are to be started anew; None = never.
+        silence: seconds after which a worker that has started and says nothing is killed.
+    """
+
+    def __init__(
+        self,
+        commands: Iterable[Sequence[str]],
+        *,
+        changes: AsyncIterable[object] | None = None,
+        silence: float = SILENCE,
+    ) -> None:
+        words = list(commands)
+        many = len(words) > 1
+        self._slots = [Slot(at, each, is_one_of_many=many) for at, each in enumerate(words, start=1)]
+        self._changes = changes
+        self._silence = silence
+        self._stopping = asyncio.Event()
+        #: Exit code of a worker that could not start.
+        self._failed = 0
+
+    async def run(self) -> int:
+        """Run until all processes have ended.
+
+        Returns:
+            0, or the exit code of the first worker that ended with another; 128 + n for signal n.
+        """
+        watch = asyncio.create_task(self._restart_at_changes())
+        try:
+            with stop_signals(self._on_signal):
+                codes = await asyncio.gather(*(self._keep(slot) for slot in self._slots))
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        return self._failed or next((code for code in codes if code), 0)
+
+    def _on_signal(self, received: signal.Signals) -> None:
+        """Hand a signal on; a second one hurries the workers, as it would without a supervisor."""
+        logger.info("%s, stopping %d workers", received.name, len(self._slots))
+        self._stop(received)
+
+    def _stop(self, sign: signal.Signals) -> None:
+        self._stopping.set()
+        for slot in self._slots:
+            slot.end_pause()
+            slot.send(sign)
+
+    async def _keep(self, slot: Slot) -> int:
+        """Start a worker, and again when it ends, until it has ended for good; return its exit code."""
+        while True:
+            await slot.start()
+            if self._stopping.is_set():
+                slot.send(signal.SIGTERM)  # told to stop while it was starting
+            code = await self._wait(slot)
+            if self._stopping.is_set() and code in _STOPPED_EARLY:
+                return 0
+            if self._stopping.is_set() or (slot.is_burst and code == 0 and not slot.renewing):
+                return code
+            if slot.renewing:
+                continue
+            if code in _CANNOT_START and not slot.ever_started and self._changes is None:
+                self._give_up(slot, code)
+                return code
+            await self._pause(slot, code)
+            if self._stopping.is_set():
+                return code
+
+    async def _wait(self, slot: Slot) -> int:
+        """Return a worker's exit code when it has ended; kill it when it is frozen."""
+        watch = asyncio.create_task(self._watch(slot))
+        try:
+            return await slot.wait()
+        finally:
+            watch.cancel()
+
+    async def _watch(self, slot: Slot) -> None:
+        trouble = await slot.kill_when_frozen(self._silence)
+        logger.error("worker %d %s, it was killed: running jobs lose a try", slot.number, trouble)
+
+    def _give_up(self, slot: Slot, code: int) -> None:
+        if not self._failed and len(self._slots) > 1:
+            logger.error("worker %d could not start (exit code %d), stopping all", slot.number, code)
+        self._failed = self._failed or code
+        self._stop(signal.SIGTERM)
+
+    async def _pause(self, slot: Slot, code: int) -> None:
+        if self._changes is not None and code in _CANNOT_START and not slot.has_started:
+            logger.error("worker %d could not start (exit code %d), waiting for a change", slot.number, code)
+            await slot.pause(None)
+            return
+        cause = cause_of(code, has_started=slot.has_started, was_killed=slot.was_killed)
+        deaths = slot.deaths.add(cause)
+        seconds = pause_after(deaths, is_last=not any(each.is_running for each in self._slots))
+        logger.error(
+            "worker %d ended with %s, starting it again in %.1f s: %s (%d in a row)",
+            slot.number, told(code), seconds, cause.value, deaths,
+        )  # fmt: skip
+        await slot.pause(seconds)
+
+    async def _restart_at_changes(self) -> None:
+        if self._changes is None:
+            return
+        try:
+            async for _ in self._changes:
+                logger.info("files have changed, restarting %s", counted(len(self._slots), "worker"))
+                await asyncio.gather(*(slot.renew() for slot in self._slots))
+        except (OSError, RuntimeError) as error:
+            logger.error("files are no longer watched: %s", error)

@@ -1,0 +1,1 @@
+"""Calls through Redis, without a gateway."""

@@ -1,0 +1,187 @@
+"""Who calls: keys, their scopes, and the entries of the file that holds them.
+
+The file is TOML and holds only SHA-256 digests of keys, each of at least 128 random bits:
+
+```toml
+[[key]]
+name = "billing"
+sha256 = "…"
+allow = ["enqueue:send_*", "read", "abort"]
+```
+
+Scopes: `enqueue:<function glob>`, `read` (own jobs), `read:*` (all jobs), `inspect` (arguments and
+tracebacks), `abort`, `metrics`. What is not allowed is refused. Two keys may share a name: they are
+the same caller, so that a key can be replaced without a gap.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.settings import KeysFileError
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SCOPE = re.compile(r"enqueue:[A-Za-z0-9_.:<>*?\[\]!-]{1,128}|read|read:\*|inspect|abort|operate|metrics")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_MEMBERS = {"name", "sha256", "allow", "not_after", "waits"}
+_CHALLENGE = "WWW-Authenticate: Bearer\r\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who sent a request, and what it may do."""
+
+    #: The key's name; None = no keys are in use.
+    name: str | None = None
+    scopes: frozenset[str] = frozenset()
+    #: Function globs of its `enqueue:` scopes.
+    functions: tuple[str, ...] = ()
+    #: Waits at the same time; None = the gateway's limit for a key.
+    waits: int | None = None
+    #: The key is of no use after this.
+    not_after: datetime | None = None
+
+    def require(self, scope: str) -> None:
+        """Raise `Problem` 403 unless the caller has this scope. `read:*` includes `read`."""
+        if self.name is None or scope in self.scopes or (scope == "read" and "read:*" in self.scopes):
+            return
+        raise Problem("forbidden", f"The key needs the scope {scope}.")
+
+    def require_function(self, function: str) -> None:
+        """Raise `Problem` 403 unless the caller may enqueue this function."""
+        if not self.may_enqueue(function):
+            raise Problem("forbidden", "The key needs a scope enqueue:… that fits this function.")
+
+    def may_enqueue(self, function: str) -> bool:
+        """Whether the caller may enqueue this function."""
+        return self.name is None or any(fnmatchcase(function, glob) for glob in self.functions)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether it may read jobs that others enqueued."""
+        return self.name is None or "read:*" in self.scopes
+
+    @property
+    def inspects(self) -> bool:
+        """Whether it is shown arguments and tracebacks."""
+        return self.name is None or "inspect" in self.scopes
+
+    @property
+    def only_owner(self) -> str | None:
+        """The one owner whose jobs exist for the caller; None = all jobs do."""
+        return None if self.sees_all else self.name
+
+    def sees(self, owner: str | None) -> bool:
+        """Whether a job with this owner exists for the caller."""
+        return self.only_owner in (None, owner)
+
+
+#: The caller of a gateway without keys: everything is allowed, jobs have no owner.
+ANYBODY = Caller()
+
+
+def find_caller(callers: Mapping[str, Caller], authorization: str | None) -> Caller:
+    """The caller with this `Authorization` header; raises `Problem` 401."""
+    scheme, _, key = (authorization or "").partition(" ")
+    digest = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).hexdigest()
+    # Whoever times the look-up learns about the digest of a guess, not about a key.
+    known = callers.get(digest)
+    if known is None or scheme.lower() != "bearer" or not _is_valid(known):
+        raise Problem("unauthorized", "Send a valid key as Authorization: Bearer <key>.", headers=_CHALLENGE)
+    return known
+
+
+def _is_valid(caller: Caller) -> bool:
+    return caller.not_after is None or datetime.now(UTC) < caller.not_after
+
+
+def callers_of(document: Mapping[str, Any]) -> dict[str, Caller]:
+    """The callers in a keys file by the SHA-256 of their key.
+
+    Raises `KeysFileError` with what is wrong; it does not name the file.
+    """
+    entries = document.get("key", [])
+    if set(document) - {"key"} or not isinstance(entries, list):
+        raise KeysFileError("it may only contain [[key]] entries")
+    for number, entry in enumerate(entries, 1):
+        wrong = _why_wrong(entry)
+        if wrong:
+            raise KeysFileError(f"entry {number}: {wrong}")
+    return dict(map(_caller, entries))
+
+
+def _caller(entry: Mapping[str, Any]) -> tuple[str, Caller]:
+    not_after = entry.get("not_after")
+    return entry["sha256"], Caller(
+        name=entry["name"],
+        scopes=frozenset(entry["allow"]),
+        functions=tuple(s.removeprefix("enqueue:") for s in entry["allow"] if s.startswith("enqueue:")),
+        waits=entry.get("waits"),
+        not_after=not_after,
+    )
+
+
+def _why_wrong(entry: Any) -> str | None:
+    if not isinstance(entry, dict):
+        return "it must be a table, written below [[key]]"
+    unknown = set(entry) - _MEMBERS
+    if unknown:
+        return f"it has members that mean nothing: {', '.join(sorted(unknown))}"
+    checks = (
+        (is_name(entry.get("name")), "name must be 1 to 64 letters, digits and _ . -"),
+        (_fits(_DIGEST, entry.get("sha256")), "sha256 must be 64 hex digits in lower case"),
+        (_are_scopes(entry.get("allow")), "allow must be a list of scopes such as enqueue:*, read, abort"),
+        (_is_moment(entry.get("not_after")), "not_after must be a date-time with an offset"),
+        (_is_count(entry.get("waits")), "waits must be a number from 0"),
+    )
+    return next((message for holds, message in checks if not holds), None)
+
+
+def _fits(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _are_scopes(value: Any) -> bool:
+    return isinstance(value, list) and all(is_scope(scope) for scope in value)
+
+
+def _is_moment(value: Any) -> bool:
+    return value is None or (isinstance(value, datetime) and value.tzinfo is not None)
+
+
+def _is_count(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+
+
+def is_name(value: Any) -> bool:
+    """Whether this can be a key's name."""
+    return _fits(_NAME, value)
+
+
+def is_scope(value: Any) -> bool:
+    """Whether this is a scope that a key can have."""
+    return _fits(_SCOPE, value)
+
+
+def new_key(name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
+    """A fresh key of 256 random bits, and the entry for the keys file that admits it.
+
+    Raises `KeysFileError` when the name or a scope cannot be used.
+    """
+    if not is_name(name):
+        raise KeysFileError("A key's name is 1 to 64 letters, digits and _ . -.")
+    wrong = [scope for scope in scopes if not is_scope(scope)]
+    if wrong:
+        raise KeysFileError(
+            f"No such scope: {wrong[0]}. Use enqueue:<glob>, read, read:*, inspect, abort, metrics."
+        )
+    key = f"jg_{secrets.token_urlsafe(32)}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    allow = ", ".join(f'"{scope}"' for scope in scopes)
+    return key, f'[[key]]\nname = "{name}"\nsha256 = "{digest}"\nallow = [{allow}]\n'

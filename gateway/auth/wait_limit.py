@@ -1,0 +1,75 @@
+"""Requests that wait for a job: how many may, and how all are ended at a shutdown."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from jobgate.gateway.auth.callers import Caller
+from jobgate.gateway.http.problems import Problem
+
+Result = TypeVar("Result")
+
+_RETRY_AFTER = "Retry-After: 1\r\n"
+
+
+class Waits:
+    """The waits in flight of one gateway."""
+
+    def __init__(self, *, limit: int, limit_per_key: int) -> None:
+        """`limit` counts all callers together."""
+        self._limit = limit
+        self._limit_per_key = limit_per_key
+        self._by_key: Counter[str] = Counter()
+        self._scopes: set[asyncio.Timeout] = set()
+        self._ended = False
+        #: Waits in flight.
+        self.count = 0
+
+    @contextmanager
+    def place(self, caller: Caller) -> Iterator[None]:
+        """Hold one place for a wait; raises `Problem` 429 when there is none."""
+        self._check(caller)
+        name = caller.name
+        self.count += 1
+        if name is not None:
+            self._by_key[name] += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+            if name is not None:
+                self._by_key[name] -= 1
+                if not self._by_key[name]:
+                    del self._by_key[name]
+
+    def _check(self, caller: Caller) -> None:
+        if self.count >= self._limit:
+            raise Problem("too-many-waits", "Ask again without a wait, or later.", headers=_RETRY_AFTER)
+        if caller.name is None:
+            return
+        limit = self._limit_per_key if caller.waits is None else caller.waits
+        if self._by_key[caller.name] >= limit:
+            raise Problem("too-many-waits", "This key has too many waits in flight.", headers=_RETRY_AFTER)
+
+    async def run(self, waiting: Callable[[], Awaitable[Result | None]]) -> Result | None:
+        """What `waiting` gives; None when the gateway shuts down first."""
+        if self._ended:
+            return None
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                self._scopes.add(scope)
+                return await waiting()
+        except TimeoutError:
+            return None
+        finally:
+            self._scopes.discard(scope)
+
+    def end_all(self) -> None:
+        """End all waits, now and from now on: their requests are answered as if their time were over."""
+        self._ended = True
+        now = asyncio.get_running_loop().time()
+        for scope in self._scopes:
+            scope.reschedule(now)

@@ -1,0 +1,158 @@
+"""Records of the broker as the JSON of the HTTP API: the job, and its outcome."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from jobgate.broker.records import Enqueued, Failure, JobResult, JobStatus, JobView, Progress
+from jobgate.gateway.http.problems import Problem
+
+#: Halves of surrogate pairs.
+_HALVES = re.compile("[\ud800-\udfff]")
+
+_PLAIN = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+
+
+def moment(unix_ms: int | None) -> str | None:
+    """A time of Redis as RFC 3339 in UTC, with milliseconds; None outside of the years 1 to 9999."""
+    if unix_ms is None:
+        return None
+    second, ms = divmod(unix_ms, 1000)
+    try:
+        return f"{_second(second)}.{ms:03d}Z"
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
+
+
+def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dict[str, Any]:
+    """The job as it is right after its enqueue."""
+    return {
+        "job_id": enqueued.job_id,
+        "function": function,
+        "queue": enqueued.queue,
+        "status": status.value,
+        "success": None,
+        "try": 0,
+        "enqueue_time": moment(enqueued.enqueue_time_ms),
+        "due_time": moment(enqueued.due_time_ms),
+        "start_time": None,
+        "finish_time": None,
+        "worker": None,
+        "progress": None,
+    }
+
+
+def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
+    """The job as it was seen; with `inspects` also its arguments."""
+    result, source = view.result, view.source
+    job: dict[str, Any] = {
+        "job_id": _shown(view.job_id),
+        "function": _shown(source.function if source else None),
+        "queue": _shown(view.queue),
+        "status": view.status.value,
+        "success": result.success if result else None,
+        "try": view.tries,
+        "enqueue_time": moment(view.enqueue_time_ms),
+        "due_time": moment(view.due_time_ms),
+        "start_time": moment(view.start_time_ms),
+        "finish_time": moment(view.finish_time_ms),
+        "worker": _shown(result.worker if result else view.worker),
+        "progress": _progress(view.progress),
+    }
+    if inspects and source:
+        job |= {"args": source.args, "kwargs": source.kwargs}
+    return job
+
+
+def _shown(text: str | None) -> str | None:
+    """A name as every reader of JSON takes it: many refuse whole pages for half a surrogate pair.
+
+    Bytes that were not UTF-8 (as `surrogateescape` has them) and such halves become U+FFFD.
+    """
+    return text if text is None or text.isascii() else _HALVES.sub("\ufffd", text)
+
+
+def _progress(progress: Progress | None) -> dict[str, Any] | None:
+    if progress is None:
+        return None
+    message = _shown(progress.message)
+    return {"fraction": progress.fraction, "message": message, "time": moment(progress.time_ms)}
+
+
+def outcome(result: JobResult, *, inspects: bool) -> dict[str, Any]:
+    """How a job ended; with `inspects` also the traceback of a failure."""
+    document: dict[str, Any] = {
+        "job_id": _shown(result.job_id),
+        "function": _shown(result.function),
+        "status": "complete",
+        "success": result.success,
+    }
+    if result.success:
+        document["result"] = result.result
+    else:
+        document["error"] = _error(result.failure, inspects=inspects)
+    return document
+
+
+def _error(failure: Failure | None, *, inspects: bool) -> dict[str, Any]:
+    if failure is None:
+        return {"type": "Exception", "message": "", "code": "error"}
+    error: dict[str, Any] = {"type": failure.type, "message": failure.message, "code": failure.code.value}
+    if inspects:
+        error["traceback"] = failure.traceback
+    return error
+
+
+def to_json(document: Any, *, limit: int) -> bytes:
+    """JSON for whatever a function took or gave back.
+
+    msgpack and pickle carry more than JSON does: bytes become base64, sets become arrays, integers
+    keep their digits, and what is left becomes its `str()`. Raises `Problem` 410 when it cannot be
+    written at all or takes more than `limit` bytes.
+    """
+    try:
+        encoded = _encode(document)
+    except (TypeError, ValueError, RecursionError):
+        raise Problem("unreadable-result", "It has no form in JSON.") from None
+    if len(encoded) > limit:
+        raise Problem("unreadable-result", f"It takes more than {limit} bytes.")
+    return encoded
+
+
+def _encode(document: Any) -> bytes:
+    try:
+        return orjson.dumps(document, default=_plain, option=_PLAIN)
+    except orjson.JSONEncodeError:
+        # orjson stops at 64 bits, 254 levels and half surrogate pairs; the standard library does not.
+        return json.dumps(_with_text_keys(document), default=_plain, allow_nan=False).encode()
+
+
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key if isinstance(key, str) else str(key): _with_text_keys(item) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_with_text_keys(item) for item in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    if isinstance(value, set | frozenset | Sequence):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

@@ -1,0 +1,94 @@
+"""Reading a request's body: what kind it may be, how large, how slow."""
+
+import asyncio
+
+from aiohttp import StreamReader
+from aiohttp.web import BaseRequest, RequestPayloadError
+
+from jobgate.gateway.http.problems import Problem
+
+_JSON_TYPES = {
+    "application/json",
+    # What `curl -d` sends when nobody says otherwise. The door has refused other sites' forms by now.
+    "application/x-www-form-urlencoded",
+}
+_UTF8 = {"utf-8", "utf8"}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def body_at_hand(request: BaseRequest, *, limit: int) -> bytes | None:
+    """The body if all of it is here, empty when there is none; None = `body_to_come` has to wait for it.
+
+    Raises `Problem`: 413 when it is larger than `limit` bytes, 415 when it is not JSON in UTF-8 or is
+    compressed.
+    """
+    if not request.body_exists:
+        return b""
+    _check_type(request.headers.get("Content-Type"))
+    _check_encoding(request.headers.get("Content-Encoding"))
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    content = request.content
+    # The common case: it arrived together with the headers, and needs no clock.
+    if not content.is_eof() or content.exception() is not None:
+        return None
+    body = content.read_nowait()
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+async def body_to_come(request: BaseRequest, *, limit: int, deadline: float) -> bytes:
+    """The whole body, once it is here.
+
+    Raises `Problem`: 408 when it takes longer than `deadline` seconds, 413 when it is larger than `limit`
+    bytes, 400 when its transfer encoding is broken, 417 when something else than 100-continue is expected.
+    """
+    _answer_expectation(request)
+    return await _read_slowly(request.content, limit, deadline)
+
+
+def _check_type(header: str | None) -> None:
+    if header is None or header == "application/json":
+        return
+    kind, *parameters = header.split(";")
+    if kind.strip().lower() not in _JSON_TYPES:
+        raise Problem("unsupported-media-type", "Send the body as application/json.")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip(' "').lower() not in _UTF8:
+            raise Problem("unsupported-media-type", "Send the body in UTF-8.")
+
+
+def _check_encoding(header: str | None) -> None:
+    if header is not None and header.strip().lower() not in {"", "identity"}:
+        raise Problem("unsupported-media-type", "Send the body without compression.")
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem("body-too-large", f"A body may have {limit} bytes.")
+
+
+def _answer_expectation(request: BaseRequest) -> None:
+    expectation = request.headers.get("Expect")
+    if expectation is None:
+        return
+    if expectation.lower() != "100-continue":
+        raise Problem("expectation-failed", "Leave the Expect header out.")
+    if request.transport is not None:
+        request.transport.write(_CONTINUE)
+
+
+async def _read_slowly(content: StreamReader, limit: int, deadline: float) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(deadline):
+            while not content.at_eof():
+                body += await content.readany()
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        raise Problem("body-timeout", f"A body has to arrive within {deadline:g} seconds.") from None
+    except RequestPayloadError:
+        raise Problem("malformed-request", "The body's transfer encoding is broken.") from None
+    return bytes(body)

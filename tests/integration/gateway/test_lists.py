@@ -1,0 +1,176 @@
+"""`GET /jobs`: every job of a queue is on a page, and none that the caller must not see."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.processes import REPOSITORY, Processes
+from harness.servers import RedisServer
+from harness.tools import require_tool
+from jobgate.broker import Broker
+from jobgate.gateway.auth.callers import new_key
+
+
+@pytest.fixture
+async def gateway(redis_url: str) -> AsyncIterator[RunningGateway]:
+    async with running_gateway(redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def worker(redis_url: str) -> AsyncIterator[PlayedWorker]:
+    async with Broker(redis_url) as broker:
+        yield PlayedWorker(broker)
+
+
+async def every_page(gateway: RunningGateway, query: str = "", **options: Any) -> list[dict[str, Any]]:
+    """The jobs of all pages."""
+    jobs: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        status, page, _ = await gateway.get(f"/jobs?{query}&cursor={cursor}".replace("?&", "?"), **options)
+        assert status == 200, page
+        jobs += page["jobs"]
+        cursor = page["next_cursor"]
+        if not cursor:
+            return jobs
+
+
+async def enqueue(gateway: RunningGateway, *job_ids: str, function: str = "add", **members: Any) -> None:
+    for job_id in job_ids:
+        assert (await gateway.post(f"/jobs/{function}", {"job_id": job_id, **members}))[0] == 202
+
+
+async def test_jobs_of_every_status_are_listed_as_they_are(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await enqueue(gateway, "ended")
+    await worker.run_one(7)
+    await enqueue(gateway, "running")
+    await worker.claim()
+    await enqueue(gateway, "waiting", function="send", args=[1])
+    await enqueue(gateway, "later", defer_by=60)
+    await enqueue(gateway, "elsewhere", queue="mail")
+    statuses = {"ended": "complete", "running": "in_progress", "waiting": "queued", "later": "deferred"}
+    jobs = await every_page(gateway)
+    assert {job["job_id"]: job["status"] for job in jobs} == statuses
+    for job in jobs:
+        shown = (await gateway.get(f"/jobs/{job['job_id']}/status"))[1]
+        assert {**job, "args": shown["args"], "kwargs": shown["kwargs"]} == shown
+    for job_id, status in statuses.items():
+        assert [job["job_id"] for job in await every_page(gateway, f"status={status}")] == [job_id]
+    assert [job["job_id"] for job in await every_page(gateway, "function=send")] == ["waiting"]
+    assert [job["job_id"] for job in await every_page(gateway, "queue=mail")] == ["elsewhere"]
+    assert await every_page(gateway, "queue=nobody-s") == []
+
+
+async def test_the_loop_of_the_documents_finds_all_behind_an_empty_page(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    document = (REPOSITORY / "docs" / "operations.md").read_text()
+    (loop,) = re.findall(r"^```sh\n(cursor=.*?)^```", document, re.MULTILINE | re.DOTALL)
+    (first,) = re.findall(r"even the first one:\n`(.*?)`", document)
+    await enqueue(gateway, "ended")
+    await worker.run_one(7)
+    require_tool("curl")
+    shell = await asyncio.create_subprocess_exec(
+        *(require_tool("sh"), "-c", loop.replace("localhost:8080", gateway.url.removeprefix("http://"))),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        printed, _ = await shell.communicate()
+    pages = printed.splitlines()
+    assert pages[0] == first.encode()
+    assert [job["job_id"] for page in pages for job in orjson.loads(page)["jobs"]] == ["ended"]
+    assert orjson.loads(pages[-1])["next_cursor"] == ""
+
+
+async def test_a_long_list_comes_in_pages(gateway: RunningGateway, worker: PlayedWorker) -> None:
+    ids = {f"job-{number}" for number in range(400)}
+    await enqueue(gateway, *ids)
+    for _ in range(20):
+        await worker.run_one()
+    first = (await gateway.get("/jobs?limit=10"))[1]
+    assert first["next_cursor"]
+    assert len(first["jobs"]) < 100
+    jobs = await every_page(gateway, "limit=10")
+    assert {job["job_id"] for job in jobs} == ids
+    assert sum(job["status"] == "complete" for job in jobs) == 20
+
+
+async def test_what_cannot_be_read_spoils_no_list(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    await enqueue(gateway, "good")
+    with valkey_server.client() as client:
+        client.zadd("arq:queue", {"lost": 1, "bad": 1, b"\xff": 1})
+        client.set("arq:job:bad", b"{")
+        client.set("arq:result:odd", b"{")
+    jobs = {job["job_id"]: job["function"] for job in await every_page(gateway)}
+    assert jobs == {"good": "add", "lost": None, "bad": None, "\ufffd": None}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=1001", "limit=x", "limit=1&limit=2", "status=done", "function=1", "wait=1"),
+        *("cursor=x", "cursor=q-1", "queue=arq:abort", "queue=a%20b", "queue=", "%", "limit"),
+    ],
+)
+async def test_a_query_that_makes_no_sense_is_refused(gateway: RunningGateway, query: str) -> None:
+    status, problem, _ = await gateway.get(f"/jobs?{query}")
+    assert (status, problem["code"]) == (422, "invalid-request")
+
+
+async def test_a_key_that_is_no_queue_is_refused(gateway: RunningGateway, valkey_server: RedisServer) -> None:
+    with valkey_server.client() as client:
+        client.set("a-text", "x")
+    status, problem, _ = await gateway.get("/jobs?queue=a-text")
+    assert (status, problem["errors"][0]["pointer"]) == (422, "?queue")
+
+
+async def test_a_caller_sees_what_it_may(redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    lines, headers = [], {}
+    for name, scopes in {
+        "a": ("enqueue:*", "read"),
+        "b": ("enqueue:*", "read:*"),
+        "c": ("enqueue:*",),
+    }.items():
+        key, line = new_key(name, scopes)
+        lines.append(line)
+        headers[name] = {"Authorization": f"Bearer {key}"}
+    file.write_text("\n".join(lines))
+    async with running_gateway(redis_url, keys_file=file) as gateway:
+        for name in "ab":
+            await gateway.post("/jobs/add", {"job_id": f"of-{name}"}, headers=headers[name])
+        seen = {
+            name: sorted(job["job_id"] for job in await every_page(gateway, headers=headers[name]))
+            for name in "ab"
+        }
+        assert seen == {"a": ["of-a"], "b": ["of-a", "of-b"]}
+        assert (await gateway.get("/jobs", headers=headers["c"]))[0] == 403
+        assert (await gateway.get("/jobs"))[0] == 401
+
+
+async def test_a_page_of_large_results_takes_little_memory(
+    processes: Processes, redis_url: str, valkey_server: RedisServer
+) -> None:
+    gateway = processes.gateway(redis_url)
+    numbers = list(range(1000, 31_000))
+    stored = {"t": 1, "f": "f", "a": [numbers], "k": {}, "et": 0, "s": True, "r": numbers, "st": 0, "ft": 0}
+    with valkey_server.client() as client:
+        for number in range(200):
+            client.set(f"arq:result:{number}", orjson.dumps({**stored, "q": "arq:queue"}))
+    before = gateway.most_memory
+    async with aiohttp.ClientSession() as session:
+        jobs = await every_page(RunningGateway(gateway.url, session), "status=complete&limit=1000")
+    assert len(jobs) == 200
+    assert gateway.most_memory - before < 200, "25 at a time take 60 MiB, all 200 at once 450"

@@ -1,0 +1,228 @@
+"""The house rules that a tool can hold: rooms, import directions, names, packaging, words."""
+
+import ast
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+ROOMS = ("broker", "cli", "client", "gateway", "worker")
+#: Room -> the other rooms that it may import.
+ALLOWED = {
+    "broker": set(),
+    "cli": {"broker", "client", "gateway", "worker"},
+    "client": set(),
+    "gateway": {"broker"},
+    "worker": {"broker"},
+}
+#: Rooms whose floors are done.
+REDRAWN: set[str] = set()
+#: Modules that other rooms import by their own names, because few need what they need.
+PUBLIC_MODULES = {"jobgate.broker.embedded"}
+#: The client's Redis side: the files that may know the broker. The base install never loads them.
+REDIS_SIDE = {"client/arq_job.py", "client/arq_reading.py", "client/pool.py", "client/redis/transport.py"}
+#: `ctx["redis"]` is the client's `ArqRedis`, as it is arq's in arq: the one file that knows of it.
+CLIENT_SIDE = {"worker/redis_pool.py"}
+#: A module of a room, named in a string: an import that no other test would see.
+MODULE_NAME = re.compile(rf"jobgate\.({'|'.join(ROOMS)})\.\w+(\.\w+)*")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("openapi.yaml")])
+#: Words of other projects for what design.md calls function, job, try.
+FOREIGN_WORDS = re.compile(r"\b(tasks?|attempts?|consumers?|brokers?' queue|dead[- ]letter)\b", re.IGNORECASE)
+
+
+def short(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names = [name.split(".") for name in imported_modules(path)]
+    return {parts[1] for parts in names if parts[0] == "jobgate" and len(parts) > 1}
+
+
+def named_rooms(path: Path) -> set[str]:
+    """Return the rooms whose modules are named in strings, which may be imported by these."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    strings = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {found[1] for found in map(MODULE_NAME.fullmatch, strings) if found}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_imports_run_one_way(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0]
+    allowed = ALLOWED[room] | {room}
+    if short(path) in REDIS_SIDE:
+        allowed |= {"broker"}
+    if short(path) in CLIENT_SIDE:
+        allowed |= {"client"}
+    assert imported_rooms(path) | named_rooms(path) <= allowed
+
+
+def place(module: str) -> str:
+    """Return the place of a module: its floor, or itself where it stands on none."""
+    return ".".join(module.split(".")[:3])
+
+
+def module_of(path: Path) -> str:
+    return f"jobgate.{path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')}"
+
+
+def sources_of(room: str) -> list[Path]:
+    return [path for path in SOURCES if path.relative_to(ROOT).parts[0] == room]
+
+
+def arrows(room: str) -> dict[str, set[str]]:
+    """Return which place of a room imports which others of it."""
+    places = {place(module_of(path)) for path in sources_of(room)} - {f"jobgate.{room}.__init__"}
+    found: dict[str, set[str]] = {each: set() for each in places}
+    for path in sources_of(room):
+        if (here := place(module_of(path))) in places:
+            found[here] |= ({place(name) for name in imported_modules(path)} & places) - {here}
+    return found
+
+
+@pytest.mark.parametrize("room", sorted(REDRAWN))
+def test_arrows_between_floors_run_one_way(room: str) -> None:
+    assert tuple(TopologicalSorter(arrows(room)).static_order())
+
+
+def past_the_door(path: Path) -> Iterator[str]:
+    """Yield the names that a file imports from inside of another room or another floor."""
+    here = module_of(path).split(".")
+    for node in ast.walk(ast.parse(path.read_text())):
+        module = node.module if isinstance(node, ast.ImportFrom) else None
+        there = (module or "").split(".")
+        if isinstance(node, ast.ImportFrom) and there[0] == "jobgate" and module not in PUBLIC_MODULES:
+            depth = 2 if there[:2] != here[:2] else 3
+            is_own_floor = there[:3] == here[:3] and len(here) == 4
+            if len(there) > depth and not is_own_floor:
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", [path for room in sorted(REDRAWN) for path in sources_of(room)], ids=short)
+def test_nobody_imports_past_a_door(path: Path) -> None:
+    assert list(past_the_door(path)) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_rooms_are_imported_by_their_namespace(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imported_modules(path)} & set(ROOMS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_files_stay_under_400_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_functions_stay_under_50_lines(path: Path) -> None:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+    assert not [
+        f"{f.name}: {f.end_lineno - f.lineno + 1} lines"
+        for f in functions
+        if f.end_lineno is not None and f.end_lineno - f.lineno + 1 > 50
+    ]
+
+
+def packages() -> list[str]:
+    folders = (path.parent for room in ROOMS for path in (ROOT / room).rglob("__init__.py"))
+    return sorted(f"jobgate.{folder.relative_to(ROOT).as_posix().replace('/', '.')}" for folder in folders)
+
+
+def test_package_list_equals_the_rooms_and_their_floors() -> None:
+    setuptools = PYPROJECT["tool"]["setuptools"]
+    assert setuptools["packages"] == ["jobgate", *packages()]
+    assert setuptools["package-dir"] == {"": ".types"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_folder_of_a_room_is_a_floor(room: str) -> None:
+    folders = {path.parent for path in (ROOT / room).rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert [short(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_are_typed(room: str) -> None:
+    assert (ROOT / room / "py.typed").is_file()
+
+
+def test_links_for_type_checkers_equal_the_rooms() -> None:
+    links = {path.name: path.readlink().as_posix() for path in (ROOT / ".types" / "jobgate").iterdir()}
+    assert links == {room: f"../../{room}" for room in ROOMS}
+
+
+def test_namespace_has_no_init_file() -> None:
+    assert not (ROOT / ".types" / "jobgate" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("room", ["broker", "client", "gateway", "worker"])
+def test_public_names_can_be_imported_once_each(room: str) -> None:
+    module = importlib.import_module(f"jobgate.{room}")
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("room", ["broker", "client", "gateway", "worker"])
+def test_init_files_list_what_they_import(room: str) -> None:
+    module = ast.parse((ROOT / room / "__init__.py").read_text())
+    imported = {
+        alias.asname or alias.name
+        for node in module.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jobgate")
+        for alias in node.names
+    }
+    assert imported <= set(importlib.import_module(f"jobgate.{room}").__all__)
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "broker" / "scripts").glob("*.lua"))], ids=short)
+def test_code_uses_our_words(path: Path) -> None:
+    # `task` is left to asyncio's tasks.
+    assert re.findall(r"attempts?|dead[- ]letter", path.read_text(), re.IGNORECASE) == []
+
+
+@pytest.mark.parametrize("path", DOCS, ids=short)
+def test_docs_use_our_words(path: Path) -> None:
+    if path.name == "glossary.md":  # it says which words are not ours
+        return
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
+    assert FOREIGN_WORDS.findall(text) == []
+
+
+@pytest.mark.parametrize("path", [path for path in DOCS if path.suffix == ".md"], ids=short)
+def test_links_in_docs_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text())
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (path.parent / target).exists()] == []
+
+
+def anchor(heading: str) -> str:
+    """The name under which a heading can be linked to."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("path", [path for path in DOCS if path.suffix == ".md"], ids=short)
+def test_links_to_headings_lead_to_one(path: Path) -> None:
+    for target, wanted in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", path.read_text()):
+        if "://" in target:
+            continue
+        headings = re.findall(
+            r"^#+ (.+)$", (path.parent / target if target else path).read_text(), re.MULTILINE
+        )
+        assert wanted in map(anchor, headings), f"{target}#{wanted}"

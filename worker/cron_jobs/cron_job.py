@@ -1,0 +1,157 @@
+"""Cron jobs as the user states them: a function and the times at which it is to run.
+
+Objects of the real arq are recognised by their shape; arq itself is never imported.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from jobgate.worker.cron_jobs.timetable import Field, Timetable, WeekdayField
+from jobgate.worker.durations import Seconds
+from jobgate.worker.errors import SettingsError
+from jobgate.worker.functions.function import Function, func
+
+#: What arq's `CronJob` has besides what its `Function` has.
+_CRON_SHAPE = ("coroutine", "weekday", "microsecond", "run_at_startup", "unique", "job_id")
+_TIME_FIELDS = ("month", "day", "weekday", "hour", "minute", "second", "microsecond")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CronJob:
+    """One function and the times at which it runs. Made by `cron`."""
+
+    #: Name, coroutine and limits: it is offered like every other function.
+    function: Function
+    timetable: Timetable
+    #: True: it runs once for each worker that starts. "once": once for all workers that start while that job
+    #: waits, runs, or has ended less than ten minutes ago.
+    run_at_startup: bool | Literal["once"] = False
+    #: Whether a time belongs to all workers together; False: each of them enqueues a job of its own.
+    unique: bool = True
+    #: The id of all its jobs, and part of those of "once"; None = `<name>:<due time in unix ms>`.
+    job_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.run_at_startup not in (True, False, "once"):
+            raise SettingsError(
+                f"cron: run_at_startup must be True, False or 'once', not {self.run_at_startup!r}"
+            )
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.name
+
+
+def cron(  # noqa: PLR0913 - arq's arguments
+    coroutine: str | Callable[..., Any],
+    *,
+    name: str | None = None,
+    month: Field = None, day: Field = None, weekday: WeekdayField = None,
+    hour: Field = None, minute: Field = None, second: Field = 0, microsecond: int = 123_456,
+    run_at_startup: bool | Literal["once"] = False,
+    unique: bool = True,
+    job_id: str | None = None,
+    timeout: Seconds | None = None, keep_result: Seconds | None = 0,
+    keep_result_forever: bool | None = False, max_tries: int | None = 1,
+) -> CronJob:  # fmt: skip
+    """State a function together with the times at which it runs, as arq's `cron`.
+
+    It runs when all fields of the time fit. Each is a number, a set, list or tuple of numbers, or None =
+    any. They are understood in the setting `timezone`; docs/cron.md says more.
+
+    Args:
+        coroutine: the function, called with `ctx` alone, or its import path `module.function`.
+        name: its name for jobs; by default `cron:` and its `__qualname__` or import path.
+        month: 1 to 12.
+        day: 1 to 31.
+        weekday: 0 to 6 = Monday to Sunday, or mon, tues, wed, thurs, fri, sat, sun.
+        hour: 0 to 23.
+        minute: 0 to 59.
+        second: 0 to 59.
+        microsecond: one number; by default not at the full second, when the world is busiest.
+        run_at_startup: run it at the start too; see `CronJob`, as for `unique` and `job_id`.
+        unique: run it once at each time, however many workers there are.
+        job_id: the id of all its jobs, so that a run is left out while the last job waits or runs.
+        timeout: run limit in seconds; None or 0 = the worker's `job_timeout`.
+        keep_result: seconds to keep results; 0 = not at all, None = as the worker.
+        keep_result_forever: keep results without end.
+        max_tries: starts allowed; None = as the worker.
+
+    Raises:
+        SettingsError: it cannot be called, a field is out of range, or no day ever fits.
+    """
+    function = func(
+        coroutine, name=name or f"cron:{func(coroutine).name}", timeout=timeout, keep_result=keep_result,
+        keep_result_forever=keep_result_forever, max_tries=max_tries,
+    )  # fmt: skip
+    times = Timetable.of(
+        month=month, day=day, weekday=weekday,
+        hour=hour, minute=minute, second=second, microsecond=microsecond,
+    )  # fmt: skip
+    return CronJob(
+        function=function, timetable=times, run_at_startup=run_at_startup, unique=unique, job_id=job_id
+    )
+
+
+def as_cron_job(value: object) -> CronJob:
+    """Return what stands in `cron_jobs` as a `CronJob`.
+
+    Raises:
+        SettingsError: it is no result of `cron`, ours or arq's.
+    """
+    if isinstance(value, CronJob):
+        return value
+    if not all(hasattr(value, name) for name in _CRON_SHAPE):
+        raise SettingsError(f"cron_jobs: {value!r} is no cron(…)")
+    given: Any = value
+    return cron(
+        given.coroutine,
+        name=given.name,
+        **{name: getattr(given, name) for name in _TIME_FIELDS},
+        run_at_startup=given.run_at_startup,
+        unique=given.unique,
+        job_id=given.job_id,
+        timeout=given.timeout_s,
+        keep_result=given.keep_result_s,
+        keep_result_forever=given.keep_result_forever,
+        max_tries=given.max_tries,
+    )
+
+
+def next_cron(
+    previous_dt: datetime,
+    *,
+    month: Field = None,
+    day: Field = None,
+    weekday: WeekdayField = None,
+    hour: Field = None,
+    minute: Field = None,
+    second: Field = 0,
+    microsecond: int = 123_456,
+) -> datetime:
+    """Return the next time that fits, as arq's `next_cron`: a second after `previous_dt` or later.
+
+    Args:
+        previous_dt: in its zone the fields are understood, and the answer is given.
+        month: this and the others as in `cron`.
+        day: see `cron`.
+        weekday: see `cron`.
+        hour: see `cron`.
+        minute: see `cron`.
+        second: see `cron`.
+        microsecond: see `cron`.
+
+    Raises:
+        SettingsError: a field is out of range, or no day ever fits.
+    """
+    timetable = Timetable.of(
+        month=month, day=day, weekday=weekday, hour=hour, minute=minute, second=second,
+        microsecond=microsecond,
+    )  # fmt: skip
+    zone = previous_dt.tzinfo
+    if zone is None:
+        return timetable.next_after(previous_dt.replace(tzinfo=UTC)).replace(tzinfo=None)
+    return timetable.next_after(previous_dt, zone).astimezone(zone)

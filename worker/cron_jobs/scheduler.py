@@ -1,0 +1,227 @@
+"""Enqueues cron jobs, shortly before they are due.
+
+Every worker does it for every time, and the first one wins: a time has one id in the whole fleet, and Redis
+remembers for a day that it was enqueued, so that a worker that comes late does not enqueue it again after
+its job has ended and left no trace (arq #196). Times are those of the Redis clock, so that workers whose own
+clocks differ agree.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from jobgate.broker import Broker
+from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable
+from jobgate.broker.log_text import printable
+from jobgate.worker.clock import RedisClock
+from jobgate.worker.cron_jobs.cron_job import CronJob
+from jobgate.worker.cron_jobs.ticks import CountSkips, Skip, Tick, TickWriter
+from jobgate.worker.settings import Settings
+from jobgate.worker.vitals.job_log import counted
+
+logger = logging.getLogger("jobgate.worker")
+
+#: How long before its time a job is enqueued: short troubles then delay nothing. Chosen at random in
+#: between, so that the workers of a fleet do not all ask in the same moment.
+AHEAD_LEAST, AHEAD_MOST = timedelta(seconds=1), timedelta(seconds=2)
+#: Times missed by no more than this are all made up for, each one; see docs/cron.md.
+ALL_WITHIN = timedelta(seconds=30)
+#: Of those missed by more, the latest one is, when it is not older than this.
+LATEST_WITHIN = timedelta(hours=1)
+#: Beyond this a clock was put back, and all times are worked out again.
+_BACKWARDS = timedelta(seconds=60)
+#: Pauses before Redis is asked again, in seconds: the first and the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+#: Missed runs are counted up to here, so that a sleep of days does not hold up the loop.
+_MOST_COUNTED = 1_000
+#: What passes with time.
+_PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """One cron job and what is to be enqueued of it next."""
+
+    cron: CronJob
+    zone: tzinfo | None
+    #: Whether it is still to be enqueued because the worker starts.
+    at_start: bool
+    #: Sets apart the runs that are this worker's own, as `_marks` tells them.
+    mark: str
+    #: The next time; None until the Redis clock is known.
+    due: datetime | None = None
+
+    def go_on_after(self, moment: datetime) -> None:
+        """Take the first time after a moment for the next one."""
+        self.due = self.cron.timetable.next_after(moment, self.zone)
+
+    def settle(self, tick: Tick) -> None:
+        """Note that a tick has been dealt with, by whomever."""
+        if tick.due is None:
+            self.at_start = False
+        else:
+            self.go_on_after(tick.due)
+
+    def pass_over_missed(self, now: datetime) -> int:
+        """Leave out the times that are too old to be made up for; return how many."""
+        if self.due is None or self.due >= now - ALL_WITHIN:
+            return 0
+        missed = self.due
+        self.go_on_after(now - ALL_WITHIN)
+        if self.due > now:
+            self.due = self._latest(now) or self.due
+        if self.due <= missed:
+            return 0
+        count = self._count(missed, self.due)
+        logger.warning(
+            "cron job %s: %s since %s were missed and are skipped",
+            printable(self.cron.name), counted(count, "run") + " or more" * (count == _MOST_COUNTED), missed,
+        )  # fmt: skip
+        return count
+
+    def _count(self, first: datetime, end: datetime) -> int:
+        """Return how many times there are from `first` to before `end`, at most `_MOST_COUNTED`."""
+        count = 0
+        while first < end and count < _MOST_COUNTED:
+            first, count = self.cron.timetable.next_after(first, self.zone), count + 1
+        return count
+
+    def _latest(self, now: datetime) -> datetime | None:
+        """Return the last time before now within `LATEST_WITHIN`, looking back ever further."""
+        back = ALL_WITHIN
+        while back < LATEST_WITHIN:
+            back = min(back * 2, LATEST_WITHIN)
+            found = self.cron.timetable.next_after(now - back, self.zone)
+            if found <= now:
+                return self._last_from(found, now)
+        return None
+
+    def _last_from(self, found: datetime, now: datetime) -> datetime:
+        while (after := self.cron.timetable.next_after(found, self.zone)) <= now:
+            found = after
+        return found
+
+
+def _marks(crons: Sequence[CronJob]) -> list[str]:
+    """Return a mark for each: one of its own where it is not unique, else one for all of this worker."""
+    whole = secrets.token_hex(8)
+    return [whole if cron.unique else secrets.token_hex(8) for cron in crons]
+
+
+class Scheduler:
+    """The cron jobs of one worker.
+
+    Args:
+        broker: takes the jobs.
+        settings: the worker's: `cron_jobs`, `timezone` and the queue.
+        clock: the Redis time.
+        stopped: tells that the worker stops: then it enqueues nothing more.
+        count: counts the runs that are left out.
+    """
+
+    def __init__(
+        self, broker: Broker, settings: Settings, *, clock: RedisClock, stopped: Callable[[], bool],
+        count: CountSkips = lambda name, reason, runs: None,
+    ) -> None:  # fmt: skip
+        self._writer = TickWriter(broker, count)
+        self._count = count
+        self._queue = settings.queue
+        self._clock = clock
+        self._stopped = stopped
+        self._plans = [
+            _Plan(cron, settings.timezone, bool(cron.run_at_startup), mark)
+            for cron, mark in zip(settings.cron_jobs, _marks(settings.cron_jobs), strict=True)
+        ]
+        self._failures = 0
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The next time that is not enqueued yet; None until the Redis time is known."""
+        return min((plan.due for plan in self._plans if plan.due is not None), default=None)
+
+    async def start(self) -> None:
+        """Enqueue what runs at the start. Does not raise: what Redis does not take now, `run` repeats."""
+        await self._enqueue_due(self._now())
+
+    async def run(self) -> None:
+        """Enqueue each job before its time, until the worker stops."""
+        if not self._plans:
+            return
+        await self._clock.changed.wait()
+        seen = self._now()
+        while not self._stopped():
+            self._clock.changed.clear()
+            now = self._now()
+            self._look_at_times(now, put_back=now < seen - _BACKWARDS)
+            seen = now
+            try:
+                enqueued = await self._enqueue_due(now)
+            except Exception:
+                logger.exception("cron jobs could not be enqueued")  # a fault of ours must not end them all
+                enqueued = False
+            if not enqueued:
+                await self._wait(self._pause())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+
+    def _look_at_times(self, now: datetime, *, put_back: bool) -> None:
+        for plan in self._plans:
+            if plan.due is None or put_back:
+                plan.go_on_after(now)
+            if missed := plan.pass_over_missed(now):
+                self._count(plan.cron.name, Skip.MISSED, missed)
+
+    async def _enqueue_due(self, now: datetime) -> bool:
+        """Enqueue all that is to be; return whether there was something and it all went well."""
+        due = list(self._due(now))
+        if not due:
+            return False
+        errors = await self._writer.enqueue([tick for _, tick in due])
+        failure = None
+        for (plan, tick), error in zip(due, errors, strict=True):
+            if isinstance(error, _PASSING):
+                failure = error
+                continue
+            if error is not None:
+                self._writer.refused(tick, error)
+            plan.settle(tick)
+        self._note(failure)
+        return failure is None
+
+    def _due(self, now: datetime) -> Iterator[tuple[_Plan, Tick]]:
+        for plan in self._plans:
+            if plan.at_start:
+                yield plan, Tick(plan.cron, self._queue, plan.mark)
+            if plan.due is not None and plan.due <= now + AHEAD_MOST:
+                yield plan, Tick(plan.cron, self._queue, plan.mark, plan.due)
+
+    def _note(self, failure: BrokerError | None) -> None:
+        if failure is not None:
+            self._failures += 1
+            if self._failures == 1 or self._failures % 30 == 0:
+                logger.warning("cron jobs cannot be enqueued, still retrying: %s", failure)
+        elif self._failures:
+            logger.warning("cron jobs can be enqueued again after %d failures", self._failures)
+            self._failures = 0
+
+    def _pause(self) -> float:
+        """Return the seconds until Redis is asked again, or until the next job is to be enqueued."""
+        if self._failures:
+            longest: float = min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
+            return longest * random.uniform(0.5, 1.0)
+        now = self._now()
+        ahead = random.uniform(AHEAD_LEAST.total_seconds(), AHEAD_MOST.total_seconds())
+        return ((self.next_due or now) - now).total_seconds() - ahead
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until the clock turns out to be another."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._clock.changed.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,155 @@
+"""The functions that a worker offers, as the user states them.
+
+Objects of the real arq are recognised by their shape; arq itself is never imported.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jobgate.worker.bounds import duration, whole
+from jobgate.worker.durations import Seconds
+from jobgate.worker.errors import SettingsError
+from jobgate.worker.functions.loader import import_string
+from jobgate.worker.functions.retry_policy import Backoff, Rule, as_backoff, as_retry_on
+from jobgate.worker.functions.signatures import check_place_of_ctx
+from jobgate.worker.jobs.processes import check_importable
+
+Executor = Literal["thread", "process"]
+
+#: What arq's `Function` has, and nothing else in a list of functions.
+_FUNCTION_SHAPE = ("name", "coroutine", "timeout_s", "keep_result_s", "keep_result_forever", "max_tries")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Function:
+    """One function and its own limits; None means: as the worker's settings say. Names are arq's."""
+
+    #: Under this name jobs ask for it.
+    name: str
+    #: A coroutine function, or a plain function that is run in a thread.
+    coroutine: Callable[..., Any]
+    #: Run limit in seconds.
+    timeout_s: float | None = None
+    #: Seconds to keep the result; 0 = not at all.
+    keep_result_s: float | None = None
+    #: Keep the result without end; wins over `keep_result_s`.
+    keep_result_forever: bool | None = None
+    #: Starts allowed.
+    max_tries: int | None = None
+    #: Exceptions after which the job runs again; empty: none.
+    retry_on: tuple[type[Exception], ...] | None = None
+    #: Pauses between such tries.
+    backoff: Backoff | Rule | None = None
+    #: Where a plain function runs: `thread` or `process`; None = in a thread.
+    executor: Executor | None = None
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether it is a plain function that runs in a thread."""
+        return self.is_plain and self.executor != "process"
+
+    @property
+    def in_process(self) -> bool:
+        """Whether it is a plain function that runs in a process."""
+        return self.is_plain and self.executor == "process"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is no coroutine function."""
+        call = getattr(self.coroutine, "__call__", None)  # noqa: B004 - an object with an async __call__
+        return not (inspect.iscoroutinefunction(self.coroutine) or inspect.iscoroutinefunction(call))
+
+
+def func(  # noqa: PLR0913 - arq's arguments, and three more
+    coroutine: str | Function | Callable[..., Any],
+    *,
+    name: str | None = None,
+    keep_result: Seconds | None = None,
+    timeout: Seconds | None = None,
+    keep_result_forever: bool | None = None,
+    max_tries: int | None = None,
+    retry_on: type[Exception] | Sequence[type[Exception]] | None = None,
+    backoff: Seconds | Backoff | Rule | None = None,
+    executor: Executor | None = None,
+) -> Function:
+    """State a function together with limits of its own, as arq's `func`; None = as the worker.
+
+    Args:
+        coroutine: the function, or its import path `module.function`.
+        name: its name for jobs; by default `__qualname__`, or the import path where one is given.
+        keep_result: seconds to keep results; 0 = not at all.
+        timeout: run limit in seconds; 0 = the worker's `job_timeout`.
+        keep_result_forever: keep results without end.
+        max_tries: starts allowed.
+        retry_on: exceptions after which the job runs again; a timeout is a `TimeoutError`.
+        backoff: pauses before that: seconds of the first, `Backoff(…)`, or a function from try to seconds.
+        executor: where a plain function runs: "thread" (the default) or "process".
+
+    Raises:
+        SettingsError: it cannot be called, cannot take `ctx`, has no name, or an argument is out of range.
+        LoadError: the import path leads nowhere.
+    """
+    if isinstance(coroutine, Function):
+        return coroutine
+    if isinstance(coroutine, str):
+        name, coroutine = name or coroutine, import_string(coroutine)
+    if not callable(coroutine):
+        raise SettingsError(f"functions: {coroutine!r} cannot be called, pass a function or its import path")
+    made = Function(
+        name=name or _own_name(coroutine),
+        coroutine=coroutine,
+        timeout_s=duration("func(timeout=…)", timeout, 0.001) if timeout else None,
+        keep_result_s=None if keep_result is None else duration("func(keep_result=…)", keep_result, 0),
+        keep_result_forever=keep_result_forever,
+        max_tries=None if max_tries is None else whole("func(max_tries=…)", max_tries, 1),
+        retry_on=None if retry_on is None else as_retry_on("func(retry_on=…)", retry_on),
+        backoff=None if backoff is None else as_backoff("func(backoff=…)", backoff),
+        executor=executor,
+    )
+    _check_executor(made)
+    check_place_of_ctx(made.name, coroutine)
+    return made
+
+
+def _check_executor(function: Function) -> None:
+    if function.executor not in (None, "thread", "process"):
+        raise SettingsError(f"func(executor=…) must be 'thread' or 'process', not {function.executor!r}")
+    if function.executor is not None and not function.is_plain:
+        raise SettingsError(
+            f"{function.name!r} is a coroutine function, leave out executor: it runs in the loop"
+        )
+    if function.in_process:
+        check_importable(function.name, function.coroutine)
+
+
+def as_function(value: object) -> Function:
+    """Return what stands in a list of functions as a `Function`.
+
+    Raises:
+        SettingsError: it is no function, import path or result of `func`.
+        LoadError: its import path leads nowhere.
+    """
+    if isinstance(value, Function):
+        return value
+    if all(hasattr(value, name) for name in _FUNCTION_SHAPE):
+        return func(
+            value.coroutine,  # type: ignore[attr-defined]  # recognised by shape
+            name=value.name,  # type: ignore[attr-defined]
+            keep_result=value.keep_result_s,  # type: ignore[attr-defined]
+            timeout=value.timeout_s,  # type: ignore[attr-defined]
+            keep_result_forever=value.keep_result_forever,  # type: ignore[attr-defined]
+            max_tries=value.max_tries,  # type: ignore[attr-defined]
+        )
+    if isinstance(value, str) or callable(value):
+        return func(value)
+    raise SettingsError(f"functions: {value!r} is no function, import path or func(…)")
+
+
+def _own_name(coroutine: Callable[..., Any]) -> str:
+    """Return `__qualname__`, as arq does; objects without one need func(…, name=…)."""
+    name = getattr(coroutine, "__qualname__", None)
+    if not isinstance(name, str):
+        raise SettingsError(f"functions: {coroutine!r} has no name, use func(…, name='…')")
+    return name

@@ -1,0 +1,128 @@
+"""The child process of `executor="process"`: takes calls from a pipe, one at a time, and answers them."""
+
+import contextlib
+import logging.handlers
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from typing import Any
+
+from jobgate.broker.log_text import traceback_text
+from jobgate.worker.jobs.progress import ProgressReporter
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the parent asks for."""
+
+    function: Callable[..., Any]
+    ctx: dict[str, Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    #: Level of the parent's root logger.
+    log_level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Progress of the call under way."""
+
+    fraction: float
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The end of a call; `value` is pickled."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unstorable:
+    """The end of a call whose value cannot be pickled."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The end of a call that raised; `exception` is pickled, None where that is impossible."""
+
+    exception: bytes | None
+    type: str
+    message: str
+    traceback: str
+
+
+class _Answers:
+    """The child's end of the pipe: several threads of a function may report and log at once."""
+
+    def __init__(self, pipe: "connection.Connection[Any, Any]") -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def send(self, message: object) -> None:
+        blob = pickle.dumps(message)
+        with self._lock:
+            self._pipe.send_bytes(blob)
+
+    #: Log records come like this: to logging, the pipe is a queue.
+    put_nowait = send
+
+
+def main(pipe: "connection.Connection[Any, Any]") -> None:
+    """Answer calls until the parent closes the pipe or dies."""
+    # Signals to the whole process group, Ctrl-C for one, are the parent's to deal with. Handlers, because
+    # programs that a function starts would inherit that signals are ignored.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _leave_to_parent)
+    threading.Thread(target=_end_with_parent, daemon=True, name="jobgate-parent").start()
+    answers = _Answers(pipe)
+    queue: Any = answers
+    logging.getLogger().addHandler(logging.handlers.QueueHandler(queue))
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            answers.send(_answer(pipe.recv_bytes(), answers))
+
+
+def _answer(blob: bytes, answers: _Answers) -> object:
+    try:
+        call: Call = pickle.loads(blob)  # noqa: S301 - it is the parent's
+        logging.getLogger().setLevel(call.log_level)
+        report = ProgressReporter(lambda fraction, message: answers.send(Report(fraction, message)))
+        value = call.function({**call.ctx, "progress": report}, *call.args, **call.kwargs)
+    except BaseException as raised:  # SystemExit too: it is the function's answer, not this process's end
+        return _raised(raised)
+    try:
+        return Returned(pickle.dumps(value))
+    except Exception as error:  # __reduce__ of any class may raise anything
+        return Unstorable(f"{type(value).__name__} cannot leave its process: {error}")
+
+
+def _raised(raised: BaseException) -> Raised:
+    try:
+        blob: bytes | None = pickle.dumps(raised)
+    except Exception:
+        blob = None
+    try:
+        message = str(raised)
+    except Exception:
+        message = f"<{type(raised).__name__} whose text cannot be read>"
+    return Raised(blob, type(raised).__name__, message, traceback_text(raised))
+
+
+def _leave_to_parent(_number: int, _frame: object) -> None:
+    """Do nothing."""
+
+
+def _end_with_parent() -> None:
+    """End at once when the parent dies: the job will run again elsewhere."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

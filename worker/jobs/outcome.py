@@ -1,0 +1,236 @@
+"""What became of one try: pure decisions, no input or output."""
+
+import asyncio
+import traceback
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import TracebackType
+from typing import Any
+
+from jobgate.broker.records import Failure, FailureCode
+from jobgate.worker.errors import NotTransferable, ProcessRaised, Retry, RetryJob
+from jobgate.worker.functions.retry_policy import Backoff, RetryPolicy
+
+#: Longest message, name of an exception's class and traceback that are stored, in characters.
+MESSAGE_LIMIT = 4_096
+NAME_LIMIT = 200
+TRACEBACK_LIMIT = 32_768
+#: The pause after a try in which a function cancelled itself.
+_PAUSE = Backoff(first=1, factor=2, longest=60, jitter=False)
+
+
+class Stop(StrEnum):
+    """Why the worker cancelled a running job."""
+
+    #: Somebody asked to abort it.
+    ABORT = "abort"
+    #: It ran longer than its timeout.
+    TIMEOUT = "timeout"
+    #: The worker stops.
+    SHUTDOWN = "shutdown"
+    #: Its lease belongs to somebody else.
+    LOST = "lost"
+
+
+class Kind(StrEnum):
+    """What is to be done with a job after a try."""
+
+    #: Store its result.
+    SUCCESS = "success"
+    #: Store its failure.
+    FAILED = "failed"
+    #: Let it run again, this try counted.
+    RETRY = "retried"
+    #: Give it back, this try not counted.
+    RELEASE = "released"
+    #: Nothing: it is somebody else's.
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one try."""
+
+    kind: Kind
+    #: The return value of a success.
+    value: Any = None
+    #: The reason of a failure.
+    failure: Failure | None = None
+    #: What was raised, for codecs that store exceptions, for the log and for hooks.
+    exception: BaseException | None = None
+    #: Seconds until the next try; None = at its old place in the queue.
+    defer: float | None = None
+    #: What the log says of a failure besides its message, or why a try is run again; for operators.
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name in metrics: the failure's code or the kind."""
+        return self.failure.code.value if self.failure else self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class TryFacts:
+    """What the verdict depends on besides the exception."""
+
+    #: Number of this try and how many are allowed.
+    tries: int
+    max_tries: int
+    #: Why the worker cancelled it, if it did.
+    stop: Stop | None = None
+    #: The run limit in seconds, for the message.
+    timeout: float | None = None
+    #: arq's `retry_jobs`.
+    retry_jobs: bool = True
+    #: What the function does about exceptions; None = they fail the job.
+    policy: RetryPolicy | None = None
+    #: The jitter of a pause, 0 to 1, drawn beforehand: the verdict itself leaves nothing to chance.
+    chance: float = 1.0
+
+
+def failed(code: FailureCode, message: str, *, type_name: str = "JobExecutionFailed") -> Outcome:
+    """Return the verdict for a job that failed without an exception of its function.
+
+    Args:
+        code: why.
+        message: what the caller reads.
+        type_name: by default the name that arq gives such failures.
+    """
+    return Outcome(Kind.FAILED, failure=_bounded(Failure(type=type_name, message=message, code=code)))
+
+
+def _bounded(failure: Failure, *, name: int = NAME_LIMIT, message: int = MESSAGE_LIMIT) -> Failure:
+    """Cut what somebody else has written: names of classes, texts of exceptions and of codecs."""
+    return replace(failure, type=failure.type[:name], message=failure.message[:message])
+
+
+def brief(failure: Failure) -> Failure:
+    """Return a failure that fits under every limit of results: what, and the first words of why."""
+    return replace(_bounded(failure, name=80, message=100), traceback=None)
+
+
+def unserialisable(outcome: Outcome, reason: str) -> Outcome:
+    """Return the verdict that stands for one whose value cannot be stored."""
+    if outcome.failure is not None:
+        # It failed anyway: only the exception object is left out.
+        return Outcome(Kind.FAILED, failure=outcome.failure)
+    message = f"unable to serialize result: {reason}"
+    return failed(FailureCode.UNSERIALISABLE_RESULT, message, type_name="SerializationError")
+
+
+def classify(raised: BaseException, facts: TryFacts) -> Outcome:
+    """Return the verdict on a try that ended with an exception.
+
+    Retries and cancellations follow arq, but for two things: a release gives the try back, and a
+    retry in the last allowed try fails at once instead of being started once more for that. Other
+    exceptions are the policy's: in the last allowed try they are stored as what they are.
+    """
+    if isinstance(raised, asyncio.CancelledError):
+        return _cancelled(raised, facts)
+    if facts.retry_jobs and _is_a(raised, Retry):
+        return _retry(facts, defer=_defer_of(raised))
+    if facts.retry_jobs and _is_a(raised, RetryJob):
+        return _retry(facts, note="cancelled")
+    if isinstance(raised, NotTransferable):
+        return unserialisable(Outcome(Kind.SUCCESS), str(raised))
+    return _raised(raised, FailureCode.ERROR, message_of(raised), facts)
+
+
+def _raised(raised: BaseException, code: FailureCode, message: str, facts: TryFacts) -> Outcome:
+    """Return the verdict of the function's policy: another try, or a failure that keeps its own name."""
+    policy = facts.policy
+    if policy is None or not facts.retry_jobs or facts.tries >= facts.max_tries:
+        return _failed_with(raised, code, message)
+    if facts.stop is Stop.ABORT or not policy.covers(raised):
+        return _failed_with(raised, code, message)
+    return Outcome(Kind.RETRY, exception=raised, defer=policy.pause(facts.tries, facts.chance))
+
+
+def _cancelled(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
+    match facts.stop:
+        case Stop.LOST:
+            return Outcome(Kind.LOST)
+        case Stop.ABORT:
+            return _failed_with(raised, FailureCode.ABORTED, "the job was aborted")
+        case Stop.TIMEOUT:
+            late = TimeoutError(f"the job ran longer than its timeout of {facts.timeout:g} s")
+            return _raised(late.with_traceback(raised.__traceback__), FailureCode.TIMEOUT, str(late), facts)
+        case Stop.SHUTDOWN if facts.retry_jobs:
+            return Outcome(Kind.RELEASE)
+        case None if facts.retry_jobs:
+            return _cancelled_itself(raised, facts)
+    return _failed_with(raised, FailureCode.ABORTED, "the job was cancelled")
+
+
+def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
+    """Return the verdict on a cancellation that nobody asked for: a task that it awaited was cancelled, say.
+
+    It is retried as in arq, but after a pause, and the last try fails with the cause instead of arq's text.
+    """
+    if facts.tries < facts.max_tries:
+        return Outcome(Kind.RETRY, exception=raised, defer=_PAUSE.pause(facts.tries))
+    message = message_of(raised) or "the function raised CancelledError, but nobody had asked to stop the job"
+    return _failed_with(raised, FailureCode.ERROR, message)
+
+
+def _retry(facts: TryFacts, *, defer: float | None = None, note: str = "") -> Outcome:
+    if facts.tries >= facts.max_tries:
+        return max_tries_exceeded(facts.max_tries)
+    return Outcome(Kind.RETRY, defer=defer, note=note)
+
+
+def max_tries_exceeded(max_tries: int) -> Outcome:
+    """Return the verdict for a job that was started as often as allowed; the message is arq's."""
+    return failed(FailureCode.MAX_TRIES, f"max {max_tries} retries exceeded")
+
+
+def max_tries_begun(max_tries: int) -> Outcome:
+    """Return the verdict for such a job that came back all the same: its last try has told no outcome."""
+    return replace(
+        max_tries_exceeded(max_tries), note="its last try never finished; its worker probably died"
+    )
+
+
+def _is_a(raised: BaseException, ours: type[Retry | RetryJob]) -> bool:
+    """Whether it is this class of ours, or the real arq's of the same name."""
+    return isinstance(raised, ours) or any(
+        str(kind.__module__).partition(".")[0] == "arq" and kind.__name__ == ours.__name__
+        for kind in type(raised).__mro__
+    )
+
+
+def _defer_of(raised: BaseException) -> float | None:
+    if isinstance(raised, Retry):
+        return raised.defer
+    defer_ms = getattr(raised, "defer_score", None)  # arq's: milliseconds from now
+    return None if defer_ms is None else defer_ms / 1000
+
+
+def _failed_with(raised: BaseException, code: FailureCode, message: str) -> Outcome:
+    raised.__traceback__ = _from_function(raised.__traceback__)
+    kind = raised.type_name if isinstance(raised, ProcessRaised) else type(raised).__name__
+    failure = _bounded(Failure(type=kind, message=message, code=code, traceback=_traceback(raised)))
+    return Outcome(Kind.FAILED, failure=failure, exception=raised)
+
+
+def message_of(raised: BaseException) -> str:
+    """Return the text of an exception, cut to its limit, whatever `str()` of it does."""
+    try:
+        return str(raised)[:MESSAGE_LIMIT]
+    except Exception:
+        return f"<{type(raised).__name__} whose text cannot be read>"
+
+
+def _from_function(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback without the worker's own frames at its top."""
+    while trace and str(trace.tb_frame.f_globals.get("__name__")).startswith("jobgate.worker."):
+        trace = trace.tb_next
+    return trace
+
+
+def _traceback(raised: BaseException) -> str | None:
+    try:
+        lines = traceback.format_exception(raised)
+    except Exception:  # an exception with a broken __str__ or __cause__
+        return None
+    return "".join(lines)[-TRACEBACK_LIMIT:]

@@ -1,0 +1,88 @@
+"""How a worker starts: says what it is, reaches Redis, looks whether jobs are safe there."""
+
+import asyncio
+import contextlib
+import time
+
+from jobgate.broker import Broker, BrokerError, BrokerUnavailable
+from jobgate.broker.log_text import printable
+from jobgate.worker.clock import RedisClock
+from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
+from jobgate.worker.settings import Settings
+from jobgate.worker.vitals.job_log import logger
+
+#: Seconds between two looks at the data set.
+_LOOK_AT_DATA = 15.0
+
+
+def tell_start(settings: Settings, broker: Broker) -> None:
+    """Log what is about to run, and where; warn of functions that seem to lack `ctx`."""
+    names = ", ".join(function.name for function in settings.functions)
+    # arq says "1 functions", and people look for it.
+    logger.info("Starting worker for %d functions: %s", len(settings.functions), names)
+    queues = [printable(queue) for queue in settings.weights]
+    what = "queue" if len(queues) == 1 else "queues"
+    logger.info(
+        "%s ◆ %s %s ◆ max_jobs %d", broker.settings.address, what, ", ".join(queues), settings.max_jobs
+    )
+    for function in settings.functions:
+        if doubt := doubt_of_ctx(function.name, signature_of(function.coroutine)):
+            logger.warning("%s", doubt)
+
+
+async def reach(broker: Broker, clock: RedisClock) -> None:
+    """Connect to Redis, in the time that arq's `conn_retries`, its delay and its timeout make together.
+
+    Tells what it has reached, and tells the clock what time it is there.
+
+    Raises:
+        BrokerUnavailable: Redis did not answer in that time.
+        BrokerMisconfigured: it refuses.
+    """
+    redis = broker.settings
+    failures, until = 0, time.monotonic() + redis.conn_retries * (redis.conn_timeout + redis.conn_retry_delay)
+    while True:
+        try:
+            clock.presume(await broker.connect())
+        except BrokerUnavailable as error:
+            if time.monotonic() >= until:
+                raise
+            failures += 1
+            logger.warning("%s", error)
+        else:
+            if failures:
+                logger.info("redis connection successful")
+            return await _tell_redis(broker)
+        await asyncio.sleep(redis.conn_retry_delay)
+
+
+async def _tell_redis(broker: Broker) -> None:
+    """Log what Redis says of itself, in arq's words; nothing where it is not allowed to."""
+    info = await broker.server_info()
+    if info is None:
+        return
+    valkey = f" valkey_version={info.valkey_version}" if info.valkey_version else ""
+    logger.info(
+        "redis_version=%s mem_usage=%s clients_connected=%s db_keys=%s%s",
+        *(info.redis_version, info.used_memory, info.connected_clients, info.keys, valkey),
+    )
+
+
+async def warn_of_losses(broker: Broker) -> None:
+    """Warn of settings of Redis with which it may lose jobs, and name its data, to see when they are lost."""
+    await _mark_data_set(broker)
+    found = await broker.check()
+    for risk in found.risks:
+        logger.warning("%s", risk)
+
+
+async def watch_data_set(broker: Broker) -> None:
+    """Look for ever whether Redis still holds the data that it held; the broker logs when it does not."""
+    while True:
+        await asyncio.sleep(_LOOK_AT_DATA)
+        await _mark_data_set(broker)
+
+
+async def _mark_data_set(broker: Broker) -> None:
+    with contextlib.suppress(BrokerError):  # the claims tell of the trouble
+        await broker.mark_data_set()

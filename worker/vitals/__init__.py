@@ -1,0 +1,1 @@
+"""How a worker stays alive and shows it."""
