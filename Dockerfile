@@ -11,6 +11,7 @@ RUN python -m venv --without-pip /opt/jobgate
 RUN /tools/bin/python -m pip --python /opt/jobgate/bin/python install --require-hashes -r requirements/image.txt
 COPY pyproject.toml MANIFEST.in README.md LICENSE openapi.yaml ./
 COPY .types/ .types/
+COPY arq_api/ arq_api/
 COPY broker/ broker/
 COPY cli/ cli/
 COPY client/ client/

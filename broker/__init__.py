@@ -18,8 +18,10 @@ from jobgate.broker.errors import (
     NotAQueue,
     OutcomeUnknown,
 )
-from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
-from jobgate.broker.link.settings import RedisSettings
+from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys, why_not_namespace
+from jobgate.broker.link.adopted import settings_of
+from jobgate.broker.link.settings import RedisSettings, async_client
+from jobgate.broker.log_text import escape_record
 from jobgate.broker.records import (
     AbortAnswer,
     AbortMark,
@@ -57,7 +59,11 @@ __all__ = [
     "RedisSettings",
     "ServerInfo",
     "Watch",
+    "async_client",
+    "escape_record",
     "new_job_id",
+    "settings_of",
+    "why_not_namespace",
     # Codecs
     "Codec",
     "codec_named",

@@ -1,27 +1,16 @@
-"""Call functions that run in a worker, from any Python program: over HTTP, or straight through Redis.
+"""Call functions that run in a worker, from any Python program: over HTTP, or straight through Redis."""
 
-`Client` is jobgate's own way. `create_pool`, `Job` and the others of arq's names are arq's, so that a program
-that uses arq changes nothing but the lines that import them. They need the extra `worker`, and are loaded
-when they are first named, because the client over HTTP has no Redis library.
-"""
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from jobgate.client.arq_records import Deserializer, JobDef, JobResult, Serializer
 from jobgate.client.client import Client
+from jobgate.client.deadlines import LATE, Deadline
 from jobgate.client.errors import (
     ArgumentError,
-    BothDeferrals,
     ClientClosed,
-    DeserializationError,
     Forbidden,
     GatewayUnavailable,
     InvalidArguments,
     InvalidOption,
     InvalidRequest,
     JobAborted,
-    JobExecutionFailed,
     JobExists,
     JobFailed,
     JobgateError,
@@ -32,19 +21,15 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     RateLimited,
     ResultGone,
-    ResultNotFound,
     ResultTimeout,
-    SerializationError,
     Unauthorized,
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.job_handle import JobHandle
-
-if TYPE_CHECKING:
-    from jobgate.client.arq_job import Job
-    from jobgate.client.pool import ArqRedis, RedisSettings, create_pool
+from jobgate.client.per_loop import Guard, Home, PerLoop
+from jobgate.client.requests import check_keywords
 
 __all__ = [
     # The client and its jobs
@@ -53,27 +38,15 @@ __all__ = [
     "JobInfo",
     "JobProgress",
     "JobStatus",
-    # arq's calls
-    "ArqRedis",
-    "Deserializer",
-    "Job",
-    "JobDef",
-    "JobResult",
-    "RedisSettings",
-    "Serializer",
-    "create_pool",
     # Errors
     "ArgumentError",
-    "BothDeferrals",
     "ClientClosed",
-    "DeserializationError",
     "Forbidden",
     "GatewayUnavailable",
     "InvalidArguments",
     "InvalidOption",
     "InvalidRequest",
     "JobAborted",
-    "JobExecutionFailed",
     "JobExists",
     "JobFailed",
     "JobNotFound",
@@ -84,28 +57,16 @@ __all__ = [
     "RateLimited",
     "ResultGone",
     "JobLost",
-    "ResultNotFound",
     "ResultTimeout",
-    "SerializationError",
     "Unauthorized",
     "UnexpectedAnswer",
     "UnknownFunction",
+    # What `jobgate.arq` builds on
+    "Deadline",
+    "Guard",
+    "Home",
+    "LATE",
+    "PerLoop",
+    "check_keywords",
+    "time_of",
 ]
-
-#: Names that need a Redis library -> the module that has them.
-_WITH_REDIS = {
-    "ArqRedis": "jobgate.client.pool",
-    "Job": "jobgate.client.arq_job",
-    "RedisSettings": "jobgate.client.pool",
-    "create_pool": "jobgate.client.pool",
-}
-
-
-def __getattr__(name: str) -> Any:
-    module = _WITH_REDIS.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from jobgate.client.requirements import needs_redis  # noqa: PLC0415 - the room's names are those above
-
-    with needs_redis():
-        return getattr(import_module(module), name)

@@ -3,19 +3,16 @@
 ```
 JobgateError
 ├── JobFailed                  the job ended without a result
-│   ├── JobAborted             … because somebody asked to stop it
-│   └── JobExecutionFailed     … because no worker could run it (also a RuntimeError)
+│   └── JobAborted             … because somebody asked to stop it
 ├── JobExists                  the `_job_id` belongs to a job already
 ├── JobNotFound                no such job, or none that this caller may see
 │   ├── ResultGone             the job has ended and its result was not kept
-│   └── ResultNotFound         there is neither job nor result to wait for (also a RuntimeError)
-│       └── JobLost            … because Redis has lost its data
+│   └── JobLost                Redis has lost its data
 ├── ResultTimeout              the wait is over and the job goes on
 ├── UnknownFunction            no worker offers it
 ├── InvalidArguments           they do not fit the function or cannot be sent
 ├── InvalidRequest             the gateway cannot accept the request as it is
 │   └── InvalidOption          an option of the call is wrong (also a TypeError)
-│       └── BothDeferrals      two of them contradict each other (also a RuntimeError)
 ├── Unauthorized               no key, or one that the gateway does not know
 ├── Forbidden                  the key does not allow this
 ├── RateLimited                too many requests
@@ -23,14 +20,11 @@ JobgateError
 │   ├── NoWorker               no live worker could take the call
 │   └── OutcomeUnknown         the answer was lost: the job may or may not exist
 ├── UnexpectedAnswer           what came back is not jobgate's
-├── SerializationError         a job or a result cannot be written (also a RuntimeError)
-│   └── DeserializationError   … or cannot be read
 ├── ClientClosed               the client is not open (also a RuntimeError)
 └── MissingExtra               a package for this kind of address is not installed (also an ImportError)
 ```
 
-The docstring of each class is its default message. Those that are RuntimeErrors too bear arq's names and
-are raised by arq's calls, `create_pool` and what follows from it.
+The docstring of each class is its default message.
 """
 
 from collections.abc import Sequence
@@ -73,7 +67,7 @@ class JobFailed(JobgateError):
         self.message = message
         self.code = code
 
-    def __reduce__(self) -> tuple[type[JobgateError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[JobgateError], tuple[str, ...]]:
         """Pickle by the three fields, so that it crosses process borders."""
         return type(self), (self.type, self.message, self.code)
 
@@ -82,17 +76,6 @@ class JobAborted(JobFailed):
     """The job was stopped because somebody asked for it."""
 
     outcome = "aborted"
-
-
-class JobExecutionFailed(JobFailed, RuntimeError):
-    """The job expired, was tried as often as allowed, or names a function that its worker does not have."""
-
-    def __eq__(self, other: object) -> bool:
-        """Whether it says the same, as in arq."""
-        return isinstance(other, JobExecutionFailed) and self.args == other.args
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.args))
 
 
 class JobExists(JobgateError):
@@ -111,11 +94,7 @@ class ResultGone(JobNotFound):
     """The job has ended and its result was not kept: let the function keep it, or ask sooner."""
 
 
-class ResultNotFound(JobNotFound, RuntimeError):
-    """There is no such job, or it has ended and its result was not kept: let the function keep it."""
-
-
-class JobLost(ResultNotFound):
+class JobLost(JobNotFound):
     """Redis lost its data, including this job, which may have run: enqueue it again if it may run twice."""
 
     outcome = "lost"
@@ -184,10 +163,6 @@ class InvalidOption(InvalidRequest, TypeError):
     """An option of the call is unknown or has a wrong value: see the options of `Client.enqueue`."""
 
 
-class BothDeferrals(InvalidOption, RuntimeError):
-    """Both `_defer_until` and `_defer_by` are given: use one of them, or neither."""
-
-
 class Unauthorized(JobgateError):
     """The gateway wants a key that it knows: pass `Client(url, key=…)`."""
 
@@ -233,14 +208,6 @@ class OutcomeUnknown(GatewayUnavailable):
 
 class UnexpectedAnswer(JobgateError):
     """What came back is not jobgate's answer: check the URL and what stands between."""
-
-
-class SerializationError(JobgateError, RuntimeError):
-    """A job or a result cannot be written with this serializer: pass plain data, or choose another one."""
-
-
-class DeserializationError(SerializationError):
-    """A stored job or result cannot be read: use the serializer of whoever wrote it."""
 
 
 class ClientClosed(JobgateError, RuntimeError):

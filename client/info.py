@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """Where a job is. Values are those of the HTTP API and of arq, whose lower-case names are known too."""
+    """Where a job is; the values are those of the HTTP API and of arq."""
 
     #: Waits for its due time.
     DEFERRED = "deferred"
@@ -16,14 +16,6 @@ class JobStatus(StrEnum):
     IN_PROGRESS = "in_progress"
     #: Ended; its result can be read.
     COMPLETE = "complete"
-    #: No such job. Only `Job.status` answers so, as arq's does; `JobHandle.status` raises JobNotFound.
-    NOT_FOUND = "not_found"
-
-    deferred = DEFERRED
-    queued = QUEUED
-    in_progress = IN_PROGRESS
-    complete = COMPLETE
-    not_found = NOT_FOUND
 
 
 def time_of(unix_ms: int | None) -> datetime | None:

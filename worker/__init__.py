@@ -1,12 +1,9 @@
 """jobgate.worker: claims jobs and runs functions."""
 
-from jobgate.worker.arq_ways import create_worker, get_kwargs, run_worker
-from jobgate.worker.checks import check_health
+from jobgate.worker.checks import look_for_workers
 from jobgate.worker.cron_jobs.cron_job import CronJob, cron, next_cron
 from jobgate.worker.durations import Seconds
 from jobgate.worker.errors import (
-    FailedJobs,
-    JobExecutionFailed,
     LoadError,
     NotTransferable,
     ProcessDied,
@@ -28,10 +25,7 @@ from jobgate.worker.worker import Worker
 __all__ = [
     # The worker
     "Worker",
-    "check_health",
-    "create_worker",
-    "get_kwargs",
-    "run_worker",
+    "look_for_workers",
     # What it is told
     "Backoff",
     "CronJob",
@@ -50,8 +44,6 @@ __all__ = [
     "Retry",
     "RetryJob",
     # Errors
-    "FailedJobs",
-    "JobExecutionFailed",
     "LoadError",
     "NotTransferable",
     "ProcessDied",

@@ -1,17 +1,10 @@
-"""Questions to a fleet from outside: is a worker alive, and did all jobs of a run succeed."""
+"""A look from outside at whether workers are alive."""
 
-import asyncio
-import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
-from jobgate.broker import Broker, BrokerError, FailureCode, JobResult, WorkerRecord
-from jobgate.worker.errors import JobExecutionFailed
-from jobgate.worker.redis_pool import DeserializationError
+from jobgate.broker import Broker, BrokerError, WorkerRecord
 from jobgate.worker.settings import Settings
 from jobgate.worker.vitals.liveness import Verdict
-
-logger = logging.getLogger("jobgate.worker")
 
 
 async def look_for_workers(settings: Settings) -> Verdict:
@@ -30,42 +23,6 @@ async def look_for_workers(settings: Settings) -> Verdict:
         await broker.close()
     key = settings.health_check_key
     return _judge({queue: [one for one in all_ if one.health_key == key] for queue, all_ in found.items()})
-
-
-def check_health(settings_cls: object, **overrides: object) -> int:
-    """Look whether a live worker serves the queues of these settings, as arq's `check_health`.
-
-    It must be called where no event loop runs.
-
-    Args:
-        settings_cls: settings as for `Worker`.
-        overrides: settings that win over it.
-
-    Returns:
-        0 when there is one, else 1; the log says more.
-
-    Raises:
-        SettingsError: a setting cannot be used.
-    """
-    verdict = asyncio.run(look_for_workers(Settings.of(settings_cls, **overrides)))
-    if verdict.alive:
-        logger.info("Health check successful: %s", verdict.detail)
-    else:
-        logger.warning("Health check failed: %s", verdict.detail)
-    return 0 if verdict.alive else 1
-
-
-def with_exceptions(failures: Sequence[JobResult]) -> list[JobResult]:
-    """Return failed results that hold the exception as their result, where arq's results have it."""
-    return [replace(failure, result=_exception(failure)) for failure in failures]
-
-
-def _exception(failure: JobResult) -> BaseException:
-    told = failure.failure
-    if failure.exception is not None or told is None:
-        return failure.exception or JobExecutionFailed("")
-    kind = DeserializationError if told.code is FailureCode.LOST_BODY else JobExecutionFailed
-    return kind(told.message)
 
 
 def _judge(workers: dict[str, list[WorkerRecord]]) -> Verdict:

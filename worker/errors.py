@@ -4,8 +4,6 @@
 WorkerError
 ├── SettingsError     a setting has a value that cannot be used
 │   └── LoadError     the settings or a function cannot be imported
-├── FailedJobs        raised by `Worker.run_check`: not all jobs have succeeded
-├── JobExecutionFailed  in `FailedJobs`: a job that failed without an exception of its function
 ├── ProcessDied       the process that ran a function ended before the function did
 ├── ProcessRaised     a function in a process raised what cannot be carried over
 ├── NotTransferable   a function in a process returned what cannot be carried over
@@ -15,9 +13,7 @@ WorkerError
 """
 
 import math
-from collections.abc import Sequence
 
-from jobgate.broker.records import JobResult
 from jobgate.worker.durations import Seconds, in_seconds
 
 
@@ -31,41 +27,6 @@ class SettingsError(WorkerError, ValueError):
 
 class LoadError(SettingsError):
     """The settings or a function cannot be imported: check the name and the current directory."""
-
-
-class FailedJobs(WorkerError, RuntimeError):
-    """Jobs have failed in a `Worker.run_check`; those of this run, no others."""
-
-    def __init__(self, count: int, job_results: Sequence[JobResult]) -> None:
-        """Tell which jobs have failed.
-
-        Args:
-            count: how many.
-            job_results: their results, each with the exception as its `result`.
-        """
-        super().__init__(count, job_results)
-        self.count = count
-        self.job_results = job_results
-
-    def __str__(self) -> str:
-        reasons = [repr(each.result) for each in self.job_results]
-        if self.count == 1 and reasons:
-            return f"1 job failed {reasons[0]}"
-        return "\n".join([f"{self.count} jobs failed:", *reasons])
-
-    def __repr__(self) -> str:
-        return f"<{self}>"
-
-
-class JobExecutionFailed(WorkerError, RuntimeError):
-    """A job failed without an exception of its function: it expired, or had all its tries."""
-
-    def __eq__(self, other: object) -> bool:
-        """Whether it says the same, as in arq."""
-        return isinstance(other, JobExecutionFailed) and self.args == other.args
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.args))
 
 
 class ProcessDied(WorkerError):

@@ -12,12 +12,13 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+from redis.asyncio import Redis
+
 from jobgate.broker import Broker, ClaimedJob, JobResult
-from jobgate.worker.checks import with_exceptions
 from jobgate.worker.claiming.claimer import Claimer
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.scheduler import Scheduler
-from jobgate.worker.errors import FailedJobs, WorkerError
+from jobgate.worker.errors import WorkerError
 from jobgate.worker.functions.offers import resolve, worker_limits
 from jobgate.worker.jobs.execution import Execution
 from jobgate.worker.jobs.hooks import await_if_needed
@@ -29,7 +30,7 @@ from jobgate.worker.jobs.running_jobs import RUNNING_JOB, Phase, RunningJob, Run
 from jobgate.worker.process.cancellable import Cancellable
 from jobgate.worker.process.process import bound_exit, ending_within, exit_now, loop_factory
 from jobgate.worker.process.signals import stop_signals
-from jobgate.worker.redis_pool import close_pool, open_pool
+from jobgate.worker.redis_pool import close_redis, open_redis
 from jobgate.worker.result_codec import result_codec
 from jobgate.worker.settings import Settings
 from jobgate.worker.shutdown import STOP_GRACE, Stopping
@@ -52,6 +53,9 @@ class Worker:
     worker = Worker({"functions": [count_words], "burst": True})
     await worker.async_run()
     ```
+
+    Functions find a client of redis-py as `ctx["redis"]`. That of `jobgate.arq.Worker`, which the command
+    `jobgate worker` runs, is an `ArqRedis`, which enqueues jobs as well.
 
     Args:
         settings: a class, an instance or a dict as arq's `WorkerSettings`, a list of functions, or
@@ -165,11 +169,6 @@ class Worker:
         )
 
     @property
-    def tasks(self) -> dict[str, asyncio.Task[None]]:
-        """The tasks of the jobs that it holds, by their ids, as in arq."""
-        return {job.job_id: job.task for job in self.jobs.snapshot() if job.task is not None}
-
-    @property
     def jobs_complete(self) -> int:
         """Jobs that succeeded since its last start."""
         return self._persistence.jobs_complete
@@ -230,33 +229,21 @@ class Worker:
             finally:
                 await self.close()
 
-    async def main(self) -> None:
-        """Do what `async_run` does, under the name of arq's loop."""
-        await self.async_run()
-
-    async def run_check(self, retry_jobs: bool | None = None, max_burst_jobs: int | None = None) -> int:
-        """Run as `async_run` and see that no job has failed, for tests; most useful with `burst`.
+    async def failures_of_run(self, **changes: object) -> list[JobResult]:
+        """Run as `async_run` and return the results of the jobs that failed for good, with their exceptions.
 
         Args:
-            retry_jobs: replaces the setting; None = leave it.
-            max_burst_jobs: replaces the setting; None = leave it.
-
-        Returns:
-            How many jobs have succeeded.
-
-        Raises:
-            FailedJobs: jobs of this run have failed.
+            changes: settings to replace, for this run and those that follow.
         """
-        wanted = {"retry_jobs": retry_jobs, "max_burst_jobs": max_burst_jobs}
-        changes = {name: value for name, value in wanted.items() if value is not None}
         self.settings = self.settings.changed(**changes)
         self._prepare()
-        failures: list[JobResult] = []
-        self._persistence.failures = failures
+        self._persistence.failures = failures = list[JobResult]()
         await self.async_run()
-        if self.jobs_failed:
-            raise FailedJobs(self.jobs_failed, with_exceptions(failures))
-        return self.jobs_complete
+        return failures
+
+    def wrap_redis(self, client: Redis) -> Any:
+        """Return what functions find as `ctx["redis"]`: `client` itself, unless a subclass says otherwise."""
+        return client
 
     def stop(self) -> None:
         """Stop soon: claim nothing more, let `async_run` come to its end. A second call hurries it."""
@@ -292,7 +279,7 @@ class Worker:
         tell_start(settings, self.broker)
         await reach(self.broker, self._clock)
         await warn_of_losses(self.broker)
-        self.ctx["redis"] = self.pool = open_pool(settings, self.broker)
+        self.ctx["redis"] = self.pool = open_redis(settings, self.broker, self.wrap_redis)
         self._hooks_are_due = True
         if settings.on_startup is not None:
             await await_if_needed(settings.on_startup(self.ctx))
@@ -380,5 +367,5 @@ class Worker:
         self._pulse.stop()
         if self._owns_process and (self.jobs.snapshot() or self._execution.busy_threads):
             await self._stopping.leave_stubborn_jobs()
-        await close_pool(self.pool, self.settings)
+        await close_redis(self.pool, self.settings)
         await self.broker.close()

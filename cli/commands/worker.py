@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from jobgate.arq import Worker
 from jobgate.broker import BrokerError
 from jobgate.cli.commands.check import check
 from jobgate.cli.options.logs import log_options, set_up_log
@@ -17,7 +18,7 @@ from jobgate.cli.processes.failure import failed_with, naming_on_startup
 from jobgate.cli.processes.messages import own_mouth, own_number
 from jobgate.cli.processes.supervisor import SILENCE, Supervisor
 from jobgate.cli.processes.watcher import changes_in
-from jobgate.worker import Settings, Worker, WorkerError, load_settings
+from jobgate.worker import Settings, WorkerError, load_settings
 
 #: Options that are settings of the worker.
 _OVERRIDES: Final = (

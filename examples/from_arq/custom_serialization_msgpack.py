@@ -2,8 +2,8 @@ import asyncio
 
 import msgpack  # installable with "pip install msgpack"
 
-from jobgate.client import create_pool
-from jobgate.client import RedisSettings
+from jobgate.arq import create_pool
+from jobgate.arq.connections import RedisSettings
 
 
 async def the_task(ctx):

@@ -1,8 +1,8 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from jobgate.client import create_pool
-from jobgate.client import RedisSettings
+from jobgate.arq import create_pool
+from jobgate.arq.connections import RedisSettings
 
 async def the_task(ctx):
     print('this is the tasks, delay since enqueueing:', datetime.now() - ctx['enqueue_time'])

@@ -1,6 +1,6 @@
 import asyncio
-from jobgate.client import create_pool
-from jobgate.client import RedisSettings
+from jobgate.arq import create_pool
+from jobgate.arq.connections import RedisSettings
 
 
 async def do_stuff(ctx):

@@ -1,8 +1,8 @@
 import asyncio
 
-from jobgate.client import create_pool
-from jobgate.client import RedisSettings
-from jobgate.client import Job
+from jobgate.arq import create_pool
+from jobgate.arq.connections import RedisSettings
+from jobgate.arq.jobs import Job
 
 
 async def the_task(ctx):

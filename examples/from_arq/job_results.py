@@ -1,7 +1,7 @@
 import asyncio
 
-from jobgate.client import create_pool
-from jobgate.client import RedisSettings
+from jobgate.arq import create_pool
+from jobgate.arq.connections import RedisSettings
 # requires `pip install devtools`, used for pretty printing of job info
 from devtools import debug
 

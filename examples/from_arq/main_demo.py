@@ -1,7 +1,7 @@
 import asyncio
 from httpx import AsyncClient
-from jobgate.client import create_pool
-from jobgate.client import RedisSettings
+from jobgate.arq import create_pool
+from jobgate.arq.connections import RedisSettings
 
 # Here you can configure the Redis connection.
 # The default is to connect to localhost:6379, no password.

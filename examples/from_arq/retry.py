@@ -1,8 +1,7 @@
 import asyncio
 from httpx import AsyncClient
-from jobgate.client import create_pool
-from jobgate.worker import Retry
-from jobgate.client import RedisSettings
+from jobgate.arq import create_pool, Retry
+from jobgate.arq.connections import RedisSettings
 
 async def download_content(ctx, url):
     session: AsyncClient = ctx['session']

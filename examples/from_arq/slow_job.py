@@ -1,7 +1,7 @@
 import asyncio
 
-from jobgate.client import create_pool
-from jobgate.client import RedisSettings
+from jobgate.arq import create_pool
+from jobgate.arq.connections import RedisSettings
 
 async def the_task(ctx):
     await asyncio.sleep(5)

@@ -14,7 +14,7 @@ from harness.guide import DOCS, Follower, Step, steps
 from harness.processes import Processes
 from harness.stock_arq import arq_packages
 from harness.tools import free_port, require_tool
-from jobgate.client import create_pool
+from jobgate.arq import create_pool
 
 ROOT = DOCS.parent
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

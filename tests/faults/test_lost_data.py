@@ -11,8 +11,9 @@ from harness.held import Held
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import busy, working
+from jobgate.arq import create_pool
 from jobgate.broker import Broker, JobRequest
-from jobgate.client import Client, JobLost, create_pool
+from jobgate.client import Client, JobLost
 from jobgate.worker import Worker
 
 ServerMaker = Callable[..., RedisServer]

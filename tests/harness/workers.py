@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import jobgate.worker
 from harness.waiting import PATIENCE, eventually_async
+from jobgate.arq import Worker
 from jobgate.broker import Broker, JobRequest, JobResult
-from jobgate.worker import Worker
 
 
 @asynccontextmanager
@@ -42,7 +43,7 @@ async def outcome(broker: Broker, job_id: str, timeout: float = PATIENCE) -> Job
     return result
 
 
-async def busy(worker: Worker, jobs: int = 1) -> None:
+async def busy(worker: jobgate.worker.Worker, jobs: int = 1) -> None:
     """Wait until a worker runs so many jobs."""
 
     async def runs() -> bool:
@@ -51,7 +52,7 @@ async def busy(worker: Worker, jobs: int = 1) -> None:
     await eventually_async(runs, what=f"{jobs} running jobs")
 
 
-async def complete(worker: Worker, jobs: int) -> None:
+async def complete(worker: jobgate.worker.Worker, jobs: int) -> None:
     """Wait until a worker has counted so many successes: it does so after the result is stored."""
 
     async def counted() -> bool:

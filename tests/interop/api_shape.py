@@ -30,7 +30,9 @@ def named(path: str) -> Any:
 
 
 def shape_of(found: Any) -> Shape:
-    """Return the rows of a function, a class or a command."""
+    """Return the rows of a function, a class or a command; a plain value has none."""
+    if isinstance(found, str):
+        return {}
     if hasattr(found, "make_context"):
         return _options(found)
     if not isinstance(found, type):

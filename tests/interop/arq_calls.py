@@ -12,16 +12,15 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-WHERE = {
-    "arq": {"create_pool": "arq", "RedisSettings": "arq.connections", "Job": "arq.jobs"},
-    "jobgate": dict.fromkeys(("create_pool", "RedisSettings", "Job"), "jobgate.client"),
-}
+WHERE = {"create_pool": "", "RedisSettings": ".connections", "Job": ".jobs"}
+#: What comes before these.
+ROOTS = {"arq": "arq", "jobgate": "jobgate.arq"}
 #: The one thing that jobgate is told besides: to write as arq does.
 OPTIONS: dict[str, dict[str, str]] = {"arq": {}, "jobgate": {"serializer": "pickle"}}
 
 KIND = sys.argv[1]
 create_pool, RedisSettings, Job = (
-    getattr(importlib.import_module(module), name) for name, module in WHERE[KIND].items()
+    getattr(importlib.import_module(ROOTS[KIND] + module), name) for name, module in WHERE.items()
 )
 UTC = timezone.utc  # noqa: UP017 (the script runs with whatever Python arq has)
 IDLE = {"_queue_name": "idle"}

@@ -22,15 +22,14 @@ KIND, URL = sys.argv[1:]
 IS_ARQ = KIND == "arq"
 
 
-def taken(name: str, arqs: str, ours: str) -> Any:
+def taken(name: str, module: str = "") -> Any:
     """Return one of the names that both have."""
-    return getattr(importlib.import_module(arqs if IS_ARQ else ours), name)
+    return getattr(importlib.import_module(("arq" if IS_ARQ else "jobgate.arq") + module), name)
 
 
-create_pool = taken("create_pool", "arq", "jobgate.client")
-RedisSettings = taken("RedisSettings", "arq.connections", "jobgate.client")
-Worker = taken("Worker", "arq.worker", "jobgate.worker")
-Retry, cron, func = (taken(name, "arq", "jobgate.worker") for name in ("Retry", "cron", "func"))
+create_pool, Retry, cron, func = map(taken, ("create_pool", "Retry", "cron", "func"))
+RedisSettings = taken("RedisSettings", ".connections")
+Worker = taken("Worker", ".worker")
 QUEUE = "arq:queue"
 LOOK = Path(__file__).with_name("look.lua").read_text()
 #: A line of MONITOR: who, and the words.

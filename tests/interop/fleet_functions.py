@@ -15,8 +15,8 @@ try:
     from arq import Retry, func
     from arq.connections import RedisSettings
 except ImportError:
-    from jobgate.client import RedisSettings
-    from jobgate.worker import Retry, func
+    from jobgate.arq import Retry, func
+    from jobgate.arq.connections import RedisSettings
 
 Context = dict[str, Any]
 #: A hash of the runs of each job: its id -> how often it was started.

@@ -15,8 +15,8 @@ if IS_ARQ:
     from arq import Retry
     from arq.connections import RedisSettings
 else:
-    from jobgate.client import RedisSettings
-    from jobgate.worker import Retry
+    from jobgate.arq import Retry
+    from jobgate.arq.connections import RedisSettings
 
 Context = dict[str, Any]
 

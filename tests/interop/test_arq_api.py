@@ -11,15 +11,14 @@ import pytest
 
 from harness.stock_arq import INTEROP, ask_arq
 from interop.api_shape import Shape, named, shape_of
+from jobgate.arq import ArqRedis, RedisSettings, Worker, cron, func
 from jobgate.cli.main import main
-from jobgate.client import ArqRedis, RedisSettings
-from jobgate.worker import Worker, cron, func
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "arq-api.md"
 #: Where jobgate keeps a name as a command, or an option in two places.
 PLACES = {
     "jobgate worker": ["jobgate.cli.commands.worker.command"],
-    "jobgate.worker.Worker": ["jobgate.worker.Settings", "jobgate.worker.Worker"],
+    "jobgate.arq.worker.Worker": ["jobgate.worker.Settings", "jobgate.arq.worker.Worker"],
 }
 
 
@@ -167,7 +166,7 @@ def test_exceptions_are_caught_as_arqs_are(arq: Any) -> None:
     for name in errors:
         assert issubclass(named(NAMES[name]), RuntimeError), name
     assert issubclass(
-        named("jobgate.client.DeserializationError"), named("jobgate.client.SerializationError")
+        named("jobgate.arq.jobs.DeserializationError"), named("jobgate.arq.jobs.SerializationError")
     )
 
 

@@ -15,7 +15,7 @@ from harness.tools import free_port, valkey_binary
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "openapi.yaml")
-ROOMS = ("broker", "cli", "client", "gateway", "worker")
+ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "worker")
 
 CALL = """
 import asyncio, sys

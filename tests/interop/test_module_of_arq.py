@@ -14,7 +14,7 @@ from harness.processes import REPOSITORY, Process, Processes
 from harness.servers import RedisServer
 from harness.stock_arq import INTEROP, arq_packages, arq_worker
 
-ROOMS = ("broker", "cli", "client", "gateway", "worker")
+ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "worker")
 #: Where jobgate does not do as arq: what callers of arq see, and those of jobgate.
 ONE_TRY = [f"{what}:1" for what in ("start", "run", "end", "after")]
 THREE_TRIES = [f"{what}:{number}" for number in (1, 2, 3) for what in ("start", "run", "end", "after")]
@@ -79,13 +79,13 @@ ALL_OF_JOBGATE = """
 import asyncio, importlib, sys
 from pathlib import Path
 
-for room in ("broker", "cli", "client", "gateway", "worker"):
+for room in ("arq", "broker", "cli", "client", "gateway", "worker"):
     package = importlib.import_module(f"jobgate.{room}")
     for path in Path(package.__file__).parent.glob("*.py"):
         if path.stem != "__main__":
             importlib.import_module(f"jobgate.{room}.{path.stem}")
 
-from jobgate.client import create_pool
+from jobgate.arq import create_pool
 from jobgate.worker import Retry, Worker
 
 async def add(ctx, a):

@@ -19,8 +19,8 @@ import redis
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import burst, busy, enqueue, outcome, working
+from jobgate.arq import create_pool
 from jobgate.broker import AbortAnswer, Broker, FailureCode, JobRequest
-from jobgate.client import create_pool
 from jobgate.worker import Retry, func
 
 Ctx = dict[str, Any]

@@ -12,21 +12,20 @@ from redis.asyncio import Redis
 from harness.servers import RedisServer
 from harness.waiting import eventually, eventually_async, fast_enough
 from harness.workers import burst, busy, working
-from jobgate.broker import Broker
-from jobgate.client import (
+from jobgate.arq import (
     ArqRedis,
     DeserializationError,
     Job,
     JobDef,
     JobExecutionFailed,
-    JobFailed,
-    JobNotFound,
     JobResult,
     JobStatus,
     ResultNotFound,
     SerializationError,
     create_pool,
 )
+from jobgate.broker import Broker
+from jobgate.client import JobFailed, JobNotFound
 from jobgate.worker import func
 
 

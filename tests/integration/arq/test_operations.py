@@ -16,17 +16,19 @@ from harness.processes import Processes
 from harness.servers import RedisServer
 from harness.waiting import PATIENCE, eventually_async
 from harness.workers import burst, busy, complete, enqueue, outcome, working
-from jobgate.broker import Broker, JobRequest
-from jobgate.client import ArqRedis, JobDef, create_pool
-from jobgate.worker import (
+from jobgate.arq import (
+    ArqRedis,
     FailedJobs,
+    JobDef,
     JobExecutionFailed,
     Retry,
     Worker,
     check_health,
+    create_pool,
     create_worker,
     run_worker,
 )
+from jobgate.broker import Broker, JobRequest
 
 Ctx = dict[str, Any]
 

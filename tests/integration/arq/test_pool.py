@@ -20,19 +20,9 @@ from harness.servers import RedisServer
 from harness.tools import free_port
 from harness.waiting import eventually
 from harness.workers import burst, working
+from jobgate.arq import ArqRedis, Job, JobExecutionFailed, RedisSettings, SerializationError, create_pool
 from jobgate.broker import Broker
-from jobgate.client import (
-    ArqRedis,
-    GatewayUnavailable,
-    InvalidOption,
-    InvalidRequest,
-    Job,
-    JobExecutionFailed,
-    OutcomeUnknown,
-    RedisSettings,
-    SerializationError,
-    create_pool,
-)
+from jobgate.client import GatewayUnavailable, InvalidOption, InvalidRequest, OutcomeUnknown
 
 DAY = 86_400.0
 #: Seconds by which times may differ: a test's own run time.

@@ -8,22 +8,22 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.workers import burst, working
-from jobgate.broker import Broker, JobRequest
-from jobgate.client import Client, InvalidOption, create_pool
-from jobgate.client import errors as client_errors
-from jobgate.worker import (
+from jobgate.arq import (
+    DeserializationError,
     FailedJobs,
     JobExecutionFailed,
     Retry,
     RetryJob,
-    Settings,
-    SettingsError,
     Worker,
     check_health,
+    create_pool,
     cron,
     func,
     get_kwargs,
 )
+from jobgate.broker import Broker, JobRequest
+from jobgate.client import Client, InvalidOption
+from jobgate.worker import Settings, SettingsError
 
 Ctx = dict[str, Any]
 
@@ -69,7 +69,6 @@ def test_failures_that_say_the_same_are_equal() -> None:
     assert JobExecutionFailed("x") != JobExecutionFailed("y")
     assert JobExecutionFailed("x") != ValueError("x")
     assert len({JobExecutionFailed("x"), JobExecutionFailed("x")}) == 1
-    assert client_errors.JobExecutionFailed("T", "x") == client_errors.JobExecutionFailed("T", "x")
 
 
 async def test_run_check_reports_what_cannot_be_read_as_arq_does(redis_url: str) -> None:
@@ -79,7 +78,7 @@ async def test_run_check_reports_what_cannot_be_read_as_arq_does(redis_url: str)
     worker = Worker([add], redis_settings=redis_url, handle_signals=False, burst=True)
     with pytest.raises(FailedJobs) as caught:
         await worker.run_check()
-    assert type(caught.value.job_results[0].result) is client_errors.DeserializationError
+    assert type(caught.value.job_results[0].result) is DeserializationError
 
 
 async def test_main_runs_and_tasks_are_told_by_id(redis_url: str) -> None:
@@ -132,13 +131,11 @@ async def test_what_cannot_be_read_is_told_in_arqs_words(redis_url: str) -> None
         job = await pool.enqueue_job("add", _job_id="k")
         assert job is not None
         await pool.set("arq:job:k", b"no codec writes this")
-        with pytest.raises(client_errors.DeserializationError, match=r"^unable to deserialize job: Stored"):
+        with pytest.raises(DeserializationError, match=r"^unable to deserialize job: Stored"):
             await job.info()
         await pool.set("arq:result:k", b"no codec writes this")
         for ask in (job.info, job.result, job.result_info):
-            with pytest.raises(
-                client_errors.DeserializationError, match=r"^unable to deserialize job result: Stored"
-            ):
+            with pytest.raises(DeserializationError, match=r"^unable to deserialize job result: Stored"):
                 await ask()
         with pytest.warns(DeprecationWarning, match='"pole_delay" is deprecated, use the correct spelling'):
             await asyncio.gather(job.result(pole_delay=0), return_exceptions=True)

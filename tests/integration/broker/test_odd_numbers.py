@@ -11,9 +11,10 @@ import pytest
 import redis
 
 from harness.gateways import RunningGateway, running_gateway
+from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker
 from jobgate.broker.core import ms_of
-from jobgate.client import Client, Job, create_pool
+from jobgate.client import Client
 
 #: Milliseconds; the first of them is the first that lies beyond the year 9999.
 NO_TIMES = (253_402_300_800_000, 2**63 - 1, 2**64 - 1, -(10**15), -(2**63))

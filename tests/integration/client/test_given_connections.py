@@ -15,10 +15,10 @@ from redis.asyncio.sentinel import Sentinel
 
 from harness.servers import RedisServer
 from harness.workers import outcome
+from jobgate.arq import ArqRedis, Job, Worker
 from jobgate.broker import Broker
-from jobgate.client import ArqRedis, InvalidOption
-from jobgate.client.arq_job import Job
-from jobgate.worker import SettingsError, Worker
+from jobgate.client import InvalidOption
+from jobgate.worker import SettingsError
 
 
 class Detour(Connection):

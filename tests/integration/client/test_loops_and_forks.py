@@ -14,7 +14,8 @@ from harness.processes import Processes
 
 START = """
 import asyncio, os, sys
-from jobgate.client import ArqRedis, Client, create_pool
+from jobgate.arq import ArqRedis, create_pool
+from jobgate.client import Client
 url = sys.argv[1]
 if sys.argv[2] == "uvloop":
     import uvloop

@@ -16,8 +16,8 @@ from harness import hostile
 from harness.gateways import running_gateway
 from harness.processes import Processes
 from harness.waiting import eventually
+from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker
-from jobgate.client import Job, create_pool
 
 #: MiB that a gateway may have in memory at its worst: one bomb at a time, and its answer.
 LARGEST = 512

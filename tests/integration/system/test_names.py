@@ -15,8 +15,9 @@ from prometheus_client import CollectorRegistry
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.servers import RedisServer
+from jobgate.arq import create_pool
 from jobgate.broker import Broker, BrokerMisconfigured, JobRequest
-from jobgate.client import Client, InvalidRequest, JobAborted, JobStatus, create_pool
+from jobgate.client import Client, InvalidRequest, JobAborted, JobStatus
 
 _WORDS = """
     run:42 https://example.com/page?a=1&b=2#top user@example.com cron:tidy:1767225600000 x:wake a+b %2F %252e

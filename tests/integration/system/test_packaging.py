@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-ROOMS = ("broker", "cli", "client", "gateway", "worker")
+#: Name below `jobgate.` -> folder.
+ROOMS = {"arq": "arq_api"} | {name: name for name in ("broker", "cli", "client", "gateway", "worker")}
 NOT_OURS = shutil.ignore_patterns(
     ".*cache", ".git", ".venv*", ".jobgate", ".hypothesis", "build", "dist", "*.egg-info", "__pycache__"
 )
@@ -40,10 +41,10 @@ def wanted() -> set[str]:
     """Every run-time file, by its path below jobgate/."""
     patterns = ("*.py", "*.lua", "py.typed")
     found = {
-        path.relative_to(ROOT).as_posix()
-        for room in ROOMS
+        f"{room}/{path.relative_to(ROOT / folder).as_posix()}"
+        for room, folder in ROOMS.items()
         for pattern in patterns
-        for path in (ROOT / room).rglob(pattern)
+        for path in (ROOT / folder).rglob(pattern)
     }
     return found | {"gateway/openapi.yaml"}
 
@@ -105,8 +106,10 @@ _HIDE = "sys.modules.update(dict.fromkeys(['redis', 'pydantic', 'jsonschema_rs',
 
 CALLER = """
 from jobgate.client import Client
+from jobgate.arq import cron
 from jobgate.worker import func
 
+reveal_type(cron)
 reveal_type(Client("http://localhost").call)
 reveal_type(func(print).name)
 """
@@ -119,3 +122,4 @@ def test_development_install_is_found_by_a_user_s_type_checker(tmp_path: Path) -
     assert checked.returncode == 0, checked.stdout
     assert 'Revealed type is "def (str' in checked.stdout
     assert 'Revealed type is "str"' in checked.stdout
+    assert "CronJob" in checked.stdout

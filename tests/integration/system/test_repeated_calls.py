@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from harness.gateways import ABORTED, PlayedWorker, RunningGateway, running_gateway
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
+from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker, JobRequest
-from jobgate.client import Client, create_pool
-from jobgate.client.arq_job import Job
+from jobgate.client import Client
 from jobgate.gateway import new_key
 
 #: A kept result tells of an abort for an hour, the mark of an unkept one for seconds.

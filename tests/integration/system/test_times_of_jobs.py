@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 from harness.gateways import RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from harness.workers import burst, working
+from jobgate.arq import create_pool
 from jobgate.broker import Broker, JobRequest
-from jobgate.client import Client, JobInfo, JobStatus, create_pool
+from jobgate.client import Client, JobInfo, JobStatus
 from jobgate.worker import Retry
 
 Ctx = dict[str, Any]

@@ -12,8 +12,9 @@ from harness.gateways import RunningGateway, running_gateway
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import burst, working
+from jobgate.arq import create_pool
 from jobgate.broker import Broker
-from jobgate.client import Client, JobFailed, create_pool
+from jobgate.client import Client, JobFailed
 from jobgate.worker import Worker
 
 Ctx = dict[str, Any]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from harness.workers import enqueue, outcome
+from jobgate.arq import FailedJobs, Worker
 from jobgate.broker import Broker
-from jobgate.worker import FailedJobs, Worker
 
 Ctx = dict[str, Any]
 

@@ -75,10 +75,9 @@ def test_the_http_client_loads_no_broker_and_no_redis() -> None:
 @pytest.mark.parametrize(
     "missing", [["redis"], ["hiredis"], ["hiredis", "redis", "pydantic", "uvloop", "msgpack"]]
 )
-@pytest.mark.parametrize("use", ["c.Client('redis://h')", "c.create_pool", "c.Job"])
-def test_a_missing_redis_library_is_one_sentence(missing: list[str], use: str) -> None:
+def test_a_missing_redis_library_is_one_sentence(missing: list[str]) -> None:
     """As in the base install: importing the room works, using its Redis side says what to install."""
-    code = f"import sys; sys.modules.update(dict.fromkeys({missing}))\nfrom jobgate import client as c\n{use}"
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing}))\nfrom jobgate import client as c\nc.Client('redis://h')"
     words = [sys.executable, "-c", code]
     out = subprocess.run(words, capture_output=True, text=True, check=False).stderr
     assert out.splitlines()[-1].endswith(

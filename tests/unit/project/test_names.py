@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
+from jobgate.arq import ArqRedis
 from jobgate.cli.main import main
-from jobgate.client import ArqRedis, Client, InvalidOption
+from jobgate.client import Client, InvalidOption
 from jobgate.gateway import GatewayError, GatewaySettings
 from jobgate.worker import cron
 from jobgate.worker.errors import SettingsError

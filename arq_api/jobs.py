@@ -1,4 +1,4 @@
-"""arq's `Job`: a job by its id, asked for straight through Redis."""
+"""What arq's users import from `arq.jobs`: a job by its id, and what it returns and raises."""
 
 import asyncio
 import warnings
@@ -8,6 +8,23 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from jobgate.arq.errors import (
+    DeserializationError,
+    ResultNotFound,
+    SerializationError,
+    error_of,
+    translated,
+)
+from jobgate.arq.job_records import (
+    Deserializer,
+    JobDef,
+    JobResult,
+    JobStatus,
+    Serializer,
+    codec_of,
+    job_def,
+    job_result,
+)
 from jobgate.broker import (
     DEFAULT_NAMESPACE,
     AbortAnswer,
@@ -18,11 +35,20 @@ from jobgate.broker import (
     errors,
     records,
 )
-from jobgate.client.arq_reading import codec_of, error_of, job_def, job_result, translated
-from jobgate.client.arq_records import Deserializer, JobDef, JobResult
-from jobgate.client.deadlines import LATE, Deadline
-from jobgate.client.errors import ResultNotFound
-from jobgate.client.info import JobProgress, JobStatus
+from jobgate.client import LATE, Deadline, JobProgress
+
+__all__ = [
+    "DEFAULT_QUEUE",
+    "DeserializationError",
+    "Deserializer",
+    "Job",
+    "JobDef",
+    "JobResult",
+    "JobStatus",
+    "ResultNotFound",
+    "SerializationError",
+    "Serializer",
+]
 
 #: arq's name of the default queue.
 DEFAULT_QUEUE = "arq:queue"
@@ -114,7 +140,7 @@ class Job:
         """Return where the job is; JobStatus.not_found where there is none."""
         async with self._broker() as broker:
             view = await self._view(broker)
-        return JobStatus.NOT_FOUND if view is None else JobStatus(view.status.value)
+        return JobStatus.not_found if view is None else JobStatus(view.status.value)
 
     async def progress(self) -> JobProgress | None:
         """Return what the function last said of its progress; None when it has not, or does not run."""

@@ -1,4 +1,4 @@
-"""arq's pool: a client of redis-py that enqueues jobs and lists them."""
+"""What arq's users import from `arq.connections`: a client of redis-py that enqueues jobs and lists them."""
 
 import asyncio
 import logging
@@ -14,19 +14,24 @@ from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from jobgate.broker import DEFAULT_NAMESPACE, Broker, JobRequest, QueuedJob, RedisSettings, new_job_id
-from jobgate.broker.keys import why_not_namespace
-from jobgate.broker.link.adopted import settings_of
-from jobgate.broker.link.settings import async_client
-from jobgate.broker.log_text import escape_record
-from jobgate.client.arq_job import DEFAULT_QUEUE, Job
-from jobgate.client.arq_reading import RedisOutcomeUnknown, codec_of, job_def, job_result, translated
-from jobgate.client.arq_records import Deserializer, JobDef, JobResult, Serializer
-from jobgate.client.errors import BothDeferrals, InvalidOption, SerializationError
-from jobgate.client.per_loop import Guard, Home, PerLoop
-from jobgate.client.requests import check_keywords
+from jobgate.arq.errors import BothDeferrals, RedisOutcomeUnknown, SerializationError, translated
+from jobgate.arq.job_records import Deserializer, JobDef, JobResult, Serializer, codec_of, job_def, job_result
+from jobgate.arq.jobs import DEFAULT_QUEUE, Job
+from jobgate.broker import (
+    DEFAULT_NAMESPACE,
+    Broker,
+    JobRequest,
+    QueuedJob,
+    RedisSettings,
+    async_client,
+    escape_record,
+    new_job_id,
+    settings_of,
+    why_not_namespace,
+)
+from jobgate.client import Guard, Home, InvalidOption, PerLoop, check_keywords
 
-__all__ = ["EXPIRES_EXTRA_MS", "ArqRedis", "RedisSettings", "create_pool"]
+__all__ = ["ArqRedis", "RedisSettings", "create_pool"]
 
 logger = logging.getLogger("jobgate.client")
 logger.addFilter(escape_record)
