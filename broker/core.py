@@ -13,7 +13,7 @@ from jobgate.broker.errors import DecodeError
 from jobgate.broker.keys import Keys
 from jobgate.broker.link.data_set import DataSet
 from jobgate.broker.link.link import Link
-from jobgate.broker.pickles.limits import QUICK, TooLarge
+from jobgate.broker.pickles import QUICK, TooLarge
 from jobgate.broker.records import JobBody, JobResult
 
 Item = TypeVar("Item")

@@ -21,9 +21,7 @@ written as text, because a JSON number would lose digits in most readers.
 
 import dataclasses
 import datetime
-import io
 import pickle
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
@@ -34,6 +32,7 @@ from uuid import UUID
 import orjson
 
 from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.pickles import load_trusted
 from jobgate.broker.requirements import how
 
 Dumps = Callable[[dict[str, Any]], bytes]
@@ -76,7 +75,7 @@ def codec_named(name: str) -> Codec:
     if name == "msgpack":
         return _msgpack_codec()
     if name == "pickle":
-        return Codec("pickle", _dump_pickle, _load_pickle)
+        return Codec("pickle", _dump_pickle, load_trusted)
     raise ValueError(f"Unknown codec {name!r}: choose one of {', '.join(CODEC_NAMES)}.")
 
 
@@ -186,37 +185,3 @@ def _dump_pickle(fields: dict[str, Any]) -> bytes:
     except Exception as error:  # __reduce__ of any class may run, and raise anything
         text = f"pickle cannot hold this value ({error}): pass data that can be pickled."
         raise EncodeError(text) from error
-
-
-#: What pickles of failures name: whoever has not imported arq does not catch them by its classes.
-_ARQ_ERRORS = frozenset(
-    ("arq.worker", name) for name in ("FailedJobs", "JobExecutionFailed", "Retry", "RetryJob")
-) | frozenset(("arq.jobs", name) for name in ("DeserializationError", "ResultNotFound", "SerializationError"))
-
-
-def _load_pickle(blob: bytes) -> dict[str, Any]:
-    """Load a pickle with full trust: whoever wrote it can run code here."""
-    try:
-        return _TrustingReader(io.BytesIO(blob)).load()  # type: ignore[no-any-return]
-    except Exception as error:  # as above
-        text = f"Stored bytes are not a pickle that loads here ({error!r}): install what its producer uses."
-        raise DecodeError(text) from error
-
-
-class _TrustingReader(pickle.Unpickler):
-    """Loads real objects, and stands in for arq's exceptions where nobody has imported arq."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _ARQ_ERRORS and module not in sys.modules:
-            return _stand_in(module, name)
-        try:
-            return super().find_class(module, name)
-        except ImportError:
-            if module.partition(".")[0] != "arq":
-                raise
-            return _stand_in(module, name)
-
-
-def _stand_in(module: str, name: str) -> type[Exception]:
-    """Return a class for an exception of arq's that is not there; all of arq's are RuntimeErrors."""
-    return type(name, (RuntimeError,), {"__module__": module})

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from jobgate.broker.pickles import clean
 from jobgate.broker.records import Failure, FailureCode
 
 #: What arq raises for failures of its own making: module and class.
@@ -183,14 +184,3 @@ def text_of(exception: BaseException) -> str:
         return clean(str(exception))
     except Exception:  # the user's __str__ decides what it raises
         return "(its text cannot be shown)"
-
-
-def clean(text: str) -> str:
-    """Return `text` in a form that UTF-8 can hold: lone surrogates are spelt out."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "backslashreplace").decode()
-    return text

@@ -18,8 +18,7 @@ from typing import Any
 from jobgate.broker.bodies import failures
 from jobgate.broker.bodies.codecs import Codec, codec_named
 from jobgate.broker.errors import DecodeError, EncodeError
-from jobgate.broker.pickles import reader
-from jobgate.broker.pickles.limits import FULL, Limits
+from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
 #: Bytes at the end of what `encode_job` and `encode_result` write that hold the owner, but for pickles: only
@@ -247,7 +246,7 @@ def _load_any(blob: bytes, codec: Codec, trust_pickle: bool, limits: Limits) -> 
                 return loaded
     name = name or codec.name
     if name == _PICKLE and not trust_pickle:
-        return reader.loads(blob, limits)
+        return read_pickle(blob, limits)
     return _codec_to_read(name, codec).loads(blob)
 
 

@@ -1,1 +1,8 @@
-"""Pickles, read as plain data: nothing is imported and nothing is called."""
+"""How pickles are read: as plain data, without importing or calling anything, or for real where trusted."""
+
+from jobgate.broker.pickles.limits import FULL, QUICK, Limits, TooLarge
+from jobgate.broker.pickles.plain import clean
+from jobgate.broker.pickles.reader import read_pickle
+from jobgate.broker.pickles.trusted import load_trusted
+
+__all__ = ["FULL", "QUICK", "Limits", "TooLarge", "clean", "load_trusted", "read_pickle"]

@@ -1,42 +1,33 @@
-"""Any value as data that JSON can hold, for readers that must show what they cannot load.
+"""The tree that a pickle describes, written as plain data that JSON can hold.
 
-| value | becomes |
+| in the pickle | becomes |
 |---|---|
 | None, bool, text, finite float, int of 64 bits | itself |
 | larger int, NaN, infinity, Decimal, UUID | text |
 | list, tuple, set, frozenset, deque | list |
 | dict and its kin | dict; a key that is not text becomes its JSON text |
 | bytes, bytearray | base64 text |
-| datetime, date, time | ISO 8601 text; a zone known by name only follows in brackets |
+| datetime, date, time | ISO 8601 text; a zone known only by name follows in brackets |
 | timedelta | seconds |
 | complex, range, slice, path | text |
-| Enum, dataclass | its value, its fields |
 | exception | `{"type": …, "message": …}` |
-| anything else | `{"__class__": "module.Name"}` |
+| any other object | `{"__class__": "module.Name"}` and the attributes that the pickle gives it |
+| named tuple | the same with `__values__` |
+| class, function, anything else | `{"__class__": "module.Name"}` |
 
-A pickle does not tell what kind of class it names. So of an Enum, a dataclass and any other object it
-shows `{"__class__": "module.Name"}` and what the pickle says of its attributes; of a named tuple the
-same with `__values__`.
+A pickle does not say what kind of class it names, so an Enum or a dataclass is any other object here.
 
-The size of the output is bounded, because a small input can stand for a huge one: a list that holds
-the same list twice, thirty levels deep, has a thousand million leaves.
+The size of the output is bounded, because a small pickle can stand for a huge value: a list that holds
+the same list twice, thirty levels deep, has a billion leaves.
 """
 
 import base64
-import dataclasses
-import datetime
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
-from enum import Enum
-from pathlib import PurePath
+from collections.abc import Iterable
 from typing import Any
-from uuid import UUID
 
 import orjson
 
-from jobgate.broker.bodies import failures
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.pickles.limits import FULL, Limits
 from jobgate.broker.pickles.objects import FORMS, MAPPINGS, Made, Named, attributes, is_exception, pairs_of
@@ -45,15 +36,6 @@ from jobgate.broker.pickles.objects import FORMS, MAPPINGS, Made, Named, attribu
 MAX_DEPTH = 100
 
 _INT_RANGE = range(-(2**63), 2**64)
-
-
-def plain(value: object) -> Any:
-    """Return `value` as data that JSON can hold, by the table at the top of this module.
-
-    Raises:
-        DecodeError: it would be too large or too deep.
-    """
-    return Writer().write(value)
 
 
 class Writer:
@@ -100,7 +82,7 @@ class Writer:
 
     def _written(self, text: str) -> str:
         self._count_text(len(text))
-        cleaned = failures.clean(text)
+        cleaned = clean(text)
         self._count_text(len(cleaned) - len(text))
         return cleaned
 
@@ -112,16 +94,11 @@ class Writer:
     def _write_object(self, value: Any, depth: int) -> Any:
         if isinstance(value, list | tuple):
             return [self.write(item, depth + 1) for item in value]
-        if isinstance(value, Mapping):
-            return self._write_pairs(value.items(), depth)
         if isinstance(value, Made):
             return self._write_made(value, depth)
         if isinstance(value, Named):
             return self._write_class(value.path)
-        form = _live_form(value)
-        if form is not None:
-            return self.write(form(value), depth + 1)
-        return self._write_class(f"{type(value).__module__}.{type(value).__qualname__}")
+        return self._written(base64.b64encode(value).decode())  # nothing else is on the reader's stack
 
     def _write_pairs(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
         return {self._write_key(key, depth + 1): self.write(value, depth + 1) for key, value in pairs}
@@ -183,34 +160,12 @@ def _not_finite(number: float) -> str:
     return "Infinity" if number > 0 else "-Infinity"
 
 
-def _fields_of(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-
-
-def _raised(value: BaseException) -> dict[str, str]:
-    return {"type": type(value).__name__, "message": failures.text_of(value)}
-
-
-#: Kinds of real objects -> a simpler form, written in turn.
-_LIVE_FORMS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    (Enum, lambda value: value.value),
-    (str, str),
-    (int, int),
-    (float, float),
-    (set | frozenset | deque, list),
-    (bytes | bytearray | memoryview, lambda value: base64.b64encode(value).decode()),
-    (datetime.date | datetime.time, lambda value: value.isoformat()),
-    (datetime.tzinfo, str),
-    (type, lambda value: Named(f"{value.__module__}.{value.__qualname__}")),
-    (datetime.timedelta, lambda value: value.total_seconds()),
-    (Decimal | UUID | complex, str),
-    (range | slice, repr),
-    (PurePath, str),
-    (BaseException, _raised),
-)
-
-
-def _live_form(value: object) -> Callable[[Any], Any] | None:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _fields_of
-    return next((form for kinds, form in _LIVE_FORMS if isinstance(value, kinds)), None)
+def clean(text: str) -> str:
+    """Return `text` in a form that UTF-8 can hold: lone surrogates are spelt out."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text

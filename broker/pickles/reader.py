@@ -5,7 +5,7 @@ gateway. A subclass of `pickle.Unpickler` with its own `find_class` is not enoug
 of the writer's choice, fills `__dict__`s, and makes a `bytearray(10**10)` when told to. So this is a
 small machine of its own. `pickletools.genops` splits the stream into opcodes; each opcode moves nodes
 on a stack; a class is only the text of its name, a call only a record of that name and its arguments.
-What the finished tree means is decided afterwards, by the closed table in made.py.
+What the finished tree means is decided afterwards, by the closed table in objects.py.
 
 Everything is bounded: the bytes read, the opcodes run, what calls make of shared arguments, and the
 values, text and depth of the output, in which shared nodes count each time they appear.
@@ -38,7 +38,7 @@ codecs.lookup("raw_unicode_escape")
 _PYTHON_2_MODULES = {"__builtin__": "builtins", "exceptions": "builtins", "copy_reg": "copyreg"}
 
 
-def loads(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
+def read_pickle(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
     """Read the pickle of a job or a result, any protocol, as data that JSON can hold.
 
     Values become what the table in plain.py says. In a failed result, `r` always becomes

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.pickles import reader
+from jobgate.broker.pickles import read_pickle
 
 #: Bytes of address space beyond what the process has: a runaway ends here and not with the machine.
 ROOM = 2 << 30
@@ -50,7 +50,7 @@ def read(watch: Watch, blob: bytes) -> dict[str, Any]:
     before = time.process_time()
     watch.on = True
     try:
-        kind = type(reader.loads(blob)).__name__
+        kind = type(read_pickle(blob)).__name__
     except DecodeError:
         kind = "DecodeError"
     except BaseException as error:

@@ -55,7 +55,7 @@ def test_the_hook_sees_what_a_real_load_does(tmp_path: Path) -> None:
     """Proof that the two tests above can fail."""
     program = tmp_path / "child.py"
     source = Path(reading_child.__file__).read_text()
-    program.write_text(source.replace("reader.loads(blob)", "__import__('pickle').loads(blob)"))
+    program.write_text(source.replace("read_pickle(blob)", "__import__('pickle').loads(blob)"))
     canary = tmp_path / "canary"
     (tmp_path / "corpus").write_bytes(b"")
     ops = b"cbuiltins\nopen\n" + hostile.text(str(canary)) + hostile.text("w") + b"\x86R"

@@ -17,7 +17,7 @@ import pytest
 from harness.naming import stable_repr
 from harness.zones import zone_named
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.pickles import reader
+from jobgate.broker.pickles import read_pickle
 from jobgate.broker.pickles.limits import FULL
 from jobgate.broker.pickles.objects import EXCEPTION_ENDINGS, FORMS, MAPPINGS
 from jobgate.broker.pickles.plain import MAX_DEPTH
@@ -47,7 +47,7 @@ class BadError(Exception):
 
 
 def shown(value: Any) -> Any:
-    text = re.sub(rf"{re.escape(__name__)}\.", "shop.", repr(reader.loads(pickle.dumps({"v": value}))["v"]))
+    text = re.sub(rf"{re.escape(__name__)}\.", "shop.", repr(read_pickle(pickle.dumps({"v": value}))["v"]))
     return text.replace("'", '"')
 
 
@@ -71,9 +71,9 @@ def test_the_limits_are_the_codes() -> None:
     digits = sys.int_info.default_max_str_digits
     assert numbers == [FULL.bytes, FULL.opcodes, FULL.values, FULL.text, MAX_DEPTH, digits]
     longest = 10**digits - 1
-    assert reader.loads(pickle.dumps({"r": longest})) == {"r": "9" * digits}
+    assert read_pickle(pickle.dumps({"r": longest})) == {"r": "9" * digits}
     with pytest.raises(DecodeError, match="digits"):
-        reader.loads(pickle.dumps({"r": longest + 1}))
+        read_pickle(pickle.dumps({"r": longest + 1}))
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_the_example_of_a_zone_is_true() -> None:
     ids=stable_repr,
 )
 def test_the_other_rows_are_true(value: Any, expected: Any) -> None:
-    assert reader.loads(pickle.dumps({"v": value}))["v"] == expected
+    assert read_pickle(pickle.dumps({"v": value}))["v"] == expected

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from harness.naming import stable_repr
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.pickles import reader
+from jobgate.broker.pickles import read_pickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=datetime.UTC)
@@ -34,7 +34,7 @@ class Thing:
 
 def read_ops(ops: bytes) -> Any:
     """Read the dict {"value": …} whose value is what the opcodes push."""
-    return reader.loads(b"}X\x05\x00\x00\x00value" + ops + b"s.")["value"]
+    return read_pickle(b"}X\x05\x00\x00\x00value" + ops + b"s.")["value"]
 
 
 def imported() -> set[str]:
@@ -79,7 +79,7 @@ HOSTILE: dict[str, Callable[[str], Any]] = {
 def test_hostile_objects_do_nothing(make: Callable[[str], Any], protocol: int, canary: Path) -> None:
     blob = pickle.dumps({"value": make(str(canary))}, protocol)
     with contextlib.suppress(DecodeError):
-        reader.loads(blob)
+        read_pickle(blob)
     assert not canary.exists()
 
 
@@ -231,14 +231,14 @@ def test_truncated_pickles_are_a_decode_error(protocol: int) -> None:
     blob = pickle.dumps({"a": (MOMENT, {1}, UUID(int=3)), "k": {"x": Oops("y")}}, protocol)
     for end in range(len(blob)):
         with pytest.raises(DecodeError):
-            reader.loads(blob[:end])
+            read_pickle(blob[:end])
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_a_decode_error_or_data(blob: bytes) -> None:
     with contextlib.suppress(DecodeError):
-        assert isinstance(reader.loads(blob), dict)
+        assert isinstance(read_pickle(blob), dict)
 
 
 OPCODES = [bytes([number]) for number in range(256)]
@@ -262,7 +262,7 @@ def test_random_opcodes_are_a_decode_error_or_data(pieces: list[bytes], in_a_dic
     before = imported()
     ops = b"".join(pieces)
     with contextlib.suppress(DecodeError):
-        reader.loads(b"}X\x05\x00\x00\x00value" + ops + b"s." if in_a_dict else ops + b".")
+        read_pickle(b"}X\x05\x00\x00\x00value" + ops + b"s." if in_a_dict else ops + b".")
     assert imported() == before
 
 
@@ -273,15 +273,15 @@ def test_changed_bytes_are_a_decode_error_or_data(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         blob[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(DecodeError):
-        assert isinstance(reader.loads(bytes(blob)), dict)
+        assert isinstance(read_pickle(bytes(blob)), dict)
 
 
 @pytest.mark.parametrize("value", [[1], 5, "text", None, Thing()], ids=stable_repr)
 def test_what_is_no_dict_is_a_decode_error(value: Any) -> None:
     with pytest.raises(DecodeError, match="no dict"):
-        reader.loads(pickle.dumps(value))
+        read_pickle(pickle.dumps(value))
 
 
 def test_bytes_behind_the_end_are_ignored_as_pickle_does() -> None:
     blob = pickle.dumps({"a": 1}) + b"rest"
-    assert reader.loads(blob) == pickle.load(io.BytesIO(blob))
+    assert read_pickle(blob) == pickle.load(io.BytesIO(blob))

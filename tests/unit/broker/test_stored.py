@@ -95,6 +95,11 @@ class Named(Exception):
     pass
 
 
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
 # Jobs
 
 
@@ -385,6 +390,12 @@ def test_a_failure_is_pickled_as_an_exception(
     assert read_result(blob, PICKLE).failure == failure
     assert read_result(blob, PICKLE).exception is None
     assert isinstance(read_result(blob, PICKLE, trust_pickle=True).exception, type(stored))
+
+
+def test_an_exception_without_text_is_read_all_the_same() -> None:
+    blob = pickle.dumps({**RESULT_FIELDS, "s": False, "r": Unprintable()})
+    failure = read_result(blob, PICKLE, trust_pickle=True).failure
+    assert failure == Failure(type="Unprintable", message="(its text cannot be shown)")
 
 
 def test_an_unserialisable_result_is_pickled_as_arqs_text() -> None:
