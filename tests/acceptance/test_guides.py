@@ -1,8 +1,9 @@
-"""The two guides for teams with an arq fleet are followed step by step, as their reader would.
+"""The guides are followed step by step, as their reader would: arq fleets, testing, TLS.
 
 Only ports and URLs are put in. `pip install` is looked at, not run: the extras must exist.
 """
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -127,6 +128,37 @@ async def test_each_step_can_be_taken_back_while_jobs_wait(moving: Follower, red
             assert await job.result(timeout=5) == 3
 
 
+@pytest.mark.timeout(120)
+def test_testing(processes: Processes, tmp_path: Path) -> None:
+    path = programs(tmp_path / "programs", python=sys.executable)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    reader = Follower(processes, folder, path=path, instead={}, ready={})
+    printed = [reader.do(step) for step in steps((DOCS / "testing.md").read_text())]
+    assert [re.findall(r"\d+ passed", text) for text in printed if text] == [["2 passed"]] * 3
+
+
+@pytest.mark.timeout(120)
+def test_tls(processes: Processes, tmp_path: Path) -> None:
+    tools = {name: require_tool(name) for name in ("nginx", "openssl", "redis-server")}
+    path = programs(
+        tmp_path / "programs", jobgate=f"{sys.executable} -m jobgate.cli", python=sys.executable, **tools
+    )
+    folder = tmp_path / "project"
+    folder.mkdir()
+    ports = {"localhost:8080": f"localhost:{(port := str(free_port()))}"}
+    ports |= {"6380": str(free_port()), "8443": str(free_port())}
+    instead = {**ports, "jobgate gateway ": f"jobgate gateway --port {port} "}
+    ready = {
+        **READY,
+        "redis-server --port": "Ready to accept connections",
+        "nginx -p": "start worker process",
+    }
+    reader = Follower(processes, folder, path=path, instead=instead, ready=ready)
+    assert reader.follow("tls.md") > 8
+    assert len(reader.running) == 4
+
+
 def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:
     """Proof that a guide which says something else than what happens does not pass."""
     reader = Follower(processes, tmp_path, path="/usr/bin:/bin", instead={"8080": "80"}, ready={})
@@ -139,6 +171,6 @@ def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:
 
 
 def test_every_block_of_the_guides_is_followed() -> None:
-    for name in ("in-front-of-arq.md", "move-from-arq.md"):
+    for name in ("in-front-of-arq.md", "move-from-arq.md", "testing.md"):
         kinds = [step.kind for step in steps((DOCS / name).read_text())]
         assert len([kind for kind in kinds if kind != "stop"]) == (DOCS / name).read_text().count("```") / 2

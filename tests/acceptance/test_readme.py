@@ -89,4 +89,4 @@ def test_from_the_top(reader: Follower) -> None:
 
 
 def test_what_is_followed_is_all_that_comes_before_the_installation() -> None:
-    assert list(PARTS)[:4] == ["Start", "Call it", "Your own functions", "Install what you need"]
+    assert list(PARTS)[:5] == ["Why", "Start", "Call it", "Your own functions", "Install what you need"]

@@ -2,10 +2,11 @@
 
 What is followed, and nothing else in the text:
 
-- "`tasks.py`:" at the end of the paragraph above a block of Python or JavaScript: write it into that file.
+- "`tasks.py`:" at the end of the paragraph above a block of Python, JavaScript or nginx: write that file.
 - a block of `sh`: run its commands. Variables that are set stay set.
-- the same below a paragraph that says "in a terminal of its own": start each line and leave it running.
+- the same below a paragraph that says "in its own terminal": start each line and leave it running.
 - a block of `console`: run what follows each `$ `, and compare what it prints; `…` stands for anything.
+- a block of `yaml` or `text`: only read.
 - "Stop `command`" in a paragraph: SIGINT, as Ctrl-C sends it, to what was started with that command.
 """
 
@@ -21,9 +22,10 @@ from harness.processes import Process, Processes
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"`(\w+\.(?:py|mjs))`[^`]*:$")
+_FILE = re.compile(r"`(\w+\.(?:py|mjs|conf))`[^`]*:$")
+_ONLY_READ = {"text", "yaml"}
 _STOP = re.compile(r"[Ss]top `([^`]+)`")
-_OWN_TERMINAL = re.compile(r"in a terminal of its own", re.IGNORECASE)
+_OWN_TERMINAL = re.compile(r"in its own terminal", re.IGNORECASE)
 #: Where the variables of one block are kept for the next.
 _VARIABLES = ".variables"
 
@@ -45,7 +47,8 @@ def steps(text: str) -> Iterator[Step]:
     for block in _BLOCK.finditer(text):
         paragraphs = text[place : block.start()].strip().split("\n\n")
         yield from _stops("\n\n".join(paragraphs))
-        yield _step(block.group(1), block.group(2), " ".join(paragraphs[-1].split()))
+        if block.group(1) not in _ONLY_READ:
+            yield _step(block.group(1), block.group(2), " ".join(paragraphs[-1].split()))
         place = block.end()
     yield from _stops(text[place:])
 
@@ -56,7 +59,7 @@ def _stops(prose: str) -> Iterator[Step]:
 
 def _step(language: str, code: str, paragraph: str) -> Step:
     file = _FILE.search(paragraph)
-    if language in {"python", "js"} and file:
+    if language in {"python", "js", "nginx"} and file:
         return Step("write", code, file.group(1))
     if language == "console":
         return Step("compare", code)
@@ -153,8 +156,13 @@ class Follower:
         for command in commands.strip().splitlines():
             line = command.partition("  #")[0].strip()
             words = shlex.split(line)
+            (self.folder / _VARIABLES).touch()
             process = self._processes.start(
-                "-c", f"exec {line}", program="/bin/sh", cwd=self.folder, env=self.environment
+                "-c",
+                f". ./{_VARIABLES}; exec {line}",
+                program="/bin/sh",
+                cwd=self.folder,
+                env=self.environment,
             )
             self.running[line] = process
             process.wait_for_log(self._ready[" ".join(words[:2])], timeout=30)

@@ -238,7 +238,7 @@ def test_compose_file_runs_real_commands() -> None:
 
 def own_image() -> list[tuple[str, str]]:
     """The steps of the user's own Dockerfile that the documentation shows."""
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "deployment.md").read_text()
     (stage,) = parse(text.partition("```dockerfile\n")[2].partition("```")[0])
     return stage.steps
 
