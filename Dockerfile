@@ -1,5 +1,5 @@
 # One image for gateway and worker: `docker run jobgate gateway …`, `docker run jobgate worker MODULE.WorkerSettings …`.
-# tests/integration/system/test_dockerfile.py follows these steps without an engine, so that they cannot rot.
+# tests/integration/system/test_dockerfile.py runs these steps without a container engine.
 ARG PYTHON=3.13-slim
 
 FROM python:${PYTHON} AS build
@@ -20,16 +20,16 @@ COPY worker/ worker/
 RUN /tools/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
 RUN /tools/bin/python -m pip --python /opt/jobgate/bin/python install --no-deps /dist/*.whl
 
-# Nothing runs in this stage: it is Python, the installed packages, and a user without rights.
+# This stage runs nothing. It contains Python, the installed packages, and an unprivileged user.
 FROM python:${PYTHON}
 COPY --from=build /opt/jobgate /opt/jobgate
 ENV PATH=/opt/jobgate/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# The base image's pip installs into this environment: for images that are built on this one.
+# For images built on this one: the base image's pip installs into jobgate's environment.
 ENV PIP_PYTHON=/opt/jobgate/bin/python PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# A worker answers where a gateway does, so that one health check does for both. Where either is told another
-# port, JOBGATE_HEALTH_URL says what to ask.
+# A worker serves /livez on the gateway's port, so one health check fits both. With another port, set
+# JOBGATE_HEALTH_URL too.
 ENV JOBGATE_WORKER_METRICS_PORT=8080 JOBGATE_WORKER_METRICS_HOST=0.0.0.0
-# A worker finds its settings module here.
+# Workers look for their settings module here.
 WORKDIR /app
 USER 65532:65532
 EXPOSE 8080

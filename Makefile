@@ -1,57 +1,57 @@
-# Everything a developer does, with only make, git and Python >= 3.11 to begin with.
+# All developer commands. They need only make, git and Python >= 3.11.
 
 VENV := .venv
 BIN := $(VENV)/bin
-#: What `make run` needs is installed, and what developers need besides.
+#: Stamps: what `make run` needs is installed; what developers need is installed too.
 RUN_STAMP := $(VENV)/.installed-run
 STAMP := $(VENV)/.installed
-#: Stock arq, to compare with and to share a Redis with: an environment for each version.
+#: Stock arq, for comparisons and for tests that share a Redis with it: one environment per version.
 ARQ_VERSIONS := 0.26.0 0.26.3 0.28.0
 ARQ_VENV := .venv-arq
 ARQ_STAMP := $(ARQ_VENV)/.installed
 ARQ_STAMPS := $(ARQ_VERSIONS:%=$(ARQ_VENV)/%/.installed)
-#: What tests generate clients with from openapi.yaml; for TypeScript only where there is npm.
+#: Generators with which tests make clients from openapi.yaml. TypeScript needs npm.
 GENERATORS := .generators
 GENERATORS_STAMPS := $(GENERATORS)/python/.installed $(GENERATORS)/node/.installed
 PORT ?= 8080
-#: Where `make run` keeps the data of its embedded server.
+#: Data folder of the embedded server of `make run`.
 DATA ?= .jobgate
-#: A Python to use instead of the newest that is found.
+#: Python to use; by default the newest that is found.
 PYTHON ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench faults lock clean
 
-help: ## This list
+help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
-run: $(RUN_STAMP) ## Embedded server, worker and gateway with the examples on http://127.0.0.1:8080
-	@printf '%s\n' 'To try in another terminal:' '' \
+run: $(RUN_STAMP) ## Run the examples: embedded server, worker, and gateway on http://127.0.0.1:8080
+	@printf '%s\n' 'Try in another terminal:' '' \
 	  "  curl -sS -w '\n' -X POST localhost:$(PORT)/jobs/count_words -H 'Prefer: wait=5' -d '{\"args\":[\"README.md\"]}'" '' \
 	  "  JOB=report-\$$(date +%s)" \
 	  "  curl -sS -w '\n' -X POST localhost:$(PORT)/jobs/slow_report -d '{\"args\":[5],\"job_id\":\"'\$$JOB'\"}'" \
 	  "  curl -sS -w '\n' \"localhost:$(PORT)/jobs/\$$JOB/result?wait=10\"" ''
 	@exec $(BIN)/jobgate dev examples.settings.WorkerSettings --port $(PORT) --data $(DATA)
 
-test: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## All tests, in parallel; the long fault tests are in `make faults`
+test: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## Run all tests in parallel, except the long form of the fault tests
 	$(BIN)/pytest
 
-check: $(STAMP) ## Lint, format and types
+check: $(STAMP) ## Check lint, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(STAMP) $(ARQ_STAMP) ## Benchmarks, as ratios, in one run on one private server
+bench: $(STAMP) $(ARQ_STAMP) ## Run the benchmarks on a private server and show ratios
 	$(BIN)/python -m benchmarks --arq-python $(ARQ_VENV)/$(lastword $(ARQ_VERSIONS))/bin/python
 
-faults: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## Fault and interop tests in their long form (kills, cuts, 10,000 jobs); takes a while
+faults: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## Run fault and interop tests in their long form (kills, cuts, 10,000 jobs); slow
 	JOBGATE_TEST_LONG=1 $(BIN)/pytest tests/faults tests/interop tests/acceptance/test_guides.py --timeout=900
 
 INSTALL = $(BIN)/python deploy/install.py
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
   --no-emit-index-url --custom-compile-command 'make lock'
-lock: $(STAMP) ## Renew requirements/*.txt; UPGRADE=1 takes the newest versions
+lock: $(STAMP) ## Update requirements/*.txt; UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/run.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra gateway --extra worker --extra msgpack \
@@ -61,7 +61,7 @@ lock: $(STAMP) ## Renew requirements/*.txt; UPGRADE=1 takes the newest versions
 	echo openapi-python-client | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/generators.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt
 
-clean: ## Remove what the other commands have made, the examples' data too
+clean: ## Remove everything that these commands create, including the examples' data
 	rm -rf $(VENV) $(ARQ_VENV) $(GENERATORS) $(DATA) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -90,9 +90,9 @@ $(GENERATORS)/python/.installed: requirements/generators.txt | $(BIN)/python
 $(GENERATORS)/node/.installed: tests/interop/generators/package.json tests/interop/generators/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
 	@if command -v npm >/dev/null; then npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && touch $@; \
-	  else echo "There is no npm: the test of a generated TypeScript client is left out."; fi
+	  else echo "npm is not installed: the test of a generated TypeScript client is skipped."; fi
 
 $(BIN)/python:
 	@python=$$(sh deploy/find-python.sh $(PYTHON)) && \
-	  echo "Setting up $(VENV) with $$python; this is done once." && \
+	  echo "Setting up $(VENV) with $$python (once)." && \
 	  "$$python" -m venv $(VENV)

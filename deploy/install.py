@@ -1,6 +1,6 @@
-"""Install locked packages with pip and show how far it is.
+"""Install locked packages with pip and show the progress.
 
-Usage: install.py PYTHON REQUIREMENTS [REQUIREMENTS …], where PYTHON is that of the environment to fill.
+Usage: install.py PYTHON REQUIREMENTS [REQUIREMENTS …]. PYTHON is the interpreter of the target environment.
 """
 
 import re
@@ -9,12 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-#: Seconds between two lines where the output is not a terminal.
+#: Seconds between two progress lines if the output is not a terminal.
 QUIET = 10.0
 
 
 def main() -> int:
-    """Run pip; return its exit code."""
+    """Run pip and return its exit code."""
     python, *files = sys.argv[1:]
     total = len(
         {name for file in files for name in re.findall(r"^([\w.-]+)==", Path(file).read_text(), re.M)}
@@ -30,7 +30,7 @@ def main() -> int:
 
 
 class Progress:
-    """One line that counts packages; it is rewritten in a terminal, else repeated now and then."""
+    """A line that counts packages. A terminal shows it in place; elsewhere it is repeated every few seconds."""
 
     def __init__(self, total: int, name: str) -> None:
         self._total = total
@@ -40,7 +40,7 @@ class Progress:
         self._begun = self._said_at
 
     def show(self, line: str) -> None:
-        """Take one line of pip's."""
+        """Handle one line of pip's output."""
         if found := re.match(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)", line):
             self._found += 1
             self._say(f"{min(self._found, self._total)} of {self._total} packages: {found[1]}")
@@ -48,7 +48,7 @@ class Progress:
             self._say(f"installing {self._total} packages", at_once=True)
 
     def end(self, code: int) -> None:
-        """Say how it ended; pip has written its errors itself."""
+        """Print the result. pip has printed its own errors."""
         took = f"{time.monotonic() - self._begun:.0f} s"
         self._say(f"{'done' if code == 0 else 'failed'} after {took}", at_once=True)
         if sys.stdout.isatty():

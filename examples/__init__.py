@@ -1,1 +1,1 @@
-"""Functions that do real work, and programs that call them; `make run` serves them."""
+"""Example functions, and programs that call them. `make run` serves them."""

@@ -1,6 +1,6 @@
-// Call the example functions from Node.js 18 or later, without any package:
+// Call the example functions from Node.js 18 or later, without packages:
 //   node examples/call_from_node.mjs [URL]
-// The URL is a gateway's, by default http://127.0.0.1:8080 as `make run` serves it.
+// URL is that of a gateway, by default http://127.0.0.1:8080 as started by `make run`.
 
 import { randomUUID } from "node:crypto";
 
@@ -19,7 +19,7 @@ async function request(method, path, { body, headers } = {}) {
   return { status: response.status, answer };
 }
 
-// Polls until the job has ended; each poll waits up to 30 seconds for it.
+// Polls until the job has ended. Each request waits for up to 30 seconds.
 async function resultOf(jobId) {
   for (;;) {
     const { status, answer } = await request("GET", `/jobs/${jobId}/result?wait=30`);
@@ -30,7 +30,7 @@ async function resultOf(jobId) {
   }
 }
 
-// Enqueues and waits. The id is made here, so that the request may be sent again if its answer is lost.
+// Enqueues a job and waits for it. The id is chosen here, so the request can be repeated if its answer is lost.
 async function call(name, ...args) {
   const jobId = randomUUID();
   const { status, answer } = await request("POST", `/jobs/${name}`, {

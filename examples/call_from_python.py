@@ -1,6 +1,6 @@
 """Call the example functions from Python: `python examples/call_from_python.py [URL]`.
 
-The URL is a gateway's, by default http://127.0.0.1:8080 as `make run` serves it, or Redis' own.
+URL is that of a gateway, by default http://127.0.0.1:8080 as started by `make run`, or that of Redis.
 """
 
 import asyncio
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from jobgate.client import Client, JobAborted, JobFailed
 
-#: A file that the worker can read, if it runs on this machine.
+#: A file that the worker can read if it runs on this machine.
 README = str(Path(__file__).resolve().parent.parent / "README.md")
 
 
 async def main(url: str) -> None:
-    """Call, enqueue, wait, and see a failure and an abort."""
+    """Call a function, enqueue a job and wait for it, and show a failure and an abort."""
     async with Client(url) as client:
         print("words:", await client.call("count_words", README, _timeout=5))
 

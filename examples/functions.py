@@ -1,7 +1,7 @@
-"""Functions that do real work.
+"""Example functions that do real work.
 
-They read any file, and fetch any URL, that the worker's user may reach: fine on a developer's machine, to be
-narrowed before strangers may call them.
+They read any file and fetch any URL that the worker can reach. That is fine on a developer's machine. Restrict
+them before you let strangers call them.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ import aiohttp
 
 from jobgate.worker import Retry
 
-#: What a job knows of itself: its id, its try, how to report progress, whatever the worker's start put there.
+#: A job's id, try, progress reporter and so on, and what `on_startup` added.
 Context = dict[str, Any]
 
-#: Bytes that `fetch` reads at most.
+#: Largest body that `fetch` reads, in bytes.
 FETCH_LIMIT = 32 * 1024 * 1024
-#: Bytes that `hash_file` reads at a time; between two slices the job can be aborted.
+#: Bytes that `hash_file` reads at a time. The job can be aborted between two slices.
 SLICE = 1024 * 1024
 
-#: For `wc`, spaces that do not break lines separate words too, and control characters are nothing.
+#: `wc` counts non-breaking spaces as separators and ignores control characters.
 _WC_CHARACTERS: dict[int, str | None] = {
     **dict.fromkeys([*range(9), *range(0x0E, 0x20), *range(0x7F, 0xA0)]),
     **dict.fromkeys([0x00A0, 0x2007, 0x202F, 0x2060], " "),
@@ -32,7 +32,7 @@ _WC_CHARACTERS: dict[int, str | None] = {
 
 
 async def noop(ctx: Context) -> None:
-    """Do nothing, to measure everything else."""
+    """Do nothing: for measurements."""
 
 
 async def fetch(ctx: Context, url: str) -> dict[str, Any]:
@@ -43,10 +43,10 @@ async def fetch(ctx: Context, url: str) -> dict[str, Any]:
         url: `http://…` or `https://…`.
 
     Returns:
-        `status`, the number of `bytes` of the body and the `seconds` that it took.
+        `status`, the size of the body in `bytes`, and the duration in `seconds`.
 
     Raises:
-        ValueError: Another kind of URL, or a body of more than 32 MiB.
+        ValueError: The URL is not HTTP or HTTPS, or the body has more than 32 MiB.
     """
     if not url.lower().startswith(("http://", "https://")):
         raise ValueError("only http and https URLs are fetched")
@@ -63,8 +63,8 @@ async def fetch(ctx: Context, url: str) -> dict[str, Any]:
 async def count_words(ctx: Context, path: str) -> int:
     """Count the words of a text file as `wc -w` does in a UTF-8 locale.
 
-    Bytes that are no UTF-8, and control characters, neither make a word nor end one (as in GNU coreutils
-    up to 9.4; later ones count a word of nothing but such bytes).
+    Bytes that are not UTF-8, and control characters, neither start nor end a word. GNU coreutils up to 9.4 does
+    the same; later versions count a word that consists only of such bytes.
     """
     return await asyncio.to_thread(_count_words, path)
 
@@ -75,13 +75,13 @@ def _count_words(path: str) -> int:
 
 
 async def thumbnail(ctx: Context, path: str, width: int = 128, folder: str | None = None) -> dict[str, Any]:
-    """Make a small copy of a picture, in the same format.
+    """Write a small copy of a picture, in the same format.
 
     Args:
         ctx: The job's context.
         path: The picture.
-        width: Of the copy, in pixels; the height follows, and nothing is enlarged.
-        folder: Where to put the copy; by default beside the picture.
+        width: Width of the copy, in pixels. The aspect ratio is kept, and a small picture is not enlarged.
+        folder: Folder of the copy; by default that of the picture.
 
     Returns:
         The copy's `path`, `width` and `height`.
@@ -93,7 +93,7 @@ async def thumbnail(ctx: Context, path: str, width: int = 128, folder: str | Non
 
 def _thumbnail(path: Path, width: int, folder: Path | None) -> dict[str, Any]:
     try:
-        # Only here: the other examples work without it.
+        # Imported here because the other examples work without it.
         from PIL import Image  # noqa: PLC0415
     except ImportError as error:
         raise RuntimeError(
@@ -107,12 +107,12 @@ def _thumbnail(path: Path, width: int, folder: Path | None) -> dict[str, Any]:
 
 
 async def hash_file(ctx: Context, path: str, algorithm: str = "sha256") -> str:
-    """Hash a file of any size in slices, and report how far it is after each.
+    """Hash a file of any size in slices, and report progress after each slice.
 
     Args:
         ctx: The job's context.
         path: The file.
-        algorithm: One that `hashlib` always has and whose digest has one length.
+        algorithm: An algorithm that `hashlib` always has and whose digest has a fixed length.
 
     Returns:
         The digest in hex.
@@ -141,10 +141,10 @@ def _slices(path: str) -> Iterator[bytes]:
 
 
 async def slow_report(ctx: Context, seconds: float) -> dict[str, Any]:
-    """Write a report slowly, a line each tenth of a second; can be aborted at any moment.
+    """Write a report slowly, one line every tenth of a second. The job can be aborted at any time.
 
     Returns:
-        The number of `lines` and the `seconds` that they took.
+        The number of `lines`, and the duration in `seconds`.
     """
     start = monotonic()
     lines = ceil(seconds * 10)
@@ -156,7 +156,7 @@ async def slow_report(ctx: Context, seconds: float) -> dict[str, Any]:
 
 
 async def flaky(ctx: Context, n: int) -> int:
-    """Fail until the try number `n`, then return the number of the try that succeeded."""
+    """Ask for a retry until try `n`, then return the number of the try."""
     if ctx["job_try"] < n:
         raise Retry(defer=0.1)
     return int(ctx["job_try"])

@@ -1,4 +1,4 @@
-"""What the example worker runs: `jobgate worker examples.settings.WorkerSettings`."""
+"""Settings of the example worker: `jobgate worker examples.settings.WorkerSettings`."""
 
 from typing import Any, ClassVar
 
@@ -7,11 +7,11 @@ from jobgate.worker import func
 
 
 class WorkerSettings:
-    """The same attributes as arq's; see `jobgate.worker.Settings` for all of them."""
+    """Has the same attributes as arq's `WorkerSettings`; docs/worker.md lists them all."""
 
     functions: ClassVar[list[Any]] = [
         count_words,
-        # A server that does not answer must not hold one of the worker's places for five minutes.
+        # A server that does not answer must not occupy one of the worker's slots for five minutes.
         func(fetch, timeout=60),
         flaky,
         hash_file,
