@@ -30,7 +30,7 @@ def main() -> int:
 
 
 class Progress:
-    """A line that counts packages. A terminal shows it in place; elsewhere it is repeated every few seconds."""
+    """A line that counts packages: in place on a terminal, otherwise repeated every few seconds."""
 
     def __init__(self, total: int, name: str) -> None:
         self._total = total

@@ -1,7 +1,7 @@
 """Example functions that do real work.
 
-They read any file and fetch any URL that the worker can reach. That is fine on a developer's machine. Restrict
-them before you let strangers call them.
+They read any file and fetch any URL that the worker can reach. That is fine on a developer's machine.
+Restrict them before you let strangers call them.
 """
 
 import asyncio
@@ -63,8 +63,8 @@ async def fetch(ctx: Context, url: str) -> dict[str, Any]:
 async def count_words(ctx: Context, path: str) -> int:
     """Count the words of a text file as `wc -w` does in a UTF-8 locale.
 
-    Bytes that are not UTF-8, and control characters, neither start nor end a word. GNU coreutils up to 9.4 does
-    the same; later versions count a word that consists only of such bytes.
+    Bytes that are not UTF-8, and control characters, neither start nor end a word. GNU coreutils up to 9.4
+    does the same; later versions count a word that consists only of such bytes.
     """
     return await asyncio.to_thread(_count_words, path)
 
