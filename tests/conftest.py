@@ -1,12 +1,15 @@
 """Fixtures of all tests: real servers, one set for each xdist worker, and real `jobgate` processes."""
 
 import compileall
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.assertion import rewrite
 
+from harness.forms import LONG
 from harness.processes import Processes
 from harness.servers import RedisServer
 from harness.tools import require_tool, valkey_binary
@@ -24,25 +27,51 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile, once, what hundreds of child processes import.
+    """Compile, once, the tests and what hundreds of child processes import.
 
-    Where the environment has PYTHONDONTWRITEBYTECODE, each of them would compile all of it for itself, and
-    that is a quarter of what it takes to start one.
+    Else each parallel process would rewrite the assertions of all tests for itself. And where the environment
+    has PYTHONDONTWRITEBYTECODE, each child would compile all of jobgate: a quarter of what it takes to start.
     """
-    if not hasattr(config, "workerinput"):
-        for folder in COMPILED:
-            compileall.compile_dir(ROOT / folder, quiet=2)
+    if hasattr(config, "workerinput"):
+        return
+    for folder in COMPILED:
+        compileall.compile_dir(ROOT / folder, quiet=2)
+    if config.option.numprocesses:
+        for path in Path(__file__).parent.rglob("test_*.py"):
+            _compile_test(path, config)
+
+
+def _compile_test(path: Path, config: pytest.Config) -> None:
+    """Rewrite a test's assertions where pytest looks for it."""
+    compiled = rewrite.get_cache_dir(path) / f"{path.stem}{rewrite.PYC_TAIL}"
+    if rewrite._read_pyc(path, compiled) is None:
+        source, code = rewrite._rewrite_test(path, config)
+        compiled.parent.mkdir(exist_ok=True)
+        rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, source, compiled)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test with its tier, the folder that it lies in, and leave out the long ones."""
-    long_too = bool(os.environ.get("JOBGATE_TEST_LONG"))
+    """Mark each test with its tier, leave out the long ones, and put first what takes longest."""
     for item in items:
         tier = item.path.relative_to(Path(__file__).parent).parts[0]
         if tier in TIERS:
             item.add_marker(tier)
-        if item.get_closest_marker("long") and not long_too:
+        if item.get_closest_marker("long") and not LONG:
             item.add_marker(pytest.mark.skip(reason="long form: make faults"))
+    items[:] = _early_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _early_first(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Deal files marked `early` to the parallel processes, each of which takes an equal part of the list."""
+    early = [item for item in items if item.get_closest_marker("early")]
+    others = iter([item for item in items if not item.get_closest_marker("early")])
+    files = [list(tests) for _, tests in itertools.groupby(early, lambda item: item.path)]
+    parts: list[list[pytest.Item]] = []
+    for number in range(processes):
+        hand = [item for file in files[number::processes] for item in file]
+        size = (len(items) - sum(len(part) for part in parts)) // (processes - number)
+        parts.append([*hand, *itertools.islice(others, max(size - len(hand), 0))])
+    return [*itertools.chain.from_iterable(parts), *others]
 
 
 @pytest.fixture(scope="session")

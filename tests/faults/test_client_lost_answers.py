@@ -1,17 +1,17 @@
 """Answers get lost on their way: no call is lost and none runs twice."""
 
 import asyncio
-import os
 import random
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from harness.forms import LONG
 from harness.processes import REPOSITORY, Processes
 from harness.proxy import Proxy
 from jobgate.client import Client
 
-CALLS = 5000 if os.environ.get("JOBGATE_TEST_LONG") else 300
+CALLS = 5000 if LONG else 300
 LOSS = 0.1
 
 

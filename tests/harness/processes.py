@@ -124,12 +124,13 @@ class Processes:
     ) -> Process:
         """Start `jobgate WORDS…` (or another program) in `cwd`, without waiting for anything.
 
-        The environment is this process's own without `JOBGATE_…`, plus `env`.
+        The environment is this process's own without `JOBGATE_…`, plus `env`. There are no certificates in
+        it: nothing is asked over TLS, and reading them is a tenth of what it takes to start.
         """
         argv = [program, *words] if program else [sys.executable, "-m", "jobgate.cli", *words]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("JOBGATE_")}
         log_file = self.directory / f"{len(self._started)}-{Path(words[0] if words else program).name}.log"
-        environment = {**inherited, "PYTHONUNBUFFERED": "1", **(env or {})}
+        environment = {**inherited, "PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": os.devnull, **(env or {})}
         process = Process(argv, log_file, cwd=cwd, env=environment)
         self._started.append(process)
         return process

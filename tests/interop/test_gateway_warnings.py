@@ -1,7 +1,11 @@
 """A gateway before stock arq workers whose jobs they cannot read."""
 
+import pytest
+
 from harness.processes import Processes
 from harness.stock_arq import arq_worker
+
+pytestmark = pytest.mark.early
 
 
 def test_a_forgotten_serializer_is_said_once(processes: Processes, redis_url: str) -> None:

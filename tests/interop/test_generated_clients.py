@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.processes import REPOSITORY
 from harness.tools import missing, require_tool
+
+pytestmark = pytest.mark.early
 
 HERE = Path(__file__).parent / "generators"
 #: Where `make test` installs the generators.

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from packaging.requirements import Requirement
 
 from harness.processes import Processes
 from harness.tools import free_port, valkey_binary
+
+pytestmark = pytest.mark.early
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "openapi.yaml")
@@ -35,6 +38,8 @@ async def double(ctx, number):
 class WorkerSettings:
     functions = [double]
 """
+#: Each process would compile all packages for itself where the environment has this.
+COMPILING = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def test_call_works_with_the_oldest_versions(oldest: Path, processes: Processes,
     (tmp_path / "my_jobs.py").write_text(JOBS)
     port = free_port()
     words = ("dev", "my_jobs.WorkerSettings", "--port", str(port))
-    dev = processes.start(*words, program=str(oldest / "jobgate"), cwd=tmp_path)
+    dev = processes.start(*words, program=str(oldest / "jobgate"), cwd=tmp_path, env=COMPILING)
     redis_url = dev.wait_for_log(r"Valkey on (\S+),").group(1)
     dev.wait_for_log("jobgate is ready", timeout=30)
 
@@ -98,18 +103,34 @@ def pythons() -> list[str]:
     return [str(version) for version in found]
 
 
+@pytest.fixture(scope="module")
+def resolutions() -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """A resolution for each Python; they run at the same time, for they mostly wait for the package index."""
+    words = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
+    words += ["--all-extras", "--only-binary", ":all:", "--resolution", "lowest-direct", "pyproject.toml"]
+    running = {
+        python: subprocess.Popen(
+            [*words, "--python-version", python],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for python in pythons()
+    }
+    yield running
+    for each in running.values():
+        each.kill()
+        each.communicate()
+
+
 @pytest.mark.parametrize("python", pythons())
-def test_each_lower_bound_has_a_wheel_for_each_python(python: str) -> None:
-    words = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--all-extras"]
-    words += ["--python-version", python, "--only-binary", ":all:", "--resolution", "lowest-direct"]
-    done = subprocess.run(
-        [sys.executable, "-m", "uv", *words, str(ROOT / "pyproject.toml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    chosen = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)", done.stdout, re.MULTILINE))
+def test_each_lower_bound_has_a_wheel_for_each_python(
+    python: str, resolutions: dict[str, subprocess.Popen[str]]
+) -> None:
+    found, errors = resolutions[python].communicate()
+    assert resolutions[python].returncode == 0, errors
+    chosen = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)", found, re.MULTILINE))
     wanted = lower_bounds()
     assert {name: chosen[name] for name in wanted} == {
         name: version if version.count(".") > 1 else f"{version}.0" for name, version in wanted.items()

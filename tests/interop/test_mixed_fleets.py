@@ -5,7 +5,6 @@ The long form takes thousands of jobs for each version of arq.
 """
 
 import asyncio
-import os
 import random
 import signal
 import sys
@@ -16,9 +15,12 @@ from pathlib import Path
 import pytest
 
 from harness.arq import ARQ_VERSIONS, arq_program
+from harness.forms import LONG
 from harness.mixed_history import Figures, MixedHistory, Signal, Worker
 from harness.processes import Process, Processes
 from harness.waiting import eventually
+
+pytestmark = pytest.mark.early
 
 HERE = Path(__file__).parent
 KILL, STOP = signal.SIGKILL, signal.SIGTERM
@@ -107,7 +109,7 @@ async def mixed(
     assert await asyncio.to_thread(client.wait, 300) == 0, client.log[-3000:]
     fleet.end()
     figures = MixedHistory(fleet.lines, client.log_file, fleet.workers, fleet.signals).check()
-    if os.environ.get("JOBGATE_TEST_LONG"):
+    if LONG:
         sys.stderr.write(f"\n{figures}\n")
     return figures
 

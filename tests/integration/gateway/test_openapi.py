@@ -14,12 +14,17 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.forms import LONG
 from harness.gateways import PlayedWorker, running_gateway
 from harness.processes import REPOSITORY, Processes
 from harness.tools import missing
 from jobgate.broker import Broker
 
-DOCUMENT = yaml.safe_load((REPOSITORY / "openapi.yaml").read_text())
+pytestmark = pytest.mark.early
+
+#: How far schemathesis searches.
+SEARCH = ("--max-examples", "25", "--max-time", "60" if LONG else "10")
+DOCUMENT = yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)
 
 
 @pytest.mark.timeout(300)
@@ -30,7 +35,7 @@ def test_schemathesis_finds_nothing(processes: Processes, redis_url: str, tmp_pa
         [
             *(program or missing("schemathesis is not installed"), "run", f"{gateway.url}/openapi.json"),
             *("--checks", "all", "--exclude-checks", "ignored_auth", "--continue-on-failure"),
-            *("--max-examples", "25", "--max-time", "20", "--seed", "1", "--workers", "1", "--no-color"),
+            *(*SEARCH, "--seed", "1", "--workers", "1", "--no-color"),
         ],
         cwd=tmp_path,
         env={

@@ -24,6 +24,8 @@ from harness.tools import free_port
 from jobgate.cli.commands.health import DEFAULT_URL
 from jobgate.gateway import GatewaySettings
 
+pytestmark = pytest.mark.early
+
 ROOT = Path(__file__).resolve().parents[3]
 #: Top folders that the Dockerfile uses; a step that names another absolute path is refused here.
 OURS = ("app", "dist", "opt", "src", "tools")

@@ -19,6 +19,8 @@ from harness.waiting import eventually
 from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker
 
+pytestmark = pytest.mark.early
+
 #: MiB that a gateway may have in memory at its worst: one bomb at a time, and its answer.
 LARGEST = 512
 #: What may be answered: shown, no longer running, not yet ended, cannot be aborted, cannot be read.

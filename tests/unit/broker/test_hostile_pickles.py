@@ -12,6 +12,8 @@ import pytest
 
 from harness import hostile, reading_child
 
+pytestmark = pytest.mark.early
+
 #: CPU seconds that one pickle may take, on a machine several times slower than ours (0.9 s there).
 LONGEST = 5.0
 #: MiB that one pickle may take, its own 16 included.

@@ -40,7 +40,7 @@ from jobgate.gateway.routes import ROUTES, Router
 from jobgate.gateway.settings import KeysFileError
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENT = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+DOCUMENT = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)
 
 
 # --- routes and openapi.yaml

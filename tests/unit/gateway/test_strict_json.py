@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.forms import LONG
 from jobgate.gateway.http.problems import Problem
 from jobgate.gateway.http.strict_json import MAX_NODES, STRING, read_json
 
@@ -32,7 +33,7 @@ def refusal(body: bytes, **limits: int) -> str:
 
 
 @given(DOCUMENTS, st.booleans(), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400 if LONG else 100, deadline=None)
 def test_what_is_taken_comes_back(document: Any, ascii_only: bool, spaced: bool) -> None:
     body = json.dumps(document, ensure_ascii=ascii_only, indent=2 if spaced else None).encode()
     assert read_json(body) == document
@@ -40,7 +41,7 @@ def test_what_is_taken_comes_back(document: Any, ascii_only: bool, spaced: bool)
 
 
 @given(st.text('[]{}",:\\u003a 0123456789eE+-.truefalsnb', max_size=60))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600 if LONG else 150, deadline=None)
 def test_it_agrees_with_a_careful_reader_or_refuses(text: str) -> None:
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         assert len(dict(pairs)) == len(pairs)
@@ -193,7 +194,7 @@ def test_one_mebibyte_of_malice_is_cheap(body: bytes) -> None:
 
 
 @given(st.text('"\\[]{}a:,u\n0', max_size=40))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600 if LONG else 150, deadline=None)
 def test_strings_are_found_as_a_json_reader_finds_them(text: str) -> None:
     slowly = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
     assert STRING.sub(b"", text.encode()) == slowly.sub("", text).encode()

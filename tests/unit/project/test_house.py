@@ -1,6 +1,7 @@
 """The house rules that a tool can hold: rooms, import directions, names, packaging, words."""
 
 import ast
+import functools
 import importlib
 import re
 import tomllib
@@ -46,8 +47,13 @@ def room_of(path: Path) -> str:
     return next(room for room, its_folder in ROOMS.items() if its_folder == folder)
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imported_modules(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -63,7 +69,7 @@ def imported_rooms(path: Path) -> set[str]:
 
 def named_rooms(path: Path) -> set[str]:
     """Return the rooms whose modules are named in strings, which may be imported by these."""
-    nodes = ast.walk(ast.parse(path.read_text()))
+    nodes = ast.walk(tree(path))
     strings = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return {found[1] for found in map(MODULE_NAME.fullmatch, strings) if found}
 
@@ -108,7 +114,7 @@ def test_arrows_between_floors_run_one_way(room: str) -> None:
 def past_the_door(path: Path) -> Iterator[str]:
     """Yield the names that a file imports from inside of another room or another floor."""
     here = module_of(path).split(".")
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         module = node.module if isinstance(node, ast.ImportFrom) else None
         there = (module or "").split(".")
         if isinstance(node, ast.ImportFrom) and there[0] == "jobgate" and module not in PUBLIC_MODULES:
@@ -136,7 +142,7 @@ def test_files_stay_under_400_lines(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=short)
 def test_functions_stay_under_50_lines(path: Path) -> None:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+    functions = [node for node in ast.walk(tree(path)) if isinstance(node, kinds)]
     assert not [
         f"{f.name}: {f.end_lineno - f.lineno + 1} lines"
         for f in functions
