@@ -36,6 +36,11 @@ def printable(text: str, limit: int = FIELD_LIMIT) -> str:
     return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 job` or `2 jobs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def without_secrets(text: str) -> str:
     """Return text without the gateway's keys, and without users and passwords of URLs."""
     if "jg_" in text:

@@ -1,21 +1,19 @@
 """jobgate.worker: claims jobs and runs functions."""
 
+from jobgate.worker.bounds import Seconds
 from jobgate.worker.checks import look_for_workers
 from jobgate.worker.cron_jobs.cron_job import CronJob, cron, next_cron
-from jobgate.worker.durations import Seconds
 from jobgate.worker.errors import (
     LoadError,
     NotTransferable,
     ProcessDied,
     ProcessRaised,
-    Retry,
-    RetryJob,
     SettingsError,
     WorkerError,
 )
 from jobgate.worker.functions.function import Function, func
 from jobgate.worker.functions.loader import load_settings
-from jobgate.worker.functions.retry_policy import Backoff
+from jobgate.worker.functions.retries import Backoff, Retry, RetryJob
 from jobgate.worker.jobs.deadline import Deadline
 from jobgate.worker.jobs.hooks import JobOutcome
 from jobgate.worker.jobs.progress import ProgressReporter

@@ -1,17 +1,29 @@
-"""Numbers that users give, held against their bounds."""
+"""Numbers and durations as users write them, checked against their bounds."""
 
 from datetime import timedelta
 from typing import Any
 
-from jobgate.worker.durations import in_seconds
 from jobgate.worker.errors import SettingsError
+
+#: A duration: seconds or `timedelta`.
+Seconds = float | timedelta
+
+
+def in_seconds(value: Seconds) -> float:
+    """Return a duration as float seconds."""
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
 def duration(name: str, value: Any, least: float) -> float:
     """Return a duration in seconds.
 
+    Args:
+        name: What the message calls it.
+        value: Seconds or `timedelta`.
+        least: Smallest value allowed, in seconds.
+
     Raises:
-        SettingsError: it is none, or less than `least` seconds.
+        SettingsError: The value is not a duration, or less than `least` seconds.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
         raise SettingsError(f"{name} must be seconds or a timedelta, not {value!r}")
@@ -23,8 +35,13 @@ def duration(name: str, value: Any, least: float) -> float:
 def whole(name: str, value: Any, least: int) -> int:
     """Return a whole number.
 
+    Args:
+        name: What the message calls it.
+        value: An `int`.
+        least: Smallest value allowed.
+
     Raises:
-        SettingsError: it is none, or less than `least`.
+        SettingsError: The value is not a whole number, or less than `least`.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")

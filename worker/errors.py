@@ -1,4 +1,4 @@
-"""What can go wrong in a worker, and what a function raises to be run again.
+"""What can go wrong in a worker.
 
 ```
 WorkerError
@@ -7,14 +7,10 @@ WorkerError
 ├── ProcessDied       the process that ran a function ended before the function did
 ├── ProcessRaised     a function in a process raised what cannot be carried over
 ├── NotTransferable   a function in a process returned what cannot be carried over
-├── Retry             raised by a function: run this job again
+├── Retry             raised by a function: run this job again (`functions/retries.py`)
 └── RetryJob          raised by a function: run this job again at its old place in the queue
 ```
 """
-
-import math
-
-from jobgate.worker.durations import Seconds, in_seconds
 
 
 class WorkerError(Exception):
@@ -69,43 +65,3 @@ class ProcessRaised(WorkerError):
 
 class NotTransferable(WorkerError):
     """A function in a process returned what cannot be pickled: return plain data."""
-
-
-class Retry(WorkerError, RuntimeError):
-    """Raised by a function to have its job run again, counted as a further try.
-
-    Raised in the last try that is allowed, it fails the job with `max-tries`.
-    """
-
-    def __init__(self, defer: Seconds | None = None) -> None:
-        """Ask for a further try.
-
-        Args:
-            defer: seconds from now until then; None = at once, before younger jobs (as in arq).
-
-        Raises:
-            ValueError: that is no finite number.
-        """
-        super().__init__()
-        #: Seconds from now until the next try; None = at the job's old place in the queue.
-        self.defer: float | None = None if defer is None else in_seconds(defer)
-        if self.defer is not None and not math.isfinite(self.defer):
-            raise ValueError(f"Retry(defer=…) must be a finite number of seconds, not {self.defer:g}")
-
-    @property
-    def defer_score(self) -> int | None:
-        """`defer` in milliseconds, by arq's name."""
-        return None if self.defer is None else int(self.defer * 1000)
-
-    def __repr__(self) -> str:
-        return f"<Retry defer {self.defer or 0:0.2f}s>"
-
-    def __str__(self) -> str:
-        return repr(self)
-
-
-class RetryJob(WorkerError, RuntimeError):
-    """Raised by a function to have its job run again as if the worker had been stopped.
-
-    It counts as a try, unlike a worker's real stop.
-    """

@@ -11,7 +11,7 @@ from jobgate.worker.bounds import duration, whole
 from jobgate.worker.cron_jobs.cron_job import CronJob, as_cron_job
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions.function import Function, as_function
-from jobgate.worker.functions.retry_policy import Backoff, as_backoff, as_retry_on
+from jobgate.worker.functions.retries import Backoff, as_backoff, as_retry_on
 
 logger = logging.getLogger("jobgate.worker")
 

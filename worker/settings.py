@@ -20,7 +20,8 @@ from jobgate.broker.link.adopted import settings_of
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions.function import Function
-from jobgate.worker.functions.retry_policy import Backoff, Rule
+from jobgate.worker.functions.resolved import Limits, ResolvedFunction
+from jobgate.worker.functions.retries import Backoff, RetryPolicy, Rule
 from jobgate.worker.setting_rules import checked
 
 logger = logging.getLogger("jobgate.worker")
@@ -186,6 +187,38 @@ class Settings:
     def read_limit(self) -> int:
         """`queue_read_limit`, or arq's default."""
         return self.queue_read_limit or max(5 * self.max_jobs, 100)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of jobs whose function is unknown."""
+        keep = None if self.keep_result_forever else self.keep_result
+        return Limits(timeout=self.job_timeout, max_tries=self.max_tries, keep=keep)
+
+    def resolved(self) -> dict[str, ResolvedFunction]:
+        """Return the functions by name, each with its own limits or else the worker's."""
+        crons = {cron.name for cron in self.cron_jobs}
+        return {
+            each.name: ResolvedFunction(
+                each, self._limits_of(each), self._policy_of(each), is_cron=each.name in crons
+            )
+            for each in self.functions
+        }
+
+    def _limits_of(self, function: Function) -> Limits:
+        forever = function.keep_result_forever
+        if forever is None:
+            forever = self.keep_result_forever
+        keep = self.keep_result if function.keep_result_s is None else function.keep_result_s
+        return Limits(
+            timeout=function.timeout_s or self.job_timeout,
+            max_tries=function.max_tries or self.max_tries,
+            keep=None if forever else keep,
+        )
+
+    def _policy_of(self, function: Function) -> RetryPolicy | None:
+        retry_on = self.retry_on if function.retry_on is None else function.retry_on
+        backoff = self.backoff if function.backoff is None else function.backoff
+        return RetryPolicy(retry_on, backoff) if retry_on else None
 
     def _check_names(self) -> None:
         """Refuse names whose keys in Redis could be those of something else."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobgate.broker import BrokerError
-from jobgate.broker.log_text import printable
+from jobgate.broker.log_text import counted, printable
 from jobgate.worker.jobs.hooks import await_if_needed
 from jobgate.worker.jobs.leftovers import end_children
 from jobgate.worker.jobs.outcome import Stop, message_of
@@ -15,7 +15,7 @@ from jobgate.worker.jobs.running_jobs import Phase, RunningJob, RunningJobs
 from jobgate.worker.process.cancellable import Cancellable
 from jobgate.worker.process.process import exit_now
 from jobgate.worker.settings import Hook, Settings
-from jobgate.worker.vitals.job_log import counted, reference
+from jobgate.worker.vitals.job_log import reference
 
 logger = logging.getLogger("jobgate.worker")
 

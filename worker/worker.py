@@ -19,7 +19,6 @@ from jobgate.worker.claiming.claimer import Claimer
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.scheduler import Scheduler
 from jobgate.worker.errors import WorkerError
-from jobgate.worker.functions.offers import resolve, worker_limits
 from jobgate.worker.jobs.execution import Execution
 from jobgate.worker.jobs.hooks import await_if_needed
 from jobgate.worker.jobs.leftovers import watch
@@ -109,7 +108,7 @@ class Worker:
         log = JobLog(log_results=settings.log_results, log_arguments=settings.log_arguments)
         self.jobs = RunningJobs(settings.max_jobs)
         self.metrics.in_progress.set_function(lambda: self.jobs.in_progress)
-        self._limits = worker_limits(settings)
+        self._limits = settings.limits
         self._pulse = Pulse(self.metrics.loop_lag)
         self.liveness = Liveness(self._pulse, startup_timeout=settings.startup_timeout)
         self._loop_watch = LoopWatch(self._pulse, self.jobs)
@@ -120,7 +119,7 @@ class Worker:
         self._execution = Execution(
             settings,
             jobs=self.jobs,
-            offers=resolve(settings.functions, settings),
+            functions=settings.resolved(),
             decode=self.broker.decode_job,
             persistence=self._persistence,
             progress=self._progress,
@@ -154,8 +153,8 @@ class Worker:
     def _build_helpers(self) -> None:
         """Make the parts that have a task of their own."""
         self._scheduler = Scheduler(
-            self.broker, self.settings, clock=self._clock, stopped=lambda: self._claimer.stopped,
-            count=self.metrics.cron_skipped,
+            self.broker, self.settings.cron_jobs, queue=self.settings.queue, timezone=self.settings.timezone,
+            clock=self._clock, stopped=lambda: self._claimer.stopped, count=self.metrics.cron_skipped,
         )  # fmt: skip
         self._announcer = Announcer(
             self.broker, self.settings, worker_id=self.worker_id, jobs=self.jobs, counts=self._persistence,

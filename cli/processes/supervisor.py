@@ -6,10 +6,10 @@ import signal
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final
 
+from jobgate.broker.log_text import counted
 from jobgate.cli.processes.deaths import cause_of, pause_after, told
 from jobgate.cli.processes.slot import Slot
 from jobgate.worker.process.signals import stop_signals
-from jobgate.worker.vitals.job_log import counted
 
 logger = logging.getLogger("jobgate.supervisor")
 

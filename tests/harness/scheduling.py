@@ -24,7 +24,10 @@ class Told:
         self.clock = RedisClock()
         self.stopped = False
         chosen = Settings.of({"cron_jobs": jobs}, **settings)
-        self.scheduler = Scheduler(broker, chosen, clock=self.clock, stopped=lambda: self.stopped)
+        self.scheduler = Scheduler(
+            broker, chosen.cron_jobs, queue=chosen.queue, timezone=chosen.timezone, clock=self.clock,
+            stopped=lambda: self.stopped,
+        )  # fmt: skip
 
     async def at(self, moment: datetime) -> None:
         """Have it another time, and wait until all is enqueued that then is to be."""

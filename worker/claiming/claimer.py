@@ -11,14 +11,14 @@ from typing import Any
 from jobgate.broker import Broker
 from jobgate.broker.bodies.tokens import claim_token
 from jobgate.broker.errors import BrokerError
-from jobgate.broker.log_text import printable
+from jobgate.broker.log_text import counted, printable
 from jobgate.broker.records import Claim, ClaimedJob
 from jobgate.worker.claiming.shares import Shares
 from jobgate.worker.claiming.sources import Source
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.jobs.running_jobs import RunningJobs
 from jobgate.worker.settings import Settings
-from jobgate.worker.vitals.job_log import counted, reason_of
+from jobgate.worker.vitals.job_log import reason_of
 from jobgate.worker.vitals.liveness import Liveness
 from jobgate.worker.vitals.metrics import WorkerMetrics
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, OutcomeUnknown
-from jobgate.broker.log_text import printable
+from jobgate.broker.log_text import counted, printable
 from jobgate.broker.records import Claim
-from jobgate.worker.vitals.job_log import counted, reason_of
+from jobgate.worker.vitals.job_log import reason_of
 from jobgate.worker.vitals.metrics import WorkerMetrics
 
 logger = logging.getLogger("jobgate.worker")

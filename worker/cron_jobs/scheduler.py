@@ -16,12 +16,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable
-from jobgate.broker.log_text import printable
+from jobgate.broker.log_text import counted, printable
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.cron_jobs.ticks import CountSkips, Skip, Tick, TickWriter
-from jobgate.worker.settings import Settings
-from jobgate.worker.vitals.job_log import counted
+from jobgate.worker.functions.retries import Backoff
 
 logger = logging.getLogger("jobgate.worker")
 
@@ -34,8 +33,8 @@ ALL_WITHIN = timedelta(seconds=30)
 LATEST_WITHIN = timedelta(hours=1)
 #: Beyond this a clock was put back, and all times are worked out again.
 _BACKWARDS = timedelta(seconds=60)
-#: Pauses before Redis is asked again, in seconds: the first and the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+#: Pauses before Redis is asked again.
+_BACKOFF = Backoff(first=0.5, longest=2.0)
 #: Missed runs are counted up to here, so that a sleep of days does not hold up the loop.
 _MOST_COUNTED = 1_000
 #: What passes with time.
@@ -116,25 +115,28 @@ class Scheduler:
     """The cron jobs of one worker.
 
     Args:
-        broker: takes the jobs.
-        settings: the worker's: `cron_jobs`, `timezone` and the queue.
-        clock: the Redis time.
-        stopped: tells that the worker stops: then it enqueues nothing more.
-        count: counts the runs that are left out.
+        broker: Takes the jobs.
+        cron_jobs: What to enqueue.
+        queue: The queue that the jobs go to.
+        timezone: The wall clock of the timetables; None = the system's.
+        clock: The Redis time.
+        stopped: Whether the worker stops; nothing more is enqueued then.
+        count: Counts skipped runs.
     """
 
     def __init__(
-        self, broker: Broker, settings: Settings, *, clock: RedisClock, stopped: Callable[[], bool],
+        self, broker: Broker, cron_jobs: Sequence[CronJob], *, queue: str, timezone: tzinfo | None,
+        clock: RedisClock, stopped: Callable[[], bool],
         count: CountSkips = lambda name, reason, runs: None,
     ) -> None:  # fmt: skip
         self._writer = TickWriter(broker, count)
         self._count = count
-        self._queue = settings.queue
+        self._queue = queue
         self._clock = clock
         self._stopped = stopped
         self._plans = [
-            _Plan(cron, settings.timezone, bool(cron.run_at_startup), mark)
-            for cron, mark in zip(settings.cron_jobs, _marks(settings.cron_jobs), strict=True)
+            _Plan(cron, timezone, bool(cron.run_at_startup), mark)
+            for cron, mark in zip(cron_jobs, _marks(cron_jobs), strict=True)
         ]
         self._failures = 0
 
@@ -212,8 +214,7 @@ class Scheduler:
     def _pause(self) -> float:
         """Return the seconds until Redis is asked again, or until the next job is to be enqueued."""
         if self._failures:
-            longest: float = min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
-            return longest * random.uniform(0.5, 1.0)
+            return _BACKOFF.pause(self._failures, random.uniform(0.5, 1.0))
         now = self._now()
         ahead = random.uniform(AHEAD_LEAST.total_seconds(), AHEAD_MOST.total_seconds())
         return ((self.next_due or now) - now).total_seconds() - ahead

@@ -4,17 +4,16 @@ Objects of the real arq are recognised by their shape; arq itself is never impor
 """
 
 import inspect
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jobgate.worker.bounds import duration, whole
-from jobgate.worker.durations import Seconds
+from jobgate.worker.bounds import Seconds, duration, whole
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions.loader import import_string
-from jobgate.worker.functions.retry_policy import Backoff, Rule, as_backoff, as_retry_on
+from jobgate.worker.functions.retries import Backoff, Rule, as_backoff, as_retry_on
 from jobgate.worker.functions.signatures import check_place_of_ctx
-from jobgate.worker.jobs.processes import check_importable
 
 Executor = Literal["thread", "process"]
 
@@ -121,7 +120,18 @@ def _check_executor(function: Function) -> None:
             f"{function.name!r} is a coroutine function, leave out executor: it runs in the loop"
         )
     if function.in_process:
-        check_importable(function.name, function.coroutine)
+        _check_importable(function)
+
+
+def _check_importable(function: Function) -> None:
+    """Check that a child process can import a function by its name, as pickle does."""
+    try:
+        pickle.dumps(function.coroutine)
+    except Exception as error:
+        raise SettingsError(
+            f"functions: {function.name!r} has executor='process' and must be a function at the top of a "
+            f"module, so that another process can import it ({error})"
+        ) from error
 
 
 def as_function(value: object) -> Function:

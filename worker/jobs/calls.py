@@ -9,11 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from jobgate.broker.log_text import printable
+from jobgate.broker.log_text import counted, printable
 from jobgate.broker.records import JobBody
-from jobgate.worker.functions.offers import Offer
+from jobgate.worker.functions.resolved import ResolvedFunction
 from jobgate.worker.jobs.processes import ProcessPool
-from jobgate.worker.vitals.job_log import counted, logger
+from jobgate.worker.vitals.job_log import logger
 
 #: No limit: a call never waits for a thread. `max_jobs` bounds the calls that are wanted, and those that were
 #: stopped but run on, because no thread can be ended, must not keep the wanted ones waiting.
@@ -36,11 +36,11 @@ class Caller:
         #: Those among them that were cancelled.
         self._given_up = 0
 
-    async def call(self, offer: Offer, ctx: dict[str, Any], body: JobBody) -> Any:
+    async def call(self, function: ResolvedFunction, ctx: dict[str, Any], body: JobBody) -> Any:
         """Call a plain function and return its value. Raises what it raises, and as `ProcessPool.run`."""
-        if offer.in_process:
-            return await self._call_in_process(offer, ctx, body)
-        return await self._call_in_thread(offer, ctx, body)
+        if function.in_process:
+            return await self._call_in_process(function, ctx, body)
+        return await self._call_in_thread(function, ctx, body)
 
     def close(self) -> None:
         """Take no more work. Kills processes; does not wait for threads."""
@@ -49,16 +49,18 @@ class Caller:
         if self._processes is not None:
             self._processes.close()
 
-    async def _call_in_process(self, offer: Offer, ctx: dict[str, Any], body: JobBody) -> Any:
+    async def _call_in_process(self, function: ResolvedFunction, ctx: dict[str, Any], body: JobBody) -> Any:
         if self._processes is None:
             self._processes = ProcessPool(self._most_processes)
-        return await self._processes.run(offer.call, ctx, body.args, body.kwargs, on_progress=ctx["progress"])
+        return await self._processes.run(
+            function.call, ctx, body.args, body.kwargs, on_progress=ctx["progress"]
+        )
 
-    async def _call_in_thread(self, offer: Offer, ctx: dict[str, Any], body: JobBody) -> Any:
+    async def _call_in_thread(self, function: ResolvedFunction, ctx: dict[str, Any], body: JobBody) -> Any:
         """Call in a thread. When it is cancelled the thread goes on, and only its outcome is dropped."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="jobgate-function")
-        call = functools.partial(_contained, offer.call, ctx, *body.args, **body.kwargs)
+        call = functools.partial(_contained, function.call, ctx, *body.args, **body.kwargs)
         submitted = self._threads.submit(contextvars.copy_context().run, call)
         future = asyncio.wrap_future(submitted)
         self.busy_threads += 1

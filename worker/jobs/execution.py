@@ -16,8 +16,8 @@ from jobgate.broker.errors import DecodeError
 from jobgate.broker.log_text import printable
 from jobgate.broker.records import FailureCode, JobBody
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.functions.offers import Limits, Offer
-from jobgate.worker.functions.retry_policy import chance
+from jobgate.worker.functions.resolved import Limits, ResolvedFunction
+from jobgate.worker.functions.retries import chance
 from jobgate.worker.jobs.calls import Caller
 from jobgate.worker.jobs.deadline import Deadline
 from jobgate.worker.jobs.hooks import await_if_needed, call_after_end, call_at_end, is_ctrl_c
@@ -47,7 +47,7 @@ class Execution:
     Args:
         settings: the worker's.
         jobs: all that run; is told of each that ends.
-        offers: its functions by name.
+        functions: its functions by name.
         decode: reads a stored body.
         persistence: writes outcomes.
         progress: writes what functions report.
@@ -62,7 +62,7 @@ class Execution:
         settings: Settings,
         *,
         jobs: RunningJobs,
-        offers: Mapping[str, Offer],
+        functions: Mapping[str, ResolvedFunction],
         decode: Decode,
         persistence: Persistence,
         progress: ProgressWriter,
@@ -73,7 +73,7 @@ class Execution:
     ) -> None:
         self._settings = settings
         self._jobs = jobs
-        self._offers = offers
+        self._functions = functions
         self._decode = decode
         self._persistence = persistence
         self._progress = progress
@@ -106,7 +106,7 @@ class Execution:
             self._jobs.ending(job)
         seconds = time.monotonic() - job.started
         if job.ctx:
-            self._metrics.of(job.offer.name if job.offer else "").ran(seconds)
+            self._metrics.of(job.function.name if job.function else "").ran(seconds)
             await call_at_end(self._settings, job, outcome, seconds)
         outcome = await self._persistence.write(job, outcome, seconds)
         await self._on_written(job)
@@ -145,8 +145,8 @@ class Execution:
         if self._minds_pickles and job.body.queue is None and is_pickled(blob):
             self._minds_pickles = False
             self._log.unreadable_for_arq(job, self._settings.serializer)
-        job.offer = self._offers.get(job.body.function)
-        job.limits = _limits_of(job.body, job.offer.limits if job.offer else job.limits)
+        job.function = self._functions.get(job.body.function)
+        job.limits = _limits_of(job.body, job.function.limits if job.function else job.limits)
         job.tries = max(job.tries, job.body.first_try or 0)
         job.start_ms = begun_ms(job.start_ms, job.body.enqueue_time_ms, job.claimed.score_ms)
         return self._verdict_before_start(job, job.body)
@@ -164,14 +164,14 @@ class Execution:
             return failed(
                 FailureCode.ABORTED, "the job was aborted before it started", type_name="CancelledError"
             )
-        if job.offer is None:
+        if job.function is None:
             return failed(FailureCode.UNKNOWN_FUNCTION, f"function {printable(body.function)!r} not found")
         if job.counted_tries > job.limits.max_tries:
             begun = job.claimed.lease.tries > 1  # else its producer asked for a first try beyond the last one
             return (
                 max_tries_begun(job.limits.max_tries) if begun else max_tries_exceeded(job.limits.max_tries)
             )
-        refusal = job.offer.refusal(body.args, body.kwargs)
+        refusal = job.function.refusal(body.args, body.kwargs)
         if refusal is not None:
             return failed(FailureCode.INVALID_ARGUMENTS, refusal, type_name="TypeError")
         return None
@@ -182,7 +182,7 @@ class Execution:
         """Run the function under its timeout and return the verdict."""
         job.ctx = self._context(job)
         waited = (self._clock.now_ms() - job.claimed.score_ms) / 1000
-        self._metrics.of(job.offer.name if job.offer else "").started(waited)
+        self._metrics.of(job.function.name if job.function else "").started(waited)
         self._log.started(job, waited)
         job.enter_running()
         job.ctx["deadline"] = Deadline(job.deadline)
@@ -201,8 +201,8 @@ class Execution:
         return outcome
 
     async def _call(self, job: RunningJob) -> Any:
-        offer, body, timeout = job.offer, job.body, job.limits.timeout
-        if offer is None or body is None:
+        function, body, timeout = job.function, job.body, job.limits.timeout
+        if function is None or body is None:
             raise RuntimeError("a job was started that had not passed its check")
         timer = None
         if timeout is not None:
@@ -211,9 +211,9 @@ class Execution:
         try:
             if self._settings.on_job_start is not None:
                 await await_if_needed(self._settings.on_job_start(job.ctx))
-            if offer.is_plain:
-                return await self._caller.call(offer, job.ctx, body)
-            return await offer.call(job.ctx, *body.args, **body.kwargs)
+            if function.is_plain:
+                return await self._caller.call(function, job.ctx, body)
+            return await function.call(job.ctx, *body.args, **body.kwargs)
         finally:
             if timer is not None:
                 timer.cancel()
@@ -236,7 +236,7 @@ class Execution:
             stop=job.stop_reason,
             timeout=job.limits.timeout,
             retry_jobs=self._settings.retry_jobs,
-            policy=job.offer.policy if job.offer else None,
+            policy=job.function.policy if job.function else None,
             chance=chance(),
         )
 

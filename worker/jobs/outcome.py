@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any
 
 from jobgate.broker.records import Failure, FailureCode
-from jobgate.worker.errors import NotTransferable, ProcessRaised, Retry, RetryJob
-from jobgate.worker.functions.retry_policy import Backoff, RetryPolicy
+from jobgate.worker.errors import NotTransferable, ProcessRaised
+from jobgate.worker.functions.retries import Backoff, Retry, RetryJob, RetryPolicy
 
 #: Longest message, name of an exception's class and traceback that are stored, in characters.
 MESSAGE_LIMIT = 4_096

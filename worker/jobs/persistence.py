@@ -62,7 +62,7 @@ class Persistence:
         Returns:
             The outcome that was written, or may have been.
         """
-        metrics = self._metrics.of(job.offer.name if job.offer else "")
+        metrics = self._metrics.of(job.function.name if job.function else "")
         transition, outcome = await self._store(job, outcome)
         if transition is Transition.STALE:
             self._metrics.stale_finishes.inc()

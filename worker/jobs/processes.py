@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jobgate.broker.log_text import ForeignTraceback
-from jobgate.worker.errors import NotTransferable, ProcessDied, ProcessRaised, SettingsError
+from jobgate.worker.errors import NotTransferable, ProcessDied, ProcessRaised
 from jobgate.worker.jobs import child
 
 #: Takes the fraction and message that a function reports.
@@ -26,21 +26,6 @@ _KEPT = ("progress", "redis")
 _KILLED = 5.0
 #: Seconds between two looks whether a child still lives, and how long to wait for one that is being killed.
 _LOOK, _SHORT_LOOK = 0.5, 0.01
-
-
-def check_importable(name: str, function: Callable[..., Any]) -> None:
-    """Make sure that a child process can find a function.
-
-    Raises:
-        SettingsError: it cannot be imported by its name.
-    """
-    try:
-        pickle.dumps(function)
-    except Exception as error:
-        raise SettingsError(
-            f"functions: {name!r} has executor='process' and must be a function at the top of a module, "
-            f"so that another process can import it ({error})"
-        ) from error
 
 
 class ProcessPool:

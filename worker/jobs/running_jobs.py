@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from jobgate.broker.bodies.tokens import claimed_ms
 from jobgate.broker.records import ClaimedJob, JobBody
-from jobgate.worker.functions.offers import Limits, Offer
+from jobgate.worker.functions.resolved import Limits, ResolvedFunction
 from jobgate.worker.jobs.outcome import Stop
 
 #: Seconds after its timeout in which a job may still clean up under its lease.
@@ -55,8 +55,8 @@ class RunningJob:
     """
 
     __slots__ = (
-        "body", "claimed", "claimed_anew", "ctx", "deadline", "is_held", "is_in_doubt", "is_written",
-        "lease_until", "leftovers", "limits", "offer", "phase", "renew_until", "start_ms", "started",
+        "body", "claimed", "claimed_anew", "ctx", "deadline", "function", "is_held", "is_in_doubt",
+        "is_written", "lease_until", "leftovers", "limits", "phase", "renew_until", "start_ms", "started",
         "stop_reason", "task", "tries",
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ class RunningJob:
         #: None until decoded, and where that is impossible.
         self.body: JobBody | None = None
         #: None where the function is unknown.
-        self.offer: Offer | None = None
+        self.function: ResolvedFunction | None = None
         self.limits = limits
         #: arq's `job_try`.
         self.tries = claimed.lease.tries
@@ -112,7 +112,7 @@ class RunningJob:
     @property
     def in_thread(self) -> bool:
         """Whether its function runs in a thread now, which cannot be stopped."""
-        return self.phase is Phase.RUNNING and self.offer is not None and self.offer.in_thread
+        return self.phase is Phase.RUNNING and self.function is not None and self.function.in_thread
 
     def has_begun(self, leftover: Leftover) -> None:
         """Note what it has begun outside of its coroutine."""

@@ -7,9 +7,9 @@ from collections.abc import Awaitable
 from enum import Enum, auto
 from typing import Protocol
 
-from jobgate.broker.log_text import printable
+from jobgate.broker.log_text import counted, printable
 from jobgate.worker.jobs.running_jobs import Phase, RunningJob, RunningJobs
-from jobgate.worker.vitals.job_log import counted, logger
+from jobgate.worker.vitals.job_log import logger
 
 #: Seconds that jobs may take of one turn of the event loop; those that have not begun by then wait.
 _LONG_TURN = 0.02

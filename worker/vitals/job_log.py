@@ -164,8 +164,8 @@ def _extra(raised: BaseException | None) -> object:
 
 def reference(job: RunningJob) -> str:
     """Return `id:function`, of a cron job the name alone, as in arq; harmless whatever a producer wrote."""
-    if job.offer is not None and job.offer.is_cron:
-        return printable(job.offer.name)
+    if job.function is not None and job.function.is_cron:
+        return printable(job.function.name)
     return printable(f"{job.job_id}:{job.body.function if job.body else '<unknown>'}")
 
 
@@ -174,11 +174,6 @@ def reason_of(error: BrokerError) -> str:
     # The message of a lost answer asks the caller to repeat the call, but the worker does that by itself.
     is_lost = isinstance(error, OutcomeUnknown) and not error.reason
     return "Redis has not answered in time" if is_lost else str(error)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 job` or `2 jobs`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def shorten(text: str, limit: int = SHOWN) -> str:

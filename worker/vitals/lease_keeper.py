@@ -15,10 +15,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from jobgate.broker.errors import BrokerError
+from jobgate.broker.log_text import counted
 from jobgate.broker.records import ClaimedJob, Lease, Renewal
 from jobgate.worker.jobs.outcome import Stop
 from jobgate.worker.jobs.running_jobs import Phase, RunningJob, RunningJobs
-from jobgate.worker.vitals.job_log import counted
 from jobgate.worker.vitals.liveness import Liveness, Pulse
 from jobgate.worker.vitals.loop_watch import LoopWatch
 

@@ -16,7 +16,6 @@ from harness.waiting import eventually, eventually_async, fast_enough
 from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker, FailureCode, JobBody
 from jobgate.worker import Settings, func
-from jobgate.worker.functions.offers import resolve
 from jobgate.worker.jobs.calls import Caller
 
 Ctx = dict[str, Any]
@@ -56,14 +55,12 @@ async def test_threads_that_cannot_be_stopped_starve_no_later_job(
 async def test_a_call_that_is_stopped_before_its_thread_begins_never_begins() -> None:
     go_on = threading.Event()
     calls: list[Any] = []
-    [offer] = resolve(
-        (settings := Settings.of([func(calls.append, name="note")])).functions, settings
-    ).values()
+    [function] = Settings.of([func(calls.append, name="note")]).resolved().values()
     caller = Caller(processes=1)
     caller._threads = ThreadPoolExecutor(1)
     blocker = caller._threads.submit(go_on.wait, 30)
     body = JobBody(function="note", args=(), kwargs={}, enqueue_time_ms=0)
-    call = asyncio.create_task(caller.call(offer, {}, body))
+    call = asyncio.create_task(caller.call(function, {}, body))
     await asyncio.sleep(0)
     assert caller.busy_threads == 1
     call.cancel()

@@ -13,7 +13,7 @@ REDIS = f"redis is not installed: install jobgate with its extra [worker] or [ga
     ("missing", "program", "says"),
     [
         (["redis"], "from jobgate.worker import func", REDIS),
-        (["redis", "hiredis"], "from jobgate.worker.functions.retry_policy import Backoff", REDIS),
+        (["redis", "hiredis"], "from jobgate.worker.functions.retries import Backoff", REDIS),
         (["redis"], "from jobgate.gateway import run", REDIS),
         (["redis"], "from jobgate.broker import Broker", REDIS),
         (["hiredis"], "import jobgate.worker", REDIS.replace("redis", "hiredis", 1)),

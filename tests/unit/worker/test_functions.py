@@ -12,7 +12,7 @@ import pytest
 
 from jobgate.worker import Function, LoadError, Settings, SettingsError, cron, func, load_settings
 from jobgate.worker.functions.function import as_function
-from jobgate.worker.functions.offers import Offer, resolve
+from jobgate.worker.functions.resolved import ResolvedFunction
 from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
 
 Ctx = dict[str, Any]
@@ -45,8 +45,8 @@ async def decorated(ctx: Ctx, database: str, a: int) -> int:
     return a
 
 
-def offer(function: object, **settings: object) -> Offer:
-    [made] = resolve([as_function(function)], Settings.of([function], **settings)).values()
+def offer(function: object, **settings: object) -> ResolvedFunction:
+    [made] = Settings.of([function], **settings).resolved().values()
     return made
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jobgate.broker import ClaimedJob, JobBody, Lease, Renewal
-from jobgate.worker.functions.offers import Limits
+from jobgate.worker.functions.resolved import Limits
 from jobgate.worker.jobs.outcome import Stop
 from jobgate.worker.jobs.running_jobs import RunningJob, RunningJobs
 from jobgate.worker.vitals.lease_keeper import LeaseKeeper

@@ -10,7 +10,7 @@ import pytest
 
 from jobgate.broker import ClaimedJob, JobBody, Lease
 from jobgate.worker import Settings
-from jobgate.worker.functions.offers import Limits, resolve
+from jobgate.worker.functions.resolved import Limits
 from jobgate.worker.jobs.outcome import Kind, Outcome, Stop
 from jobgate.worker.jobs.running_jobs import GRACE, RunningJob, RunningJobs
 from jobgate.worker.vitals.job_log import JobLog
@@ -60,9 +60,8 @@ def test_shutdown_does_not_cancel_a_function_in_a_thread() -> None:
     def plain(ctx: dict[str, Any]) -> None: ...
 
     one = job()
-    settings = Settings.of([plain])
-    [one.offer] = resolve(settings.functions, settings).values()
-    assert one.offer.in_thread
+    [one.function] = Settings.of([plain]).resolved().values()
+    assert one.function.in_thread
     one.enter_running()
     one.stop(Stop.SHUTDOWN)
     assert one.stop_reason is Stop.SHUTDOWN

@@ -9,9 +9,7 @@ import pytest
 from jobgate.broker import FailureCode
 from jobgate.worker import Backoff, Retry, Settings, SettingsError, func
 from jobgate.worker.errors import NotTransferable, ProcessRaised
-from jobgate.worker.functions.function import as_function
-from jobgate.worker.functions.offers import resolve
-from jobgate.worker.functions.retry_policy import RetryPolicy, Rule
+from jobgate.worker.functions.retries import RetryPolicy, Rule
 from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, TryFacts, classify
 
 Ctx = dict[str, Any]
@@ -130,7 +128,7 @@ def test_what_a_process_could_not_carry_over_keeps_its_name() -> None:
 
 
 def policy_of(function: object, **settings: object) -> RetryPolicy | None:
-    [offer] = resolve([as_function(function)], Settings.of([function], **settings)).values()
+    [offer] = Settings.of([function], **settings).resolved().values()
     return offer.policy
 
 

@@ -7,13 +7,53 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.worker.durations import Seconds, in_seconds
-from jobgate.worker.errors import SettingsError
+from jobgate.worker.bounds import Seconds, in_seconds
+from jobgate.worker.errors import SettingsError, WorkerError
 
 logger = logging.getLogger("jobgate.worker")
 
 #: A user's own rule: the number of the try that failed (from 1) to the pause before the next one.
 Rule = Callable[[int], Seconds]
+
+
+class Retry(WorkerError, RuntimeError):
+    """Raised by a function to have its job run again, counted as a further try.
+
+    Raised in the last try that is allowed, it fails the job with `max-tries`.
+    """
+
+    def __init__(self, defer: Seconds | None = None) -> None:
+        """Ask for a further try.
+
+        Args:
+            defer: seconds from now until then; None = at once, before younger jobs (as in arq).
+
+        Raises:
+            ValueError: that is no finite number.
+        """
+        super().__init__()
+        #: Seconds from now until the next try; None = at the job's old place in the queue.
+        self.defer: float | None = None if defer is None else in_seconds(defer)
+        if self.defer is not None and not math.isfinite(self.defer):
+            raise ValueError(f"Retry(defer=…) must be a finite number of seconds, not {self.defer:g}")
+
+    @property
+    def defer_score(self) -> int | None:
+        """`defer` in milliseconds, by arq's name."""
+        return None if self.defer is None else int(self.defer * 1000)
+
+    def __repr__(self) -> str:
+        return f"<Retry defer {self.defer or 0:0.2f}s>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class RetryJob(WorkerError, RuntimeError):
+    """Raised by a function to have its job run again as if the worker had been stopped.
+
+    It counts as a try, unlike a worker's real stop.
+    """
 
 
 @dataclass(frozen=True, slots=True)
