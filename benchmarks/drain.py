@@ -50,7 +50,7 @@ def main() -> None:
     if kind == "arq":
         took = asyncio.run(drain_arq(port, jobs))
     else:
-        from jobgate.worker.process.process import loop_factory
+        from jobgate.worker.process import loop_factory
 
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             took = runner.run(drain_jobgate(port, jobs))

@@ -1,7 +1,6 @@
 """jobgate.worker: claims jobs and runs functions."""
 
 from jobgate.worker.bounds import Seconds
-from jobgate.worker.checks import look_for_workers
 from jobgate.worker.cron_jobs.cron_job import CronJob, cron, next_cron
 from jobgate.worker.errors import (
     LoadError,
@@ -14,17 +13,24 @@ from jobgate.worker.errors import (
 from jobgate.worker.functions.function import Function, func
 from jobgate.worker.functions.loader import load_settings
 from jobgate.worker.functions.retries import Backoff, Retry, RetryJob
-from jobgate.worker.jobs.deadline import Deadline
-from jobgate.worker.jobs.hooks import JobOutcome
-from jobgate.worker.jobs.progress import ProgressReporter
+from jobgate.worker.health_check import look_for_workers
+from jobgate.worker.invocation import Deadline, ProgressReporter
+from jobgate.worker.jobs import JobOutcome, await_if_needed, message_of
+from jobgate.worker.process import stop_signals
 from jobgate.worker.settings import Settings
+from jobgate.worker.vitals import State
 from jobgate.worker.worker import Worker
 
 __all__ = [
     # The worker
     "Worker",
+    # What the command needs of it
+    "State",
+    "await_if_needed",
     "look_for_workers",
-    # What it is told
+    "message_of",
+    "stop_signals",
+    # Settings
     "Backoff",
     "CronJob",
     "Function",

@@ -1,71 +1,60 @@
-"""How a worker stops: ends its jobs, calls `on_shutdown`, gives back the jobs that nothing can end."""
+"""What happens at SIGTERM: the worker ends its jobs, and releases those that nothing can end."""
 
 import asyncio
-import logging
-from collections.abc import Iterable
 from typing import Any
 
-from jobgate.broker import BrokerError
-from jobgate.broker.log_text import counted, printable
-from jobgate.worker.jobs.hooks import await_if_needed
-from jobgate.worker.jobs.leftovers import end_children
-from jobgate.worker.jobs.outcome import Stop, message_of
-from jobgate.worker.jobs.persistence import Persistence
-from jobgate.worker.jobs.running_jobs import Phase, RunningJob, RunningJobs
-from jobgate.worker.process.cancellable import Cancellable
-from jobgate.worker.process.process import exit_now
-from jobgate.worker.settings import Hook, Settings
-from jobgate.worker.vitals.job_log import reference
+from jobgate.broker.log_text import printable
+from jobgate.worker.claiming import Claimer
+from jobgate.worker.jobs import Persistence, Phase, RunningJob, Shared, Stop, await_if_needed, message_of
+from jobgate.worker.log import logger
+from jobgate.worker.process import Cancellable, exit_now, kill_children
+from jobgate.worker.settings import Hook
 
-logger = logging.getLogger("jobgate.worker")
-
-#: Seconds that cancelled jobs get to clean up, and outcomes to be written, before a stopping worker goes;
-#: `on_shutdown` has as long where the worker is in a hurry.
+#: Seconds that cancelled jobs have to clean up, and outcomes to be written, before a stopping worker ends;
+#: `on_shutdown` has as long when a further stop skips the waiting.
 STOP_GRACE = 5.0
-#: Seconds that calls in executors get to end by themselves after their job was cancelled, and to be gone once
-#: their processes are killed.
+#: Seconds that calls in executors have to end by themselves after their job was cancelled, and to be gone
+#: after their processes were killed.
 _MOMENT, _KILLED = 0.2, 0.3
 
 
-class Stopping:
-    """The steps of one worker's stop, in the order of the methods.
+class Shutdown:
+    """The steps of one worker's shutdown, in the order of the methods.
 
     Args:
-        settings: the worker's.
-        jobs: those that run.
-        persistence: gives back what is left of them.
+        shared: What the parts of the run share.
+        persistence: Releases the jobs that are left.
     """
 
-    def __init__(self, settings: Settings, *, jobs: RunningJobs, persistence: Persistence) -> None:
-        self._settings = settings
-        self._jobs = jobs
+    def __init__(self, shared: Shared, persistence: Persistence) -> None:
+        self._settings = shared.settings
+        self._jobs = shared.jobs
         self._persistence = persistence
         self._hurry = asyncio.Event()
         self._hook = Cancellable()
-        #: How often the worker was told to stop.
+        #: How often the worker was asked to stop.
         self.asked = 0
 
     def ask(self) -> None:
-        """Note that the worker was told to stop. From the second time on, what is waited for now ends."""
+        """Note that the worker is asked to stop. From the second time on, skip the current wait."""
         self.asked += 1
         if self.asked > 1:
             self._hurry.set()
             self._hook.cancel()
 
-    async def end_jobs(self, claiming: asyncio.Task[None] | None, *, owns_process: bool) -> None:
-        """Let running jobs go on for `job_completion_wait`, then cancel them, so that they are released.
+    async def end_jobs(self, claimer: Claimer, *, owns_process: bool) -> None:
+        """Let running jobs continue for `job_completion_wait`, then cancel them, so that they are released.
 
         Args:
-            claiming: the claim loop, which was told to stop; None = it has not begun.
-            owns_process: whether the process ends with the worker, and with it the threads of jobs.
+            claimer: The claim loop, which is closed already.
+            owns_process: Whether the process ends with the worker, and with it the threads of jobs.
         """
 
         def ends_with_process(job: RunningJob) -> bool:
-            """Whether a job is stopped by the end of the process alone: then that must not be put off."""
+            """Whether only the end of the process stops a job: then that must not be delayed."""
             return owns_process and self._settings.retry_jobs and (job.in_thread or job.is_held)
 
-        if claiming is not None:
-            await asyncio.wait([claiming], timeout=STOP_GRACE)
+        await claimer.wait(STOP_GRACE)
         if await self._jobs.wait_empty(self._settings.job_completion_wait, self._hurry):
             return
         self._hurry.clear()
@@ -79,7 +68,7 @@ class Stopping:
             _leave_to_leases(held)
 
     async def _end_leftovers(self, held: list[RunningJob]) -> None:
-        """End what cancelled jobs have begun outside of the loop, so that they can be given back."""
+        """End what cancelled jobs have started outside of the loop, so that they can be released."""
         if await self._jobs.wait_empty(_MOMENT, self._hurry, but=lambda job: not job.is_held):
             return
         for job in held:
@@ -88,9 +77,11 @@ class Stopping:
         await self._jobs.wait_empty(_KILLED, self._hurry, but=lambda job: not job.is_held)
 
     async def call_on_shutdown(self, ctx: dict[str, Any], *, started: bool) -> None:
-        """Call `on_shutdown`, if there is one, and wait for its end, in a hurry not for long.
+        """Await `on_shutdown`, if there is one; its exceptions are logged.
 
-        What it raises is logged.
+        Args:
+            ctx: The worker's `ctx`.
+            started: Whether `on_startup` has completed.
         """
         hook = self._settings.on_shutdown
         if hook is None:
@@ -104,7 +95,7 @@ class Stopping:
             if started:
                 logger.exception("on_shutdown raised, ignored")
                 return
-            # It misses what on_startup did not make; why that failed is what matters, and is said next.
+            # It misses what on_startup did not make. The reason for that matters more, and is logged next.
             kind = printable(type(error).__name__)
             logger.warning("on_shutdown raised %s too, ignored: %s", kind, printable(message_of(error)))
         except asyncio.CancelledError:
@@ -113,46 +104,39 @@ class Stopping:
                 raise
             logger.exception("on_shutdown cancelled itself, ignored")
 
-    async def end_tasks(self, helpers: Iterable[asyncio.Task[None]]) -> None:
-        """Cancel the worker's own tasks, and those of jobs whose functions have ended."""
-        tasks = [*helpers, *self._unwritten()]
+    async def leave_unwritten_jobs(self) -> None:
+        """Cancel the tasks of jobs that have ended but whose outcome, or last hook, has not until now."""
+        ending = [job for job in self._jobs.snapshot() if job.phase is Phase.ENDING]
+        for job in {*self._jobs.leased()}.intersection(ending):
+            logger.warning("↻ %s: its outcome could not be written, will be run again", job.reference)
+        tasks = [job.task for job in ending if job.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _unwritten(self) -> list[asyncio.Task[None]]:
-        """Return the tasks of jobs that have ended but whose outcome, or last hook, has not until now."""
-        ending = [job for job in self._jobs.snapshot() if job.phase is Phase.ENDING]
-        for job in {*self._jobs.leased()}.intersection(ending):
-            logger.warning("↻ %s: its outcome could not be written, will be run again", reference(job))
-        return [job.task for job in ending if job.task]
-
     async def leave_stubborn_jobs(self) -> None:
-        """Release jobs that cannot be stopped or ignored it, and end the process in the same breath.
+        """Release jobs that cannot be stopped or ignored their cancellation, and end the process right after.
 
-        While such a function still runs here its job must not be given to another worker. So outside
-        of a process of our own it is left to its lease, and here the process ends right after.
+        While such a function still runs here its job must not be given to another worker. So this is only for
+        a worker that owns its process; otherwise the job is left to its lease.
         """
         stubborn = self._jobs.snapshot()
         for job in stubborn:
             why = "runs in a thread" if job.in_thread or job.is_held else "ignored its cancellation"
-            logger.warning("↻ %s %s: ends with this process, will be run again", reference(job), why)
+            logger.warning("↻ %s %s: ends with this process, will be run again", job.reference, why)
         for leftover in [one for job in stubborn for one in job.leftovers]:
             leftover.kill()
-        end_children()
-        try:
-            await self._persistence.release([job.to_release for job in stubborn])
-        except BrokerError as error:
-            logger.warning("%s left until the leases run out: %s", counted(len(stubborn), "job"), error)
+        kill_children()
+        await self._persistence.give_back([job.to_release for job in stubborn], "job")
         exit_now(0)
 
 
 def _leave_to_leases(held: list[RunningJob]) -> None:
-    """End the tasks of jobs that cannot be given back, because what they have begun outlives the worker."""
+    """End the tasks of jobs that cannot be released, because their leftovers outlive the worker."""
     for job in held:
         logger.warning(
             "%s started a call or a program that is still running: its lease runs out, and its try counts",
-            reference(job),
+            job.reference,
         )
         if job.task:
             job.task.cancel()

@@ -1,4 +1,4 @@
-"""How a worker starts: says what it is, reaches Redis, looks whether jobs are safe there."""
+"""How a worker starts: logs what it is, connects to Redis, and checks that jobs are safe there."""
 
 import asyncio
 import contextlib
@@ -8,15 +8,16 @@ from jobgate.broker import Broker, BrokerError, BrokerUnavailable
 from jobgate.broker.log_text import printable
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
+from jobgate.worker.log import logger
+from jobgate.worker.roles import TaskRole
 from jobgate.worker.settings import Settings
-from jobgate.worker.vitals.job_log import logger
 
 #: Seconds between two looks at the data set.
 _LOOK_AT_DATA = 15.0
 
 
-def tell_start(settings: Settings, broker: Broker) -> None:
-    """Log what is about to run, and where; warn of functions that seem to lack `ctx`."""
+def log_start(settings: Settings, broker: Broker) -> None:
+    """Log which functions are about to run, and where; warn of functions that seem to lack `ctx`."""
     names = ", ".join(function.name for function in settings.functions)
     # arq says "1 functions", and people look for it.
     logger.info("Starting worker for %d functions: %s", len(settings.functions), names)
@@ -30,14 +31,14 @@ def tell_start(settings: Settings, broker: Broker) -> None:
             logger.warning("%s", doubt)
 
 
-async def reach(broker: Broker, clock: RedisClock) -> None:
-    """Connect to Redis, in the time that arq's `conn_retries`, its delay and its timeout make together.
+async def connect(broker: Broker, clock: RedisClock) -> None:
+    """Connect to Redis, log what it is, and set the clock to its time.
 
-    Tells what it has reached, and tells the clock what time it is there.
+    It retries for as long as arq's `conn_retries`, its delay and its timeout allow together.
 
     Raises:
         BrokerUnavailable: Redis did not answer in that time.
-        BrokerMisconfigured: it refuses.
+        BrokerMisconfigured: Redis refuses.
     """
     redis = broker.settings
     failures, until = 0, time.monotonic() + redis.conn_retries * (redis.conn_timeout + redis.conn_retry_delay)
@@ -52,12 +53,12 @@ async def reach(broker: Broker, clock: RedisClock) -> None:
         else:
             if failures:
                 logger.info("redis connection successful")
-            return await _tell_redis(broker)
+            return await _log_redis(broker)
         await asyncio.sleep(redis.conn_retry_delay)
 
 
-async def _tell_redis(broker: Broker) -> None:
-    """Log what Redis says of itself, in arq's words; nothing where it is not allowed to."""
+async def _log_redis(broker: Broker) -> None:
+    """Log version and size of Redis, in arq's words; nothing where INFO is not allowed."""
     info = await broker.server_info()
     if info is None:
         return
@@ -69,20 +70,26 @@ async def _tell_redis(broker: Broker) -> None:
 
 
 async def warn_of_losses(broker: Broker) -> None:
-    """Warn of settings of Redis with which it may lose jobs, and name its data, to see when they are lost."""
+    """Warn of settings of Redis that may lose jobs, and mark its data, to notice when they are lost."""
     await _mark_data_set(broker)
     found = await broker.check()
     for risk in found.risks:
         logger.warning("%s", risk)
 
 
-async def watch_data_set(broker: Broker) -> None:
-    """Look for ever whether Redis still holds the data that it held; the broker logs when it does not."""
-    while True:
-        await asyncio.sleep(_LOOK_AT_DATA)
-        await _mark_data_set(broker)
+class DataSetWatch(TaskRole):
+    """Looks every 15 seconds whether Redis still holds the data that it held; the broker logs a loss."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_AT_DATA)
+            await _mark_data_set(self._broker)
 
 
 async def _mark_data_set(broker: Broker) -> None:
-    with contextlib.suppress(BrokerError):  # the claims tell of the trouble
+    with contextlib.suppress(BrokerError):  # the claims log the trouble
         await broker.mark_data_set()

@@ -7,8 +7,7 @@ import click
 
 from jobgate.cli.options.queue_weights import queue_option
 from jobgate.cli.processes.failure import failed_with
-from jobgate.worker import Settings, WorkerError, load_settings
-from jobgate.worker.checks import look_for_workers
+from jobgate.worker import Settings, WorkerError, load_settings, look_for_workers
 
 
 @click.command("check", context_settings={"auto_envvar_prefix": "JOBGATE"})

@@ -21,8 +21,7 @@ from jobgate.broker.embedded import EmbeddedServer
 from jobgate.broker.errors import EmbeddedServerError
 from jobgate.cli.options.queue_weights import queue_option
 from jobgate.cli.processes.children import Child
-from jobgate.worker.process.signals import stop_signals
-from jobgate.worker.vitals.liveness import State
+from jobgate.worker import State, stop_signals
 
 HOST: Final = "127.0.0.1"
 #: Seconds that a child has to end by itself after SIGTERM.

@@ -5,9 +5,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from jobgate.cli.options.logs import fail
-from jobgate.worker import LoadError, Settings, WorkerError
-from jobgate.worker.jobs.hooks import await_if_needed
-from jobgate.worker.jobs.outcome import message_of
+from jobgate.worker import LoadError, Settings, WorkerError, await_if_needed, message_of
 
 #: Packages whose lines tell a user nothing about the user's own code.
 _NOT_THE_USERS: Final = frozenset({"click", "importlib", "jobgate"})

@@ -6,8 +6,7 @@ import os
 import threading
 from typing import Any, Final
 
-from jobgate.worker import Settings, Worker
-from jobgate.worker.jobs.hooks import await_if_needed
+from jobgate.worker import Settings, Worker, await_if_needed
 
 #: Names the pipe to the supervisor.
 VARIABLE: Final = "JOBGATE_SUPERVISOR_FD"

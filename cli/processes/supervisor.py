@@ -9,7 +9,7 @@ from typing import Final
 from jobgate.broker.log_text import counted
 from jobgate.cli.processes.deaths import cause_of, pause_after, told
 from jobgate.cli.processes.slot import Slot
-from jobgate.worker.process.signals import stop_signals
+from jobgate.worker import stop_signals
 
 logger = logging.getLogger("jobgate.supervisor")
 

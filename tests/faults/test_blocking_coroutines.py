@@ -23,7 +23,7 @@ LEASE = 1.5
 FIRST = 1_000_000
 JOBS = f"""
 import asyncio, os, time
-from jobgate.worker.jobs import running_jobs as running
+from jobgate.worker.jobs import running_job as running
 
 def note(word, ctx):
     with open(os.environ["HISTORY"], "a") as file:

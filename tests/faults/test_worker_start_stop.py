@@ -35,7 +35,7 @@ async def test_a_claim_whose_answer_was_lost_burns_no_try_at_a_stop(server: Redi
     async with Broker(server.url) as broker, proxy_to(server.port) as proxy:
         async with working([add], proxy.url, poll_delay=0.05) as worker:
             await claiming(worker)
-            source = next(iter(worker._claimer._sources.values()))
+            source = next(iter(worker._run._claimer._sources.values()))
             for _ in range(100):
                 # Lost is whatever comes next; only a claim that took the job will do.
                 proxy.lose("answer", 1)
@@ -62,7 +62,7 @@ async def test_a_worker_that_stops_without_redis_says_what_may_be_left(
 ) -> None:
     async with working([add], server.url) as worker:
         await claiming(worker)
-        source = next(iter(worker._claimer._sources.values()))
+        source = next(iter(worker._run._claimer._sources.values()))
         server.pause()
         await asyncio.sleep(0.1)
         source.is_in_doubt = True

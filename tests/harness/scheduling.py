@@ -1,6 +1,5 @@
 """A cron scheduler whose clock the test sets, and what it has put into the queue."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -50,14 +49,12 @@ async def scheduling(
     """Run a scheduler whose clock shows `moment`."""
     told = Told(broker, jobs, **settings)
     await told.scheduler.start()
-    run = asyncio.create_task(told.scheduler.run())
     if moment is not None:
         await told.at(moment)
     try:
         yield told
     finally:
-        run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
+        await told.scheduler.stop()
 
 
 def ids(server: RedisServer, queue: str = QUEUE) -> list[str]:

@@ -1,18 +1,18 @@
-"""Shares the room of a worker out among its queues, by their weights."""
+"""Divides the room of a worker among its queues, by their weights."""
 
 import heapq
 from collections.abc import Collection, Mapping
 
 
 class Shares:
-    """Says how many jobs to ask of each queue; holds no jobs itself.
+    """Says how many jobs to claim from each queue.
 
-    Each queue has a clock that every job moves on by 1/weight, and the queue whose clock shows least is asked
-    next: so each gets its part over time, even when there is room for one job at a time, and none starves. A
-    queue that had nothing to give has its clock put forward to the others': what it did not use is gone.
+    Each queue has a clock, which every job advances by 1/weight. The queue whose clock shows least comes
+    next: so each gets its share over time, even when there is room for one job at a time, and none starves.
+    The clock of an empty queue is advanced to the others': a share that it did not use is gone.
 
     Args:
-        weights: queue -> its part, at least 1.
+        weights: Queue -> its weight, at least 1.
     """
 
     def __init__(self, weights: Mapping[str, int]) -> None:
@@ -20,10 +20,10 @@ class Shares:
         self._clocks = dict.fromkeys(weights, 0.0)
 
     def split(self, room: int, queues: Collection[str]) -> dict[str, int]:
-        """Return how many jobs to ask of which of these queues, one at least; `room` in all."""
+        """Return how many jobs to claim from which of these queues, `room` in all."""
         if len(queues) == 1:
             return dict.fromkeys(queues, room)
-        # The place in the settings decides between equal clocks.
+        # Between equal clocks, the place in the settings decides.
         clocks = [(clock, place, queue) for place, (queue, clock) in enumerate(self._clocks.items())]
         clocks = [each for each in clocks if each[2] in queues]
         heapq.heapify(clocks)
@@ -35,11 +35,11 @@ class Shares:
         return parts
 
     def note(self, taken: Mapping[str, int], left: Collection[str]) -> None:
-        """Count what claims brought.
+        """Count claimed jobs.
 
         Args:
-            taken: queue -> jobs that it gave.
-            left: queues that may have more to give.
+            taken: Queue -> number of jobs claimed from it.
+            left: Queues that may have more due jobs.
         """
         for queue, count in taken.items():
             self._clocks[queue] += count / self._weights[queue]

@@ -21,6 +21,7 @@ from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.cron_jobs.ticks import CountSkips, Skip, Tick, TickWriter
 from jobgate.worker.functions.retries import Backoff
+from jobgate.worker.roles import TaskRole
 
 logger = logging.getLogger("jobgate.worker")
 
@@ -111,7 +112,7 @@ def _marks(crons: Sequence[CronJob]) -> list[str]:
     return [whole if cron.unique else secrets.token_hex(8) for cron in crons]
 
 
-class Scheduler:
+class Scheduler(TaskRole):
     """The cron jobs of one worker.
 
     Args:
@@ -146,8 +147,9 @@ class Scheduler:
         return min((plan.due for plan in self._plans if plan.due is not None), default=None)
 
     async def start(self) -> None:
-        """Enqueue what runs at the start. Does not raise: what Redis does not take now, `run` repeats."""
+        """Enqueue the jobs that run at the start. Without Redis this does not raise: `run` repeats it."""
         await self._enqueue_due(self._now())
+        await super().start()
 
     async def run(self) -> None:
         """Enqueue each job before its time, until the worker stops."""

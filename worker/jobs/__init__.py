@@ -1,1 +1,27 @@
-"""One job, from claim to stored outcome."""
+"""One job from its claim to its stored outcome."""
+
+from jobgate.worker.jobs.hooks import JobOutcome, await_if_needed
+from jobgate.worker.jobs.observers import Observer, Observers
+from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, message_of
+from jobgate.worker.jobs.persistence import Persistence
+from jobgate.worker.jobs.runner import JobRunner
+from jobgate.worker.jobs.running_job import Phase, RunningJob
+from jobgate.worker.jobs.running_jobs import RunningJobs
+from jobgate.worker.jobs.shared import Shared
+
+__all__ = [
+    "JobOutcome",
+    "JobRunner",
+    "Kind",
+    "Observer",
+    "Observers",
+    "Outcome",
+    "Persistence",
+    "Phase",
+    "RunningJob",
+    "RunningJobs",
+    "Shared",
+    "Stop",
+    "await_if_needed",
+    "message_of",
+]

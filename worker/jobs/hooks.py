@@ -1,4 +1,4 @@
-"""The hooks around a run: what they are told, and that they do no harm."""
+"""The user's hooks around a try: they are awaited in the job's task, and cannot harm the worker."""
 
 import asyncio
 import inspect
@@ -8,9 +8,9 @@ from typing import Any
 
 from jobgate.broker.records import Failure
 from jobgate.worker.jobs.outcome import Kind, Outcome
-from jobgate.worker.jobs.running_jobs import GRACE, RunningJob
+from jobgate.worker.jobs.running_job import GRACE, RunningJob
+from jobgate.worker.log import logger
 from jobgate.worker.settings import Hook, Settings
-from jobgate.worker.vitals.job_log import logger
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,15 +20,15 @@ class JobOutcome:
     success: bool
     #: The return value of a success.
     result: Any = None
-    #: Type, message, code and traceback of a failure for good; None when the job runs again.
+    #: Type, message, code and traceback of a final failure; None when the job runs again.
     failure: Failure | None = None
-    #: What the function raised; None where it raised nothing, or where that does not matter any more.
+    #: What the function raised; None where it raised nothing, or where that no longer matters.
     exception: BaseException | None = None
     #: Whether the job runs again: `Retry`, a retry policy, or the worker stops.
     retried: bool = False
     #: With `retried`: seconds until the next try; None = at its old place in the queue.
     defer: float | None = None
-    #: Whether the lease was lost: another worker runs the job, and this try's outcome is dropped.
+    #: Whether the lease was lost: another worker runs the job, and the outcome of this try is dropped.
     lost: bool = False
     #: Seconds that the try took.
     duration: float
@@ -36,48 +36,63 @@ class JobOutcome:
     tries: int
 
 
-async def call_at_end(settings: Settings, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-    """Call `on_job_end`, if there is one, under the job's lease."""
-    if settings.on_job_end is None:
-        return
-    timeout = job.limits.timeout
-    job.keep_lease(math.inf if timeout is None else timeout + GRACE)
-    job.ctx["outcome"] = _told(job, outcome, seconds)
-    await _call(settings.on_job_end, job, settings)
-    job.keep_lease()
+class Hooks:
+    """The user's hooks around each try. Without a hook its method does nothing.
 
+    Args:
+        settings: The worker's settings: the hooks, and who handles signals.
+    """
 
-async def call_after_end(settings: Settings, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-    """Call `after_job_end`, if there is one."""
-    if settings.after_job_end is None:
-        return
-    job.ctx["outcome"] = _told(job, outcome, seconds)
-    await _call(settings.after_job_end, job, settings)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        #: None = there is none; the caller then saves the await.
+        self.on_job_start = settings.on_job_start
+        self.on_job_end = settings.on_job_end
+        self.after_job_end = settings.after_job_end
+
+    async def start(self, job: RunningJob) -> None:
+        """Await `on_job_start`, under the job's timeout. What it raises is the outcome of the try."""
+        if self.on_job_start is not None:
+            await await_if_needed(self.on_job_start(job.ctx))
+
+    async def end(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Await `on_job_end`, under the job's lease."""
+        if self.on_job_end is None:
+            return
+        timeout = job.limits.timeout
+        job.keep_lease(math.inf if timeout is None else timeout + GRACE)
+        await self._call(self.on_job_end, job, outcome, seconds)
+        job.keep_lease()
+
+    async def after_end(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Await `after_job_end`."""
+        if self.after_job_end is not None:
+            await self._call(self.after_job_end, job, outcome, seconds)
+
+    async def _call(self, hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Await a hook for at most the job's own timeout; its exceptions are logged and dropped."""
+        job.ctx["outcome"] = _shown(job, outcome, seconds)
+        name = getattr(hook, "__name__", "hook")
+        try:
+            async with asyncio.timeout(job.limits.timeout):
+                await await_if_needed(hook(job.ctx))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the worker gives this job up
+            logger.exception("%s was cancelled for job %s, ignored", name, job.job_id)
+        except BaseException as raised:
+            if is_ctrl_c(raised, self._settings):
+                raise
+            logger.exception("%s raised for job %s, ignored", name, job.job_id)
 
 
 def is_ctrl_c(raised: BaseException, settings: Settings) -> bool:
-    """Whether this is the user's Ctrl-C; where the worker handles signals, no exception tells of that."""
+    """Whether this is the user's Ctrl-C. A worker that handles signals gets no exception for that."""
     return isinstance(raised, KeyboardInterrupt) and not settings.handle_signals
 
 
-async def _call(hook: Hook, job: RunningJob, settings: Settings) -> None:
-    """Call a hook, for at most the job's own timeout; what it raises is logged and changes nothing."""
-    name = getattr(hook, "__name__", "hook")
-    try:
-        async with asyncio.timeout(job.limits.timeout):
-            await await_if_needed(hook(job.ctx))
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise  # the worker gives this job up
-        logger.exception("%s was cancelled for job %s, ignored", name, job.job_id)
-    except BaseException as raised:
-        if is_ctrl_c(raised, settings):
-            raise
-        logger.exception("%s raised for job %s, ignored", name, job.job_id)
-
-
-def _told(job: RunningJob, outcome: Outcome, seconds: float) -> JobOutcome:
+def _shown(job: RunningJob, outcome: Outcome, seconds: float) -> JobOutcome:
     return JobOutcome(
         success=outcome.kind is Kind.SUCCESS,
         result=outcome.value,
@@ -92,6 +107,6 @@ def _told(job: RunningJob, outcome: Outcome, seconds: float) -> JobOutcome:
 
 
 async def await_if_needed(value: Any) -> None:
-    """Await what a hook gave back; plain functions give nothing to wait for."""
+    """Await what a hook returned; a plain function returns nothing to wait for."""
     if inspect.isawaitable(value):
         await value

@@ -1,4 +1,4 @@
-"""What became of one try: pure decisions, no input or output."""
+"""The outcome of one try: pure decisions, no input or output."""
 
 import asyncio
 import traceback
@@ -11,7 +11,7 @@ from jobgate.broker.records import Failure, FailureCode
 from jobgate.worker.errors import NotTransferable, ProcessRaised
 from jobgate.worker.functions.retries import Backoff, Retry, RetryJob, RetryPolicy
 
-#: Longest message, name of an exception's class and traceback that are stored, in characters.
+#: Longest message, class name of an exception, and traceback that are stored, in characters.
 MESSAGE_LIMIT = 4_096
 NAME_LIMIT = 200
 TRACEBACK_LIMIT = 32_768
@@ -22,45 +22,45 @@ _PAUSE = Backoff(first=1, factor=2, longest=60, jitter=False)
 class Stop(StrEnum):
     """Why the worker cancelled a running job."""
 
-    #: Somebody asked to abort it.
+    #: A caller asked to abort it.
     ABORT = "abort"
     #: It ran longer than its timeout.
     TIMEOUT = "timeout"
     #: The worker stops.
     SHUTDOWN = "shutdown"
-    #: Its lease belongs to somebody else.
+    #: Its lease ran out or belongs to another worker.
     LOST = "lost"
 
 
 class Kind(StrEnum):
-    """What is to be done with a job after a try."""
+    """What happens to a job after a try."""
 
     #: Store its result.
     SUCCESS = "success"
     #: Store its failure.
     FAILED = "failed"
-    #: Let it run again, this try counted.
+    #: Let it run again; this try counts.
     RETRY = "retried"
-    #: Give it back, this try not counted.
+    #: Give it back; this try does not count.
     RELEASE = "released"
-    #: Nothing: it is somebody else's.
+    #: Nothing: another worker has it.
     LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The verdict on one try."""
+    """How one try ended, and what follows from that."""
 
     kind: Kind
     #: The return value of a success.
     value: Any = None
-    #: The reason of a failure.
+    #: The reason for a failure.
     failure: Failure | None = None
-    #: What was raised, for codecs that store exceptions, for the log and for hooks.
+    #: The exception, for codecs that store exceptions, for the log and for hooks.
     exception: BaseException | None = None
     #: Seconds until the next try; None = at its old place in the queue.
     defer: float | None = None
-    #: What the log says of a failure besides its message, or why a try is run again; for operators.
+    #: For operators: an addition to the message of a failure in the log, or why a try is run again.
     note: str = ""
 
     @property
@@ -71,46 +71,46 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TryFacts:
-    """What the verdict depends on besides the exception."""
+    """What the outcome depends on besides the exception."""
 
-    #: Number of this try and how many are allowed.
+    #: Number of this try, and how many are allowed.
     tries: int
     max_tries: int
     #: Why the worker cancelled it, if it did.
     stop: Stop | None = None
-    #: The run limit in seconds, for the message.
+    #: Run limit in seconds, for the message.
     timeout: float | None = None
     #: arq's `retry_jobs`.
     retry_jobs: bool = True
-    #: What the function does about exceptions; None = they fail the job.
+    #: The retry policy of the function; None = exceptions fail the job.
     policy: RetryPolicy | None = None
-    #: The jitter of a pause, 0 to 1, drawn beforehand: the verdict itself leaves nothing to chance.
+    #: Jitter of the pause, 0 to 1, drawn beforehand, so that the decision itself is deterministic.
     chance: float = 1.0
 
 
 def failed(code: FailureCode, message: str, *, type_name: str = "JobExecutionFailed") -> Outcome:
-    """Return the verdict for a job that failed without an exception of its function.
+    """Return the outcome of a job that failed without an exception of its function.
 
     Args:
-        code: why.
-        message: what the caller reads.
-        type_name: by default the name that arq gives such failures.
+        code: Why it failed.
+        message: What the caller reads.
+        type_name: Name of an exception class; by default arq's name for such failures.
     """
     return Outcome(Kind.FAILED, failure=_bounded(Failure(type=type_name, message=message, code=code)))
 
 
 def _bounded(failure: Failure, *, name: int = NAME_LIMIT, message: int = MESSAGE_LIMIT) -> Failure:
-    """Cut what somebody else has written: names of classes, texts of exceptions and of codecs."""
+    """Cut texts that are not ours: class names, messages of exceptions and of codecs."""
     return replace(failure, type=failure.type[:name], message=failure.message[:message])
 
 
 def brief(failure: Failure) -> Failure:
-    """Return a failure that fits under every limit of results: what, and the first words of why."""
+    """Return a failure that fits under every limit of results: its type and the start of its message."""
     return replace(_bounded(failure, name=80, message=100), traceback=None)
 
 
 def unserialisable(outcome: Outcome, reason: str) -> Outcome:
-    """Return the verdict that stands for one whose value cannot be stored."""
+    """Return the outcome that replaces one whose value cannot be stored."""
     if outcome.failure is not None:
         # It failed anyway: only the exception object is left out.
         return Outcome(Kind.FAILED, failure=outcome.failure)
@@ -119,11 +119,11 @@ def unserialisable(outcome: Outcome, reason: str) -> Outcome:
 
 
 def classify(raised: BaseException, facts: TryFacts) -> Outcome:
-    """Return the verdict on a try that ended with an exception.
+    """Return the outcome of a try that ended with an exception.
 
-    Retries and cancellations follow arq, but for two things: a release gives the try back, and a
-    retry in the last allowed try fails at once instead of being started once more for that. Other
-    exceptions are the policy's: in the last allowed try they are stored as what they are.
+    Retries and cancellations follow arq, with two differences: a release gives the try back, and a `Retry` in
+    the last allowed try fails at once, without one more start. Other exceptions are up to the retry policy;
+    in the last allowed try they are stored as they are.
     """
     if isinstance(raised, asyncio.CancelledError):
         return _cancelled(raised, facts)
@@ -137,7 +137,7 @@ def classify(raised: BaseException, facts: TryFacts) -> Outcome:
 
 
 def _raised(raised: BaseException, code: FailureCode, message: str, facts: TryFacts) -> Outcome:
-    """Return the verdict of the function's policy: another try, or a failure that keeps its own name."""
+    """Return the outcome by the function's retry policy: another try, or a failure with its own name."""
     policy = facts.policy
     if policy is None or not facts.retry_jobs or facts.tries >= facts.max_tries:
         return _failed_with(raised, code, message)
@@ -163,9 +163,10 @@ def _cancelled(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
 
 
 def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
-    """Return the verdict on a cancellation that nobody asked for: a task that it awaited was cancelled, say.
+    """Return the outcome of a cancellation that the worker did not cause, but an awaited task for example.
 
-    It is retried as in arq, but after a pause, and the last try fails with the cause instead of arq's text.
+    The job is retried as in arq, but after a pause, and the last try fails with the cause instead of arq's
+    text.
     """
     if facts.tries < facts.max_tries:
         return Outcome(Kind.RETRY, exception=raised, defer=_PAUSE.pause(facts.tries))
@@ -180,19 +181,19 @@ def _retry(facts: TryFacts, *, defer: float | None = None, note: str = "") -> Ou
 
 
 def max_tries_exceeded(max_tries: int) -> Outcome:
-    """Return the verdict for a job that was started as often as allowed; the message is arq's."""
+    """Return the outcome of a job that was started as often as allowed; the message is arq's."""
     return failed(FailureCode.MAX_TRIES, f"max {max_tries} retries exceeded")
 
 
 def max_tries_begun(max_tries: int) -> Outcome:
-    """Return the verdict for such a job that came back all the same: its last try has told no outcome."""
+    """Return the outcome of such a job that was claimed again: its last try never stored an outcome."""
     return replace(
         max_tries_exceeded(max_tries), note="its last try never finished; its worker probably died"
     )
 
 
 def _is_a(raised: BaseException, ours: type[Retry | RetryJob]) -> bool:
-    """Whether it is this class of ours, or the real arq's of the same name."""
+    """Whether it is an exception of this class of ours, or of arq's class of the same name."""
     return isinstance(raised, ours) or any(
         str(kind.__module__).partition(".")[0] == "arq" and kind.__name__ == ours.__name__
         for kind in type(raised).__mro__
@@ -214,7 +215,7 @@ def _failed_with(raised: BaseException, code: FailureCode, message: str) -> Outc
 
 
 def message_of(raised: BaseException) -> str:
-    """Return the text of an exception, cut to its limit, whatever `str()` of it does."""
+    """Return the text of an exception, cut to its limit, also where `str()` of it raises."""
     try:
         return str(raised)[:MESSAGE_LIMIT]
     except Exception:

@@ -1,11 +1,10 @@
-"""Write the outcome of a try, again and again until it gets through or is no longer ours to write."""
+"""Writes the outcome of a try, and retries until it gets through or is no longer ours to write."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from jobgate.broker import Broker
 from jobgate.broker.errors import (
     BrokerError,
     BrokerFull,
@@ -14,123 +13,112 @@ from jobgate.broker.errors import (
     EncodeError,
     OutcomeUnknown,
 )
+from jobgate.broker.log_text import counted
 from jobgate.broker.records import UNKNOWN_FUNCTION, ClaimedJob, JobBody, JobResult, Transition
-from jobgate.worker.clock import RedisClock
 from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, brief, unserialisable
-from jobgate.worker.jobs.running_jobs import RunningJob
-from jobgate.worker.vitals.job_log import JobLog, logger, reason_of, reference
-from jobgate.worker.vitals.metrics import STALE, UNCONFIRMED, WorkerMetrics
+from jobgate.worker.jobs.running_job import RunningJob
+from jobgate.worker.jobs.shared import Shared
+from jobgate.worker.log import logger, reason_of
 
-Decode = Callable[[bytes], JobBody]
 Write = Callable[[], Awaitable[Transition]]
 
 #: Pauses before a write is repeated, in seconds: the first and the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 #: Characters of a function's name that fit under every limit of results.
 _SHORT_NAME = 100
-#: Seconds of a lease under which an outcome is written that was stale because Redis had forgotten the job.
+#: Seconds of the lease under which an outcome is written after Redis had forgotten the job.
 _TAKEN_BACK_FOR = 10.0
-#: What passes with time. The outcome is kept in memory, and its lease renewed, until then.
+#: Errors that pass with time. The outcome is kept in memory, and its lease renewed, until then.
 _PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
 
 class Persistence:
-    """Writes outcomes through the broker; one for a whole worker."""
+    """Writes the outcomes of one worker's jobs through the broker."""
 
-    def __init__(
-        self, broker: Broker, *, worker_id: str, metrics: WorkerMetrics, log: JobLog, clock: RedisClock
-    ) -> None:
-        self._broker = broker
-        self._worker_id = worker_id
-        self._metrics = metrics
-        self._log = log
-        self._clock = clock
+    def __init__(self, shared: Shared) -> None:
+        self._broker = shared.broker
+        self._worker_id = shared.worker_id
+        self._observers = shared.observers
+        self._clock = shared.clock
         self._releases: list[tuple[ClaimedJob, asyncio.Future[None]]] = []
-        #: Jobs since the start, under arq's names.
-        self.jobs_complete = self.jobs_failed = self.jobs_retried = 0
         #: Results of failed jobs, where somebody wants them; None = nobody does.
         self.failures: list[JobResult] | None = None
 
     async def write(self, job: RunningJob, outcome: Outcome, seconds: float) -> Outcome:
-        """Store a result, arm a retry or give a job back, as the outcome says; then count and tell it.
+        """Store a result, schedule a retry or release a job, as the outcome says; then notify observers.
 
         Args:
-            job: whose try has ended.
-            outcome: the verdict. Where the codec cannot hold it, another is stored that says so.
-            seconds: how long the function ran, for the log.
+            job: The job whose try has ended.
+            outcome: Its outcome. Where the codec cannot encode it, a failure is stored instead.
+            seconds: How long the function ran.
 
         Returns:
             The outcome that was written, or may have been.
         """
-        metrics = self._metrics.of(job.function.name if job.function else "")
         transition, outcome = await self._store(job, outcome)
         if transition is Transition.STALE:
-            self._metrics.stale_finishes.inc()
             if job.stop_reason is not Stop.LOST:  # noticed only now
-                self._metrics.leases_lost.inc()
-            self._log.stale(job)
-            metrics.ended(STALE)
+                self._observers.lease_lost(job)
+            self._observers.outcome_stale(job)
             return Outcome(Kind.LOST)
         if transition is Transition.UNCONFIRMED:
-            self._log.unconfirmed(job)
-            metrics.ended(UNCONFIRMED)
+            self._observers.outcome_unconfirmed(job)
             return outcome
-        self._count(job, outcome)
-        metrics.ended(outcome.label)
-        self._log.ended(job, outcome, seconds)
+        if outcome.kind is Kind.FAILED and self.failures is not None:
+            self.failures.append(self._result(job, outcome))
+        self._observers.outcome_written(job, outcome, seconds)
         return outcome
 
-    async def release(self, claimed: list[ClaimedJob]) -> None:
-        """Give jobs back, tries included. Raises BrokerError; their leases then run out by themselves."""
-        await self._broker.release(claimed)
+    async def give_back(self, claimed: Sequence[ClaimedJob], what: str = "claimed job") -> None:
+        """Release jobs, their tries included. Where Redis does not answer, their leases run out."""
+        try:
+            if claimed:
+                await self._broker.release(claimed)
+        except BrokerError as error:
+            jobs = counted(len(claimed), what)
+            logger.warning("%s left until the leases run out: %s", jobs, reason_of(error))
 
     async def note_begun(self, job: RunningJob, *, is_alone: bool) -> bool:
-        """Note that a suspect begins; return whether it may, which is known only when Redis answers."""
+        """Note that a suspect begins.
+
+        Returns:
+            Whether it may begin; False where Redis does not confirm it.
+        """
         try:
             answer = await self._broker.note_begun(job.claimed.lease, is_alone=is_alone)
         except BrokerError:
             return False
         return answer is Transition.DONE
 
-    def _count(self, job: RunningJob, outcome: Outcome) -> None:
-        if outcome.kind is Kind.SUCCESS:
-            self.jobs_complete += 1
-        elif outcome.kind is Kind.FAILED:
-            self.jobs_failed += 1
-            if self.failures is not None:
-                self.failures.append(self._result(job, outcome))
-        elif outcome.kind in (Kind.RETRY, Kind.RELEASE):
-            self.jobs_retried += 1
-
     async def _store(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
-        """Write an outcome, and less of it where the codec refuses; return what the job's outcome is then."""
+        """Write an outcome, or as much of it as the codec can encode; return the outcome of the job."""
         try:
             return await self._transition(job, outcome), outcome
         except EncodeError:
             return await self._store_refused(job, outcome)
 
     async def _store_refused(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
-        """Write an outcome without the job's arguments, which may be the reason, else a failure."""
+        """Write an outcome without the job's arguments, in case these were refused; else write a failure."""
         body = job.body
         job.body = replace(body, args=(), kwargs={}) if body else None
         try:
             return await self._transition(job, outcome), outcome
-        except EncodeError as error:  # it is not the arguments
+        except EncodeError as error:  # the arguments were not the reason
             job.body = body
             written = unserialisable(outcome, str(error))
         if job.limits.keep == 0:
-            # Only those who wait could have had it: that they cannot is no fault of the job.
-            self._log.not_handed_over(job, written)
+            # Only waiting callers could have had the result: the job itself has not failed.
+            self._observers.result_refused(job, written)
         else:
             outcome = written
         return await self._store_less(job, written), outcome
 
     async def _store_less(self, job: RunningJob, written: Outcome) -> Transition:
-        """Write a failure: whole, without the job's arguments, then in its shortest form."""
+        """Write a failure: complete, then without the job's arguments, then in its shortest form."""
         try:
             return await self._transition(job, written)
         except EncodeError:
-            # Even its arguments cannot be written, for example JSON asked to hold what a pickle held.
+            # Even its arguments cannot be encoded, for example as JSON when they came in a pickle.
             job.body = replace(job.body, args=(), kwargs={}) if job.body else None
         try:
             return await self._transition(job, written)
@@ -156,7 +144,7 @@ class Persistence:
         return Transition.UNCONFIRMED if answer is Transition.STALE and job.is_in_doubt else answer
 
     def _write_of(self, job: RunningJob, outcome: Outcome, *, is_wanted: bool) -> Write:
-        """Return the call that writes an outcome, each time under the lease that the job then has."""
+        """Return a function that writes an outcome under the job's current lease."""
         match outcome.kind:
             case Kind.RETRY:
                 defer, score_ms, tries = outcome.defer, job.claimed.score_ms, job.tries
@@ -165,14 +153,14 @@ class Persistence:
                 )
             case Kind.RELEASE:
                 return lambda: self._release_with_others(job.to_release)
-        # A result that is not kept is encoded for nobody but those who wait for it.
+        # A result that is not kept is encoded only for waiting callers.
         result, keep = self._result(job, outcome), job.limits.keep
         return lambda: self._broker.finish(job.claimed.lease, result, keep=keep, is_wanted=is_wanted)
 
     async def _goes_on_under_newer_lease(self, job: RunningJob) -> bool:
-        """Whether a stale lease has a newer one of this very worker to follow it.
+        """Whether a newer claim of this worker follows the stale lease.
 
-        That claim's answer may still be on its way, or lost and asked for again.
+        The answer to that claim may still be on its way, or was lost and is asked for again.
         """
         while job.claimed_anew is None:
             if job.stop_reason is Stop.LOST or not await self._is_ours(job):
@@ -181,7 +169,7 @@ class Persistence:
         return job.adopt_claimed_anew()
 
     async def _takes_back(self, job: RunningJob) -> bool:
-        """Whether a job is ours after all, because Redis has only forgotten whose it was."""
+        """Whether a job is ours after all, because Redis only forgot who had it."""
         if job.stop_reason is Stop.LOST:
             return False
         try:
@@ -190,7 +178,7 @@ class Persistence:
             return True  # the next write waits for Redis, and asks again
 
     async def _is_ours(self, job: RunningJob) -> bool:
-        """Whether a lease of this worker is on the job; where Redis does not tell, there may be one."""
+        """Whether this worker has a lease on the job; True where Redis does not answer, for it may have."""
         try:
             view = await self._broker.view(job.job_id, queues=[job.claimed.lease.queue])
         except _PASSING:
@@ -198,10 +186,10 @@ class Persistence:
         return view is not None and view.worker == self._worker_id and view.result is None
 
     async def _insist(self, job: RunningJob, write: Write) -> Transition:
-        """Repeat a write until Redis has answered; all of them may be repeated safely.
+        """Repeat a write until Redis has answered; every write is idempotent.
 
         Raises:
-            EncodeError: the outcome cannot be written, nothing was changed.
+            EncodeError: The outcome cannot be encoded; nothing was changed.
         """
         pause = _FIRST_PAUSE
         while True:
@@ -209,10 +197,10 @@ class Persistence:
                 return await write()
             except _PASSING as error:
                 job.is_in_doubt |= isinstance(error, OutcomeUnknown)
-                if pause in (_FIRST_PAUSE, _LONGEST_PAUSE):  # not each time: many jobs may wait
+                if pause in (_FIRST_PAUSE, _LONGEST_PAUSE):  # not each time: many jobs may be waiting
                     logger.warning(
                         "job %s: outcome not written yet, still retrying: %s",
-                        reference(job),
+                        job.reference,
                         reason_of(error),
                     )
             job.keep_lease()
@@ -220,7 +208,7 @@ class Persistence:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _release_with_others(self, claimed: ClaimedJob) -> Transition:
-        """Release a job in one call with those that are released in this turn of the loop."""
+        """Release a job in one call with the others that are released in this turn of the loop."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._releases.append((claimed, done))

@@ -1,4 +1,4 @@
-"""When a claimed job may begin: at once, unless its neighbours block the event loop."""
+"""Says when a claimed job may begin: at once, unless other jobs block the event loop or it is a suspect."""
 
 import asyncio
 import math
@@ -8,68 +8,69 @@ from enum import Enum, auto
 from typing import Protocol
 
 from jobgate.broker.log_text import counted, printable
-from jobgate.worker.jobs.running_jobs import Phase, RunningJob, RunningJobs
-from jobgate.worker.vitals.job_log import logger
+from jobgate.worker.jobs.running_job import Phase, RunningJob
+from jobgate.worker.jobs.running_jobs import RunningJobs
+from jobgate.worker.log import logger
 
-#: Seconds that jobs may take of one turn of the event loop; those that have not begun by then wait.
+#: Seconds of one turn of the event loop in which jobs begin; the others wait for the next turn.
 _LONG_TURN = 0.02
-#: Seconds for which they let the outcomes go first. Where Redis takes none for longer, leases run out too.
+#: Seconds that they wait for outcomes to be written. Where Redis is away for longer, leases run out too.
 _PATIENCE = 2.0
 
-#: Seconds for each crash for which a suspect is kept apart: it waits for others to end, and the worker claims
-#: no more. After that it runs beside others: jobs that take long, itself one perhaps, must not hold up all.
+#: Seconds for each crash in which a suspect is kept apart: it waits for others to end, and the worker claims
+#: no more. After that it runs beside others, for a long job, perhaps itself, must not hold up all of them.
 _PATIENCE_APART = 10.0
 #: Seconds between two looks while it waits.
 _LOOK = 0.25
 
 
-class _Kind(Enum):
-    """Beside whom a suspect may run."""
+class _Company(Enum):
+    """Which jobs a suspect may run beside."""
 
-    #: One crash: beside its like.
+    #: One crash: beside others with one crash.
     RECENT = auto()
-    #: More of them: beside nobody.
+    #: Several crashes: beside none.
     ALONE = auto()
-    #: It has crashed while it was alone: beside its like.
+    #: It crashed while it was alone: beside others like it.
     GUILTY = auto()
 
 
-def _kind(job: RunningJob) -> _Kind:
+def _company(job: RunningJob) -> _Company:
     if job.claimed.uncounted_tries == 0:
-        return _Kind.GUILTY
-    return _Kind.RECENT if job.claimed.crashes == 1 else _Kind.ALONE
+        return _Company.GUILTY
+    return _Company.RECENT if job.claimed.crashes == 1 else _Company.ALONE
 
 
 class NoteBegun(Protocol):
-    """Tells Redis how a suspect begins."""
+    """Notes in Redis that a suspect begins."""
 
     def __call__(self, job: RunningJob, *, is_alone: bool) -> Awaitable[bool]:
         """Return whether the job may begin."""
 
 
 class Turns:
-    """Has outcomes written before the event loop is handed to the next job, once one has blocked it.
+    """Lets outcomes be written between jobs that block the event loop, and keeps suspects apart.
 
-    Jobs that were claimed together begin in the same turn of the loop. Where each of them blocks it, the
-    outcome of the first could otherwise be written only after the last has taken its time.
+    Jobs that were claimed together begin in the same turn of the loop. If each of them blocks it, the outcome
+    of the first could otherwise be written only after the last has ended.
 
-    Jobs that were in flight when a worker died begin apart from all others: first a few at a time, then
-    alone, so that the one that kills its process is found within its own tries, and costs nobody else theirs.
+    Suspects were in flight when a worker died. They begin apart from all others: first a few at a time, then
+    alone. So the job that kills its process is found within its own tries, and costs no other job a try.
 
     Args:
-        jobs: those of the worker.
-        note_begun: tells Redis how a suspect begins.
-        max_jobs: the worker's.
+        jobs: The worker's jobs.
+        note_begun: Notes in Redis that a suspect begins.
+        max_jobs: The worker's setting.
     """
 
     def __init__(self, jobs: RunningJobs, note_begun: NoteBegun, *, max_jobs: int) -> None:
         self._jobs = jobs
         self._note_begun = note_begun
-        #: The few: as many as there are groups of them among the jobs of a worker.
+        #: Suspects that may run beside each other: the square root of `max_jobs`, rounded up.
         self._few = math.isqrt(max_jobs - 1) + 1
         self._turn_began = 0.0
         self._next: asyncio.Task[None] | None = None
-        #: Notes that suspects are not alone any more, under way.
+        #: Notes on their way that suspects are no longer alone.
         self._notes: set[asyncio.Future[bool]] = set()
 
     def begin_at_once(self, job: RunningJob) -> bool:
@@ -77,10 +78,10 @@ class Turns:
         return not job.claimed.crashes and not self._is_late(job) and self._jobs.begin(job)
 
     async def begin(self, job: RunningJob) -> bool:
-        """Return when a job may begin.
+        """Wait until a job may begin, and begin it.
 
         Returns:
-            Whether it still may; False = the renewal thread has given it back.
+            Whether it has begun; False = the renewal thread has given it back.
         """
         if job.is_suspect:
             return await self._begin_suspect(job)
@@ -96,7 +97,7 @@ class Turns:
         return time.monotonic() - max(job.started, self._turn_began) > _LONG_TURN
 
     async def _wait(self, job: RunningJob) -> None:
-        """Wait for a turn that has time left: who blocks it sends those behind him to wait again."""
+        """Wait for a turn that has time left: a job that blocks it sends the others to wait again."""
         while self._is_late(job) and job.stop_reason is None:
             if self._next is None:
                 self._next = asyncio.create_task(self._next_turn())
@@ -114,32 +115,32 @@ class Turns:
             printable(job.job_id), counted(job.claimed.crashes, "time"),
             "apart from others" if is_apart else "beside others that have not finished in time",
         )  # fmt: skip
-        is_alone = is_apart and _kind(job) is not _Kind.RECENT
+        is_alone = is_apart and _company(job) is not _Company.RECENT
         if not await self._note_begun(job, is_alone=is_alone):
-            job.lease_until = 0.0  # it is given back: a crash now would not count
+            job.lease_until = 0.0  # it is released: a crash now would not count
         asyncio.get_running_loop().call_later(until - time.monotonic(), self._end_apart, job, is_alone)
         return True
 
     async def _wait_apart(self, job: RunningJob, until: float) -> bool:
-        """Wait for the place that a suspect needs; return whether it has come."""
-        while not (is_apart := self._is_place_for(job)) and job.stop_reason is None:
+        """Wait until a suspect can run apart; return whether it can."""
+        while not (is_apart := self._can_run_apart(job)) and job.stop_reason is None:
             if job.phase is not Phase.CLAIMED or (left := until - time.monotonic()) <= 0:
                 break
             await self._jobs.wait_change(min(left, _LOOK))
         return is_apart
 
     def _end_apart(self, job: RunningJob, was_alone: bool) -> None:
-        """Let others begin beside a suspect that takes long; a crash may be theirs then."""
+        """Let others begin beside a suspect that takes long; a crash may be their fault then."""
         if self._jobs.end_apart(job) and was_alone:
             note = asyncio.ensure_future(self._note_begun(job, is_alone=False))
             self._notes.add(note)
             note.add_done_callback(self._notes.discard)
 
-    def _is_place_for(self, job: RunningJob) -> bool:
-        begun, kind = self._jobs.begun(), _kind(job)
-        if kind is _Kind.ALONE:
+    def _can_run_apart(self, job: RunningJob) -> bool:
+        begun, company = self._jobs.begun(), _company(job)
+        if company is _Company.ALONE:
             return not begun
-        return len(begun) < self._few and all(one.is_suspect and _kind(one) is kind for one in begun)
+        return len(begun) < self._few and all(one.is_suspect and _company(one) is company for one in begun)
 
     async def _next_turn(self) -> None:
         await self._jobs.wait_written(_PATIENCE)

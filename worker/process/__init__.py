@@ -1,1 +1,21 @@
-"""The process that a worker runs in."""
+"""The process that a worker runs in: its signals, its event loop and its end."""
+
+from jobgate.worker.process.cancellable import Cancellable
+from jobgate.worker.process.own_process import (
+    bound_exit,
+    ending_within,
+    exit_now,
+    kill_children,
+    loop_factory,
+)
+from jobgate.worker.process.signals import stop_signals
+
+__all__ = [
+    "Cancellable",
+    "bound_exit",
+    "ending_within",
+    "exit_now",
+    "kill_children",
+    "loop_factory",
+    "stop_signals",
+]

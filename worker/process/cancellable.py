@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Cancellable:
-    """Lets others end what a task awaits, without ending that task.
+    """Lets others end a step that a task awaits, without ending that task.
 
-    The step runs in the very task that awaits it: the context variables that `on_startup` sets are seen by
-    the jobs, and what it opens can be closed by `on_shutdown` in the same task.
+    The step runs in the very task that awaits it: jobs see the context variables that `on_startup` sets, and
+    `on_shutdown` can close in the same task what `on_startup` has opened.
     """
 
     def __init__(self) -> None:
@@ -17,19 +17,19 @@ class Cancellable:
         self._cancels = 0
 
     def cancel(self) -> None:
-        """Cancel the step; may be called again while it cleans up. Does nothing when none is under way."""
+        """Cancel the current step; may be called again while it cleans up. Without a step, do nothing."""
         if self._task is not None:
             self._cancels += 1
             self._task.cancel()
 
     async def run(self, step: Awaitable[None]) -> bool:
-        """Await a step; what it raises is raised.
+        """Await a step. Its exceptions are raised.
 
         Returns:
-            Whether it came to its end; False = `cancel` ended it.
+            Whether it completed; False = `cancel` ended it.
 
         Raises:
-            asyncio.CancelledError: the task was cancelled otherwise, or the step cancelled itself.
+            asyncio.CancelledError: The task was cancelled otherwise, or the step cancelled itself.
         """
         task = asyncio.current_task()
         if task is None:
@@ -38,7 +38,7 @@ class Cancellable:
         try:
             await step
             if self._cancels:
-                await asyncio.sleep(0)  # where the step cancels itself as the last thing that it does
+                await asyncio.sleep(0)  # for a step that cancels itself as its last action
         except asyncio.CancelledError:
             if not self._cancels or task.cancelling() - self._cancels > others:
                 raise

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first stops the worker, a further one hurries it."""
+"""SIGINT and SIGTERM: the first stops the worker, a further one skips the waiting."""
 
 import asyncio
 import contextlib
@@ -12,18 +12,18 @@ from types import FrameType
 from typing import Any, Final
 
 OnSignal = Callable[[signal.Signals], None]
-#: Seconds after which a loop that has nothing to do looks for a signal that came just before it fell asleep.
+#: Seconds after which an idle loop looks for a signal that arrived just before it went to sleep.
 _LOOK: Final = 0.5
 
 
 @contextmanager
 def stop_signals(on_signal: OnSignal) -> Iterator[None]:
-    """Have the running loop call `on_signal` at SIGINT and SIGTERM, until the block ends.
+    """Call `on_signal` in the running loop at SIGINT and SIGTERM, until the block ends.
 
-    Several blocks at the same time are all called, and so is a handler that the program has set before: it
-    is put back at the end. Processes that are forked meanwhile get that handler, not ours.
+    Blocks may overlap: all of them are called, and so is the handler that the program had set before. That
+    one is restored at the end. Processes forked in the meantime get it instead of ours.
 
-    Outside of the main thread there are no signals, and nothing is done.
+    Outside of the main thread there are no signals, and nothing happens.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -40,7 +40,7 @@ def stop_signals(on_signal: OnSignal) -> Iterator[None]:
 
 
 class _Listener:
-    """Who is called, and in which loop."""
+    """One `on_signal` and the loop in which it is called."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_signal: OnSignal) -> None:
         self._loop = loop
@@ -53,17 +53,17 @@ class _Listener:
     def _look(self) -> None:
         self._next_look = self._loop.call_later(_LOOK, self._look)
 
-    def tell(self, sign: signal.Signals) -> None:
+    def notify(self, sign: signal.Signals) -> None:
         with contextlib.suppress(RuntimeError):  # its loop was closed
             self._loop.call_soon_threadsafe(self._on_signal, sign)
 
 
 class _Signal:
-    """One signal, who listens to it, and whose it was before.
+    """One signal, its listeners, and its handler before them.
 
-    `loop.add_signal_handler` would not do: it forgets the handler before, and it hears of signals through a
-    socket that forked children share, so that the signal of a child is taken for the parent's. A handler of
-    Python's `signal` module is called only in the process that got the signal.
+    `loop.add_signal_handler` will not do: it forgets the previous handler. It also learns of signals through
+    a socket that forked children share, so that a signal to a child looks like one to the parent. A handler
+    of Python's `signal` module is called only in the process that got the signal.
     """
 
     def __init__(self, sign: signal.Signals) -> None:
@@ -74,7 +74,7 @@ class _Signal:
 
     def add(self, listener: _Listener) -> None:
         if signal.getsignal(self._sign) != self._handle:
-            # None: a handler that is not Python's and cannot be put back.
+            # None stands for a handler in C, which cannot be restored.
             self._before = signal.getsignal(self._sign) or signal.SIG_DFL
             signal.signal(self._sign, self._handle)
         self._listeners.append(listener)
@@ -82,24 +82,24 @@ class _Signal:
     def remove(self, listener: _Listener) -> None:
         self._listeners.remove(listener)
         if not self._listeners:
-            self._put_back(self._before)
+            self._restore(self._before)
 
     def forget(self) -> None:
-        """In a forked child: leave the signal to whoever had it before."""
+        """In a forked child: restore the previous handler."""
         self._listeners.clear()
-        self._put_back(signal.default_int_handler if _is_runners(self._before) else self._before)
+        self._restore(signal.default_int_handler if _is_runners(self._before) else self._before)
 
-    def _put_back(self, before: Any) -> None:
-        if signal.getsignal(self._sign) == self._handle:  # else the program has set one of its own since
+    def _restore(self, before: Any) -> None:
+        if signal.getsignal(self._sign) == self._handle:  # else the program has set its own in the meantime
             signal.signal(self._sign, before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._is_handling:  # the handler before ours calls the one before its own: us
+        if self._is_handling:  # the previous handler calls its own predecessor: us
             return
         self._is_handling = True
         try:
             for listener in self._listeners:
-                listener.tell(self._sign)
+                listener.notify(self._sign)
             if callable(self._before) and not _is_default(self._before):
                 self._before(number, frame)
         finally:
@@ -107,12 +107,12 @@ class _Signal:
 
 
 def _is_default(handler: object) -> bool:
-    """Whether a handler is what Python or `asyncio.run` do at a Ctrl-C when nobody has said otherwise."""
+    """Whether a handler is the default of Python or of `asyncio.run` for Ctrl-C."""
     return handler is signal.default_int_handler or _is_runners(handler)
 
 
 def _is_runners(handler: object) -> bool:
-    """Whether a handler is that of `asyncio.run`, which cancels its main task."""
+    """Whether a handler is the one of `asyncio.run`, which cancels its main task."""
     inner = handler.func if isinstance(handler, functools.partial) else None
     return isinstance(getattr(inner, "__self__", None), asyncio.Runner)
 
@@ -124,7 +124,7 @@ def _forget_in_child() -> None:
     if any(each._listeners for each in _SIGNALS):
         for each in _SIGNALS:
             each.forget()
-        # Else the child's signals reach the parent's loop through the socket that they share.
+        # Otherwise the child's signals reach the parent's loop through the socket that they share.
         signal.set_wakeup_fd(-1)
 
 

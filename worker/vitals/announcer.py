@@ -1,96 +1,138 @@
-"""Tells the others that this worker lives and what it offers."""
+"""Announces to the fleet that this worker lives: its record, and arq's health line."""
 
 import asyncio
-import logging
 import os
 import socket
 import time
+from datetime import datetime
 
-from jobgate.broker import Broker, BrokerError, WorkerRecord
-from jobgate.worker.jobs.running_jobs import RunningJobs
-from jobgate.worker.settings import Settings
-from jobgate.worker.vitals.health_line import Counts, HealthLine
-from jobgate.worker.vitals.job_log import reason_of
+from jobgate.broker import BrokerError, WorkerRecord
+from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, Shared
+from jobgate.worker.log import logger, reason_of
+from jobgate.worker.roles import TaskRole
 from jobgate.worker.vitals.liveness import Liveness
 
-logger = logging.getLogger("jobgate.worker")
-
-#: Seconds between two records, and how long each is believed.
-INTERVAL = 3.0
-TTL = 15.0
-#: However often health lines are asked for.
+#: Seconds between two records, and how long each is valid.
+_INTERVAL = 3.0
+_TTL = 15.0
+#: Shortest time between two records, however often health lines are asked for.
 _SHORTEST_INTERVAL = 0.25
+#: Seconds that a health line lives beyond the interval in which it is written, as in arq.
+_MARGIN = 1.0
 
 
-class Announcer:
+class Counts(Observer):
+    """The counters of one run, under arq's names."""
+
+    def __init__(self) -> None:
+        #: Jobs that succeeded.
+        self.jobs_complete = 0
+        #: Jobs that failed for good.
+        self.jobs_failed = 0
+        #: Tries after which the job is to run again.
+        self.jobs_retried = 0
+
+    def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Count it."""
+        if outcome.kind is Kind.SUCCESS:
+            self.jobs_complete += 1
+        elif outcome.kind is Kind.FAILED:
+            self.jobs_failed += 1
+        elif outcome.kind in (Kind.RETRY, Kind.RELEASE):
+            self.jobs_retried += 1
+
+
+class Announcer(TaskRole):
     """Announces the worker every few seconds.
 
-    It runs in the event loop, and only while jobs are claimed: a worker that is alive but blocked, or
-    does not reach its queue, must not look like one that takes jobs.
+    It runs in the event loop, and only while jobs are claimed: a worker that is blocked, or does not reach
+    its queue, must not look like one that takes jobs.
     """
 
-    def __init__(
-        self,
-        broker: Broker,
-        settings: Settings,
-        *,
-        worker_id: str,
-        jobs: RunningJobs,
-        counts: Counts,
-        liveness: Liveness,
-    ) -> None:
-        self._broker = broker
-        self._settings = settings
-        self._worker_id = worker_id
-        self._jobs = jobs
+    def __init__(self, shared: Shared, counts: Counts, liveness: Liveness) -> None:
+        self._shared = shared
+        self._broker = shared.broker
+        self._settings = shared.settings
         self._counts = counts
         self._liveness = liveness
         self._start_time_ms = int(time.time() * 1000)
         self._announced = False
-        self._health = HealthLine(broker, settings, jobs=jobs, counts=counts)
+        self._health_due = 0.0
+        self._logged_health = ""
 
     async def run(self) -> None:
         """Announce until cancelled."""
         while True:
             if self._liveness.consuming():
                 await self._announce()
-            await asyncio.sleep(max(min(INTERVAL, self._settings.health_check_interval), _SHORTEST_INTERVAL))
+            await asyncio.sleep(max(min(_INTERVAL, self._settings.health_check_interval), _SHORTEST_INTERVAL))
 
-    async def retire(self) -> None:
-        """Take the worker off the list; when Redis is away its record ends by itself."""
+    async def stop(self) -> None:
+        """Stop announcing and remove the record. Without Redis the record expires by itself."""
+        await super().stop()
         if not self._announced:
             return
+        self._announced = False
         try:
             await self._broker.retire(self._record())
         except BrokerError as error:
-            logger.debug("the worker's record is left to end by itself: %s", reason_of(error))
+            logger.debug("the worker's record is left to expire: %s", reason_of(error))
 
     async def _announce(self) -> None:
         self._announced = True
-        # Either without the other: a key of another kind may stand in the way of one.
-        for write in (self._write_record, self._health.write_if_due):
+        # One without the other is fine: a key of another type may be in the way of one.
+        for write in (self._write_record, self._write_health_if_due):
             try:
                 await write()
             except BrokerError as error:
-                # Not more than a debugging line: the claims tell of the trouble.
-                logger.debug("heartbeat not written, trying again: %s", reason_of(error))
+                # At level debug: the claims already log the trouble.
+                logger.debug("heartbeat not written, still retrying: %s", reason_of(error))
 
     async def _write_record(self) -> None:
-        await self._broker.announce(self._record(), ttl=TTL)
+        await self._broker.announce(self._record(), ttl=_TTL)
         self._liveness.contact()
 
     def _record(self) -> WorkerRecord:
+        settings, counts = self._settings, self._counts
         return WorkerRecord(
-            worker_id=self._worker_id,
+            worker_id=self._shared.worker_id,
             host=socket.gethostname(),
             pid=os.getpid(),
-            queues=tuple(self._settings.weights),
-            functions=tuple(function.name for function in self._settings.functions),
-            max_jobs=self._settings.max_jobs,
-            in_progress=self._jobs.in_progress,
-            complete=self._counts.jobs_complete,
-            failed=self._counts.jobs_failed,
-            retried=self._counts.jobs_retried,
+            queues=tuple(settings.weights),
+            functions=tuple(function.name for function in settings.functions),
+            max_jobs=settings.max_jobs,
+            in_progress=self._shared.jobs.in_progress,
+            complete=counts.jobs_complete,
+            failed=counts.jobs_failed,
+            retried=counts.jobs_retried,
             start_time_ms=self._start_time_ms,
-            health_key=self._settings.health_check_key,
+            health_key=settings.health_check_key,
+        )
+
+    async def _write_health_if_due(self) -> None:
+        """Write arq's health line for each queue when `health_check_interval` has passed."""
+        now = time.monotonic()
+        if now < self._health_due:
+            return
+        counters = self._counters()
+        line = f"{datetime.now().astimezone():%b-%d %H:%M:%S} {counters} queued="
+        interval, key = self._settings.health_check_interval, self._settings.health_check_key
+        failed: BrokerError | None = None
+        for queue in self._settings.weights:
+            try:
+                await self._broker.write_health(queue, line, key=key, ttl=interval + _MARGIN)
+            except BrokerError as error:  # the other queues still get their line
+                failed = error
+        if failed is not None:
+            raise failed
+        self._health_due = now + interval
+        if counters != self._logged_health:  # as in arq: an idle worker does not fill the log
+            logger.info("recording health: %s", counters)
+            self._logged_health = counters
+
+    def _counters(self) -> str:
+        counts = self._counts
+        return (
+            f"j_complete={counts.jobs_complete} j_failed={counts.jobs_failed} "
+            f"j_retried={counts.jobs_retried} j_ongoing={self._shared.jobs.in_progress}"
         )

@@ -1,46 +1,41 @@
-"""One line tells the fate of a job, in arq's idiom.
+"""Logs the fate of each job in one line, in arq's idiom.
 
 `→` it starts, `←` it succeeded, `↻` it will run again, `⊘` it was aborted, `!` it failed or was lost.
 """
 
 import logging
 
-from jobgate.broker.errors import BrokerError, OutcomeUnknown
-from jobgate.broker.log_text import escape_record, printable, repr_of
+from jobgate.broker.log_text import printable, repr_of
 from jobgate.broker.records import FailureCode
-from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, message_of
-from jobgate.worker.jobs.running_jobs import RunningJob
-
-logger = logging.getLogger("jobgate.worker")
-# For lines whose formatter is the user's own: what an exception says must not forge others.
-logger.addFilter(escape_record)
+from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, Stop, message_of
+from jobgate.worker.log import logger
+from jobgate.worker.settings import Settings
 
 #: Characters of arguments and results that a line shows, as in arq.
-SHOWN = 80
-#: Seconds after its due time from which a start is told to be delayed, as in arq.
-WORTH_TELLING = 1.2
+_SHOWN = 80
+#: Seconds after its due time from which a start is shown as delayed, as in arq.
+_WORTH_SHOWING = 1.2
 
 
-class JobLog:
+class JobLog(Observer):
     """Writes the lines; formats nothing where the level is off."""
 
-    def __init__(self, *, log_results: bool, log_arguments: bool) -> None:
-        self._log_results = log_results
-        self._log_arguments = log_arguments
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
-    def started(self, job: RunningJob, waited: float) -> None:
-        """Tell that a try begins."""
+    def job_started(self, job: RunningJob, waited: float) -> None:
+        """Log that a try begins."""
         if not logger.isEnabledFor(logging.INFO):
             return
         notes = f" try={job.tries}" if job.tries > 1 else ""
-        if waited > WORTH_TELLING:
+        if waited > _WORTH_SHOWING:
             notes += f" delayed={waited:.2f}s"
-        shown = _arguments(job) if self._log_arguments else "…"
+        shown = _arguments(job) if self._settings.log_arguments else "…"
         text = "%6.2fs → %s(%s)%s"
-        logger.info(text, max(waited, 0.0), reference(job), shown, notes, extra=_about(job))
+        logger.info(text, max(waited, 0.0), job.reference, shown, notes, extra=_about(job))
 
-    def ended(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-        """Tell how a try ended, after `seconds`."""
+    def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Log how a try ended."""
         match outcome.kind:
             case Kind.SUCCESS:
                 self._succeeded(job, outcome, seconds)
@@ -51,44 +46,48 @@ class JobLog:
             case Kind.RETRY | Kind.RELEASE:
                 text = "%6.2fs ↻ %s %s, will be run again"
                 what = outcome.note or "cancelled"
-                logger.info(text, seconds, reference(job), what, extra=_about(job, outcome, seconds))
+                logger.info(text, seconds, job.reference, what, extra=_about(job, outcome, seconds))
             case Kind.LOST:
                 text = "%6.2fs ! %s lost its lease, runs elsewhere"
-                logger.warning(text, seconds, reference(job), extra=_about(job, outcome, seconds))
+                logger.warning(text, seconds, job.reference, extra=_about(job, outcome, seconds))
 
-    def stale(self, job: RunningJob) -> None:
-        """Tell that an outcome came too late and was dropped."""
+    def outcome_stale(self, job: RunningJob) -> None:
+        """Log that an outcome came too late."""
         text = "       ! %s came too late: its lease had run out, outcome dropped"
-        logger.warning(text, reference(job), extra=_about(job))
+        logger.warning(text, job.reference, extra=_about(job))
 
-    def unconfirmed(self, job: RunningJob) -> None:
-        """Tell that nobody knows whether an outcome was stored."""
+    def outcome_unconfirmed(self, job: RunningJob) -> None:
+        """Log that an outcome may have been stored or not."""
         text = "       ! %s could not be confirmed: an answer was lost, the outcome may have been stored"
-        logger.warning(text, reference(job), extra=_about(job))
+        logger.warning(text, job.reference, extra=_about(job))
 
-    def not_handed_over(self, job: RunningJob, outcome: Outcome) -> None:
-        """Warn that a caller waits for a result that is not kept and cannot be handed over either."""
-        why = shorten(outcome.failure.message, 200) if outcome.failure else ""
+    def result_refused(self, job: RunningJob, outcome: Outcome) -> None:
+        """Warn that a waiting caller does not get the result, which is not kept either."""
+        why = _shorten(outcome.failure.message, 200) if outcome.failure else ""
         logger.warning(
             "job %s: its result cannot be sent to the waiting caller: %s",
-            reference(job),
+            job.reference,
             why,
             extra=_about(job),
         )
 
-    def unreadable_for_arq(self, job: RunningJob, serializer: str) -> None:
-        """Warn that a stock arq client has enqueued a job with pickle, and results are written otherwise."""
+    def pickle_claimed(self, job: RunningJob) -> None:
+        """Warn that a stock arq client will not be able to read the result."""
         logger.warning(
             "job %s comes from a stock arq client that reads pickles only, and this worker writes %s: "
             'set serializer = "pickle" in its settings, or its results are errors there (logged once)',
-            reference(job), serializer, extra=_about(job),
+            job.reference, self._settings.serializer, extra=_about(job),
         )  # fmt: skip
 
     def _succeeded(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         if logger.isEnabledFor(logging.INFO):
-            shown = shorten(repr_of(outcome.value)) if self._log_results and outcome.value is not None else ""
+            shown = (
+                _shorten(repr_of(outcome.value))
+                if self._settings.log_results and outcome.value is not None
+                else ""
+            )
             extra = _about(job, outcome, seconds)
-            logger.info("%6.2fs ← %s ● %s", seconds, reference(job), shown, extra=extra)
+            logger.info("%6.2fs ← %s ● %s", seconds, job.reference, shown, extra=extra)
 
 
 def _retried(job: RunningJob, outcome: Outcome, seconds: float) -> None:
@@ -96,7 +95,7 @@ def _retried(job: RunningJob, outcome: Outcome, seconds: float) -> None:
     raised = outcome.exception
     why = f" after {printable(type(raised).__name__)}: {printable(message_of(raised))}" if raised else ""
     extra = _about(job, outcome, seconds)
-    logger.info("%6.2fs ↻ %s retrying job %s%s", seconds, reference(job), when, why, extra=extra)
+    logger.info("%6.2fs ↻ %s retrying job %s%s", seconds, job.reference, when, why, extra=extra)
 
 
 def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
@@ -106,7 +105,7 @@ def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
     if failure.code is FailureCode.ABORTED:
         before = "" if job.stop_reason is Stop.ABORT and job.ctx else " before start"
         extra = _about(job, outcome, seconds)
-        logger.info("%6.2fs ⊘ %s aborted%s", seconds, reference(job), before, extra=extra)
+        logger.info("%6.2fs ⊘ %s aborted%s", seconds, job.reference, before, extra=extra)
         return
     if failure.code in _NOT_RUN:
         _not_run(job, outcome, seconds)
@@ -115,7 +114,7 @@ def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
     logger.error(
         "%6.2fs ! %s failed, %s: %s",
         seconds,
-        reference(job),
+        job.reference,
         printable(failure.type),
         message,
         exc_info=outcome.exception,
@@ -123,7 +122,7 @@ def _failed(job: RunningJob, outcome: Outcome, seconds: float) -> None:
     )
 
 
-#: Failures of jobs whose function was not begun: warnings, in arq's words.
+#: Failures of jobs whose function did not begin: warnings, in arq's words.
 _NOT_RUN = frozenset({FailureCode.EXPIRED, FailureCode.UNKNOWN_FUNCTION, FailureCode.MAX_TRIES})
 
 
@@ -137,11 +136,11 @@ def _not_run(job: RunningJob, outcome: Outcome, seconds: float) -> None:
     else:
         text = "%6.2fs ! %s max retries %d exceeded%s"
         note = f" ({outcome.note})" if outcome.note else ""
-        logger.warning(text, seconds, reference(job), job.limits.max_tries, note, extra=extra)
+        logger.warning(text, seconds, job.reference, job.limits.max_tries, note, extra=extra)
 
 
 def _about(job: RunningJob, outcome: Outcome | None = None, seconds: float = 0.0) -> dict[str, object]:
-    """Return what a line is about, for logs that machines read: members of the record."""
+    """Return the facts of a line as fields of the log record, for logs that machines read."""
     about: dict[str, object] = {
         "job_id": job.job_id,
         "function": job.body.function if job.body else None,
@@ -154,7 +153,7 @@ def _about(job: RunningJob, outcome: Outcome | None = None, seconds: float = 0.0
 
 
 def _extra(raised: BaseException | None) -> object:
-    """Return what an exception carries for the log, as in arq: its `extra`, a value or a function."""
+    """Return the `extra` of an exception, a value or a function, which arq logs as well."""
     try:
         extra = getattr(raised, "extra", None)
         return extra() if callable(extra) else extra
@@ -162,21 +161,7 @@ def _extra(raised: BaseException | None) -> object:
         return None
 
 
-def reference(job: RunningJob) -> str:
-    """Return `id:function`, of a cron job the name alone, as in arq; harmless whatever a producer wrote."""
-    if job.function is not None and job.function.is_cron:
-        return printable(job.function.name)
-    return printable(f"{job.job_id}:{job.body.function if job.body else '<unknown>'}")
-
-
-def reason_of(error: BrokerError) -> str:
-    """Return why an operation that will be repeated has failed, in words for operators."""
-    # The message of a lost answer asks the caller to repeat the call, but the worker does that by itself.
-    is_lost = isinstance(error, OutcomeUnknown) and not error.reason
-    return "Redis has not answered in time" if is_lost else str(error)
-
-
-def shorten(text: str, limit: int = SHOWN) -> str:
+def _shorten(text: str, limit: int = _SHOWN) -> str:
     """Return text in one printable line of at most `limit` characters, as in arq."""
     return printable(text, limit)
 
@@ -186,4 +171,4 @@ def _arguments(job: RunningJob) -> str:
         return ""
     shown = [repr_of(value) for value in job.body.args]
     shown += [f"{name}={repr_of(value)}" for name, value in job.body.kwargs.items()]
-    return shorten(", ".join(shown))
+    return _shorten(", ".join(shown))

@@ -1,96 +1,87 @@
 """Renews the leases of running jobs, from a thread of its own.
 
-A function that blocks the event loop must not lose the leases of its worker, so renewal does not
-depend on the loop. But a worker that is wedged for ever must lose them: each job's renewal ends with
-its own deadline, and when the loop has not even turned to enforce that of the job that blocks it, the
-process ends.
+A function that blocks the event loop must not cost its worker the leases, so renewal does not depend on the
+loop. But a worker that is wedged for ever must lose them. So the renewal for each job ends with its deadline,
+and when a job blocks the loop beyond its deadline, the process ends.
 """
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.log_text import counted
 from jobgate.broker.records import ClaimedJob, Lease, Renewal
-from jobgate.worker.jobs.outcome import Stop
-from jobgate.worker.jobs.running_jobs import Phase, RunningJob, RunningJobs
-from jobgate.worker.vitals.liveness import Liveness, Pulse
+from jobgate.worker.jobs import Phase, RunningJob, Shared, Stop
+from jobgate.worker.log import logger
+from jobgate.worker.roles import Role, TaskRole
+from jobgate.worker.vitals.liveness import Liveness
 from jobgate.worker.vitals.loop_watch import LoopWatch
-
-logger = logging.getLogger("jobgate.worker")
 
 #: Exit code of a wedged worker: EX_SOFTWARE of sysexits.h.
 EXIT_WEDGED = 70
-#: Looks of this thread, a second apart, at which an overdue worker's loop must stand still to be wedged.
+#: Looks, a second apart, that must find the loop standing still before an overdue worker counts as wedged.
 #: More than one, because a process that was frozen as a whole (SIGSTOP) looks the same at first.
-_WEDGED_TURNS = 3
-#: Seconds between two turns while something is wrong, and between two looks whether the loop is wedged.
+_WEDGED_LOOKS = 3
+#: Seconds between two renewals while they fail, and between two looks whether the loop is wedged.
 _ALERT_PAUSE = 1.0
-#: Seconds for which the loop stands still until claimed jobs that have not begun are given back; less where
-#: leases are short.
-STALL = 1.0
-#: Seconds for which a job without a timeout, that may block the loop, lets others keep their leases.
+#: Seconds of a block after which claimed jobs that have not begun are given back; less with short leases.
+_STALL = 1.0
+#: Seconds for which a job without a timeout that blocks the loop lets other jobs keep their leases.
 _LONGEST_BLOCK = 3600.0
 #: Seconds between two looks at the event loop.
 _LOOK_PAUSE = 0.25
 
 
-#: A job and the lease under which it ran when that was renewed.
+#: A job, and the lease under which it ran when that was renewed.
 _Renewed = tuple[RunningJob, Lease]
 
 
 class Renewer(Protocol):
-    """The broker's side: a blocking connection of its own."""
+    """What the broker offers to the thread: a blocking connection of its own."""
 
     def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
-        """Extend leases; raises BrokerUnavailable."""
+        """Extend leases. Raises BrokerUnavailable."""
 
     def release(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Give jobs back; raises BrokerUnavailable."""
+        """Give jobs back. Raises BrokerUnavailable."""
 
     def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
-        """Take a job back that nobody runs; raises BrokerUnavailable."""
+        """Take back a job that no worker runs; return whether that was possible. Raises BrokerUnavailable."""
 
     def close(self) -> None:
         """Close the connection."""
 
 
-class LeaseKeeper:
-    """The renewal thread of one worker.
+class LeaseKeeper(Role):
+    """The renewal thread of one worker. A lease is renewed every third of its duration.
 
     Args:
-        jobs: whose leases are renewed.
-        connect: makes the renewer; called in the thread.
-        lease: seconds that a renewed lease lasts. Renewal comes every third of that.
-        pulse: shows whether the loop turns.
-        liveness: is told of answers.
-        on_stop: called in the loop with each job that is lost or to be aborted, and the reason.
-        on_wedged: called in the thread when the loop is stuck beyond a job's deadline.
-        watch: looks at the loop, in the thread, several times a second.
+        shared: What the parts of the run share.
+        liveness: Gets signs of life; its pulse shows whether the loop turns.
+        watch: Looks at the loop, in the thread, several times a second.
+        on_stop: Called in the loop with each job that is lost or to be aborted, and the reason.
+        on_wedged: Called in the thread when the loop is stuck beyond the deadline of this job.
     """
 
     def __init__(
         self,
-        jobs: RunningJobs,
-        connect: Callable[[], Renewer],
+        shared: Shared,
         *,
-        lease: float,
-        pulse: Pulse,
         liveness: Liveness,
+        watch: LoopWatch,
         on_stop: Callable[[RunningJob, Stop], None],
         on_wedged: Callable[[RunningJob], None],
-        watch: LoopWatch,
     ) -> None:
-        self._jobs = jobs
-        self._connect = connect
-        self._lease = lease
-        self._stall = min(STALL, lease / 4)
-        self._pulse = pulse
+        self._jobs = shared.jobs
+        self._lease = shared.settings.lease
+        self._connect: Callable[[], Renewer] = partial(shared.broker.lease_renewer, self._lease)
+        self._stall = min(_STALL, self._lease / 4)
+        self._pulse = liveness.pulse
         self._liveness = liveness
         self._on_stop = on_stop
         self._on_wedged = on_wedged
@@ -101,36 +92,36 @@ class LeaseKeeper:
         self._stopping = False
         self._failing = False
         self._seen_beats = -1
-        self._still_turns = 0
+        self._still_looks = 0
         self._next_wedge_look = 0.0
         self._thread = threading.Thread(target=self._run, name="jobgate-leases", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread; call in the event loop whose jobs these are."""
+    async def start(self) -> None:
+        """Start the thread; jobs are stopped in the running loop."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     async def stop(self) -> None:
-        """End the thread and wait for it. Does nothing when it was not started."""
+        """End the thread and wait for it, at most as long as a lease lasts."""
         self._stopping = True
         self._nudged.set()
-        if self._thread.ident is not None:
+        if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, self._lease)
 
     def nudge(self) -> None:
-        """Renew now; the answer tells which jobs are to be aborted."""
+        """Renew now: the answer says which jobs are to be aborted."""
         self._nudged.set()
 
     def _run(self) -> None:
         while not self._stopping:
             self._wait(_ALERT_PAUSE if self._failing else self._lease / 3)
             self._nudged.clear()
-            self._turn()
+            self._renew_safely()
         if self._renewer is not None:
             self._renewer.close()
 
     def _wait(self, pause: float) -> None:
-        """Wait for the next turn or a nudge, and look at the loop in between."""
+        """Wait for the next renewal or a nudge, and look at the loop in between."""
         until = time.monotonic() + pause
         while (left := until - time.monotonic()) > 0 and not self._nudged.wait(min(left, _LOOK_PAUSE)):
             try:
@@ -143,8 +134,8 @@ class LeaseKeeper:
             except Exception:  # nothing may end this thread
                 logger.exception("the event loop could not be looked at")
 
-    def _turn(self) -> None:
-        """Renew once. Nothing that goes wrong may end the thread, for all leases would end with it."""
+    def _renew_safely(self) -> None:
+        """Renew once. No error may end the thread: all leases would end with it."""
         try:
             self._renew(self._to_renew())
         except BrokerError as error:
@@ -170,13 +161,13 @@ class LeaseKeeper:
             logger.warning("leases are renewed again")
             self._failing = False
         if renewal.lost or renewal.aborts:
-            self._tell(list(zip(jobs, leases, strict=True)), renewal)
+            self._report(list(zip(jobs, leases, strict=True)), renewal)
 
     def _to_renew(self) -> list[RunningJob]:
-        """Return the jobs whose leases are renewed: their time is not over, or cannot pass now.
+        """Return the jobs whose leases are renewed: those whose time is not over, or does not count now.
 
-        While the loop stands still no claimed job can begin and no outcome can be written. They keep their
-        leases as long as the function that may block the loop keeps its own.
+        While the loop stands still no claimed job can begin and no outcome can be written. Such jobs keep
+        their leases as long as the function that may block the loop keeps its own.
         """
         now, leased = time.monotonic(), self._jobs.leased()
         blocked_until = 0.0
@@ -193,7 +184,7 @@ class LeaseKeeper:
         ]
 
     def _give_back_if_stalled(self) -> None:
-        """Give back the claimed jobs that have not begun when the loop stands still: others may have time."""
+        """Give back claimed jobs that have not begun while the loop stands still: others may be free."""
         if self._pulse.lag() < self._stall or self._stopping:
             return
         jobs = self._jobs.take_not_begun()
@@ -203,7 +194,7 @@ class LeaseKeeper:
             self._connected().release([job.claimed for job in jobs])
         except BaseException:
             for job in jobs:
-                job.lease_until = 0.0  # perhaps it has arrived: then they are another's
+                job.lease_until = 0.0  # the release may have arrived: then other workers have them
             self._jobs.put_back(jobs)
             raise
         logger.warning("%s given back: the event loop is blocked", counted(len(jobs), "claimed job"))
@@ -229,7 +220,7 @@ class LeaseKeeper:
             logger.warning("the leases of %s cannot be renewed: %s", jobs, reason)
         self._failing = True
 
-    def _tell(self, renewed: Sequence[_Renewed], renewal: Renewal) -> None:
+    def _report(self, renewed: Sequence[_Renewed], renewal: Renewal) -> None:
         if self._loop is None or self._loop.is_closed():
             return
         self._loop.call_soon_threadsafe(self._stop_jobs, renewed, frozenset(renewal.lost), renewal.aborts)
@@ -237,9 +228,9 @@ class LeaseKeeper:
     def _stop_jobs(
         self, renewed: Sequence[_Renewed], lost: frozenset[str], aborts: Mapping[str, int]
     ) -> None:
-        """In the loop: stop those that still run. One that is ending learns its fate by its own write.
+        """In the loop: stop the jobs that still run. A job that is ending learns its fate when it writes.
 
-        The answer is about leases: a job that goes on under a newer one since is not meant.
+        The answer is about leases: it does not concern a job that continues under a newer one.
         """
         for job, lease in renewed:
             if job.phase in (Phase.ENDING, Phase.GIVEN_BACK) or job.claimed.lease is not lease:
@@ -250,24 +241,43 @@ class LeaseKeeper:
                 self._on_stop(job, Stop.ABORT)
 
     def _look_for_wedge(self) -> None:
-        """Count looks at which the loop stands still although the job that blocks it should have ended."""
+        """Count the looks that find the loop standing still although the job that blocks it is overdue."""
         now, beats = time.monotonic(), self._pulse.beats
         if now < self._next_wedge_look:
             return
         self._next_wedge_look = now + _ALERT_PAUSE
         still, self._seen_beats = beats == self._seen_beats, beats
         overdue = self._overdue(now) if still else None
-        self._still_turns = self._still_turns + 1 if overdue else 0
-        if overdue and self._still_turns == _WEDGED_TURNS:
+        self._still_looks = self._still_looks + 1 if overdue else 0
+        if overdue and self._still_looks == _WEDGED_LOOKS:
             self._on_wedged(overdue)
 
     def _overdue(self, now: float) -> RunningJob | None:
-        """Return the job that blocks the loop beyond its time.
+        """Return the job that blocks the loop beyond its deadline.
 
-        Where nobody can say which one it is, all must be overdue: one of them may still have the time to.
+        Where it is unknown which job blocks the loop, all of them must be overdue.
         """
         blocker = self._watch.job()
         jobs = self._jobs.leased() if blocker is None else [blocker]
         if not jobs or any(job.renew_until >= now for job in jobs):
             return None
         return min(jobs, key=lambda job: job.renew_until)
+
+
+class AbortListener(TaskRole):
+    """Has the keeper look at abort marks at once when one is set for a job of this worker.
+
+    A notice is only a hint: without it, the next renewal finds the mark.
+    """
+
+    def __init__(self, shared: Shared, queue: str, keeper: LeaseKeeper) -> None:
+        self._broker = shared.broker
+        self._jobs = shared.jobs
+        self._queue = queue
+        self._keeper = keeper
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        async for job_id in self._broker.abort_notices(self._queue):
+            if any(job.job_id == job_id for job in self._jobs.snapshot()):
+                self._keeper.nudge()

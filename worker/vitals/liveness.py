@@ -1,56 +1,51 @@
-"""Is this worker alive and consuming? Answered from any thread, also while the event loop is blocked."""
+"""Is this worker alive and consuming? Every thread can ask, also while the event loop is blocked."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prometheus_client import Gauge
-
-logger = logging.getLogger("jobgate.worker")
+from jobgate.worker.log import logger
 
 #: Seconds between two beats of the loop.
 BEAT = 0.25
-#: Lag in seconds from which a blocked loop is told in the log.
+#: Lag in seconds from which a blocked loop is logged.
 WORTH_WARNING = 1.0
 #: Seconds without a turn of the event loop, or without a round of claims, after which /livez says 503.
 LOOP_STALL = 30.0
 CLAIM_STALL = 60.0
 
 
-def tell_late(lag: float, culprit: object = "") -> None:
-    """Tell that the loop turns again after `lag` seconds; `culprit` is said in words of its own."""
+def warn_of_block(lag: float, culprit: object = "") -> None:
+    """Log that the loop turns again after `lag` seconds; `culprit` is a text that says what blocked it."""
     logger.warning("the event loop was blocked for %.1f s%s: run such functions as plain `def`", lag, culprit)
 
 
 class Pulse:
     """The event loop's heartbeat."""
 
-    def __init__(self, lag: Gauge) -> None:
-        self._lag = lag
+    def __init__(self) -> None:
         self._handle: asyncio.TimerHandle | None = None
-        #: Beats so far; a thread that sees it stand still knows that the loop does not turn.
+        #: Beats so far. While this number stands still, the loop does not turn.
         self.beats = 0
         #: Monotonic instant of the last beat.
         self.last_beat = time.monotonic()
         #: Called with the lag in seconds when a beat comes later than `WORTH_WARNING`.
-        self.on_late: Callable[[float], None] = tell_late
-        lag.set_function(self.lag)
+        self.on_late: Callable[[float], None] = warn_of_block
 
     def start(self) -> None:
-        """Begin to beat in the running loop."""
+        """Beat in the running loop."""
         self.last_beat = time.monotonic()
         self._handle = asyncio.get_running_loop().call_later(BEAT, self._beat)
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop beating."""
         if self._handle is not None:
             self._handle.cancel()
 
     def lag(self) -> float:
-        """Return for how many seconds the loop has been late with its beat, by now."""
+        """Return for how many seconds the current beat has been late."""
         return max(time.monotonic() - self.last_beat - BEAT, 0.0)
 
     def _beat(self) -> None:
@@ -62,13 +57,13 @@ class Pulse:
 
 
 class State(StrEnum):
-    """What a worker does."""
+    """What a worker is doing."""
 
     #: It connects, runs `on_startup`, and has not had its first claim answered.
     STARTING = "starting"
     #: Its claims are answered whenever Redis can be reached.
     CONSUMING = "consuming"
-    #: It was told to stop.
+    #: It stops.
     STOPPING = "stopping"
     #: Only a restart helps.
     STUCK = "stuck"
@@ -85,16 +80,16 @@ class Verdict:
 class Liveness:
     """Collects signs of life and judges them.
 
-    Redis being away is no reason to restart a worker. Not reaching the queue while other operations
-    do reach Redis is one, and so is a round of claims that does not end.
+    A worker need not be restarted because Redis is away. It must be when its claims fail while other
+    operations reach Redis, and when the claim loop hangs.
 
     Args:
-        pulse: the heartbeat of the event loop.
-        startup_timeout: seconds after which a worker that is still starting is stuck; None = never.
+        pulse: The heartbeat of the event loop.
+        startup_timeout: Seconds after which a worker that is still starting is stuck; None = never.
     """
 
     def __init__(self, pulse: Pulse, *, startup_timeout: float | None = None) -> None:
-        self._pulse = pulse
+        self.pulse = pulse
         self._startup_timeout = startup_timeout
         self._began = time.monotonic()
         self._is_started = self._has_claimed = False
@@ -126,7 +121,7 @@ class Liveness:
         return self._is_started and not self.stopping and self._not_consuming() is None
 
     def state(self) -> State:
-        """Return what the worker does; safe in every thread."""
+        """Return what the worker is doing; safe in every thread."""
         if self._trouble() is not None:
             return State.STUCK
         if self.stopping:
@@ -134,14 +129,14 @@ class Liveness:
         return State.CONSUMING if self._has_claimed else State.STARTING
 
     def verdict(self) -> Verdict:
-        """Judge; safe in every thread."""
+        """Return whether the worker is alive, and why not; safe in every thread."""
         trouble = self._trouble()
         return Verdict(trouble is None, trouble or self.state())
 
     def _trouble(self) -> str | None:
-        if not self._is_started:  # `on_startup` may take its time, and block the loop meanwhile
+        if not self._is_started:  # `on_startup` may take long, and block the loop
             return self._starts_too_long()
-        lag = self._pulse.lag()
+        lag = self.pulse.lag()
         if lag > LOOP_STALL:
             return f"the event loop has been blocked for {lag:.0f} s"
         return None if self.stopping else self._not_consuming()

@@ -1,7 +1,7 @@
 """Names the function that blocks the event loop.
 
-A blocked loop cannot say what blocks it. The renewal thread can: it sees the loop's heartbeat stand still
-and looks at what the loop's thread does. One line tells of it when the loop turns again.
+A blocked loop cannot say what blocks it. The renewal thread can: it sees the heartbeat of the loop stand
+still and looks at the stack of the loop's thread. One line is logged when the loop turns again.
 """
 
 import asyncio
@@ -16,15 +16,17 @@ from types import FrameType
 from typing import Any
 
 from jobgate.broker.log_text import printable
-from jobgate.worker.jobs.running_jobs import RUNNING_JOB, RunningJob, RunningJobs
-from jobgate.worker.vitals.job_log import logger, reference
-from jobgate.worker.vitals.liveness import Pulse, tell_late
+from jobgate.worker.invocation import RUNNING_JOB
+from jobgate.worker.jobs import RunningJob, RunningJobs
+from jobgate.worker.log import logger
+from jobgate.worker.roles import Role
+from jobgate.worker.vitals.liveness import Pulse, warn_of_block
 
-#: Lag in seconds from which the loop's thread is looked at; from `liveness.WORTH_WARNING` it is told.
+#: Lag in seconds from which the loop's thread is looked at; it is logged from `liveness.WORTH_WARNING` on.
 WORTH_LOOKING = 0.5
-#: Seconds of a block after which it is told while it lasts.
+#: Seconds after which a block is logged while it lasts.
 LONG = 10.0
-#: Seconds in which the same function at the same line is told once.
+#: Seconds in which the same function at the same line is logged once.
 QUIET = 60.0
 
 _STDLIB = sysconfig.get_path("stdlib")
@@ -33,11 +35,11 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """What the loop's thread was seen to do."""
+    """What the loop's thread was doing."""
 
-    #: The beat of the loop after which it stood still.
+    #: The last beat of the loop before that.
     beat: int
-    #: The job, as in other lines of the log; or the coroutine, where it belongs to no job.
+    #: The job, as in other log lines; the coroutine where it belongs to no job.
     who: str
     #: `file:line`.
     place: str
@@ -46,12 +48,12 @@ class Culprit:
         return f" by {self.who} at {self.place}"
 
 
-class LoopWatch:
-    """Watches the event loop of one worker from another thread.
+class LoopWatch(Role):
+    """Lets the event loop of one worker beat, and watches it from another thread.
 
     Args:
-        pulse: the loop's heartbeat; tells this object when a beat came late.
-        jobs: among them the culprit is looked for.
+        pulse: The heartbeat of the loop.
+        jobs: The jobs among which the culprit is found.
     """
 
     def __init__(self, pulse: Pulse, jobs: RunningJobs) -> None:
@@ -60,50 +62,55 @@ class LoopWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._seen: Culprit | None = None
-        self._told_long = -1
-        self._told_at: dict[str, float] = {}
+        self._logged_long = -1
+        self._logged_at: dict[str, float] = {}
 
-    def start(self) -> None:
-        """Begin, in the loop that is watched."""
+    async def start(self) -> None:
+        """Watch the running loop, and let it beat."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._pulse.on_late = self.tell
+        self._pulse.on_late = self._warn
+        self._pulse.start()
+
+    async def stop(self) -> None:
+        """End the heartbeat."""
+        self._pulse.stop()
 
     def look(self) -> None:
-        """In another thread: look at what the loop does, when its beat is late."""
+        """In another thread: look at what the loop is doing when its beat is late."""
         lag, beat = self._pulse.lag(), self._pulse.beats
         if lag < WORTH_LOOKING or self._loop is None or self._loop.is_closed():
             return
         seen = self._culprit(beat)
         if seen is not None:
             self._seen = seen
-        if lag > LONG and self._told_long != beat:
-            self._told_long = beat
+        if lag > LONG and self._logged_long != beat:
+            self._logged_long = beat
             logger.warning("the event loop has been blocked for %.0f s%s", lag, seen or "")
 
     def job(self) -> RunningJob | None:
-        """In another thread: return the job that has the loop now; None where it cannot be told."""
+        """In another thread: return the job that has the loop now; None where that is unknown."""
         if self._loop is None or self._loop.is_closed():
             return None
         task = asyncio.current_task(self._loop)
         return None if task is None else self._job_of(task)
 
-    def tell(self, lag: float) -> None:
-        """In the loop: tell of a block that is over."""
+    def _warn(self, lag: float) -> None:
+        """In the loop: log a block that is over."""
         seen = self._seen if self._seen is not None and self._seen.beat == self._pulse.beats else None
         if self._is_news(seen.place if seen else ""):
-            tell_late(lag, seen or "")
+            warn_of_block(lag, seen or "")
 
     def _is_news(self, what: str) -> bool:
         now = time.monotonic()
-        self._told_at = {one: at for one, at in self._told_at.items() if now - at < QUIET}
-        if what in self._told_at:
+        self._logged_at = {one: at for one, at in self._logged_at.items() if now - at < QUIET}
+        if what in self._logged_at:
             return False
-        self._told_at[what] = now
+        self._logged_at[what] = now
         return True
 
     def _culprit(self, beat: int) -> Culprit | None:
-        """Return who has the loop; None while no task does, as in a process that was frozen as a whole."""
+        """Return what has the loop; None while no task has, as in a process that was frozen as a whole."""
         task = asyncio.current_task(self._loop)
         frame = sys._current_frames().get(self._thread)
         if task is None or frame is None:
@@ -114,20 +121,21 @@ class LoopWatch:
         for job in self._jobs.snapshot():
             if job.task is task:
                 return job
-        # A task that a job has made; before Python 3.12 a task does not show its context.
+        # A task that a job has made. Before Python 3.12 a task does not show its context.
         context: Mapping[Any, Any] = getattr(task, "get_context", dict)()
-        return context.get(RUNNING_JOB)
+        found = context.get(RUNNING_JOB)
+        return found if isinstance(found, RunningJob) else None
 
     def _name(self, task: "asyncio.Task[Any]") -> str:
         for job in self._jobs.snapshot():
             if job.task is task:
-                return f"job {reference(job)}"
+                return f"job {job.reference}"
         coroutine = task.get_coro()
         return printable(getattr(coroutine, "__qualname__", repr(coroutine)))
 
 
 def _place(innermost: FrameType) -> str:
-    """Return file and line of the innermost frame that is not the standard library's."""
+    """Return file and line of the innermost frame outside of the standard library."""
     frame: FrameType | None = innermost
     while frame is not None and _is_standard(frame.f_code.co_filename):
         frame = frame.f_back

@@ -1,7 +1,7 @@
-"""The worker's Prometheus metrics. Labels hold names of its own functions only, else `other`."""
+"""The worker's Prometheus metrics. Their label `function` is a name of its own functions, or `other`."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate, product
 
@@ -17,16 +17,17 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from jobgate.broker.errors import BrokerError
 from jobgate.broker.records import FailureCode
 from jobgate.worker.cron_jobs.ticks import Skip
-from jobgate.worker.jobs.outcome import Kind
-from jobgate.worker.vitals.liveness import State
+from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, RunningJobs
+from jobgate.worker.vitals.liveness import Liveness, State
 
 #: Label of jobs whose function this worker does not have.
 OTHER = "other"
-#: Label of outcomes that were written too late, when somebody else held the lease.
+#: Label of outcomes that came too late: another worker held the lease.
 STALE = "stale"
-#: Label of outcomes that were perhaps written: an answer of Redis was lost, and no trace is left.
+#: Label of outcomes that may have been written: the answer of Redis was lost, and left no trace.
 UNCONFIRMED = "unconfirmed"
 
 _RUN_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800)
@@ -55,14 +56,14 @@ class Tally:
         self._sum += value
 
     def add_to(self, family: HistogramMetricFamily, labels: list[str]) -> None:
-        """Add what was counted to a family of metrics."""
+        """Add the counts to a family of metrics."""
         names = [*map(floatToGoString, self._bounds), "+Inf"]
         buckets = list(zip(names, accumulate(self._counts), strict=True))
         family.add_metric(labels, buckets=buckets, sum_value=self._sum)
 
 
 class FunctionMetrics:
-    """What is counted of one function, in plain numbers: each job touches several of them."""
+    """The counts of one function, as plain numbers: each job touches several of them."""
 
     __slots__ = ("outcomes", "run", "wait")
 
@@ -72,21 +73,13 @@ class FunctionMetrics:
         self.run = Tally(_RUN_BUCKETS)
         self.wait = Tally(_WAIT_BUCKETS)
 
-    def started(self, waited: float) -> None:
-        """Note that a job began `waited` seconds after it was due."""
-        self.wait.observe(max(waited, 0.0))
-
-    def ran(self, seconds: float) -> None:
-        """Note how long the function ran."""
-        self.run.observe(seconds)
-
-    def ended(self, outcome: str) -> None:
-        """Count a job's outcome."""
+    def count(self, outcome: str) -> None:
+        """Count an outcome."""
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
 
 class _FunctionCollector(Collector):
-    """Turns the numbers of all functions into Prometheus' metrics, when they are asked for."""
+    """Turns the counts of all functions into Prometheus' metrics when they are scraped."""
 
     def __init__(self, functions: Mapping[str, FunctionMetrics]) -> None:
         self._functions = functions
@@ -104,13 +97,13 @@ class _FunctionCollector(Collector):
         yield from (jobs, run, wait)
 
 
-class WorkerMetrics:
-    """The metrics of one worker and its process, in a registry of their own.
+class WorkerMetrics(Observer):
+    """The metrics of one worker and its process, in a registry of their own. They count over all of its runs.
 
     Args:
-        functions: names of the worker's functions.
-        max_jobs: the worker's setting.
-        cron_jobs: names of its cron jobs.
+        functions: Names of the worker's functions.
+        max_jobs: The worker's setting.
+        cron_jobs: Names of its cron jobs.
     """
 
     def __init__(self, functions: Iterable[str], *, max_jobs: int, cron_jobs: Iterable[str] = ()) -> None:
@@ -119,18 +112,18 @@ class WorkerMetrics:
         PlatformCollector(registry=self.registry)
         self._by_function = {name: FunctionMetrics() for name in (*functions, OTHER)}
         self.registry.register(_FunctionCollector(self._by_function))
-        self.in_progress = self._gauge("jobgate_worker_in_progress", "Jobs that run in this worker now.")
+        self._in_progress = self._gauge("jobgate_worker_in_progress", "Jobs that run in this worker now.")
         self._gauge("jobgate_worker_max_jobs", "Jobs that may run in this worker at once.").set(max_jobs)
-        self.loop_lag = self._gauge(
+        self._loop_lag = self._gauge(
             "jobgate_worker_loop_lag_seconds",
             "How long the event loop has been blocked, beyond its regular beat.",
         )
         self._state = Gauge("jobgate_worker_state", _STATE_TEXT, ["state"], registry=self.registry)
-        self.leases_lost = self._counter("leases_lost", "Leases that went to another worker or ran out.")
-        self.stale_finishes = self._counter(
+        self._leases_lost = self._counter("leases_lost", "Leases that went to another worker or ran out.")
+        self._stale_finishes = self._counter(
             "stale_finishes", "Outcomes dropped because another worker held the lease by then."
         )
-        self.claim_failures = self._counter("claim_failures", "Claims that Redis did not answer.")
+        self._claim_failures = self._counter("claim_failures", "Claims that Redis did not answer.")
         self._cron_skips = Counter(
             "jobgate_worker_cron_skipped", _SKIPS_TEXT, ["function", "reason"], registry=self.registry
         )
@@ -138,17 +131,47 @@ class WorkerMetrics:
             self._cron_skips.labels(name, reason)
 
     def cron_skipped(self, function: str, reason: Skip, count: int) -> None:
-        """Count runs of a cron job that were left out."""
+        """Count skipped runs of a cron job."""
         self._cron_skips.labels(function, reason).inc(count)
 
-    def follow(self, state: Callable[[], State]) -> None:
-        """Show the state that a function returns."""
+    def follow(self, liveness: Liveness, jobs: RunningJobs) -> None:
+        """Show the state, the loop lag and the number of jobs of a run from now on."""
+        self._loop_lag.set_function(liveness.pulse.lag)
+        self._in_progress.set_function(lambda: jobs.in_progress)
         for each in State:
-            self._state.labels(each).set_function(partial(_is_in, each, state))
+            self._state.labels(each).set_function(partial(_is_in, each, liveness))
 
-    def of(self, function: str) -> FunctionMetrics:
-        """Return the metrics of a function, or those of `other`."""
-        return self._by_function.get(function) or self._by_function[OTHER]
+    def claim_failed(self, queue: str, error: BrokerError) -> None:
+        """Count it."""
+        self._claim_failures.inc()
+
+    def job_started(self, job: RunningJob, waited: float) -> None:
+        """Observe the queue wait."""
+        self._of(job).wait.observe(max(waited, 0.0))
+
+    def job_ended(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Observe the run time."""
+        self._of(job).run.observe(seconds)
+
+    def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Count it."""
+        self._of(job).count(outcome.label)
+
+    def outcome_stale(self, job: RunningJob) -> None:
+        """Count it."""
+        self._stale_finishes.inc()
+        self._of(job).count(STALE)
+
+    def outcome_unconfirmed(self, job: RunningJob) -> None:
+        """Count it."""
+        self._of(job).count(UNCONFIRMED)
+
+    def lease_lost(self, job: RunningJob) -> None:
+        """Count it."""
+        self._leases_lost.inc()
+
+    def _of(self, job: RunningJob) -> FunctionMetrics:
+        return self._by_function[job.function.name if job.function else OTHER]
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -161,5 +184,5 @@ class WorkerMetrics:
         return Counter(f"jobgate_worker_{name}", text, registry=self.registry)
 
 
-def _is_in(wanted: State, state: Callable[[], State]) -> float:
-    return float(state() is wanted)
+def _is_in(wanted: State, liveness: Liveness) -> float:
+    return float(liveness.state() is wanted)

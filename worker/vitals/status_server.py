@@ -1,4 +1,4 @@
-"""Serves /metrics and /livez from threads of its own, so that a blocked event loop is noticed."""
+"""Serves /metrics and /livez from threads of its own, so that they work while the event loop is blocked."""
 
 import contextlib
 import io
@@ -13,48 +13,61 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from jobgate.worker.errors import WorkerError
+from jobgate.worker.roles import Role
 from jobgate.worker.vitals.liveness import Liveness
 from jobgate.worker.vitals.metrics import WorkerMetrics
 
-#: Seconds from the connect to the end of a request's headers, and for taking the answer.
+#: Seconds for a request from the connect to the end of its headers, and for writing the response.
 HEADER_DEADLINE = 10.0
 WRITE_DEADLINE = 5.0
-#: Connections at the same time; one more ends the oldest.
+#: Connections at the same time; one more closes the oldest.
 MOST_CONNECTIONS = 64
 
 
-class StatusServer:
+class StatusServer(Role):
     """The worker's small HTTP server.
 
     Args:
-        host: address to listen on.
-        port: port; 0 = a free one, which `port` then tells.
-        metrics: what /metrics shows.
-        liveness: what /livez judges by.
-
-    Raises:
-        WorkerError: the port cannot be used.
+        host: Address to listen on.
+        port: Port; 0 = a free one; None = do not serve at all.
+        metrics: What /metrics shows.
+        liveness: What /livez reports.
     """
 
-    def __init__(self, host: str, port: int, *, metrics: WorkerMetrics, liveness: Liveness) -> None:
+    def __init__(self, host: str, port: int | None, *, metrics: WorkerMetrics, liveness: Liveness) -> None:
+        self._host, self._wanted_port = host, port
+        self._metrics = metrics
+        self._liveness = liveness
+        self._server: _Server | None = None
+
+    @property
+    def port(self) -> int | None:
+        """The port that it listens on; None while it does not serve."""
+        return self._server.server_address[1] if self._server else None
+
+    async def start(self) -> None:
+        """Serve from a thread.
+
+        Raises:
+            WorkerError: The port cannot be used.
+        """
+        host, port = self._host, self._wanted_port
+        if port is None:
+            return
         try:
-            self._server = _Server((host, port), metrics, liveness)
+            self._server = server = _Server((host, port), self._metrics, self._liveness)
         except OSError as error:
             raise WorkerError(f"metrics port {port} on {host} cannot be used: {error.strerror}") from error
-        #: The port that it listens on.
-        self.port: int = self._server.server_address[1]
-        _open.add(self._server)
-        self._thread = threading.Thread(target=self._serve, name="jobgate-status", daemon=True)
-        self._thread.start()
+        _listening.add(server)
+        threading.Thread(target=server.serve_forever, args=(0.1,), name="jobgate-status", daemon=True).start()
 
-    def close(self) -> None:
+    async def stop(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        _open.discard(self._server)
-
-    def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.1)
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+            _listening.discard(server)
 
 
 class _Server(ThreadingHTTPServer):
@@ -77,7 +90,7 @@ class _Server(ThreadingHTTPServer):
         super().server_bind()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread. Those that hang must not keep out who asks for liveness."""
+        """Serve a connection in a thread. Connections that hang must not block a liveness probe."""
         with self._lock:
             self._open[request] = None
             oldest = next(iter(self._open)) if len(self._open) > MOST_CONNECTIONS else None
@@ -93,7 +106,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of callers that hang up."""
+        """Do not log clients that hang up."""
 
 
 def _hang_up(connection: socket.socket) -> None:
@@ -102,7 +115,7 @@ def _hang_up(connection: socket.socket) -> None:
 
 
 class _InTime(io.RawIOBase):
-    """Reads from a connection until a moment, however slowly the bytes come."""
+    """Reads from a connection until a deadline, however slowly the bytes arrive."""
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._connection = connection
@@ -113,7 +126,7 @@ class _InTime(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there; raises TimeoutError when the time is up."""
+        """Read the bytes that are there; raise TimeoutError after the deadline."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -122,14 +135,14 @@ class _InTime(io.RawIOBase):
 
 
 #: Servers that listen now.
-_open: set[_Server] = set()
+_listening: set[_Server] = set()
 
 
 def _close_in_child() -> None:
-    """In a process that a job forks: else that would hold the port when the worker has ended."""
-    for server in _open:
+    """In a process that a job forks: it would hold the port after the end of the worker."""
+    for server in _listening:
         server.socket.close()
-    _open.clear()
+    _listening.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -142,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def setup(self) -> None:
-        """Begin to count the time."""
+        """Start the deadline for the headers."""
         super().setup()
         self.rfile = io.BufferedReader(_InTime(self.connection, HEADER_DEADLINE))
 

@@ -6,34 +6,32 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client import Gauge
 
 from harness.gateways import running_gateway
 from harness.tools import free_port
 from harness.waiting import eventually
+from jobgate.worker.vitals import Liveness, Pulse, StatusServer, WorkerMetrics
 from jobgate.worker.vitals import status_server as module
-from jobgate.worker.vitals.liveness import Liveness, Pulse
-from jobgate.worker.vitals.metrics import WorkerMetrics
-from jobgate.worker.vitals.status_server import StatusServer
 
 
 def status_server(host: str) -> StatusServer:
-    liveness = Liveness(Pulse(Gauge("lag", "Lag.", registry=None)))
-    return StatusServer(host, 0, metrics=WorkerMetrics([], max_jobs=1), liveness=liveness)
+    serving = StatusServer(host, 0, metrics=WorkerMetrics([], max_jobs=1), liveness=Liveness(Pulse()))
+    asyncio.run(serving.start())
+    return serving
 
 
 @pytest.fixture
 def status() -> Iterator[StatusServer]:
     serving = status_server("127.0.0.1")
     yield serving
-    serving.close()
+    asyncio.run(serving.stop())
 
 
-def connected(port: int, host: str = "127.0.0.1") -> socket.socket:
+def connected(port: int | None, host: str = "127.0.0.1") -> socket.socket:
     return socket.create_connection((host, port), timeout=20)
 
 
-def answers(port: int, host: str) -> bool:
+def answers(port: int | None, host: str) -> bool:
     with connected(port, host) as one:
         one.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return one.recv(12) in (b"HTTP/1.0 200", b"HTTP/1.1 200")
@@ -51,7 +49,7 @@ def test_a_worker_on_all_addresses_serves_both_families() -> None:
         assert answers(serving.port, "127.0.0.1")
         assert answers(serving.port, "::1")
     finally:
-        serving.close()
+        asyncio.run(serving.stop())
 
 
 async def test_metrics_without_keys_are_on_loopback_unless_it_is_said(redis_url: str) -> None:

@@ -209,7 +209,7 @@ async def test_missed_runs_are_counted(broker: Broker, caplog: pytest.LogCapture
     assert "9 runs since 2031-05-05 12:01:00" in caplog.text
     moment = datetime.now(UTC)
     worker = Worker({"cron_jobs": [cron(tick)]}, redis_settings="redis://localhost:1")
-    worker._scheduler._look_at_times(moment, put_back=False)
-    worker._scheduler._look_at_times(moment + timedelta(minutes=30), put_back=False)
+    worker._run._scheduler._look_at_times(moment, put_back=False)
+    worker._run._scheduler._look_at_times(moment + timedelta(minutes=30), put_back=False)
     assert skipped(worker, "cron:tick", "missed") in (28, 29)
     await worker.broker.close()

@@ -230,7 +230,7 @@ async def test_a_hook_has_as_long_as_the_job(broker: Broker, redis_url: str, nam
 async def test_a_job_keeps_its_lease_while_its_hook_runs(
     broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobgate.worker.jobs.running_jobs.SHORT_WORK", 0.5)
+    monkeypatch.setattr("jobgate.worker.jobs.running_job.SHORT_WORK", 0.5)
     tries: list[int] = []
 
     async def take_time(ctx: Ctx) -> None:

@@ -4,7 +4,7 @@ import gc
 
 from harness.workers import burst, enqueue
 from jobgate.broker import Broker
-from jobgate.worker.jobs.running_jobs import RunningJob
+from jobgate.worker.jobs import RunningJob
 
 
 async def noop(ctx: dict[str, object]) -> None: ...

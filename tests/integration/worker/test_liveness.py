@@ -63,7 +63,7 @@ async def test_a_worker_says_that_it_is_starting(redis_url: str) -> None:
 
 async def test_an_on_startup_may_take_longer_than_a_claim_and_block_the_loop(redis_url: str) -> None:
     def ask(worker: Worker) -> Answer:
-        worker._pulse.last_beat -= LOOP_STALL + 1
+        worker.liveness.pulse.last_beat -= LOOP_STALL + 1
         worker.liveness.last_round -= CLAIM_STALL + 1
         return get(worker.metrics_port)
 

@@ -138,16 +138,16 @@ async def both_ended(*runs: "asyncio.Task[None]") -> None:
 
 
 async def serving(worker: Worker) -> "asyncio.Task[None]":
-    started = asyncio.Event()
-    worker.settings = worker.settings.changed(on_startup=lambda _: started.set())
-    worker._prepare()
     run = asyncio.create_task(worker.async_run())
-    await started.wait()
+    await worker.ctx["started"].wait()
     return run
 
 
 def worker_of(url: str, queue: str) -> Worker:
-    return Worker([add], redis_settings=url, queue_name=queue)
+    ctx = {"started": asyncio.Event()}
+    return Worker(
+        [add], redis_settings=url, queue_name=queue, ctx=ctx, on_startup=lambda _: ctx["started"].set()
+    )
 
 
 async def test_two_workers_of_one_loop_stop_at_one_signal(redis_url: str) -> None:

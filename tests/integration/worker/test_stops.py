@@ -345,8 +345,8 @@ async def test_a_blocked_loop_is_seen_from_outside(redis_url: str) -> None:
             return worker.liveness.consuming()
 
         await eventually_async(is_consuming, what="a worker that consumes")
-        worker._pulse.stop()
-        worker._pulse.last_beat -= LOOP_STALL + 1
+        worker.liveness.pulse.stop()
+        worker.liveness.pulse.last_beat -= LOOP_STALL + 1
         # This very thread is the loop's: the answer comes from another one while it is blocked here.
         status, text = get(port, "/livez")
         assert (status, "has been blocked" in text) == (503, True)

@@ -16,7 +16,7 @@ from harness.waiting import eventually, eventually_async, fast_enough
 from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker, FailureCode, JobBody
 from jobgate.worker import Settings, func
-from jobgate.worker.jobs.calls import Caller
+from jobgate.worker.invocation import Invoker
 
 Ctx = dict[str, Any]
 
@@ -56,26 +56,26 @@ async def test_a_call_that_is_stopped_before_its_thread_begins_never_begins() ->
     go_on = threading.Event()
     calls: list[Any] = []
     [function] = Settings.of([func(calls.append, name="note")]).resolved().values()
-    caller = Caller(processes=1)
-    caller._threads = ThreadPoolExecutor(1)
-    blocker = caller._threads.submit(go_on.wait, 30)
+    invoker = Invoker(max_processes=1, max_jobs=1)
+    invoker._threads = ThreadPoolExecutor(1)
+    blocker = invoker._threads.submit(go_on.wait, 30)
     body = JobBody(function="note", args=(), kwargs={}, enqueue_time_ms=0)
-    call = asyncio.create_task(caller.call(function, {}, body))
+    call = asyncio.ensure_future(invoker.invoke(function, {}, body))
     await asyncio.sleep(0)
-    assert caller.busy_threads == 1
+    assert invoker.busy_threads == 1
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
     go_on.set()
     blocker.result()
-    caller._threads.submit(int).result()  # all before it is done
+    invoker._threads.submit(int).result()  # all before it is done
     assert calls == []
 
     async def none_is_busy() -> bool:
-        return caller.busy_threads == 0
+        return invoker.busy_threads == 0
 
     await eventually_async(none_is_busy, what="no busy thread")
-    caller.close()
+    invoker.close()
 
 
 JOBS = """

@@ -9,25 +9,25 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from harness.runs import shared_of
 from jobgate.broker import ClaimedJob, JobBody, Lease, Renewal
 from jobgate.worker.functions.resolved import Limits
-from jobgate.worker.jobs.outcome import Stop
-from jobgate.worker.jobs.running_jobs import RunningJob, RunningJobs
-from jobgate.worker.vitals.lease_keeper import LeaseKeeper
-from jobgate.worker.vitals.liveness import Liveness, Pulse
-from jobgate.worker.vitals.loop_watch import LoopWatch
-from jobgate.worker.vitals.metrics import WorkerMetrics
+from jobgate.worker.jobs import RunningJob, Stop
+from jobgate.worker.vitals import LeaseKeeper, Liveness, LoopWatch, Pulse
 
 PATIENCE = 30
 LIMITS = Limits(timeout=60, max_tries=3, keep=1)
 
 
 class HeldBack:
-    """A renewer whose answers wait for the test."""
+    """A broker and its renewer, whose answers wait for the test."""
 
     def __init__(self) -> None:
         self.asked: queue.Queue[list[str]] = queue.Queue()
         self.answers: queue.Queue[Renewal] = queue.Queue()
+
+    def lease_renewer(self, lease: float) -> "HeldBack":
+        return self
 
     def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
         self.asked.put(sorted(one.job_id for one in leases))
@@ -49,20 +49,18 @@ class Keeping:
     """A lease keeper with a few jobs, and what it has stopped."""
 
     def __init__(self) -> None:
-        self.jobs = RunningJobs(10)
         self.renewer = HeldBack()
+        shared = shared_of(self.renewer, lease=1000)
+        self.jobs = shared.jobs
         self.stopped: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
-        pulse = Pulse(WorkerMetrics([], max_jobs=1).loop_lag)
+        pulse = Pulse()
         pulse.last_beat = math.inf  # however slow this machine is, the loop is not blocked
         self.keeper = LeaseKeeper(
-            self.jobs,
-            lambda: self.renewer,
-            lease=1000,
-            pulse=pulse,
+            shared,
             liveness=Liveness(pulse),
+            watch=LoopWatch(pulse, self.jobs),
             on_stop=lambda job, reason: self.stopped.put_nowait((job.job_id, reason)),
             on_wedged=lambda job: None,
-            watch=LoopWatch(pulse, self.jobs),
         )
 
     def add(self, job_id: str) -> RunningJob:
@@ -85,7 +83,7 @@ def claimed(job_id: str, token: str, leased_until: float = math.inf) -> ClaimedJ
 @asynccontextmanager
 async def keeping() -> AsyncIterator[Keeping]:
     made = Keeping()
-    made.keeper.start()
+    await made.keeper.start()
     try:
         yield made
     finally:

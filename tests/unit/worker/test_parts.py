@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from jobgate.broker import ClaimedJob, JobBody, Lease
-from jobgate.worker import Settings
+from jobgate.worker import Settings, func
 from jobgate.worker.functions.resolved import Limits
-from jobgate.worker.jobs.outcome import Kind, Outcome, Stop
-from jobgate.worker.jobs.running_jobs import GRACE, RunningJob, RunningJobs
-from jobgate.worker.vitals.job_log import JobLog
-from jobgate.worker.vitals.liveness import CLAIM_STALL, LOOP_STALL, Liveness, Pulse
-from jobgate.worker.vitals.metrics import WorkerMetrics
+from jobgate.worker.jobs import Kind, Outcome, RunningJob, RunningJobs, Stop
+from jobgate.worker.jobs.running_job import GRACE
+from jobgate.worker.vitals import JobLog, Liveness, Pulse, WorkerMetrics
+from jobgate.worker.vitals.liveness import CLAIM_STALL, LOOP_STALL
 
 LIMITS = Limits(timeout=5, max_tries=3, keep=1)
 
@@ -124,7 +123,7 @@ async def test_waiting_ends_with_the_last_job_or_in_a_hurry() -> None:
 
 
 def signs() -> tuple[Pulse, Liveness]:
-    pulse = Pulse(WorkerMetrics([], max_jobs=1).loop_lag)
+    pulse = Pulse()
     liveness = Liveness(pulse)
     liveness.started()
     return pulse, liveness
@@ -177,13 +176,13 @@ async def test_a_blocked_loop_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
-    log, one = JobLog(log_results=True, log_arguments=True), job("id\n", "add")
+    log, one = JobLog(Settings()), job("id\n", "add")
     with caplog.at_level(logging.INFO, "jobgate.worker"):
-        log.started(one, 2.0)
-        log.ended(one, Outcome(Kind.SUCCESS, value=3), 0.5)
-        log.ended(one, Outcome(Kind.RETRY, defer=2.0), 0.5)
-        log.ended(one, Outcome(Kind.RELEASE), 0.5)
-        log.ended(one, Outcome(Kind.LOST), 0.5)
+        log.job_started(one, 2.0)
+        log.outcome_written(one, Outcome(Kind.SUCCESS, value=3), 0.5)
+        log.outcome_written(one, Outcome(Kind.RETRY, defer=2.0), 0.5)
+        log.outcome_written(one, Outcome(Kind.RELEASE), 0.5)
+        log.outcome_written(one, Outcome(Kind.LOST), 0.5)
     assert [record.getMessage().strip() for record in caplog.records] == [
         "2.00s → id\\n:add(1, 'two', x=3) delayed=2.00s",
         "0.50s ← id\\n:add ● 3",
@@ -194,16 +193,21 @@ def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_arguments_are_kept_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    log, one = JobLog(log_results=True, log_arguments=False), job("id", "add")
+    log, one = JobLog(Settings(log_arguments=False)), job("id", "add")
     with caplog.at_level(logging.INFO, "jobgate.worker"):
-        log.started(one, 0.0)
+        log.job_started(one, 0.0)
     assert [record.getMessage().strip() for record in caplog.records] == ["0.00s → id:add(…)"]
 
 
 def test_labels_hold_only_names_of_own_functions() -> None:
-    metrics = WorkerMetrics(["add"], max_jobs=1)
+    async def add(ctx: dict[str, Any]) -> None: ...
+
+    functions = Settings.of([func(add, name="add")]).resolved()
+    metrics = WorkerMetrics(functions, max_jobs=1)
     for name in ("add", "evil\n", "x" * 999):
-        metrics.of(name).ended("success")
+        one = job(function=name)
+        one.function = functions.get(name)
+        metrics.outcome_written(one, Outcome(Kind.SUCCESS), 0.1)
     text = metrics.exposition().decode()
     assert 'jobgate_worker_jobs_total{function="add",outcome="success"} 1.0' in text
     assert 'jobgate_worker_jobs_total{function="other",outcome="success"} 2.0' in text

@@ -1,82 +1,65 @@
 """One queue that a worker claims from: tokens that survive a lost answer, pauses after failures."""
 
-import logging
+import itertools
 import random
 import time
-from collections.abc import Callable
 
-from jobgate.broker import Broker
+from jobgate.broker.bodies.tokens import claim_token
 from jobgate.broker.errors import BrokerError, OutcomeUnknown
 from jobgate.broker.log_text import counted, printable
 from jobgate.broker.records import Claim
-from jobgate.worker.vitals.job_log import reason_of
-from jobgate.worker.vitals.metrics import WorkerMetrics
-
-logger = logging.getLogger("jobgate.worker")
+from jobgate.worker.jobs import Shared
+from jobgate.worker.log import logger, reason_of
 
 #: Pauses after failed claims, in seconds: the first and the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-#: After so many failures in a row the log is told again.
-_TELL_EVERY = 30
+#: Every so many failures in a row, the warning is repeated.
+_WARN_EVERY = 30
+#: Numbers of claims: a worker that runs again has the same id, and must not use a token twice.
+_NUMBERS = itertools.count()
 
 
 class Source:
     """Claims from one queue for one worker.
 
     Args:
-        broker: where jobs come from.
-        queue: which.
-        worker_id: who claims.
-        lease: seconds that a claimed job belongs to the worker.
-        page: ids that Redis reads at a time where it passes by some.
-        new_token: makes a token, a new one at each call.
-        metrics: counts failures.
+        shared: What the parts of the run share.
+        queue: Name of the queue.
     """
 
-    def __init__(
-        self,
-        broker: Broker,
-        queue: str,
-        *,
-        worker_id: str,
-        lease: float,
-        page: int,
-        new_token: Callable[[], str],
-        metrics: WorkerMetrics,
-    ) -> None:
+    def __init__(self, shared: Shared, queue: str) -> None:
         self.queue = queue
-        self._broker = broker
-        self._worker_id = worker_id
-        self._lease = lease
-        self._page = page
-        self._new_token = new_token
-        self._metrics = metrics
-        #: Of the claim that is to be made again; None = the next one gets a token of its own.
+        self._shared = shared
+        #: Token of a claim that is to be repeated; None = the next claim gets a new one.
         self._token: str | None = None
         self._failures = 0
         #: Whether a claim may have happened without its answer.
         self.is_in_doubt = False
-        #: Whether the last claim was refused by a server that is not the one to claim from.
+        #: Whether the last claim was refused by a server that cannot be claimed from, such as a replica.
         self.is_refused = False
         self._is_paused = False
-        #: Monotonic instant before which it should not be asked again.
+        #: Monotonic instant before which the queue should not be claimed from.
         self.ready_at = 0.0
 
     async def claim(self, limit: int) -> Claim | None:
-        """Claim once; None after a failure, and then not before `ready_at` again.
+        """Claim once, at most `limit` jobs.
 
-        After a failure the same token is sent again: had the claim happened and its answer been lost,
-        the same jobs come back, without a further try.
+        After a failure the same token is sent again: if only the answer was lost, the same jobs come back
+        without using up another try.
+
+        Returns:
+            The answer; None after a failure: do not claim again before `ready_at`.
         """
-        self._token = self._token or self._new_token()
+        shared = self._shared
+        self._token = self._token or claim_token(shared.worker_id, next(_NUMBERS), shared.clock.now_ms())
         try:
-            claim = await self._broker.claim(
+            claim = await shared.broker.claim(
                 self.queue,
                 limit,
-                worker_id=self._worker_id,
+                worker_id=shared.worker_id,
                 token=self._token,
-                lease=self._lease,
-                page=self._page,
+                lease=shared.settings.lease,
+                page=shared.settings.read_limit,
             )
         except BrokerError as error:
             self._note_failure(error)
@@ -90,8 +73,8 @@ class Source:
         self._failures += 1
         self.is_in_doubt |= isinstance(error, OutcomeUnknown)
         self.is_refused = error.reason == "wrong-server"
-        self._metrics.claim_failures.inc()
-        if self._failures == 1 or self._failures % _TELL_EVERY == 0:
+        self._shared.observers.claim_failed(self.queue, error)
+        if self._failures == 1 or self._failures % _WARN_EVERY == 0:
             logger.warning(
                 "no jobs can be claimed, still retrying: %s (queue %s)",
                 reason_of(error),

@@ -1,4 +1,4 @@
-"""The child process of `executor="process"`: takes calls from a pipe, one at a time, and answers them."""
+"""The child process of `executor="process"`: takes calls from a pipe, one at a time, and answers each."""
 
 import contextlib
 import logging.handlers
@@ -12,12 +12,12 @@ from multiprocessing import connection, parent_process
 from typing import Any
 
 from jobgate.broker.log_text import traceback_text
-from jobgate.worker.jobs.progress import ProgressReporter
+from jobgate.worker.invocation.ctx import ProgressReporter
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What the parent asks for."""
+    """A call that the parent asks for."""
 
     function: Callable[..., Any]
     ctx: dict[str, Any]
@@ -29,7 +29,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Progress of the call under way."""
+    """Progress of the current call."""
 
     fraction: float
     message: str | None
@@ -37,21 +37,21 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The end of a call; `value` is pickled."""
+    """The call returned `value`, which is pickled."""
 
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Unstorable:
-    """The end of a call whose value cannot be pickled."""
+    """The call returned a value that cannot be pickled."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The end of a call that raised; `exception` is pickled, None where that is impossible."""
+    """The call raised `exception`, which is pickled; None where that is impossible."""
 
     exception: bytes | None
     type: str
@@ -71,14 +71,14 @@ class _Answers:
         with self._lock:
             self._pipe.send_bytes(blob)
 
-    #: Log records come like this: to logging, the pipe is a queue.
+    #: `QueueHandler` sends log records through this method: it takes the pipe for a queue.
     put_nowait = send
 
 
 def main(pipe: "connection.Connection[Any, Any]") -> None:
     """Answer calls until the parent closes the pipe or dies."""
-    # Signals to the whole process group, Ctrl-C for one, are the parent's to deal with. Handlers, because
-    # programs that a function starts would inherit that signals are ignored.
+    # The parent handles signals to the whole process group, such as Ctrl-C. They are not ignored
+    # here, because programs that a function starts would inherit that.
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _leave_to_parent)
     threading.Thread(target=_end_with_parent, daemon=True, name="jobgate-parent").start()
@@ -92,11 +92,11 @@ def main(pipe: "connection.Connection[Any, Any]") -> None:
 
 def _answer(blob: bytes, answers: _Answers) -> object:
     try:
-        call: Call = pickle.loads(blob)  # noqa: S301 - it is the parent's
+        call: Call = pickle.loads(blob)  # noqa: S301 - the parent sent it
         logging.getLogger().setLevel(call.log_level)
         report = ProgressReporter(lambda fraction, message: answers.send(Report(fraction, message)))
         value = call.function({**call.ctx, "progress": report}, *call.args, **call.kwargs)
-    except BaseException as raised:  # SystemExit too: it is the function's answer, not this process's end
+    except BaseException as raised:  # SystemExit too: the function means its job, not this process
         return _raised(raised)
     try:
         return Returned(pickle.dumps(value))
@@ -121,7 +121,7 @@ def _leave_to_parent(_number: int, _frame: object) -> None:
 
 
 def _end_with_parent() -> None:
-    """End at once when the parent dies: the job will run again elsewhere."""
+    """Exit at once when the parent dies: the job will run again elsewhere."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

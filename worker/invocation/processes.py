@@ -1,7 +1,7 @@
 """Runs plain functions in child processes: `executor="process"`.
 
-Each child runs one call at a time and is used again. Unlike a thread it can be stopped: a call that is
-cancelled costs its child. Unlike `ProcessPoolExecutor`, a child that dies takes no other call with it.
+Each child runs one call at a time and is reused. Unlike a thread it can be stopped: a cancelled call kills
+its child. Unlike in a `ProcessPoolExecutor`, a child that dies breaks no other call.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from typing import Any
 
 from jobgate.broker.log_text import ForeignTraceback
 from jobgate.worker.errors import NotTransferable, ProcessDied, ProcessRaised
-from jobgate.worker.jobs import child
+from jobgate.worker.invocation import child
 
-#: Takes the fraction and message that a function reports.
-Report = Callable[[float, str | None], object]
-#: What stays here of a `ctx`: the child makes its own `progress`, and a pool belongs to one event loop.
-_KEPT = ("progress", "redis")
-#: Seconds that a killed child gets to be gone.
+#: Takes the fraction and the message that a function reports.
+OnProgress = Callable[[float, str | None], object]
+#: Parts of a `ctx` that stay here: the child makes its own `progress`, and a pool belongs to one event loop.
+_NOT_SENT = ("progress", "redis")
+#: Seconds to wait for the end of a killed child.
 _KILLED = 5.0
-#: Seconds between two looks whether a child still lives, and how long to wait for one that is being killed.
+#: Seconds between two looks whether a child still runs, and whether a killed one has ended.
 _LOOK, _SHORT_LOOK = 0.5, 0.01
 
 
@@ -32,7 +32,7 @@ class ProcessPool:
     """The child processes of one worker; they start when they are needed.
 
     Args:
-        size: most of them; further calls wait.
+        size: Most processes at once; further calls wait.
     """
 
     def __init__(self, size: int) -> None:
@@ -50,22 +50,22 @@ class ProcessPool:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         *,
-        on_progress: Report,
+        on_progress: OnProgress,
     ) -> Any:
-        """Call a function in a child and return its value. When it is cancelled the child is killed.
+        """Call a function in a child and return its value. Cancelling kills the child.
 
         Args:
-            function: what to call.
-            ctx: its first argument; what cannot be pickled is left out.
-            args: its further arguments.
-            kwargs: its named arguments.
-            on_progress: takes reports, in another thread.
+            function: The function.
+            ctx: Its first argument; values that cannot be pickled are left out.
+            args: Its positional arguments after `ctx`.
+            kwargs: Its keyword arguments.
+            on_progress: Takes progress reports, in another thread.
 
         Raises:
-            ProcessDied: the child ended before the function did.
-            ProcessRaised: the function raised what cannot be carried over.
-            NotTransferable: it returned what cannot be carried over.
-            Exception: whatever else the function raised.
+            ProcessDied: The child ended before the function did.
+            ProcessRaised: The function raised an exception that cannot be pickled.
+            NotTransferable: The function returned a value that cannot be pickled.
+            Exception: Whatever else the function raised.
         """
         level = logging.getLogger().getEffectiveLevel()
         call = child.Call(function, _transferable(ctx), tuple(args), dict(kwargs), level)
@@ -74,14 +74,14 @@ class ProcessPool:
         return _value(answer)
 
     def close(self) -> None:
-        """Kill all children and wait until they are gone."""
+        """Kill all children and wait until they have ended."""
         for one in (children := [*self._idle, *self._busy]):
             one.kill()
         for one in children:
             one.join()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, call: child.Call, on_progress: Report) -> object:
+    async def _ask(self, call: child.Call, on_progress: OnProgress) -> object:
         one = self._take()
         self._busy.add(one)
         loop = asyncio.get_running_loop()
@@ -96,7 +96,7 @@ class ProcessPool:
         return answer
 
     def _take(self) -> "_Child":
-        """Return a child that waits, else a new one."""
+        """Return an idle child, or else a new one."""
         while self._idle:
             one = self._idle.pop()
             if one.alive:
@@ -117,17 +117,17 @@ class _Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it has been started and runs."""
+        """Whether it has started and still runs."""
         return self._process is not None and self._process.is_alive()
 
-    def ask(self, call: child.Call, on_progress: Report) -> object:
+    def ask(self, call: child.Call, on_progress: OnProgress) -> object:
         """Send a call and return its answer. Raises ProcessDied."""
         try:
             blob = pickle.dumps(call)
             self._start()
             self._pipe.send_bytes(blob)
             while True:
-                message = pickle.loads(self._receive())  # noqa: S301 - it is our child's
+                message = pickle.loads(self._receive())  # noqa: S301 - our child sent it
                 if isinstance(message, child.Report):
                     on_progress(message.fraction, message.message)
                 elif isinstance(message, logging.LogRecord):
@@ -136,27 +136,27 @@ class _Child:
                     return message
         except (EOFError, OSError):
             self.join()
-            # How the pipe told of it says nothing about the function.
+            # The error of the pipe says nothing about the function.
             raise ProcessDied(None if self._process is None else self._process.exitcode) from None
 
     def kill(self) -> None:
-        """End it at once, whatever it does. Its thread then sees the end of the pipe."""
+        """End it at once. Its thread then sees the end of the pipe."""
         with self._lock:
             self._killed = True
             if self._process is not None:
                 self._process.kill()
 
     def join(self) -> None:
-        """Wait until it is gone."""
+        """Wait until it has ended."""
         until = time.monotonic() + _KILLED
         while self.alive and time.monotonic() < until:
             time.sleep(_SHORT_LOOK)
 
     def _receive(self) -> bytes:
-        """Return its next message; raises EOFError when there is none to come.
+        """Return its next message; raises EOFError when it has ended without one.
 
-        Neither the pipe nor `Process.join` tell of its end while a process that the function has forked
-        holds copies of what they watch.
+        Neither the pipe nor `Process.join` notice its end while a process forked by the function holds
+        copies of their file descriptors.
         """
         while not self._pipe.poll(_LOOK):
             if not self.alive and not self._pipe.poll():
@@ -173,7 +173,7 @@ class _Child:
             self._pipe, theirs = self._context.Pipe()
             self._process = self._context.Process(target=child.main, args=(theirs,), name="jobgate-function")
             self._process.start()
-        theirs.close()  # so that the child's end is the end of the pipe
+        theirs.close()  # so that the end of the child is the end of the pipe
 
 
 def _log(record: logging.LogRecord) -> None:
@@ -183,8 +183,8 @@ def _log(record: logging.LogRecord) -> None:
 
 
 def _transferable(ctx: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a `ctx` that can be pickled; most connections and the like cannot."""
-    return {name: value for name, value in ctx.items() if name not in _KEPT and _is_transferable(value)}
+    """Return the part of a `ctx` that can be pickled; connections, for example, cannot."""
+    return {name: value for name, value in ctx.items() if name not in _NOT_SENT and _is_transferable(value)}
 
 
 def _is_transferable(value: object) -> bool:
@@ -198,7 +198,7 @@ def _is_transferable(value: object) -> bool:
 def _value(answer: object) -> Any:
     match answer:
         case child.Returned(value=value):
-            return pickle.loads(value)  # noqa: S301 - it is our child's
+            return pickle.loads(value)  # noqa: S301 - our child sent it
         case child.Raised():
             raise _exception(answer)
         case child.Unstorable(reason=reason):
@@ -210,10 +210,10 @@ def _exception(raised: child.Raised) -> Exception:
     """Return what the function raised, with the child's traceback as its cause."""
     exception: object
     try:
-        exception = pickle.loads(raised.exception or b"")  # noqa: S301 - it is our child's
+        exception = pickle.loads(raised.exception or b"")  # noqa: S301 - our child sent it
     except Exception:
         exception = None
-    if not isinstance(exception, Exception):  # or it asks to leave a process, which is not this one
+    if not isinstance(exception, Exception):  # SystemExit meant the child, not this process
         exception = ProcessRaised(raised.type, raised.message)
     exception.__cause__ = ForeignTraceback(f"\n{raised.traceback}")
     return exception

@@ -1,8 +1,9 @@
-"""What a worker does with a process that is its own: choose the event loop, end at once or in time."""
+"""The process of a worker that owns one: its event loop, and how it ends in time."""
 
 import asyncio
 import importlib
 import logging
+import multiprocessing
 import os
 import sys
 import threading
@@ -11,16 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from jobgate.worker.errors import WorkerError
-from jobgate.worker.jobs.leftovers import end_children
+from jobgate.worker.log import logger
 
-logger = logging.getLogger("jobgate.worker")
+#: Seconds to wait for the end of killed child processes.
+_KILLED = 1.0
 
 
 def loop_factory(loop: str = "auto") -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes event loops: `asyncio`, `uvloop`, or with `auto` uvloop where it can be used.
+    """Return a function that makes event loops.
+
+    Args:
+        loop: `asyncio`, `uvloop`, or `auto` for uvloop where it can be used.
 
     Raises:
-        WorkerError: uvloop is asked for and not installed.
+        WorkerError: `uvloop` is asked for and not installed.
     """
     if loop == "asyncio" or (loop == "auto" and not _has_standard_streams()):
         return asyncio.new_event_loop
@@ -34,7 +39,7 @@ def loop_factory(loop: str = "auto") -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def _has_standard_streams() -> bool:
-    """Whether stdin, stdout and stderr are open: uvloop would take their numbers, and then abort."""
+    """Whether stdin, stdout and stderr are open: uvloop would reuse their numbers, and then abort."""
     try:
         for number in range(3):
             os.fstat(number)
@@ -50,10 +55,19 @@ def exit_now(code: int) -> None:
     os._exit(code)
 
 
+def kill_children() -> None:
+    """Kill the child processes that `multiprocessing` has started, and wait briefly for their end."""
+    children = multiprocessing.active_children()
+    for child in children:
+        child.kill()
+    for child in children:
+        child.join(_KILLED)
+
+
 @contextmanager
 def ending_within(seconds: float) -> Iterator[None]:
-    """End the process with exit code 0 when the block takes longer than so many seconds."""
-    timer = threading.Timer(seconds, _leave_the_rest)
+    """End the process with exit code 0 when the block takes longer than `seconds`."""
+    timer = threading.Timer(seconds, _exit_with_rest)
     timer.daemon = True
     timer.start()
     try:
@@ -63,23 +77,23 @@ def ending_within(seconds: float) -> Iterator[None]:
 
 
 def bound_exit(seconds: float) -> None:
-    """Let the interpreter take no longer than so many seconds for its exit.
+    """Give the interpreter at most `seconds` for its exit.
 
-    It waits for threads and for children of `multiprocessing`, among them those of process pools. The
-    children are killed when it begins to wait; what is left after that time ends with the process, exit
-    code 0.
+    At exit it waits for threads and for children of `multiprocessing`, those of process pools included. The
+    children are killed when that wait begins. Whatever still runs after `seconds` ends with the process,
+    exit code 0.
     """
     threading.Thread(target=_watch_exit, args=(seconds,), daemon=True, name="jobgate-exit").start()
 
 
 def _watch_exit(seconds: float) -> None:
     threading.main_thread().join()  # it ends when the interpreter begins its exit
-    end_children()
+    kill_children()
     time.sleep(seconds)
-    _leave_the_rest()
+    _exit_with_rest()
 
 
-def _leave_the_rest() -> None:
+def _exit_with_rest() -> None:
     logger.warning(
         "threads or tasks that functions or hooks have started still run: they end with this process"
     )

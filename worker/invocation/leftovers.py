@@ -1,25 +1,45 @@
-"""What a job has begun outside of its coroutine, and what may run on when that is cancelled.
+"""What a job has started outside of its coroutine, and what may keep running when that is cancelled.
 
-A cancelled `await` of `loop.run_in_executor` or `asyncio.to_thread` ends at once; the call in the other
-thread or process does not, nor does a program that `asyncio.create_subprocess_exec` has started. So the
-worker looks here before it gives a job back. It knows what the event loop has begun in the context of the
-job, and not what a function hands to a thread or an executor by itself.
+A cancelled `await` of `loop.run_in_executor` or `asyncio.to_thread` ends at once. The call in the other
+thread or process does not, and neither does a program that `asyncio.create_subprocess_exec` has started. So
+the worker looks for them here before it releases a job. It knows what the event loop started in the context
+of the job, but not what a function hands to a thread or an executor by itself.
 """
 
 import asyncio
 import contextlib
-import multiprocessing
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any
-
-from jobgate.worker.jobs.running_jobs import RUNNING_JOB, Leftover
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 #: Seconds between two looks whether something still runs.
 _LOOK = 0.02
-#: Seconds that killed children get to be gone.
-_KILLED = 1.0
+
+
+class Leftover(Protocol):
+    """A call in an executor, or a program."""
+
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+
+    def leave(self) -> bool:
+        """Prevent its start where it has not started yet; return whether it runs."""
+
+    def kill(self) -> None:
+        """End it where that is possible; a thread cannot be ended."""
+
+
+class Starter(Protocol):
+    """A running job, as far as this module knows it."""
+
+    def has_started(self, leftover: Leftover) -> None:
+        """Note what the job has started outside of its coroutine."""
+
+
+#: The job that the current code belongs to, in the job's own task and in those that it makes.
+RUNNING_JOB: ContextVar[Starter] = ContextVar("jobgate_running_job")
 
 
 class _ThreadCall:
@@ -94,11 +114,11 @@ class _Program:
             self._transport.kill()
 
 
-def watch(loop: asyncio.AbstractEventLoop) -> None:
-    """Note from now on what jobs begin through this loop. Outside of jobs nothing changes."""
-    if hasattr(loop, "_jobgate_watched"):
+def note_leftovers(loop: asyncio.AbstractEventLoop) -> None:
+    """Note from now on what jobs start through this loop. Nothing changes outside of jobs."""
+    if hasattr(loop, "_jobgate_notes_leftovers"):
         return
-    loop._jobgate_watched = True  # type: ignore[attr-defined]
+    loop._jobgate_notes_leftovers = True  # type: ignore[attr-defined]
     run, start, start_shell = loop.run_in_executor, loop.subprocess_exec, loop.subprocess_shell
 
     def run_in_executor(executor: Any, func: Callable[..., Any], *args: Any) -> Any:
@@ -106,10 +126,10 @@ def watch(loop: asyncio.AbstractEventLoop) -> None:
             return run(executor, func, *args)
         if executor is None:
             call = _ThreadCall(func, args)
-            job.has_begun(call)
+            job.has_started(call)
             return run(None, call)
         noted = _ExecutorCall(executor)
-        job.has_begun(noted)
+        job.has_started(noted)
         stand_in: Any = noted
         return run(stand_in, func, *args)
 
@@ -117,7 +137,7 @@ def watch(loop: asyncio.AbstractEventLoop) -> None:
         async def started(*args: Any, **options: Any) -> Any:
             transport, protocol = await begin(*args, **options)
             if (job := RUNNING_JOB.get(None)) is not None:
-                job.has_begun(_Program(transport))
+                job.has_started(_Program(transport))
             return transport, protocol
 
         return started
@@ -127,17 +147,8 @@ def watch(loop: asyncio.AbstractEventLoop) -> None:
     loop.subprocess_shell = starting(start_shell)  # type: ignore[method-assign]
 
 
-async def ended(leftovers: list[Leftover]) -> None:
+async def all_over(leftovers: list[Leftover]) -> None:
     """Return when none of them runs any more."""
     while running := [one for one in leftovers if one.leave()]:
         leftovers = running
-        await asyncio.sleep(_LOOK)  # nothing tells of the end of them all
-
-
-def end_children() -> None:
-    """Kill the children that `multiprocessing` has started, and wait a little until they are gone."""
-    children = multiprocessing.active_children()
-    for child in children:
-        child.kill()
-    for child in children:
-        child.join(_KILLED)
+        await asyncio.sleep(_LOOK)  # they have no common event to wait for

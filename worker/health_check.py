@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jobgate.broker import Broker, BrokerError, WorkerRecord
 from jobgate.worker.settings import Settings
-from jobgate.worker.vitals.liveness import Verdict
+from jobgate.worker.vitals import Verdict
 
 
 async def look_for_workers(settings: Settings) -> Verdict:

@@ -1,0 +1,113 @@
+"""Decides, before its function begins, whether a claimed job runs at all: decodes and checks it."""
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from jobgate.broker.bodies.stored import is_pickled
+from jobgate.broker.bodies.tokens import begun_ms
+from jobgate.broker.errors import DecodeError
+from jobgate.broker.log_text import printable
+from jobgate.broker.records import FailureCode, JobBody
+from jobgate.worker.functions.resolved import Limits
+from jobgate.worker.jobs.outcome import (
+    Kind,
+    Outcome,
+    Stop,
+    failed,
+    max_tries_begun,
+    max_tries_exceeded,
+)
+from jobgate.worker.jobs.running_job import RunningJob
+from jobgate.worker.jobs.shared import Shared
+from jobgate.worker.log import logger
+
+
+class Admission:
+    """Fills in what a job's body says, and returns the outcome of jobs that cannot run."""
+
+    def __init__(self, shared: Shared) -> None:
+        settings = shared.settings
+        self._functions = settings.resolved()
+        self._decode = shared.broker.decode_job
+        self._observers = shared.observers
+        self._allow_aborts = settings.allow_abort_jobs
+        #: Whether to warn of the next job of a stock arq client that could not read its result.
+        self._warns_of_pickles = settings.serializer != "pickle" and settings.job_serializer is None
+
+    def refusal(self, job: RunningJob) -> Outcome | None:
+        """Return the outcome of a job that cannot run; None = run it."""
+        try:
+            return self._refusal(job)
+        except Exception as error:  # a bug in here must not let the job run from lease to lease for ever
+            logger.exception("job %s could not be read", printable(job.job_id))
+            return failed(FailureCode.LOST_BODY, f"the stored job cannot be used: {type(error).__name__}")
+
+    def _refusal(self, job: RunningJob) -> Outcome | None:
+        if (gone := _not_ours(job)) is not None:
+            return gone
+        blob = job.claimed.body
+        if job.claimed.is_damaged:
+            return self._damaged(job, blob)
+        if blob is None:
+            return failed(FailureCode.EXPIRED, "job expired")
+        try:
+            job.body = body = self._decode(blob)
+        except DecodeError as error:
+            return failed(FailureCode.LOST_BODY, str(error), type_name="DeserializationError")
+        if self._warns_of_pickles and body.queue is None and is_pickled(blob):
+            self._warns_of_pickles = False
+            self._observers.pickle_claimed(job)
+        job.function = self._functions.get(body.function)
+        job.limits = _limits_of(body, job.function.limits if job.function else job.limits)
+        job.tries = max(job.tries, body.first_try or 0)
+        job.start_ms = begun_ms(job.start_ms, body.enqueue_time_ms, job.claimed.score_ms)
+        return self._refusal_of_body(job, body)
+
+    def _damaged(self, job: RunningJob, blob: bytes | None) -> Outcome:
+        """Return the outcome of a damaged job; the rest of its body says which function it was for."""
+        with suppress(DecodeError):
+            job.body = self._decode(blob) if blob else None
+        text = "a Redis key of this job holds another type of value: another program wrote it"
+        return failed(FailureCode.LOST_BODY, text, type_name="DeserializationError")
+
+    def _refusal_of_body(self, job: RunningJob, body: JobBody) -> Outcome | None:
+        mark_ms = job.claimed.abort_mark_ms if self._allow_aborts else None
+        if job.stop_reason is Stop.ABORT or (mark_ms is not None and body.is_meant_by(mark_ms)):
+            return failed(
+                FailureCode.ABORTED, "the job was aborted before it started", type_name="CancelledError"
+            )
+        if job.function is None:
+            return failed(FailureCode.UNKNOWN_FUNCTION, f"function {printable(body.function)!r} not found")
+        most = job.limits.max_tries
+        if job.counted_tries > most:
+            # With one try, its producer asked for a first try beyond the last one.
+            return max_tries_begun(most) if job.claimed.lease.tries > 1 else max_tries_exceeded(most)
+        mismatch = job.function.refusal(body.args, body.kwargs)
+        if mismatch is not None:
+            return failed(FailureCode.INVALID_ARGUMENTS, mismatch, type_name="TypeError")
+        return None
+
+
+def _not_ours(job: RunningJob) -> Outcome | None:
+    """Return the outcome of a job that must not run in this worker, whatever its body says."""
+    if job.stop_reason is Stop.LOST:
+        return Outcome(Kind.LOST)
+    if job.stop_reason is Stop.SHUTDOWN:
+        return Outcome(Kind.RELEASE)
+    if time.monotonic() > job.lease_until:
+        # Where another worker has the lease by now, a release changes nothing.
+        return Outcome(Kind.RELEASE, note="could not be started before its lease ran out")
+    return None
+
+
+def _limits_of(body: JobBody, limits: Limits) -> Limits:
+    """Return the limits with those that the job itself sets; most jobs set none."""
+    if body.timeout is None and body.max_tries is None and body.keep_result is None:
+        return limits
+    return replace(
+        limits,
+        timeout=body.timeout or limits.timeout,
+        max_tries=body.max_tries or limits.max_tries,
+        keep=limits.keep if body.keep_result is None else max(body.keep_result, 0),
+    )

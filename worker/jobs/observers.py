@@ -1,0 +1,89 @@
+"""The one seam for everything that wants to know what happens in a worker.
+
+There are two kinds of observers:
+
+- An `Observer` is notified, in the event loop, and must not block. Log lines (`vitals/job_log.py`), metrics
+  (`vitals/metrics.py`) and arq's counters (`vitals/announcer.py`) are observers. They cannot fail a job: an
+  exception is logged once for each method, and dropped. Methods that an observer does not override cost
+  nothing.
+- `Hooks` (`hooks.py`), the user's own, are awaited in the job's task at three points: before the function,
+  before the outcome is stored, and after it.
+
+`job_started` is called in the job's own task: context variables set there are seen by the function.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jobgate.broker.errors import BrokerError
+from jobgate.worker.jobs.outcome import Outcome
+from jobgate.worker.jobs.running_job import RunningJob
+from jobgate.worker.log import logger
+
+
+class Observer:
+    """Base class of observers: override the methods for the events of interest."""
+
+    def claim_failed(self, queue: str, error: BrokerError) -> None:
+        """Redis did not answer a claim from a queue; it will be repeated."""
+
+    def pickle_claimed(self, job: RunningJob) -> None:
+        """The producer of a job reads pickles only, but this worker writes results otherwise."""
+
+    def job_started(self, job: RunningJob, waited: float) -> None:
+        """A try begins, `waited` seconds after the job was due."""
+
+    def job_ended(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """The function has ended after `seconds`; its outcome is not stored yet."""
+
+    def result_refused(self, job: RunningJob, outcome: Outcome) -> None:
+        """A waiting caller gets the failure `outcome` instead of a result that cannot be encoded."""
+
+    def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """An outcome is stored. Jobs whose function never began have one too."""
+
+    def outcome_stale(self, job: RunningJob) -> None:
+        """An outcome was dropped: the lease had run out."""
+
+    def outcome_unconfirmed(self, job: RunningJob) -> None:
+        """An outcome may have been stored, but the answer of Redis was lost."""
+
+    def lease_lost(self, job: RunningJob) -> None:
+        """The lease of a job ran out or went to another worker."""
+
+
+class Observers:
+    """Notifies several observers; each event is an attribute of the same name as the observers' method."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self.claim_failed: Callable[[str, BrokerError], None] = _event(observers, "claim_failed")
+        self.pickle_claimed: Callable[[RunningJob], None] = _event(observers, "pickle_claimed")
+        self.job_started: Callable[[RunningJob, float], None] = _event(observers, "job_started")
+        self.job_ended: Callable[[RunningJob, Outcome, float], None] = _event(observers, "job_ended")
+        self.result_refused: Callable[[RunningJob, Outcome], None] = _event(observers, "result_refused")
+        self.outcome_written: Callable[[RunningJob, Outcome, float], None] = _event(
+            observers, "outcome_written"
+        )
+        self.outcome_stale: Callable[[RunningJob], None] = _event(observers, "outcome_stale")
+        self.outcome_unconfirmed: Callable[[RunningJob], None] = _event(observers, "outcome_unconfirmed")
+        self.lease_lost: Callable[[RunningJob], None] = _event(observers, "lease_lost")
+
+
+def _event(observers: Sequence[Observer], name: str) -> Callable[..., None]:
+    """Return a function that calls the methods of this name, in the order of the observers."""
+    ignored = getattr(Observer, name)
+    methods = [getattr(each, name) for each in observers if getattr(type(each), name) is not ignored]
+    failed: set[Callable[..., None]] = set()
+
+    def notify(*event: Any) -> None:
+        for method in methods:
+            try:
+                method(*event)
+            except Exception:
+                if method not in failed:  # once: it may fail for each of many jobs
+                    failed.add(method)
+                    logger.exception(
+                        "%s failed, ignored (further failures are not logged)", method.__qualname__
+                    )
+
+    return notify

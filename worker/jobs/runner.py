@@ -1,0 +1,198 @@
+"""Runs claimed jobs: starts each in a task of its own, and sees it through to its stored outcome.
+
+The chain of one job: `JobRunner.start` makes the task; there, `Turns` says when the job may begin,
+`Admission` decodes and checks it, `Invoker` runs the function, `classify` makes an outcome of an exception,
+and `Persistence` writes the outcome to Redis.
+"""
+
+import asyncio
+import time
+from contextvars import copy_context
+from datetime import UTC, datetime
+from typing import Any
+
+from jobgate.broker.records import ClaimedJob
+from jobgate.worker.functions.retries import chance
+from jobgate.worker.invocation import RUNNING_JOB, Deadline, Invoker, ProgressWriter, all_over
+from jobgate.worker.jobs.admission import Admission
+from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c
+from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, TryFacts, classify
+from jobgate.worker.jobs.persistence import Persistence
+from jobgate.worker.jobs.running_job import Phase, RunningJob
+from jobgate.worker.jobs.shared import Shared
+from jobgate.worker.jobs.turns import Turns
+from jobgate.worker.log import logger
+
+
+class JobRunner:
+    """Starts, runs and stops the jobs of one worker.
+
+    Args:
+        shared: What the parts of the run share.
+        persistence: Writes outcomes.
+        progress: Writes the progress that functions report.
+    """
+
+    def __init__(self, shared: Shared, persistence: Persistence, progress: ProgressWriter) -> None:
+        self._settings = settings = shared.settings
+        self._limits = settings.limits
+        self._jobs = shared.jobs
+        self._clock = shared.clock
+        self._observers = shared.observers
+        self._persistence = persistence
+        self._progress = progress
+        self._turns = Turns(shared.jobs, persistence.note_begun, max_jobs=settings.max_jobs)
+        self._admission = Admission(shared)
+        self._hooks = Hooks(settings)
+        self._invoker = Invoker(max_processes=settings.max_processes, max_jobs=settings.max_jobs)
+        #: For timers: asyncio keeps cancelled ones for a while, and with them the context of a job.
+        self._outside = copy_context()
+
+    @property
+    def busy_threads(self) -> int:
+        """Plain functions that run in threads now, those of stopped jobs included."""
+        return self._invoker.busy_threads
+
+    def start(self, claimed: ClaimedJob) -> None:
+        """Run a claimed job in a task of its own."""
+        job = RunningJob(claimed, self._limits)
+        before = self._jobs.add(job)
+        if before is not None and before.phase is not Phase.GIVEN_BACK:
+            self.stop(before, Stop.LOST)
+        job.task = asyncio.create_task(self._run(job))
+
+    def stop(self, job: RunningJob, reason: Stop) -> None:
+        """Stop a job: cancel its function, or keep it from beginning."""
+        if reason is Stop.ABORT and not self._settings.allow_abort_jobs:
+            return
+        if reason is Stop.LOST and job.stop_reason is not Stop.LOST:
+            self._observers.lease_lost(job)
+        job.stop(reason)
+
+    async def close(self) -> None:
+        """Take no more work in threads and processes. Does not wait for threads."""
+        self._invoker.close()
+
+    # -- the chain of one job
+
+    async def _run(self, job: RunningJob) -> None:
+        RUNNING_JOB.set(job)
+        try:
+            if self._turns.begin_at_once(job) or await self._turns.begin(job):
+                await self._try(job)
+        except Exception:
+            # A bug of the worker: the lease runs out, and the job runs again.
+            logger.exception("job %s could not be dealt with", job.reference)
+        finally:
+            self._jobs.discard(job)
+            # The context of the task knows the job; one cycle for each job keeps the garbage collector busy.
+            job.task = None
+        if (claimed := self._jobs.free_id(job)) is not None:
+            await self._start_next(claimed)
+
+    async def _try(self, job: RunningJob) -> None:
+        """Run one try and see its outcome written. Raises nothing but bugs."""
+        job.start_ms = job.start_ms or self._clock.now_ms()
+        outcome = self._admission.refusal(job)
+        if outcome is None:
+            outcome = await self._execute(job)
+        else:
+            self._jobs.ending(job)
+        has_begun, seconds = bool(job.ctx), time.monotonic() - job.started
+        if has_begun:
+            self._observers.job_ended(job, outcome, seconds)
+            await self._hooks.end(job, outcome, seconds)
+        outcome = await self._persistence.write(job, outcome, seconds)
+        if (claimed := self._jobs.free_id(job)) is not None:
+            await self._start_next(claimed)
+        if has_begun:
+            await self._hooks.after_end(job, outcome, seconds)
+        # ctx["progress"] knows the job; one cycle for each job keeps the garbage collector busy.
+        job.ctx = {}
+
+    async def _start_next(self, claimed: ClaimedJob) -> None:
+        """Start the next job of an id, which had to wait, or give it back when the worker stops."""
+        if self._jobs.is_closed:
+            await self._persistence.give_back([claimed])
+        else:
+            self.start(claimed)
+
+    async def _execute(self, job: RunningJob) -> Outcome:
+        """Run the function under its timeout and return the outcome."""
+        job.ctx = self._context(job)
+        self._observers.job_started(job, (self._clock.now_ms() - job.claimed.score_ms) / 1000)
+        job.enter_running()
+        job.ctx["deadline"] = Deadline(job.deadline)
+        try:
+            outcome = Outcome(Kind.SUCCESS, value=await self._invoke(job))
+        except BaseException as raised:  # SystemExit in a function must not end the worker
+            if is_ctrl_c(raised, self._settings):
+                raise
+            outcome = classify(raised, self._facts(job))
+            if outcome.kind is Kind.RELEASE and job.leftovers:
+                job.hold()
+                await all_over(job.leftovers)
+        self._jobs.ending(job)
+        self._progress.forget(job.claimed.lease)
+        await _forget_cancellation()
+        return outcome
+
+    async def _invoke(self, job: RunningJob) -> Any:
+        function, body, timeout = job.function, job.body, job.limits.timeout
+        if function is None or body is None:
+            raise RuntimeError("a job was started that was not admitted")
+        timer = None
+        if timeout is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(timeout, job.stop, Stop.TIMEOUT, context=self._outside)
+        try:
+            if self._hooks.on_job_start is not None:
+                await self._hooks.start(job)
+            return await self._invoker.invoke(function, job.ctx, body)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _context(self, job: RunningJob) -> dict[str, Any]:
+        enqueue_ms = job.body.enqueue_time_ms if job.body else 0
+        return {
+            **self._settings.ctx,  # on_startup may have added to it
+            "job_id": job.job_id,
+            "job_try": job.tries,
+            "enqueue_time": _moment(enqueue_ms),
+            "score": job.claimed.score_ms,
+            "progress": self._progress.reporter(lambda: job.claimed.lease),
+        }
+
+    def _facts(self, job: RunningJob) -> TryFacts:
+        return TryFacts(
+            tries=job.counted_tries,
+            max_tries=job.limits.max_tries,
+            stop=job.stop_reason,
+            timeout=job.limits.timeout,
+            retry_jobs=self._settings.retry_jobs,
+            policy=job.function.policy if job.function else None,
+            chance=chance(),
+        )
+
+
+def _moment(unix_ms: int) -> datetime:
+    """Return a time in UTC; 1970 where a producer wrote a number that is not one."""
+    try:
+        return datetime.fromtimestamp(unix_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+async def _forget_cancellation() -> None:
+    """Undo a cancellation that has been handled, so that it does not hit the steps that follow."""
+    task = asyncio.current_task()
+    if task is None or not task.cancelling():
+        return
+    while task.cancelling():
+        task.uncancel()
+    try:
+        # A cancellation that the function never saw is delivered at the next await: here.
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        return

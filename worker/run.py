@@ -1,0 +1,252 @@
+"""One run of a worker: everything that is made for it, how it starts, and in which order it ends."""
+
+import asyncio
+import dataclasses
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, nullcontext
+from typing import Any
+
+from redis.asyncio import Redis
+
+from jobgate.broker import Broker, JobResult, codec_named, custom_codec
+from jobgate.worker.claiming import Claimer
+from jobgate.worker.clock import RedisClock
+from jobgate.worker.cron_jobs.scheduler import Scheduler
+from jobgate.worker.invocation import ProgressWriter, note_leftovers
+from jobgate.worker.jobs import (
+    JobRunner,
+    Observers,
+    Persistence,
+    RunningJob,
+    RunningJobs,
+    Shared,
+    await_if_needed,
+)
+from jobgate.worker.log import logger
+from jobgate.worker.process import Cancellable, exit_now, stop_signals
+from jobgate.worker.redis_pool import close_redis, open_redis
+from jobgate.worker.roles import Role
+from jobgate.worker.settings import Settings
+from jobgate.worker.shutdown import Shutdown
+from jobgate.worker.startup import DataSetWatch, connect, log_start, warn_of_losses
+from jobgate.worker.vitals import (
+    EXIT_WEDGED,
+    AbortListener,
+    Announcer,
+    Counts,
+    JobLog,
+    LeaseKeeper,
+    Liveness,
+    LoopWatch,
+    Pulse,
+    StatusServer,
+    WorkerMetrics,
+)
+
+
+class Run:
+    """One run. Making it starts nothing, and it is served once.
+
+    Args:
+        settings: The worker's settings.
+        worker_id: Who claims and finishes jobs.
+        metrics: The worker's metrics, which count over all of its runs.
+        ctx: What each job's `ctx` starts from.
+        wrap: Makes `ctx["redis"]` of a client.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        worker_id: str,
+        metrics: WorkerMetrics,
+        ctx: dict[str, Any],
+        wrap: Callable[[Redis], Any],
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._ctx = ctx
+        self._wrap = wrap
+        self.broker = _broker_of(settings)
+        self.counts = Counts()
+        self.liveness = Liveness(Pulse(), startup_timeout=settings.startup_timeout)
+        self.jobs = RunningJobs(settings.max_jobs)
+        self._shared = Shared(
+            settings=settings,
+            broker=self.broker,
+            worker_id=worker_id,
+            jobs=self.jobs,
+            clock=RedisClock(),
+            observers=Observers(self.counts, metrics, JobLog(settings)),
+        )
+        #: `ctx["redis"]` while it runs.
+        self.pool: Any = None
+        #: Whether the process ends with the worker.
+        self.owns_process = False
+        self.has_begun = self._is_started = self._hooks_are_due = self._is_ending = False
+        self._has_ended = asyncio.Event()
+        self._starting = Cancellable()
+        self._make_parts(self._shared)
+        metrics.follow(self.liveness, self.jobs)
+
+    def _make_parts(self, shared: Shared) -> None:
+        settings = self._settings
+        self._progress = ProgressWriter(self.broker)
+        self._persistence = Persistence(shared)
+        self._shutdown = Shutdown(shared, self._persistence)
+        self._runner = JobRunner(shared, self._persistence, self._progress)
+        self._claimer = Claimer(shared, self._runner, self._persistence, self.liveness)
+        self._loop_watch = LoopWatch(self.liveness.pulse, self.jobs)
+        self._keeper = LeaseKeeper(
+            shared, liveness=self.liveness, watch=self._loop_watch, on_stop=self._runner.stop,
+            on_wedged=self._end_wedged,
+        )  # fmt: skip
+        self._announcer = Announcer(shared, self.counts, self.liveness)
+        self._scheduler = Scheduler(
+            self.broker, settings.cron_jobs, queue=settings.queue, timezone=settings.timezone,
+            clock=shared.clock, stopped=lambda: self.jobs.is_closed, count=self._metrics.cron_skipped,
+        )  # fmt: skip
+        self._status = StatusServer(
+            settings.metrics_host, settings.metrics_port, metrics=self._metrics, liveness=self.liveness
+        )
+        self._watches: list[Role] = [DataSetWatch(self.broker)]
+        if settings.allow_abort_jobs:
+            self._watches += [AbortListener(shared, queue, self._keeper) for queue in settings.weights]
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port of /metrics and /livez while they are served."""
+        return self._status.port
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it was asked to stop, and did not end by itself."""
+        return self._shutdown.asked > 0
+
+    def keep_failures(self) -> list[JobResult]:
+        """Return a list that will hold the results of all jobs that fail for good."""
+        failures: list[JobResult] = []
+        self._persistence.failures = failures
+        return failures
+
+    async def serve(self) -> None:
+        """Start all parts, claim jobs until stopped, and end all parts.
+
+        Raises:
+            BrokerError: Redis cannot be used at the start.
+            WorkerError: The metrics port cannot be used.
+        """
+        self.has_begun = True
+        handles_signals = self._settings.handle_signals
+        with stop_signals(self._on_signal) if handles_signals else nullcontext():
+            try:
+                async with AsyncExitStack() as stack:
+                    for step in reversed(self._steps_of_end()):  # the stack begins with the last one
+                        stack.push_async_callback(step)
+                    if await self._starting.run(self._start()):
+                        await self._claimer.start()
+                        await self._claimer.ended()
+            finally:
+                self._has_ended.set()
+
+    def stop(self) -> None:
+        """Stop soon: claim nothing more, and let `serve` end. A second call skips the waiting."""
+        self._shutdown.ask()
+        self._claimer.close()
+        self._starting.cancel()
+
+    async def close(self) -> None:
+        """Stop, and wait until `serve` has ended; return at once where it has not begun or is ending."""
+        if not self.has_begun or self._is_ending:
+            return
+        self.stop()
+        await self._has_ended.wait()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        note_leftovers(asyncio.get_running_loop())
+        before: tuple[Role, ...] = (self._loop_watch, self._progress, self._status)
+        for role in before:
+            await role.start()
+        log_start(settings, self.broker)
+        await connect(self.broker, self._shared.clock)
+        await warn_of_losses(self.broker)
+        self._ctx["redis"] = self.pool = open_redis(settings, self.broker, self._wrap)
+        self._hooks_are_due = True
+        if settings.on_startup is not None:
+            await await_if_needed(settings.on_startup(self._ctx))
+        self._is_started = True
+        await self._scheduler.start()
+        self.liveness.started()
+        for role in (self._keeper, self._announcer, *self._watches):
+            await role.start()
+
+    def _steps_of_end(self) -> list[Callable[[], Awaitable[None]]]:
+        """Return how a run ends, in this order. Each step is safe where its part never started."""
+        return [
+            self._end_jobs,
+            *(role.stop for role in (self._claimer, self._scheduler, *self._watches)),
+            self._shutdown.leave_unwritten_jobs,
+            self._announcer.stop,
+            self._keeper.stop,
+            self._runner.close,
+            self._progress.stop,
+            self._status.stop,
+            self._loop_watch.stop,
+            self._leave_stubborn_jobs,
+            self._close_pool,
+            self.broker.close,
+        ]
+
+    async def _end_jobs(self) -> None:
+        self._is_ending = True
+        self._claimer.close()
+        await self._shutdown.end_jobs(self._claimer, owns_process=self.owns_process)
+        if self._hooks_are_due:
+            await self._shutdown.call_on_shutdown(self._ctx, started=self._is_started)
+
+    async def _leave_stubborn_jobs(self) -> None:
+        if self.owns_process and (self.jobs.snapshot() or self._runner.busy_threads):
+            await self._shutdown.leave_stubborn_jobs()
+
+    async def _close_pool(self) -> None:
+        await close_redis(self.pool, self._settings)
+
+    def _on_signal(self, received: signal.Signals) -> None:
+        counts = self.counts
+        fate = "to be completed" if self._settings.job_completion_wait else "ongoing to cancel"
+        logger.info(
+            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d %s",
+            received.name, counts.jobs_complete, counts.jobs_failed, counts.jobs_retried, len(self.jobs),
+            fate,
+        )  # fmt: skip
+        self.stop()
+
+    def _end_wedged(self, job: RunningJob) -> None:
+        """In the renewal thread: end a process whose loop is stuck, so that a supervisor starts a new one."""
+        end = f": this process ends with exit code {EXIT_WEDGED}, its supervisor must start it again"
+        logger.critical(
+            "the event loop has been stuck for %.0f s, beyond the timeout of job %s%s",
+            self.liveness.pulse.lag(), job.reference, end if self.owns_process else "",
+        )  # fmt: skip
+        if self.owns_process:
+            exit_now(EXIT_WEDGED)
+
+
+def _broker_of(settings: Settings) -> Broker:
+    """Return a broker whose codec, that of the settings, refuses results beyond their `result_limit`.
+
+    Without a limit one result could fill Redis, or every gateway that reads it.
+    """
+    if settings.job_serializer is None or settings.job_deserializer is None:
+        codec = codec_named(settings.serializer)
+    else:
+        codec = custom_codec(settings.job_serializer, settings.job_deserializer)
+    return Broker(
+        settings.redis,
+        codec=dataclasses.replace(codec, result_limit=settings.result_limit),
+        namespace=settings.namespace,
+        trust_pickle=settings.serializer == "pickle",
+    )
