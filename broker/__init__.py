@@ -22,6 +22,7 @@ from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys, why_not_namespace
 from jobgate.broker.link.adopted import settings_of
 from jobgate.broker.link.settings import RedisSettings, async_client
 from jobgate.broker.log_text import escape_record
+from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.records import (
     AbortAnswer,
     AbortMark,
@@ -46,7 +47,9 @@ from jobgate.broker.records import (
 from jobgate.broker.transitions.enqueue import new_job_id
 from jobgate.broker.transitions.renew import LeaseRenewer
 from jobgate.broker.views.jobs import Readiness, ServerInfo
+from jobgate.broker.views.live_functions import Availability, LiveFunctions
 from jobgate.broker.views.pages import IdPage, QueuedJob, QueuePage, ResultPage
+from jobgate.broker.views.shared_reads import SharedReads
 from jobgate.broker.waiting.results import Watch
 
 __all__ = [
@@ -64,6 +67,12 @@ __all__ = [
     "new_job_id",
     "settings_of",
     "why_not_namespace",
+    # Live functions
+    "Availability",
+    "LiveFunctions",
+    "SharedReads",
+    "did_you_mean",
+    "near_names",
     # Codecs
     "Codec",
     "codec_named",

@@ -40,6 +40,7 @@ from jobgate.broker.transitions.reclaim import Reclaiming
 from jobgate.broker.transitions.renew import LeaseRenewer, renewer_of
 from jobgate.broker.views.jobs import Observing, Readiness, ServerInfo
 from jobgate.broker.views.lists import Listing
+from jobgate.broker.views.live_functions import LiveFunctions
 from jobgate.broker.views.pages import IdPage, QueuePage, ResultPage
 from jobgate.broker.waiting.results import ResultWatcher, Watch
 from jobgate.broker.waiting.wake import Waking
@@ -90,6 +91,8 @@ class Broker:
         self._reclaiming = Reclaiming(core)
         self._watcher = ResultWatcher(core)
         self._waking = Waking(core)
+        #: The functions of live workers, as this process has seen them.
+        self.live_functions = LiveFunctions(self.workers)
 
     async def __aenter__(self) -> Self:
         await self.connect()

@@ -14,8 +14,8 @@ from jobgate.broker import Broker, BrokerError, BrokerUnavailable
 from jobgate.gateway.auth.callers import Caller
 from jobgate.gateway.auth.keys_file import KeysFile
 from jobgate.gateway.auth.wait_limit import Waits
+from jobgate.gateway.functions.function_check import FunctionCheck
 from jobgate.gateway.functions.names import QueueNames
-from jobgate.gateway.functions.registry import Offers
 from jobgate.gateway.http.answers import Answer
 from jobgate.gateway.http.preferences import asked_wait
 from jobgate.gateway.http.quiet_log import StateLog
@@ -46,7 +46,7 @@ class Gateway:
 
     settings: GatewaySettings
     broker: Broker
-    offers: Offers
+    functions: FunctionCheck
     queues: QueueNames
     waits: Waits
     looks: Looks

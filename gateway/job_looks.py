@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from jobgate.broker import Broker
+from jobgate.broker import Broker, SharedReads
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.job_marks import JobMark
 from jobgate.broker.records import JobView
@@ -52,7 +52,7 @@ class Looks:
         """`queues`: where jobs are looked for."""
         self._broker = broker
         self._queues = queues
-        self._looking: dict[_Look, asyncio.Task[JobView | None]] = {}
+        self._reads: SharedReads[_Look, JobView | None] = SharedReads()
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._watched: dict[str, _Watched] = {}
 
@@ -62,22 +62,9 @@ class Looks:
         All of an owner who come while one looks share the next look, which begins after they came.
         """
         key = (job_id, waits, owner)
-        before = self._looking.get(key)
-        if before is not None:
-            await asyncio.wait([before])
-        looking = self._looking.get(key)
-        if looking is None or looking.done():
-            look = self._broker.view(job_id, queues=self._queues(), waits=waits, owner=owner)
-            looking = asyncio.create_task(look)
-            self._looking[key] = looking
-            looking.add_done_callback(lambda done: self._has_looked(key, done))
-        return await asyncio.shield(looking)
-
-    def _has_looked(self, key: _Look, done: "asyncio.Task[JobView | None]") -> None:
-        if self._looking.get(key) is done:
-            del self._looking[key]
-        if not done.cancelled():
-            done.exception()  # all who asked may have gone away
+        return await self._reads.read(
+            key, lambda: self._broker.view(job_id, queues=self._queues(), waits=waits, owner=owner)
+        )
 
     def remember(self, known: Known) -> Known:
         """Keep in mind what a job's state is, for `unchanged`."""

@@ -20,8 +20,8 @@ from jobgate.gateway.auth.wait_limit import Waits
 from jobgate.gateway.connection import GatewayServer
 from jobgate.gateway.context import Gateway
 from jobgate.gateway.door import Door
+from jobgate.gateway.functions.function_check import FunctionCheck
 from jobgate.gateway.functions.names import QueueNames
-from jobgate.gateway.functions.registry import Offers
 from jobgate.gateway.handlers.health import openapi_json
 from jobgate.gateway.http.sockets import site_of
 from jobgate.gateway.http.unsent import Unsent
@@ -50,14 +50,15 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     broker = _broker(settings)
     queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
     watched = tuple(dict.fromkeys((queues.default, *settings.queues)))
-    offers = Offers(broker, watched, beside_arq=settings.serializer == "pickle")
+    live = broker.live_functions
+    live.begin_to_watch(watched)
     gateway = Gateway(
         settings=settings,
         broker=broker,
-        offers=offers,
+        functions=FunctionCheck(live, beside_arq=settings.serializer == "pickle"),
         queues=queues,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
-        looks=Looks(broker, lambda: offers.queues),
+        looks=Looks(broker, lambda: live.queues),
         unsent=Unsent(settings.max_unsent),
         meter=Meter(),
         keys=keys,
@@ -94,8 +95,9 @@ def _broker(settings: GatewaySettings) -> Broker:
 @asynccontextmanager
 async def _background(gateway: Gateway, greeted: bool) -> AsyncIterator[None]:
     """What goes on beside the requests; cancelled and awaited at the end."""
-    looking = look_around(gateway.broker, gateway.offers, gateway.settings.serializer, greeted=greeted)
-    helpers = (gateway.offers.watch(), looking, watch_data_set(gateway.broker))
+    broker = gateway.broker
+    looking = look_around(broker, gateway.settings.serializer, greeted=greeted)
+    helpers = (broker.live_functions.watch(), looking, watch_data_set(broker))
     running = [asyncio.create_task(each) for each in helpers]
     stop = threading.Event()
     if gateway.keys is not None:

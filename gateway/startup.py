@@ -6,7 +6,6 @@ import logging
 
 from jobgate.broker import Broker
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
-from jobgate.gateway.functions.registry import Offers
 from jobgate.gateway.settings import GatewayError
 
 logger = logging.getLogger("jobgate.gateway")
@@ -43,13 +42,13 @@ async def _mark_data_set(broker: Broker) -> None:
         await broker.mark_data_set()
 
 
-async def look_around(broker: Broker, offers: Offers, serializer: str, *, greeted: bool) -> None:
+async def look_around(broker: Broker, serializer: str, *, greeted: bool) -> None:
     """Say what operators should know of Redis and of its workers, each once, as soon as it is seen."""
     while not greeted:
         await asyncio.sleep(_GREETING)
         greeted = await _tell_how_it_keeps(broker)
     if serializer != "pickle":
-        await _tell_of_stock_arq(broker, offers, serializer)
+        await _tell_of_stock_arq(broker, serializer)
 
 
 async def _tell_how_it_keeps(broker: Broker) -> bool:
@@ -62,13 +61,13 @@ async def _tell_how_it_keeps(broker: Broker) -> bool:
     return True
 
 
-async def _tell_of_stock_arq(broker: Broker, offers: Offers, serializer: str) -> None:
+async def _tell_of_stock_arq(broker: Broker, serializer: str) -> None:
     """Look on until stock arq's workers seem to be there, and say so."""
     before: set[str] = set()
     #: What workers of jobgate have served: when they are killed their health line stays.
     ours: set[str] = set()
     while True:
-        suspects = await queues_of_others(broker, offers.queues, ours)
+        suspects = await queues_of_others(broker, broker.live_functions.queues, ours)
         if certain := sorted(suspects & before):
             logger.warning(
                 "Queue %s has a health line as arq's workers write it and no live worker of jobgate: if "

@@ -2,6 +2,7 @@
 
 import compileall
 import itertools
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,6 +73,16 @@ def _early_first(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
         size = (len(items) - sum(len(part) for part in parts)) // (processes - number)
         parts.append([*hand, *itertools.islice(others, max(size - len(hand), 0))])
     return [*itertools.chain.from_iterable(parts), *others]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what a command in a test has set up: its level and handlers would be those of later tests."""
+    logger = logging.getLogger("jobgate")
+    before = logger.level, logger.propagate, list(logger.handlers)
+    yield
+    level, logger.propagate, logger.handlers[:] = before
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
-from jobgate.broker import DEFAULT_NAMESPACE, Broker, errors, records
+from jobgate.broker import DEFAULT_NAMESPACE, Availability, Broker, errors, near_names, records
 from jobgate.client.addresses import Connection, shown
 from jobgate.client.deadlines import LATE, Backoff, Deadline
 from jobgate.client.errors import (
@@ -21,12 +21,17 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     ResultTimeout,
     UnexpectedAnswer,
+    UnknownFunction,
 )
 from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.per_loop import PerLoop
-from jobgate.client.redis.offers import Offers
 from jobgate.client.requests import JobRequest
 from jobgate.client.transport import Outcome
+
+#: How old an answer about live workers may be, in seconds.
+_FRESH = 1.0
+#: How many names are shown when a function is unknown.
+_NEAR_NAMES = 3
 
 #: What each of the broker's errors is for the caller; a class comes before its base.
 _ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
@@ -86,7 +91,6 @@ class RedisTransport:
             self._brokers = PerLoop(make, make())
         except ValueError as error:
             raise InvalidOption(f"{shown(connection.url)!r} cannot be used: {error}") from None
-        self._offers = Offers(self._functions)
 
     @property
     def _broker(self) -> Broker:
@@ -109,7 +113,7 @@ class RedisTransport:
         """Enqueue and return the queue's name."""
         deadline = Deadline(self._request_timeout)
         await self._reach(deadline)
-        await self._offers.check(request)
+        await self._has_worker(request)
         return await self._enqueue(request, deadline)
 
     async def call(self, request: JobRequest, timeout: float | None) -> Outcome:
@@ -161,9 +165,27 @@ class RedisTransport:
     async def _await_worker(self, request: JobRequest, deadline: Deadline) -> None:
         """Give a worker that is being replaced a moment, as the retries over HTTP do."""
         backoff = Backoff(deadline.sooner(self._request_timeout))
-        while not await self._offers.check(request):
+        while not await self._has_worker(request):
             if not await backoff.pause():
                 raise NoWorker
+
+    async def _has_worker(self, request: JobRequest) -> bool:
+        """Return False if all workers that published their functions in the queue are gone.
+
+        Raises:
+            UnknownFunction: Live workers publish their functions, and none offers this one.
+        """
+        live, function = self._broker.live_functions, request.function
+        queue = self._broker.keys.queue(request.options.queue)
+        try:
+            async with asyncio.timeout(LATE):
+                found = await live.find(function, queue, max_age=_FRESH)
+        except (errors.BrokerError, TimeoutError):
+            # The enqueue that follows reports it.
+            return True
+        if found is Availability.UNKNOWN:
+            raise UnknownFunction.named(function, near_names(function, live.names)[:_NEAR_NAMES])
+        return found is not Availability.NO_WORKERS
 
     async def _enqueue(self, request: JobRequest, deadline: Deadline, *, wants_outcome: bool = False) -> str:
         try:
@@ -203,15 +225,6 @@ class RedisTransport:
         if view is None:
             raise JobNotFound
         return view
-
-    async def _functions(self, queue: str | None) -> list[frozenset[str]] | None:
-        """Return what each live worker of a queue offers; None when Redis does not say at once."""
-        try:
-            async with asyncio.timeout(LATE):
-                return [frozenset(record.functions) for record in await self._broker.workers(queue)]
-        except (errors.BrokerError, TimeoutError):
-            # The enqueue that follows tells the caller.
-            return None
 
 
 def _broker_request(request: JobRequest, wants_outcome: bool) -> records.JobRequest:

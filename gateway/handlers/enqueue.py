@@ -18,7 +18,6 @@ from jobgate.broker.errors import (
 from jobgate.broker.records import Enqueued, JobRequest, JobResult, JobStatus
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.functions.names import function_name, status_path, why_not_new_id
-from jobgate.gateway.functions.registry import Verdict
 from jobgate.gateway.handlers.job_request import Sender, job_request
 from jobgate.gateway.handlers.jobs import is_for, look_by, outcome_answer, require_readable
 from jobgate.gateway.handlers.presentation import job_of_enqueued, job_of_view
@@ -29,7 +28,6 @@ from jobgate.gateway.http.problems import Problem, broker_problem, field_errors
 from jobgate.gateway.http.strict_json import read_json
 
 _REPLAYED = "Idempotent-Replayed: true\r\n"
-_RETRY_AFTER = "Retry-After: 1\r\n"
 
 
 async def enqueue(gateway: Gateway, call: Call) -> Answer:
@@ -41,7 +39,7 @@ async def enqueue(gateway: Gateway, call: Call) -> Answer:
     if body is None:
         return await call.in_time(_enqueue_slowly(gateway, call, function, wait))
     request = _request(gateway, call, function, body, wait)
-    if gateway.offers.known(function, request.queue or gateway.queues.default) is None:
+    if not gateway.functions.passes(function, request.queue or gateway.queues.default):
         return await call.in_time(_enqueue_unless_unknown(gateway, call, request, wait))
     # The common case asks Redis one thing, which has a deadline of its own.
     return await _enqueue_known(gateway, call, request, wait)
@@ -56,7 +54,8 @@ async def _enqueue_slowly(gateway: Gateway, call: Call, function: str, wait: flo
 async def _enqueue_unless_unknown(
     gateway: Gateway, call: Call, request: JobRequest, wait: float | None
 ) -> Answer:
-    await _require_offer(gateway, call, request, waits=wait is not None)
+    queue, waits = request.queue or gateway.queues.default, wait is not None
+    await gateway.functions.require(request.function, queue, waits=waits, may_know=call.caller.may_enqueue)
     return await _enqueue_known(gateway, call, request, wait)
 
 
@@ -83,21 +82,6 @@ def _request(gateway: Gateway, call: Call, function: str, body: bytes, wait: flo
     return request
 
 
-async def _require_offer(gateway: Gateway, call: Call, request: JobRequest, *, waits: bool) -> None:
-    function, queue = request.function, request.queue or gateway.queues.default
-    if gateway.offers.known(function, queue) is not None:
-        return
-    verdict = await gateway.offers.judge(function, queue)
-    if verdict is Verdict.UNKNOWN:
-        near = gateway.offers.near(function, call.caller.may_enqueue)
-        detail = f"Did you mean {' or '.join(near)}?" if near else "Start a worker that offers it."
-        raise Problem("unknown-function", detail, members={"near": near})
-    if verdict is Verdict.ABSENT and waits:
-        raise Problem(
-            "no-worker", "Nothing was enqueued; try again, or without a wait.", headers=_RETRY_AFTER
-        )
-
-
 async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueued:
     call.job_id = request.job_id
     try:
@@ -116,7 +100,7 @@ async def _enqueued(gateway: Gateway, call: Call, request: JobRequest) -> Enqueu
     if why_not_new_id(enqueued.job_id):  # something else wrote the key's record
         raise broker_problem(IdempotencyConflict())
     if enqueued.created:
-        gateway.meter.enqueued(request.function, gateway.offers.names, enqueued.queue)
+        gateway.meter.enqueued(request.function, gateway.broker.live_functions.names, enqueued.queue)
     return enqueued
 
 

@@ -48,7 +48,7 @@ async def metrics(gateway: Gateway, call: Call) -> Answer:
 
 
 async def _depths(gateway: Gateway) -> list[QueueDepth] | None:
-    queues = dict.fromkeys((*gateway.offers.queues, *gateway.meter.queues))
+    queues = dict.fromkeys((*gateway.broker.live_functions.queues, *gateway.meter.queues))
     try:
         async with asyncio.timeout(_GAUGES_WITHIN):
             depths = await asyncio.gather(*(_depth(gateway, queue) for queue in queues))

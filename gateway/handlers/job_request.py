@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from jobgate.broker.hints import did_you_mean
+from jobgate.broker.near_names import did_you_mean
 from jobgate.broker.records import IdempotencyKey, JobRequest
 from jobgate.gateway.functions.names import QueueNames, why_not_new_id
 from jobgate.gateway.http.problems import Problem, field_errors

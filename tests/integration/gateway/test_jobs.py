@@ -10,8 +10,7 @@ import redis
 from harness.gateways import ABORTED, PlayedWorker, RunningGateway, running_gateway
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
-from jobgate.broker import Broker, BrokerUnavailable, Failure
-from jobgate.gateway.functions.registry import Offers, Verdict
+from jobgate.broker import Availability, Broker, BrokerUnavailable, Failure, LiveFunctions
 
 
 @pytest.fixture
@@ -400,38 +399,41 @@ async def test_a_redis_that_freezes_during_a_wait_is_given_what_was_left(make_se
 async def test_a_question_that_is_given_up_leaves_no_queue_behind(make_server: Any) -> None:
     server = make_server("valkey")
     async with Broker(server.url, deadline=1.5) as broker:
-        offers = Offers(broker, ("arq:queue",))
-        await offers.judge("f", "made-up")
+        live = broker.live_functions
+        live.begin_to_watch(["arq:queue"])
+        await live.find("f", "made-up")
         server.pause()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await offers.judge("f", "made-up")
+                await live.find("f", "made-up")
         with pytest.raises(BrokerUnavailable):
-            await offers.judge("f", "made-up")
+            await live.find("f", "made-up")
         server.resume()
-        assert offers.queues == ("arq:queue",)
-        assert await offers.judge("f", "made-up") is Verdict.UNTOLD
+        assert live.queues == ("arq:queue",)
+        assert await live.find("f", "made-up") is Availability.UNPUBLISHED
 
 
 async def test_a_queue_is_looked_at_before_anything_is_said_of_it(worker: PlayedWorker) -> None:
     await worker.announce()
     for configured in ((), ("arq:queue",)):
-        offers = Offers(worker.broker, configured)
-        asked = [asyncio.create_task(offers.judge("ad", "arq:queue")) for _ in range(3)]
-        assert [await each for each in asked] == [Verdict.UNKNOWN] * 3
-        assert offers.names == {"add", "send_invoice"}
+        live = LiveFunctions(worker.broker.workers)
+        live.begin_to_watch(configured)
+        assert live.remembered("ad", "arq:queue") is None
+        asked = [asyncio.create_task(live.find("ad", "arq:queue")) for _ in range(3)]
+        assert [await each for each in asked] == [Availability.UNKNOWN] * 3
+        assert live.names == {"add", "send_invoice"}
 
 
 async def test_a_worker_s_record_that_makes_no_sense_is_as_good_as_none(
     redis_url: str, worker: PlayedWorker, valkey_server: RedisServer
 ) -> None:
     await worker.announce()
-    offers = Offers(worker.broker, ())
+    live = worker.broker.live_functions
     record = worker.broker.keys.worker("arq:queue", worker.name)
     with valkey_server.client() as client:
         for odd in (b"[]", b"1", b'{"functions": [[1]]}', b"{"):
             client.set(record, b"1 " + odd)
-            assert await offers.judge("f", "arq:queue") is Verdict.UNTOLD
+            assert await live.find("f", "arq:queue") is Availability.UNPUBLISHED
 
 
 async def test_a_full_redis_is_503_and_reads_go_on(make_server: Any) -> None:

@@ -1,0 +1,82 @@
+"""Known names that are like a given one: the "did you mean" of every message."""
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from itertools import pairwise
+
+#: How many names are returned at most.
+_MOST = 5
+#: How alike a name must be, from 0 to 1: two of three letters right are enough.
+_ALIKE = 0.55
+#: The same for `did_you_mean`: `timout` and `timeout` are alike, `timeout` and `conn_timeout` are not.
+_NEARLY_EQUAL = 0.75
+#: How many of the most promising names are compared; each may cost a check of the caller's rights, too.
+_COMPARED = 48
+#: Bits of a signature for letters, and for pairs of letters.
+_LETTERS, _PAIRS = 64, 256
+
+
+def near_names(
+    wanted: str,
+    names: Iterable[str],
+    may_know: Callable[[str], bool] = lambda _: True,
+) -> list[str]:
+    """Return up to five names that are like `wanted`, the best first.
+
+    The time is bounded, because the gateway calls it while all its other requests wait. difflib takes up to
+    the cube of the names' lengths.
+
+    Args:
+        wanted: The name that does not exist.
+        names: The names that do.
+        may_know: Whether the caller may learn of a name.
+    """
+    signature, length = _signature(wanted), len(wanted)
+    # A misspelt name shares nearly all letters and pairs with the right one: this takes 0.5 µs a name.
+    promising = sorted(
+        names, key=lambda name: ((_signature(name) ^ signature).bit_count() + abs(len(name) - length), name)
+    )
+    found = [(-_likeness(name, wanted), name) for name in filter(may_know, promising[:_COMPARED])]
+    return [name for unlike, name in sorted(found)[:_MOST] if -unlike >= _ALIKE]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `, did you mean 'timeout'?` if `name` is close to a known name, else an empty string.
+
+    Args:
+        name: The name as written.
+        known: The names that would have been right; few, since each is compared.
+    """
+    near = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=_NEARLY_EQUAL)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def learn(names: Iterable[str]) -> None:
+    """Prepare names for comparison, so that the first `near_names` is as fast as later ones."""
+    for name in names:
+        _signature(name)
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return the share of letters, and of pairs, that two names have in common, from 0 to 1."""
+    letters = 2 * (Counter(one) & Counter(other)).total() / (len(one) + len(other) or 1)
+    one_pairs, other_pairs = _pairs(one), _pairs(other)
+    return (letters + 2 * len(one_pairs & other_pairs) / (len(one_pairs) + len(other_pairs))) / 2
+
+
+def _pairs(name: str) -> set[tuple[str, str]]:
+    return set(pairwise(f"^{name}$"))
+
+
+@lru_cache(maxsize=20_000)
+def _signature(name: str) -> int:
+    """Return a number with a bit for each letter and each pair of letters in the name."""
+    signature = 0
+    codes = [ord(letter) for letter in name]
+    for code in codes:
+        signature |= 1 << code % _LETTERS
+    for first, second in pairwise(codes):
+        signature |= 1 << _LETTERS + (first * 31 + second) % _PAIRS
+    return signature

@@ -1,0 +1,63 @@
+"""Refuses functions that no live worker offers: 404 `unknown-function`, and 503 `no-worker` for calls."""
+
+from collections.abc import Callable
+
+from jobgate.broker import Availability, LiveFunctions, near_names
+from jobgate.gateway.http.problems import Problem
+
+
+class FunctionCheck:
+    """Checks requests against what live workers offer.
+
+    Args:
+        live: What they offer; something else keeps it up to date.
+        beside_arq: Whether there may be stock arq workers, on any queue. They publish nothing.
+    """
+
+    def __init__(self, live: LiveFunctions, *, beside_arq: bool) -> None:
+        self._live = live
+        self._beside_arq = beside_arq
+
+    def passes(self, function: str, queue: str) -> bool:
+        """Whether a request may pass by what is remembered; if not, `require` asks Redis.
+
+        Where no worker has published anything within the last second, stock arq workers may be there, or
+        workers that have not started yet: such requests pass, too.
+        """
+        found = self._live.remembered(function, queue)
+        return found is Availability.OFFERED or (
+            found is Availability.UNPUBLISHED and not self._all_workers_publish
+        )
+
+    async def require(
+        self, function: str, queue: str, *, waits: bool, may_know: Callable[[str], bool]
+    ) -> None:
+        """Return if a job of this function would be run.
+
+        Args:
+            function: Its name.
+            queue: Name of the queue.
+            waits: Whether the caller waits for the outcome: then a worker has to be live now.
+            may_know: Whether the caller may learn of a function's name.
+
+        Raises:
+            Problem: 404 if live workers offer other functions only; 503 if none is live and the caller waits.
+            BrokerUnavailable: Redis has to be asked and does not answer.
+        """
+        if self.passes(function, queue):
+            return
+        found = await self._live.find(function, queue)
+        if found is Availability.UNKNOWN:
+            near = near_names(function, self._live.names, may_know)
+            detail = f"Did you mean {' or '.join(near)}?" if near else "Start a worker that offers it."
+            raise Problem("unknown-function", detail, members={"near": near})
+        if found is not Availability.OFFERED and waits and self._all_workers_publish:
+            raise Problem(
+                "no-worker",
+                "Nothing was enqueued; try again, or without a wait.",
+                headers="Retry-After: 1\r\n",
+            )
+
+    @property
+    def _all_workers_publish(self) -> bool:
+        return self._live.any_published and not self._beside_arq

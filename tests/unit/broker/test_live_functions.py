@@ -1,0 +1,156 @@
+"""What is remembered of the functions that live workers offer, and reads that callers share."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from jobgate.broker import (
+    Availability,
+    BrokerUnavailable,
+    LiveFunctions,
+    NotAQueue,
+    SharedReads,
+    WorkerRecord,
+)
+from jobgate.broker.views.live_functions import MOST_QUEUES
+
+Q = "arq:queue"
+
+
+class Fleet:
+    """Workers that a test starts and stops."""
+
+    def __init__(self, *workers: set[str]) -> None:
+        self.workers = list(workers)
+        self.error: Exception | None = None
+        self.reads = 0
+
+    async def read(self, queue: str) -> Sequence[WorkerRecord]:
+        self.reads += 1
+        if self.error is not None:
+            raise self.error
+        return [record(queue, one) for one in self.workers]
+
+
+def record(queue: str, functions: set[str]) -> WorkerRecord:
+    return WorkerRecord(
+        worker_id="w",
+        host="h",
+        pid=1,
+        queues=[queue],
+        functions=sorted(functions),
+        max_jobs=1,
+        in_progress=0,
+        complete=0,
+        failed=0,
+        retried=0,
+        start_time_ms=0,
+    )
+
+
+async def test_an_answer_may_have_an_age() -> None:
+    fleet = Fleet({"add"})
+    live = LiveFunctions(fleet.read)
+    for _ in range(10):
+        assert await live.find("add", Q, max_age=60) is Availability.OFFERED
+    assert fleet.reads == 1
+    assert await live.find("add", Q) is Availability.OFFERED
+    assert fleet.reads == 2
+
+
+async def test_a_function_that_no_live_worker_offers_is_unknown() -> None:
+    live = LiveFunctions(Fleet({"add", "echo"}, {"sub"}).read)
+    assert await live.find("ad", Q) is Availability.UNKNOWN
+    assert live.names == {"add", "echo", "sub"}
+
+
+async def test_workers_that_publish_nothing_may_offer_everything() -> None:
+    for fleet in (Fleet(), Fleet(set())):
+        live = LiveFunctions(fleet.read)
+        assert await live.find("anything", Q) is Availability.UNPUBLISHED
+        assert not live.any_published
+
+
+async def test_workers_that_are_gone_are_told_from_workers_that_cannot_be_asked() -> None:
+    fleet = Fleet({"add"})
+    live = LiveFunctions(fleet.read)
+    assert await live.find("add", Q) is Availability.OFFERED
+    fleet.error = BrokerUnavailable("away")
+    with pytest.raises(BrokerUnavailable):
+        await live.find("add", Q)
+    fleet.error = NotAQueue("forbidden")
+    assert await live.find("add", Q) is Availability.OFFERED
+    fleet.error, fleet.workers = None, []
+    assert await live.find("add", Q) is Availability.NO_WORKERS
+    assert live.any_published
+    assert live.names == frozenset()
+
+
+async def test_the_memory_is_bounded() -> None:
+    fleet = Fleet({"fn"})
+    live = LiveFunctions(fleet.read)
+    for number in range(MOST_QUEUES + 10):
+        assert await live.find("fn", f"q{number}") is Availability.OFFERED
+    assert live.queues == tuple(f"q{number}" for number in range(MOST_QUEUES))
+
+
+async def test_made_up_queues_make_room_for_queues_with_workers() -> None:
+    fleet = Fleet()
+    live = LiveFunctions(fleet.read)
+    live.begin_to_watch([Q])
+    for number in range(MOST_QUEUES + 10):
+        await live.find("fn", f"made-up-{number}")
+    before = live.queues
+    fleet.workers = [{"fn"}]
+    await live.find("fn", "late")
+    assert (before, live.queues) == ((Q,), (Q, "late"))
+
+
+async def test_only_watched_queues_are_remembered_for_requests() -> None:
+    fleet = Fleet()
+    live = LiveFunctions(fleet.read)
+    live.begin_to_watch([Q])
+    assert live.remembered("fn", Q) is None, "it has not been read"
+    await live.find("fn", Q)
+    await live.find("fn", "made-up")
+    assert live.remembered("fn", Q) is Availability.UNPUBLISHED
+    assert live.remembered("fn", "made-up") is None
+
+
+async def test_watching_reads_again_and_survives_outages() -> None:
+    fleet = Fleet()
+    fleet.error = BrokerUnavailable("away")
+    live = LiveFunctions(fleet.read)
+    live.begin_to_watch([Q])
+    watching = asyncio.create_task(live.watch(every=0.001))
+    while fleet.reads < 2:
+        await asyncio.sleep(0)
+    fleet.error, fleet.workers = None, [{"fn"}]
+    while live.remembered("fn", Q) is not Availability.OFFERED:
+        await asyncio.sleep(0)
+    watching.cancel()
+
+
+async def test_a_shared_read_begins_after_the_question() -> None:
+    reads: SharedReads[str, int] = SharedReads()
+    begun, gate = 0, asyncio.Event()
+
+    async def read() -> int:
+        nonlocal begun
+        begun += 1
+        number = begun
+        await gate.wait()
+        return number
+
+    first = asyncio.create_task(reads.read("k", read))
+    await asyncio.sleep(0)
+    later = [asyncio.create_task(reads.read("k", read)) for _ in range(3)]
+    other = asyncio.create_task(reads.read("other", read))
+    await asyncio.sleep(0)
+    later[0].cancel()
+    gate.set()
+    assert await first == 1
+    assert await other == 2
+    assert [await each for each in later[1:]] == [3, 3]
+    assert await reads.read("k", read) == 4
