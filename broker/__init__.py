@@ -1,6 +1,5 @@
 """jobgate.broker: the only code that knows Redis."""
 
-import jobgate.broker.requirements  # noqa: F401 - it says what is missing
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.broker import Broker
 from jobgate.broker.errors import (
@@ -9,6 +8,7 @@ from jobgate.broker.errors import (
     BrokerMisconfigured,
     BrokerUnavailable,
     CodecError,
+    DataSetChanged,
     DecodeError,
     EmbeddedServerError,
     EncodeError,
@@ -18,10 +18,18 @@ from jobgate.broker.errors import (
     NotAQueue,
     OutcomeUnknown,
 )
-from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys, why_not_namespace
+from jobgate.broker.job_marks import JobMark, mark_of_result, size_of
+from jobgate.broker.keys import (
+    DEFAULT_NAMESPACE,
+    Keys,
+    is_plain_name,
+    why_not_job_id,
+    why_not_namespace,
+    why_not_queue,
+)
 from jobgate.broker.link.adopted import settings_of
 from jobgate.broker.link.settings import RedisSettings, async_client
-from jobgate.broker.log_text import escape_record
+from jobgate.broker.log_text import escape_record, without_secrets
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.records import (
     AbortAnswer,
@@ -44,6 +52,7 @@ from jobgate.broker.records import (
     Transition,
     WorkerRecord,
 )
+from jobgate.broker.requirements import need
 from jobgate.broker.transitions.enqueue import new_job_id
 from jobgate.broker.transitions.renew import LeaseRenewer
 from jobgate.broker.views.jobs import Readiness, ServerInfo
@@ -63,16 +72,22 @@ __all__ = [
     "ServerInfo",
     "Watch",
     "async_client",
-    "escape_record",
     "new_job_id",
     "settings_of",
-    "why_not_namespace",
     # Live functions
     "Availability",
     "LiveFunctions",
     "SharedReads",
     "did_you_mean",
     "near_names",
+    # Names and texts
+    "escape_record",
+    "is_plain_name",
+    "need",
+    "why_not_job_id",
+    "why_not_namespace",
+    "why_not_queue",
+    "without_secrets",
     # Codecs
     "Codec",
     "codec_named",
@@ -87,6 +102,7 @@ __all__ = [
     "FailureCode",
     "IdempotencyKey",
     "JobBody",
+    "JobMark",
     "JobRequest",
     "JobResult",
     "JobStatus",
@@ -101,12 +117,15 @@ __all__ = [
     "ResultPage",
     "Transition",
     "WorkerRecord",
+    "mark_of_result",
+    "size_of",
     # Errors
     "BrokerError",
     "BrokerFull",
     "BrokerMisconfigured",
     "BrokerUnavailable",
     "CodecError",
+    "DataSetChanged",
     "DecodeError",
     "EmbeddedServerError",
     "EncodeError",

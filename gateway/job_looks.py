@@ -10,10 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from jobgate.broker import Broker, SharedReads
-from jobgate.broker.errors import BrokerError
-from jobgate.broker.job_marks import JobMark
-from jobgate.broker.records import JobView
+from jobgate.broker import Broker, BrokerError, JobMark, JobView, SharedReads
 
 #: A start is not pushed, only an end is: whoever waits for a change of status hears of it this late.
 _LOOK_AGAIN = 0.5

@@ -5,16 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.handlers.abort import abort
-from jobgate.gateway.handlers.enqueue import enqueue
-from jobgate.gateway.handlers.health import livez, metrics, openapi, readyz
-from jobgate.gateway.handlers.jobs import result, status
-from jobgate.gateway.handlers.lists import jobs
-from jobgate.gateway.http.answers import Answer
-from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.context import Call
+from jobgate.gateway.handlers import abort, enqueue, jobs, livez, metrics, openapi, readyz, result, status
+from jobgate.gateway.http import Answer, Problem
 
-Handler = Callable[[Gateway, Call], Awaitable[Answer]]
+Handler = Callable[[Call], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +19,12 @@ class Route:
     #: The label in metrics, and the operation's id in `openapi.yaml`.
     name: str
     method: str
-    #: At most one variable part, `{…}`, which is the second.
+    #: At most one parameter, `{…}`, which is the second segment.
     path: str
     handle: Handler
-    #: Answered without a key although keys are in use.
+    #: Whether it is answered without a key although keys are in use.
     is_open: bool = False
-    #: The handler itself sees to `Call.in_time`, where it asks Redis more than one thing.
+    #: Whether the handler itself uses `Call.deadline`, where it asks Redis more than one thing.
     keeps_time: bool = False
 
 
@@ -45,14 +40,14 @@ ROUTES: Final = (
     Route("openapi", "GET", "/openapi.json", openapi),
 )
 
-#: What is served on the metrics port, where no keys are asked for.
+#: The routes of the metrics port, which asks for no keys.
 METRICS_ROUTES: Final = (
     Route("livez", "GET", "/livez", livez, is_open=True),
     Route("metrics", "GET", "/metrics", metrics, is_open=True),
 )
 
 
-#: Whoever looks for a job at /jobs/<id> must not be led to enqueue a function of that name.
+#: Without this, a caller who looks for a job at /jobs/<id> would be led to enqueue a function of that name.
 _PARTS_OF_A_JOB: Final = (
     " (POST /jobs/<function> enqueues; of a job there are GET /jobs/<id>/status, GET /jobs/<id>/result "
     "and POST /jobs/<id>/abort)"
@@ -60,7 +55,7 @@ _PARTS_OF_A_JOB: Final = (
 
 
 class Router:
-    """Finds the route of a request. GET routes answer HEAD as well."""
+    """Finds the route of a request. GET routes answer HEAD, too."""
 
     def __init__(self, routes: tuple[Route, ...] = ROUTES) -> None:
         self._fixed: dict[str, dict[str, Route]] = {}
@@ -78,9 +73,14 @@ class Router:
         return self._named.setdefault((head, rest.partition("/")[2]), {})
 
     def find(self, method: str, path: str) -> tuple[Route, str]:
-        """The route and the variable part of `path`, decoded; raises `Problem` 404 or 405.
+        """Return the route, and the value of its parameter, decoded.
 
-        `path` is as sent, without the query.
+        Args:
+            method: As sent.
+            path: As sent, without the query.
+
+        Raises:
+            Problem: 404 if there is nothing at the path, 405 if it has other methods.
         """
         name = ""
         methods = self._fixed.get(path)
@@ -94,5 +94,5 @@ class Router:
         if route is None:
             allowed = ", ".join(sorted(methods))
             detail = f"Use {allowed}{_PARTS_OF_A_JOB if path.startswith('/jobs') else ''}."
-            raise Problem("method-not-allowed", detail, headers=f"Allow: {allowed}\r\n")
+            raise Problem("method-not-allowed", detail, headers={"Allow": allowed})
         return route, unquote(name, errors="surrogateescape") if "%" in name else name

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobgate.broker.keys import is_plain_name, why_not_namespace, why_not_queue
-from jobgate.broker.link.settings import RedisSettings
+from jobgate.broker import RedisSettings, is_plain_name, why_not_namespace, why_not_queue
 
 
 class GatewayError(Exception):

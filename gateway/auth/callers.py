@@ -23,14 +23,14 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.http import Problem
 from jobgate.gateway.settings import KeysFileError
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SCOPE = re.compile(r"enqueue:[A-Za-z0-9_.:<>*?\[\]!-]{1,128}|read|read:\*|inspect|abort|operate|metrics")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MEMBERS = {"name", "sha256", "allow", "not_after", "waits"}
-_CHALLENGE = "WWW-Authenticate: Bearer\r\n"
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,9 @@ def find_caller(callers: Mapping[str, Caller], authorization: str | None) -> Cal
     # Whoever times the look-up learns about the digest of a guess, not about a key.
     known = callers.get(digest)
     if known is None or scheme.lower() != "bearer" or not _is_valid(known):
-        raise Problem("unauthorized", "Send a valid key as Authorization: Bearer <key>.", headers=_CHALLENGE)
+        raise Problem(
+            "unauthorized", "Send a valid key as Authorization: Bearer <key>.", headers=dict(_CHALLENGE)
+        )
     return known
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from jobgate.gateway.auth.callers import Caller, callers_of, find_caller
-from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.http import Problem
 from jobgate.gateway.settings import KeysFileError
 
 logger = logging.getLogger("jobgate.gateway.callers")
@@ -100,9 +100,7 @@ class KeysFile:
                 "the keys file has been unusable for %g s: requests with keys are refused until it is fixed",
                 self.grace,
             )
-        raise Problem(
-            "keys-unavailable", "The gateway cannot read its keys file.", headers="Retry-After: 1\r\n"
-        )
+        raise Problem("keys-unavailable", "The gateway cannot read its keys file.")
 
     def _found_good(self) -> None:
         self._good_at = time.monotonic()

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from jobgate.gateway.auth.callers import Caller
-from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.http import Problem
 
 Result = TypeVar("Result")
-
-_RETRY_AFTER = "Retry-After: 1\r\n"
 
 
 class Waits:
@@ -46,12 +44,12 @@ class Waits:
 
     def _check(self, caller: Caller) -> None:
         if self.count >= self._limit:
-            raise Problem("too-many-waits", "Ask again without a wait, or later.", headers=_RETRY_AFTER)
+            raise Problem("too-many-waits", "Ask again without a wait, or later.")
         if caller.name is None:
             return
         limit = self._limit_per_key if caller.waits is None else caller.waits
         if self._by_key[caller.name] >= limit:
-            raise Problem("too-many-waits", "This key has too many waits in flight.", headers=_RETRY_AFTER)
+            raise Problem("too-many-waits", "This key has too many waits in flight.")
 
     async def run(self, waiting: Callable[[], Awaitable[Result | None]]) -> Result | None:
         """What `waiting` gives; None when the gateway shuts down first."""

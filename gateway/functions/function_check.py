@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from jobgate.broker import Availability, LiveFunctions, near_names
-from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.http import Problem
 
 
 class FunctionCheck:
@@ -52,11 +52,7 @@ class FunctionCheck:
             detail = f"Did you mean {' or '.join(near)}?" if near else "Start a worker that offers it."
             raise Problem("unknown-function", detail, members={"near": near})
         if found is not Availability.OFFERED and waits and self._all_workers_publish:
-            raise Problem(
-                "no-worker",
-                "Nothing was enqueued; try again, or without a wait.",
-                headers="Retry-After: 1\r\n",
-            )
+            raise Problem("no-worker", "Nothing was enqueued; try again, or without a wait.")
 
     @property
     def _all_workers_publish(self) -> bool:

@@ -2,65 +2,63 @@
 
 import asyncio
 
-from jobgate.broker.records import AbortAnswer, FailureCode, JobResult
-from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.handlers.jobs import last_look, loss_told, not_yet, visible_view, wait_for_result
-from jobgate.gateway.http.answers import Answer
-from jobgate.gateway.http.preferences import applied
-from jobgate.gateway.http.problems import Problem
+from jobgate.broker import AbortAnswer, FailureCode, JobResult
+from jobgate.gateway.context import Call
+from jobgate.gateway.handlers.job_access import GONE, loss_reported, no_such_job, visible_job
+from jobgate.gateway.handlers.result import job_without_result, not_yet, wait_for_result
+from jobgate.gateway.http import Answer, Problem, applied
 
-#: Codes of problems that say that nothing can be seen of the job any more.
-_GONE = frozenset({"job-not-found", "result-not-kept"})
 _ABORTED = b'{"aborted":true}'
 
 
-async def abort(gateway: Gateway, call: Call) -> Answer:
-    """Answer 200 when the job was prevented or has ended as aborted; 202 while it is still stopping.
+async def abort(call: Call) -> Answer:
+    """Answer 200 if the job was prevented or has ended as aborted; 202 while it is still stopping.
 
-    A repeated request is answered as the first one.
+    A repeated request gets the same answer as the first.
     """
     call.caller.require("abort")
-    wait = call.wait(gateway.settings.max_wait)
+    wait = call.wait()
     try:
-        return await _abort(gateway, call, call.name, wait)
+        return await _abort(call, wait)
     except Problem as problem:
-        if problem.code in _GONE and await _was_aborted(gateway, call, call.name):
+        if problem.code in GONE and await _was_aborted(call):
             return Answer(200, _ABORTED)
         raise
 
 
-async def _abort(gateway: Gateway, call: Call, wanted: str, wait: float | None) -> Answer:
-    view = await visible_view(gateway, call, wanted)
-    # Marking is one script, but the answer to it is awaited: a client that hangs up does not stop that.
-    answer = await asyncio.shield(asyncio.ensure_future(gateway.broker.abort(wanted, queue=view.queue)))
+async def _abort(call: Call, wait: float | None) -> Answer:
+    view = await visible_job(call)
+    # A client that hangs up must not stop the abort halfway.
+    aborting = call.gateway.broker.abort(call.name, queue=view.queue)
+    answer = await asyncio.shield(asyncio.ensure_future(aborting))
     if answer is AbortAnswer.ABORTED:
         return Answer(200, _ABORTED)
     if answer is AbortAnswer.UNKNOWN:
-        raise Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
+        raise no_such_job()
     if answer is AbortAnswer.FINISHED:
         raise _already_finished()
-    with loss_told(gateway):
-        return await _stopping(gateway, call, wanted, wait)
+    with loss_reported(call):
+        return await _stopping(call, wait)
 
 
-async def _was_aborted(gateway: Gateway, call: Call, wanted: str) -> bool:
-    """Whether a job that cannot be seen any more was aborted a moment ago, and is the caller's to know of."""
-    mark = await gateway.broker.abort_mark(wanted)
+async def _was_aborted(call: Call) -> bool:
+    """Whether a job that cannot be seen any more was aborted a moment ago, and may be known to the caller."""
+    mark = await call.gateway.broker.abort_mark(call.name)
     return mark is not None and call.caller.sees(mark.owner)
 
 
-async def _stopping(gateway: Gateway, call: Call, wanted: str, wait: float | None) -> Answer:
+async def _stopping(call: Call, wait: float | None) -> Answer:
     ended: JobResult | None = None
     if wait:
-        ended = await wait_for_result(gateway, call, wanted, wait)
+        ended = await wait_for_result(call, wait)
     if ended is None:
-        view = await last_look(gateway, call, wanted, waited=bool(wait))
+        view = await job_without_result(call, waited=bool(wait))
         if view.result is None:
-            return not_yet(gateway, call, view, wait)
+            return not_yet(call, view, wait)
         ended = view.result
     if ended.failure is None or ended.failure.code is not FailureCode.ABORTED:
         raise _already_finished()
-    return Answer(200, _ABORTED, headers="" if wait is None else applied(wait))
+    return Answer(200, _ABORTED, headers=applied(wait))
 
 
 def _already_finished() -> Problem:

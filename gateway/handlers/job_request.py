@@ -10,10 +10,9 @@ from typing import Any
 
 import orjson
 
-from jobgate.broker.near_names import did_you_mean
-from jobgate.broker.records import IdempotencyKey, JobRequest
-from jobgate.gateway.functions.names import QueueNames, why_not_new_id
-from jobgate.gateway.http.problems import Problem, field_errors
+from jobgate.broker import IdempotencyKey, JobRequest, did_you_mean
+from jobgate.gateway.functions import QueueNames, why_not_new_id
+from jobgate.gateway.http import Problem, field_errors
 
 #: Longest duration that an option may name, in seconds: ten years.
 MAX_SECONDS = 315_360_000

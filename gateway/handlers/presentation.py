@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from jobgate.broker.records import Enqueued, Failure, JobResult, JobStatus, JobView, Progress
-from jobgate.gateway.http.problems import Problem
+from jobgate.broker import Enqueued, Failure, JobResult, JobStatus, JobView, Progress
+from jobgate.gateway.http import Problem
 
 #: Halves of surrogate pairs.
 _HALVES = re.compile("[\ud800-\udfff]")

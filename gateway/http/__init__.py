@@ -1,1 +1,42 @@
-"""What any HTTP service needs."""
+"""What any HTTP service needs: connections, the door, bodies, strict JSON, answers, streams, problems."""
+
+from jobgate.gateway.http.access_log import log_access
+from jobgate.gateway.http.answers import Answer, SharedBody
+from jobgate.gateway.http.body import body_at_hand, body_to_come
+from jobgate.gateway.http.connection import HttpServer
+from jobgate.gateway.http.door import Door, check_origin, target_of
+from jobgate.gateway.http.listener import PortError, listen
+from jobgate.gateway.http.problems import Problem, field_errors
+from jobgate.gateway.http.query import applied, asked_wait, check_limit, page_limit, read_query
+from jobgate.gateway.http.quiet_log import StateLog
+from jobgate.gateway.http.streams import StreamedAnswer
+from jobgate.gateway.http.strict_json import read_json
+from jobgate.gateway.http.unsent import Unsent
+
+__all__ = [
+    # Serving
+    "Door",
+    "HttpServer",
+    "PortError",
+    "StateLog",
+    "check_origin",
+    "listen",
+    "log_access",
+    "target_of",
+    # Requests
+    "asked_wait",
+    "body_at_hand",
+    "body_to_come",
+    "check_limit",
+    "page_limit",
+    "read_json",
+    "read_query",
+    # Answers
+    "Answer",
+    "Problem",
+    "SharedBody",
+    "StreamedAnswer",
+    "Unsent",
+    "applied",
+    "field_errors",
+]

@@ -1,9 +1,8 @@
-"""HTTP answers: small ones are written in one piece, large ones as fast as they are read.
+"""HTTP answers: a small one is written in one piece, a large one as fast as its client reads.
 
-aiohttp's `Response` builds a dictionary of headers and serialises it for each answer; that is a
-quarter of the time of an enqueue. The gateway's heads differ only in a few lines, so they are kept
-ready and an answer is one `write`. `Answer` has the members that aiohttp's connection asks of a
-response: `prepare`, `write_eof`, `keep_alive`.
+aiohttp's `Response` builds and serialises a dictionary of some ten headers for each answer; that is a quarter
+of the time of an enqueue. Here the lines that all answers share are kept ready, and an answer is one `write`.
+`Answer` has the members that aiohttp's connection uses of a response: `prepare`, `write_eof`, `keep_alive`.
 """
 
 import asyncio
@@ -18,14 +17,12 @@ from typing import Self
 
 from aiohttp.web import BaseRequest
 
-from jobgate.broker.job_marks import JobMark
-
 JSON = "application/json"
-PROBLEM = "application/problem+json"
 
-#: Up to this a body goes into the socket's buffer, and there is nothing to wait for; larger ones go piece by
-#: piece of this size.
+#: Largest body, in bytes, that goes into the socket's buffer at once. Larger ones are written in pieces of
+#: this size, as fast as the client reads.
 LARGE = 64 * 1024
+_BODILESS = {204, 304}
 
 
 @lru_cache(maxsize=256)
@@ -38,7 +35,7 @@ def _head(status: int, content_type: str) -> str:
         "X-Content-Type-Options: nosniff",
         "",
     ]
-    if status in {204, 304}:
+    if status in _BODILESS:
         del lines[1]
     return "\r\n".join(lines)
 
@@ -49,22 +46,27 @@ def _date(second: int) -> str:
 
 
 class SharedBody:
-    """The body of a large answer, as long as somebody has still to be sent it."""
+    """A body that several answers send: one copy, kept until the last of them is sent."""
 
-    __slots__ = ("__weakref__", "body", "mark", "owner")
+    __slots__ = ("__weakref__", "body", "owner", "version")
 
-    def __init__(self, body: bytes, mark: JobMark, owner: str | None) -> None:
+    def __init__(self, body: bytes, version: object, owner: str | None) -> None:
         self.body = body
-        #: The state of the job that it shows.
-        self.mark = mark
-        #: Who enqueued the job.
+        #: The state that it shows of its subject.
+        self.version = version
+        #: Name of the caller that its subject belongs to.
         self.owner = owner
 
 
 class Answer:
-    """One answer: status, body and further header lines.
+    """One answer in one piece.
 
-    `headers` are whole lines that end in CRLF; whoever writes one has checked its value.
+    Args:
+        status: Its HTTP status.
+        body: Its body.
+        headers: Further headers. Whoever sets one has checked its value: nothing is escaped.
+        content_type: The media type of the body.
+        close: Whether the connection ends after this answer.
     """
 
     __slots__ = (
@@ -85,73 +87,80 @@ class Answer:
         status: int,
         body: bytes = b"",
         *,
+        headers: dict[str, str] | None = None,
         content_type: str = JSON,
-        headers: str = "",
         close: bool = False,
     ) -> None:
-        """`close` ends the connection after this answer."""
         self.status = status
         self.body = body
+        self.headers = headers or {}
         self.content_type = content_type
-        self.headers = headers
-        #: None = as the request wishes; settled by `prepare`.
+        #: Whether the connection stays open; None = as the request asks, decided by `prepare`.
         self.keep_alive: bool | None = False if close else None
-        #: Kept alive until the answer is sent: what others share with it.
-        self.held: object = None
+        #: Kept alive until the answer is sent: the body that it shares with others.
+        self.held: SharedBody | None = None
         self.request_id = ""
-        #: Seconds that a client which still sends has for reading this last answer.
+        #: Seconds for which a client that is still sending may read this last answer.
         self.linger = 0.0
-        #: Seconds until a client that does not read is cut.
+        #: Seconds after which a client that does not read is cut off.
         self.write_deadline = 30.0
         self._request: BaseRequest | None = None
 
     @classmethod
-    def shared(cls, shared: SharedBody, headers: str = "", *, status: int = 200) -> Self:
-        """Make an answer with a body that others may be sent, too."""
+    def shared(cls, shared: SharedBody, headers: dict[str, str] | None = None, *, status: int = 200) -> Self:
+        """Return an answer whose body other answers may send, too."""
         answer = cls(status, shared.body, headers=headers)
         answer.held = shared
         return answer
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
     async def prepare(self, request: BaseRequest) -> None:
-        """Settle whether the connection goes on."""
+        """Decide whether the connection stays open."""
         self._request = request
         if self.keep_alive is None:
             self.keep_alive = request.keep_alive
 
     async def write_eof(self) -> None:
-        """Write the whole answer; raises `ConnectionError` when nobody is there to read it."""
+        """Write the whole answer; raises `ConnectionError` if the client has gone."""
         try:
             await self._write()
         finally:
-            # The connection keeps its last answer as long as it is idle: not the body.
+            # An idle connection keeps its last answer; it must not keep the body.
             self.body, self.held = b"", None
 
     async def _write(self) -> None:
         request = self._request
         if request is None or request.transport is None:
             raise ConnectionResetError("The client has gone.")
-        body = b"" if request.method == "HEAD" or self.status in {204, 304} else self.body
+        body = b"" if request.method == "HEAD" or self.status in _BODILESS else self.body
+        length = "" if self.status in _BODILESS else f"Content-Length: {len(self.body)}\r\n"
+        head = self._head_for(request, length)
         if len(body) > LARGE:
-            request.transport.write(self._head(request))
-            await self._in_time(request, _stream(request, body))
+            request.transport.write(head)
+            await self._in_time(request, _write_in_pieces(request, body))
         else:
-            request.transport.write(self._head(request) + body)
+            request.transport.write(head + body)
             if request.protocol.writing_paused:
-                # Answers pile up for a client that sends and sends, and never reads.
+                # Answers pile up for a client that keeps sending and never reads.
                 await self._in_time(request, request.writer.drain())
         if self.linger:
             await _let_it_be_read(request, self.linger)
 
-    def _head(self, request: BaseRequest) -> bytes:
+    def _head_for(self, request: BaseRequest, framing: str) -> bytes:
+        """Return the status line and all headers; `framing` is the line that says where the body ends."""
         connection = ""
         if not self.keep_alive:
             connection = "Connection: close\r\n"
         elif request.version < (1, 1):
             connection = "Connection: keep-alive\r\n"
-        length = "" if self.status in {204, 304} else f"Content-Length: {len(self.body)}\r\n"
+        headers = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
         return (
             f"{_head(self.status, self.content_type)}{_date(int(time.time()))}"
-            f"X-Request-ID: {self.request_id}\r\n{self.headers}{connection}{length}\r\n"
+            f"X-Request-ID: {self.request_id}\r\n{headers}{connection}{framing}\r\n"
         ).encode("latin-1")
 
     async def _in_time(self, request: BaseRequest, written: Awaitable[None]) -> None:
@@ -159,11 +168,11 @@ class Answer:
             async with asyncio.timeout(self.write_deadline):
                 await written
         except TimeoutError:
-            _reset(request)
+            reset(request)
             raise ConnectionResetError("The client did not read its answer.") from None
 
 
-async def _stream(request: BaseRequest, body: bytes) -> None:
+async def _write_in_pieces(request: BaseRequest, body: bytes) -> None:
     """Write a large body as fast as it is read, so that no connection holds a copy of it."""
     view = memoryview(body)
     for at in range(0, len(body), LARGE):
@@ -174,18 +183,17 @@ async def _stream(request: BaseRequest, body: bytes) -> None:
 
 
 async def _let_it_be_read(request: BaseRequest, seconds: float) -> None:
-    """Say that this was all, and wait for the client to hang up: that ends this request."""
+    """Send FIN, and wait for the client to hang up: that cancels this request."""
     if request.transport is not None and request.transport.can_write_eof():
         request.transport.write_eof()
         await asyncio.sleep(seconds)
 
 
-def _reset(request: BaseRequest) -> None:
-    """Close the connection and let the kernel forget what it still had to send."""
+def reset(request: BaseRequest) -> None:
+    """Close the connection and discard what is still to be sent."""
     transport = request.transport
     if transport is None:
         return
-    connected = transport.get_extra_info("socket")
-    if connected is not None:
+    if (connected := transport.get_extra_info("socket")) is not None:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

@@ -1,31 +1,18 @@
-"""Errors as callers see them: RFC 9457 problem details, and the table of their codes."""
+"""Errors as callers see them: RFC 9457 problem details, and the table of all their codes."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.broker.errors import (
-    BrokerError,
-    BrokerFull,
-    BrokerMisconfigured,
-    BrokerUnavailable,
-    DataSetChanged,
-    DecodeError,
-    EncodeError,
-    IdempotencyConflict,
-    InvalidRequest,
-    OutcomeUnknown,
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of problem: what is the same each time that it happens."""
+    """What problems with the same code have in common."""
 
     status: int
     title: str
     #: The same request may succeed later.
     retryable: bool = False
-    #: The connection is of no use afterwards.
+    #: The connection cannot be used afterwards.
     closes: bool = False
 
 
@@ -70,25 +57,39 @@ KINDS = {
 }
 
 
-class Problem(Exception):
-    """A request that cannot be served: it is answered as `application/problem+json`.
+#: Seconds after which a request may be repeated that failed for a reason which passes.
+_RETRY_AFTER = "1"
 
-    `detail` is one sentence for the caller. It never holds unchecked input, Redis text or paths.
+
+class Problem(Exception):
+    """A request that cannot be served; it is answered as `application/problem+json`.
+
+    Args:
+        code: One of `KINDS`.
+        detail: One sentence for the caller, without unchecked input, text of Redis, or paths.
+        headers: Further headers; `Retry-After` is added for what is retryable on the same connection.
+        members: Further members of the JSON document.
     """
 
     def __init__(
-        self, code: str, detail: str = "", *, headers: str = "", members: dict[str, Any] | None = None
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        headers: dict[str, str] | None = None,
+        members: dict[str, Any] | None = None,
     ) -> None:
-        """Name a code of `KINDS`; `headers` are whole header lines, `members` further JSON members."""
         super().__init__(code)
         self.code = code
-        self.kind = KINDS[code]
+        self.kind = kind = KINDS[code]
         self.detail = detail
-        self.headers = headers
+        self.headers = headers or {}
+        if kind.retryable and not kind.closes:
+            self.headers |= {"Retry-After": _RETRY_AFTER}
         self.members = members
 
     def document(self, request_id: str) -> dict[str, Any]:
-        """The JSON document of RFC 9457."""
+        """Return the JSON document of RFC 9457."""
         kind = self.kind
         document: dict[str, Any] = {
             "type": f"/problems/{self.code}",
@@ -103,33 +104,7 @@ class Problem(Exception):
 
 
 def field_errors(code: str, errors: list[tuple[str, str]]) -> Problem:
-    """A problem with a list of `(JSON pointer, what is wrong)`."""
+    """Return a problem with a list of `(pointer, what is wrong)`; `#/…` is in the body, `?…` in the query."""
     listed = [{"pointer": pointer, "detail": detail} for pointer, detail in errors]
     pointer, detail = errors[0]
     return Problem(code, f"{pointer.removeprefix('#/') or 'The body'}: {detail}", members={"errors": listed})
-
-
-_RETRY_AFTER = "Retry-After: 1\r\n"
-
-# Ordered: a class comes before its base.
-_BROKER_PROBLEMS: tuple[tuple[type[BrokerError], str, str], ...] = (
-    (OutcomeUnknown, "outcome-unknown", "Send the same request with the same job_id again."),
-    (BrokerUnavailable, "unavailable", "Try again in a moment."),
-    (BrokerFull, "queue-full", "Try again when jobs have ended or Redis has more memory."),
-    (BrokerMisconfigured, "misconfigured", "The operator has to look at the gateway's log."),
-    (DataSetChanged, "data-set-changed", "It may have run: send it again if it may run twice."),
-    (IdempotencyConflict, "idempotency-key-reused", "Choose a new key for a new request."),
-    (InvalidRequest, "invalid-request", "The options of the job contradict each other or are out of range."),
-    (EncodeError, "invalid-arguments", "The arguments cannot be written with this gateway's serializer."),
-    (DecodeError, "unreadable-result", "It was written with another serializer, or is too large to be read."),
-)
-
-
-def broker_problem(error: BrokerError, *, job_id: str | None = None) -> Problem:
-    """What a caller is told of a broker's error; `job_id` is the id under which to try again."""
-    for kind, code, detail in _BROKER_PROBLEMS:
-        if isinstance(error, kind):
-            headers = _RETRY_AFTER if KINDS[code].retryable else ""
-            members = {"job_id": job_id} if job_id and code == "outcome-unknown" else None
-            return Problem(code, detail, headers=headers, members=members)
-    return Problem("internal-error", "The operator has to look at the gateway's log.")

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from jobgate.broker.log_text import escape_record
+from jobgate.broker import escape_record
 
 # For lines whose formatter is the user's own.
 logging.getLogger("jobgate.gateway").addFilter(escape_record)

@@ -1,50 +1,55 @@
-"""Large answers being sent to clients: one copy of each, and no more in all than there is room for."""
+"""Large answers on their way to clients: one copy of each, and no more in all than there is room for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from weakref import WeakSet, WeakValueDictionary
 
-from jobgate.broker.job_marks import JobMark
 from jobgate.gateway.http.answers import LARGE, SharedBody
 from jobgate.gateway.http.problems import Problem
 
-_RETRY_AFTER = "Retry-After: 1\r\n"
-
-#: What is answered, of which job, and whether to a caller who inspects.
-Key = tuple[str, str, bool]
-
 
 class Unsent:
-    """The large bodies that are held for clients who have not read them yet."""
+    """The large bodies that are kept for clients who have not read them yet.
+
+    Args:
+        limit: Bytes of all of them together; a single one may have more.
+    """
 
     def __init__(self, limit: int) -> None:
-        """`limit`: bytes of all of them together; one alone may have more."""
         self._limit = limit
         self._held: WeakSet[SharedBody] = WeakSet()
-        self._newest: WeakValueDictionary[Key, SharedBody] = WeakValueDictionary()
+        self._newest: WeakValueDictionary[Hashable, SharedBody] = WeakValueDictionary()
 
-    def find(self, key: Key) -> SharedBody | None:
-        """A body that is held already; its `mark` says whether it is still right."""
+    def find(self, key: Hashable) -> SharedBody | None:
+        """Return a body that is kept already; its `version` says whether it is still right."""
         return self._newest.get(key)
 
-    def shared(self, key: Key, mark: JobMark, owner: str | None, make: Callable[[], bytes]) -> SharedBody:
-        """The body that shows a job in the state of `mark`: one that is held already, else made now.
+    def shared(
+        self, key: Hashable, version: object, owner: str | None, make: Callable[[], bytes]
+    ) -> SharedBody:
+        """Return the body that shows a version of its subject: the one that is kept, or a new one.
 
-        An empty mark is no state: its body is for nobody else. Raises `Problem` as `hold`.
+        Args:
+            key: What is shown, and to which kind of caller.
+            version: The state that it shows; an empty one is never shared.
+            owner: Name of the caller that the subject belongs to.
+            make: Makes the body.
+
+        Raises:
+            Problem: 503, as `hold`.
         """
         shared = self.find(key)
-        if shared is None or not mark or shared.mark != mark:
-            shared = self.hold(make(), mark, owner)
-            if mark and shared in self._held:
+        if shared is None or not version or shared.version != version:
+            shared = self.hold(make(), version, owner)
+            if version and shared in self._held:
                 self._newest[key] = shared
         return shared
 
-    def hold(self, body: bytes, mark: JobMark = (), owner: str | None = None) -> SharedBody:
-        """Count a body, if it is large, as long as it is held. Raises `Problem` 503 when there is no room."""
-        shared = SharedBody(body, mark, owner)
+    def hold(self, body: bytes, version: object = None, owner: str | None = None) -> SharedBody:
+        """Count a body, if it is large, until its last answer is sent; raises `Problem` 503 without room."""
+        shared = SharedBody(body, version, owner)
         if len(body) > LARGE:
             held = sum(len(other.body) for other in self._held)
             if held and held + len(body) > self._limit:
-                detail = "Try again when other clients have read their answers."
-                raise Problem("answers-unread", detail, headers=_RETRY_AFTER)
+                raise Problem("answers-unread", "Try again when other clients have read their answers.")
             self._held.add(shared)
         return shared

@@ -31,9 +31,9 @@ from jobgate.broker import (
 from jobgate.gateway.auth.callers import ANYBODY, Caller, new_key
 from jobgate.gateway.auth.keys_file import KeysFile, read_keys
 from jobgate.gateway.auth.wait_limit import Waits
-from jobgate.gateway.handlers.health import openapi_json
+from jobgate.gateway.handlers import broker_problem, openapi_json
 from jobgate.gateway.handlers.presentation import moment, outcome, to_json
-from jobgate.gateway.http.problems import KINDS, Problem, broker_problem
+from jobgate.gateway.http.problems import KINDS, Problem
 from jobgate.gateway.http.quiet_log import SparseLog
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.routes import ROUTES, Router
@@ -103,7 +103,7 @@ def test_other_methods_are_told_which_there_are(method: str, path: str, allow: s
     with pytest.raises(Problem) as caught:
         Router().find(method, path)
     assert caught.value.code == "method-not-allowed"
-    assert caught.value.headers == f"Allow: {allow}\r\n"
+    assert caught.value.headers == {"Allow": allow}
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -155,7 +155,7 @@ def test_which_problems_may_pass_with_time() -> None:
         "keys-unavailable",
         "not-ready",
     }
-    assert broker_problem(BrokerFull()).headers == "Retry-After: 1\r\n"
+    assert broker_problem(BrokerFull()).headers == {"Retry-After": "1"}
 
 
 # --- callers
@@ -193,7 +193,7 @@ def test_other_credentials_are_refused(header: str | None, tmp_path: Path) -> No
     with pytest.raises(Problem) as caught:
         keys.caller(header.format(key=key) if header else header)
     assert caught.value.code == "unauthorized"
-    assert caught.value.headers == "WWW-Authenticate: Bearer\r\n"
+    assert caught.value.headers == {"WWW-Authenticate": "Bearer"}
 
 
 def test_keys_end_and_are_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -297,7 +297,7 @@ async def test_waits_are_counted_in_all_and_by_key() -> None:
             with pytest.raises(Problem) as too_many, waits.place(ANYBODY):
                 pass
     for problem in (too_many_of_key.value, too_many.value):
-        assert (problem.kind.status, problem.headers) == (429, "Retry-After: 1\r\n")
+        assert (problem.kind.status, problem.headers) == (429, {"Retry-After": "1"})
     assert waits.count == 0
     with waits.place(key):
         pass

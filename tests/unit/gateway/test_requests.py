@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from jobgate.broker import Keys
-from jobgate.gateway.functions.names import QueueNames, function_name, request_id, status_path, why_not_new_id
+from jobgate.gateway.functions import QueueNames, function_name, status_path, why_not_new_id
 from jobgate.gateway.handlers.job_request import Sender, job_request
-from jobgate.gateway.http.preferences import applied, asked_wait
-from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.http import Problem, applied, asked_wait
+from jobgate.gateway.http.door import given_id
 from jobgate.gateway.settings import GatewayError, GatewaySettings
 
 QUEUES = QueueNames(Keys())
@@ -54,9 +54,9 @@ def test_where_a_job_is() -> None:
 
 
 def test_request_ids_that_could_forge_headers_are_replaced() -> None:
-    assert request_id("abc-1") == "abc-1"
-    assert request_id("a\r\nX: y") is None
-    assert request_id("x" * 65) is None
+    assert given_id("abc-1") == "abc-1"
+    assert given_id("a\r\nX: y") is None
+    assert given_id("x" * 65) is None
 
 
 @pytest.mark.parametrize("name", ["arq:queue", "arq:mail", "mail", "a:b:c", "x" * 128])
@@ -163,9 +163,10 @@ def test_waits_that_make_no_sense(query: str) -> None:
     assert caught.value.kind.status == 422
 
 
-def test_applied_wait_is_a_header_line() -> None:
-    assert applied(5.0) == "Preference-Applied: wait=5\r\n"
-    assert applied(0.25) == "Preference-Applied: wait=0.25\r\n"
+def test_the_applied_wait_is_a_header() -> None:
+    assert applied(5.0) == {"Preference-Applied": "wait=5"}
+    assert applied(0.25) == {"Preference-Applied": "wait=0.25"}
+    assert applied(None) == {}
 
 
 def test_an_empty_body_is_a_call_without_arguments() -> None:

@@ -13,13 +13,10 @@ from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web import BaseRequest, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
-from jobgate.gateway.access_log import UNMATCHED
-from jobgate.gateway.door import problem_answer
 from jobgate.gateway.http.answers import Answer
+from jobgate.gateway.http.door import Door
 from jobgate.gateway.http.problems import Problem
 from jobgate.gateway.http.quiet_log import SparseLog
-from jobgate.gateway.metrics import Meter
-from jobgate.gateway.settings import GatewaySettings
 
 logger = logging.getLogger("jobgate.gateway.http")
 
@@ -42,7 +39,7 @@ class Connection(RequestHandler):
 
     __slots__ = ("_blind_timer", "_header_timer", "_is_deaf", "_kept", "_server")
 
-    def __init__(self, server: "GatewayServer", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+    def __init__(self, server: "HttpServer", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
         self._server = server
         self._header_timer: asyncio.TimerHandle | None = None
@@ -130,8 +127,10 @@ class Connection(RequestHandler):
     ) -> StreamResponse:
         """Answer what is not HTTP. aiohttp logs a traceback for each, which makes every scanner a flood."""
         problem = _problem(exc, self._server.max_header)
-        answer = self._server.refuse(problem, request, exc)
-        # It may send on for long: closing at once would take the answer away from it.
+        what = _WHAT[problem.kind.status]
+        self._server.log.line("%s request from %s: %s", what, request.remote, type(exc).__name__)
+        answer = self._server.door.refuse(problem)
+        # The client may keep sending: closing at once would take the answer away from it.
         answer.linger = _LINGER
         self._is_deaf = True
         return as_response(answer)
@@ -154,53 +153,40 @@ class Connection(RequestHandler):
             self.force_close()
 
 
-class GatewayServer(Server):
-    """Makes the connections of one listening socket."""
+class HttpServer(Server):
+    """Makes the connections of one listening socket.
 
-    def __init__(
-        self,
-        handle: Callable[[BaseRequest], Awaitable[Answer]],
-        *,
-        settings: GatewaySettings,
-        meter: Meter,
-        request_ids: Any,
-    ) -> None:
-        # A client that hangs up cancels its handler, so that a wait frees its place at once. Transitions
-        # of the broker go on: a caller that is cancelled loses the answer only.
+    Args:
+        door: Answers their requests.
+        header_deadline: Seconds from the connect, or from a request's first byte, to the end of its headers.
+        keepalive: Seconds after which an idle connection is closed.
+        max_header: Largest header line, and longest URL, in bytes.
+    """
+
+    def __init__(self, door: Door[Any], *, header_deadline: float, keepalive: float, max_header: int) -> None:
+        # A client that hangs up cancels its handler, so that a wait frees its place at once.
         super().__init__(
-            cast("Callable[[BaseRequest], Awaitable[StreamResponse]]", handle), handler_cancellation=True
+            cast("Callable[[BaseRequest], Awaitable[StreamResponse]]", door.handle), handler_cancellation=True
         )
-        self.header_deadline = settings.header_deadline
-        self.max_header = settings.max_header
-        self.meter = meter
+        self.door = door
+        self.header_deadline = header_deadline
+        self.max_header = max_header
         self.log = SparseLog(logger)
-        self.request_ids = request_ids
         self._options = {
-            "keepalive_timeout": settings.keepalive,
+            "keepalive_timeout": keepalive,
             "lingering_time": _LINGER,
             "auto_decompress": False,
-            # aiohttp does not count the colon of a header line. So its errors tell which of the two it was.
-            "max_line_size": settings.max_header,
-            "max_field_size": settings.max_header - 1,
+            # aiohttp does not count the colon of a header line. So its errors say which of the two it was.
+            "max_line_size": max_header,
+            "max_field_size": max_header - 1,
             "max_headers": _MOST_HEADERS,
             "access_log": None,
             "logger": logger,
         }
 
     def __call__(self) -> RequestHandler:
-        """A connection for a client that has just come."""
+        """Return a connection for a client that has just connected."""
         return Connection(self, loop=self._loop, **self._options)
-
-    def refuse(self, problem: Problem, request: BaseRequest, error: BaseException | None) -> Answer:
-        """Count and log what is no request of HTTP, or too long a one; the answer to it."""
-        status = problem.kind.status
-        self.meter.malformed += status == _MALFORMED
-        self.meter.request(UNMATCHED, status, 0.0)
-        self.log.line("%s request from %s: %s", _WHAT[status], request.remote, type(error).__name__)
-        identity = next(self.request_ids)
-        answer = problem_answer(problem, identity)
-        answer.request_id = identity
-        return answer
 
 
 def _problem(error: BaseException | None, max_header: int) -> Problem:

@@ -1,0 +1,103 @@
+"""How long a request may take: its time for Redis, its waits, and the last look after a wait.
+
+All durations are seconds. What bounds a single operation of the broker is the broker's own deadline.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from jobgate.broker import BrokerError, BrokerUnavailable
+
+Answered = TypeVar("Answered")
+
+#: Time for the look after a wait, so that a Redis that is away by then does not lengthen the wait much.
+LAST_LOOK: Final = 1.0
+
+
+class Deadline:
+    """The time that Redis has for all questions of one request; waits do not use it up.
+
+    Args:
+        seconds: The time.
+    """
+
+    __slots__ = ("_clock", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        #: Cuts the request off; None = its time has not begun.
+        self._clock: asyncio.Timeout | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the request is, or was, cut off."""
+        return self._clock is not None and self._clock.expired()
+
+    async def within(self, answer: Awaitable[Answered]) -> Answered:
+        """Await an answer within the time; raises `BrokerUnavailable` if Redis takes longer.
+
+        The time begins with the first answer that is awaited so; one within another shares its time.
+        """
+        if self._clock is not None:
+            return await answer
+        self._clock = asyncio.timeout(self._seconds)
+        try:
+            async with self._clock:
+                return await answer
+        except TimeoutError:
+            if self.is_over:
+                raise BrokerUnavailable(
+                    "Redis did not answer all questions of the request in time."
+                ) from None
+            raise
+
+    @contextmanager
+    def cut_off_as(self, error: type[BrokerError]) -> Iterator[None]:
+        """Raise this error inside the request when it is cut off, for code that has an answer for that."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.is_over:
+                raise error from None
+            raise
+
+    @contextmanager
+    def paused(self, longest: float) -> Iterator[None]:
+        """Stop the clock while the request waits for something other than Redis, for up to `longest`."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        self._lengthen(longest)
+        try:
+            yield
+        finally:
+            self._lengthen(min(loop.time() - start, longest) - longest)
+
+    def _lengthen(self, seconds: float) -> None:
+        end = self._clock.when() if self._clock is not None else None
+        if self._clock is not None and end is not None and not self.is_over:
+            self._clock.reschedule(end + seconds)
+
+
+async def last_look(look: Awaitable[Answered], *, wait_ends: float | None = None) -> Answered:
+    """Return what a look at the end of a wait finds.
+
+    The caller's time is up, so the look has `LAST_LOOK` seconds, not all of the request's time for Redis.
+
+    Args:
+        look: Looks.
+        wait_ends: The end of the wait by the clock of the event loop; None = now.
+
+    Raises:
+        BrokerUnavailable: Redis does not answer in time.
+    """
+    start = asyncio.get_running_loop().time() if wait_ends is None else wait_ends
+    clock = asyncio.timeout_at(start + LAST_LOOK)
+    try:
+        async with clock:
+            return await look
+    except TimeoutError:
+        if clock.expired():
+            raise BrokerUnavailable("Redis did not answer the look at the end of a wait in time.") from None
+        raise

@@ -1,0 +1,43 @@
+"""The problem that each of the broker's errors is for a caller."""
+
+from typing import Final
+
+from jobgate.broker import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    DataSetChanged,
+    DecodeError,
+    EncodeError,
+    IdempotencyConflict,
+    InvalidRequest,
+    OutcomeUnknown,
+)
+from jobgate.gateway.http import Problem
+
+#: Error, code and detail. Ordered: a class comes before its base.
+_PROBLEMS: Final[tuple[tuple[type[BrokerError], str, str], ...]] = (
+    (OutcomeUnknown, "outcome-unknown", "Send the same request with the same job_id again."),
+    (BrokerUnavailable, "unavailable", "Try again in a moment."),
+    (BrokerFull, "queue-full", "Try again when jobs have finished or Redis has more memory."),
+    (BrokerMisconfigured, "misconfigured", "The gateway's log has the reason."),
+    (DataSetChanged, "data-set-changed", "It may have run: send it again if it may run twice."),
+    (IdempotencyConflict, "idempotency-key-reused", "Use a new key for a new request."),
+    (InvalidRequest, "invalid-request", "The options of the job contradict each other or are out of range."),
+    (EncodeError, "invalid-arguments", "The gateway's serializer cannot encode the arguments."),
+    (DecodeError, "unreadable-result", "It was written with another serializer, or is too large to be read."),
+    (BrokerError, "internal-error", "The gateway's log has the reason."),
+)
+
+
+def broker_problem(error: BrokerError, *, job_id: str | None = None) -> Problem:
+    """Return the problem that an error is for the caller.
+
+    Args:
+        error: The error; its text is not shown.
+        job_id: The id under which an enqueue with an unknown outcome can be repeated.
+    """
+    code, detail = next((code, detail) for kind, code, detail in _PROBLEMS if isinstance(error, kind))
+    members = {"job_id": job_id} if job_id and code == "outcome-unknown" else None
+    return Problem(code, detail, members=members)

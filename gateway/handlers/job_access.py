@@ -1,0 +1,80 @@
+"""Which jobs exist for a caller, and looking at them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from jobgate.broker import DataSetChanged, DecodeError, JobBody, JobResult, JobStatus, JobView
+from jobgate.gateway.context import Call
+from jobgate.gateway.handlers.broker_problems import broker_problem
+from jobgate.gateway.http import Problem, SharedBody
+
+#: Codes of problems that say that a job is not there (any more).
+GONE: Final = frozenset({"job-not-found", "result-not-kept"})
+
+
+async def visible_job(call: Call, *, waits: bool = False) -> JobView:
+    """Return the job that the request names.
+
+    Args:
+        call: The request.
+        waits: Whether the caller waits for it, so that an outcome which is not kept is shown, too.
+
+    Raises:
+        Problem: 404 if there is no such job for the caller.
+    """
+    view = await job_if_visible(call, waits=waits)
+    if view is None:
+        raise no_such_job()
+    return view
+
+
+async def job_if_visible(call: Call, *, waits: bool) -> JobView | None:
+    """Return the job as `visible_job` does; None if there is none for the caller."""
+    # With the owner: the time that it takes must not tell jobs of others from unknown ones.
+    view = await call.gateway.looks.view(call.name, waits=waits, owner=call.caller.only_owner)
+    return view if view is not None and may_see(call, view) else None
+
+
+def no_such_job() -> Problem:
+    """Return the problem of a job that does not exist for the caller."""
+    return Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
+
+
+def owner_of(view: JobView) -> str | None:
+    """Return the name of the caller that has enqueued a job; None = unknown, or enqueued without a key."""
+    source = view.result or view.body
+    return source.owner if source else None
+
+
+def may_see(call: Call, view: JobView) -> bool:
+    """Whether a job exists for the caller."""
+    return call.caller.sees(owner_of(view))
+
+
+def is_for(call: Call, job: JobBody | JobResult | SharedBody) -> bool:
+    """Whether this may be the job, or the outcome of the job, that the caller has waited for.
+
+    Meanwhile its id may have become that of somebody else's job. Stock arq's workers store no owner, and the
+    outcome of a job whose body was lost has none.
+    """
+    return job.owner is None or call.caller.sees(job.owner)
+
+
+def require_readable(view: JobView) -> None:
+    """Raise `Problem` 410 if the job has finished and its result cannot be read."""
+    if view.result is None and view.status is JobStatus.COMPLETE:
+        raise broker_problem(DecodeError())
+
+
+@contextmanager
+def loss_reported(call: Call) -> Iterator[None]:
+    """Raise `Problem` 404 `data-set-changed` for a job that disappears because Redis loses its data."""
+    data_set = call.gateway.broker.data_set
+    before = data_set.known
+    try:
+        yield
+    except Problem as problem:
+        if problem.code in GONE and data_set.changed_since(before):
+            raise broker_problem(DataSetChanged()) from None
+        raise

@@ -1,0 +1,191 @@
+"""The door: every request passes it once on its way in, every answer once on its way out."""
+
+import asyncio
+import ipaddress
+import itertools
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+import orjson
+from aiohttp.web import BaseRequest
+
+from jobgate.gateway.http.answers import Answer, reset
+from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.http.quiet_log import SparseLog
+from jobgate.gateway.http.streams import StreamedAnswer
+
+logger = logging.getLogger("jobgate.gateway")
+
+_PROBLEM_JSON = "application/problem+json"
+_VERSIONS = {(1, 0), (1, 1)}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.~-]{1,64}")
+#: How many host names that mean loopback are remembered.
+_MOST_HOSTS = 64
+
+CallT = TypeVar("CallT")
+
+
+class Service(Protocol[CallT]):
+    """What stands behind a door."""
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether connections end with their next answer."""
+
+    def begin(self, request: BaseRequest) -> CallT:
+        """Return what the service keeps of a request while it handles it."""
+
+    async def answer(self, call: CallT) -> Answer:
+        """Answer one request; raises `Problem`."""
+
+    def end(self, call: CallT, answer: Answer | None, seconds: float) -> None:
+        """Count and log a request that was handled; no answer = its client hung up first."""
+
+    def refused(self, status: int) -> None:
+        """Count a request that could not be parsed."""
+
+
+class Door(Generic[CallT]):
+    """Turns requests into answers; raises nothing but `CancelledError`.
+
+    Args:
+        service: Answers the requests that are let in.
+        write_deadline: Seconds after which a client that does not read its answer is cut off.
+        hosts: Names besides loopback's own that `Host` may have; None = it is not checked.
+    """
+
+    def __init__(
+        self, service: Service[CallT], *, write_deadline: float, hosts: tuple[str, ...] | None = None
+    ) -> None:
+        self._service = service
+        self._write_deadline = write_deadline
+        self._hosts = None if hosts is None else {"localhost", *(host.lower() for host in hosts)}
+        self._log = SparseLog(logger)
+        self._ids = _request_ids()
+
+    async def handle(self, request: BaseRequest) -> Answer:
+        """Answer one request."""
+        start = time.perf_counter()
+        call = self._service.begin(request)
+        streamed: StreamedAnswer | None = None
+        try:
+            answer = await self._answer(request, call)
+            if isinstance(answer, StreamedAnswer):
+                streamed = answer
+                await self._stream(request, answer)
+        except asyncio.CancelledError:
+            self._service.end(call, streamed, time.perf_counter() - start)
+            raise
+        self._service.end(call, answer, time.perf_counter() - start)
+        return answer
+
+    async def _answer(self, request: BaseRequest, call: CallT) -> Answer:
+        request_id = given_id(request.headers.get("X-Request-ID")) or next(self._ids)
+        try:
+            self._check(request)
+            answer = await self._service.answer(call)
+        except Problem as problem:
+            if problem.kind.status >= 500 and problem.__cause__ is not None:
+                self._log.line("request %s: %s", request_id, problem.__cause__)
+            answer = _problem_answer(problem, request_id)
+        except ConnectionError:
+            # The client hung up while its body was read: nobody reads this answer.
+            answer = _problem_answer(Problem("malformed-request"), request_id)
+        except Exception:
+            self._log.failure("request %s failed", request_id)
+            answer = _problem_answer(
+                Problem("internal-error", "The gateway's log has the reason."), request_id
+            )
+        answer.request_id = request_id
+        answer.write_deadline = self._write_deadline
+        if self._service.is_draining:
+            answer.keep_alive = False
+        return answer
+
+    async def _stream(self, request: BaseRequest, answer: StreamedAnswer) -> None:
+        try:
+            await answer.send(request)
+        except Exception as error:
+            if not isinstance(error, ConnectionError):
+                self._log.failure("request %s failed while its answer was sent", answer.request_id)
+            # The client must not take what it has for the whole.
+            answer.keep_alive = False
+            reset(request)
+
+    def refuse(self, problem: Problem) -> Answer:
+        """Count a request that could not be parsed, and return the answer to it."""
+        self._service.refused(problem.kind.status)
+        answer = _problem_answer(problem, request_id := next(self._ids))
+        answer.request_id = request_id
+        return answer
+
+    def _check(self, request: BaseRequest) -> None:
+        if request.version not in _VERSIONS:
+            raise Problem("http-version")
+        host = request.headers.get("Host")
+        if host is None and request.version == (1, 1):
+            raise Problem("malformed-request", "An HTTP/1.1 request needs a Host header.")
+        if self._hosts is not None and host is not None and not _is_one_of(self._hosts, host.lower()):
+            # A page of another site whose name was made to resolve to this machine (DNS rebinding).
+            raise Problem("misdirected", "Call it as localhost, or allow the name with --allow-host.")
+
+
+def _is_one_of(hosts: set[str], host: str) -> bool:
+    if not host.endswith("]"):
+        without_port, colon, port = host.rpartition(":")
+        host = without_port if colon and port.isascii() and port.isdigit() else host
+    if host in hosts:
+        return True
+    try:
+        is_loopback = ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+    if is_loopback and len(hosts) < _MOST_HOSTS:
+        hosts.add(host)
+    return is_loopback
+
+
+def target_of(request: BaseRequest) -> tuple[str, str]:
+    """Return the path and the query of a request, as sent."""
+    target = request.raw_path
+    # The absolute form, `GET http://host/path`, is for proxies but must be understood.
+    path, _, query = (target if target.startswith("/") else request.rel_url.raw_path_qs).partition("?")
+    return path, query
+
+
+def check_origin(request: BaseRequest) -> None:
+    """Raise `Problem` 403 for what a page of another site makes a browser send.
+
+    A form can carry JSON, and for a form browsers ask no permission (CORS preflight).
+    """
+    headers = request.headers
+    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    is_foreign = site is not None and site not in {"same-origin", "none"}
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("Host", "").lower():
+        is_foreign = True
+    if is_foreign:
+        raise Problem("cross-site", "A browser sent this on behalf of another site.")
+
+
+def given_id(text: str | None) -> str | None:
+    """Return an `X-Request-ID` that can be passed on, else None: it could forge headers or log lines."""
+    return text if text and _REQUEST_ID.fullmatch(text) else None
+
+
+def _request_ids() -> Iterator[str]:
+    start = secrets.token_hex(6)
+    return (f"{start}-{number:x}" for number in itertools.count(1))
+
+
+def _problem_answer(problem: Problem, request_id: str) -> Answer:
+    return Answer(
+        problem.kind.status,
+        orjson.dumps(problem.document(request_id)),
+        headers=problem.headers,
+        content_type=_PROBLEM_JSON,
+        close=problem.kind.closes,
+    )

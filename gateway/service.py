@@ -1,0 +1,87 @@
+"""What the gateway does with each request: find its route and its caller, call the handler, count and log."""
+
+from typing import Final
+
+from aiohttp.web import BaseRequest
+
+from jobgate.broker import BrokerError, without_secrets
+from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.deadline import Deadline
+from jobgate.gateway.handlers import broker_problem
+from jobgate.gateway.http import Answer, check_origin, log_access, target_of
+from jobgate.gateway.routes import Router
+
+#: The route, in metrics and logs, of a request that has none.
+UNMATCHED: Final = "unmatched"
+#: The status, in metrics, of a request whose client hung up before it was answered.
+CLIENT_GONE: Final = 499
+_MALFORMED: Final = 400
+#: Query parameters whose values the access log shows.
+_SHOWN: Final = frozenset({"wait", "queue", "status", "function", "cursor", "limit"})
+#: As many characters of a name that a caller made up are logged; valid ones are no longer.
+_LONGEST_NAME: Final = 128
+
+
+class GatewayService:
+    """Answers the requests that come through a door.
+
+    Args:
+        gateway: The gateway.
+        router: The routes that are served.
+        is_open: Whether no keys are asked for.
+    """
+
+    def __init__(self, gateway: Gateway, router: Router, *, is_open: bool = False) -> None:
+        self._gateway = gateway
+        self._router = router
+        self._keys = None if is_open else gateway.keys
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the gateway is shutting down."""
+        return self._gateway.is_draining
+
+    def begin(self, request: BaseRequest) -> Call:
+        """Return the call that a request is."""
+        return Call(self._gateway, request, Deadline(self._gateway.settings.redis_deadline))
+
+    async def answer(self, call: Call) -> Answer:
+        """Answer a call; raises `Problem`."""
+        path, call.query = target_of(call.request)
+        route, call.name = self._router.find(call.request.method, path)
+        call.route, call.path = route.name, route.path
+        if route.method == "POST":
+            check_origin(call.request)
+        if not (self._keys is None or route.is_open):
+            call.caller = self._keys.caller(call.request.headers.get("Authorization"))
+        try:
+            handled = route.handle(call)
+            return await (handled if route.keeps_time else call.deadline.within(handled))
+        except BrokerError as error:
+            raise broker_problem(error) from error
+
+    def end(self, call: Call, answer: Answer | None, seconds: float) -> None:
+        """Count a call, and log it if it was answered."""
+        status = CLIENT_GONE if answer is None else answer.status
+        self._gateway.meter.request(call.route or UNMATCHED, status, seconds)
+        if answer is not None and self._gateway.settings.access_log:
+            _log(call, answer, seconds)
+
+    def refused(self, status: int) -> None:
+        """Count a request that could not be parsed."""
+        self._gateway.meter.malformed += status == _MALFORMED
+        self._gateway.meter.request(UNMATCHED, status, 0.0)
+
+
+def _log(call: Call, answer: Answer, seconds: float) -> None:
+    named = without_secrets(call.name)[:_LONGEST_NAME]
+    log_access(
+        call.request,
+        answer,
+        seconds=seconds,
+        route=call.route or UNMATCHED,
+        shown=_SHOWN,
+        caller=call.caller.name,
+        function=named if "{function}" in call.path else None,
+        job_id=named if "{job_id}" in call.path else call.job_id,
+    )
