@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sysconfig
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ BATCH = 500
 CALLS = 16
 
 Words = dict[str, int]
-Caller = Callable[[list[str]], "asyncio.Future[Words]"]
 
 
 def library() -> list[str]:

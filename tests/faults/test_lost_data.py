@@ -1,7 +1,7 @@
 """Redis loses its data under jobs that wait or run: FLUSHALL, an empty restart, writes lost by a failover."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,8 +15,6 @@ from jobgate.arq import create_pool
 from jobgate.broker import Broker, JobRequest
 from jobgate.client import Client, JobLost
 from jobgate.worker import Worker
-
-ServerMaker = Callable[..., RedisServer]
 
 
 def flush(server: RedisServer) -> None:

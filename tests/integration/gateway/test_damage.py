@@ -12,7 +12,6 @@ from jobgate.broker import Broker
 
 #: Kinds that no key of a job may have; what a text says is another question.
 OTHERS = ("list", "zset")
-FAR = 4e12
 
 
 @pytest.fixture

@@ -29,8 +29,6 @@ pytestmark = pytest.mark.early
 ROOT = Path(__file__).resolve().parents[3]
 #: Top folders that the Dockerfile uses; a step that names another absolute path is refused here.
 OURS = ("app", "dist", "opt", "src", "tools")
-#: How this machine reaches packages; an engine would set the same for its builds.
-OF_THE_MACHINE = re.compile(r"PIP_|HOME$|SSL_CERT|(https?|all|no)_proxy$", re.IGNORECASE)
 
 
 @dataclass
