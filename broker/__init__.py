@@ -1,6 +1,8 @@
 """jobgate.broker: the only code that knows Redis."""
 
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
+from jobgate.broker.bodies.stored import is_pickled
+from jobgate.broker.bodies.tokens import begun_ms, claim_token, claimed_ms
 from jobgate.broker.broker import Broker
 from jobgate.broker.errors import (
     BrokerError,
@@ -23,15 +25,25 @@ from jobgate.broker.keys import (
     DEFAULT_NAMESPACE,
     Keys,
     is_plain_name,
+    why_not_health_key,
     why_not_job_id,
     why_not_namespace,
     why_not_queue,
 )
 from jobgate.broker.link.adopted import settings_of
 from jobgate.broker.link.settings import RedisSettings, async_client
-from jobgate.broker.log_text import escape_record, without_secrets
+from jobgate.broker.log_text import (
+    ForeignTraceback,
+    counted,
+    escape_record,
+    printable,
+    repr_of,
+    traceback_text,
+    without_secrets,
+)
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.records import (
+    UNKNOWN_FUNCTION,
     AbortAnswer,
     AbortMark,
     Claim,
@@ -81,6 +93,12 @@ __all__ = [
     "did_you_mean",
     "near_names",
     # Names and texts
+    "ForeignTraceback",
+    "counted",
+    "printable",
+    "repr_of",
+    "traceback_text",
+    "why_not_health_key",
     "escape_record",
     "is_plain_name",
     "need",
@@ -93,6 +111,11 @@ __all__ = [
     "codec_named",
     "custom_codec",
     # Records
+    "UNKNOWN_FUNCTION",
+    "begun_ms",
+    "claim_token",
+    "claimed_ms",
+    "is_pickled",
     "AbortAnswer",
     "AbortMark",
     "Claim",

@@ -1,7 +1,7 @@
 """jobgate.worker: claims jobs and runs functions."""
 
 from jobgate.worker.bounds import Seconds
-from jobgate.worker.cron_jobs.cron_job import CronJob, cron, next_cron
+from jobgate.worker.cron_jobs import CronJob, cron, next_cron
 from jobgate.worker.errors import (
     LoadError,
     NotTransferable,
@@ -10,9 +10,7 @@ from jobgate.worker.errors import (
     SettingsError,
     WorkerError,
 )
-from jobgate.worker.functions.function import Function, func
-from jobgate.worker.functions.loader import load_settings
-from jobgate.worker.functions.retries import Backoff, Retry, RetryJob
+from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, load_settings
 from jobgate.worker.health_check import look_for_workers
 from jobgate.worker.invocation import Deadline, ProgressReporter
 from jobgate.worker.jobs import JobOutcome, await_if_needed, message_of

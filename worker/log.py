@@ -2,8 +2,7 @@
 
 import logging
 
-from jobgate.broker.errors import BrokerError, OutcomeUnknown
-from jobgate.broker.log_text import escape_record
+from jobgate.broker import BrokerError, OutcomeUnknown, escape_record
 
 logger = logging.getLogger("jobgate.worker")
 # For lines whose formatter is the user's own: the text of an exception must not forge other lines.

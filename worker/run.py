@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from jobgate.broker import Broker, JobResult, codec_named, custom_codec
 from jobgate.worker.claiming import Claimer
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.cron_jobs.scheduler import Scheduler
+from jobgate.worker.cron_jobs import Scheduler
 from jobgate.worker.invocation import ProgressWriter, note_leftovers
 from jobgate.worker.jobs import (
     JobRunner,

@@ -6,12 +6,11 @@ from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jobgate.broker.link.adopted import settings_of
+from jobgate.broker import settings_of
 from jobgate.worker.bounds import duration, whole
-from jobgate.worker.cron_jobs.cron_job import CronJob, as_cron_job
+from jobgate.worker.cron_jobs import CronJob, as_cron_job
 from jobgate.worker.errors import SettingsError
-from jobgate.worker.functions.function import Function, as_function
-from jobgate.worker.functions.retries import Backoff, as_backoff, as_retry_on
+from jobgate.worker.functions import Backoff, Function, as_backoff, as_function, as_retry_on
 
 logger = logging.getLogger("jobgate.worker")
 

@@ -13,15 +13,18 @@ from datetime import tzinfo
 from types import FunctionType
 from typing import Any, Self
 
-from jobgate.broker import RedisSettings
-from jobgate.broker.errors import InvalidName
-from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys, why_not_health_key, why_not_job_id
-from jobgate.broker.link.adopted import settings_of
-from jobgate.worker.cron_jobs.cron_job import CronJob
+from jobgate.broker import (
+    DEFAULT_NAMESPACE,
+    InvalidName,
+    Keys,
+    RedisSettings,
+    settings_of,
+    why_not_health_key,
+    why_not_job_id,
+)
+from jobgate.worker.cron_jobs import CronJob
 from jobgate.worker.errors import SettingsError
-from jobgate.worker.functions.function import Function
-from jobgate.worker.functions.resolved import Limits, ResolvedFunction
-from jobgate.worker.functions.retries import Backoff, RetryPolicy, Rule
+from jobgate.worker.functions import Backoff, Function, Limits, ResolvedFunction, RetryPolicy, Rule
 from jobgate.worker.setting_rules import checked
 
 logger = logging.getLogger("jobgate.worker")

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from jobgate.broker.log_text import printable
+from jobgate.broker import printable
 from jobgate.worker.claiming import Claimer
 from jobgate.worker.jobs import Persistence, Phase, RunningJob, Shared, Stop, await_if_needed, message_of
 from jobgate.worker.log import logger

@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import time
 
-from jobgate.broker import Broker, BrokerError, BrokerUnavailable
-from jobgate.broker.log_text import printable
+from jobgate.broker import Broker, BrokerError, BrokerUnavailable, printable
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
+from jobgate.worker.functions import doubt_of_ctx, signature_of
 from jobgate.worker.log import logger
 from jobgate.worker.roles import TaskRole
 from jobgate.worker.settings import Settings

@@ -9,9 +9,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
-from jobgate.broker.errors import BrokerError
-from jobgate.broker.log_text import printable
-from jobgate.broker.records import Claim, ClaimedJob
+from jobgate.broker import BrokerError, Claim, ClaimedJob, printable
 from jobgate.worker.claiming.shares import Shares
 from jobgate.worker.claiming.source import Source
 from jobgate.worker.jobs import JobRunner, Persistence, Shared

@@ -4,10 +4,7 @@ import itertools
 import random
 import time
 
-from jobgate.broker.bodies.tokens import claim_token
-from jobgate.broker.errors import BrokerError, OutcomeUnknown
-from jobgate.broker.log_text import counted, printable
-from jobgate.broker.records import Claim
+from jobgate.broker import BrokerError, Claim, OutcomeUnknown, claim_token, counted, printable
 from jobgate.worker.jobs import Shared
 from jobgate.worker.log import logger, reason_of
 

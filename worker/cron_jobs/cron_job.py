@@ -11,7 +11,7 @@ from typing import Any, Literal
 from jobgate.worker.bounds import Seconds
 from jobgate.worker.cron_jobs.timetable import Field, Timetable, WeekdayField
 from jobgate.worker.errors import SettingsError
-from jobgate.worker.functions.function import Function, func
+from jobgate.worker.functions import Function, func
 
 #: What arq's `CronJob` has besides what its `Function` has.
 _CRON_SHAPE = ("coroutine", "weekday", "microsecond", "run_at_startup", "unique", "job_id")

@@ -14,13 +14,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from jobgate.broker import Broker
-from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable
-from jobgate.broker.log_text import counted, printable
+from jobgate.broker import (
+    Broker,
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    counted,
+    printable,
+)
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.cron_jobs.ticks import CountSkips, Skip, Tick, TickWriter
-from jobgate.worker.functions.retries import Backoff
+from jobgate.worker.functions import Backoff
 from jobgate.worker.roles import TaskRole
 
 logger = logging.getLogger("jobgate.worker")

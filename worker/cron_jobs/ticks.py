@@ -14,9 +14,16 @@ from enum import StrEnum
 
 import orjson
 
-from jobgate.broker import Broker, Enqueued, IdempotencyKey, JobRequest, JobStatus, JobView
-from jobgate.broker.errors import BrokerError
-from jobgate.broker.log_text import printable
+from jobgate.broker import (
+    Broker,
+    BrokerError,
+    Enqueued,
+    IdempotencyKey,
+    JobRequest,
+    JobStatus,
+    JobView,
+    printable,
+)
 from jobgate.worker.cron_jobs.cron_job import CronJob
 
 logger = logging.getLogger("jobgate.worker")

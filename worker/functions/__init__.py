@@ -1,1 +1,35 @@
-"""The functions that a worker offers."""
+"""The functions that a worker offers: how users state them, and how they are resolved for each job."""
+
+from jobgate.worker.functions.function import Function, as_function, func
+from jobgate.worker.functions.loader import load_settings
+from jobgate.worker.functions.resolved import Limits, ResolvedFunction
+from jobgate.worker.functions.retries import (
+    Backoff,
+    Retry,
+    RetryJob,
+    RetryPolicy,
+    Rule,
+    as_backoff,
+    as_retry_on,
+    chance,
+)
+from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
+
+__all__ = [
+    "Backoff",
+    "Function",
+    "Limits",
+    "ResolvedFunction",
+    "Retry",
+    "RetryJob",
+    "RetryPolicy",
+    "Rule",
+    "as_backoff",
+    "as_function",
+    "as_retry_on",
+    "chance",
+    "doubt_of_ctx",
+    "func",
+    "load_settings",
+    "signature_of",
+]

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jobgate.broker.near_names import did_you_mean
+from jobgate.broker import did_you_mean
 from jobgate.worker.errors import LoadError
 
 

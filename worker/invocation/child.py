@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from typing import Any
 
-from jobgate.broker.log_text import traceback_text
+from jobgate.broker import traceback_text
 from jobgate.worker.invocation.ctx import ProgressReporter
 
 

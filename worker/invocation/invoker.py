@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from jobgate.broker.log_text import counted, printable
-from jobgate.broker.records import JobBody
-from jobgate.worker.functions.resolved import ResolvedFunction
+from jobgate.broker import JobBody, counted, printable
+from jobgate.worker.functions import ResolvedFunction
 from jobgate.worker.invocation.processes import ProcessPool
 from jobgate.worker.log import logger
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from jobgate.broker.log_text import ForeignTraceback
+from jobgate.broker import ForeignTraceback
 from jobgate.worker.errors import NotTransferable, ProcessDied, ProcessRaised
 from jobgate.worker.invocation import child
 

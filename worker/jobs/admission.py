@@ -4,12 +4,8 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from jobgate.broker.bodies.stored import is_pickled
-from jobgate.broker.bodies.tokens import begun_ms
-from jobgate.broker.errors import DecodeError
-from jobgate.broker.log_text import printable
-from jobgate.broker.records import FailureCode, JobBody
-from jobgate.worker.functions.resolved import Limits
+from jobgate.broker import DecodeError, FailureCode, JobBody, begun_ms, is_pickled, printable
+from jobgate.worker.functions import Limits
 from jobgate.worker.jobs.outcome import (
     Kind,
     Outcome,

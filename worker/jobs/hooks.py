@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.broker.records import Failure
+from jobgate.broker import Failure
 from jobgate.worker.jobs.outcome import Kind, Outcome
 from jobgate.worker.jobs.running_job import GRACE, RunningJob
 from jobgate.worker.log import logger

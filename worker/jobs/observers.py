@@ -15,7 +15,7 @@ There are two kinds of observers:
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobgate.broker.errors import BrokerError
+from jobgate.broker import BrokerError
 from jobgate.worker.jobs.outcome import Outcome
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.log import logger

@@ -5,16 +5,20 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from jobgate.broker.errors import (
+from jobgate.broker import (
+    UNKNOWN_FUNCTION,
     BrokerError,
     BrokerFull,
     BrokerMisconfigured,
     BrokerUnavailable,
+    ClaimedJob,
     EncodeError,
+    JobBody,
+    JobResult,
     OutcomeUnknown,
+    Transition,
+    counted,
 )
-from jobgate.broker.log_text import counted
-from jobgate.broker.records import UNKNOWN_FUNCTION, ClaimedJob, JobBody, JobResult, Transition
 from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, brief, unserialisable
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared

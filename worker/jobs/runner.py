@@ -11,8 +11,8 @@ from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
-from jobgate.broker.records import ClaimedJob
-from jobgate.worker.functions.retries import chance
+from jobgate.broker import ClaimedJob
+from jobgate.worker.functions import chance
 from jobgate.worker.invocation import RUNNING_JOB, Deadline, Invoker, ProgressWriter, all_over
 from jobgate.worker.jobs.admission import Admission
 from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c

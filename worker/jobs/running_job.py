@@ -7,10 +7,8 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
-from jobgate.broker.bodies.tokens import claimed_ms
-from jobgate.broker.log_text import printable
-from jobgate.broker.records import ClaimedJob, JobBody
-from jobgate.worker.functions.resolved import Limits, ResolvedFunction
+from jobgate.broker import ClaimedJob, JobBody, claimed_ms, printable
+from jobgate.worker.functions import Limits, ResolvedFunction
 from jobgate.worker.invocation import Leftover
 from jobgate.worker.jobs.outcome import Stop
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
-from jobgate.broker.records import ClaimedJob
+from jobgate.broker import ClaimedJob
 from jobgate.worker.jobs.running_job import Phase, RunningJob
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from enum import Enum, auto
 from typing import Protocol
 
-from jobgate.broker.log_text import counted, printable
+from jobgate.broker import counted, printable
 from jobgate.worker.jobs.running_job import Phase, RunningJob
 from jobgate.worker.jobs.running_jobs import RunningJobs
 from jobgate.worker.log import logger

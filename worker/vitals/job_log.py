@@ -5,8 +5,7 @@
 
 import logging
 
-from jobgate.broker.log_text import printable, repr_of
-from jobgate.broker.records import FailureCode
+from jobgate.broker import FailureCode, printable, repr_of
 from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, Stop, message_of
 from jobgate.worker.log import logger
 from jobgate.worker.settings import Settings

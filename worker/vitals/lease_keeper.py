@@ -13,9 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from jobgate.broker.errors import BrokerError
-from jobgate.broker.log_text import counted
-from jobgate.broker.records import ClaimedJob, Lease, Renewal
+from jobgate.broker import BrokerError, ClaimedJob, Lease, Renewal, counted
 from jobgate.worker.jobs import Phase, RunningJob, Shared, Stop
 from jobgate.worker.log import logger
 from jobgate.worker.roles import Role, TaskRole

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from jobgate.broker.log_text import printable
+from jobgate.broker import printable
 from jobgate.worker.invocation import RUNNING_JOB
 from jobgate.worker.jobs import RunningJob, RunningJobs
 from jobgate.worker.log import logger

@@ -17,9 +17,8 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from jobgate.broker.errors import BrokerError
-from jobgate.broker.records import FailureCode
-from jobgate.worker.cron_jobs.ticks import Skip
+from jobgate.broker import BrokerError, FailureCode
+from jobgate.worker.cron_jobs import Skip
 from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, RunningJobs
 from jobgate.worker.vitals.liveness import Liveness, State
 
