@@ -1,4 +1,4 @@
-"""A look from outside at whether workers are alive."""
+"""Checks from outside whether workers are alive."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from jobgate.worker.vitals import Verdict
 
 
 async def look_for_workers(settings: Settings) -> Verdict:
-    """Look whether a live worker serves each queue of these settings.
+    """Check whether a live worker serves each queue of these settings. Raises nothing but bugs.
 
-    Alive is a worker that has announced itself within the last 15 seconds: it reaches Redis and claims jobs.
-    Where `health_check_key` is set, only workers with the same one count. Stock arq workers do not announce
-    themselves and are not seen. Raises nothing but bugs.
+    A worker is alive when it has announced itself within the last 15 seconds: it reaches Redis and claims
+    jobs. Where `health_check_key` is set, only workers with the same key count. Stock arq workers do not
+    announce themselves and are not seen.
     """
     broker = Broker(settings.redis, namespace=settings.namespace)
     try:
@@ -22,17 +22,14 @@ async def look_for_workers(settings: Settings) -> Verdict:
     finally:
         await broker.close()
     key = settings.health_check_key
-    return _judge({queue: [one for one in all_ if one.health_key == key] for queue, all_ in found.items()})
-
-
-def _judge(workers: dict[str, list[WorkerRecord]]) -> Verdict:
+    workers = {queue: [one for one in all_ if one.health_key == key] for queue, all_ in found.items()}
     missing = [queue for queue, records in workers.items() if not records]
     if missing:
         return Verdict(False, f"no live worker serves queue {missing[0]}")
-    return Verdict(True, "; ".join(f"{queue}: {_told(records)}" for queue, records in workers.items()))
+    return Verdict(True, "; ".join(f"{queue}: {_summary(records)}" for queue, records in workers.items()))
 
 
-def _told(records: Sequence[WorkerRecord]) -> str:
+def _summary(records: Sequence[WorkerRecord]) -> str:
     count = "1 live worker" if len(records) == 1 else f"{len(records)} live workers"
     return (
         f"{count}, j_complete={sum(one.complete for one in records)} "
