@@ -20,6 +20,7 @@ from jobgate.arq.jobs import DEFAULT_QUEUE, Job
 from jobgate.broker import (
     DEFAULT_NAMESPACE,
     Broker,
+    JobOptions,
     JobRequest,
     QueuedJob,
     RedisSettings,
@@ -197,7 +198,7 @@ class ArqRedis(Redis):
             args=args,
             kwargs=kwargs,
             job_id=_job_id or new_job_id(),
-            queue=self.default_queue_name if _queue_name is None else _queue_name,
+            options=JobOptions(queue=self.default_queue_name if _queue_name is None else _queue_name),
             first_try=_job_try if _job_try and _job_try > 0 else None,
             **_due(_defer_until, _defer_by),
             **self._expiry(_expires),

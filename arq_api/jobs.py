@@ -29,7 +29,6 @@ from jobgate.broker import (
     DEFAULT_NAMESPACE,
     AbortAnswer,
     Broker,
-    FailureCode,
     JobView,
     Watch,
     errors,
@@ -172,7 +171,7 @@ class Job:
         except ResultNotFound:  # not kept: for some seconds Redis knows how it ended
             async with self._broker() as broker:
                 return await broker.abort_mark(self.job_id) is not None
-        return result.failure is not None and result.failure.code is FailureCode.ABORTED
+        return result.is_aborted
 
     async def _end(self, timeout: float | None, poll_delay: float) -> records.JobResult:
         """Wait for the stored result."""
@@ -210,7 +209,7 @@ class Job:
         view = await self._view(broker, waits=True)
         if view is None:
             raise ResultNotFound
-        if view.status is records.JobStatus.COMPLETE and view.result is None:
+        if view.is_unreadable:
             return await broker.result(self.job_id)  # raises DecodeError, which says why
         return view.result
 

@@ -21,6 +21,7 @@ from jobgate.broker.errors import (
     OutcomeUnknown,
 )
 from jobgate.broker.job_marks import JobMark, mark_of_result, size_of
+from jobgate.broker.job_options import OPTION_FORMS, JobOptions, OptionForm, OptionKind
 from jobgate.broker.keys import (
     DEFAULT_NAMESPACE,
     Keys,
@@ -43,7 +44,7 @@ from jobgate.broker.log_text import (
 )
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.records import (
-    UNKNOWN_FUNCTION,
+    LOST_BODY,
     AbortAnswer,
     AbortMark,
     Claim,
@@ -111,7 +112,7 @@ __all__ = [
     "codec_named",
     "custom_codec",
     # Records
-    "UNKNOWN_FUNCTION",
+    "LOST_BODY",
     "begun_ms",
     "claim_token",
     "claimed_ms",
@@ -126,6 +127,7 @@ __all__ = [
     "IdempotencyKey",
     "JobBody",
     "JobMark",
+    "JobOptions",
     "JobRequest",
     "JobResult",
     "JobStatus",
@@ -142,6 +144,10 @@ __all__ = [
     "WorkerRecord",
     "mark_of_result",
     "size_of",
+    # Options of jobs
+    "OPTION_FORMS",
+    "OptionForm",
+    "OptionKind",
     # Errors
     "BrokerError",
     "BrokerFull",

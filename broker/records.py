@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobgate.broker.job_marks import JobMark
+from jobgate.broker.job_options import NO_OPTIONS, JobOptions
 
 
 class JobStatus(StrEnum):
@@ -83,12 +84,11 @@ class JobRequest:
     function: str
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    options: JobOptions = NO_OPTIONS
     #: Unique in the namespace; None = 128 random bits in hex.
     job_id: str | None = None
-    #: Nobody has chosen that id: whoever repeats the request under it was told it, and hears `replayed`.
+    #: The caller did not choose that id: a request that repeats it knows it from an answer.
     id_is_made: bool = False
-    #: None = the namespace's default queue.
-    queue: str | None = None
     #: Seconds from now until it is due. Not together with `defer_until_ms`.
     defer_by: float | None = None
     #: When it is due.
@@ -97,27 +97,16 @@ class JobRequest:
     expires: float | None = None
     #: Count `expires` from now instead, as arq's `_expires` does.
     expires_from_now: bool = False
-    #: Run limit in seconds; None = the function's or the worker's.
-    timeout: float | None = None
-    #: Starts allowed; None = the function's or the worker's.
-    max_tries: int | None = None
-    #: Seconds to keep the result; 0 = not at all; None = the function's or the worker's.
-    keep_result: float | None = None
     #: arq's `_job_try`: the number of the first try; None = 1.
     first_try: int | None = None
-    #: Name of the caller's key, for its right to read the job.
-    owner: str | None = None
     idempotency: IdempotencyKey | None = None
-    #: Whether a kept result of its id gives way to it. A job of its id that has not ended never does, and the
-    #: idempotency key then remembers that: all who ask get the one answer.
+    #: Replace a kept result of its id. A job that has not ended is never replaced, and all who ask hear so.
     replaces_result: bool = False
-    #: Whether the caller waits: then it gets the outcome where results are not kept, too.
-    wants_outcome: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
 class JobBody:
-    """A stored job, decoded: arq's dict (`t f a k et`) and jobgate's own fields."""
+    """A stored job, decoded: arq's dict (`t f a k et`) and jobgate's options."""
 
     function: str
     args: Sequence[Any]
@@ -125,24 +114,18 @@ class JobBody:
     enqueue_time_ms: int
     #: arq's `_job_try`.
     first_try: int | None = None
-    #: None when a stock arq producer wrote it.
-    queue: str | None = None
-    timeout: float | None = None
-    max_tries: int | None = None
-    keep_result: float | None = None
-    owner: str | None = None
-    #: Random mark of one enqueue call; tells a replay from a duplicate.
-    request_token: str | None = None
-    #: Whether its caller waits for the outcome, kept or not.
-    wants_outcome: bool = False
+    options: JobOptions = NO_OPTIONS
 
     def is_meant_by(self, abort_mark_ms: int) -> bool:
         """Whether an abort mark of that time means this job, not an earlier one of the same id (arq #485).
 
-        jobgate takes old marks away when it enqueues. Stock arq leaves them: there the times, both of
-        arq's clocks, decide.
+        jobgate removes old marks when it enqueues. For jobs of stock arq the times decide, by its clocks.
         """
-        return self.request_token is not None or abort_mark_ms >= self.enqueue_time_ms
+        return self.options.request_token is not None or abort_mark_ms >= self.enqueue_time_ms
+
+
+#: Stands for a body that is gone or cannot be read, in its job's result; the function's name is arq's.
+LOST_BODY = JobBody(function="<unknown>", args=(), kwargs={}, enqueue_time_ms=0)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -259,10 +242,6 @@ class AbortMark:
     owner: str | None
 
 
-#: Stands for the function of a job whose body is gone or cannot be read, as in arq.
-UNKNOWN_FUNCTION = "<unknown>"
-
-
 @dataclass(kw_only=True, slots=True)
 class JobResult:
     """A stored result, decoded: arq's dict (`t f a k et s r st ft q id`) and jobgate's own fields."""
@@ -284,15 +263,20 @@ class JobResult:
     finish_time_ms: int
     queue: str
     worker: str | None = None
-    owner: str | None = None
-    request_token: str | None = None
+    #: Of those that the job had, the ones that results keep.
+    options: JobOptions = NO_OPTIONS
     #: With the pickle codec and full trust: the exception itself, for arq's own readers.
     exception: BaseException | None = None
 
     @property
     def has_job(self) -> bool:
-        """Whether it tells what was asked for; else the body was gone, and stand-ins took its place."""
-        return self.function != UNKNOWN_FUNCTION or self.enqueue_time_ms != 0
+        """Whether it holds what was asked for; False = the body was gone, and `LOST_BODY` took its place."""
+        return self.function != LOST_BODY.function or self.enqueue_time_ms != 0
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether the job ended because somebody asked to stop it."""
+        return self.failure is not None and self.failure.code is FailureCode.ABORTED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -332,8 +316,28 @@ class JobView:
 
     @property
     def source(self) -> JobResult | JobBody | None:
-        """What tells what was asked for: function, arguments, time of the enqueue, owner."""
+        """What holds the request: the result where it does, else the body; None = neither could be read."""
         return self.result if self.result and self.result.has_job else self.body
+
+    @property
+    def function(self) -> str | None:
+        """Name of its function; None where nothing tells."""
+        return self.source.function if self.source else None
+
+    @property
+    def owner(self) -> str | None:
+        """Name of the key that enqueued it; None where it had none or nothing tells."""
+        return self.source.options.owner if self.source else None
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether it has ended and its result cannot be read."""
+        return self.status is JobStatus.COMPLETE and self.result is None
+
+    @property
+    def success(self) -> bool | None:
+        """Whether it succeeded; None = it has not ended, or nothing tells."""
+        return self.result.success if self.result else None
 
     @property
     def enqueue_time_ms(self) -> int | None:

@@ -4,7 +4,7 @@ A mark is `<token of the last lease> <note><SHA-1 of the body>`; a job that neve
 note of a job that ended as aborted is `abort <its owner> `: a repeated abort is answered as the first one.
 """
 
-from jobgate.broker.records import AbortMark, FailureCode, JobResult
+from jobgate.broker.records import AbortMark, JobResult
 
 _ABORT = "abort "
 
@@ -16,8 +16,7 @@ def note_of_abort(owner: str | None) -> str:
 
 def note_of(result: JobResult) -> str:
     """Return the note of a job that has ended, empty unless it ended as aborted."""
-    is_aborted = result.failure is not None and result.failure.code is FailureCode.ABORTED
-    return note_of_abort(result.owner) if is_aborted else ""
+    return note_of_abort(result.options.owner) if result.is_aborted else ""
 
 
 def abort_mark(mark: bytes) -> AbortMark | None:

@@ -4,20 +4,19 @@ Job: `t` first try or None, `f` function, `a` args, `k` kwargs, `et` enqueue tim
 Result: the same and `s` success, `r` result or failure, `st` and `ft` start and finish (unix ms),
 `q` queue, `id` job id.
 
-What jobgate adds is under the one key `jobgate`, which arq does not read. In a job: `q` queue,
-`to` timeout, `mt` max tries, `kr` keep result, `o` owner, `rt` request token, `wo` whether its caller waits
-for the outcome. In a result: `c` failure
-code, `e` failure (only where `r` holds an exception), `w` worker, `o` owner, `rt` request token,
-`ns` that it never started (`st` is then the time of its end, for arq's readers).
-A key is absent where its value is None.
+What jobgate adds is under the one key `jobgate`, which arq does not read. In a job: the options, under the
+keys that `JobOptions` gives them. In a result: `w` worker, the options that results keep, `ns` that it never
+started (`st` is then the time of its end, for arq's readers), `c` failure code, `e` failure (only where `r`
+holds an exception). A key is absent where its value is None or False.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobgate.broker.bodies import failures
 from jobgate.broker.bodies.codecs import Codec, codec_named
 from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, OptionKind
 from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
@@ -48,15 +47,11 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
         "k": dict(body.kwargs),
         "et": body.enqueue_time_ms,
     }
-    own = _present(
-        q=body.queue,
-        to=body.timeout,
-        mt=body.max_tries,
-        kr=body.keep_result,
-        o=body.owner,
-        rt=body.request_token,
-        wo=body.wants_outcome or None,
-    )
+    own = {
+        key: value
+        for key, value in zip(_JOB_KEYS, body.options, strict=True)
+        if value is not None and value is not False
+    }
     if own:
         fields[_OWN] = own
     return _dump(fields, codec)
@@ -77,17 +72,10 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
             the limits.
     """
     fields = _load(blob, codec, trust_pickle, limits)
-    own = _own_fields(fields)
     return JobBody(
         **_common(fields),
         first_try=_optional_int(fields, "t"),
-        queue=_optional_text(own, "q"),
-        timeout=_optional_seconds(own, "to"),
-        max_tries=_optional_int(own, "mt") if "mt" in own else None,
-        keep_result=_optional_seconds(own, "kr"),
-        owner=_optional_text(own, "o"),
-        request_token=_optional_text(own, "rt"),
-        wants_outcome=bool(own.get("wo")),
+        options=_options(_own_fields(fields), _IN_JOBS),
     )
 
 
@@ -125,9 +113,12 @@ def _encoded_result(result: JobResult, codec: Codec) -> bytes:
         "q": result.queue,
         "id": _encodable(result.job_id),
     }
-    own = _present(
-        w=result.worker, o=result.owner, rt=result.request_token, ns=result.start_time_ms is None or None
-    )
+    own: dict[str, Any] = {} if result.worker is None else {"w": result.worker}
+    for key, at in _RESULT_KEYS:
+        if (value := result.options[at]) is not None and value is not False:
+            own[key] = value
+    if result.start_time_ms is None:
+        own["ns"] = True
     if result.success:
         fields["r"] = result.result
         return _dump(_with_own(fields, own), codec)
@@ -180,18 +171,13 @@ def decode_result(
         finish_time_ms=_int(fields, "ft"),
         queue=_optional_text(fields, "q") or "<unknown>",
         worker=_optional_text(own, "w"),
-        owner=_optional_text(own, "o"),
-        request_token=_optional_text(own, "rt"),
+        options=_options(own, _IN_RESULTS),
     )
 
 
 def _encodable(job_id: str) -> str:
     """Return an id that every codec can hold; one that is not UTF-8 is shown with replacement marks."""
     return job_id if job_id.isascii() else job_id.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _present(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _with_own(fields: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -311,9 +297,7 @@ def _field(fields: Mapping[str, Any], name: str) -> Any:
 
 def _int(fields: Mapping[str, Any], name: str) -> int:
     value = _field(fields, name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _wrong(name)
-    return value
+    return value if type(value) is int else _count(name, value)
 
 
 def _optional_int(fields: Mapping[str, Any], name: str) -> int | None:
@@ -322,19 +306,68 @@ def _optional_int(fields: Mapping[str, Any], name: str) -> int | None:
 
 def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
-    if value is not None and not isinstance(value, str):
+    return None if value is None else _text(name, value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
         raise _wrong(name)
     return value
 
 
-def _optional_seconds(fields: Mapping[str, Any], name: str) -> float | None:
-    value = fields.get(name)
-    if value is None:
-        return None
+def _seconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LONGEST:
         raise _wrong(name)  # the comparison refuses NaN too
     return value
 
 
+def _count(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(name)
+    return value
+
+
+def _flag(_: str, value: object) -> bool:
+    return bool(value)
+
+
 def _wrong(name: str) -> DecodeError:
     return DecodeError(f"Stored field {name!r} is of the wrong kind: something else wrote this key.")
+
+
+#: How the values of an option are read: by their usual type as they are, else by the function.
+_READS: dict[OptionKind, tuple[type | None, Callable[[str, object], Any]]] = {
+    OptionKind.TEXT: (str, _text),
+    OptionKind.SECONDS: (None, _seconds),
+    OptionKind.COUNT: (int, _count),
+    OptionKind.FLAG: (bool, _flag),
+}
+#: Place of an option in the record, its usual type, and how values of other types are read.
+_Reading = tuple[int, type | None, Callable[[str, object], Any]]
+_DEFAULTS: list[Any] = list(NO_OPTIONS)
+#: Keys of the options in a stored job, in the order of the record's fields.
+_JOB_KEYS = tuple(form.key for form in OPTION_FORMS.values())
+#: The options by their keys, in a job and in a result.
+_IN_JOBS: dict[str, _Reading] = {
+    form.key: (at, *_READS[form.kind]) for at, form in enumerate(OPTION_FORMS.values())
+}
+_IN_RESULTS: dict[str, _Reading] = {
+    form.key: _IN_JOBS[form.key] for form in OPTION_FORMS.values() if form.in_result
+}
+_RESULT_KEYS = tuple((key, at) for key, (at, *_) in _IN_RESULTS.items())
+
+
+def _options(own: Mapping[str, Any], known: Mapping[str, _Reading]) -> JobOptions:
+    """Read the options among jobgate's own fields. Values of the usual type need no call: it is faster."""
+    if not own:
+        return NO_OPTIONS
+    values = _DEFAULTS.copy()
+    for key in own:
+        if key in known:
+            at, usual, read = known[key]
+            value = own[key]
+            if type(value) is usual:
+                values[at] = value
+            elif value is not None:
+                values[at] = read(key, value)
+    return tuple.__new__(JobOptions, values)

@@ -8,11 +8,12 @@ from jobgate.broker.bodies.stored import encode_result
 from jobgate.broker.core import ENDED_TTL_MS, Core, keep_ms
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
 from jobgate.broker.records import (
-    UNKNOWN_FUNCTION,
+    LOST_BODY,
     AbortAnswer,
     AbortMark,
     Failure,
     FailureCode,
+    JobBody,
     JobResult,
     JobStatus,
     JobView,
@@ -62,9 +63,10 @@ class Aborting:
         return abort_mark(mark or b"")
 
     async def _abort(self, view: JobView, keep: float) -> AbortAnswer | None:
-        keys, body = self._core.keys, view.body
-        queue = view.queue or (body.queue if body else None) or keys.default_queue
-        kept = body.keep_result if body and body.keep_result is not None else keep
+        keys, body = self._core.keys, view.body or LOST_BODY
+        options = body.options
+        queue = view.queue or options.queue or keys.default_queue
+        kept = keep if options.keep_result is None else options.keep_result
         runs = view.status is JobStatus.IN_PROGRESS
         code = await self._core.link.run(
             script("abort"),
@@ -83,14 +85,14 @@ class Aborting:
             ],
             [
                 view.job_id,
-                b"" if runs else self._encoded(_aborted(view, queue)),
+                b"" if runs else self._encoded(_aborted(view, body, queue)),
                 keep_ms(kept),
-                body.enqueue_time_ms if body else 0,
+                body.enqueue_time_ms,
                 keys.abort_channel(queue),
                 ENDED_TTL_MS,
-                note_of_abort(body.owner if body else None),
+                note_of_abort(options.owner),
                 OUTCOME_TTL_MS,
-                "1" if body and body.wants_outcome else "",
+                "1" if options.wants_outcome else "",
             ],
         )
         if code == _NO_MARKS:
@@ -108,26 +110,21 @@ class Aborting:
 
 def _ended(view: JobView) -> AbortAnswer:
     """Answer for a job that has ended: a repeated abort as the first one, when it ended by that."""
-    failure = view.result.failure if view.result else None
-    is_aborted = failure is not None and failure.code is FailureCode.ABORTED
-    return AbortAnswer.ABORTED if is_aborted else AbortAnswer.FINISHED
+    return AbortAnswer.ABORTED if view.result and view.result.is_aborted else AbortAnswer.FINISHED
 
 
-def _aborted(view: JobView, queue: str) -> JobResult:
-    now_ms = time.time_ns() // 1_000_000
-    body = view.body
+def _aborted(view: JobView, body: JobBody, queue: str) -> JobResult:
     return JobResult(
         job_id=view.job_id,
-        function=body.function if body else UNKNOWN_FUNCTION,
-        args=body.args if body else (),
-        kwargs=body.kwargs if body else {},
+        function=body.function,
+        args=body.args,
+        kwargs=body.kwargs,
         tries=view.tries,
         success=False,
         failure=_ABORTED,
-        enqueue_time_ms=body.enqueue_time_ms if body else 0,
+        enqueue_time_ms=body.enqueue_time_ms,
         start_time_ms=None,
-        finish_time_ms=now_ms,
+        finish_time_ms=time.time_ns() // 1_000_000,
         queue=queue,
-        owner=body.owner if body else None,
-        request_token=body.request_token if body else None,
+        options=body.options,
     )

@@ -5,13 +5,14 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.bodies.stored import encode_job
 from jobgate.broker.core import BODY_TTL_MS, Core, to_ms
 from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidName, InvalidRequest
+from jobgate.broker.job_options import OPTION_FORMS, OptionKind
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link.coalescer import Coalescer
 from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
@@ -98,7 +99,7 @@ class Enqueueing:
         job_id = request.job_id or new_job_id()
         if wrong := why_not_job_id(job_id):
             raise InvalidName(wrong)
-        queue = self._core.keys.queue(request.queue)
+        queue = self._core.keys.queue(request.options.queue)
         body = _body(request, queue, next(self._tokens))
         blob = encode_job(body, self._core.codec)
         return _Order(job_id, queue, body, blob, self._script_args(request, job_id, queue, blob))
@@ -149,17 +150,17 @@ class Enqueueing:
 
 
 def _is_same_call(result: JobResult, body: JobBody) -> bool:
-    if result.request_token is not None:
-        return result.request_token == body.request_token
+    if result.options.request_token is not None:
+        return result.options.request_token == body.options.request_token
     # A stock arq worker does not copy the token.
     return (result.function, result.enqueue_time_ms) == (body.function, body.enqueue_time_ms)
 
 
 def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
     """Whether a request repeats the one that made a job, under an id that only its answer can have told."""
-    return (existing.request_token or "").startswith(_MADE) and (
-        (existing.function, existing.owner, list(existing.args), existing.kwargs)
-        == (body.function, body.owner, list(body.args), body.kwargs)
+    return (existing.options.request_token or "").startswith(_MADE) and (
+        (existing.function, existing.options.owner, list(existing.args), existing.kwargs)
+        == (body.function, body.options.owner, list(body.args), body.kwargs)
     )
 
 
@@ -173,13 +174,7 @@ def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
         kwargs=dict(request.kwargs),
         enqueue_time_ms=time.time_ns() // 1_000_000,
         first_try=request.first_try,
-        queue=queue,
-        timeout=request.timeout,
-        max_tries=request.max_tries,
-        keep_result=request.keep_result,
-        owner=request.owner,
-        request_token=request_token,
-        wants_outcome=request.wants_outcome,
+        options=request.options.enqueued(queue, request_token),
     )
 
 
@@ -195,22 +190,23 @@ def _check(request: JobRequest) -> None:
         raise InvalidRequest("The function has no name: name one that a worker offers.")
     if request.defer_by is not None and request.defer_until_ms is not None:
         raise InvalidRequest("Both defer_by and defer_until are given: give one of them.")
-    for name in ("job_id", "queue"):
-        text = getattr(request, name)
+    options = request.options
+    for name, text in (("job_id", request.job_id), ("queue", options.queue)):
         if text and not text.isascii():
             _check_text(name, text)
-    for name in ("defer_by", "expires", "timeout", "keep_result"):
-        seconds = getattr(request, name)
-        if seconds is not None and not 0 <= seconds <= _LONGEST:
-            raise InvalidRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
-    for name in ("max_tries", "first_try"):
-        number = getattr(request, name)
-        if number is not None and not 1 <= number <= _MOST_TRIES:
-            raise InvalidRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
+    if request.defer_by is not None:
+        _check_seconds("defer_by", request.defer_by)
+    if request.expires is not None:
+        _check_seconds("expires", request.expires)
+    if request.first_try is not None:
+        _check_count("first_try", request.first_try)
+    for at, name, check in _OPTION_CHECKS:
+        if options[at] is not None:
+            check(name, options[at])
 
 
 def _check_text(name: str, text: str) -> None:
-    """Raise InvalidRequest for what cannot be sent: it would keep its whole batch from being sent."""
+    """Raise InvalidRequest for text that cannot be sent: its whole batch would not be sent either."""
     try:
         text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
@@ -219,6 +215,26 @@ def _check_text(name: str, text: str) -> None:
         ) from None
 
 
+def _check_seconds(name: str, seconds: float) -> None:
+    if not 0 <= seconds <= _LONGEST:
+        raise InvalidRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
+
+
+def _check_count(name: str, number: int) -> None:
+    if not 1 <= number <= _MOST_TRIES:
+        raise InvalidRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
+
+
+_CHECKS: dict[OptionKind, Callable[[str, Any], None]] = {
+    OptionKind.SECONDS: _check_seconds,
+    OptionKind.COUNT: _check_count,
+}
+#: The options that are numbers: place in the record, name and check.
+_OPTION_CHECKS = tuple(
+    (at, name, _CHECKS[form.kind])
+    for at, (name, form) in enumerate(OPTION_FORMS.items())
+    if form.kind in _CHECKS
+)
 #: The longest duration that is taken, in seconds: a hundred years.
 _LONGEST = 3_155_760_000
 #: The largest number of tries that is taken: a count beyond it is damaged (claim.lua).

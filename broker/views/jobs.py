@@ -107,7 +107,7 @@ class Observing:
         until = asyncio.get_running_loop().time() + PATIENCE if until is None else until
         form = "handed" if waits else "whole"
         view = await self._read_view(job_id, places, await self._look(job_id, places, form, owner), until)
-        own = view.body.queue if view and view.body else None
+        own = view.body.options.queue if view and view.body else None
         if view is None or view.queue is not None or own is None or own in places:
             return view
         return await self._read_view(job_id, [own], await self._look(job_id, [own], form, owner), until)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
-from jobgate.broker import DEFAULT_NAMESPACE, Availability, Broker, errors, near_names, records
+from jobgate.broker import DEFAULT_NAMESPACE, Availability, Broker, JobOptions, errors, near_names, records
 from jobgate.client.addresses import Connection, shown
 from jobgate.client.deadlines import LATE, Backoff, Deadline
 from jobgate.client.errors import (
@@ -215,7 +215,7 @@ class RedisTransport:
             raise ResultTimeout(f"No result in time, and the job cannot be looked at: {error}") from error
         if view.result is not None:
             return _outcome(view.result)
-        if view.status is records.JobStatus.COMPLETE:
+        if view.is_unreadable:
             raise UnexpectedAnswer("the stored result cannot be read: use the workers' serializer")
         raise ResultTimeout
 
@@ -234,15 +234,17 @@ def _broker_request(request: JobRequest, wants_outcome: bool) -> records.JobRequ
         function=request.function,
         args=request.args,
         kwargs=request.kwargs,
+        options=JobOptions(
+            queue=options.queue,
+            timeout=options.run_timeout,
+            max_tries=options.max_tries,
+            keep_result=options.keep_result,
+            wants_outcome=wants_outcome,
+        ),
         job_id=request.job_id,
-        queue=options.queue,
         defer_by=options.defer_by,
         defer_until_ms=None if until is None else round(until.timestamp() * 1000),
         expires=options.expires,
-        timeout=options.run_timeout,
-        max_tries=options.max_tries,
-        keep_result=options.keep_result,
-        wants_outcome=wants_outcome,
     )
 
 
@@ -260,19 +262,18 @@ def _outcome(result: records.JobResult) -> Outcome:
 
 
 def _info(view: records.JobView) -> JobInfo:
-    result, said = view.result, view.progress
-    source = view.source
+    said = view.progress
     return JobInfo(
         job_id=view.job_id,
-        function=source.function if source else None,
+        function=view.function,
         queue=view.queue,
         status=JobStatus(view.status.value),
-        success=result.success if result else None,
+        success=view.success,
         tries=view.tries,
         enqueue_time=time_of(view.enqueue_time_ms),
         due_time=time_of(view.due_time_ms),
         start_time=time_of(view.start_time_ms),
         finish_time=time_of(view.finish_time_ms),
-        worker=result.worker if result else view.worker,
+        worker=view.worker,
         progress=None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from jobgate.broker import AbortAnswer, FailureCode, JobResult
+from jobgate.broker import AbortAnswer, JobResult
 from jobgate.gateway.context import Call
 from jobgate.gateway.handlers.job_access import GONE, loss_reported, no_such_job, visible_job
 from jobgate.gateway.handlers.result import job_without_result, not_yet, wait_for_result
@@ -56,7 +56,7 @@ async def _stopping(call: Call, wait: float | None) -> Answer:
         if view.result is None:
             return not_yet(call, view, wait)
         ended = view.result
-    if ended.failure is None or ended.failure.code is not FailureCode.ABORTED:
+    if not ended.is_aborted:
         raise _already_finished()
     return Answer(200, _ABORTED, headers=applied(wait))
 

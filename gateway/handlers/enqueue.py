@@ -42,7 +42,7 @@ async def enqueue(call: Call) -> Answer:
     if body is None:
         return await call.deadline.within(_enqueue_slowly(call, function, wait))
     request = _request(call, function, body, wait)
-    if not gateway.functions.passes(function, request.queue or gateway.queues.default):
+    if not gateway.functions.passes(function, request.options.queue or gateway.queues.default):
         return await call.deadline.within(_enqueue_if_offered(call, request, wait))
     # The common case asks Redis one thing, which has the broker's own deadline.
     return await _enqueue_offered(call, request, wait)
@@ -57,7 +57,7 @@ async def _enqueue_slowly(call: Call, function: str, wait: float | None) -> Answ
 
 
 async def _enqueue_if_offered(call: Call, request: JobRequest, wait: float | None) -> Answer:
-    queue, waits = request.queue or call.gateway.queues.default, wait is not None
+    queue, waits = request.options.queue or call.gateway.queues.default, wait is not None
     await call.gateway.functions.require(
         request.function, queue, waits=waits, may_know=call.caller.may_enqueue
     )
@@ -75,10 +75,9 @@ async def _enqueue_offered(call: Call, request: JobRequest, wait: float | None) 
 
 def _request(call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:
     key = call.request.headers.get("Idempotency-Key")
-    sender = Sender(owner=call.caller.name, idempotency_key=key, job_id=next(call.gateway.job_ids))
-    request = job_request(function, read_json(body) if body else {}, sender, call.gateway.queues)
-    request.wants_outcome = wait is not None
-    return request
+    job_id, waits = next(call.gateway.job_ids), wait is not None
+    sender = Sender(owner=call.caller.name, idempotency_key=key, job_id=job_id, waits=waits)
+    return job_request(function, read_json(body) if body else {}, sender, call.gateway.queues)
 
 
 async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
@@ -93,7 +92,7 @@ async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
         # It has been sent to Redis all the same.
         raise broker_problem(OutcomeUnknown(), job_id=request.job_id) from None
     except BrokerError as error:
-        if isinstance(error, NotAQueue) and request.queue != gateway.queues.default:
+        if isinstance(error, NotAQueue) and request.options.queue != gateway.queues.default:
             wrong = [("#/queue", "This name is another kind of key: choose another queue.")]
             raise field_errors("invalid-request", wrong) from error
         raise broker_problem(error, job_id=request.job_id) from error
@@ -114,7 +113,7 @@ async def _call(call: Call, request: JobRequest, wait: float) -> Answer:
             with call.deadline.paused(wait):
                 waiting = watch.wait if enqueued.created else partial(gateway.broker.wait, enqueued.job_id)
                 result = await gateway.waits.run(lambda: waiting(wait))
-    if result is not None and is_for(call, result):
+    if result is not None and is_for(call, result.options.owner):
         return _ended(call, request, enqueued, result, wait)
     if enqueued.created:
         return await call.deadline.within(_unfinished(call, request, enqueued, wait, data_set))
@@ -153,8 +152,7 @@ async def _unfinished(
     except BrokerError:
         # It is enqueued; an error would say that it may not be.
         return _accepted(request, enqueued, wait)
-    source = (view.result or view.body) if view else None
-    if view is None or (source is not None and not is_for(call, source)):
+    if view is None or not is_for(call, view.owner):
         if broker.data_set.changed_since(data_set):
             raise broker_problem(DataSetChanged())
         # It has finished, and its result was not kept.
@@ -181,10 +179,8 @@ async def _existed(call: Call, request: JobRequest, enqueued: Enqueued, wait: fl
 async def _existing(call: Call, request: JobRequest, enqueued: Enqueued) -> dict[str, Any]:
     """Return the job that was there before; empty if the caller may not see it."""
     view = await call.gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
-    source = (view.result or view.body) if view else None
-    is_callers = call.caller.sees(source.owner if source else None)
-    if enqueued.replayed:
-        is_callers = source is None or is_for(call, source)
+    owner = view.owner if view else None
+    is_callers = is_for(call, owner) if enqueued.replayed else call.caller.sees(owner)
     if view is not None and is_callers:
         return job_of_view(view, inspects=False)
     # It has finished, its result is gone, and its id may be that of another job. A replay still names it.

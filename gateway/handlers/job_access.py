@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from jobgate.broker import DataSetChanged, DecodeError, JobBody, JobResult, JobStatus, JobView
+from jobgate.broker import DataSetChanged, DecodeError, JobView
 from jobgate.gateway.context import Call
 from jobgate.gateway.handlers.broker_problems import broker_problem
-from jobgate.gateway.http import Problem, SharedBody
+from jobgate.gateway.http import Problem
 
 #: Codes of problems that say that a job is not there (any more).
 GONE: Final = frozenset({"job-not-found", "result-not-kept"})
@@ -41,29 +41,23 @@ def no_such_job() -> Problem:
     return Problem("job-not-found", "It was never enqueued, or its result is no longer kept.")
 
 
-def owner_of(view: JobView) -> str | None:
-    """Return the name of the caller that has enqueued a job; None = unknown, or enqueued without a key."""
-    source = view.result or view.body
-    return source.owner if source else None
-
-
 def may_see(call: Call, view: JobView) -> bool:
     """Whether a job exists for the caller."""
-    return call.caller.sees(owner_of(view))
+    return call.caller.sees(view.owner)
 
 
-def is_for(call: Call, job: JobBody | JobResult | SharedBody) -> bool:
-    """Whether this may be the job, or the outcome of the job, that the caller has waited for.
+def is_for(call: Call, owner: str | None) -> bool:
+    """Whether a job of this owner may be the one that the caller has waited for.
 
     Meanwhile its id may have become that of somebody else's job. Stock arq's workers store no owner, and the
     outcome of a job whose body was lost has none.
     """
-    return job.owner is None or call.caller.sees(job.owner)
+    return owner is None or call.caller.sees(owner)
 
 
 def require_readable(view: JobView) -> None:
     """Raise `Problem` 410 if the job has finished and its result cannot be read."""
-    if view.result is None and view.status is JobStatus.COMPLETE:
+    if view.is_unreadable:
         raise broker_problem(DecodeError())
 
 

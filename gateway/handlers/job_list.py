@@ -49,11 +49,10 @@ class _Wanted:
 
     def has(self, view: JobView) -> bool:
         """Whether a job is one of those."""
-        source = view.result or view.body
         return (
             view.queue == self.queue
             and self.status in (None, view.status)
-            and self.function in (None, source.function if source else None)
+            and self.function in (None, view.function)
         )
 
 
@@ -111,7 +110,7 @@ async def _views(gateway: Gateway, queue: str, ids: Sequence[str], until: float)
 async def _view(gateway: Gateway, queue: str, job_id: str, until: float) -> JobView | None:
     view = await gateway.broker.view(job_id, queues=[queue], until=until)
     # A result that cannot be read does not say whose it is, nor of which queue.
-    return None if view is None or (view.status is JobStatus.COMPLETE and view.result is None) else view
+    return None if view is None or view.is_unreadable else view
 
 
 def _why_not_status(text: str) -> str | None:

@@ -10,7 +10,15 @@ from typing import Any
 
 import orjson
 
-from jobgate.broker import IdempotencyKey, JobRequest, did_you_mean
+from jobgate.broker import (
+    OPTION_FORMS,
+    IdempotencyKey,
+    JobOptions,
+    JobRequest,
+    OptionForm,
+    OptionKind,
+    did_you_mean,
+)
 from jobgate.gateway.functions import QueueNames, why_not_new_id
 from jobgate.gateway.http import Problem, field_errors
 
@@ -20,21 +28,10 @@ MAX_TRIES = 1000
 #: Errors of one body that are told: an answer must not outgrow its request.
 MAX_ERRORS = 20
 
-_MEMBERS = frozenset(
-    {
-        "args",
-        "kwargs",
-        "job_id",
-        "queue",
-        "defer_by",
-        "defer_until",
-        "expires",
-        "timeout",
-        "max_tries",
-        "keep_result",
-    }
-)
 _ARGUMENTS = frozenset({"args", "kwargs"})
+#: The options that travel with the job as one record.
+_OPTIONS = {name: form for name, form in OPTION_FORMS.items() if form.in_http}
+_COUNTS = [name for name, form in _OPTIONS.items() if form.kind is OptionKind.COUNT]
 _NO_SUCH_MEMBER = "No such member: arguments go into args and kwargs."
 
 _DATE_TIME = re.compile(
@@ -55,6 +52,8 @@ class Sender:
     #: The id of a job that names none. The gateway makes it, and not the broker, so that an answer which
     #: was lost can be asked for again under the same id.
     job_id: str | None = None
+    #: Whether the caller waits for the outcome.
+    waits: bool = False
 
 
 def job_request(function: str, document: Any, sender: Sender, queues: QueueNames) -> JobRequest:
@@ -67,15 +66,17 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
         raise field_errors("invalid-request", [("#", "It must be an object with args, kwargs and options.")])
     errors: Errors = []
     args, kwargs = _arguments(document, errors)
-    options = _options(document, queues, errors) if document.keys() - _ARGUMENTS else {}
+    given = _given(document, queues, errors) if document.keys() - _ARGUMENTS else {}
     if errors:
         raise field_errors("invalid-request", errors)
-    if "job_id" not in options:
-        options |= {"job_id": sender.job_id, "id_is_made": True}
-    options.setdefault("queue", queues.default)
+    if "job_id" not in given:
+        given |= {"job_id": sender.job_id, "id_is_made": True}
+    given.setdefault("queue", queues.default)
     if sender.idempotency_key is not None:
-        options["idempotency"] = _idempotency(sender, function, document)
-    return JobRequest(function=function, args=args, kwargs=kwargs, owner=sender.owner, **options)
+        given["idempotency"] = _idempotency(sender, function, document)
+    asked = {name: given.pop(name) for name in _OPTIONS if name in given}
+    options = JobOptions(owner=sender.owner, wants_outcome=sender.waits, **asked)
+    return JobRequest(function=function, args=args, kwargs=kwargs, options=options, **given)
 
 
 def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dict[str, Any]]:
@@ -88,8 +89,8 @@ def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dic
     return args, kwargs
 
 
-def _options(document: dict[str, Any], queues: QueueNames, errors: Errors) -> dict[str, Any]:
-    options: dict[str, Any] = {}
+def _given(document: dict[str, Any], queues: QueueNames, errors: Errors) -> dict[str, Any]:
+    given: dict[str, Any] = {}
     for name, value in document.items():
         if len(errors) >= MAX_ERRORS:
             break
@@ -104,20 +105,21 @@ def _options(document: dict[str, Any], queues: QueueNames, errors: Errors) -> di
             if wrong:
                 errors.append((f"#/{name}", wrong))
             else:
-                options[name] = value
+                given[name] = value
     errors.sort()
-    return _as_records_have_it(options, errors)
+    return _as_records_have_it(given, errors)
 
 
-def _as_records_have_it(options: dict[str, Any], errors: Errors) -> dict[str, Any]:
-    if "max_tries" in options:
-        options["max_tries"] = int(options["max_tries"])
-    until = options.pop("defer_until", None)
+def _as_records_have_it(given: dict[str, Any], errors: Errors) -> dict[str, Any]:
+    for name in _COUNTS:
+        if name in given:
+            given[name] = int(given[name])
+    until = given.pop("defer_until", None)
     if until is not None:
-        if "defer_by" in options:
+        if "defer_by" in given:
             errors.append(("#/defer_until", "Give defer_by or defer_until, not both."))
-        options["defer_until_ms"] = math.ceil(datetime.fromisoformat(until.upper()).timestamp() * 1000)
-    return options
+        given["defer_until_ms"] = math.ceil(datetime.fromisoformat(until.upper()).timestamp() * 1000)
+    return given
 
 
 def _no_such_member(name: str) -> str:
@@ -167,16 +169,28 @@ def _id(value: Any) -> str | None:
     return why_not_new_id(value) if isinstance(value, str) else "It must be a string."
 
 
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "It must be a string."
+
+
+def _flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "It must be true or false."
+
+
+def _check_of(form: OptionForm) -> Callable[[Any], str | None]:
+    if form.kind is OptionKind.SECONDS:
+        return _seconds(form.least)
+    return {OptionKind.TEXT: _text, OptionKind.COUNT: _tries, OptionKind.FLAG: _flag}[form.kind]
+
+
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
     "job_id": _id,
-    "queue": lambda _: "It must be a string.",
     "defer_by": _seconds(0),
     "defer_until": _moment,
     "expires": _seconds(0.001),
-    "timeout": _seconds(0.001),
-    "max_tries": _tries,
-    "keep_result": _seconds(0),
+    **{name: _check_of(form) for name, form in _OPTIONS.items()},
 }
+_MEMBERS = _ARGUMENTS | _CHECKS.keys()
 
 
 def _idempotency(sender: Sender, function: str, document: dict[str, Any]) -> IdempotencyKey:

@@ -55,19 +55,19 @@ def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dic
 
 def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
     """The job as it was seen; with `inspects` also its arguments."""
-    result, source = view.result, view.source
+    source = view.source
     job: dict[str, Any] = {
         "job_id": _shown(view.job_id),
-        "function": _shown(source.function if source else None),
+        "function": _shown(view.function),
         "queue": _shown(view.queue),
         "status": view.status.value,
-        "success": result.success if result else None,
+        "success": view.success,
         "try": view.tries,
         "enqueue_time": moment(view.enqueue_time_ms),
         "due_time": moment(view.due_time_ms),
         "start_time": moment(view.start_time_ms),
         "finish_time": moment(view.finish_time_ms),
-        "worker": _shown(result.worker if result else view.worker),
+        "worker": _shown(view.worker),
         "progress": _progress(view.progress),
     }
     if inspects and source:

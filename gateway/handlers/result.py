@@ -56,13 +56,13 @@ async def _outcome_in_time(call: Call, wait: float) -> Answer | None:
 async def _outcome_of(call: Call, watch: Watch, blob: bytes, wait: float) -> Answer | None:
     mark = mark_of_result(blob)
     held = call.gateway.unsent.find(_key(call, watch.job_id))
-    if held is not None and held.version == mark and is_for(call, held):
+    if held is not None and held.version == mark and is_for(call, held.owner):
         return Answer.shared(held, applied(wait))
     try:
         ended = await watch.read()
     except DecodeError as error:
         raise broker_problem(error) from None
-    if ended is None or not is_for(call, ended):
+    if ended is None or not is_for(call, ended.options.owner):
         return None
     return outcome_answer(call, ended, wait, mark=mark)
 
@@ -78,7 +78,7 @@ async def wait_for_result(call: Call, wait: float) -> JobResult | None:
         ended = await call.waiting(wait, lambda: broker.wait(call.name, wait))
     except DecodeError as error:
         raise broker_problem(error) from None
-    return ended if ended is not None and is_for(call, ended) else None
+    return ended if ended is not None and is_for(call, ended.options.owner) else None
 
 
 async def job_without_result(call: Call, *, waited: bool) -> JobView:
@@ -111,7 +111,7 @@ def outcome_answer(call: Call, ended: JobResult, wait: float | None, *, mark: Jo
     shared = call.gateway.unsent.shared(
         _key(call, ended.job_id),
         mark,
-        ended.owner,
+        ended.options.owner,
         lambda: to_json(outcome(ended, inspects=inspects), limit=limit),
     )
     return Answer.shared(shared, applied(wait))

@@ -7,7 +7,7 @@ from typing import Final
 from jobgate.broker import JobStatus, JobView
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
-from jobgate.gateway.handlers.job_access import loss_reported, owner_of, visible_job
+from jobgate.gateway.handlers.job_access import loss_reported, visible_job
 from jobgate.gateway.handlers.presentation import job_of_view, to_json
 from jobgate.gateway.http import Answer, SharedBody, applied
 from jobgate.gateway.job_looks import Known
@@ -70,7 +70,7 @@ def _known_by(view: JobView) -> Known:
         mark=view.mark,
         etag=_etag(view),
         has_ended=view.status is JobStatus.COMPLETE,
-        owner=owner_of(view),
+        owner=view.owner,
         queue=view.queue,
     )
 

@@ -12,6 +12,7 @@ import redis
 from harness.failover import Name, follow, name_of, sentinels_of, wait_for_replica
 from harness.gateways import RunningGateway, running_gateway
 from harness.held import Held
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.tools import require_tool
 from harness.waiting import eventually, eventually_async
@@ -182,7 +183,7 @@ async def test_a_frozen_sentinel_does_not_keep_the_others_from_being_asked(
             status, answer, _ = await gateway.post("/jobs/add?wait=20", {"args": [1, 2]})
             assert (status, answer.get("result")) == (200, 3)
             async with Broker(sentinels.url) as broker:
-                await broker.enqueue(JobRequest(function="f", job_id="a", queue="own"))
+                await broker.enqueue(request_of("f", job_id="a", queue="own"))
                 claim = await broker.claim("own", 1, worker_id="w", token="w:1")
                 renewer = broker.lease_renewer()
                 renewed = await asyncio.to_thread(renewer.renew, [claim.jobs[0].lease], lease=10)

@@ -9,6 +9,7 @@ import pytest
 
 from harness.leases import let_run_out
 from harness.proxy import Loss, Proxy, proxy_to
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.state import Content, Expiring, about, content, seed
 from jobgate.broker import (
@@ -19,6 +20,7 @@ from jobgate.broker import (
     ClaimedJob,
     Enqueued,
     IdempotencyKey,
+    JobOptions,
     JobRequest,
     JobResult,
     OutcomeUnknown,
@@ -85,7 +87,7 @@ async def enqueue_without_answer(
         await broker.enqueue(JobRequest(function="add", job_id="warm"))
         await worker.claim(QUEUE, 1, worker_id="w", token="w:1")
         proxy.lose("answer", 1)
-        enqueue = asyncio.create_task(broker.enqueue(JobRequest(function="add", job_id="a", **options)))
+        enqueue = asyncio.create_task(broker.enqueue(request_of("add", job_id="a", **options)))
         claim = await worker.claim(QUEUE, 1, worker_id="w", token="w:2")
         while not claim.jobs:
             claim = await worker.claim(QUEUE, 1, worker_id="w", token="w:2")
@@ -95,8 +97,8 @@ async def enqueue_without_answer(
 async def test_enqueue_is_known_again_when_the_job_has_ended_meanwhile(redis_server: RedisServer) -> None:
     """The answer is lost, a worker runs the job to its end, then the repeated call finds its result."""
     async with enqueue_without_answer(redis_server) as (_, worker, enqueue, job):
-        token = worker.decode_job(job.body or b"").request_token
-        await worker.finish(job.lease, result(request_token=token), keep=60)
+        token = worker.decode_job(job.body or b"").options.request_token
+        await worker.finish(job.lease, result(options=JobOptions(request_token=token)), keep=60)
         assert (await enqueue).created
 
 
@@ -117,8 +119,10 @@ async def test_enqueue_under_an_idempotency_key_whose_answer_was_lost_has_create
     key = IdempotencyKey(digest="k", request_digest="d")
     async with enqueue_without_answer(redis_server, idempotency=key) as (broker, worker, enqueue, job):
         if state != "running":
-            token = worker.decode_job(job.body or b"").request_token
-            await worker.finish(job.lease, result(request_token=token), keep=60 if state == "ended" else 0)
+            token = worker.decode_job(job.body or b"").options.request_token
+            await worker.finish(
+                job.lease, result(options=JobOptions(request_token=token)), keep=60 if state == "ended" else 0
+            )
         first = await enqueue
         assert (first.created, first.replayed) == (True, False)
         second = await broker.enqueue(JobRequest(function="add", job_id="a", idempotency=key))

@@ -18,6 +18,7 @@ import pytest
 
 from harness.processes import Process, Processes
 from harness.proxy import Loss, Proxy, proxy_to
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.waiting import PATIENCE, eventually, eventually_async, fast_enough
 from harness.workers import burst, empty, enqueue, outcome
@@ -259,7 +260,7 @@ async def reign_of_terror(fleet: Fleet, broker: Broker, *, jobs: int, rounds: in
     """Kill, stop and freeze workers under load, then hold the history against what was asked for."""
     workers = [fleet.start(lease=2.0) for _ in range(3)]
     frozen = 0
-    requests = [JobRequest(function="wait", args=[0.05], max_tries=1000) for _ in range(jobs)]
+    requests = [request_of("wait", args=[0.05], max_tries=1000) for _ in range(jobs)]
     enqueued = [answer for answer in await broker.enqueue_many(requests) if not isinstance(answer, Exception)]
     for number in range(rounds):
         await asyncio.sleep(pause)  # the load itself is what is waited for

@@ -134,8 +134,7 @@ class PlayedWorker:
             finish_time_ms=body.enqueue_time_ms + 1,
             queue=self.queue,
             worker=self.name,
-            owner=body.owner,
-            request_token=body.request_token,
+            options=body.options,
         )
         if await self.broker.finish(claimed.lease, result, keep=keep) is Transition.WANTED:
             await self.broker.finish(claimed.lease, result, keep=keep, is_wanted=True)

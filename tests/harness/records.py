@@ -1,8 +1,16 @@
-"""Leases and results of jobs of the default queue, as tests of transitions hand them in."""
+"""Records as tests hand them in: requests, and leases and results of jobs of the default queue."""
 
-from jobgate.broker import JobResult, Lease
+from typing import Any
+
+from jobgate.broker import JobOptions, JobRequest, JobResult, Lease
 
 QUEUE = "arq:queue"
+
+
+def request_of(function: str, **fields: Any) -> JobRequest:
+    """A request whose options stand beside its own fields: `request_of("add", job_id="a", queue="mail")`."""
+    options = {name: fields.pop(name) for name in JobOptions._fields if name in fields}
+    return JobRequest(function=function, options=JobOptions(**options), **fields)
 
 
 def lease(job_id: str) -> Lease:

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import jobgate.worker
+from harness.records import request_of
 from harness.waiting import PATIENCE, eventually_async
 from jobgate.arq import Worker
-from jobgate.broker import Broker, JobRequest, JobResult
+from jobgate.broker import Broker, JobResult
 
 
 @asynccontextmanager
@@ -33,7 +34,7 @@ async def burst(source: object, url: str, **settings: object) -> Worker:
 
 async def enqueue(broker: Broker, function: str, *args: Any, **options: Any) -> str:
     """Enqueue one job and return its id."""
-    return (await broker.enqueue(JobRequest(function=function, args=args, **options))).job_id
+    return (await broker.enqueue(request_of(function, args=args, **options))).job_id
 
 
 async def outcome(broker: Broker, job_id: str, timeout: float = PATIENCE) -> JobResult:

@@ -19,6 +19,7 @@ from jobgate.broker import (
     BrokerError,
     Enqueued,
     IdempotencyKey,
+    JobOptions,
     JobRequest,
     JobStatus,
     JobView,
@@ -70,7 +71,7 @@ class Tick:
         return JobRequest(
             function=self.cron.name,
             job_id=self.cron.job_id or self._own_id,
-            queue=self.queue,
+            options=JobOptions(queue=self.queue),
             defer_until_ms=self._due_ms,
             idempotency=self._memory,
             # What the last run left must not keep the next one out.
@@ -108,9 +109,11 @@ class Tick:
         return JobRequest(
             function=self.cron.name,
             job_id=":".join(part for part in parts if part),
-            queue=self.queue,
-            # While its result is there nobody can enqueue this id again.
-            keep_result=max(self.cron.function.keep_result_s or 0, STARTUP_MEMORY),
+            options=JobOptions(
+                queue=self.queue,
+                # While its result is there nobody can enqueue this id again.
+                keep_result=max(self.cron.function.keep_result_s or 0, STARTUP_MEMORY),
+            ),
         )
 
     def __str__(self) -> str:

@@ -51,7 +51,7 @@ class Admission:
             job.body = body = self._decode(blob)
         except DecodeError as error:
             return failed(FailureCode.LOST_BODY, str(error), type_name="DeserializationError")
-        if self._warns_of_pickles and body.queue is None and is_pickled(blob):
+        if self._warns_of_pickles and body.options.queue is None and is_pickled(blob):
             self._warns_of_pickles = False
             self._observers.pickle_claimed(job)
         job.function = self._functions.get(body.function)
@@ -99,11 +99,12 @@ def _not_ours(job: RunningJob) -> Outcome | None:
 
 def _limits_of(body: JobBody, limits: Limits) -> Limits:
     """Return the limits with those that the job itself sets; most jobs set none."""
-    if body.timeout is None and body.max_tries is None and body.keep_result is None:
+    asked = body.options
+    if asked.timeout is None and asked.max_tries is None and asked.keep_result is None:
         return limits
     return replace(
         limits,
-        timeout=body.timeout or limits.timeout,
-        max_tries=body.max_tries or limits.max_tries,
-        keep=limits.keep if body.keep_result is None else max(body.keep_result, 0),
+        timeout=asked.timeout or limits.timeout,
+        max_tries=asked.max_tries or limits.max_tries,
+        keep=limits.keep if asked.keep_result is None else max(asked.keep_result, 0),
     )

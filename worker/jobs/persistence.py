@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from jobgate.broker import (
-    UNKNOWN_FUNCTION,
+    LOST_BODY,
     BrokerError,
     BrokerFull,
     BrokerMisconfigured,
     BrokerUnavailable,
     ClaimedJob,
     EncodeError,
-    JobBody,
     JobResult,
     OutcomeUnknown,
     Transition,
@@ -136,7 +135,7 @@ class Persistence:
     async def _transition(self, job: RunningJob, outcome: Outcome) -> Transition:
         if outcome.kind is Kind.LOST:
             return Transition.DONE
-        is_wanted = job.body is not None and job.body.wants_outcome
+        is_wanted = job.body is not None and job.body.options.wants_outcome
         write = self._write_of(job, outcome, is_wanted=is_wanted)
         job.is_written = True
         while (answer := await self._insist(job, write)) is not Transition.DONE:
@@ -238,7 +237,7 @@ class Persistence:
                 done.set_exception(error)
 
     def _result(self, job: RunningJob, outcome: Outcome) -> JobResult:
-        body = job.body or JobBody(function=UNKNOWN_FUNCTION, args=(), kwargs={}, enqueue_time_ms=0)
+        body = job.body or LOST_BODY
         return JobResult(
             job_id=job.job_id,
             function=body.function,
@@ -253,7 +252,6 @@ class Persistence:
             finish_time_ms=max(self._clock.now_ms(), job.start_ms),
             queue=job.claimed.lease.queue,
             worker=self._worker_id,
-            owner=body.owner,
-            request_token=body.request_token,
+            options=body.options,
             exception=outcome.exception,
         )

@@ -13,6 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from harness.processes import Processes
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.waiting import PATIENCE, eventually_async
 from harness.workers import burst, busy, complete, enqueue, outcome, working
@@ -28,7 +29,7 @@ from jobgate.arq import (
     create_worker,
     run_worker,
 )
-from jobgate.broker import Broker, JobRequest
+from jobgate.broker import Broker
 
 Ctx = dict[str, Any]
 
@@ -342,11 +343,7 @@ async def test_queues_are_served_by_their_weights_and_none_starves(redis_url: st
     name = note.__qualname__
     async with Broker(redis_url) as broker:
         await broker.enqueue_many(
-            [
-                JobRequest(function=name, args=[queue], queue=queue)
-                for queue in ("heavy", "light")
-                for _ in range(200)
-            ]
+            [request_of(name, args=[queue], queue=queue) for queue in ("heavy", "light") for _ in range(200)]
         )
         await burst([note], redis_url, queues={"heavy": 3, "light": 1}, max_jobs=2)
     assert Counter(order) == {"heavy": 200, "light": 200}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.workers import busy, outcome, working
 from jobgate.broker import Broker, ClaimedJob, JobRequest, JobResult, Transition
@@ -57,7 +58,7 @@ def result(job: ClaimedJob, returned: Any, *, success: bool = True) -> JobResult
 
 
 async def enqueue(broker: Broker, **options: Any) -> bool:
-    return (await broker.enqueue(JobRequest(function="f", job_id="a", **options))).created
+    return (await broker.enqueue(request_of("f", job_id="a", **options))).created
 
 
 async def test_a_lease_that_has_run_out_still_stands_while_nobody_has_moved_the_job(

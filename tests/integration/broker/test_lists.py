@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import redis
 
+from harness.records import request_of
 from harness.servers import RedisServer
-from jobgate.broker import Broker, JobRequest, QueuedJob, ResultPage
+from jobgate.broker import Broker, QueuedJob, ResultPage
 
 BODY = b'{"t":null,"f":"add","a":[%d],"k":{},"et":1000}'
 RESULT = b'{"t":1,"f":"add","a":[],"k":{},"et":1000,"s":true,"st":2000,"ft":3000,"r":%d}'
@@ -86,7 +87,7 @@ async def test_results_are_scanned_for(server: RedisServer) -> None:
 async def test_a_namespace_is_no_pattern(redis_url: str) -> None:
     async with Broker(redis_url, namespace="[ab]*?\\") as broker, Broker(redis_url, namespace="a") as other:
         for one in (broker, other):
-            await one.enqueue(JobRequest(function="add", job_id="x", keep_result=60))
+            await one.enqueue(request_of("add", job_id="x", keep_result=60))
             await one.abort("x")
         assert [result.job_id for page in await all_pages(broker) for result in page.results] == ["x"]
         assert [result.job_id for page in await all_pages(other) for result in page.results] == ["x"]
@@ -106,7 +107,7 @@ async def test_expiry_counts_from_the_due_time_or_from_now(
     server: RedisServer, options: dict[str, Any], seconds: float
 ) -> None:
     async with Broker(server.url) as broker:
-        await broker.enqueue(JobRequest(function="add", job_id="a", **options))
+        await broker.enqueue(request_of("add", job_id="a", **options))
     with server.client() as client:
         left: Any = client.pttl("arq:job:a")
         assert left / 1000 == pytest.approx(seconds, abs=2)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.leases import mark_of
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.state import Content, Expiring, Marked, about, content, seed
 from jobgate.broker import (
@@ -18,7 +19,6 @@ from jobgate.broker import (
     ClaimedJob,
     IdempotencyConflict,
     IdempotencyKey,
-    JobRequest,
     JobResult,
     Lease,
     Transition,
@@ -106,7 +106,7 @@ class Case:
 
 
 def enqueue(**fields: Any) -> Callable[[Broker], Awaitable[Any]]:
-    request = JobRequest(function="add", args=[1], **{"job_id": "a", **fields})
+    request = request_of("add", args=[1], **{"job_id": "a", **fields})
     return lambda broker: broker.enqueue(request)
 
 
@@ -750,7 +750,7 @@ async def test_abort_of_a_finished_job_leaves_its_result(server: RedisServer) ->
 async def test_an_aborted_job_decides_how_long_its_result_is_kept(server: RedisServer) -> None:
     async with Broker(server.url) as broker:
         for job_id, keep in (("a", 7 * DAY), ("b", None), ("c", 0)):
-            await broker.enqueue(JobRequest(function="add", job_id=job_id, keep_result=keep))
+            await broker.enqueue(request_of("add", job_id=job_id, keep_result=keep))
             assert await broker.abort(job_id, keep=600) is AbortAnswer.ABORTED
     with server.client() as client:
         assert 7 * DAY - 60 < client.ttl("arq:result:a") <= 7 * DAY

@@ -14,6 +14,7 @@ import pytest
 from harness.bad_requests import request
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.processes import Process, Processes
+from harness.records import request_of
 from harness.waiting import eventually, eventually_async
 from jobgate.broker import Broker, JobRequest
 
@@ -196,7 +197,7 @@ async def test_changes_are_told_to_all_who_wait_and_only_to_them(redis_url: str)
         worker = PlayedWorker(broker)
         seen: list[str] = []
         for turn in range(3):
-            await broker.enqueue(JobRequest(function="f", job_id="again", args=[turn], keep_result=60))
+            await broker.enqueue(request_of("f", job_id="again", args=[turn], keep_result=60))
             for step in ("queued", "in_progress", "complete"):
                 if step == "in_progress":
                     claimed = await worker.claim()

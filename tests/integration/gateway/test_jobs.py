@@ -152,7 +152,8 @@ async def test_deferral_and_options_reach_the_job(
     view = await worker.broker.view("later")
     assert view is not None
     assert view.body is not None
-    assert (view.body.timeout, view.body.max_tries, view.body.keep_result) == (5, 2, 9)
+    options = view.body.options
+    assert (options.timeout, options.max_tries, options.keep_result) == (5, 2, 9)
     with valkey_server.client() as client:
         assert 3_600_000 < client.pttl("arq:job:later") <= 3_660_000
     _, job, _ = await gateway.get("/jobs/later/status")

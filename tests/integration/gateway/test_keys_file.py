@@ -15,9 +15,10 @@ import pytest
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.processes import Processes
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
-from jobgate.broker import Broker, JobRequest
+from jobgate.broker import Broker
 from jobgate.gateway import KeysFileError, new_key
 from jobgate.gateway.auth.keys_file import KeysFile
 
@@ -234,9 +235,9 @@ async def test_a_job_of_somebody_else_costs_what_an_unknown_one_costs(
         Broker(valkey_server.url) as broker,
     ):
         large = ["x" * 500_000]
-        await broker.enqueue(JobRequest(job_id="job-ended", function="f", args=large, owner="other"))
+        await broker.enqueue(request_of("f", job_id="job-ended", args=large, owner="other"))
         await PlayedWorker(broker, "f").run_one(returned=large)
-        await broker.enqueue(JobRequest(job_id="job-waits", function="f", args=large, owner="other"))
+        await broker.enqueue(request_of("f", job_id="job-waits", args=large, owner="other"))
         seen = []
         for job_id in ("job-unknown", "job-ended", "job-waits"):
 

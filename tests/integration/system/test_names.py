@@ -14,9 +14,10 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.records import request_of
 from harness.servers import RedisServer
 from jobgate.arq import create_pool
-from jobgate.broker import Broker, BrokerMisconfigured, JobRequest
+from jobgate.broker import Broker, BrokerMisconfigured
 from jobgate.client import Client, InvalidRequest, JobAborted, JobStatus
 
 _WORDS = """
@@ -64,7 +65,7 @@ async def test_a_queue_whose_keys_are_others_is_refused(
         assert client.keys() == [b"arq:queue:epoch"], "which the gateway writes when it starts"
     async with Broker(redis_url) as broker:
         with pytest.raises(ValueError, match="cannot be used"):
-            await broker.enqueue(JobRequest(function="add", queue=queue))
+            await broker.enqueue(request_of("add", queue=queue))
         with pytest.raises(ValueError, match="cannot be used"):
             await broker.claim(queue, 1, worker_id="w", token="w:1")
         with pytest.raises(ValueError, match="cannot be used"):
@@ -97,7 +98,7 @@ async def test_clients_are_refused_such_queues_in_words(redis_url: str, gateway:
 
 async def test_a_health_line_is_not_written_over_a_queue(redis_url: str, valkey_server: RedisServer) -> None:
     async with Broker(redis_url) as broker:
-        await broker.enqueue(JobRequest(function="add", job_id="a", queue="mail"))
+        await broker.enqueue(request_of("add", job_id="a", queue="mail"))
         with pytest.raises(BrokerMisconfigured, match="mail does not hold a health line"):
             await broker.write_health("arq:queue", "…", ttl=60, key="mail")
         assert (await broker.queue_depth("mail")).queued == 1
@@ -186,7 +187,7 @@ async def test_an_id_that_is_not_utf8_spoils_nothing(gateway: RunningGateway, re
 
 async def test_a_worker_that_retires_takes_no_queue_along(redis_url: str) -> None:
     async with Broker(redis_url) as broker:
-        await broker.enqueue(JobRequest(function="add", job_id="a", queue="mail"))
+        await broker.enqueue(request_of("add", job_id="a", queue="mail"))
         record = dataclasses.replace(PlayedWorker(broker).record, health_key="mail")
         await broker.announce(record)
         await broker.retire(record)

@@ -10,6 +10,7 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from harness.gateways import ABORTED, PlayedWorker, RunningGateway, running_gateway
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from jobgate.arq import Job, create_pool
@@ -56,7 +57,7 @@ async def test_a_second_abort_of_a_waiting_job_says_what_the_first_did(
 async def test_a_second_abort_by_the_client(
     redis_url: str, gateway: RunningGateway, broker: Broker, transport: str, keep: int
 ) -> None:
-    await broker.enqueue(JobRequest(function="add", job_id="a", keep_result=keep))
+    await broker.enqueue(request_of("add", job_id="a", keep_result=keep))
     url = gateway.url if transport == "http" else redis_url
     async with Client(url, registry=CollectorRegistry()) as client:
         job = client.job("a")
@@ -65,7 +66,7 @@ async def test_a_second_abort_by_the_client(
 
 @KEPT
 async def test_a_second_abort_by_arqs_job(redis_url: str, broker: Broker, keep: int) -> None:
-    await broker.enqueue(JobRequest(function="add", job_id="a", keep_result=keep))
+    await broker.enqueue(request_of("add", job_id="a", keep_result=keep))
     async with await create_pool(redis_url) as pool:
         assert [await Job("a", pool).abort(timeout=5) for _ in range(2)] == [True, True]
 

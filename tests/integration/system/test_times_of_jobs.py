@@ -10,10 +10,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.gateways import RunningGateway, running_gateway
+from harness.records import request_of
 from harness.waiting import eventually_async
 from harness.workers import burst, working
 from jobgate.arq import create_pool
-from jobgate.broker import Broker, JobRequest
+from jobgate.broker import Broker
 from jobgate.client import Client, JobInfo, JobStatus
 from jobgate.worker import Retry
 
@@ -75,7 +76,7 @@ async def seen(gateway: RunningGateway, redis_url: str, job_id: str = "k") -> Jo
 
 
 async def enqueue(broker: Broker, function: str, **options: Any) -> None:
-    await broker.enqueue(JobRequest(function=function, job_id="k", **options))
+    await broker.enqueue(request_of(function, job_id="k", **options))
 
 
 async def test_it_waits(gateway: RunningGateway, broker: Broker, redis_url: str) -> None:

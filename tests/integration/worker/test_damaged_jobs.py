@@ -7,6 +7,7 @@ import msgpack
 import pytest
 import redis
 
+from harness.records import request_of
 from harness.spoilt import KINDS, spoil
 from harness.workers import burst, enqueue
 from jobgate.broker import (
@@ -136,7 +137,7 @@ async def test_one_that_cannot_be_sent_leaves_its_batch_alone(redis_url: str) ->
         {"job_id": "\ud800"},
         {"queue": "\ud800"},
     ]
-    requests = [JobRequest(function="add", **options) for option in bad for options in (option, {})]
+    requests = [request_of("add", **options) for option in bad for options in (option, {})]
     async with Broker(redis_url) as broker:
         answers = await broker.enqueue_many(requests)
         kinds = [InvalidRequest if n % 2 == 0 else Enqueued for n in range(len(requests))]

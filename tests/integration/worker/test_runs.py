@@ -95,7 +95,7 @@ async def test_a_result_holds_what_happened(broker: Broker, redis_url: str) -> N
     result = await run_one(broker, redis_url, "add", 2, kwargs={"b": 3}, owner="me")
     assert (result.success, result.result, result.tries, result.failure) == (True, 5, 1, None)
     assert (result.function, list(result.args), result.kwargs) == ("add", [2], {"b": 3})
-    assert (result.queue, result.owner) == ("arq:queue", "me")
+    assert (result.queue, result.options.owner) == ("arq:queue", "me")
     assert result.enqueue_time_ms <= result.start_time_ms <= result.finish_time_ms
     assert result.worker
 

@@ -15,6 +15,7 @@ import pytest
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.bodies.stored import OWNER_WITHIN, decode_job, decode_result, encode_job, encode_result
 from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, OptionKind
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 from jobgate.worker import Retry, RetryJob
 
@@ -30,12 +31,9 @@ BODY = JobBody(
     kwargs={"b": [2]},
     enqueue_time_ms=1_700_000_000_000,
     first_try=2,
-    queue="mail",
-    timeout=1.5,
-    max_tries=3,
-    keep_result=0,
-    owner="crm",
-    request_token="ab12",
+    options=JobOptions(
+        queue="mail", timeout=1.5, max_tries=3, keep_result=0, owner="crm", request_token="ab12"
+    ),
 )
 JOB_FIELDS: dict[str, Any] = {"t": None, "f": "send", "a": [1], "k": {}, "et": 5}
 RESULT = JobResult(
@@ -51,8 +49,7 @@ RESULT = JobResult(
     finish_time_ms=7,
     queue="mail",
     worker="w1",
-    owner="crm",
-    request_token="ab12",
+    options=JobOptions(owner="crm", request_token="ab12"),
 )
 RESULT_FIELDS = {**JOB_FIELDS, "t": 1, "s": True, "r": "ok", "st": 6, "ft": 7, "q": "mail", "id": "j"}
 ERROR = Failure(type="ValueError", message="bad", traceback="Traceback …", code=FailureCode.ERROR)
@@ -125,6 +122,33 @@ def test_a_job_comes_back_as_it_was(codec: Codec, trust_pickle: bool) -> None:
     assert as_lists(read_job(encode_job(BODY, codec), codec, trust_pickle=trust_pickle)) == BODY
 
 
+#: A value of each kind of option.
+VALUES: dict[OptionKind, Any] = {
+    OptionKind.TEXT: "x",
+    OptionKind.SECONDS: 1.5,
+    OptionKind.COUNT: 3,
+    OptionKind.FLAG: True,
+}
+
+
+@pytest.mark.parametrize("name", OPTION_FORMS)
+def test_an_option_is_stored_with_the_job_and_where_its_form_says_so_with_the_result(name: str) -> None:
+    form = OPTION_FORMS[name]
+    value = VALUES[form.kind]
+    options = JobOptions(**{name: value})
+    blob = encode_job(dataclasses.replace(BODY, options=options), JSON)
+    assert orjson.loads(blob)["jobgate"] == {form.key: value}
+    assert read_job(blob).options == options
+    blob = encode_result(dataclasses.replace(RESULT, worker=None, options=options), JSON)
+    assert orjson.loads(blob).get("jobgate", {}) == ({form.key: value} if form.in_result else {})
+    assert read_result(blob).options == (options if form.in_result else NO_OPTIONS)
+
+
+def test_no_two_options_share_a_key_with_each_other_or_with_the_fields_of_a_result() -> None:
+    keys = [form.key for form in OPTION_FORMS.values()]
+    assert len({*keys, "w", "ns", "c", "e"}) == len(keys) + 4
+
+
 @pytest.mark.parametrize("writer", CODECS[:3])
 @pytest.mark.parametrize("reader", CODECS)
 def test_every_codec_reads_the_others(writer: Codec, reader: Codec) -> None:
@@ -154,7 +178,9 @@ def test_pickles_without_a_mark_are_read_by_the_pickle_codec(protocol: int) -> N
 
 def test_unknown_keys_are_ignored() -> None:
     blob = orjson.dumps({**JOB_FIELDS, "new": 1, "jobgate": {"q": "mail", "newer": [2]}})
-    assert read_job(blob) == JobBody(function="send", args=[1], kwargs={}, enqueue_time_ms=5, queue="mail")
+    assert read_job(blob) == JobBody(
+        function="send", args=[1], kwargs={}, enqueue_time_ms=5, options=JobOptions(queue="mail")
+    )
 
 
 @pytest.mark.parametrize("name", ["t", "f", "a", "k", "et"])
@@ -457,9 +483,14 @@ def test_the_owner_stands_at_the_end_however_large_the_rest_is(codec: Codec) -> 
     owner = "o" * 64
     large = ["x" * 10_000]
     failure = Failure(type="E", message="m" * 4_000, traceback="t" * 9_000, code=FailureCode.ERROR)
-    ended = dataclasses.replace(RESULT, args=large, result=large, owner=owner, request_token="r" * 200)
+    ended = dataclasses.replace(
+        RESULT, args=large, result=large, options=JobOptions(owner=owner, request_token="r" * 200)
+    )
     blobs = [
-        encode_job(dataclasses.replace(BODY, args=large, owner=owner, request_token="r" * 200), codec),
+        encode_job(
+            dataclasses.replace(BODY, args=large, options=JobOptions(owner=owner, request_token="r" * 200)),
+            codec,
+        ),
         encode_result(ended, codec),
         encode_result(dataclasses.replace(ended, success=False, result=None, failure=failure), codec),
     ]

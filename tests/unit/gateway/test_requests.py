@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobgate.broker import Keys
+from jobgate.broker import OPTION_FORMS, JobOptions, Keys
 from jobgate.gateway.functions import QueueNames, function_name, status_path, why_not_new_id
 from jobgate.gateway.handlers.job_request import Sender, job_request
 from jobgate.gateway.http import Problem, applied, asked_wait
@@ -101,7 +101,7 @@ def test_named_queues_are_the_only_ones() -> None:
 
 def test_a_request_that_names_no_queue_goes_to_the_default_one() -> None:
     queues = QueueNames(Keys("shop"), ("letters",), default="mail")
-    assert job_request("f", {}, Sender(job_id="a"), queues).queue == "mail"
+    assert job_request("f", {}, Sender(job_id="a"), queues).options.queue == "mail"
     assert [name for name in ("mail", "letters", "shop:queue") if queues.why_not(name)] == ["shop:queue"]
 
 
@@ -171,7 +171,8 @@ def test_the_applied_wait_is_a_header() -> None:
 
 def test_an_empty_body_is_a_call_without_arguments() -> None:
     request = job_request("f", {}, Sender(owner="me", job_id="made"), QUEUES)
-    assert (request.function, list(request.args), dict(request.kwargs), request.owner) == ("f", [], {}, "me")
+    assert (request.function, list(request.args), dict(request.kwargs)) == ("f", [], {})
+    assert request.options.owner == "me"
     assert request.job_id == "made"
 
 
@@ -190,10 +191,15 @@ def test_all_options() -> None:
     request = job_request("f", document, Sender(), QUEUES)
     assert request.args == [1, None]
     assert request.kwargs == {"job_id": "an argument, no option"}
-    assert (request.job_id, request.queue, request.expires, request.timeout) == ("inv-42", "mail", 60, 1.5)
-    assert (request.max_tries, request.keep_result, request.defer_by) == (3, 0, None)
+    assert (request.job_id, request.expires, request.defer_by) == ("inv-42", 60, None)
+    assert request.options == JobOptions(queue="mail", timeout=1.5, max_tries=3, keep_result=0)
     due = datetime(2030, 1, 2, 2, 4, 5, 500_000, tzinfo=UTC)
     assert request.defer_until_ms == int(due.timestamp() * 1000)
+
+
+@pytest.mark.parametrize("name", [name for name, form in OPTION_FORMS.items() if not form.in_http])
+def test_options_that_the_gateway_sets_itself_are_not_for_callers(name: str) -> None:
+    assert errors_of({name: "x"}).keys() == {f"#/{name}"}
 
 
 def test_null_options_are_not_given() -> None:
@@ -202,7 +208,7 @@ def test_null_options_are_not_given() -> None:
     )
     request = job_request("f", {**options, "job_id": None}, Sender(job_id="made"), QUEUES)
     assert request.job_id == "made"
-    assert (request.queue, request.defer_by, request.expires) == ("arq:queue", None, None)
+    assert (request.options, request.defer_by, request.expires) == (JobOptions(queue="arq:queue"), None, None)
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 1, True])

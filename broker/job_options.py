@@ -1,0 +1,80 @@
+"""The options of one job: one record that travels from its request to the stored job and to its result.
+
+A new option is one line in `JobOptions`. How it is stored, read and checked, and whether a request over HTTP
+may set it, follows from that line.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Annotated, Any, Final, NamedTuple, get_type_hints
+
+
+class OptionKind(Enum):
+    """What the values of an option are."""
+
+    TEXT = auto()
+    #: A duration as int or float.
+    SECONDS = auto()
+    #: A whole number, in a request from 1.
+    COUNT = auto()
+    #: True or absent.
+    FLAG = auto()
+
+
+class OptionForm(NamedTuple):
+    """How one option is stored, and whether a request over HTTP may set it."""
+
+    #: Its key in the stored job, under jobgate's own field.
+    key: str
+    kind: OptionKind
+    #: Whether it is stored with the result, too.
+    in_result: bool = False
+    #: Whether it is a member of the JSON of `POST /jobs/{function}`, under its own name.
+    in_http: bool = False
+    #: Fewest seconds that such a request may give.
+    least: float = 0
+
+
+_TEXT, _SECONDS, _COUNT, _FLAG = OptionKind
+
+
+class JobOptions(NamedTuple):
+    """How a job is to be run; None = not given. Stored in this order.
+
+    One is made for each job: a tuple, because a frozen dataclass takes more than twice as long.
+    """
+
+    #: None: in a request the namespace's default queue; in a stored job, a stock arq producer wrote it.
+    queue: Annotated[str | None, OptionForm("q", _TEXT, in_http=True)] = None
+    #: Run limit in seconds; None = the function's or the worker's.
+    timeout: Annotated[float | None, OptionForm("to", _SECONDS, in_http=True, least=0.001)] = None
+    #: Starts allowed; None = the function's or the worker's.
+    max_tries: Annotated[int | None, OptionForm("mt", _COUNT, in_http=True)] = None
+    #: Seconds to keep the result; 0 = not at all; None = the function's or the worker's.
+    keep_result: Annotated[float | None, OptionForm("kr", _SECONDS, in_http=True)] = None
+    #: Name of the caller's key, which decides who may read the job.
+    owner: Annotated[str | None, OptionForm("o", _TEXT, in_result=True)] = None
+    #: Random mark of one enqueue call, by which a replay differs from a duplicate. Set by the broker.
+    request_token: Annotated[str | None, OptionForm("rt", _TEXT, in_result=True)] = None
+    #: Whether the caller waits: then it gets an outcome that is not kept, too.
+    wants_outcome: Annotated[bool, OptionForm("wo", _FLAG)] = False
+
+    def enqueued(self, queue: str, request_token: str) -> "JobOptions":
+        """Return the options with the name of the queue and the mark of the enqueue call."""
+        values: list[Any] = list(self)  # `_replace` takes three times as long
+        values[_QUEUE], values[_REQUEST_TOKEN] = queue, request_token
+        return tuple.__new__(JobOptions, values)
+
+
+_QUEUE, _REQUEST_TOKEN = map(JobOptions._fields.index, ("queue", "request_token"))
+#: Those of a job that stock arq's producers wrote, and of requests that give none.
+NO_OPTIONS: Final = JobOptions()
+
+
+def _forms() -> Mapping[str, OptionForm]:
+    hints: dict[str, Any] = get_type_hints(JobOptions, include_extras=True)
+    return {name: hints[name].__metadata__[0] for name in JobOptions._fields}
+
+
+#: Name of each option -> its form, in the order of the fields.
+OPTION_FORMS: Final = _forms()
