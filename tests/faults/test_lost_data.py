@@ -11,7 +11,7 @@ from harness.held import Held
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from harness.workers import busy, working
-from jobgate.arq import create_pool
+from jobgate.arq import ResultLost, create_pool
 from jobgate.broker import Broker, JobRequest
 from jobgate.client import Client, JobLost
 from jobgate.worker import Worker
@@ -61,7 +61,7 @@ async def test_a_wait_for_a_job_that_went_with_all_data_says_so_by_every_route(
         for status, problem, _ in await asyncio.gather(*asked):
             assert (status, problem["code"]) == (404, "data-set-changed")
         lost = await asyncio.gather(*calls, return_exceptions=True)
-        assert [type(error) for error in lost] == [JobLost] * 4
+        assert [type(error) for error in lost] == [JobLost, JobLost, JobLost, ResultLost]
         await pool.aclose()
     told = [record for record in caplog.records if "no longer holds its earlier data" in record.getMessage()]
     assert 1 <= len(told) <= 3, "once in each of the three brokers of this process"
