@@ -34,7 +34,7 @@ from jobgate.broker import (
     errors,
     records,
 )
-from jobgate.client import LATE, Deadline, JobProgress
+from jobgate.client import GRACE, JobProgress, TimeBudget
 
 __all__ = [
     "DEFAULT_QUEUE",
@@ -175,32 +175,32 @@ class Job:
 
     async def _end(self, timeout: float | None, poll_delay: float) -> records.JobResult:
         """Wait for the stored result."""
-        deadline = Deadline(timeout)
-        async with asyncio.timeout(deadline.left + LATE), self._broker("job result") as broker:
+        budget = TimeBudget(timeout)
+        async with asyncio.timeout(budget.left + GRACE), self._broker("job result") as broker:
             with broker.watch(self.job_id) as watch:
                 result = await self._stored(broker)
                 while result is None:
-                    result = await self._next(broker, watch, deadline, poll_delay)
+                    result = await self._next(broker, watch, budget, poll_delay)
                 return result
 
     async def _next(
-        self, broker: Broker, watch: Watch, deadline: Deadline, poll_delay: float
+        self, broker: Broker, watch: Watch, budget: TimeBudget, poll_delay: float
     ) -> records.JobResult | None:
         """Wait on; None: nothing is decided, because the job has no body but still stands in a queue."""
         before = broker.data_set.known
-        result = await watch.wait(deadline.left, poll=poll_delay)
+        result = await watch.wait(budget.left, poll=poll_delay)
         if result is not None:
             return result
         try:
             result = await self._stored(broker)
         except errors.BrokerUnavailable as error:
-            if deadline.passed:
+            if budget.is_spent:
                 raise TimeoutError from error
         except ResultNotFound:
             if broker.data_set.changed_since(before):
                 raise errors.DataSetChanged from None
             raise
-        if result is None and deadline.passed:
+        if result is None and budget.is_spent:
             raise TimeoutError
         return result
 

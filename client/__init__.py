@@ -1,7 +1,6 @@
 """Call functions that run in a worker, from any Python program: over HTTP, or straight through Redis."""
 
 from jobgate.client.client import Client
-from jobgate.client.deadlines import LATE, Deadline
 from jobgate.client.errors import (
     ArgumentError,
     ClientClosed,
@@ -30,6 +29,7 @@ from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.per_loop import Guard, Home, PerLoop
 from jobgate.client.requests import check_keywords
+from jobgate.client.time_budget import GRACE, TimeBudget
 
 __all__ = [
     # The client and its jobs
@@ -62,11 +62,11 @@ __all__ = [
     "UnexpectedAnswer",
     "UnknownFunction",
     # What `jobgate.arq` builds on
-    "Deadline",
+    "GRACE",
     "Guard",
     "Home",
-    "LATE",
     "PerLoop",
+    "TimeBudget",
     "check_keywords",
     "time_of",
 ]

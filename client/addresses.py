@@ -1,83 +1,75 @@
-"""Which transport an address needs."""
+"""From the address of a client to the transport that can use it."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from yarl import URL
 
-from jobgate.client.errors import InvalidOption
-from jobgate.client.http.exchange import Exchange
-from jobgate.client.http.transport import HttpTransport
+from jobgate.client.errors import InvalidOption, MissingExtra
+from jobgate.client.http import Exchange, HttpTransport
 from jobgate.client.metrics import ClientMetrics
-from jobgate.client.requirements import needs_redis
 from jobgate.client.transport import Transport
 
 _HTTP = frozenset({"http", "https"})
 _REDIS = frozenset({"redis", "rediss", "unix", "redis+sentinel"})
+#: Packages that Redis addresses need and the base install lacks.
+_REDIS_PACKAGES = frozenset({"hiredis", "redis"})
 
 #: What may stand in an Authorization header after `Bearer `.
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Connection:
-    """Where to connect and how; see `Client`."""
-
-    url: str
-    key: str | None
-    request_timeout: float
-    max_connections: int
-    serializer: str | None
-    namespace: str | None
-
-    def __repr__(self) -> str:
-        return f"Connection(url={shown(self.url)!r})"
-
-
 def shown(url: str) -> str:
-    """Return an address without its user and password, for texts."""
+    """Return an address without its user and password, for messages."""
     return re.sub(r"//[^/?#]*@", "//…@", url)
 
 
-def transport_for(connection: Connection, metrics: ClientMetrics) -> Transport:
-    """Return a transport that is not open yet.
+def transport_for(
+    url: str,
+    *,
+    key: str | None,
+    request_timeout: float,
+    max_connections: int,
+    serializer: str | None,
+    namespace: str | None,
+    metrics: ClientMetrics,
+) -> Transport:
+    """Return a transport that is not open yet. Arguments are those of `Client`.
 
     Raises:
         InvalidOption: The address or an option is wrong.
         MissingExtra: The packages for Redis are not installed.
     """
-    scheme = connection.url.partition("://")[0].lower()
+    scheme = url.partition("://")[0].lower()
     if scheme in _HTTP:
-        return _http(connection, metrics)
+        if serializer is not None or namespace is not None:
+            raise InvalidOption(
+                "serializer and namespace are settings of the gateway: leave them out for an http address"
+            )
+        exchange = Exchange(
+            _base_url(url), headers=_headers(key), max_connections=max_connections, metrics=metrics
+        )
+        return HttpTransport(exchange, request_timeout=request_timeout)
     if scheme in _REDIS:
-        return _redis(connection)
+        if key is not None:
+            raise InvalidOption("a key is for a gateway: put the password of Redis into the URL")
+        return _redis(url, request_timeout, serializer or "json", namespace)
     raise InvalidOption(
-        f"{shown(connection.url)!r} is no address of a gateway (http, https) "
+        f"{shown(url)!r} is not an address of a gateway (http, https) "
         "or of Redis (redis, rediss, unix, redis+sentinel)"
     )
-
-
-def _http(connection: Connection, metrics: ClientMetrics) -> Transport:
-    if connection.serializer is not None or connection.namespace is not None:
-        raise InvalidOption("serializer and namespace are the gateway's own settings: leave them out here")
-    exchange = Exchange(
-        _base_url(connection.url),
-        headers=_headers(connection.key),
-        max_connections=connection.max_connections,
-        metrics=metrics,
-    )
-    return HttpTransport(exchange, request_timeout=connection.request_timeout)
 
 
 def _base_url(url: str) -> str:
     try:
         parsed = URL(url)
     except ValueError:
-        raise InvalidOption(f"{shown(url)!r} is no URL") from None
+        raise InvalidOption(f"{shown(url)!r} is not a URL") from None
     if parsed.user is not None or parsed.password is not None:
-        raise InvalidOption("a gateway knows keys, not passwords: pass Client(url, key=…) and leave them out")
+        raise InvalidOption("a gateway takes a key, not a password: pass Client(url, key=…)")
     if not parsed.host or parsed.query_string or parsed.fragment:
-        raise InvalidOption(f"{url!r} must name a host, and have neither query nor fragment")
+        raise InvalidOption(f"{url!r} must name a host, and must not have a query or a fragment")
     return str(parsed).rstrip("/")
 
 
@@ -90,10 +82,24 @@ def _headers(key: str | None) -> dict[str, str]:
     return headers | {"Authorization": f"Bearer {key}"}
 
 
-def _redis(connection: Connection) -> Transport:
-    if connection.key is not None:
-        raise InvalidOption("a key is for a gateway: Redis takes its password in the URL")
-    with needs_redis():
-        # Only here: the base install, for HTTP alone, has no Redis library.
-        from jobgate.client.redis.transport import RedisTransport  # noqa: PLC0415
-    return RedisTransport(connection)
+def _redis(url: str, request_timeout: float, serializer: str, namespace: str | None) -> Transport:
+    with _missing_packages_named():
+        # Not at the top: the base install, for HTTP alone, has no Redis library.
+        from jobgate.client.redis import RedisTransport  # noqa: PLC0415
+    try:
+        return RedisTransport(
+            url, request_timeout=request_timeout, serializer=serializer, namespace=namespace
+        )
+    except ValueError as error:
+        raise InvalidOption(f"{shown(url)!r} cannot be used: {error}") from None
+
+
+@contextmanager
+def _missing_packages_named() -> Iterator[None]:
+    """Raise MissingExtra where a package for Redis cannot be imported."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _REDIS_PACKAGES:
+            raise
+        raise MissingExtra from None

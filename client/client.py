@@ -1,4 +1,4 @@
-"""The client: functions are called by name and run in a worker."""
+"""The client, which calls functions by name; they run in a worker."""
 
 from datetime import datetime
 from types import TracebackType
@@ -6,24 +6,24 @@ from typing import Any, Self
 
 from prometheus_client import CollectorRegistry
 
-from jobgate.client.addresses import Connection, shown, transport_for
+from jobgate.client.addresses import shown, transport_for
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
 from jobgate.client.requests import (
     Default,
-    JobRequest,
+    NewJob,
     Seconds,
     Timeout,
     check_job_id,
     job_options,
-    job_request,
+    new_job,
     seconds,
     waiting_time,
 )
 
 
 class Client:
-    """Calls functions that workers offer, through a gateway or straight through Redis.
+    """Calls the functions of workers, through a gateway or straight through Redis.
 
     ```python
     async with Client("http://127.0.0.1:8080") as client:
@@ -32,21 +32,22 @@ class Client:
         print(await job.status(), await job.result(timeout=120))
     ```
 
-    One client serves any number of calls at the same time, in one event loop or several, and after a fork:
-    each loop has connections of its own, and `close` closes those of the loop that it is called in. A request
-    whose answer was lost is repeated; a call carries its own id, so that it never runs twice for that reason.
+    One client serves any number of concurrent calls. It may be used in several event loops and after a fork:
+    each loop has its own connections, and `close` closes those of the loop in which it is called. A request
+    is retried when its answer was lost. Its job has an id from the start, so a retry never runs it twice.
 
     Args:
-        url: Where to: `http://` or `https://` for a gateway, with a path where it stands behind one;
-            `redis://`, `rediss://`, `unix://` or `redis+sentinel://` for Redis itself.
-        key: Sent to the gateway as `Authorization: Bearer`; None = none.
+        url: `http://` or `https://` for a gateway, with the path of its proxy if there is one; `redis://`,
+            `rediss://`, `unix://` or `redis+sentinel://` for Redis itself.
+        key: API key, sent to the gateway as `Authorization: Bearer`; None = none.
         timeout: How long `call`, `JobHandle.result` and `JobHandle.abort` wait by default: seconds or a
             timedelta, None = for ever.
-        request_timeout: For how many seconds one request is repeated while the other side is away.
-        max_connections: Connections to a gateway at one time; a waiting call holds one.
-        serializer: With Redis: `json` (default), `msgpack` or `pickle`; the one that the workers use.
-        namespace: With Redis: the prefix of all keys, by default `arq`.
-        registry: Where the metrics are registered; None = prometheus_client's default registry.
+        request_timeout: For how long a request is retried while the other side is away: seconds or a
+            timedelta.
+        max_connections: Largest number of connections to the gateway; each waiting call holds one.
+        serializer: With Redis: `json` (default), `msgpack` or `pickle`, the same as that of the workers.
+        namespace: With Redis: the prefix of all keys, `arq` by default.
+        registry: Prometheus registry for the client's metrics; None = the default registry.
 
     Raises:
         InvalidOption: An argument is wrong.
@@ -69,22 +70,20 @@ class Client:
         self._timeout = seconds("timeout", timeout)
         self._metrics = metrics_of(registry)
         self._transport = transport_for(
-            Connection(
-                url=url,
-                key=key,
-                request_timeout=seconds("request_timeout", request_timeout) or 0.0,
-                max_connections=max_connections,
-                serializer=serializer,
-                namespace=namespace,
-            ),
-            self._metrics,
+            url,
+            key=key,
+            request_timeout=seconds("request_timeout", request_timeout) or 0.0,
+            max_connections=max_connections,
+            serializer=serializer,
+            namespace=namespace,
+            metrics=self._metrics,
         )
 
     def __repr__(self) -> str:
         return f"Client({self._shown!r})"
 
     async def __aenter__(self) -> Self:
-        """Open the client. Nothing is sent: the other side need not be up before the first call."""
+        """Open the client. Nothing is sent yet: the other side need not be up before the first call."""
         try:
             await self._transport.open()
         except BaseException:
@@ -95,11 +94,11 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close all connections; jobs go on."""
+        """Close the connections. Jobs are not affected."""
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections; jobs go on. Calling again does nothing."""
+        """Close the connections. Jobs are not affected; closing twice does no harm."""
         await self._transport.close()
 
     async def call(
@@ -118,14 +117,15 @@ class Client:
     ) -> Any:
         """Run `function(*args, **kwargs)` in a worker and return its result.
 
-        `_timeout` is how long to wait for it: seconds or a timedelta, None = for ever; at its end the job
-        goes on. The other options are those of `enqueue`; a result that is not kept is handed over.
+        `_timeout` is how long to wait: seconds or a timedelta, None = for ever. The job is not stopped when
+        it is over. The other options are those of `enqueue`. With `_keep_result=0` the result is still
+        returned here.
 
         Raises:
-            JobFailed: The job failed for good; JobAborted when somebody stopped it.
+            JobFailed: The job failed for good; JobAborted if it was aborted.
             ResultTimeout: There was no result in time.
-            GatewayUnavailable: The call could not be made; OutcomeUnknown when it may have been.
-            JobgateError: For all else, as in `enqueue`.
+            GatewayUnavailable: The job could not be enqueued; OutcomeUnknown if it may have been.
+            JobgateError: Any other problem, as in `enqueue`.
         """
         options = job_options(
             job_id=_job_id,
@@ -135,8 +135,8 @@ class Client:
             keep_result=_keep_result,
             run_timeout=_run_timeout,
         )
-        request = job_request(function, args, kwargs, options)
-        return await self._call(request, waiting_time("_timeout", _timeout, self._timeout))
+        job = new_job(function, args, kwargs, options)
+        return await self._call(job, waiting_time("_timeout", _timeout, self._timeout))
 
     async def enqueue(
         self,
@@ -153,18 +153,19 @@ class Client:
         _run_timeout: Seconds | None = None,
         **kwargs: Any,
     ) -> JobHandle:
-        """Have `function(*args, **kwargs)` run in a worker; durations are seconds or timedeltas.
+        """Enqueue a job that runs `function(*args, **kwargs)` in a worker, and return a handle on it.
 
-        `_job_id`: 1 to 128 of `A-Z a-z 0-9 _ . ~ -`, default 128 random bits. `_defer_by` or `_defer_until`:
-        when it is due (naive = local time). `_expires`: how long after that it must start, default 24 h.
-        `_max_tries`, `_run_timeout`, `_keep_result` (0 = not at all): default the function's or the worker's.
+        `_job_id`: 1 to 128 of `A-Z a-z 0-9 _ . ~ -`, random by default. `_defer_by` or `_defer_until`: when
+        it is due (naive = local time). `_expires`: how long after that it must start, 24 h by default.
+        `_max_tries`, `_run_timeout`, `_keep_result` (0 = not at all): by default the function's or the
+        worker's. Durations are seconds or timedeltas.
 
         Raises:
-            JobExists: `_job_id` belongs to a job already; the error's `job` is a handle on it.
-            UnknownFunction: Workers are there and none offers the function.
-            InvalidArguments: They do not fit it, or cannot be sent.
-            GatewayUnavailable: It could not be enqueued; OutcomeUnknown when it may have been.
-            JobgateError: For all else, see `jobgate.client.errors`.
+            JobExists: There is a job with this `_job_id` already; the error's `job` is a handle on it.
+            UnknownFunction: There are live workers, and none offers the function.
+            InvalidArguments: The arguments do not fit the function, or cannot be sent.
+            GatewayUnavailable: The job could not be enqueued; OutcomeUnknown if it may have been.
+            JobgateError: Any other problem, see `jobgate.client.errors`.
         """
         options = job_options(
             job_id=_job_id,
@@ -176,32 +177,30 @@ class Client:
             keep_result=_keep_result,
             run_timeout=_run_timeout,
         )
-        return await self._enqueue(job_request(function, args, kwargs, options))
+        return await self._enqueue(new_job(function, args, kwargs, options))
 
     def job(self, job_id: str, *, queue: str | None = None) -> JobHandle:
-        """Return a handle on a job by its id; nothing is asked.
+        """Return a handle on a job by its id; nothing is sent.
 
         Args:
-            job_id: The job's id.
-            queue: With Redis, for jobs that stock arq enqueued elsewhere than in the default queue.
+            job_id: Id of the job.
+            queue: Needed only with Redis, for jobs that stock arq put into a queue other than the default.
         """
         return JobHandle(self._transport, check_job_id(job_id), queue=queue, timeout=self._timeout)
 
-    async def _call(self, request: JobRequest, timeout: float | None) -> Any:
-        with self._metrics.call(request.function), self._handle(request, acknowledged=True).named_in_errors():
-            outcome = await self._transport.call(request, timeout)
-            return outcome.value()
+    async def _call(self, job: NewJob, timeout: float | None) -> Any:
+        with self._metrics.call(job.function), self._handle(job, acknowledged=True).named_in_errors():
+            end = await self._transport.call(job, timeout)
+            return end.value()
 
-    async def _enqueue(self, request: JobRequest) -> JobHandle:
-        job = self._handle(request)
-        with self._metrics.enqueue(request.function), job.named_in_errors():
-            job.queue = await self._transport.enqueue(request)
-        return self._handle(request, queue=job.queue, acknowledged=True)
+    async def _enqueue(self, job: NewJob) -> JobHandle:
+        handle = self._handle(job)
+        with self._metrics.enqueue(job.function), handle.named_in_errors():
+            handle.queue = await self._transport.enqueue(job)
+        return self._handle(job, queue=handle.queue, acknowledged=True)
 
-    def _handle(
-        self, request: JobRequest, *, queue: str | None = None, acknowledged: bool = False
-    ) -> JobHandle:
-        queue = queue or request.options.queue
+    def _handle(self, job: NewJob, *, queue: str | None = None, acknowledged: bool = False) -> JobHandle:
+        queue = queue or job.options.queue
         return JobHandle(
-            self._transport, request.job_id, queue=queue, timeout=self._timeout, acknowledged=acknowledged
+            self._transport, job.job_id, queue=queue, timeout=self._timeout, acknowledged=acknowledged
         )

@@ -1,25 +1,25 @@
-"""What can go wrong when a function is called; the same classes over HTTP and over Redis.
+"""The errors of the client; the same classes over HTTP and over Redis.
 
 ```
 JobgateError
 ├── JobFailed                  the job ended without a result
-│   └── JobAborted             … because somebody asked to stop it
-├── JobExists                  the `_job_id` belongs to a job already
+│   └── JobAborted             … because it was aborted
+├── JobExists                  there is a job with this `_job_id` already
 ├── JobNotFound                no such job, or none that this caller may see
 │   ├── ResultGone             the job has ended and its result was not kept
 │   └── JobLost                Redis has lost its data
-├── ResultTimeout              the wait is over and the job goes on
-├── UnknownFunction            no worker offers it
-├── InvalidArguments           they do not fit the function or cannot be sent
+├── ResultTimeout              the job has not ended in time
+├── UnknownFunction            no worker offers the function
+├── InvalidArguments           the arguments do not fit the function, or cannot be sent
 ├── InvalidRequest             the gateway cannot accept the request as it is
 │   └── InvalidOption          an option of the call is wrong (also a TypeError)
 ├── Unauthorized               no key, or one that the gateway does not know
 ├── Forbidden                  the key does not allow this
 ├── RateLimited                too many requests
-├── GatewayUnavailable         the gateway, or Redis, cannot do it now
+├── GatewayUnavailable         the gateway, or Redis, cannot answer now
 │   ├── NoWorker               no live worker could take the call
 │   └── OutcomeUnknown         the answer was lost: the job may or may not exist
-├── UnexpectedAnswer           what came back is not jobgate's
+├── UnexpectedAnswer           the answer is not jobgate's
 ├── ClientClosed               the client is not open (also a RuntimeError)
 └── MissingExtra               a package for this kind of address is not installed (also an ImportError)
 ```
@@ -32,19 +32,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
-    from jobgate.client.job_handle import JobHandle
+    from jobgate.client import JobHandle
 
 
 class JobgateError(Exception):
-    """The call did not succeed."""
+    """The call failed."""
 
     #: Value of the label `outcome` in the client's metrics.
     outcome: ClassVar[str] = "error"
 
     def __init__(self, message: str | None = None) -> None:
-        """Keep `message`, by default the first sentence of the class docstring."""
+        """Keep `message`; by default it is the first paragraph of the class docstring."""
         super().__init__(message or (type(self).__doc__ or "").split("\n\n")[0])
-        #: The job that was asked for, to look at it again later; None where the error is not about one.
+        #: The job that the error is about, to ask for it again later; None where there is none.
         self.job: JobHandle | None = None
 
 
@@ -52,46 +52,46 @@ class JobFailed(JobgateError):
     """The job failed for good.
 
     Attributes:
-        type: Name of the exception class that the function raised, without its module.
-        message: Its text.
-        code: Why, one of the codes of the HTTP API: `error`, `timeout`, `aborted`, `expired`, `max-tries`,
-            `lost-body`, `unserialisable-result`; newer gateways may know more.
+        type: Class name of the exception that the function raised, without its module.
+        message: Message of that exception.
+        code: Failure code of the HTTP API: `error`, `timeout`, `aborted`, `expired`, `max-tries`,
+            `lost-body`, `unserialisable-result`; newer gateways may have more.
     """
 
     outcome = "failed"
 
     def __init__(self, type: str, message: str, code: str = "error") -> None:
-        """Describe the failure by the exception's type name, its message and the failure code."""
+        """Keep class name and message of the exception, and the failure code."""
         super().__init__(f"{type}: {message}" if message else type)
         self.type = type
         self.message = message
         self.code = code
 
     def __reduce__(self) -> tuple[type[JobgateError], tuple[str, ...]]:
-        """Pickle by the three fields, so that it crosses process borders."""
+        """Pickle the fields, not the message, so that it can be sent to another process."""
         return type(self), (self.type, self.message, self.code)
 
 
 class JobAborted(JobFailed):
-    """The job was stopped because somebody asked for it."""
+    """The job was aborted."""
 
     outcome = "aborted"
 
 
 class JobExists(JobgateError):
-    """A job with this id exists already: read it with the `job` of this error, or choose another id."""
+    """There is a job with this id already: use the `job` of this error, or choose another id."""
 
     outcome = "exists"
 
 
 class JobNotFound(JobgateError):
-    """No such job: the id is wrong, it belongs to another caller, or its result was dropped long ago."""
+    """No such job: the id is wrong, it belongs to another caller, or its result has expired."""
 
     outcome = "not-found"
 
 
 class ResultGone(JobNotFound):
-    """The job has ended and its result was not kept: let the function keep it, or ask sooner."""
+    """The job has ended and its result was not kept: keep it longer, or ask sooner."""
 
 
 class JobLost(JobNotFound):
@@ -101,7 +101,7 @@ class JobLost(JobNotFound):
 
 
 class ResultTimeout(JobgateError):
-    """No result in the time that was given; the job goes on and `job.result()` can wait again."""
+    """The job has not ended in time. It is not stopped: `job.result()` can wait for it again."""
 
     outcome = "timeout"
 
@@ -110,19 +110,19 @@ class UnknownFunction(JobgateError):
     """No worker offers this function: check its name, or start a worker that has it.
 
     Attributes:
-        near: Names of functions that look like it, the nearest first; empty where nothing is known.
+        near: Similar names of functions that workers offer, the most similar first; may be empty.
     """
 
     outcome = "unknown-function"
 
     def __init__(self, message: str | None = None, *, near: Sequence[str] = ()) -> None:
-        """Keep `message` and the names that look like the unknown one."""
+        """Keep `message` and the similar names."""
         super().__init__(message)
         self.near = tuple(near)
 
     @classmethod
     def named(cls, function: str, near: Sequence[str]) -> Self:
-        """Make the error that names the function, and those that look like it."""
+        """Return an error that names the function and similar ones."""
         names = " or ".join(repr(name) for name in near)
         advice = f"did you mean {names}?" if near else "check its name, or start a worker that has it."
         return cls(f"No worker offers {function!r}: {advice}", near=near)
@@ -132,9 +132,9 @@ class UnknownFunction(JobgateError):
 class ArgumentError:
     """One thing that is wrong with the arguments."""
 
-    #: Where, as a JSON pointer into the request: `#/kwargs/lang`.
+    #: Its place, as a JSON pointer into the request: `#/kwargs/lang`.
     pointer: str
-    #: What, in words.
+    #: What is wrong there.
     detail: str
 
 
@@ -142,13 +142,13 @@ class InvalidArguments(JobgateError):
     """The arguments do not fit the function, or cannot be sent.
 
     Attributes:
-        errors: What is wrong, one entry per place; empty where only the message says it.
+        errors: What is wrong, one entry for each place; empty where only the message says it.
     """
 
     outcome = "invalid"
 
     def __init__(self, message: str | None = None, *, errors: Sequence[ArgumentError] = ()) -> None:
-        """Keep `message` and what is wrong in each place."""
+        """Keep `message` and the single errors."""
         super().__init__(message)
         self.errors = tuple(errors)
 
@@ -164,7 +164,7 @@ class InvalidOption(InvalidRequest, TypeError):
 
 
 class Unauthorized(JobgateError):
-    """The gateway wants a key that it knows: pass `Client(url, key=…)`."""
+    """The gateway requires a key that it knows: pass `Client(url, key=…)`."""
 
     outcome = "refused"
 
@@ -179,19 +179,19 @@ class RateLimited(JobgateError):
     """Too many requests or waits: slow down.
 
     Attributes:
-        retry_after: Seconds to wait before the next try, as the gateway says; None where it does not.
+        retry_after: Seconds to wait before the next request, if the gateway says so, otherwise None.
     """
 
     outcome = "refused"
 
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
-        """Keep `message` and the gateway's advice when to come back."""
+        """Keep `message` and the pause that the gateway asks for."""
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class GatewayUnavailable(JobgateError):
-    """What the client talks to cannot answer now: check that it runs, then try again."""
+    """The gateway, or Redis, cannot answer now: check that it runs, then try again."""
 
     outcome = "unavailable"
 
@@ -201,13 +201,13 @@ class NoWorker(GatewayUnavailable):
 
 
 class OutcomeUnknown(GatewayUnavailable):
-    """The answer was lost and the job may or may not exist: look at the `job` of this error."""
+    """The answer was lost, and the job may or may not exist: ask the `job` of this error for its status."""
 
     outcome = "unknown"
 
 
 class UnexpectedAnswer(JobgateError):
-    """What came back is not jobgate's answer: check the URL and what stands between."""
+    """The answer is not jobgate's: check the URL, and the proxies on the way."""
 
 
 class ClientClosed(JobgateError, RuntimeError):

@@ -1,4 +1,4 @@
-"""What a client sees of a job: plain data, the same over HTTP and over Redis."""
+"""What a client can see of a job: plain records, the same over HTTP and over Redis."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,18 +8,18 @@ from enum import StrEnum
 class JobStatus(StrEnum):
     """Where a job is; the values are those of the HTTP API and of arq."""
 
-    #: Waits for its due time.
+    #: It waits for its due time.
     DEFERRED = "deferred"
-    #: Due, waits for a worker.
+    #: It is due and waits for a worker.
     QUEUED = "queued"
     #: A worker runs it.
     IN_PROGRESS = "in_progress"
-    #: Ended; its result can be read.
+    #: It has ended, and its result can be read.
     COMPLETE = "complete"
 
 
 def time_of(unix_ms: int | None) -> datetime | None:
-    """Return a time in UTC; None outside of the years 1 to 9999, where Python has none."""
+    """Return a time in UTC; None for None and for years beyond 9999, which Python does not have."""
     try:
         return None if unix_ms is None else datetime.fromtimestamp(unix_ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
@@ -28,24 +28,24 @@ def time_of(unix_ms: int | None) -> datetime | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobProgress:
-    """What a running job last said of its progress."""
+    """The progress that a running job last reported."""
 
     #: From 0 to 1.
     fraction: float
-    #: What it does, in a few words.
+    #: What the function is doing, in a few words.
     message: str | None
-    #: When it said so; aware, in UTC.
+    #: When it was reported; aware, in UTC.
     time: datetime
 
     @classmethod
     def at(cls, time_ms: int, fraction: float, message: str | None) -> "JobProgress":
-        """Return the progress of a time in unix milliseconds."""
+        """Return the progress that was reported at a time in unix milliseconds."""
         return cls(fraction=fraction, message=message, time=datetime.fromtimestamp(time_ms / 1000, UTC))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobInfo:
-    """One consistent look at a job. Times are aware, in UTC; None = not (yet) known."""
+    """One consistent view of a job. Times are aware, in UTC; None = not known, or not yet."""
 
     job_id: str
     function: str | None
@@ -56,11 +56,11 @@ class JobInfo:
     #: Starts so far.
     tries: int = 0
     enqueue_time: datetime | None = None
-    #: When it is to be started; None while it runs and when it has ended.
+    #: When it is due; None while it runs and when it has ended.
     due_time: datetime | None = None
     start_time: datetime | None = None
     finish_time: datetime | None = None
     #: Name of the worker that runs or ran it.
     worker: str | None = None
-    #: None when it does not run, or has said nothing in this try.
+    #: None when it is not running, or has reported nothing in this try.
     progress: JobProgress | None = None

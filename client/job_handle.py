@@ -1,4 +1,4 @@
-"""A handle on one job."""
+"""A handle on one job, to ask for its status and result, or to abort it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ from jobgate.client.transport import Transport
 
 
 class JobHandle:
-    """One job of one client; made by `Client.enqueue` and `Client.job`.
+    """One job; `Client.enqueue` and `Client.job` return it.
 
-    Every method raises GatewayUnavailable when the other side cannot answer, and JobNotFound when there is
-    no such job. The errors carry this handle as `job`.
+    Every method raises GatewayUnavailable when the other side cannot answer, and JobNotFound when there is no
+    such job. The errors have this handle as `job`.
     """
 
     def __init__(
@@ -26,14 +26,14 @@ class JobHandle:
         timeout: float | None = None,
         acknowledged: bool = False,
     ) -> None:
-        """Refer to a job; nothing is asked.
+        """Refer to a job; nothing is sent.
 
         Args:
-            transport: Carries the requests.
-            job_id: The job's id.
-            queue: Where it was enqueued; None = not known.
+            transport: Sends the requests.
+            job_id: Id of the job.
+            queue: Its queue; None = not known.
             timeout: How long `result` and `abort` wait by default, in seconds; None = for ever.
-            acknowledged: It is known to have been enqueued.
+            acknowledged: Whether it is known to have been enqueued.
         """
         self.id = job_id
         self.queue = queue
@@ -45,7 +45,7 @@ class JobHandle:
         return f"JobHandle({self.id!r})"
 
     async def info(self) -> JobInfo:
-        """Return all that is known of the job, in one consistent look."""
+        """Return all that is known of the job, in one consistent view."""
         with self.named_in_errors():
             return await self._transport.info(self.id, self.queue)
 
@@ -54,38 +54,39 @@ class JobHandle:
         return (await self.info()).status
 
     async def progress(self) -> JobProgress | None:
-        """Return what the function last said of its progress; None when it has not, or does not run."""
+        """Return the progress that the function last reported; None if there is none or it is not running."""
         return (await self.info()).progress
 
     async def result(self, timeout: Timeout = Default.TIMEOUT) -> Any:
         """Wait for the end of the job and return its result.
 
         Args:
-            timeout: Seconds or a timedelta, 0 = look once, None = for ever; default: the client's `timeout`.
+            timeout: Seconds or a timedelta, 0 = do not wait, None = for ever; by default the client's
+                `timeout`.
 
         Raises:
-            JobFailed: The job failed for good; JobAborted when it was stopped on request.
-            ResultTimeout: It has not ended in time; it goes on.
+            JobFailed: The job failed for good; JobAborted if it was aborted.
+            ResultTimeout: It has not ended in time. It is not stopped.
             ResultGone: It has ended and its result was not kept.
-            UnknownFunction: The worker that took it does not have the function.
-            InvalidArguments: The worker found that they do not fit the function.
+            UnknownFunction: Its worker does not have the function.
+            InvalidArguments: Its worker found that the arguments do not fit the function.
         """
         wait = waiting_time("timeout", timeout, self._timeout)
         with self.named_in_errors():
-            outcome = await self._transport.wait(self.id, self.queue, wait)
-            return outcome.value()
+            end = await self._transport.wait(self.id, self.queue, wait)
+            return end.value()
 
     async def abort(self, timeout: Timeout = Default.TIMEOUT) -> bool:
-        """Ask the job to stop, wherever it is, and wait until it has.
+        """Abort the job, whether it is waiting or running, and wait until it has ended.
 
         Args:
-            timeout: As in `result`; 0 = only ask.
+            timeout: As in `result`; 0 = do not wait.
 
         Returns:
-            True when it ended as aborted, False when it ended otherwise, or had ended before.
+            True if it ended as aborted, False if it ended otherwise, or had ended before.
 
         Raises:
-            ResultTimeout: It was told and has not stopped in time.
+            ResultTimeout: It has not stopped in time.
         """
         wait = waiting_time("timeout", timeout, self._timeout)
         with self.named_in_errors():
@@ -93,14 +94,14 @@ class JobHandle:
 
     @contextmanager
     def named_in_errors(self) -> Iterator[None]:
-        """Put this handle on every error that leaves the block, and tell gone from unknown."""
+        """Set `job` on every error that leaves the block, and raise ResultGone where the job did exist."""
         try:
             yield
         except JobNotFound as error:
-            says_why = isinstance(error, ResultGone | JobLost)
-            gone = ResultGone() if self._acknowledged and not says_why else error
-            gone.job = self
-            raise gone from error.__cause__
+            is_plain = not isinstance(error, ResultGone | JobLost)
+            raised = ResultGone() if self._acknowledged and is_plain else error
+            raised.job = self
+            raise raised from error.__cause__
         except JobgateError as error:
             error.job = self
             raise

@@ -1,4 +1,4 @@
-"""The client's Prometheus metrics: calls by function and outcome, their duration, retries."""
+"""The client's Prometheus metrics: calls and enqueues by function and outcome, durations, retries."""
 
 import functools
 from collections.abc import Iterator
@@ -9,39 +9,23 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 
 from jobgate.client.errors import JobgateError
 
-#: So many function names get a label of their own; a program that calls more counts them as `other`.
+#: How many function names get labels of their own; further ones are counted as `other`.
 FUNCTION_LABELS = 200
 
-#: Seconds; from a call that a worker answers at once to a job of half an hour.
+#: In seconds: from a call that a worker answers at once to a job of half an hour.
 _DURATION_BUCKETS = (
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    2.5,
-    5,
-    10,
-    30,
-    60,
-    300,
-    1800,
-)
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800,
+)  # fmt: skip
 
 
 class ClientMetrics:
     """The metrics of all clients that share one registry.
 
-    Outcomes are `success` and the `outcome` of each error class; `cancelled` when the caller gave up.
+    The label `outcome` is `success`, the `outcome` of an error class, or `cancelled` if the caller gave up.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Register the metrics; a registry takes them once, see `metrics_of`."""
+        """Register the metrics. A registry takes them only once: use `metrics_of`."""
         self._functions: set[str] = set()
         self._calls = Counter(
             "jobgate_client_calls",
@@ -70,12 +54,12 @@ class ClientMetrics:
         )
 
     def retried(self, reason: str) -> None:
-        """Count one repeated request; `reason` is one of `connection`, `unavailable`, `rate-limited`."""
+        """Count a retry; `reason` is `connection`, `unavailable` or `rate-limited`."""
         self._retries.labels(reason).inc()
 
     @contextmanager
     def call(self, function: str) -> Iterator[None]:
-        """Count and time one call: the block is the call."""
+        """Count and time the call that the block makes."""
         start = monotonic()
         label = self._label(function)
         with self._outcome(self._calls, label):
@@ -86,7 +70,7 @@ class ClientMetrics:
 
     @contextmanager
     def enqueue(self, function: str) -> Iterator[None]:
-        """Count one enqueue: the block is the enqueue."""
+        """Count the enqueue that the block makes."""
         with self._outcome(self._enqueues, self._label(function)):
             yield
 
@@ -116,7 +100,7 @@ class ClientMetrics:
 
 @functools.cache
 def metrics_of(registry: CollectorRegistry | None = None) -> ClientMetrics:
-    """Return the metrics of a registry, the same ones each time; None = the default registry."""
+    """Return the metrics of a registry, always the same object; None = the default registry."""
     if registry is None:
         return metrics_of(REGISTRY)
     return ClientMetrics(registry)

@@ -1,7 +1,7 @@
-"""What belongs to one event loop of one process, for objects that outlive both.
+"""Parts of an object, such as connections, that belong to one event loop of one process.
 
-A connection works only in the event loop that has opened it, and a forked process must not touch those of its
-parent. Programs that call `asyncio.run` again and again use one pool in many loops all the same.
+A connection works only in the event loop that opened it, and a forked process must not use its parent's. Yet
+programs that call `asyncio.run` again and again use one client or pool in many loops.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 Part = TypeVar("Part")
 
-#: What a forked process has inherited: kept, because the clean-up of it would reach into the parent's loop.
+#: What a forked process has inherited. It is never released, as that would touch the parent's connections.
 _inherited: list[Any] = []
 
 
@@ -28,7 +28,7 @@ class Home(NamedTuple):
 
     @classmethod
     def here_if_any(cls) -> "Home | None":
-        """Return the running loop of this process; None where none runs."""
+        """Return the running loop of this process, None if there is none."""
         try:
             return cls.here()
         except RuntimeError:
@@ -36,22 +36,22 @@ class Home(NamedTuple):
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing in this process can run in it any more."""
+        """Whether the loop is closed, or belongs to a parent process."""
         return self.process != os.getpid() or self.loop.is_closed()
 
 
 class PerLoop(Generic[Part]):
-    """One part for each event loop, made when it is first asked for.
+    """One part for each event loop, made when it is first needed.
 
     Args:
-        make: makes one; called in the loop that it is for.
-        first: one that was made before, for the first loop.
+        make: Makes a part; called in the loop that it is for.
+        first: A part that was made before, for the first loop.
     """
 
     def __init__(self, make: Callable[[], Part], first: Part | None = None) -> None:
         self._make = make
         self._first = [] if first is None else [first]
-        # Several threads may run loops: each step below is one operation of a list or a dict.
+        # Several threads may run loops: each step is one atomic operation of a list or a dict.
         self._parts: dict[Home, Part] = {}
 
     def here(self) -> Part:
@@ -70,11 +70,11 @@ class PerLoop(Generic[Part]):
             return self._make()
 
     def take(self) -> Part | None:
-        """Return the part of the running loop, which is to be closed, and let go of it; None = none."""
+        """Remove and return the part of the running loop, None if there is none; the caller closes it."""
         return self._parts.pop(Home.here(), None)
 
     def leave_those_gone(self) -> list[Part]:
-        """Let go of the parts whose loops are closed; return those of this process."""
+        """Remove the parts whose loops are gone; return those of this process, which the caller closes."""
         left: list[Part] = []
         for home in [each for each in list(self._parts) if each.is_gone]:
             part = self._parts.pop(home, None)
@@ -84,20 +84,20 @@ class PerLoop(Generic[Part]):
 
 
 class Guard:
-    """Keeps the connections of a pool of redis-py to one event loop at a time.
+    """Limits the connections of a redis-py pool to one event loop at a time.
 
     Args:
-        home: that loop; None = the one in which the first command is sent.
+        home: That loop; None = the one in which the first command is sent.
     """
 
     def __init__(self, home: Home | None = None) -> None:
         self._home = home
 
     def enter(self, pool: Any) -> None:
-        """Before a command: forget the connections of a loop that is gone, so that new ones are opened.
+        """Drop the connections of a loop that is gone, so that the next command opens new ones.
 
         Raises:
-            RuntimeError: they belong to another loop that is not closed. Nothing was sent.
+            RuntimeError: They belong to another loop that is still open.
         """
         here, before = Home.here(), self._home
         if here == before:

@@ -1,34 +1,34 @@
-"""The seam between the client and what carries its requests: HTTP or Redis."""
+"""What the client needs of HTTP and of Redis: one interface, with the same records for both."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jobgate.client.errors import InvalidArguments, JobAborted, JobFailed, JobgateError, UnknownFunction
 from jobgate.client.info import JobInfo
-from jobgate.client.requests import JobRequest
+from jobgate.client.requests import NewJob
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class JobEnd:
     """How a job ended."""
 
     success: bool
-    #: The return value when `success`.
+    #: What the function returned, if `success`.
     result: Any = None
-    #: Else the failure: the exception's class name, its message and the failure code.
+    #: Otherwise the failure: class name and message of the exception, and the failure code.
     type: str = ""
     message: str = ""
     code: str = "error"
-    #: The function's own exception, where it travelled (pickle only).
+    #: The function's own exception; only pickle can carry it.
     exception: BaseException | None = None
 
     def value(self) -> Any:
-        """Return the result, or raise what the job failed with.
+        """Return the result of the job, or raise its failure.
 
         Raises:
-            JobAborted: It was stopped on request.
-            UnknownFunction: The worker that took it does not have the function.
-            InvalidArguments: They do not fit the function.
+            JobAborted: The job was aborted.
+            UnknownFunction: Its worker does not have the function.
+            InvalidArguments: The arguments do not fit the function.
             JobFailed: Any other failure.
         """
         if self.success:
@@ -47,55 +47,59 @@ class Outcome:
 
     @property
     def aborted(self) -> bool:
-        """True when it ended because somebody asked to stop it."""
+        """Whether the job ended because it was aborted."""
         return not self.success and self.code == "aborted"
 
 
 class Transport(Protocol):
-    """What a client needs of its other side. Every method raises JobgateError and nothing else.
+    """The other side of a client. Every method raises JobgateError and nothing else.
 
-    Timeouts are seconds that the caller is willing to wait, None = for ever.
+    Timeouts are the seconds that the caller is willing to wait; None = for ever.
     """
 
     async def open(self) -> None:
-        """Take what is needed to talk. Called once."""
+        """Get ready for requests. Called once."""
 
     async def close(self) -> None:
-        """Give it back; calling again does nothing."""
+        """Close all connections; closing twice does no harm."""
 
-    async def enqueue(self, request: JobRequest) -> str | None:
-        """Enqueue and return the name of the queue, None where it is not known.
+    async def enqueue(self, job: NewJob) -> str | None:
+        """Enqueue a job and return the name of its queue, None where that is not known.
 
         Raises:
-            JobExists: The caller's own id is taken.
+            JobExists: The id that the caller chose is taken.
         """
 
-    async def call(self, request: JobRequest, timeout: float | None) -> Outcome:
-        """Enqueue and wait for the end.
+    async def call(self, job: NewJob, timeout: float | None) -> JobEnd:
+        """Enqueue a job and wait for its end.
 
         Raises:
-            ResultTimeout: It was enqueued and did not end in time.
+            ResultTimeout: It was enqueued and has not ended in time.
         """
 
     async def info(self, job_id: str, queue: str | None) -> JobInfo:
-        """Look at a job; `queue` is where it may be, for transports that cannot know.
+        """Return what is known of a job.
+
+        Args:
+            job_id: Id of the job.
+            queue: Where it may be, for transports that cannot find out.
 
         Raises:
-            JobNotFound: There is none.
+            JobNotFound: There is no such job.
         """
 
-    async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> Outcome:
+    async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> JobEnd:
         """Wait for the end of a job.
 
         Raises:
-            JobNotFound: There is none.
-            ResultTimeout: It did not end in time.
+            JobNotFound: There is no such job.
+            ResultTimeout: It has not ended in time.
         """
 
     async def abort(self, job_id: str, queue: str | None, timeout: float | None) -> bool:
-        """Ask a job to stop; answer True when it ended so, False when it ended otherwise.
+        """Ask a job to stop and wait for its end; return whether it ended as aborted.
 
         Raises:
-            JobNotFound: There is none.
-            ResultTimeout: It still stops.
+            JobNotFound: There is no such job.
+            ResultTimeout: It has not stopped in time.
         """

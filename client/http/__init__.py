@@ -1,1 +1,6 @@
-"""Calls over HTTP, through a gateway."""
+"""Calls through a gateway."""
+
+from jobgate.client.http.exchange import Exchange
+from jobgate.client.http.transport import HttpTransport
+
+__all__ = ["Exchange", "HttpTransport"]

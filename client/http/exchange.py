@@ -1,13 +1,14 @@
-"""One HTTP request until it has an answer: connection, time limits, retries."""
+"""HTTP requests with their connections, timeouts and retries."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 from yarl import URL
 
-from jobgate.client.deadlines import LATE, Backoff, Deadline
 from jobgate.client.errors import (
     ClientClosed,
     GatewayUnavailable,
@@ -15,59 +16,64 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     UnexpectedAnswer,
 )
-from jobgate.client.http.answers import Answer
-from jobgate.client.http.probe import speaks_another_protocol
 from jobgate.client.http.problems import Problem
+from jobgate.client.http.response import Response
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.per_loop import PerLoop
+from jobgate.client.time_budget import GRACE, Retries, TimeBudget
 
 logger = logging.getLogger("jobgate.client")
 
-#: Seconds in which a connection must stand.
+#: Seconds in which a connection must be established.
 CONNECT_TIMEOUT = 5.0
-#: Seconds after which an idle connection is dropped: sooner than gateways and proxies drop theirs.
+#: Seconds after which an idle connection is closed: sooner than gateways and proxies close theirs.
 IDLE_TIMEOUT = 10.0
+#: Seconds to find out whether the other side speaks HTTP at all.
+PROBE_TIMEOUT = 1.0
+#: The shortest complete request of HTTP/1.0. Redis answers it with an error; with `Host` it would hang up.
+_PROBE = b"GET /livez HTTP/1.0\r\n\r\n"
+_HTTP = b"HTTP/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One HTTP request that may be repeated."""
+    """An HTTP request that may be retried."""
 
     method: str
     #: Below the base URL, percent-encoded, with query.
     path: str
-    #: Seconds that one try may take.
-    limit: float
-    #: When the caller has no more use for the answer, give or take `LATE`.
-    deadline: Deadline
-    #: Seconds for which it is repeated from the first trouble on; None = until the deadline, come what may.
-    patience: float | None
+    #: Timeout of one exchange, in seconds.
+    timeout: float
+    #: The time after which the caller no longer needs the response.
+    budget: TimeBudget
+    #: Seconds for which it is retried, from the first failure on; None = as long as the budget lasts.
+    retry_for: float | None
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: It changes something, so that a lost answer leaves the outcome unknown.
+    #: Whether it changes something, so that the outcome is unknown when the response is lost.
     write: bool = False
 
 
-class _Trouble(Exception):
-    """A try that may be repeated."""
+class _Failure(Exception):
+    """A request that failed and may be retried."""
 
     def __init__(self, error: JobgateError, *, reason: str, lost: bool, retry_after: float = 0.0) -> None:
         super().__init__()
         self.error = error
         self.reason = reason
-        #: The request may have been carried out.
+        #: Whether the request may have been carried out.
         self.lost = lost
         self.retry_after = retry_after
 
 
 class Exchange:
-    """Sends requests to one gateway over kept connections.
+    """Sends requests to one gateway over persistent connections.
 
     Args:
-        base_url: Where the gateway is, without a slash at its end; may have a path.
+        base_url: URL of the gateway, perhaps with a path, without a slash at its end.
         headers: Sent with each request.
-        max_connections: Open at one time; a waiting request holds one.
-        metrics: Where retries are counted.
+        max_connections: Largest number of open connections; each waiting request holds one.
+        metrics: Counts the retries.
     """
 
     def __init__(
@@ -79,11 +85,11 @@ class Exchange:
         self._metrics = metrics
         self._sessions = PerLoop(self._new_session)
         self._is_open = False
-        #: It has answered before, so it is a gateway, or what stands before one.
+        #: Whether the other side has answered in HTTP before.
         self._is_known = False
 
     async def open(self) -> None:
-        """Let requests through; nothing is sent."""
+        """Allow requests; nothing is sent yet."""
         self._is_open = True
 
     def _new_session(self) -> aiohttp.ClientSession:
@@ -94,7 +100,7 @@ class Exchange:
         )
 
     async def close(self) -> None:
-        """Close all connections; calling again does nothing."""
+        """Close all connections; closing twice does no harm."""
         self._is_open = False
         if (session := self._sessions.take()) is not None:
             await session.close()
@@ -104,105 +110,106 @@ class Exchange:
         for session in self._sessions.leave_those_gone():
             await session.close()
 
-    async def send(self, request: Request) -> Answer:
-        """Return the first answer that is worth no repetition, whatever its status.
+    async def send(self, request: Request) -> Response:
+        """Return the first response that is not to be retried, whatever its status.
 
         Raises:
-            GatewayUnavailable: There was none in time; OutcomeUnknown when a write may have happened.
-            RateLimited: There was none but refusals.
+            GatewayUnavailable: There was none in time; OutcomeUnknown if a write may have been carried out.
+            RateLimited: The gateway only answered that there are too many requests.
         """
         lost = False
-        backoff: Backoff | None = None
+        retries: Retries | None = None
         while True:
             try:
-                return await self._try(request)
-            except _Trouble as trouble:
-                lost = lost or trouble.lost
-                backoff = backoff or _backoff(request)
-                if not await backoff.pause(trouble.retry_after):
-                    raise _final(trouble, lost=lost and request.write) from None
-                logger.debug("%s is repeated: %.500r", request.method, str(trouble.error))
-                self._metrics.retried(trouble.reason)
+                return await self._accepted(request)
+            except _Failure as failure:
+                lost = lost or failure.lost
+                retries = retries or _retries(request)
+                if not await retries.pause(failure.retry_after):
+                    raise _final(failure, lost=lost and request.write) from None
+                logger.debug("%s is retried: %.500r", request.method, str(failure.error))
+                self._metrics.retried(failure.reason)
 
-    async def _try(self, request: Request) -> Answer:
+    async def _accepted(self, request: Request) -> Response:
+        """Send a request once; raise _Failure where it may be retried."""
         try:
-            answer = await self._once(request)
+            response = await self._once(request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise await self._meaning(error) from None
+            raise await self._error_for(error) from None
         self._is_known = True
-        if answer.status in {408, 429} or answer.status >= 500:
-            problem = Problem.of(answer)
-            if problem.retryable or answer.status == 429:
+        if response.status in {408, 429} or response.status >= 500:
+            problem = Problem.of(response)
+            if problem.retryable or response.status == 429:
                 raise _refused(problem)
-        return answer
+        return response
 
-    async def _meaning(self, error: Exception) -> Exception:
-        """Return what a failed try is: trouble that may pass, or an error that will not."""
+    async def _error_for(self, error: Exception) -> Exception:
+        """Return a _Failure for what may go away, or an error for what will not."""
         url = self._base_url
         if isinstance(error, aiohttp.ClientSSLError):
-            # A wrong certificate does not mend itself.
+            # No retry makes a certificate valid.
             return GatewayUnavailable(f"There is no trusted connection to {url}: {error}")
         if isinstance(error, aiohttp.ClientConnectorError):
             return _unreachable(url, error)
-        if await self._is_no_http(error):
+        if await self._is_not_http(error):
             return UnexpectedAnswer(
-                f"What answers at {url} does not speak HTTP: give the address of a gateway, http:// or "
-                "https:// as it serves, or redis:// for Redis itself."
+                f"The server at {url} does not speak HTTP: use the address of a gateway, with http:// or "
+                "https:// as it is served, or redis:// for Redis itself."
             )
         return _lost(url, error)
 
-    async def _is_no_http(self, error: Exception) -> bool:
-        """Tell whether the other side certainly speaks something else; a hang-up alone may mean anything."""
+    async def _is_not_http(self, error: Exception) -> bool:
+        """Whether the other side certainly speaks another protocol. A hang-up alone does not show it."""
         if isinstance(error, aiohttp.ClientResponseError):
             return True
         if self._is_known or isinstance(error, TimeoutError):
             return False
         return await speaks_another_protocol(URL(self._base_url))
 
-    async def _once(self, request: Request) -> Answer:
+    async def _once(self, request: Request) -> Response:
         if not self._is_open:
             raise ClientClosed
         await self._close_those_gone()
-        limit = min(request.limit, request.deadline.left + LATE)
+        timeout = min(request.timeout, request.budget.left + GRACE)
         async with self._sessions.here().request(
             request.method,
             URL(self._base_url + request.path, encoded=True),
             data=request.body,
             headers=request.headers,
-            timeout=aiohttp.ClientTimeout(total=limit, sock_connect=CONNECT_TIMEOUT),
-            # A redirect would carry the key to somewhere else.
+            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
+            # A redirect would send the key to another server.
             allow_redirects=False,
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            return Response(response.status, response.headers, await response.read())
 
 
-def _backoff(request: Request) -> Backoff:
-    """Begin to count the patience: trouble has just come up."""
-    if request.patience is None:
-        return Backoff(request.deadline, to_the_end=True)
-    return Backoff(request.deadline.sooner(request.patience))
+def _retries(request: Request) -> Retries:
+    """Return the retries of a request that has just failed for the first time."""
+    if request.retry_for is None:
+        return Retries(request.budget, until_the_end=True)
+    return Retries(request.budget.at_most(request.retry_for))
 
 
-def _unreachable(url: str, error: aiohttp.ClientConnectorError) -> _Trouble:
-    """No connection: nothing was sent."""
+def _unreachable(url: str, error: aiohttp.ClientConnectorError) -> _Failure:
+    """There is no connection, so nothing was sent."""
     cause = error.strerror or str(error.os_error) or "no connection"
     sentence = f"{url} cannot be reached ({cause}): check the address, and that a gateway runs there."
-    return _Trouble(GatewayUnavailable(sentence), reason="connection", lost=False)
+    return _Failure(GatewayUnavailable(sentence), reason="connection", lost=False)
 
 
-def _lost(url: str, error: Exception) -> _Trouble:
-    """The connection failed, or was silent for too long, after it stood."""
+def _lost(url: str, error: Exception) -> _Failure:
+    """The connection was established, and then it broke or timed out."""
     silent = isinstance(error, TimeoutError)
     not_sent = isinstance(error, aiohttp.ConnectionTimeoutError)
     how = (
-        "gave no answer in time" if silent else f"broke the connection ({str(error) or type(error).__name__})"
+        "did not answer in time" if silent else f"broke the connection ({str(error) or type(error).__name__})"
     )
     sentence = f"The gateway at {url} {how}: check that it runs, then try again."
-    return _Trouble(GatewayUnavailable(sentence), reason="connection", lost=not not_sent)
+    return _Failure(GatewayUnavailable(sentence), reason="connection", lost=not not_sent)
 
 
-def _refused(problem: Problem) -> _Trouble:
-    return _Trouble(
+def _refused(problem: Problem) -> _Failure:
+    return _Failure(
         problem.error(),
         reason=problem.reason,
         lost=problem.may_have_happened,
@@ -210,10 +217,32 @@ def _refused(problem: Problem) -> _Trouble:
     )
 
 
-def _final(trouble: _Trouble, *, lost: bool) -> JobgateError:
-    if lost and not isinstance(trouble.error, OutcomeUnknown):
-        what = str(trouble.error).partition(": check")[0].rstrip(".")
+def _final(failure: _Failure, *, lost: bool) -> JobgateError:
+    if lost and not isinstance(failure.error, OutcomeUnknown):
+        what = str(failure.error).partition(": check")[0].rstrip(".")
         return OutcomeUnknown(
-            f"{what}; the request may have been carried out: look at the job of this error."
+            f"{what}; the request may have been carried out: ask the job of this error for its status."
         )
-    return trouble.error
+    return failure.error
+
+
+async def speaks_another_protocol(url: URL) -> bool:
+    """Return whether the server at an address certainly does not speak HTTP.
+
+    False if it does not answer, or if the address is https. On a gateway the probe has no effect.
+    """
+    if url.scheme != "http" or url.host is None:
+        return False
+    with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            return await _first_bytes(url.host, url.port or 80) != _HTTP
+    return False
+
+
+async def _first_bytes(host: str, port: int) -> bytes:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(_PROBE)
+        return await reader.readexactly(len(_HTTP))
+    finally:
+        writer.close()

@@ -1,4 +1,4 @@
-"""The gateway's problem documents (RFC 9457), and which error of the client each one is."""
+"""The gateway's problem details (RFC 9457), and which error of the client each one becomes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,70 +22,70 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.http.answers import Answer, unexpected
+from jobgate.client.http.response import Response, unexpected
 
-#: What stands between client and gateway answers these while it cannot reach the gateway.
+#: Status codes with which a proxy answers while it cannot reach the gateway.
 _PROXY_TROUBLE = frozenset({502, 503, 504})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One answer that is no success."""
+    """A response that is not a success."""
 
     status: int
-    #: One of the codes of http-api.md; empty when something else than the gateway answered.
+    #: Problem code of the HTTP API; empty if the response does not come from a gateway.
     code: str
     detail: str
     #: The same request may succeed later.
     retryable: bool
-    #: Seconds until it is worth a try; None where the answer does not say.
+    #: Seconds after which to retry; None if the response does not say.
     retry_after: float | None
     members: Mapping[str, Any]
 
     @classmethod
-    def of(cls, answer: Answer) -> Self:
-        """Read a problem.
+    def of(cls, response: Response) -> Self:
+        """Return the problem that a response describes.
 
         Raises:
-            UnexpectedAnswer: It is neither a problem of the gateway nor the trouble of a proxy.
+            UnexpectedAnswer: The response is neither a gateway's problem nor a proxy's.
         """
-        if "problem+json" not in answer.headers.get("Content-Type", ""):
-            return cls._of_proxy(answer)
-        members = answer.document()
+        if "problem+json" not in response.headers.get("Content-Type", ""):
+            return cls._of_proxy(response)
+        members = response.document()
         return cls(
-            status=answer.status,
+            status=response.status,
             code=str(members.get("code", "")),
-            detail=str(members.get("detail") or members.get("title") or f"status {answer.status}"),
+            detail=str(members.get("detail") or members.get("title") or f"status {response.status}"),
             retryable=members.get("retryable") is True,
-            retry_after=answer.seconds("Retry-After"),
+            retry_after=response.seconds("Retry-After"),
             members=members,
         )
 
     @classmethod
-    def _of_proxy(cls, answer: Answer) -> Self:
-        if answer.status not in _PROXY_TROUBLE | {429}:
-            raise unexpected(answer)
+    def _of_proxy(cls, response: Response) -> Self:
+        if response.status not in _PROXY_TROUBLE | {429}:
+            raise unexpected(response)
         return cls(
-            status=answer.status,
+            status=response.status,
             code="",
-            detail=f"the answer {answer.status} came from something before the gateway",
+            detail=f"a proxy in front of the gateway answered {response.status}",
             retryable=True,
-            retry_after=answer.seconds("Retry-After"),
+            retry_after=response.seconds("Retry-After"),
             members={},
         )
 
     @property
     def may_have_happened(self) -> bool:
-        """True when the request may have been carried out all the same."""
+        """Whether the request may have been carried out all the same."""
         return self.code == "outcome-unknown" or (not self.code and self.status in _PROXY_TROUBLE)
 
     @property
     def reason(self) -> str:
-        """Why the request is repeated, for the metrics."""
+        """Why the request is retried, for the metrics."""
         return "rate-limited" if self.status == 429 else "unavailable"
 
     def error(self) -> JobgateError:
-        """Return what the caller is told."""
+        """Return the error to raise."""
         make = _BY_CODE.get(self.code) or _BY_STATUS.get(self.status)
         if make is not None:
             return make(self)
@@ -133,7 +133,7 @@ _BY_CODE: Mapping[str, Callable[[Problem], JobgateError]] = {
 }
 
 _BY_STATUS: Mapping[int, Callable[[Problem], JobgateError]] = {
-    # The gateway tells the header; here it is an argument.
+    # The gateway's text names a header; here the key is an argument.
     401: lambda _: Unauthorized(),
     403: _plain(Forbidden),
     408: _plain(GatewayUnavailable),

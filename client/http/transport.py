@@ -1,33 +1,33 @@
-"""Calls through a gateway (http-api.md)."""
+"""The transport that calls functions through a gateway."""
 
 from collections.abc import Mapping
 from time import monotonic
 from urllib.parse import quote
 
-from jobgate.client.deadlines import Backoff, Deadline
-from jobgate.client.encoding import encode
 from jobgate.client.errors import GatewayUnavailable, JobNotFound, RateLimited, ResultTimeout, UnknownFunction
-from jobgate.client.http.answers import Answer, job_info, outcome, queue_of, unexpected
 from jobgate.client.http.exchange import Exchange, Request
 from jobgate.client.http.problems import Problem
+from jobgate.client.http.request_body import encode
+from jobgate.client.http.response import Response, job_end, job_info, queue_of, unexpected
 from jobgate.client.info import JobInfo
-from jobgate.client.requests import JobRequest, quoted
-from jobgate.client.transport import Outcome
+from jobgate.client.requests import NewJob, quoted
+from jobgate.client.time_budget import Retries, TimeBudget
+from jobgate.client.transport import JobEnd
 
-#: Seconds of one long poll; longer waits are several. Proxies cut requests that are silent for a minute.
+#: Seconds of one long poll; a longer wait is several polls. Proxies cut requests that are idle for a minute.
 LONGEST_POLL = 30.0
-#: Seconds that a gateway may take over what it was asked to wait: its deadline for Redis is 5 s.
+#: Seconds that a gateway may take beyond the wait: it waits for Redis for up to 5 s.
 SLACK = 10.0
-#: Seconds; a result that is kept for less may be gone before a lost answer is noticed.
+#: Seconds; a result that is kept for less may have expired before a lost response is noticed.
 SHORT_KEEP = 60.0
 
 
 class HttpTransport:
-    """Enqueues, waits and reads over HTTP. Every method is as in `Transport`.
+    """A `Transport` over HTTP.
 
     Args:
         exchange: Sends the requests.
-        request_timeout: Seconds for which one request is repeated.
+        request_timeout: Seconds for which one request is retried.
     """
 
     def __init__(self, exchange: Exchange, *, request_timeout: float) -> None:
@@ -35,140 +35,139 @@ class HttpTransport:
         self._request_timeout = request_timeout
 
     async def open(self) -> None:
-        """Make the session; the gateway need not be up yet."""
+        """Allow requests; the gateway need not be up yet."""
         await self._exchange.open()
 
     async def close(self) -> None:
-        """Close the connections; calling again does nothing."""
+        """Close the connections; closing twice does no harm."""
         await self._exchange.close()
 
-    async def enqueue(self, request: JobRequest) -> str | None:
-        """Enqueue and return the queue's name."""
-        answer = await self._post(request, Deadline(self._request_timeout), wait=0)
-        return queue_of(answer)
+    async def enqueue(self, job: NewJob) -> str | None:
+        """Enqueue a job and return the name of its queue."""
+        return queue_of(await self._post(job, TimeBudget(self._request_timeout), wait=0))
 
-    async def call(self, request: JobRequest, timeout: float | None) -> Outcome:
-        """Enqueue and wait in the same request, then poll for what is left of the time."""
-        deadline = Deadline(timeout)
-        answer = await self._post(request, deadline, wait=min(deadline.left, LONGEST_POLL))
-        if answer.status == 200:
-            return outcome(answer)
-        return await self._await_outcome(request.job_id, deadline)
+    async def call(self, job: NewJob, timeout: float | None) -> JobEnd:
+        """Enqueue and wait in the same request, then poll until the time is up."""
+        budget = TimeBudget(timeout)
+        response = await self._post(job, budget, wait=min(budget.left, LONGEST_POLL))
+        if response.status == 200:
+            return job_end(response)
+        return await self._poll_for_end(job.job_id, budget)
 
     async def info(self, job_id: str, queue: str | None) -> JobInfo:
-        """Look at a job; the gateway knows its queue."""
+        """Return what is known of a job; the gateway finds its queue."""
         return job_info(_good(await self._short("GET", f"/jobs/{quoted(job_id)}/status")))
 
-    async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> Outcome:
-        """Poll until the job has ended or the time is over."""
-        return await self._await_outcome(job_id, Deadline(timeout))
+    async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> JobEnd:
+        """Poll until the job has ended or the time is up."""
+        return await self._poll_for_end(job_id, TimeBudget(timeout))
 
     async def abort(self, job_id: str, queue: str | None, timeout: float | None) -> bool:
-        """Ask it to stop, then wait for its end."""
-        answer = await self._ask_to_abort(job_id)
-        if answer.status == 409:
-            # It had ended, perhaps by this very request whose first answer was lost: how it ended decides.
+        """Ask a job to stop, then wait for its end."""
+        response = await self._ask_to_abort(job_id)
+        if response.status == 409:
+            # It had ended, perhaps because of this very request, if its first response was lost.
             return (await self.wait(job_id, queue, 0)).aborted
-        if _good(answer).status == 200:
+        if _good(response).status == 200:
             return True
         try:
             return (await self.wait(job_id, queue, timeout)).aborted
         except JobNotFound:
-            # It has ended since, and its result is not kept: for some seconds the gateway knows how it ended.
+            # It has ended and its result was not kept. For some seconds the gateway knows how it ended.
             return _good(await self._ask_to_abort(job_id)).status == 200
 
-    async def _ask_to_abort(self, job_id: str) -> Answer:
+    async def _ask_to_abort(self, job_id: str) -> Response:
         return await self._short("POST", f"/jobs/{quoted(job_id)}/abort", write=True)
 
-    async def _post(self, job: JobRequest, deadline: Deadline, *, wait: float) -> Answer:
-        """Enqueue; answers 200 with the outcome or 202 (409: it is there already, from a lost answer)."""
-        answer = await self._exchange.send(
+    async def _post(self, job: NewJob, budget: TimeBudget, *, wait: float) -> Response:
+        """Enqueue a job; the status is 200 with its end, 202, or 409 if a lost response had enqueued it."""
+        response = await self._exchange.send(
             Request(
                 method="POST",
                 path=f"/jobs/{quote(job.function, safe='')}",
                 body=encode(job),
                 headers=_enqueue_headers(job, wait),
-                limit=wait + SLACK,
-                deadline=deadline,
-                patience=self._request_timeout,
+                timeout=wait + SLACK,
+                budget=budget,
+                retry_for=self._request_timeout,
                 write=True,
             )
         )
-        if answer.status == 409 and job.owns_id and Problem.of(answer).code == "job-exists":
-            return answer
+        if response.status == 409 and job.owns_id and Problem.of(response).code == "job-exists":
+            return response
         try:
-            return _good(answer)
+            return _good(response)
         except UnknownFunction as error:
             raise UnknownFunction.named(job.function, error.near) from None
 
-    async def _short(self, method: str, path: str, *, write: bool = False) -> Answer:
+    async def _short(self, method: str, path: str, *, write: bool = False) -> Response:
         """Send a request that the gateway answers at once."""
         return await self._exchange.send(
             Request(
                 method=method,
                 path=path,
-                limit=SLACK,
-                deadline=Deadline(self._request_timeout),
-                patience=self._request_timeout,
+                timeout=SLACK,
+                budget=TimeBudget(self._request_timeout),
+                retry_for=self._request_timeout,
                 write=write,
             )
         )
 
-    async def _await_outcome(self, job_id: str, deadline: Deadline) -> Outcome:
-        """Poll, through restarts of the gateway, until the job has ended; ResultTimeout at the deadline."""
-        backoff = Backoff(deadline)
+    async def _poll_for_end(self, job_id: str, budget: TimeBudget) -> JobEnd:
+        """Poll, through restarts of the gateway, until the job ended; ResultTimeout when the time is up."""
+        retries = Retries(budget)
         while True:
             started = monotonic()
-            answer = await self._poll(job_id, deadline)
-            if answer.status == 200:
-                return outcome(answer)
-            if deadline.passed:
+            response = await self._poll(job_id, budget)
+            if response.status == 200:
+                return job_end(response)
+            if budget.is_spent:
                 raise ResultTimeout
-            if _came_early(answer, monotonic() - started):
-                # The gateway shuts down: another one, or the same again, needs a moment.
-                await backoff.pause()
+            if _came_early(response, monotonic() - started):
+                # The gateway is shutting down: another one, or the same after a restart, needs a moment.
+                await retries.pause()
             else:
-                backoff.reset()
+                retries.reset()
 
-    async def _poll(self, job_id: str, deadline: Deadline) -> Answer:
-        wait = min(deadline.left, LONGEST_POLL)
+    async def _poll(self, job_id: str, budget: TimeBudget) -> Response:
+        wait = min(budget.left, LONGEST_POLL)
         request = Request(
             method="GET",
             path=f"/jobs/{quoted(job_id)}/result?wait={wait:.3f}",
-            limit=wait + SLACK,
-            deadline=deadline,
-            patience=None,
+            timeout=wait + SLACK,
+            budget=budget,
+            retry_for=None,
         )
         try:
             return _good(await self._exchange.send(request))
         except (GatewayUnavailable, RateLimited) as error:
-            if not deadline.passed:
-                # It will not get better by itself: a wrong certificate, a gateway that is set up wrongly.
+            if not budget.is_spent:
+                # No retry helps: an invalid certificate, or a wrong configuration of the gateway.
                 raise
             raise ResultTimeout(f"No result in time, and the gateway cannot be asked: {error}") from error
 
 
-def _enqueue_headers(job: JobRequest, wait: float) -> Mapping[str, str]:
+def _enqueue_headers(job: NewJob, wait: float) -> Mapping[str, str]:
     headers = {"Content-Type": "application/json"}
     if wait:
         headers["Prefer"] = f"wait={wait:.3f}"
     keep = job.options.keep_result
     if not job.owns_id or (keep is not None and keep < SHORT_KEEP):
-        # The id alone cannot tell this request's replay from another job, or from one that is gone already.
+        # The id alone cannot tell a retry of this request from another job, or from one that is gone already.
         headers["Idempotency-Key"] = job.request_token
     return headers
 
 
-def _came_early(answer: Answer, took: float) -> bool:
-    """Tell whether the gateway gave up before the time that it had promised to wait."""
-    applied = answer.applied_wait()
+def _came_early(response: Response, took: float) -> bool:
+    """Whether the gateway answered before the wait that it had promised was over."""
+    applied = response.applied_wait()
     return took < (0.9 * applied if applied is not None else 0.5)
 
 
-def _good(answer: Answer) -> Answer:
-    """Return an answer 200 or 202, raise the error that any other one is."""
-    if answer.status in {200, 202}:
-        return answer
-    if answer.status < 400:
-        raise unexpected(answer)
-    raise Problem.of(answer).error()
+def _good(response: Response) -> Response:
+    """Return a response 200 or 202, and raise the error for any other one."""
+    if response.status in {200, 202}:
+        return response
+    if response.status < 400:
+        raise unexpected(response)
+    raise Problem.of(response).error()

@@ -1,1 +1,5 @@
-"""Calls through Redis, without a gateway."""
+"""Calls straight through Redis; needs the packages of the extra `worker`."""
+
+from jobgate.client.redis.transport import RedisTransport
+
+__all__ = ["RedisTransport"]

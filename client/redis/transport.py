@@ -1,17 +1,14 @@
-"""Calls straight through Redis: the one file of the client that knows the broker."""
+"""The transport that calls functions straight through Redis, the only module here that knows the broker."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
 from jobgate.broker import DEFAULT_NAMESPACE, Availability, Broker, JobOptions, errors, near_names, records
-from jobgate.client.addresses import Connection, shown
-from jobgate.client.deadlines import LATE, Backoff, Deadline
 from jobgate.client.errors import (
     ClientClosed,
     GatewayUnavailable,
     InvalidArguments,
-    InvalidOption,
     InvalidRequest,
     JobExists,
     JobgateError,
@@ -25,15 +22,16 @@ from jobgate.client.errors import (
 )
 from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.per_loop import PerLoop
-from jobgate.client.requests import JobRequest
-from jobgate.client.transport import Outcome
+from jobgate.client.requests import NewJob
+from jobgate.client.time_budget import GRACE, Retries, TimeBudget
+from jobgate.client.transport import JobEnd
 
-#: How old an answer about live workers may be, in seconds.
+#: How old the knowledge of live workers may be, in seconds.
 _FRESH = 1.0
-#: How many names are shown when a function is unknown.
+#: How many names are suggested for an unknown function.
 _NEAR_NAMES = 3
 
-#: What each of the broker's errors is for the caller; a class comes before its base.
+#: The broker's error -> what the caller gets; a class stands before its base.
 _ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
     (errors.OutcomeUnknown, OutcomeUnknown),
     (errors.BrokerUnavailable, GatewayUnavailable),
@@ -48,7 +46,7 @@ _ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise the client's error for the broker's, whose message names address and cause."""
+    """Raise the client's error in place of the broker's, with its message, which names address and cause."""
     try:
         yield
     except errors.BrokerError as error:
@@ -56,10 +54,10 @@ def _translated() -> Iterator[None]:
         raise kind(str(error)) from None
 
 
-async def _within(deadline: Deadline, wait: Awaitable[records.JobResult | None]) -> records.JobResult | None:
-    """Await the result of a job; ResultTimeout when Redis hangs past the caller's time."""
+async def _within(budget: TimeBudget, wait: Awaitable[records.JobResult | None]) -> records.JobResult | None:
+    """Await the result of a job; raise ResultTimeout if Redis does not answer before the time is up."""
     try:
-        async with asyncio.timeout(deadline.left + LATE):
+        async with asyncio.timeout(budget.left + GRACE):
             with _translated():
                 return await wait
     except TimeoutError:
@@ -67,30 +65,35 @@ async def _within(deadline: Deadline, wait: Awaitable[records.JobResult | None])
 
 
 class RedisTransport:
-    """Enqueues, waits and reads through the broker. Every method is as in `Transport`."""
+    """A `Transport` through the broker.
 
-    def __init__(self, connection: Connection) -> None:
-        """Connect nowhere yet; raises InvalidOption for a bad URL, serializer or namespace."""
-        serializer = connection.serializer or "json"
-        self._request_timeout = connection.request_timeout
+    Args:
+        url: URL of Redis.
+        request_timeout: Seconds for which one request is retried.
+        serializer: Name of the serializer that the workers use.
+        namespace: Prefix of all keys; None = `arq`.
+
+    Raises:
+        ValueError: `url`, `serializer` or `namespace` cannot be used.
+    """
+
+    def __init__(self, url: str, *, request_timeout: float, serializer: str, namespace: str | None) -> None:
+        self._request_timeout = request_timeout
         self._is_open = False
-        #: Redis has answered, and nothing has failed since.
+        #: Whether Redis has answered, and nothing has failed since.
         self._is_reached = False
 
         def make() -> Broker:
             return Broker(
-                connection.url,
+                url,
                 codec=serializer,
-                namespace=connection.namespace or DEFAULT_NAMESPACE,
-                deadline=connection.request_timeout,
-                # Whoever says pickle shares Redis with an arq fleet and trusts it as arq's own clients do.
+                namespace=namespace or DEFAULT_NAMESPACE,
+                deadline=request_timeout,
+                # Pickle is chosen to share Redis with an arq fleet, and trusts it as arq's own clients do.
                 trust_pickle=serializer == "pickle",
             )
 
-        try:
-            self._brokers = PerLoop(make, make())
-        except ValueError as error:
-            raise InvalidOption(f"{shown(connection.url)!r} cannot be used: {error}") from None
+        self._brokers = PerLoop(make, make())
 
     @property
     def _broker(self) -> Broker:
@@ -99,45 +102,45 @@ class RedisTransport:
         return self._brokers.here()
 
     async def open(self) -> None:
-        """Connect nowhere yet: Redis need not be up before the first call."""
+        """Allow requests; Redis need not be up yet."""
         self._is_open = True
 
     async def close(self) -> None:
-        """Close all connections; calling again does nothing."""
+        """Close the connections; closing twice does no harm."""
         self._is_open = False
         self._brokers.leave_those_gone()
         if (broker := self._brokers.take()) is not None:
             await broker.close()
 
-    async def enqueue(self, request: JobRequest) -> str | None:
-        """Enqueue and return the queue's name."""
-        deadline = Deadline(self._request_timeout)
-        await self._reach(deadline)
-        await self._has_worker(request)
-        return await self._enqueue(request, deadline)
+    async def enqueue(self, job: NewJob) -> str | None:
+        """Enqueue a job and return the name of its queue."""
+        budget = TimeBudget(self._request_timeout)
+        await self._reach(budget)
+        await self._has_worker(job)
+        return await self._enqueue(job, budget)
 
-    async def call(self, request: JobRequest, timeout: float | None) -> Outcome:
-        """Enqueue with the wait already armed, so that the result comes without a further question."""
-        deadline = Deadline(timeout)
-        await self._reach(deadline)
-        await self._await_worker(request, deadline)
-        with self._broker.watch(request.job_id, in_request=True) as watch:
-            queue = await self._enqueue(request, deadline, wants_outcome=True)
-            result = await _within(deadline, watch.wait(deadline.left))
-        return await self._outcome(request.job_id, queue, result)
+    async def call(self, job: NewJob, timeout: float | None) -> JobEnd:
+        """Start to wait, then enqueue, so that the result is pushed and no further request is needed."""
+        budget = TimeBudget(timeout)
+        await self._reach(budget)
+        await self._await_worker(job, budget)
+        with self._broker.watch(job.job_id, in_request=True) as watch:
+            queue = await self._enqueue(job, budget, wants_outcome=True)
+            result = await _within(budget, watch.wait(budget.left))
+        return await self._end(job.job_id, queue, result)
 
     async def info(self, job_id: str, queue: str | None) -> JobInfo:
-        """Look at a job, in its queue and in the default one."""
+        """Return what is known of a job, in its queue or the default one."""
         return _info(await self._view(job_id, queue))
 
-    async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> Outcome:
-        """Wait until the job has ended or the time is over."""
-        deadline = Deadline(timeout)
-        result = await _within(deadline, self._broker.wait(job_id, deadline.left))
-        return await self._outcome(job_id, queue, result)
+    async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> JobEnd:
+        """Wait until the job has ended or the time is up."""
+        budget = TimeBudget(timeout)
+        result = await _within(budget, self._broker.wait(job_id, budget.left))
+        return await self._end(job_id, queue, result)
 
     async def abort(self, job_id: str, queue: str | None, timeout: float | None) -> bool:
-        """Ask it to stop, then wait for its end."""
+        """Ask a job to stop, then wait for its end."""
         with _translated():
             answer = await self._broker.abort(job_id, queue=queue)
         if answer is records.AbortAnswer.UNKNOWN:
@@ -149,72 +152,70 @@ class RedisTransport:
         try:
             return (await self.wait(job_id, queue, timeout)).aborted
         except JobNotFound:
-            # It has ended since, and its result is not kept: for some seconds Redis knows how it ended.
+            # It has ended and its result was not kept. For some seconds Redis knows how it ended.
             with _translated():
                 if await self._broker.abort_mark(job_id) is None:
                     raise
             return True
 
-    async def _reach(self, deadline: Deadline) -> None:
-        """Before the first job, and after trouble: what was never sent needs no doubt about its outcome."""
+    async def _reach(self, budget: TimeBudget) -> None:
+        """Connect before the first job and after a failure, so that a lost connection leaves no doubt."""
         if not self._is_reached:
             with _translated():
-                await self._broker.connect(timeout=max(deadline.left, LATE))
+                await self._broker.connect(timeout=max(budget.left, GRACE))
             self._is_reached = True
 
-    async def _await_worker(self, request: JobRequest, deadline: Deadline) -> None:
-        """Give a worker that is being replaced a moment, as the retries over HTTP do."""
-        backoff = Backoff(deadline.sooner(self._request_timeout))
-        while not await self._has_worker(request):
-            if not await backoff.pause():
+    async def _await_worker(self, job: NewJob, budget: TimeBudget) -> None:
+        """Wait a moment for a worker that is being replaced, as the retries over HTTP do."""
+        retries = Retries(budget.at_most(self._request_timeout))
+        while not await self._has_worker(job):
+            if not await retries.pause():
                 raise NoWorker
 
-    async def _has_worker(self, request: JobRequest) -> bool:
+    async def _has_worker(self, job: NewJob) -> bool:
         """Return False if all workers that published their functions in the queue are gone.
 
         Raises:
             UnknownFunction: Live workers publish their functions, and none offers this one.
         """
-        live, function = self._broker.live_functions, request.function
-        queue = self._broker.keys.queue(request.options.queue)
+        live, queue = self._broker.live_functions, self._broker.keys.queue(job.options.queue)
         try:
-            async with asyncio.timeout(LATE):
-                found = await live.find(function, queue, max_age=_FRESH)
+            async with asyncio.timeout(GRACE):
+                found = await live.find(job.function, queue, max_age=_FRESH)
         except (errors.BrokerError, TimeoutError):
-            # The enqueue that follows reports it.
-            return True
+            return True  # the enqueue that follows raises the error
         if found is Availability.UNKNOWN:
-            raise UnknownFunction.named(function, near_names(function, live.names)[:_NEAR_NAMES])
+            raise UnknownFunction.named(job.function, near_names(job.function, live.names)[:_NEAR_NAMES])
         return found is not Availability.NO_WORKERS
 
-    async def _enqueue(self, request: JobRequest, deadline: Deadline, *, wants_outcome: bool = False) -> str:
+    async def _enqueue(self, job: NewJob, budget: TimeBudget, *, wants_outcome: bool = False) -> str:
         try:
-            async with asyncio.timeout(deadline.left + LATE):
+            async with asyncio.timeout(budget.left + GRACE):
                 with _translated():
-                    enqueued = await self._broker.enqueue(_broker_request(request, wants_outcome))
+                    enqueued = await self._broker.enqueue(_request(job, wants_outcome))
         except GatewayUnavailable:
             self._is_reached = False
             raise
         except TimeoutError:
             self._is_reached = False
             raise OutcomeUnknown from None
-        if not enqueued.created and not request.owns_id:
+        if not enqueued.created and not job.owns_id:
             raise JobExists
         return enqueued.queue
 
-    async def _outcome(self, job_id: str, queue: str | None, result: records.JobResult | None) -> Outcome:
-        """Turn a wait's result into an outcome; None: the time is over, or the job is gone."""
+    async def _end(self, job_id: str, queue: str | None, result: records.JobResult | None) -> JobEnd:
+        """Return how a job ended; without a `result`, the time is up or the job is gone."""
         if result is not None:
-            return _outcome(result)
+            return _job_end(result)
         try:
-            async with asyncio.timeout(LATE):
+            async with asyncio.timeout(GRACE):
                 view = await self._view(job_id, queue, waits=True)
         except TimeoutError:
             raise ResultTimeout from None
         except GatewayUnavailable as error:
-            raise ResultTimeout(f"No result in time, and the job cannot be looked at: {error}") from error
+            raise ResultTimeout(f"No result in time, and the job's status is unknown: {error}") from error
         if view.result is not None:
-            return _outcome(view.result)
+            return _job_end(view.result)
         if view.is_unreadable:
             raise UnexpectedAnswer("the stored result cannot be read: use the workers' serializer")
         raise ResultTimeout
@@ -227,13 +228,13 @@ class RedisTransport:
         return view
 
 
-def _broker_request(request: JobRequest, wants_outcome: bool) -> records.JobRequest:
-    options = request.options
+def _request(job: NewJob, wants_outcome: bool) -> records.JobRequest:
+    options = job.options
     until = options.defer_until
     return records.JobRequest(
-        function=request.function,
-        args=request.args,
-        kwargs=request.kwargs,
+        function=job.function,
+        args=job.args,
+        kwargs=job.kwargs,
         options=JobOptions(
             queue=options.queue,
             timeout=options.run_timeout,
@@ -241,18 +242,18 @@ def _broker_request(request: JobRequest, wants_outcome: bool) -> records.JobRequ
             keep_result=options.keep_result,
             wants_outcome=wants_outcome,
         ),
-        job_id=request.job_id,
+        job_id=job.job_id,
         defer_by=options.defer_by,
         defer_until_ms=None if until is None else round(until.timestamp() * 1000),
         expires=options.expires,
     )
 
 
-def _outcome(result: records.JobResult) -> Outcome:
+def _job_end(result: records.JobResult) -> JobEnd:
     failure = result.failure
     if result.success or failure is None:
-        return Outcome(success=result.success, result=result.result, type="Error")
-    return Outcome(
+        return JobEnd(success=result.success, result=result.result, type="Error")
+    return JobEnd(
         success=False,
         type=failure.type,
         message=failure.message,

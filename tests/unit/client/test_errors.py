@@ -11,7 +11,7 @@ import pytest
 from jobgate import client
 from jobgate.client import errors
 from jobgate.client.errors import JobAborted, JobFailed, JobgateError
-from jobgate.client.transport import Outcome
+from jobgate.client.transport import JobEnd
 
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JobgateError)]
 
@@ -60,7 +60,7 @@ def test_a_failure_shows_type_and_message_and_can_be_pickled() -> None:
 )
 def test_the_failure_code_decides_the_class(code: str, kind: type[JobgateError]) -> None:
     with pytest.raises(JobgateError) as caught:
-        Outcome(success=False, type="T", message="m", code=code).value()
+        JobEnd(success=False, type="T", message="m", code=code).value()
     assert type(caught.value) is kind
 
 

@@ -374,7 +374,7 @@ async def test_the_callers_time_is_kept_whatever_the_gateway_does() -> None:
 async def test_a_call_whose_gateway_is_silent_ends_as_unknown() -> None:
     gateway = Gateway(never)
     async with gateway.client() as client:
-        with pytest.raises(OutcomeUnknown, match="gave no answer in time"):
+        with pytest.raises(OutcomeUnknown, match="did not answer in time"):
             await client.call("fn", _timeout=0.1)
 
 
@@ -415,7 +415,7 @@ async def test_the_key_is_in_no_log_and_no_error(caplog: pytest.LogCaptureFixtur
     async with gateway.client(key="s3cret-of-mine") as client:
         with pytest.raises(UnexpectedAnswer) as caught:
             await client.enqueue("fn")
-    assert "is repeated" in caplog.text
+    assert "is retried" in caplog.text
     assert "s3cret-of-mine" not in caplog.text + repr(caught.value) + repr(caught.value.__dict__)
 
 
@@ -446,7 +446,7 @@ async def tell_no_http(port: int, ask: str) -> None:
             "enqueue": partial(client.enqueue, "fn"),
             "status": client.job("a").status,
         }
-        with pytest.raises(UnexpectedAnswer, match=f"127.0.0.1:{port} does not speak HTTP: give the address"):
+        with pytest.raises(UnexpectedAnswer, match=f"127.0.0.1:{port} does not speak HTTP: use the address"):
             await asked[ask]()
     assert monotonic() - start < 10, "it tries others on for 15 s"
 
@@ -492,7 +492,7 @@ def texts(error: BaseException) -> tuple[str, int]:
         (
             problem(401, "unauthorized"),
             Unauthorized,
-            "The gateway wants a key that it knows: pass `Client(url, key=…)`.",
+            "The gateway requires a key that it knows: pass `Client(url, key=…)`.",
         ),
         (
             answer(200, {"success": False, "error": {"code": "invalid-arguments", "message": "missing 'b'"}}),
@@ -502,7 +502,7 @@ def texts(error: BaseException) -> tuple[str, int]:
         (
             problem(409, "job-exists"),
             JobExists,
-            "A job with this id exists already: read it with the `job` of this error, or choose another id.",
+            "There is a job with this id already: use the `job` of this error, or choose another id.",
         ),
         (
             problem(503, "no-worker"),
@@ -514,13 +514,13 @@ def texts(error: BaseException) -> tuple[str, int]:
             hang_up,
             OutcomeUnknown,
             "The gateway at URL broke the connection (Server disconnected); the request may have been "
-            "carried out: look at the job of this error.",
+            "carried out: ask the job of this error for its status.",
         ),
         (
             never,
             OutcomeUnknown,
-            "The gateway at URL gave no answer in time; the request may have been carried out: "
-            "look at the job of this error.",
+            "The gateway at URL did not answer in time; the request may have been carried out: "
+            "ask the job of this error for its status.",
         ),
     ],
 )

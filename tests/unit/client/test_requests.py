@@ -9,16 +9,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from jobgate.client import Client, InvalidArguments, InvalidOption, InvalidRequest
-from jobgate.client.encoding import encode
-from jobgate.client.requests import JobRequest, Options, job_request
+from jobgate.client.http.request_body import encode
+from jobgate.client.requests import NewJob, Options, new_job
 
 
 def a_client() -> Client:
     return Client("http://127.0.0.1:1", registry=CollectorRegistry())
 
 
-def a_request(*args: Any, options: Options | None = None, **kwargs: Any) -> JobRequest:
-    return job_request("fn", args, kwargs, options or Options())
+def a_request(*args: Any, options: Options | None = None, **kwargs: Any) -> NewJob:
+    return new_job("fn", args, kwargs, options or Options())
 
 
 def test_a_request_has_an_id_of_128_random_bits() -> None:
@@ -146,8 +146,8 @@ def test_a_null_is_no_lost_float() -> None:
 @pytest.mark.parametrize(
     ("url", "options", "words"),
     [
-        ("ftp://host", {}, "no address"),
-        ("127.0.0.1:8080", {}, "no address"),
+        ("ftp://host", {}, "not an address"),
+        ("127.0.0.1:8080", {}, "not an address"),
         ("http://", {}, "host"),
         ("http://host/?a=1", {}, "query"),
         ("http://me:secret@host", {}, "key="),

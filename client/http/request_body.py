@@ -1,4 +1,4 @@
-"""Requests as JSON bytes, and what in them JSON cannot say."""
+"""The body of an enqueue request, and the check that JSON can express its arguments."""
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
@@ -7,26 +7,26 @@ from typing import Any
 import orjson
 
 from jobgate.client.errors import ArgumentError, InvalidArguments
-from jobgate.client.requests import JobRequest, Options
+from jobgate.client.requests import NewJob, Options
 
 
-def encode(request: JobRequest) -> bytes:
-    """Return the body of the enqueue request (http-api.md, "Enqueue").
+def encode(job: NewJob) -> bytes:
+    """Return the JSON body of an enqueue request.
 
-    orjson writes dataclasses, datetimes, UUIDs and enums too; tuples become arrays.
+    Dataclasses, datetimes, UUIDs and enums are written as orjson writes them, tuples as arrays.
 
     Raises:
-        InvalidArguments: An argument that JSON cannot carry, such as a set, a NaN or a huge integer.
+        InvalidArguments: JSON cannot express an argument, such as a set, a NaN or a huge integer.
     """
-    body = {"args": list(request.args), "kwargs": dict(request.kwargs), "job_id": request.job_id}
-    body.update(_members(request.options))
+    body = {"args": list(job.args), "kwargs": dict(job.kwargs), "job_id": job.job_id}
+    body.update(_members(job.options))
     try:
         encoded = orjson.dumps(body)
     except orjson.JSONEncodeError as error:
-        raise InvalidArguments(f"an argument of {request.function!r} is not for JSON: {error}") from None
-    # orjson writes NaN and infinities as null without a word; only bodies with a null need the careful look.
+        raise InvalidArguments(f"JSON cannot express an argument of {job.function!r}: {error}") from None
+    # orjson writes NaN and infinities as null: only a body with a null needs the slow check.
     if b"null" in encoded:
-        _refuse_lost_floats(request)
+        _refuse_lost_floats(job)
     return encoded
 
 
@@ -43,15 +43,15 @@ def _members(options: Options) -> Mapping[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _refuse_lost_floats(request: JobRequest) -> None:
-    lost = [*_lost_floats(request.args, "#/args"), *_lost_floats(request.kwargs, "#/kwargs")]
+def _refuse_lost_floats(job: NewJob) -> None:
+    lost = [*_lost_floats(job.args, "#/args"), *_lost_floats(job.kwargs, "#/kwargs")]
     if lost:
         errors = [ArgumentError(pointer, "NaN and infinities do not exist in JSON") for pointer in lost]
-        raise InvalidArguments(f"an argument of {request.function!r} is NaN or infinite", errors=errors)
+        raise InvalidArguments(f"an argument of {job.function!r} is NaN or infinite", errors=errors)
 
 
 def _lost_floats(value: object, pointer: str) -> Iterator[str]:
-    """Yield the JSON pointer of each float that JSON cannot say."""
+    """Yield the JSON pointer of each float that JSON cannot express."""
     if isinstance(value, float):
         if not isfinite(value):
             yield pointer

@@ -1,4 +1,4 @@
-"""What the gateway answers, read: jobs, outcomes and problems (http-api.md)."""
+"""HTTP responses of the gateway, and what the client reads out of them."""
 
 import json
 import re
@@ -11,22 +11,22 @@ import orjson
 
 from jobgate.client.errors import UnexpectedAnswer
 from jobgate.client.info import JobInfo, JobProgress, JobStatus
-from jobgate.client.transport import Outcome
+from jobgate.client.transport import JobEnd
 
-#: orjson reads such integers as floats, without a word; functions may return them where bodies are pickled.
+#: orjson reads such integers as floats. Functions may return them where results are pickled.
 _BEYOND_64_BITS = re.compile(rb"[0-9]{19}")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer, read to its end."""
+class Response:
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def document(self) -> dict[str, Any]:
-        """Return the body, a JSON object; raises UnexpectedAnswer when it is none."""
+        """Return the JSON object in the body; raise UnexpectedAnswer if there is none."""
         try:
             exact = _BEYOND_64_BITS.search(self.body) is None
             document = orjson.loads(self.body) if exact else json.loads(self.body)
@@ -37,14 +37,14 @@ class Answer:
         return document
 
     def seconds(self, header: str) -> float | None:
-        """Return a header's number of seconds; None where there is none, or a date."""
+        """Return the seconds in a header; None if it is missing or not a number, such as a date."""
         try:
             return max(0.0, float(self.headers.get(header, "")))
         except ValueError:
             return None
 
     def applied_wait(self) -> float | None:
-        """Return how long the gateway was willing to wait (`Preference-Applied`, RFC 7240)."""
+        """Return the seconds that the gateway was willing to wait (`Preference-Applied`, RFC 7240)."""
         for preference in self.headers.get("Preference-Applied", "").split(","):
             name, _, value = preference.strip().partition("=")
             if name == "wait" and value.strip('"').replace(".", "", 1).isdigit():
@@ -52,25 +52,25 @@ class Answer:
         return None
 
 
-def unexpected(answer: Answer) -> UnexpectedAnswer:
-    """Describe an answer that jobgate's gateway would not give."""
-    kind = answer.headers.get("Content-Type", "no content type")
+def unexpected(response: Response) -> UnexpectedAnswer:
+    """Return the error for a response that no gateway of jobgate would send."""
+    kind = response.headers.get("Content-Type", "no content type")
     return UnexpectedAnswer(
-        f"the answer {answer.status} ({kind}) is not jobgate's: check the URL and what stands between"
+        f"the answer {response.status} ({kind}) is not jobgate's: check the URL, and the proxies on the way"
     )
 
 
-def queue_of(answer: Answer) -> str | None:
-    """Return the queue in an answer to an enqueue, None where it names none."""
-    document = answer.document()
+def queue_of(response: Response) -> str | None:
+    """Return the queue that the response to an enqueue names, None if it names none."""
+    document = response.document()
     job = document.get("job", document)
     queue = job.get("queue") if isinstance(job, dict) else None
     return queue if isinstance(queue, str) else None
 
 
-def job_info(answer: Answer) -> JobInfo:
-    """Read a job."""
-    job = answer.document()
+def job_info(response: Response) -> JobInfo:
+    """Return the job that the response describes."""
+    job = response.document()
     try:
         return JobInfo(
             job_id=job["job_id"],
@@ -87,7 +87,7 @@ def job_info(answer: Answer) -> JobInfo:
             progress=_progress(job.get("progress")),
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise unexpected(answer) from error
+        raise unexpected(response) from error
 
 
 def _progress(progress: Mapping[str, Any] | None) -> JobProgress | None:
@@ -102,15 +102,15 @@ def _time(job: Mapping[str, Any], name: str) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def outcome(answer: Answer) -> Outcome:
-    """Read how a job ended."""
-    document = answer.document()
+def job_end(response: Response) -> JobEnd:
+    """Return how the job ended."""
+    document = response.document()
     if document.get("success") is True:
-        return Outcome(success=True, result=document.get("result"))
+        return JobEnd(success=True, result=document.get("result"))
     error = document.get("error")
     if document.get("success") is not False or not isinstance(error, dict):
-        raise unexpected(answer)
-    return Outcome(
+        raise unexpected(response)
+    return JobEnd(
         success=False,
         type=str(error.get("type", "Error")),
         message=str(error.get("message", "")),
