@@ -1,10 +1,9 @@
-"""What arq's users import from `arq.connections`: a client of redis-py that enqueues jobs and lists them."""
+"""What arq's users import from `arq.connections`: a client of redis-py that enqueues and lists jobs."""
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +13,8 @@ from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from jobgate.arq.errors import BothDeferrals, RedisOutcomeUnknown, SerializationError, translated
+from jobgate.arq.enqueue_options import Seconds, due, expiry
+from jobgate.arq.errors import RedisOutcomeUnknown, SerializationError, translated
 from jobgate.arq.job_records import Deserializer, JobDef, JobResult, Serializer, codec_of, job_def, job_result
 from jobgate.arq.jobs import DEFAULT_QUEUE, Job
 from jobgate.broker import (
@@ -37,44 +37,45 @@ __all__ = ["ArqRedis", "RedisSettings", "create_pool"]
 logger = logging.getLogger("jobgate.client")
 logger.addFilter(escape_record)
 
-#: How long a job may be started after its due time, in ms.
+#: Milliseconds after its due time in which a job must be started.
 EXPIRES_EXTRA_MS = 86_400_000
-#: What ends a try of `create_pool` to connect; the last may be made again and again.
+#: Errors after which `create_pool` may try again to connect.
 _UNREACHABLE = (OSError, redis_errors.RedisError, TimeoutError)
 
-Seconds = float | timedelta
 #: The options of `ArqRedis.enqueue_job`.
 _OPTIONS = ("_job_id", "_queue_name", "_defer_until", "_defer_by", "_expires", "_job_try")
 
 
 class ArqRedis(Redis):
-    """A client of redis-py for all of its commands, and arq's calls on top.
+    """A redis-py client with all of its commands, and arq's calls on top.
 
-    Jobs travel over connections of the broker's own, of the same kind and to the same place as those of
-    `pool_or_conn`, and of your class where that is not redis-py's. What they are set to (`decode_responses`,
-    RESP3, retries, timeouts) matters to your own commands alone.
+    Jobs are sent over separate connections to the same place as those of `pool_or_conn`, and of the same
+    class where that is not redis-py's. Options such as `decode_responses`, RESP3, retries and timeouts apply
+    only to your own commands.
 
-    It may be used in one event loop after another, and after a fork: each time new connections are opened. In
-    several loops at the same time only its calls about jobs work; your own commands then raise RuntimeError
-    in all but the first, before anything is sent.
+    It may be used in one event loop after another, and after a fork: each time it opens new connections. In
+    several loops at the same time only its calls about jobs work; your own commands raise RuntimeError in all
+    but the first loop, before anything is sent.
 
-    The attributes of arq's names may be set until the first job is enqueued or asked for.
+    `job_serializer`, `job_deserializer`, `default_queue_name` and `expires_extra_ms` are attributes too, and
+    may be set until the first job is enqueued or read.
 
     Args:
-        pool_or_conn: a connection pool of redis-py, or a client whose pool is used; it is not closed with
-            this one. None = `kwargs` say where to connect.
-        job_serializer: your own function that writes the dict of a job.
-        job_deserializer: your own function that reads the dict of a job or a result.
-        default_queue_name: the queue that is used when none is named.
-        expires_extra_ms: ms after the due time in which a job must be started, unless it has `_expires`.
-        serializer: `json`, `msgpack` or `pickle`; the one that the workers use. Your own functions win.
-        namespace: first part of all key names.
-        broker: a broker to use instead of one of its own; it is not closed with this one.
-        kwargs: arguments of `redis.asyncio.Redis`.
+        pool_or_conn: A connection pool of redis-py, or a client whose pool is used; it is not closed with
+            this one. None = connect as `kwargs` say.
+        job_serializer: Your own function that serializes the dict of a job.
+        job_deserializer: Your own function that deserializes the dict of a job or a result.
+        default_queue_name: Name of the queue for jobs without `_queue_name`.
+        expires_extra_ms: Milliseconds after its due time in which a job without `_expires` must be started.
+        serializer: `json`, `msgpack` or `pickle`, the same as that of the workers; used where you give no
+            function of your own.
+        namespace: Prefix of all keys.
+        broker: A broker to use in place of its own; it is not closed with this client.
+        kwargs: Arguments of `redis.asyncio.Redis`.
 
     Raises:
-        InvalidOption: `serializer` is unknown, `namespace` cannot be used, `pool_or_conn` is not a pool or a
-            client, or it is a pool that makes connections in a way of its own.
+        InvalidOption: `serializer` is unknown, `namespace` cannot be used, or `pool_or_conn` is neither a
+            client nor a connection pool whose connections can be copied.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class ArqRedis(Redis):
         self._serializer = _checked_serializer(serializer)
         self._namespace = _checked_namespace(namespace)
         self._lent_broker = broker
-        #: Where the lent broker works.
+        #: The event loop in which the lent broker works.
         self._lent_home = None if broker is None else Home.here_if_any()
         self._brokers = PerLoop(self._new_broker)
         self._guard = Guard(self._lent_home)
@@ -109,7 +110,7 @@ class ArqRedis(Redis):
 
     @property
     def broker(self) -> Broker:
-        """The broker that carries the jobs in the running event loop; made when it is first used there."""
+        """The broker for the running event loop; made when it is first used there."""
         if self._lent_broker is not None and self._lent_home in (None, Home.here()):
             return self._lent_broker
         return self._brokers.here()
@@ -120,31 +121,35 @@ class ArqRedis(Redis):
             self.connection_pool if lent is None else lent.settings,
             codec=codec_of(self._serializer, self.job_serializer, self.job_deserializer),
             namespace=self._namespace,
-            # Whoever says pickle shares Redis with an arq fleet and trusts it as arq's own clients do.
+            # Pickle is chosen to share Redis with an arq fleet, and trusts it as arq's own clients do.
             trust_pickle=self._serializer == "pickle",
         )
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Send a command. Raises RuntimeError, before, in another event loop while the first is open."""
+        """Send a command of your own.
+
+        Raises:
+            RuntimeError: The client is in use in another event loop. Nothing was sent.
+        """
         self._guard.enter(self.connection_pool)
         return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """Return a pipeline, for the running event loop."""
+        """Return a pipeline for the running event loop."""
         self._enter_if_in_loop()
         return super().pipeline(transaction, shard_hint)
 
     def pubsub(self, **options: Any) -> PubSub:
-        """Return a subscription, for the running event loop."""
+        """Return a pub/sub object for the running event loop."""
         self._enter_if_in_loop()
         return super().pubsub(**options)
 
     def _enter_if_in_loop(self) -> None:
-        if Home.here_if_any() is not None:  # else what is made binds to no loop yet
+        if Home.here_if_any() is not None:  # without a loop, what is made belongs to none yet
             self._guard.enter(self.connection_pool)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close all connections of its own; a connection pool that was passed in stays open."""
+        """Close its own connections; a connection pool that was passed in stays open."""
         self._brokers.leave_those_gone()
         if (broker := self._brokers.take()) is not None:
             await broker.close()
@@ -152,7 +157,7 @@ class ArqRedis(Redis):
         await super().aclose(close_connection_pool)
 
     async def close(self, close_connection_pool: bool | None = None) -> None:
-        """Do what `aclose` does; redis-py calls this name deprecated, arq's users know it."""
+        """Do what `aclose` does. redis-py deprecates this name, but arq's users call it."""
         await self.aclose(close_connection_pool)
 
     async def enqueue_job(
@@ -167,30 +172,31 @@ class ArqRedis(Redis):
         _job_try: int | None = None,
         **kwargs: Any,
     ) -> Job | None:
-        """Have `function(ctx, *args, **kwargs)` run in a worker.
+        """Enqueue a job that runs `function(ctx, *args, **kwargs)` in a worker.
 
         Args:
-            function: Its name.
+            function: Name of the function.
             args: Its arguments after `ctx`.
-            _job_id: The job's id, no other's while its job or result exists. None or empty = random.
-            _queue_name: Where to; None = `default_queue_name`.
-            _defer_until: When it is due; a naive one is local time, one in the past means now.
-            _defer_by: How long from now it is due; seconds or a timedelta, 0 = now.
-            _expires: How long from now it may be started; None or 0 = `expires_extra_ms` after it is due.
+            _job_id: Id of the job; None or empty = random.
+            _queue_name: Name of the queue; None = `default_queue_name`.
+            _defer_until: When the job is due. A naive datetime is local time; one in the past means now.
+            _defer_by: How long from now the job is due; seconds or a timedelta.
+            _expires: How long from now the job may be started; None or 0 = `expires_extra_ms` after its due
+                time.
             _job_try: Number of its first try; None = 1.
             kwargs: Its keyword arguments.
 
         Returns:
-            The job; None when a job or a result of this id exists, then nothing was changed.
+            The job; None if a job or a result with this id exists. Then nothing was changed.
 
         Raises:
-            BothDeferrals: a RuntimeError: `_defer_until` and `_defer_by` are both given.
-            SerializationError: the arguments cannot be written; nothing was enqueued.
-            OutcomeUnknown: the answer was lost, the job may exist; its id is the error's `job_id`.
-            GatewayUnavailable: Redis cannot do it now. This and OutcomeUnknown are also redis-py's
-                ConnectionError.
-            InvalidRequest: an option is out of range.
-            InvalidOption: a keyword begins with `_` and is not one of these options.
+            BothDeferrals: `_defer_until` and `_defer_by` are both given.
+            SerializationError: The arguments cannot be serialized; nothing was enqueued.
+            OutcomeUnknown: The answer was lost, and the job may exist; its id is the error's `job_id`.
+            GatewayUnavailable: Redis cannot be used now. This and OutcomeUnknown are redis-py's
+                ConnectionError as well.
+            InvalidRequest: An option is out of range.
+            InvalidOption: An option has a wrong type, or a keyword begins with `_` and is not an option.
         """
         check_keywords(kwargs, _OPTIONS)
         request = JobRequest(
@@ -200,15 +206,18 @@ class ArqRedis(Redis):
             job_id=_job_id or new_job_id(),
             options=JobOptions(queue=self.default_queue_name if _queue_name is None else _queue_name),
             first_try=_job_try if _job_try and _job_try > 0 else None,
-            **_due(_defer_until, _defer_by),
-            **self._expiry(_expires),
+            **due(_defer_until, _defer_by),
+            **expiry(_expires, self.expires_extra_ms),
         )
         return await self._enqueue(request)
 
     async def queued_jobs(self, *, queue_name: str | None = None) -> list[JobDef]:
-        """Return the jobs that wait or run in a queue, by default `default_queue_name`, the next one first.
+        """Return the waiting and the running jobs of a queue, those that are due first in front.
 
-        Jobs that have expired or cannot be read are left out, and the log tells which.
+        Jobs that have expired are left out. So are jobs that cannot be deserialized, with a warning.
+
+        Args:
+            queue_name: Name of the queue; None = `default_queue_name`.
         """
         found: dict[str, QueuedJob] = {}
         cursor, more = "", True
@@ -222,9 +231,9 @@ class ArqRedis(Redis):
         return [job_def(job.body, job.job_id, job.score_ms) for job in jobs if job.body is not None]
 
     async def all_job_results(self) -> list[JobResult]:
-        """Return all results that Redis holds, of all queues, the job that was enqueued first first.
+        """Return the results in Redis, of all queues, in the order in which their jobs were enqueued.
 
-        Those that cannot be read are left out, and the log tells which.
+        Results that cannot be deserialized are left out, with a warning.
         """
         found: dict[str, JobResult] = {}
         unreadable: dict[str, None] = {}
@@ -247,17 +256,11 @@ class ArqRedis(Redis):
             text = f'unable to serialize job "{request.function}": {error}'
             raise SerializationError(text) from error.__cause__
         except RedisOutcomeUnknown as error:
-            text = f"It is not known whether job {job_id!r} exists: enqueue it again with this id."
+            text = f"Job {job_id!r} may or may not exist: enqueue it again with this id."
             raise RedisOutcomeUnknown(text, job_id=job_id) from error.__cause__
         if not enqueued.created:
             return None
         return Job(job_id, self, _queue_name=enqueued.queue, _deserializer=self.job_deserializer)
-
-    def _expiry(self, expires: Seconds | None) -> dict[str, Any]:
-        seconds = _in_seconds("_expires", expires)
-        if seconds:
-            return {"expires": seconds, "expires_from_now": True}
-        return {"expires": self.expires_extra_ms / 1000}
 
 
 async def create_pool(
@@ -274,18 +277,18 @@ async def create_pool(
     """Connect to Redis and return a pool; close it with `aclose`, or use it in an `async with`.
 
     Args:
-        settings_: where Redis is: RedisSettings, arq's own too, or a URL; None = localhost:6379.
-        retry: how many of the settings' `conn_retries` are used up already.
-        job_serializer: as in `ArqRedis`, as all that follow.
-        job_deserializer: your own function that reads.
-        default_queue_name: the queue that is used when none is named.
-        expires_extra_ms: ms after the due time in which a job must be started.
-        serializer: `json`, `msgpack`, or `pickle` for a fleet that has stock arq workers or clients.
-        namespace: first part of all key names.
+        settings_: Where Redis is: RedisSettings, also arq's own, or a URL; None = localhost:6379.
+        retry: How many of the settings' `conn_retries` are used up already.
+        job_serializer: As in `ArqRedis`, like all that follow.
+        job_deserializer: Your own function that deserializes.
+        default_queue_name: Name of the queue for jobs without `_queue_name`.
+        expires_extra_ms: Milliseconds after its due time in which a job must be started.
+        serializer: `json`, `msgpack`, or `pickle` while stock arq workers or clients share the Redis.
+        namespace: Prefix of all keys.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer, or refuses.
-        InvalidOption: an argument is wrong.
+        redis.exceptions.RedisError: Redis does not answer, or refuses the connection.
+        InvalidOption: An argument is wrong.
     """
     try:
         settings = RedisSettings.of(RedisSettings() if settings_ is None else settings_)
@@ -300,7 +303,7 @@ async def create_pool(
         serializer=serializer,
         namespace=namespace,
     )
-    pool.auto_close_connection_pool = True  # it is nobody else's
+    pool.auto_close_connection_pool = True  # nobody else has it
     try:
         await _reach(pool, settings, max(settings.conn_retries - retry, 0))
     except BaseException:
@@ -310,7 +313,7 @@ async def create_pool(
 
 
 async def _reach(pool: ArqRedis, settings: RedisSettings, retries: int) -> None:
-    """Return when Redis answers; raise what the last of the tries has raised."""
+    """Return when Redis answers; raise the last error when the retries are used up."""
     for left in range(retries, -1, -1):
         try:
             await pool.ping()
@@ -323,13 +326,13 @@ async def _reach(pool: ArqRedis, settings: RedisSettings, retries: int) -> None:
             )  # fmt: skip
             await asyncio.sleep(settings.conn_retry_delay)
         else:
-            if left < settings.conn_retries:  # as in arq: not at the first try
+            if left < settings.conn_retries:  # not at the first try, as in arq
                 logger.info("redis connection successful")
             return
 
 
 def _arq_options(settings: RedisSettings) -> dict[str, Any]:
-    """What the user's own commands get, as with arq: no time limit, and the retries of the settings."""
+    """Return options for the user's own commands, as in arq: no timeout, and the retries of the settings."""
     again = [*(settings.retry_on_error or ())]
     if settings.retry_on_timeout:
         again.append(redis_errors.TimeoutError)
@@ -344,7 +347,7 @@ def _arq_options(settings: RedisSettings) -> dict[str, Any]:
 def _connection_pool_of(value: object) -> Any:
     pool = getattr(value, "connection_pool", value)
     if not isinstance(getattr(pool, "connection_kwargs", None), Mapping):
-        raise InvalidOption("pool_or_conn is a ConnectionPool or a Redis of redis.asyncio")
+        raise InvalidOption("pool_or_conn must be a ConnectionPool or a Redis of redis.asyncio")
     return pool
 
 
@@ -355,7 +358,7 @@ def _checked_namespace(name: str) -> str:
 
 
 def _check(pool: Any) -> None:
-    """Raise InvalidOption, before anything is sent, where jobs cannot travel as this pool's commands do."""
+    """Raise InvalidOption if the broker cannot open connections like those of this pool."""
     try:
         settings_of(pool)
     except ValueError as error:
@@ -368,30 +371,6 @@ def _checked_serializer(name: str) -> str:
     except ValueError as error:
         raise InvalidOption(str(error)) from error
     return name
-
-
-def _due(until: datetime | None, by: Seconds | None) -> dict[str, Any]:
-    """Return when a job is due, as the broker takes it."""
-    if until and by:
-        raise BothDeferrals
-    if until is not None:
-        if not isinstance(until, datetime):
-            raise InvalidOption("_defer_until is a datetime")
-        return {"defer_until_ms": int(until.timestamp() * 1000)}
-    seconds = _in_seconds("_defer_by", by)
-    if seconds < 0:
-        # Due before those that wait already, as in arq.
-        return {"defer_until_ms": time.time_ns() // 1_000_000 + int(seconds * 1000)}
-    return {"defer_by": seconds}
-
-
-def _in_seconds(name: str, value: Seconds | None) -> float:
-    if value is None:
-        return 0.0
-    number: object = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, int | float) and abs(number) < float("inf"):
-        return float(number)
-    raise InvalidOption(f"{name} is a number of seconds, or a timedelta")
 
 
 def _warn(what: str, ids: Sequence[str]) -> None:

@@ -49,15 +49,15 @@ __all__ = [
     "Serializer",
 ]
 
-#: arq's name of the default queue.
+#: Name of arq's default queue.
 DEFAULT_QUEUE = "arq:queue"
 
 
 class Job:
-    """A job by its id, as arq has it; `ArqRedis.enqueue_job` returns one.
+    """A job by its id; `ArqRedis.enqueue_job` returns one.
 
-    Every method raises GatewayUnavailable, which is a redis.exceptions.ConnectionError here, when Redis does
-    not answer, and DeserializationError when what it asks for cannot be read.
+    Every method raises GatewayUnavailable, which is redis-py's ConnectionError as well, when Redis does not
+    answer, and DeserializationError when the job or its result cannot be deserialized.
     """
 
     __slots__ = ("_deserializer", "_queue_name", "_redis", "job_id")
@@ -69,14 +69,14 @@ class Job:
         _queue_name: str = DEFAULT_QUEUE,
         _deserializer: Deserializer | None = None,
     ) -> None:
-        """Refer to a job; nothing is asked.
+        """Refer to a job; nothing is sent.
 
         Args:
-            job_id: The job's id.
-            redis: The pool that `create_pool` returned. Another client of redis-py does as well; then each
-                method opens connections of its own to the same place.
-            _queue_name: Where to look for jobs that stock arq enqueued; others tell their queue themselves.
-            _deserializer: How to read job and result; None = as the pool does.
+            job_id: Id of the job.
+            redis: The pool that `create_pool` returned, or another client of redis-py. With that, each method
+                opens its own connections to the same place.
+            _queue_name: Name of the queue; needed only for jobs that stock arq enqueued.
+            _deserializer: Your own function that deserializes job and result; None = that of the pool.
         """
         self.job_id = job_id
         self._redis = redis
@@ -89,22 +89,22 @@ class Job:
     async def result(
         self, timeout: float | None = None, *, poll_delay: float = 0.5, pole_delay: float | None = None
     ) -> Any:
-        """Wait for the end of the job; return its result, or raise what it raised.
+        """Wait for the end of the job; return its result, or raise its exception.
 
         Args:
-            timeout: Seconds to wait, 0 = look once, None = for ever.
-            poll_delay: Seconds between two looks where Redis cannot push the result.
+            timeout: Seconds to wait, 0 = do not wait, None = for ever.
+            poll_delay: Seconds between two polls where Redis cannot push the result.
             pole_delay: arq's old misspelling of `poll_delay`; deprecated.
 
         Raises:
-            Exception: The one that the function raised, where pickle carried it.
-            JobFailed: The same as type and message, where it was stored as plain data.
-            JobExecutionFailed: No worker could run it: expired, tried too often, unknown function.
-            asyncio.CancelledError: It was aborted.
-            TimeoutError: It has not ended in time and goes on; or it ran longer than it may.
+            Exception: The function's own exception, if it was stored with pickle.
+            JobFailed: Type and message of that exception, if it was stored with another serializer.
+            JobExecutionFailed: The job expired, ran out of tries, or has an unknown function.
+            asyncio.CancelledError: The job was aborted.
+            TimeoutError: The job has not ended in time, and is not stopped; or it exceeded its own timeout.
             ResultNotFound: There is no such job, or its result was not kept.
-            JobLost: The same, because Redis has lost its data meanwhile.
-            SerializationError: Its result could not be stored.
+            JobLost: Redis has lost its data, including the job.
+            SerializationError: The result could not be serialized.
         """
         if pole_delay is not None:
             text = '"pole_delay" is deprecated, use the correct spelling "poll_delay" instead'
@@ -116,7 +116,7 @@ class Job:
         raise error_of(result)
 
     async def info(self) -> JobDef | None:
-        """Return what is known of the job, a JobResult when it has ended, None when there is none."""
+        """Return the job, as a JobResult if it has ended; None if there is no such job."""
         async with self._broker() as broker:
             view = await self._view(broker)
             if view is None:
@@ -125,42 +125,42 @@ class Job:
                 with translated("job result"):
                     result = view.result or await broker.result(self.job_id)
                 return None if result is None else job_result(result)
-            # A view does not say why there is no body; reading it does.
+            # A view does not say why there is no body; `body` raises the reason.
             body = view.body or await broker.body(self.job_id)
             return None if body is None else job_def(body, self.job_id, view.due_time_ms)
 
     async def result_info(self) -> JobResult | None:
-        """Return all about the result, None while there is none; a job that failed raises nothing."""
+        """Return the result, also of a failed job, with its details; None if there is none yet."""
         async with self._broker("job result") as broker:
             result = await broker.result(self.job_id)
         return None if result is None else job_result(result)
 
     async def status(self) -> JobStatus:
-        """Return where the job is; JobStatus.not_found where there is none."""
+        """Return where the job is; JobStatus.not_found if there is no such job."""
         async with self._broker() as broker:
             view = await self._view(broker)
         return JobStatus.not_found if view is None else JobStatus(view.status.value)
 
     async def progress(self) -> JobProgress | None:
-        """Return what the function last said of its progress; None when it has not, or does not run."""
+        """Return the progress that the function last reported; None if there is none or it is not running."""
         async with self._broker() as broker:
             view = await self._view(broker)
-        said = None if view is None else view.progress
-        return None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message)
+        last = None if view is None else view.progress
+        return None if last is None else JobProgress.at(last.time_ms, last.fraction, last.message)
 
     async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
-        """Ask the job to stop, wherever it is, and wait until it has ended.
+        """Abort the job, whether it is waiting or running, and wait until it has ended.
 
         Args:
-            timeout: Seconds to wait for the end of a running job, None = for ever.
+            timeout: Seconds to wait for the end of a running job; None = for ever.
             poll_delay: As in `result`.
 
         Returns:
-            True when it ended as aborted. False when it ended otherwise, when it ended long ago and its
-            result was not kept, and when there is no such job, of which nothing is left behind then.
+            True if it ended as aborted. False if it ended otherwise, or had ended before, or if there is no
+            such job.
 
         Raises:
-            TimeoutError: It was told, and has not stopped in time.
+            TimeoutError: It has not stopped in time.
         """
         async with self._broker() as broker:
             answer = await broker.abort(self.job_id, queue=self._queue_name)
@@ -168,7 +168,7 @@ class Job:
             return answer is AbortAnswer.ABORTED
         try:
             result = await self._end(timeout, poll_delay)
-        except ResultNotFound:  # not kept: for some seconds Redis knows how it ended
+        except ResultNotFound:  # it was not kept, but for some seconds Redis knows how the job ended
             async with self._broker() as broker:
                 return await broker.abort_mark(self.job_id) is not None
         return result.is_aborted
@@ -186,7 +186,7 @@ class Job:
     async def _next(
         self, broker: Broker, watch: Watch, budget: TimeBudget, poll_delay: float
     ) -> records.JobResult | None:
-        """Wait on; None: nothing is decided, because the job has no body but still stands in a queue."""
+        """Wait once more for the result; None: there is no body, but the job is still in its queue."""
         before = broker.data_set.known
         result = await watch.wait(budget.left, poll=poll_delay)
         if result is not None:
@@ -205,12 +205,12 @@ class Job:
         return result
 
     async def _stored(self, broker: Broker) -> records.JobResult | None:
-        """Return the result; None: the job has not ended. Raises ResultNotFound: there is neither."""
+        """Return the result, None if the job has not ended; raise ResultNotFound if there is no job."""
         view = await self._view(broker, waits=True)
         if view is None:
             raise ResultNotFound
         if view.is_unreadable:
-            return await broker.result(self.job_id)  # raises DecodeError, which says why
+            return await broker.result(self.job_id)  # raises the DecodeError
         return view.result
 
     async def _view(self, broker: Broker, *, waits: bool = False) -> JobView | None:
@@ -218,10 +218,10 @@ class Job:
 
     @asynccontextmanager
     async def _broker(self, reading: str = "job") -> AsyncIterator[Broker]:
-        """Lend the pool's broker, or one for this call alone where there is none that reads as asked.
+        """Yield the pool's broker, or one for this call alone if the pool has none or deserializes otherwise.
 
         Args:
-            reading: as in `translated`.
+            reading: As in `translated`.
         """
         lent = getattr(self._redis, "broker", None)
         if isinstance(lent, Broker) and self._deserializer in (None, self._pool_deserializer):

@@ -25,7 +25,7 @@ from jobgate.worker.jobs import (
 )
 from jobgate.worker.log import logger
 from jobgate.worker.process import Cancellable, exit_now, stop_signals
-from jobgate.worker.redis_pool import close_redis, open_redis
+from jobgate.worker.redis_client import close_redis, open_redis
 from jobgate.worker.roles import Role
 from jobgate.worker.settings import Settings
 from jobgate.worker.shutdown import Shutdown
