@@ -41,21 +41,35 @@ def seed(client: redis.Redis, content: Content) -> float:
     not times as str); lists as lists.
     """
     base = time.time()
-    for key, value in content.items():
-        if isinstance(value, Expiring):
-            client.set(key, value.value, px=round(value.ttl * 1000))
-        elif isinstance(value, dict):
-            client.zadd(key, {member: _score(score, base) for member, score in value.items()})
-        elif isinstance(value, list):
-            client.rpush(key, *value)
-        else:
-            client.set(key, value)
+    with client.pipeline(transaction=False) as pipeline:
+        for key, value in content.items():
+            if isinstance(value, Expiring):
+                pipeline.set(key, value.value, px=round(value.ttl * 1000))
+            elif isinstance(value, dict):
+                pipeline.zadd(key, {member: _score(score, base) for member, score in value.items()})
+            elif isinstance(value, list):
+                pipeline.rpush(key, *value)
+            else:
+                pipeline.set(key, value)
+        pipeline.execute()
     return base
 
 
 def content(client: redis.Redis, base: float) -> dict[str, Any]:
     """Read a whole database; times become seconds relative to `base`."""
-    return {key.decode(): _read(client, key, base) for key in client.scan_iter(count=1000)}
+    keys = list(client.scan_iter(count=1000))
+    with client.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.type(key)
+        kinds = pipeline.execute()
+        for key, kind in zip(keys, kinds, strict=True):
+            _ask(pipeline, kind, key)
+            pipeline.pttl(key)
+        answers = iter(pipeline.execute())
+    return {
+        key.decode(): _shown(kind, next(answers), next(answers), base)
+        for key, kind in zip(keys, kinds, strict=True)
+    }
 
 
 def about(expected: Content) -> dict[str, Any]:
@@ -69,18 +83,20 @@ def _score(score: Any, base: float) -> float:
     return float(round((base + score) * 1000) + (score.mark if isinstance(score, Marked) else 0))
 
 
-def _read(client: redis.Redis, key: bytes, base: float) -> Any:
-    # redis-py's own types cover both protocols and every way to decode.
-    pairs: Any
-    items: Any
-    kind = client.type(key)
+def _ask(client: redis.Redis, kind: bytes, key: bytes) -> None:
     if kind == b"zset":
-        pairs = client.zrange(key, 0, -1, withscores=True)
-        return {member.decode(): score / 1000 - base for member, score in pairs}
+        client.zrange(key, 0, -1, withscores=True)
+    elif kind == b"list":
+        client.lrange(key, 0, -1)
+    else:
+        client.get(key)
+
+
+def _shown(kind: bytes, value: Any, ttl: int, base: float) -> Any:
+    if kind == b"zset":
+        return {member.decode(): score / 1000 - base for member, score in value}
     if kind == b"list":
-        items = client.lrange(key, 0, -1)
-        return [item.decode() for item in items]
-    value, ttl = client.get(key), client.pttl(key)
+        return [item.decode() for item in value]
     text = value.decode(errors="replace") if isinstance(value, bytes) else value
     return text if ttl < 0 else Expiring(text, ttl / 1000)
 
