@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from jobgate.broker import Failure
@@ -37,37 +38,24 @@ class JobOutcome:
 
 
 class Hooks:
-    """The user's hooks around each try. Without a hook its method does nothing.
+    """The user's hooks around each try; each is None where the settings have no such hook.
 
-    Args:
-        settings: The worker's settings: the hooks, and who handles signals.
+    `start` is awaited under the job's timeout, and its exception is the outcome of the try. `end` is awaited
+    under the job's lease, before the outcome is stored, and `after_end` after that.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        #: None = there is none; the caller then saves the await.
-        self.on_job_start = settings.on_job_start
-        self.on_job_end = settings.on_job_end
-        self.after_job_end = settings.after_job_end
+        start, end, after = settings.on_job_start, settings.on_job_end, settings.after_job_end
+        self.start = None if start is None else partial(_start, start)
+        self.end = None if end is None else partial(self._end, end)
+        self.after_end = None if after is None else partial(self._call, after)
 
-    async def start(self, job: RunningJob) -> None:
-        """Await `on_job_start`, under the job's timeout. What it raises is the outcome of the try."""
-        if self.on_job_start is not None:
-            await await_if_needed(self.on_job_start(job.ctx))
-
-    async def end(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-        """Await `on_job_end`, under the job's lease."""
-        if self.on_job_end is None:
-            return
+    async def _end(self, hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         timeout = job.limits.timeout
         job.keep_lease(math.inf if timeout is None else timeout + GRACE)
-        await self._call(self.on_job_end, job, outcome, seconds)
+        await self._call(hook, job, outcome, seconds)
         job.keep_lease()
-
-    async def after_end(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-        """Await `after_job_end`."""
-        if self.after_job_end is not None:
-            await self._call(self.after_job_end, job, outcome, seconds)
 
     async def _call(self, hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Await a hook for at most the job's own timeout; its exceptions are logged and dropped."""
@@ -85,6 +73,10 @@ class Hooks:
             if is_ctrl_c(raised, self._settings):
                 raise
             logger.exception("%s raised for job %s, ignored", name, job.job_id)
+
+
+async def _start(hook: Hook, job: RunningJob) -> None:
+    await await_if_needed(hook(job.ctx))
 
 
 def is_ctrl_c(raised: BaseException, settings: Settings) -> bool:

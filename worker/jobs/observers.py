@@ -7,7 +7,7 @@ There are two kinds of observers:
   exception is logged once for each method, and dropped. Methods that an observer does not override cost
   nothing.
 - `Hooks` (`hooks.py`), the user's own, are awaited in the job's task at three points: before the function,
-  before the outcome is stored, and after it.
+  before the outcome is stored, and after that. They may fail a try or delay its end, within its timeout.
 
 `job_started` is called in the job's own task: context variables set there are seen by the function.
 """

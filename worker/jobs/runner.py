@@ -101,11 +101,12 @@ class JobRunner:
         has_begun, seconds = bool(job.ctx), time.monotonic() - job.started
         if has_begun:
             self._observers.job_ended(job, outcome, seconds)
-            await self._hooks.end(job, outcome, seconds)
+            if self._hooks.end is not None:
+                await self._hooks.end(job, outcome, seconds)
         outcome = await self._persistence.write(job, outcome, seconds)
         if (claimed := self._jobs.free_id(job)) is not None:
             await self._start_next(claimed)
-        if has_begun:
+        if has_begun and self._hooks.after_end is not None:
             await self._hooks.after_end(job, outcome, seconds)
         # ctx["progress"] knows the job; one cycle for each job keeps the garbage collector busy.
         job.ctx = {}
@@ -146,7 +147,7 @@ class JobRunner:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(timeout, job.stop, Stop.TIMEOUT, context=self._outside)
         try:
-            if self._hooks.on_job_start is not None:
+            if self._hooks.start is not None:
                 await self._hooks.start(job)
             return await self._invoker.invoke(function, job.ctx, body)
         finally:
