@@ -34,9 +34,12 @@ from jobgate.broker.keys import (
 from jobgate.broker.link.adopted import settings_of
 from jobgate.broker.link.settings import RedisSettings, async_client
 from jobgate.broker.log_text import (
+    FIELD_LIMIT,
+    LINE_LIMIT,
     ForeignTraceback,
     counted,
     escape_record,
+    log_line,
     printable,
     repr_of,
     traceback_text,
@@ -100,8 +103,11 @@ __all__ = [
     "repr_of",
     "traceback_text",
     "why_not_health_key",
+    "FIELD_LIMIT",
+    "LINE_LIMIT",
     "escape_record",
     "is_plain_name",
+    "log_line",
     "need",
     "why_not_job_id",
     "why_not_namespace",

@@ -1,1 +1,1 @@
-"""The `jobgate` command: it puts gateway, worker, client and embedded server together."""
+"""The `jobgate` command, which brings gateway, worker, client and embedded server together."""

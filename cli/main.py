@@ -1,7 +1,7 @@
-"""The `jobgate` command: a group whose commands are imported only when they are used.
+"""The `jobgate` command: a group that imports each command only when it is used.
 
-So `jobgate --help` works with the base install, and a command whose extra is missing says what to
-install instead of showing a traceback.
+So `jobgate --help` works with the base install, and a command whose extra is missing says what to install
+instead of showing a traceback.
 """
 
 import difflib
@@ -11,37 +11,38 @@ from typing import Any, Final
 
 import click
 
-from jobgate.cli.commands.init import serve_as_init
-from jobgate.cli.processes.streams import open_standard_streams
+from jobgate.cli.init import open_standard_streams, serve_as_init
 
-#: Name of each command -> its module, the extra it needs, and its line in `jobgate --help`.
-COMMANDS: Final = {
-    "check": ("jobgate.cli.commands.check", "worker", "Look whether a worker is alive."),
-    "dev": (
-        "jobgate.cli.commands.dev",
-        "all",
-        "Run embedded server, worker and gateway together, for development.",
-    ),
-    "gateway": ("jobgate.cli.commands.gateway", "gateway", "Serve the HTTP API in front of Redis."),
-    "health": ("jobgate.cli.commands.health", "all", "Ask whether a gateway or worker lives."),
-    "key": ("jobgate.cli.commands.key", "gateway", "Make the keys that callers of the gateway show."),
-    "queue": ("jobgate.cli.commands.queue", "worker", "Pause, resume and list queues."),
-    "worker": ("jobgate.cli.commands.worker", "worker", "Run the functions of a WorkerSettings class."),
+#: Sections of `jobgate --help` -> name of each command -> the extra that it needs, and its line.
+SECTIONS: Final = {
+    "Run": {
+        "dev": ("all", "Run a server, a worker and a gateway together, for development."),
+        "gateway": ("gateway", "Serve the HTTP API in front of Redis."),
+        "worker": ("worker", "Run the functions of a WorkerSettings class."),
+    },
+    "Operate": {
+        "check": ("worker", "Check whether a live worker serves the queues."),
+        "health": ("all", "Check whether a gateway or worker answers on its /livez."),
+        "key": ("gateway", "Make keys for callers of the gateway."),
+        "queue": ("worker", "List, pause and resume queues."),
+    },
 }
+#: Name of each command -> the extra that it needs.
+COMMANDS: Final = {name: extra for section in SECTIONS.values() for name, (extra, _) in section.items()}
 
 
 class LazyGroup(click.Group):
-    """A group that knows the names of its commands and imports one when it is asked for."""
+    """A group that knows the names of its commands and imports a command when it is called."""
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command of the command line, with standard streams whatever the caller has closed."""
+        """Run the command line; standard streams that the caller has closed are opened first."""
         open_standard_streams()
         serve_as_init()
         return super().main(*args, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name all commands, whether their extras are installed or not."""
-        return sorted(COMMANDS)
+        """Return the names of all commands, whether their extras are installed or not."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command `cmd_name`; None when there is no such command.
@@ -49,19 +50,12 @@ class LazyGroup(click.Group):
         Raises:
             click.ClickException: The extra that it needs is not installed.
         """
-        if cmd_name not in COMMANDS:
-            return None
-        module, extra, _ = COMMANDS[cmd_name]
-        command = _import_command(module, extra)
-        _take_variables(command)
-        if command.name != cmd_name:
-            command.name = cmd_name
-        return command
+        return _import_command(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first word names; one that is nearly right is asked for."""
+        """Find the command that the first word names; suggest one where it is nearly right."""
         name = args[0]
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         if name not in COMMANDS and not name.startswith("-"):
@@ -71,38 +65,33 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()], col_max=12)
 
 
-def _import_command(module: str, extra: str) -> click.Command:
+def _import_command(name: str) -> click.Command:
     try:
-        command = import_module(module).command
+        command: click.Command = import_module(f"jobgate.cli.commands.{name}").command
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("jobgate"):
             raise
+        extra = COMMANDS[name]
         message = f"{error.name} is not installed: install jobgate with its extra [{extra}]"
         raise click.ClickException(f"{message}, in its folder: pip install '.[{extra}]'.") from error
-    if not isinstance(command, click.Command):
-        raise TypeError(f"{module}.command must be a click command.")
     return command
-
-
-def _take_variables(command: click.Command) -> None:
-    """Let each option be given as a variable JOBGATE_… of the environment, and name it in the help."""
-    command.context_settings.setdefault("auto_envvar_prefix", "JOBGATE")
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            parameter.show_envvar = True
-    if isinstance(command, click.Group):
-        for each in command.commands.values():
-            _take_variables(each)
 
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`jobgate COMMAND --help` tells each command's options.",
+    epilog="""\b
+Examples:
+  jobgate dev my_jobs.WorkerSettings
+  jobgate worker my_jobs.WorkerSettings --redis redis://cache:6379
+  jobgate gateway --redis redis://cache:6379 --host 0.0.0.0 --keys keys.toml
+
+`jobgate COMMAND --help` lists the options of a command. Each option has an environment variable.""",
 )
 @click.version_option(
     version("jobgate"), "-V", "--version", prog_name="jobgate", message="%(prog)s %(version)s"

@@ -13,7 +13,7 @@ from jobgate.worker.errors import (
 from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, load_settings
 from jobgate.worker.health_check import look_for_workers
 from jobgate.worker.invocation import Deadline, ProgressReporter
-from jobgate.worker.jobs import JobOutcome, await_if_needed, message_of
+from jobgate.worker.jobs import JobOutcome, message_of
 from jobgate.worker.process import stop_signals
 from jobgate.worker.settings import Settings
 from jobgate.worker.vitals import State
@@ -22,9 +22,8 @@ from jobgate.worker.worker import Worker
 __all__ = [
     # The worker
     "Worker",
-    # What the command needs of it
+    # For the command line
     "State",
-    "await_if_needed",
     "look_for_workers",
     "message_of",
     "stop_signals",

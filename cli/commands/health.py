@@ -1,4 +1,4 @@
-"""`jobgate health`: does a gateway or worker say that it lives?"""
+"""`jobgate health`: does a gateway or worker answer that it is alive?"""
 
 import urllib.request
 from http import HTTPStatus
@@ -10,17 +10,17 @@ import click
 
 #: Where a gateway answers by default, and a worker in the image.
 DEFAULT_URL: Final = "http://127.0.0.1:8080/livez"
-#: Seconds for the answer.
-_PATIENCE: Final = 4.0
+#: Seconds to wait for the answer.
+_TIMEOUT: Final = 4.0
 
 
 @click.command("health")
 @click.argument("url", envvar="JOBGATE_HEALTH_URL", default=DEFAULT_URL)
 def command(url: str) -> None:
-    """Ask URL whether the gateway or worker there lives: for the health checks of containers.
+    """Check whether the gateway or worker at URL is alive, for the health checks of containers.
 
-    URL is by default JOBGATE_HEALTH_URL, else http://127.0.0.1:8080/livez. Writes one line. Exit codes: 0 it
-    answers 200, 1 it answers something else, or nothing within 4 seconds.
+    URL is by default JOBGATE_HEALTH_URL, else http://127.0.0.1:8080/livez. Writes one line. Exit codes: 0 the
+    answer is 200, 1 it is another one, or there is none within 4 seconds.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -31,11 +31,11 @@ def command(url: str) -> None:
 
 
 def why_not_alive(url: str) -> str | None:
-    """Return why what answers at this URL does not count as alive; None = it does."""
+    """Return why the program at this URL does not count as alive; None = it is alive."""
     # The environment's proxies are for other hosts than this one.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=_PATIENCE) as answer:
+        with opener.open(url, timeout=_TIMEOUT) as answer:
             status = answer.status
     except HTTPError as error:
         status = error.code

@@ -1,45 +1,36 @@
-"""`jobgate key`: the keys that callers of the gateway show."""
+"""`jobgate key`: the keys by which the gateway knows its callers."""
 
 import os
 from pathlib import Path
 
 import click
 
+from jobgate.cli.options import KEYS_TO_WRITE, SCOPES, Group
 from jobgate.gateway import KeysFileError, new_key
 
 _FILE_MODE = 0o600
 
 
-@click.group(short_help="Make the keys that callers of the gateway show.")
+@click.group("key", cls=Group)
 def command() -> None:
-    """Make the keys that callers of the gateway show."""
+    """Make keys for callers of the gateway."""
 
 
-@command.command(short_help="Make a key for a caller and print it once.")
+@command.command(
+    short_help="Make a key for a caller and print it once.",
+    epilog="""\b
+Examples:
+  jobgate key new shop --allow 'enqueue:send_*' --allow read
+  jobgate key new prometheus --allow metrics --keys /etc/jobgate/keys.toml""",
+)
 @click.argument("name")
-@click.option(
-    "--allow",
-    "scopes",
-    envvar="JOBGATE_ALLOW",
-    metavar="SCOPE",
-    multiple=True,
-    required=True,
-    help="enqueue:<function glob>, read, read:*, inspect, abort or metrics; may be repeated.",
-)
-@click.option(
-    "--keys",
-    "keys_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("keys.toml"),
-    show_default=True,
-    envvar="JOBGATE_KEYS",
-    help="The file that the gateway is given with --keys.",
-)
+@SCOPES
+@KEYS_TO_WRITE
 def new(name: str, scopes: tuple[str, ...], keys_file: Path) -> None:
     """Make a key for the caller NAME, print it once, and add its hash to the keys file.
 
-    The file holds its SHA-256 only: a key that is lost cannot be found again. A second key of the same
-    name is the same caller, so that a key can be replaced without a gap.
+    The file holds only the key's SHA-256: a lost key cannot be recovered. Several keys of one name belong to
+    the same caller, so a key can be replaced without a gap.
     """
     try:
         key, entry = new_key(name, scopes)

@@ -1,4 +1,4 @@
-"""`jobgate queue`: pause, resume and list queues."""
+"""`jobgate queue`: list, pause and resume queues."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,49 +6,27 @@ from typing import Any, TypeVar
 
 import click
 
-from jobgate.broker import Broker, BrokerError, QueueDepth
-from jobgate.broker.errors import NotAQueue
+from jobgate.broker import Broker, BrokerError, NotAQueue, QueueDepth
+from jobgate.cli.options import NAMESPACE, REDIS, Group
 
 T = TypeVar("T")
 _COLUMNS = ("queue", "queued", "deferred", "in progress", "oldest due", "workers", "")
 
 
-@click.group(short_help="Pause, resume and list queues.")
+@click.group("queue", cls=Group)
 def command() -> None:
-    """Pause, resume and list queues."""
-
-
-def _options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where Redis is."""
-    for option in (
-        click.option(
-            "--namespace",
-            envvar="JOBGATE_NAMESPACE",
-            default="arq",
-            show_default=True,
-            help="Prefix of keys.",
-        ),
-        click.option(
-            "--redis",
-            "redis_url",
-            envvar="JOBGATE_REDIS_URL",
-            default="redis://localhost:6379",
-            show_default=True,
-            metavar="URL",
-            help="redis://, rediss://, unix:// or redis+sentinel:// URL.",
-        ),
-    ):
-        function = option(function)
-    return function
+    """List, pause and resume queues."""
 
 
 @command.command()
 @click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
-@_options
+@REDIS
+@NAMESPACE
 def pause(names: Sequence[str], **where: str) -> None:
-    """Let workers claim nothing more from these queues.
+    """Let workers claim no more jobs from these queues.
 
-    Jobs that run go on, and jobs can be enqueued and aborted. Stock arq workers know no pause and go on.
+    Running jobs continue, and jobs can still be enqueued and aborted. Stock arq workers do not know of
+    pauses and claim as before.
     """
 
     async def pause_all(broker: Broker) -> None:
@@ -61,7 +39,8 @@ def pause(names: Sequence[str], **where: str) -> None:
 
 @command.command()
 @click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
-@_options
+@REDIS
+@NAMESPACE
 def resume(names: Sequence[str], **where: str) -> None:
     """Let workers claim from these queues again, at once."""
 
@@ -73,13 +52,14 @@ def resume(names: Sequence[str], **where: str) -> None:
     _run(resume_all, names, **where)
 
 
-@command.command("list", short_help="List queues, with their jobs and workers.")
+@command.command("list", short_help="List queues with their jobs and workers.")
 @click.argument("names", metavar="[QUEUE]...", nargs=-1)
-@_options
+@REDIS
+@NAMESPACE
 def list_(names: Sequence[str], **where: str) -> None:
-    """List queues: these, or all that hold jobs, have a live worker or are paused.
+    """List the given queues, or all that hold jobs, have a live worker or are paused.
 
-    To find them all it scans the keys of Redis, step by step and without blocking others.
+    To find all queues it scans the keys of Redis in steps, which does not block other clients.
     """
 
     async def read(broker: Broker) -> list[QueueDepth]:
@@ -98,7 +78,7 @@ def list_(names: Sequence[str], **where: str) -> None:
 async def _depth(broker: Broker, name: str) -> QueueDepth | None:
     try:
         return await broker.queue_depth(name)
-    except NotAQueue:  # something else has taken its name: the others are shown
+    except NotAQueue:  # its key holds something else by now: the other queues are shown
         return None
 
 
@@ -113,13 +93,11 @@ def _row(depth: QueueDepth) -> tuple[str, ...]:
     return (depth.queue, *map(str, numbers), "paused" if depth.is_paused else "")
 
 
-def _run(
-    call: Callable[[Broker], Awaitable[T]], queues: Sequence[str], *, redis_url: str, namespace: str
-) -> T:
-    """Call something with a broker that is connected while it runs, if these queues can have their names."""
+def _run(call: Callable[[Broker], Awaitable[T]], queues: Sequence[str], *, redis: str, namespace: str) -> T:
+    """Return the answer of `call` with a connected broker, once the names of the queues are found valid."""
 
     async def connected() -> Any:
-        broker = Broker(redis_url, namespace=namespace)
+        broker = Broker(redis, namespace=namespace)
         for name in queues:
             broker.keys.queue(name)
         async with broker:

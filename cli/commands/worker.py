@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -10,138 +10,95 @@ from click.core import ParameterSource
 
 from jobgate.arq import Worker
 from jobgate.broker import BrokerError
+from jobgate.cli import options as o
 from jobgate.cli.commands.check import check
-from jobgate.cli.options.logs import log_options, set_up_log
-from jobgate.cli.options.queue_weights import queue_option
-from jobgate.cli.processes.environment import check_environment
-from jobgate.cli.processes.failure import failed_with, naming_on_startup
-from jobgate.cli.processes.messages import own_mouth, own_number
-from jobgate.cli.processes.supervisor import SILENCE, Supervisor
-from jobgate.cli.processes.watcher import changes_in
+from jobgate.cli.processes import (
+    Supervisor,
+    changes_in,
+    failed_with,
+    own_number,
+    own_status_writer,
+    with_startup,
+)
 from jobgate.worker import Settings, WorkerError, load_settings
 
-#: Options that are settings of the worker.
-_OVERRIDES: Final = (
-    "queues", "redis_settings", "burst", "serializer", "namespace", "metrics_port", "metrics_host",
-    "loop",
-    "log_arguments",
-)  # fmt: skip
-#: Options that a worker process is not told, or told otherwise.
+#: Options that are settings of the worker -> the setting's name.
+_SETTINGS: Final = {
+    "redis": "redis_settings",
+    **{
+        name: name
+        for name in ("queues", "burst", "serializer", "namespace", "metrics_port", "metrics_host", "loop",
+                     "log_arguments")
+    },
+}  # fmt: skip
+#: Options that worker processes do not get, or get with other values.
 _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port", "frozen_after")
 
 
-@click.command("worker", context_settings={"auto_envvar_prefix": "JOBGATE"})
-@click.argument("settings", metavar="MODULE.WorkerSettings")
-@click.option(
-    "--redis",
-    "redis_url",
-    envvar="JOBGATE_REDIS_URL",
-    metavar="URL",
-    help="redis://, rediss://, unix:// or redis+sentinel:// URL; by default what the settings say, else "
-    "redis://localhost:6379.",
+@click.command(
+    "worker",
+    cls=o.Command,
+    epilog="""\b
+Examples:
+  jobgate worker my_jobs.WorkerSettings
+  jobgate worker my_jobs.WorkerSettings --queue urgent=5 --queue mail
+  jobgate worker my_jobs.WorkerSettings --workers 4 --metrics-port 9100
+  jobgate worker my_jobs.WorkerSettings --watch .""",
 )
-@queue_option(
-    "Queue to work on, by default what the settings say; may be repeated, with commas in the variable. "
-    "While all have jobs, a queue gets its weight's part of them; a weight is 1 where none is given.",
-    metavar="NAME[=WEIGHT]",
-)
-@click.option("--burst/--no-burst", default=None, help="Stop when the queue is empty.")
-@click.option(
-    "--serializer",
-    type=click.Choice(["json", "msgpack", "pickle"]),
-    help="How results are written. JSON and pickle are recognised when jobs are read, but real pickles "
-    "are loaded only with `pickle`: they run code of whoever writes to Redis.  [default: json]",
-)
-@click.option("--namespace", metavar="NS", help="First part of all Redis keys.  [default: arq]")
-@click.option(
-    "--metrics-port",
-    # The second is what the image sets: a gateway there must not take it.
-    envvar=["JOBGATE_METRICS_PORT", "JOBGATE_WORKER_METRICS_PORT"],
-    type=click.IntRange(0, 65535),
-    metavar="N",
-    help="Serve /metrics and /livez on this port.",
-)
-@click.option(
-    "--metrics-host",
-    envvar=["JOBGATE_METRICS_HOST", "JOBGATE_WORKER_METRICS_HOST"],
-    metavar="H",
-    help="Address on which that port listens.  [default: 127.0.0.1]",
-)
-@click.option(
-    "--loop",
-    type=click.Choice(["auto", "asyncio", "uvloop"]),
-    help="The event loop; `auto` is uvloop where it is installed, and the default.",
-)
-@click.option(
-    "--log-arguments/--no-log-arguments",
-    default=None,
-    help="Show the arguments of jobs in the log.  [default: yes]",
-)
-@click.option(
-    "--check", is_flag=True, help="Run nothing: look whether a worker is alive, as `jobgate check`."
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Run so many worker processes and start those again that end by themselves. The metrics ports are "
-    "the given one and those that follow it.  [default: 1]",
-)
-@click.option(
-    "--frozen-after",
-    type=click.FloatRange(min=1),
-    default=SILENCE,
-    show_default=True,
-    metavar="SECONDS",
-    help="With --workers or --watch: kill and replace a worker process that shows no sign of life for this "
-    "long (at least three leases). A process that is still starting is left alone.",
-)
-@click.option(
-    "--watch",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Start anew when a .py, .toml or .yaml file in this folder changes; for development. Needs the "
-    "extra `watch`.",
-)
-@log_options
+@o.SETTINGS
+@o.REDIS.of_settings()
+@o.NAMESPACE.of_settings()
+@o.SERIALIZER.of_settings()
+@o.WORKER_QUEUES
+@o.BURST
+@o.WORKERS
+@o.FROZEN_AFTER
+@o.WATCH
+@o.LOOP.of_settings()
+@o.CHECK
+@o.WORKER_METRICS_PORT
+@o.WORKER_METRICS_HOST
+@o.LOG_ARGUMENTS
+@o.log_options
 @click.pass_context
 def command(context: click.Context, /, settings: str, **options: Any) -> None:
     """Run the functions of MODULE.WorkerSettings.
 
-    The class is arq's: `functions`, `on_startup`, `max_jobs`, `job_timeout` and so on. Its module is
-    looked for in the current directory first.
+    The class is arq's: `functions`, `on_startup`, `max_jobs`, `job_timeout` and so on. Its module is looked
+    for in the current directory first.
 
-    SIGTERM and Ctrl-C stop it: no more jobs are claimed, running ones get `job_completion_wait`
-    seconds and are then given back to the queue without a try counted. A second signal hurries it.
+    SIGTERM and Ctrl-C stop the worker. It claims no more jobs and gives running ones `job_completion_wait`
+    seconds; those that have not ended then go back to the queue, which does not use up a try. A second signal
+    skips the waiting.
+
     Exit codes: 0 stopped, 1 could not start, 70 wedged (a function blocked the event loop for ever).
-    Every option can be given as an environment variable JOBGATE_….
     """
-    given = {**options, "redis_settings": options["redis_url"]}
-    overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
+    overrides = {name: options[each] for each, name in _SETTINGS.items() if options[each] is not None}
     if options["check"]:
         raise SystemExit(check(settings, **overrides))
-    check_environment()
-    set_up_log(options, worker=own_number())
+    o.check_environment()
+    log_format = o.set_up_log(options, worker=own_number())
     if options["workers"] is not None or options["watch"]:
         raise SystemExit(_supervise(context, settings, options))
     try:
-        read = Settings.of(load_settings(settings), **overrides)
-        _run(naming_on_startup(read))
+        _run(Settings.of(load_settings(settings), **overrides))
     except (WorkerError, BrokerError, ValueError) as error:
-        raise failed_with(error, options["log_format"]) from error
+        raise failed_with(error, log_format) from error
 
 
 def _run(settings: Settings) -> None:
-    """Run a worker, and let its supervisor know how it is, if it has one."""
-    mouth = own_mouth()
-    worker = Worker(settings if mouth is None else mouth.telling_start(settings))
-    if mouth is not None:
-        mouth.tell_life(worker)
+    """Run a worker and report its state to its supervisor, if it has one."""
+    writer = own_status_writer()
+    if writer is None:
+        worker = Worker(with_startup(settings))
+    else:
+        worker = Worker(with_startup(settings, partial(writer.report_start, settings)))
+        writer.report_life_of(worker)
     worker.run()
 
 
 def _supervise(context: click.Context, settings: str, options: Mapping[str, Any]) -> int:
-    """Run worker processes; they are told all options that were told here, but for the number of them."""
+    """Run worker processes with the options of this command, apart from those that are the supervisor's."""
     words = ["worker", settings, *_given_words(context)]
     ports = _port_words(options["metrics_port"], options["workers"] or 1)
     changes = changes_in(options["watch"]) if options["watch"] else None
@@ -150,14 +107,14 @@ def _supervise(context: click.Context, settings: str, options: Mapping[str, Any]
 
 
 def _port_words(first: int | None, workers: int) -> list[list[str]]:
-    """Return what each process is told of its metrics port: none, any free one, or one after the other."""
+    """Return the option for each process's metrics port: none, any free one, or `first` and the next ones."""
     if first is None:
         return [[]] * workers
     return [["--metrics-port", str(first and first + at)] for at in range(workers)]
 
 
 def _given_words(context: click.Context) -> list[str]:
-    """Return the options of the command line as it gave them; those of the environment are inherited."""
+    """Return the options of the command line as they were given; variables are inherited."""
     words = []
     for parameter in context.command.params:
         name = parameter.name or ""

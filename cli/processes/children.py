@@ -1,26 +1,52 @@
-"""Child processes of `jobgate dev`: their lines with a prefix, their end in order, never without a parent."""
+"""Child processes that run `jobgate` commands and never outlive their parent."""
 
 import asyncio
 import contextlib
-import ctypes
+import ctypes  # noqa: F401 - `die_with_parent` must not import it in a process that is just being forked
+import functools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final, Self
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final, Self
+
+from jobgate.cli.init import die_with_parent
 
 #: Columns of the prefix: the longest name is `gateway`.
 PREFIX_WIDTH: Final = 7
 #: Seconds to wait for the last lines of a child that has ended.
 LAST_LINES_TIMEOUT: Final = 1.0
-_PR_SET_PDEATHSIG: Final = 1
+
+
+async def start_command(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    sign: signal.Signals = signal.SIGKILL,
+    **options: Any,
+) -> asyncio.subprocess.Process:
+    """Start `jobgate WORDS…` as a child process.
+
+    It has a session of its own: Ctrl-C in the terminal reaches only the parent, which stops its children in
+    its own order.
+
+    Args:
+        words: The command line after `jobgate`.
+        environment: All variables of the child.
+        sign: Signal that the child gets when this process ends, on Linux.
+        options: As for `asyncio.create_subprocess_exec`.
+    """
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "jobgate.cli", *words),
+        env=environment,
+        start_new_session=True,
+        preexec_fn=functools.partial(die_with_parent, sign) if sys.platform == "linux" else None,
+        **options,
+    )
 
 
 class Child:
-    """One `jobgate` command that runs as a child process, in a session of its own.
-
-    Ctrl-C in the terminal reaches only the parent, which ends its children in its own order.
-    """
+    """A child process whose lines are relayed with its name before them."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, say: Callable[[str], None]) -> None:
         """Use `Child.start`."""
@@ -31,27 +57,25 @@ class Child:
 
     @classmethod
     async def start(cls, name: str, words: Sequence[str], say: Callable[[str], None]) -> Self:
-        """Start `jobgate WORDS…`; each line that it writes goes to `say` with `name` before it."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "jobgate.cli", *words),
+        """Start `jobgate WORDS…`; `say` gets each line that it writes."""
+        process = await start_command(
+            words,
+            {**os.environ, "PYTHONUNBUFFERED": "1"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-            preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
         return cls(name, process, say)
 
     async def wait(self) -> int:
-        """Wait until it has ended and its last line was passed on; return its exit code."""
+        """Wait until it has ended and its last line is relayed; return its exit code."""
         code = await self._process.wait()
-        # Not for ever: a process that it left behind may hold the pipe open.
+        # With a timeout: a process that it left behind may hold the pipe open.
         await asyncio.wait([self._relay], timeout=LAST_LINES_TIMEOUT)
         return code
 
     async def stop(self, timeout: float) -> int:
-        """Send SIGTERM, after `timeout` seconds SIGKILL; return the exit code. Safe to repeat."""
+        """Send SIGTERM, and SIGKILL after `timeout` seconds; return the exit code. Safe to repeat."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -62,7 +86,7 @@ class Child:
             return await self.wait()
 
     def kill(self) -> None:
-        """Send SIGKILL; does nothing when it has ended."""
+        """Send SIGKILL; does nothing when the process has ended."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
@@ -81,8 +105,3 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
             yield line.decode(errors="replace").rstrip("\r")
     if rest:
         yield rest.decode(errors="replace")
-
-
-def die_with_parent(sign: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel end this process with a signal when its parent ends, even by `kill -9`. Linux only."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sign)

@@ -1,15 +1,16 @@
-"""How often a worker process has died, of what, and how long to wait before the next one is started."""
+"""How often a worker process has died, of which cause, and how long to wait before it is restarted."""
 
 import signal
 from collections import Counter
 from enum import Enum
 from typing import Final
 
-#: Pauses before a worker that has died is started again, in seconds: the first and the longest.
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
-#: The longest pause, in seconds, while no other worker process runs: one at least keeps trying.
-LAST_ONES_PAUSE: Final = 2.0
+from jobgate.worker import Backoff
+
+#: Pauses before a worker that has died is restarted.
+_BACKOFF: Final = Backoff(first=0.5, longest=30.0, jitter=False)
+#: The same while no other worker process runs: at least one keeps trying.
+_BACKOFF_OF_LAST: Final = Backoff(first=0.5, longest=2.0, jitter=False)
 #: Exit code of a worker that found itself wedged.
 _WEDGED: Final = 70
 
@@ -30,11 +31,11 @@ class Deaths:
         self._counts: Counter[Cause] = Counter()
 
     def forget(self) -> None:
-        """Begin anew: a process has run well."""
+        """Start from zero: a process has run well."""
         self._counts.clear()
 
     def add(self, cause: Cause) -> int:
-        """Count a death; return how many of this cause there were."""
+        """Count a death; return how many there were of this cause."""
         if cause is not Cause.START:
             del self._counts[Cause.START]
         self._counts[cause] += 1
@@ -45,9 +46,9 @@ def cause_of(code: int, *, has_started: bool, was_killed: bool) -> Cause:
     """Return why a process has ended.
 
     Args:
-        code: its exit code.
-        has_started: whether its `on_startup` came to its end.
-        was_killed: whether the supervisor killed it because it was silent.
+        code: Its exit code.
+        has_started: Whether its `on_startup` was completed.
+        was_killed: Whether the supervisor killed it because it was silent.
     """
     if was_killed:
         return Cause.FROZEN
@@ -57,19 +58,24 @@ def cause_of(code: int, *, has_started: bool, was_killed: bool) -> Cause:
 
 
 def pause_after(deaths: int, *, is_last: bool) -> float:
-    """Return for how many seconds a worker that has died so often of one cause is not started again.
+    """Return the seconds until a worker is restarted.
 
     Args:
-        deaths: in a row, from 1.
-        is_last: whether no other worker process runs now.
+        deaths: Its deaths of one cause in a row, from 1.
+        is_last: Whether no other worker process runs now.
     """
-    longest = LAST_ONES_PAUSE if is_last else LONGEST_PAUSE
-    return float(min(FIRST_PAUSE * 2 ** min(deaths - 1, 32), longest))
+    return (_BACKOFF_OF_LAST if is_last else _BACKOFF).pause(deaths)
 
 
-def told(code: int) -> str:
-    """Return an exit code as the log says it; 128 + n is signal n."""
+def shown(code: int) -> str:
+    """Return an exit code as the log shows it; 128 + n is signal n."""
+    name = signal_name(code - 128)
+    return f"exit code {code} ({name})" if name else f"exit code {code}"
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; empty where it has none, as real-time signals."""
     try:
-        return f"exit code {code} ({signal.Signals(code - 128).name})"
+        return signal.Signals(number).name
     except ValueError:
-        return f"exit code {code}"
+        return ""

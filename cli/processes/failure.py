@@ -1,13 +1,14 @@
 """How a command fails in the user's own code: the user's lines of the traceback, then one sentence."""
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
-from jobgate.cli.options.logs import fail
-from jobgate.worker import LoadError, Settings, WorkerError, await_if_needed, message_of
+from jobgate.cli.options import fail
+from jobgate.worker import LoadError, Settings, WorkerError, message_of
 
-#: Packages whose lines tell a user nothing about the user's own code.
+#: Packages whose lines say nothing about the user's own code.
 _NOT_THE_USERS: Final = frozenset({"click", "importlib", "jobgate"})
 
 
@@ -15,28 +16,34 @@ class HookRaised(WorkerError):
     """`on_startup` raised; the exception is its cause."""
 
 
-def naming_on_startup(settings: Settings) -> Settings:
-    """Return settings whose `on_startup`, if there is one, raises `HookRaised` where it raises."""
+def with_startup(settings: Settings, on_started: Callable[[], None] = lambda: None) -> Settings:
+    """Return settings whose `on_startup` raises `HookRaised` where the user's hook raises.
+
+    Args:
+        settings: The user's.
+        on_started: Called once the hook is completed.
+    """
     hook = settings.on_startup
-    if hook is None:
-        return settings
 
     async def on_startup(ctx: dict[str, Any]) -> None:
         try:
-            await await_if_needed(hook(ctx))
+            answer = hook(ctx) if hook is not None else None
+            if inspect.isawaitable(answer):
+                await answer
         except Exception as error:
             name = type(error).__name__
             raise HookRaised(f"on_startup raised {name}: {message_of(error)}") from error
+        on_started()
 
     return settings.changed(on_startup=on_startup)
 
 
 def failed_with(error: Exception, form: str = "text") -> SystemExit:
-    """Return what ends the command with code 1, after the error was written in the log's form.
+    """Write an error in the log's form, and return the exception that ends the command with code 1.
 
     Args:
-        error: its text is the sentence. Where the user's code has raised, that is its cause.
-        form: `text` or `json`, as `--log-format`.
+        error: Its text is the sentence; an exception of the user's code is its cause.
+        form: `text` or `json`, as in `--log-format`.
     """
     cause = error.__cause__ if isinstance(error, LoadError | HookRaised) else None
     if cause is not None:
@@ -45,13 +52,13 @@ def failed_with(error: Exception, form: str = "text") -> SystemExit:
 
 
 def _leave_users_lines(raised: BaseException) -> None:
-    """Take the lines that are not the user's out of an exception's traceback and of those before it."""
+    """Remove the lines that are not the user's from the tracebacks of an exception and those before it."""
     for each in _chain(raised):
         each.__traceback__ = _users_lines(each.__traceback__)
 
 
 def _chain(raised: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what its traceback shows before it."""
+    """Yield an exception and those that its traceback shows before it."""
     seen: set[int] = set()
     rest: list[BaseException | None] = [raised]
     while rest:

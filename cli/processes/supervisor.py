@@ -1,38 +1,42 @@
-"""`--workers N` and `--watch DIR`: worker processes that are started again, and stopped together."""
+"""`--workers N` and `--watch DIR`: worker processes that are restarted, and stopped together."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Final
 
-from jobgate.broker.log_text import counted
-from jobgate.cli.processes.deaths import cause_of, pause_after, told
+import click
+
+from jobgate.broker import counted
+from jobgate.cli.processes.deaths import cause_of, pause_after, shown
 from jobgate.cli.processes.slot import Slot
 from jobgate.worker import stop_signals
 
 logger = logging.getLogger("jobgate.supervisor")
 
-#: Seconds of silence after which a worker that has started is taken for frozen.
-SILENCE: Final = 30.0
-#: Exit codes with which a worker says that it cannot start: it could not the next time either.
+#: Files whose change matters besides Python's own.
+_FURTHER: Final = (".toml", ".yaml", ".yml")
+#: Exit codes of a worker that cannot start: it could not start the next time either.
 _CANNOT_START: Final = (1, 2)
-#: Exit codes of a worker that was stopped before it could listen to signals.
+#: Exit codes of a worker that was stopped before it handled signals.
 _STOPPED_EARLY: Final = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 
 
 class Supervisor:
-    """Keeps worker processes running until it is told to stop. Use it once.
+    """Keeps worker processes running until a signal stops them. Use it once.
 
-    A worker that ends by itself is started again, after a pause that doubles with each death of the same
-    cause, but stays short while no other worker runs. One that is frozen is killed. One that cannot start in
-    the first place ends all, unless files are watched: then the next change may mend it.
-    SIGTERM and SIGINT are handed on; each worker ends its jobs in its own way, and then this ends too.
+    A worker that ends by itself is restarted after a pause. The pause doubles with each death of the same
+    cause, but stays short while no other worker runs. A frozen worker is killed. A worker that cannot start
+    in the first place ends all, unless files are watched: then the next change may mend it. SIGTERM and
+    SIGINT are passed on to the workers; the supervisor ends when all of them have ended.
 
     Args:
-        commands: the words after `jobgate` for each process.
-        changes: yields whenever all workers are to be started anew; None = never.
-        silence: seconds after which a worker that has started and says nothing is killed.
+        commands: The command line after `jobgate` of each process.
+        changes: Yields whenever all workers are to be restarted; None = never.
+        silence: Seconds after which a worker that has started and gives no sign of life is killed.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class Supervisor:
         commands: Iterable[Sequence[str]],
         *,
         changes: AsyncIterable[object] | None = None,
-        silence: float = SILENCE,
+        silence: float,
     ) -> None:
         words = list(commands)
         many = len(words) > 1
@@ -67,7 +71,7 @@ class Supervisor:
         return self._failed or next((code for code in codes if code), 0)
 
     def _on_signal(self, received: signal.Signals) -> None:
-        """Hand a signal on; a second one hurries the workers, as it would without a supervisor."""
+        """Pass a signal on; for a worker, a second one skips the waiting."""
         logger.info("%s, stopping %d workers", received.name, len(self._slots))
         self._stop(received)
 
@@ -78,11 +82,11 @@ class Supervisor:
             slot.send(sign)
 
     async def _keep(self, slot: Slot) -> int:
-        """Start a worker, and again when it ends, until it has ended for good; return its exit code."""
+        """Start a worker, and restart it when it ends, until it has ended for good; return its exit code."""
         while True:
             await slot.start()
             if self._stopping.is_set():
-                slot.send(signal.SIGTERM)  # told to stop while it was starting
+                slot.send(signal.SIGTERM)  # the signal came while it was starting
             code = await self._wait(slot)
             if self._stopping.is_set() and code in _STOPPED_EARLY:
                 return 0
@@ -125,7 +129,7 @@ class Supervisor:
         seconds = pause_after(deaths, is_last=not any(each.is_running for each in self._slots))
         logger.error(
             "worker %d ended with %s, starting it again in %.1f s: %s (%d in a row)",
-            slot.number, told(code), seconds, cause.value, deaths,
+            slot.number, shown(code), seconds, cause.value, deaths,
         )  # fmt: skip
         await slot.pause(seconds)
 
@@ -138,3 +142,20 @@ class Supervisor:
                 await asyncio.gather(*(slot.renew() for slot in self._slots))
         except (OSError, RuntimeError) as error:
             logger.error("files are no longer watched: %s", error)
+
+
+def changes_in(folder: Path) -> AsyncIterator[object]:
+    """Return an iterator that yields whenever source files below a folder have changed.
+
+    Raises:
+        click.ClickException: The package watchfiles is not installed.
+    """
+    try:
+        watchfiles = import_module("watchfiles")
+    except ModuleNotFoundError:
+        message = "--watch needs the package watchfiles: install jobgate with its extra [watch]"
+        raise click.ClickException(f"{message}, in its folder: pip install '.[watch]'.") from None
+    changes: AsyncIterator[object] = watchfiles.awatch(
+        folder, watch_filter=watchfiles.PythonFilter(extra_extensions=_FURTHER), step=100, debounce=400
+    )
+    return changes

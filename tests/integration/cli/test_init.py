@@ -13,12 +13,12 @@ import pytest
 
 from harness.processes import Process, Processes
 from harness.waiting import eventually
-from jobgate.cli.commands import init
+from jobgate.cli import init
 
 PROGRAM = """
 import ctypes
 ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
-from jobgate.cli.commands.init import run_below_init
+from jobgate.cli.init import run_below_init
 run_below_init()
 """
 ORPHANS = f"""{PROGRAM}

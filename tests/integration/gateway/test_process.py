@@ -115,7 +115,7 @@ def test_it_refuses_to_be_open_by_accident(host: str) -> None:
         (["--namespace", "a b"], "namespace must hold names without spaces and commas, not 'a b'."),
         (["--default-queue", ""], "default_queue must hold names without"),
         (["--allow-host", "a,b"], "allowed_hosts must hold names without"),
-        (["--queue", "a b"], "'a b' has spaces or commas: give --queue once for each"),
+        (["--queue", "a b"], "'a b' has spaces or commas: repeat --queue for each queue"),
         (["--queue", "a,b"], "'a,b' has spaces or commas"),
         (["--queue", ""], "a queue must have a name"),
     ],

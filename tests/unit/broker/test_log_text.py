@@ -19,7 +19,7 @@ from jobgate.broker.log_text import (
     traceback_text,
     without_secrets,
 )
-from jobgate.cli.options.logs import JSON_LIMIT, JsonLines, TextLines
+from jobgate.cli.log_lines import JSON_LIMIT, JsonLines, TextLines
 
 #: What ends lines, drives terminals, ends strings, turns the direction of text, or cannot be encoded.
 EVIL = "\r\n\x00\x08\x1b[2J\x7f\x85\x9b31m\u00ad\u200b\u202a\u202e\u2028\u2029\u2066\ufeff\ud800\U000e0041"

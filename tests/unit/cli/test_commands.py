@@ -1,5 +1,6 @@
 """The frame of the `jobgate` command."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from jobgate.cli.main import COMMANDS, main
+from jobgate.cli.main import COMMANDS, SECTIONS, main
+from jobgate.cli.options.environment import warnings_of_environment
+from jobgate.cli.options.option import VARIABLES
 
 
 def test_version_is_the_package_s() -> None:
@@ -23,7 +26,8 @@ def test_help_names_every_command_without_importing_any() -> None:
     output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     help_text, modules = output.rsplit("\n", 2)[:2]
     assert [name for name in COMMANDS if f"\n  {name} " not in help_text] == []
-    assert not {"aiohttp", "redis", *(module for module, _, _ in COMMANDS.values())} & set(modules.split())
+    commands = {f"jobgate.cli.commands.{name}" for name in COMMANDS}
+    assert not {"aiohttp", "redis", *commands} & set(modules.split())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -36,7 +40,10 @@ def test_every_command_has_a_help(name: str) -> None:
 @pytest.mark.parametrize("words", [[], ["key"], ["queue"]])
 def test_no_command_s_line_is_cut_off(words: list[str]) -> None:
     help_text = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output
-    assert "..." not in help_text.partition("Commands:")[2]
+    titles = ["Commands:"] if words else [f"{title}:" for title in SECTIONS]
+    assert all(f"\n{title}\n" in help_text for title in titles)
+    lines = help_text[help_text.index(f"\n{titles[0]}\n") :].splitlines()
+    assert [line for line in lines if line.endswith("...")] == []
 
 
 def test_unknown_command_is_wrong_use() -> None:
@@ -96,7 +103,7 @@ def test_help_names_the_variable_of_each_option(words: tuple[str, ...], command:
     options = [option for option in command.params if isinstance(option, click.Option)]
     named = re.findall(r"env var: (JOBGATE_[A-Z_]+)", help_text)
     assert len(named) == len(set(named)) == len(options)
-    assert f"{command.context_settings['auto_envvar_prefix']}_" == "JOBGATE_"
+    assert {name for option in options for name in option.envvar or ()} <= VARIABLES
 
 
 @pytest.mark.parametrize("command", ["gateway", "worker", "check", "dev"])
@@ -137,3 +144,78 @@ def test_the_variable_of_an_option_is_read(words: list[str], variable: str) -> N
     answer = CliRunner().invoke(main, words, env={variable: "many"})
     assert answer.exit_code == 2
     assert "'many' is not a valid" in answer.output
+
+
+def warnings_with(variables: dict[str, str]) -> list[str]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        environment.delenv("JOBGATE_SUPERVISOR_WARNED", raising=False)
+        return warnings_of_environment()
+
+
+def test_a_variable_without_effect_is_warned_of() -> None:
+    assert warnings_with({"JOBGATE_REDIS": "x", "JOBGATE_PORT": "80"}) == [
+        "JOBGATE_REDIS is not a variable of jobgate, did you mean 'JOBGATE_REDIS_URL'?"
+    ]
+    assert warnings_with({"JOBGATE_QQQQ_QQQQQQQQQQ": "x"}) == [
+        "JOBGATE_QQQQ_QQQQQQQQQQ is not a variable of jobgate"
+    ]
+
+
+def test_child_processes_do_not_warn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOBGATE_SUPERVISOR_WARNED", raising=False)
+    monkeypatch.setenv("JOBGATE_REDIS", "x")
+    assert len(warnings_of_environment()) == 1
+    assert warnings_of_environment() == []
+    monkeypatch.delenv("JOBGATE_SUPERVISOR_WARNED")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JOBGATE_HEALTH_URL", "http://127.0.0.1:8080/livez"),
+        ("JOBGATE_KEY", "jg_1"),
+        ("JOBGATE_SUPERVISOR_FD", "5"),
+        # Kubernetes sets these in each pod beside a service `jobgate` or `jobgate-gateway`.
+        ("JOBGATE_SERVICE_HOST", "10.0.0.1"),
+        ("JOBGATE_GATEWAY_SERVICE_PORT_HTTP", "8080"),
+        ("JOBGATE_GATEWAY_PORT", "tcp://10.0.0.1:8080"),
+        ("JOBGATE_PORT_8080_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_variables_that_others_read_are_not_warned_of(name: str, value: str) -> None:
+    assert warnings_with({name: value}) == []
+
+
+@pytest.mark.parametrize("words", [["queue", "list"], ["check", "x.Y"], ["dev", "x.Y"], ["gateway"]])
+def test_commands_warn_on_stderr(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOBGATE_SUPERVISOR_WARNED", raising=False)
+    environment = {"JOBGATE_NAMESPASE": "x", "JOBGATE_REDIS_URL": "http://not.redis", "JOBGATE_PORT": "1"}
+    answer = CliRunner().invoke(main, words, env=environment)
+    os.environ.pop("JOBGATE_SUPERVISOR_WARNED", None)
+    said = "JOBGATE_NAMESPASE is not a variable of jobgate, did you mean 'JOBGATE_NAMESPACE'?"
+    assert answer.stderr.count(said) == 1
+    assert said not in answer.stdout
+
+
+def test_options_stand_by_section_in_the_help() -> None:
+    help_text = CliRunner().invoke(main, ["gateway", "--help"], terminal_width=80).output
+    titles = re.findall(r"^(\w+):$", help_text, re.MULTILINE)
+    assert titles == [
+        "Redis",
+        "Queues",
+        "HTTP",
+        "Processes",
+        "Access",
+        "Limits",
+        "Metrics",
+        "Logging",
+        "Other",
+    ]
+    limits = help_text.partition("\nLimits:\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^  (--[a-z-]+)", limits, re.MULTILINE) == [
+        "--max-wait",
+        "--max-header",
+        "--max-unsent",
+    ]

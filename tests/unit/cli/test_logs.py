@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobgate.cli.options.logs import JsonLines
+from jobgate.cli.log_lines import JsonLines
 
 CYCLE: list[Any] = []
 CYCLE.append(CYCLE)

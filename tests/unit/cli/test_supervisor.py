@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobgate.cli.processes.deaths import Cause, Deaths, cause_of, pause_after, told
+from jobgate.cli.processes.deaths import Cause, Deaths, cause_of, pause_after, shown
 
 
 def test_pauses_double_up_to_the_longest() -> None:
@@ -38,4 +38,4 @@ def test_deaths_are_counted_for_each_cause() -> None:
 
 
 def test_signals_have_names_in_the_log() -> None:
-    assert [told(code) for code in (1, 137)] == ["exit code 1", "exit code 137 (SIGKILL)"]
+    assert [shown(code) for code in (1, 137)] == ["exit code 1", "exit code 137 (SIGKILL)"]

@@ -1,29 +1,29 @@
-"""What supervisor and worker tell each other: a number; that a worker has started, and that it lives."""
+"""The pipe by which a worker process tells its supervisor that it has started, and that it is alive."""
 
 import asyncio
 import contextlib
 import os
 import threading
-from typing import Any, Final
+from typing import Final
 
-from jobgate.worker import Settings, Worker, await_if_needed
+from jobgate.worker import Settings, Worker
 
-#: Names the pipe to the supervisor.
+#: Variable with the file descriptor of the pipe to the supervisor.
 VARIABLE: Final = "JOBGATE_SUPERVISOR_FD"
-#: Says which of several worker processes one is, from 1.
+#: Variable with the number of a worker process among several, from 1.
 NUMBER: Final = "JOBGATE_SUPERVISOR_NUMBER"
 #: Seconds between two signs of life of a worker that has started.
 BEAT: Final = 1.0
 
-# The lines that a worker writes into the pipe. The first two say that it has started, and how it means to
-# end; after them stand the seconds of its leases. The others come every second from then on.
+# The lines of the pipe. One of the first two says that the worker has started, and whether it ends with its
+# work; the seconds of its leases follow. One of the others comes every second from then on.
 _BURST: Final = b"burst"
 _SERVING: Final = b"serving"
 _ALIVE: Final = b"alive"
 _STUCK: Final = b"stuck"
 
 
-class Ear:
+class StatusReader:
     """The supervisor's end of the pipe, for one worker process. Make it in the event loop."""
 
     def __init__(self) -> None:
@@ -32,11 +32,12 @@ class Ear:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._ours, self._read)
         self._rest = b""
-        #: Whether the process has started, and means to end when its work is done.
+        #: Whether the process has started, and whether it ends when its work is done.
         self.has_started = self.is_burst = False
         #: Seconds that the process' leases last, once it has started.
         self.lease = 0.0
-        #: Whether it has said since the last look that it is alive, and whether it has said that it is stuck.
+        #: Whether it has reported since the last look that it is alive, and whether its last report was that
+        #: it is stuck.
         self.is_alive = self.is_stuck = False
 
     def close_theirs(self) -> None:
@@ -44,19 +45,19 @@ class Ear:
         os.close(self.theirs)
 
     def close(self) -> None:
-        """Hear what is left of a process that has ended, and close the pipe."""
+        """Read the last lines of a process that has ended, and close the pipe."""
         self._loop.remove_reader(self._ours)
         self._read()
         os.close(self._ours)
 
     def _read(self) -> None:
         try:
-            heard = os.read(self._ours, 65536)
+            read = os.read(self._ours, 65536)
         except BlockingIOError:  # a process that it left behind may hold its end
             return
-        if not heard:
+        if not read:
             self._loop.remove_reader(self._ours)
-        *lines, self._rest = (self._rest + heard).split(b"\n")
+        *lines, self._rest = (self._rest + read).split(b"\n")
         for line in lines:
             self._take(line)
 
@@ -68,7 +69,7 @@ class Ear:
         self.is_alive |= not self.is_stuck
 
 
-class Mouth:
+class StatusWriter:
     """A worker's end of the pipe to its supervisor."""
 
     def __init__(self, number: int) -> None:
@@ -77,21 +78,15 @@ class Mouth:
         self._number = number
         self._has_started = threading.Event()
 
-    def telling_start(self, settings: Settings) -> Settings:
-        """Return settings with which a worker says that it has started."""
+    def report_start(self, settings: Settings) -> None:
+        """Report that the worker has started."""
+        self._write(b"%s %g" % (_BURST if settings.burst else _SERVING, settings.lease))
+        self._has_started.set()
 
-        async def on_startup(ctx: dict[str, Any]) -> None:
-            if settings.on_startup is not None:
-                await await_if_needed(settings.on_startup(ctx))
-            self._say(b"%s %g" % (_BURST if settings.burst else _SERVING, settings.lease))
-            self._has_started.set()
+    def report_life_of(self, worker: Worker) -> None:
+        """Report every second that the worker is alive or stuck, from its start on.
 
-        return settings.changed(on_startup=on_startup)
-
-    def tell_life(self, worker: Worker) -> None:
-        """Begin to give signs of life, from when the worker has started.
-
-        They come from a thread: a function that blocks the event loop is the worker's own to deal with. A
+        The reports come from a thread: a function that blocks the event loop is the worker's own business. A
         process that is frozen as a whole, or in which one thread holds the interpreter for ever, is silent.
         """
         threading.Thread(target=self._beat, args=(worker,), name="jobgate-beat", daemon=True).start()
@@ -100,10 +95,10 @@ class Mouth:
         self._has_started.wait()
         pause = threading.Event()
         while not pause.wait(BEAT):
-            self._say(_STUCK if worker.is_stuck else _ALIVE)
+            self._write(_STUCK if worker.is_stuck else _ALIVE)
 
-    def _say(self, line: bytes) -> None:
-        # The pipe is full, or nobody is there any more.
+    def _write(self, line: bytes) -> None:
+        # The pipe is full, or the supervisor is gone.
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self._number, line + b"\n")
 
@@ -113,7 +108,7 @@ def own_number() -> str:
     return os.environ.pop(NUMBER, "")
 
 
-def own_mouth() -> Mouth | None:
-    """Return the way to the supervisor of this worker process; None where it has none."""
+def own_status_writer() -> StatusWriter | None:
+    """Return the pipe to the supervisor of this worker process; None where it has none."""
     number = os.environ.pop(VARIABLE, None)
-    return None if number is None else Mouth(int(number))
+    return None if number is None else StatusWriter(int(number))

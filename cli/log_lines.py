@@ -1,0 +1,115 @@
+"""The two forms of a log: lines for people, and one JSON object a line."""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from jobgate.broker import FIELD_LIMIT, LINE_LIMIT, log_line, repr_of, traceback_text, without_secrets
+
+#: A line for people, the same in all programs.
+TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: Longest line of JSON in characters; of a longer one only the first members are written, cut.
+JSON_LIMIT: Final = 65_536
+#: Members that such a line keeps.
+_MANY: Final = 50
+#: What every record has; everything else was added to it and belongs into its JSON.
+_PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class TextLines(logging.Formatter):
+    """Writes each record as one line for people, followed by the traceback where there is one.
+
+    Text from outside, such as a name or the message of an exception, cannot start a line or control a
+    terminal.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line."""
+        return log_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the traceback."""
+        return traceback_text(ei[1])
+
+
+class JsonLines(logging.Formatter):
+    """Writes each record as one JSON object in one line, whatever is in it.
+
+    Its members are `time` (UTC), `level`, `logger`, `message`, `exception` (a traceback, where there is one)
+    and those that were added with `extra=`: lines about a job have `job_id`, `function`, `job_try`, `queue`,
+    `outcome` and `seconds`. Values that JSON cannot hold are written as their `repr`. Where the message is a
+    mapping, its members take the place of `message`, all in ASCII.
+
+    Args:
+        members: Further members, the same in each line.
+    """
+
+    def __init__(self, **members: object) -> None:
+        super().__init__()
+        self._members = members
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            **self._members,
+        }
+        if isinstance(record.msg, Mapping):  # the access log
+            return _escaped(json.dumps(fields | {n: _shown(value) for n, value in record.msg.items()}))
+        # Lines of other loggers, such as those of a user's functions, may be longer than a line for people.
+        message = record.getMessage()
+        fields["message"] = (
+            log_line(message) if record.name.startswith("jobgate") else without_secrets(message)
+        )
+        fields |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        fields = {name: _cut(value) for name, value in fields.items()}
+        if record.exc_info:
+            fields["exception"] = traceback_text(record.exc_info[1])
+        line = _encoded(fields)
+        return line if line is not None else _encoded(_few(fields)) or "{}"
+
+
+def _encoded(fields: Mapping[str, Any]) -> str | None:
+    """Return the line; None where it is too long."""
+    try:
+        line = orjson.dumps(fields, default=repr_of, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # lone surrogates, integers of more than 64 bits, cycles
+        line = json.dumps({name: _plain(value) for name, value in fields.items()})
+    # The length comes first: escaping a line that is far too long would take seconds.
+    if len(line) > JSON_LIMIT or len(line := _escaped(line)) > JSON_LIMIT:
+        return None
+    return line
+
+
+def _escaped(line: str) -> str:
+    # JSON leaves characters alone that some readers take for a line end or a change of the text's direction.
+    return line if line.isprintable() else "".join(map(_escape, line))
+
+
+def _escape(character: str) -> str:
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _few(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _cut(_plain(value), FIELD_LIMIT) for name, value in list(fields.items())[:_MANY]}
+
+
+def _cut(value: object, limit: int = LINE_LIMIT) -> object:
+    return value[: limit - 1] + "…" if isinstance(value, str) and len(value) > limit else value
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else repr_of(value)
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | None) else repr_of(value)

@@ -1,0 +1,57 @@
+"""The environment of a command: variables that cannot be used, and variables that have no effect."""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from jobgate.broker import did_you_mean
+from jobgate.cli.options.option import VARIABLES
+
+#: Where prometheus_client keeps metrics of several processes; it reads both when a metric is made.
+_METRICS_FOLDERS: Final = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+#: Variables of jobgate that belong to no option: an argument, and the key in the examples for callers.
+_FURTHER: Final = ("JOBGATE_HEALTH_URL", "JOBGATE_KEY")
+#: Set once the warnings are written, so that child processes do not repeat them.
+_WARNED: Final = "JOBGATE_SUPERVISOR_WARNED"
+#: Variables by which processes of jobgate talk to each other, and those of its tests.
+_INTERNAL: Final = ("JOBGATE_SUPERVISOR_", "JOBGATE_TEST_")
+#: Kubernetes describes each service in variables: those of a service `jobgate` begin with JOBGATE_.
+_SERVICE_LINK: Final = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP|SCTP)")
+_SERVICE_URL: Final = re.compile(r"(tcp|udp|sctp)://")
+
+
+def check_environment() -> None:
+    """Refuse values that a library would answer with a traceback.
+
+    Raises:
+        click.ClickException: A folder for metrics is not there or not writable.
+    """
+    for name in _METRICS_FOLDERS:
+        folder = os.environ.get(name)
+        if folder is not None and not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
+            raise click.ClickException(
+                f"{name} is {folder!r}, which is not a writable folder: create it, or unset the variable."
+            )
+
+
+def warnings_of_environment() -> list[str]:
+    """Return a sentence for each JOBGATE_ variable that has no effect; nothing the second time."""
+    if _WARNED in os.environ:
+        return []
+    known = [*sorted(VARIABLES), *_FURTHER]
+    found = [f"{name} is not a variable of jobgate{did_you_mean(name, known)}" for name in _unknown(known)]
+    if found:
+        os.environ[_WARNED] = "1"
+    return found
+
+
+def _unknown(known: list[str]) -> Iterator[str]:
+    for name, value in sorted(os.environ.items()):
+        is_of_a_service = _SERVICE_LINK.search(name) or _SERVICE_URL.match(value)
+        if not name.startswith("JOBGATE_") or name.startswith(_INTERNAL) or is_of_a_service:
+            continue
+        if name not in known:
+            yield name

@@ -1,0 +1,126 @@
+"""What is served over HTTP, to whom, and within which limits."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from jobgate.cli.options.option import SEVERAL, option
+
+_ADDRESS: Final = "HTTP"
+_ACCESS: Final = "Access"
+_LIMITS: Final = "Limits"
+_METRICS: Final = "Metrics"
+
+HOST: Final = option(
+    "--host", section=_ADDRESS, default="127.0.0.1", show_default=True, help="Address to listen on."
+)
+PORT: Final = option(
+    "--port", section=_ADDRESS, default=8080, show_default=True, help="Port of the gateway; 0 = any free one."
+)
+DRAIN: Final = option(
+    "--drain",
+    section=_ADDRESS,
+    default=3.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="After SIGTERM, keep serving for this long while load balancers take the gateway out.",
+)
+KEYS: Final = option(
+    "--keys",
+    "keys_file",
+    section=_ACCESS,
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),  # the gateway's own error says more
+    help="File with the keys of those who may call, made by `jobgate key new`.",
+)
+#: The same file for the command that writes it.
+KEYS_TO_WRITE: Final = KEYS.but(
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("keys.toml"),
+    show_default=True,
+    help="File to add the key to; the gateway reads it with --keys.",
+)
+SCOPES: Final = option(
+    "--allow",
+    "scopes",
+    section=_ACCESS,
+    metavar="SCOPE",
+    multiple=True,
+    required=True,
+    help="enqueue:FUNCTION (a glob pattern), read, read:*, inspect, abort or metrics. Can be repeated.",
+)
+INSECURE: Final = option(
+    "--insecure", section=_ACCESS, is_flag=True, help="Let everybody call without a key, on any address."
+)
+ALLOWED_HOSTS: Final = option(
+    "--allow-host",
+    "allowed_hosts",
+    section=_ACCESS,
+    type=SEVERAL,
+    multiple=True,
+    metavar="NAME",
+    help="Host header that requests may carry besides those of loopback. Can be repeated; the variable "
+    "takes commas.",
+)
+MAX_WAIT: Final = option(
+    "--max-wait",
+    section=_LIMITS,
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest wait for a result that a request may ask for.",
+)
+MAX_HEADER: Final = option(
+    "--max-header",
+    section=_LIMITS,
+    default=8192,
+    show_default=True,
+    metavar="BYTES",
+    help="Longest header line and longest URL of a request.",
+)
+MAX_UNSENT: Final = option(
+    "--max-unsent",
+    section=_LIMITS,
+    default=128 * 1024 * 1024,
+    show_default=True,
+    metavar="BYTES",
+    help="Memory for large answers that clients are still reading; beyond it requests get 503.",
+)
+METRICS_PORT: Final = option(
+    "--metrics-port",
+    section=_METRICS,
+    type=int,
+    metavar="PORT",
+    help="Second port, which serves /metrics without keys.",
+)
+METRICS_HOST: Final = option(
+    "--metrics-host",
+    section=_METRICS,
+    default="127.0.0.1",
+    show_default=True,
+    metavar="HOST",
+    help="Address on which the metrics port listens.",
+)
+
+
+def _of_worker(name: str) -> tuple[str, str]:
+    # The second is what the image sets: there a gateway must not take it.
+    return f"JOBGATE_{name}", f"JOBGATE_WORKER_{name}"
+
+
+WORKER_METRICS_PORT: Final = option(
+    "--metrics-port",
+    section=_METRICS,
+    variables=_of_worker("METRICS_PORT"),
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve /metrics and /livez on this port; 0 = any free one.",
+)
+WORKER_METRICS_HOST: Final = option(
+    "--metrics-host",
+    section=_METRICS,
+    variables=_of_worker("METRICS_HOST"),
+    default="127.0.0.1",
+    metavar="HOST",
+    help="Address on which the metrics port listens.",
+).of_settings()

@@ -1,0 +1,68 @@
+"""How options are defined: once each, with a section of the help text and a variable of the environment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+#: Every environment variable that an option of any command reads.
+VARIABLES: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of the command line; as a decorator it adds itself to a command."""
+
+    names: tuple[str, ...]
+    section: str
+    attributes: Mapping[str, Any]
+
+    def __call__(self, function: Decorated) -> Decorated:
+        """Add the option to a command."""
+        return click.option(*self.names, cls=SectionedOption, section=self.section, **self.attributes)(
+            function
+        )
+
+    def but(self, **attributes: Any) -> Self:
+        """Return the same option for a command that needs another help text, metavar or default."""
+        return replace(self, attributes={**self.attributes, **attributes})
+
+    def of_settings(self, **attributes: Any) -> Self:
+        """Return the same option for a command that takes its default from the `WorkerSettings` class."""
+        default = self.attributes.get("default")
+        shown = "as in the settings" + (f", else {default}" if default else "")
+        return self.but(**{"default": None, "show_default": shown, **attributes})
+
+
+def option(*names: str, section: str, variables: tuple[str, ...] = (), **attributes: Any) -> Option:
+    """Define an option.
+
+    Args:
+        names: As for `click.option`.
+        section: Heading of the help text under which it stands.
+        variables: Environment variables that can stand in for it; JOBGATE_ and its long name by default.
+        attributes: As for `click.option`.
+    """
+    long = next(name for name in names if name.startswith("--")).partition("/")[0]
+    variables = variables or (f"JOBGATE_{long[2:].replace('-', '_').upper()}",)
+    VARIABLES.update(variables)
+    return Option(names, section, {"envvar": variables, "show_envvar": True, **attributes})
+
+
+class SectionedOption(click.Option):
+    """An option that knows its section of the help text."""
+
+    def __init__(self, *arguments: Any, section: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.section = section
+
+
+class _SplitAtCommas(click.types.StringParamType):
+    envvar_list_splitter = ","
+
+
+#: Type of options that may be repeated; in a variable the values have commas between them.
+SEVERAL = _SplitAtCommas()

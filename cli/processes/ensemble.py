@@ -1,0 +1,172 @@
+"""The parts of `jobgate dev`: worker and gateway beside a running server, started and stopped as one."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import click
+
+from jobgate.cli.processes.children import Child
+from jobgate.cli.processes.deaths import signal_name
+from jobgate.worker import State, stop_signals
+
+if TYPE_CHECKING:
+    import aiohttp
+
+HOST: Final = "127.0.0.1"
+#: Seconds that a child has to end by itself after SIGTERM.
+STOP_TIMEOUT: Final = 15.0
+#: Seconds after a signal in which others are the same one: a terminal and `make` both send a Ctrl-C.
+SAME_SIGNAL: Final = 0.3
+#: Seconds between two looks at whether the children serve.
+LOOK_EVERY: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to run, and where."""
+
+    #: `MODULE.WorkerSettings`, found from the current directory.
+    settings: str
+    #: Port of the gateway.
+    port: int
+    #: Port of the worker's own /livez and /metrics.
+    worker_port: int
+    #: URL of the server.
+    redis: str
+    #: Further options of `jobgate worker`.
+    worker_options: Sequence[str]
+    #: Further options of `jobgate gateway`.
+    gateway_options: Sequence[str]
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway serves."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def worker_url(self) -> str:
+        """Where the worker serves its health and metrics."""
+        return f"http://{HOST}:{self.worker_port}"
+
+    def gateway_words(self) -> list[str]:
+        """Return the gateway's command line; without a load balancer it need not drain."""
+        address = ["--host", HOST, "--port", str(self.port)]
+        log = ["--access-log"]
+        return ["gateway", "--redis", self.redis, *address, "--drain", "0", *log, *self.gateway_options]
+
+    def worker_words(self) -> list[str]:
+        """Return the worker's command line."""
+        metrics = ["--metrics-port", str(self.worker_port)]
+        return ["worker", self.settings, "--redis", self.redis, *metrics, *self.worker_options]
+
+
+class Ensemble:
+    """Worker and gateway: started together, stopped in order. Use it once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._children: list[Child] = []
+        self._stop = asyncio.Event()
+        #: Monotonic instant of the first signal.
+        self._signalled_at = 0.0
+
+    async def run(self) -> int:
+        """Run until a signal or the end of one part; return the exit code of the command."""
+        with stop_signals(self._on_signal):
+            return await self._run()
+
+    async def _run(self) -> int:
+        for name, words in (("worker", self._plan.worker_words()), ("gateway", self._plan.gateway_words())):
+            self._children.append(await Child.start(name, words, click.echo))
+        reason = await self._until_the_end()
+        if reason:
+            click.echo(reason, err=True)
+        await self._stop_children()
+        return 1 if reason else 0
+
+    def _on_signal(self, _received: signal.Signals) -> None:
+        if not self._stop.is_set():
+            self._signalled_at = time.monotonic()
+            self._stop.set()
+        elif time.monotonic() - self._signalled_at > SAME_SIGNAL:
+            click.echo("A second signal: worker and gateway are killed, running jobs lose a try.", err=True)
+            for child in self._children:
+                child.kill()
+
+    async def _until_the_end(self) -> str:
+        """Wait for a signal or the end of a part; return why all must stop, empty for a signal."""
+        ends: list[Coroutine[Any, Any, str]] = [self._signalled(), _server_end(self._plan.redis)]
+        ends += [_child_end(child) for child in self._children]
+        watches = [asyncio.create_task(end) for end in ends]
+        announcement = asyncio.create_task(self._announce_ready())
+        done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+        await _cancel([announcement, *watches])
+        return "" if self._stop.is_set() else next(iter(done)).result()
+
+    async def _signalled(self) -> str:
+        await self._stop.wait()
+        return ""
+
+    async def _announce_ready(self) -> None:
+        import aiohttp  # noqa: PLC0415 - workers load this file too and need no HTTP client
+
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            await _until_ok(session, f"{self._plan.worker_url}/livez", says=State.CONSUMING)
+            await _until_ok(session, f"{self._plan.gateway_url}/readyz")
+        click.echo(f"The worker's metrics are on {self._plan.worker_url}/metrics")
+        click.echo(f"jobgate is ready on {self._plan.gateway_url}")
+
+    async def _stop_children(self) -> None:
+        # The gateway first: no new jobs come in while the worker ends those that run.
+        for child in reversed(self._children):
+            await child.stop(STOP_TIMEOUT)
+
+
+async def _child_end(child: Child) -> str:
+    code = await child.wait()
+    why = ", its lines above say why" if code >= 0 else ""
+    return f"The {child.name} {how_ended(code)}{why}; stopping the others."
+
+
+def how_ended(code: int) -> str:
+    """Return an exit code in words; negative ones are signals."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal_name(-code)
+    guess = "; out of memory?" if -code == signal.SIGKILL else ""
+    return f"was killed by signal {-code}" + (f" ({name}{guess})" if name else "")
+
+
+async def _server_end(url: str) -> str:
+    # An idle connection ends when the server does, whichever process started it.
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        with suppress(ConnectionError):
+            await reader.read()
+    finally:
+        writer.close()
+    return "The embedded server ended, its log in the data folder says why; stopping the others."
+
+
+async def _until_ok(session: "aiohttp.ClientSession", url: str, *, says: str = "") -> None:
+    from aiohttp import ClientError  # noqa: PLC0415 - see above
+
+    while True:
+        with suppress(ClientError, TimeoutError):
+            async with session.get(url) as answer:
+                if answer.ok and says in await answer.text():
+                    return
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _cancel(running: list[asyncio.Task[Any]]) -> None:
+    for one in running:
+        one.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
