@@ -1,4 +1,4 @@
-"""How jobs and results become bytes: JSON, msgpack, pickle, or a pair of functions of your own.
+"""Codecs, which turn jobs and results into bytes: JSON, msgpack, pickle, or your own two functions.
 
 What each codec keeps:
 
@@ -15,8 +15,8 @@ What each codec keeps:
 | Enum, dataclass | its value, its fields | the same | as it is |
 | set and everything else | refused | refused | as it is, where pickle can |
 
-A naive datetime is written without an offset, because any offset would be a guess. A Decimal is
-written as text, because a JSON number would lose digits in most readers.
+A naive datetime is written without an offset, because any offset would be a guess. A Decimal is written as
+text, because most readers of JSON would lose digits of a number.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ Loads = Callable[[bytes], dict[str, Any]]
 #: The codecs that can be chosen by name.
 CODEC_NAMES = ("json", "msgpack", "pickle")
 
-#: What orjson says -> what to tell the caller.
+#: Part of orjson's message -> ours.
 _JSON_REFUSALS = {
     "64-bit range": "JSON cannot hold an integer beyond 64 bits: pass it as text.",
     "key must be str": "JSON cannot hold a dict key that is not text: turn the keys into text.",
@@ -56,11 +56,11 @@ class Codec:
 
     #: `json`, `msgpack`, `pickle`, or `custom`.
     name: str
-    #: Raises EncodeError (a custom one: anything).
+    #: Raises EncodeError; a custom function may raise anything.
     dumps: Dumps
-    #: Raises DecodeError (a custom one: anything).
+    #: Raises DecodeError; a custom function may raise anything.
     loads: Loads
-    #: Bytes that an encoded result may have, however it comes about; None = any number.
+    #: Largest encoded result in bytes; None = no limit.
     result_limit: int | None = None
 
 
@@ -68,7 +68,7 @@ def codec_named(name: str) -> Codec:
     """Return the codec `json`, `msgpack` or `pickle`.
 
     Raises:
-        ValueError: there is no codec of that name, or its package is not installed.
+        ValueError: There is no codec of that name, or its package is not installed.
     """
     if name == "json":
         return Codec("json", _dump_json, _load_json)
@@ -80,7 +80,7 @@ def codec_named(name: str) -> Codec:
 
 
 def custom_codec(dumps: Dumps, loads: Loads) -> Codec:
-    """Return a codec of your own two functions, as arq's `job_serializer` and `job_deserializer`."""
+    """Return a codec made of two functions, like arq's `job_serializer` and `job_deserializer`."""
     return Codec("custom", dumps, loads)
 
 
@@ -89,8 +89,8 @@ def _dump_json(fields: dict[str, Any]) -> bytes:
         blob = orjson.dumps(fields, default=_as_plain)
     except TypeError as error:
         raise EncodeError(_json_refusal(str(error))) from error
-    # orjson writes NaN as null and says nothing. Each NaN is one null more than the dict's own,
-    # so the slow look at each value is needed only where nulls are left over.
+    # orjson silently writes NaN as null. Each NaN is one null more than the dict's own, so the slow search
+    # of all values is needed only if there are more nulls.
     nulls = list(fields.values()).count(None)
     if blob.count(b"null") > nulls and _holds_non_finite(fields):
         raise EncodeError("JSON cannot hold NaN or infinity: pass None or text.")
@@ -105,7 +105,7 @@ def _json_refusal(text: str) -> str:
 
 
 def _holds_non_finite(value: object) -> bool:
-    """Tell whether a NaN or an infinity is in `value`, which orjson has taken already."""
+    """Whether a value that orjson has accepted holds a NaN or an infinity."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -154,7 +154,7 @@ def _msgpack_loads(msgpack: ModuleType) -> Loads:
     def loads(blob: bytes) -> dict[str, Any]:
         try:
             return msgpack.unpackb(blob, timestamp=3, strict_map_key=False)  # type: ignore[no-any-return]
-        except Exception as error:  # of the package's own kinds, ValueError, TypeError, OverflowError
+        except Exception as error:  # the package's own errors, ValueError, TypeError, OverflowError
             text = f"Stored bytes are not msgpack ({error}): use the producer's codec."
             raise DecodeError(text) from error
 
@@ -162,7 +162,7 @@ def _msgpack_loads(msgpack: ModuleType) -> Loads:
 
 
 def _as_plain(value: object) -> object:
-    """Return what JSON and msgpack can hold in place of `value`; raise TypeError for the rest."""
+    """Return a value in a form that JSON and msgpack can hold; raises TypeError if there is none."""
     if isinstance(value, Decimal | UUID):
         return str(value)
     if isinstance(value, datetime.date | datetime.time):

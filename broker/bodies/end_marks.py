@@ -1,7 +1,7 @@
-"""What is left, for some seconds, of a job that has ended and whose result is not kept.
+"""Marks that stay for some seconds after a job whose result is not kept.
 
-A mark is `<token of the last lease> <note><SHA-1 of the body>`; a job that never ran has no token there. The
-note of a job that ended as aborted is `abort <its owner> `: a repeated abort is answered as the first one.
+A mark is `<token of the last lease> <note><SHA-1 of the body>`, without a token if the job never ran. The
+note of an aborted job is `abort <its owner> `, so that a repeated abort gets the same answer.
 """
 
 from jobgate.broker.records import AbortMark, JobResult
@@ -10,17 +10,17 @@ _ABORT = "abort "
 
 
 def note_of_abort(owner: str | None) -> str:
-    """Return the note of an aborted job; `owner` is the name of the key of whoever enqueued it."""
+    """Return the note of an aborted job; `owner` is the name of the key that enqueued it."""
     return f"{_ABORT}{owner} " if owner else _ABORT
 
 
 def note_of(result: JobResult) -> str:
-    """Return the note of a job that has ended, empty unless it ended as aborted."""
+    """Return the note of a job that has ended; empty unless it was aborted."""
     return note_of_abort(result.options.owner) if result.is_aborted else ""
 
 
 def abort_mark(mark: bytes) -> AbortMark | None:
-    """Read a mark; None = it is none, or not of a job that ended as aborted."""
+    """Return a mark if it is that of an aborted job, else None."""
     text = mark.decode(errors="surrogateescape")
     note = text if text.startswith(_ABORT) else text.partition(" ")[2]
     if not note.startswith(_ABORT):

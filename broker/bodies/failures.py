@@ -1,8 +1,8 @@
-"""A failure as arq stores it: an exception inside a pickle, read back as plain data.
+"""How a failure is stored and read: as plain data, or with pickle as an exception, like arq's.
 
-Stock arq clients load a failure with `pickle.loads` and raise it, so what a pickle names must exist
-where arq is installed: arq's own classes, Python's, or the user's; never jobgate's. arq itself is
-not needed here to write the names of its classes.
+Stock arq clients load a failure with `pickle.loads` and raise it. So a pickle may name only classes that
+exist where arq is installed: arq's, Python's or the user's, never jobgate's. Writing the names of arq's
+classes does not need arq here.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from typing import Any
 from jobgate.broker.pickles import clean
 from jobgate.broker.records import Failure, FailureCode
 
-#: What arq raises for failures of its own making: module and class.
+#: Module and class of the exceptions that arq raises for failures of its own.
 _ARQ_CLASSES = {
     FailureCode.EXPIRED: ("arq.worker", "JobExecutionFailed"),
     FailureCode.MAX_TRIES: ("arq.worker", "JobExecutionFailed"),
     FailureCode.UNKNOWN_FUNCTION: ("arq.worker", "JobExecutionFailed"),
     FailureCode.LOST_BODY: ("arq.jobs", "DeserializationError"),
 }
-#: What a function raises to run again, and what fails it where `retry_jobs` is off: arq's names, and ours.
+#: Exceptions that run a function again, or fail it if `retry_jobs` is off. Ours have arq's names.
 _ARQ_RETRIES = ("Retry", "RetryJob")
-#: What arq stores in place of a result that it cannot encode; its clients raise any text they find.
+#: Text that arq stores in place of a result that it cannot encode; its clients raise any text.
 _ARQ_UNSERIALISABLE = "unable to serialize result"
 
 _CODE_OF_TYPE = {
@@ -42,7 +42,7 @@ _CODE_OF_MESSAGE = (
 
 
 def as_mapping(failure: Failure) -> dict[str, Any]:
-    """Return the form that JSON and msgpack hold: `type`, `message` and, where known, `traceback`."""
+    """Return a failure as JSON and msgpack hold it: `type`, `message` and, if known, `traceback`."""
     fields = {"type": clean(failure.type), "message": clean(failure.message)}
     if failure.traceback is not None:
         fields["traceback"] = clean(failure.traceback)
@@ -50,12 +50,11 @@ def as_mapping(failure: Failure) -> dict[str, Any]:
 
 
 def from_stored(value: object, code: FailureCode | None = None) -> Failure:
-    """Read what a result holds where a failure belongs.
+    """Return the failure in a stored result.
 
     Args:
-        value: a mapping as `as_mapping` makes it, an exception, or arq's text.
-        code: what the result says of itself; None where stock arq wrote it, then it is guessed
-            from arq's own classes and texts.
+        value: A mapping as `as_mapping` returns it, an exception, or arq's text.
+        code: Code in the result; None = stock arq wrote it, so guess from arq's classes and texts.
     """
     if isinstance(value, Mapping):
         kind, message = str(value.get("type", "Exception")), str(value.get("message", ""))
@@ -78,27 +77,26 @@ def _guess_code(kind: str, message: str) -> FailureCode:
 
 
 def dump_pickle(fields: dict[str, Any], failure: Failure, exception: BaseException | None) -> bytes:
-    """Pickle a failed result: `fields`, and under `r` an exception that arq's clients can load.
+    """Return a failed result as a pickle with an exception under `r` that arq's clients can load.
 
     Args:
-        fields: the result's dict without `r`.
-        failure: decides the class where jobgate made the failure.
-        exception: what the function raised; kept where it survives pickling.
+        fields: The result's dict without `r`.
+        failure: Decides the class if the failure is jobgate's own.
+        exception: The exception that the function raised; kept if it survives pickling.
 
     Raises:
-        Exception: anything, from values in `fields` that cannot be pickled.
+        Exception: Of any class, from values in `fields` that cannot be pickled.
     """
     foreign = _pickled_as_arqs(failure, exception)
     if foreign is None:
         return pickle.dumps({**fields, "r": _to_raise(failure, exception)})
-    # Protocol 3 has no frames, so that a pickle can be continued: its last byte, STOP, gives way to
-    # `dict["r"] = …`.
+    # Protocol 3 has no frames, so a pickle can be continued: `dict["r"] = …` replaces its last byte, STOP.
     item = _pickled_text("r") + foreign + pickle.SETITEM
     return pickle.dumps(fields, protocol=3)[:-1] + item + pickle.STOP
 
 
 def _pickled_as_arqs(failure: Failure, exception: BaseException | None) -> bytes | None:
-    """Return what makes an exception of arq's own in a pickle; None where it is not one of those."""
+    """Return the opcodes that make one of arq's own exceptions; None if it is not one of them."""
     if failure.code in _ARQ_CLASSES:
         return _pickled_call(*_ARQ_CLASSES[failure.code], _pickled_text(failure.message) + pickle.TUPLE1)
     name = type(exception).__name__
@@ -121,11 +119,11 @@ def _is_ours(exception: BaseException | None) -> bool:
 
 
 def to_raise(failure: Failure, exception: BaseException | None) -> object:
-    """Return what stock arq's clients raise for this failure: an exception of theirs, Python's or the user's.
+    """Return what stock arq's clients raise for a failure: an exception of arq, Python or the user.
 
     Args:
-        failure: decides the class where jobgate made the failure; arq's own is taken where arq is imported.
-        exception: what the function raised; taken where it survives pickling.
+        failure: Decides the class if the failure is jobgate's own; arq's class is used if arq is imported.
+        exception: The exception that the function raised; used if it survives pickling.
     """
     module, name = _ARQ_CLASSES.get(failure.code, ("", ""))
     foreign = getattr(sys.modules.get(module), name, None) if module else None
@@ -144,7 +142,7 @@ def _to_raise(failure: Failure, exception: BaseException | None) -> object:
         return asyncio.CancelledError(*_message_of(failure))
     if failure.code is FailureCode.TIMEOUT:
         return TimeoutError(*_message_of(failure))
-    # (A CancelledError that is no abort would cancel the task of the client that reads it.)
+    # A CancelledError that is not an abort would cancel the asyncio task of the client that reads it.
     if isinstance(exception, asyncio.CancelledError):
         return _builtin_like(failure)
     if exception is not None and _survives_pickling(exception):
@@ -157,30 +155,30 @@ def _message_of(failure: Failure) -> tuple[str, ...]:
 
 
 def _survives_pickling(exception: BaseException) -> bool:
-    """Try it: an exception whose class takes two arguments is written, but fails when it is loaded."""
+    """Try it: an exception whose class takes two arguments can be written but not loaded."""
     if _is_ours(exception):
         return False
     try:
         loaded = pickle.loads(pickle.dumps(exception))  # noqa: S301 (our own object, just written)
-    except Exception:  # the user's class decides what it raises
+    except Exception:  # the user's class may raise anything
         return False
     return isinstance(loaded, BaseException)
 
 
 def _builtin_like(failure: Failure) -> Exception:
-    """Return Python's exception of that name, or a RuntimeError that tells name and message."""
+    """Return Python's exception of that name, or a RuntimeError with name and message."""
     kind = getattr(builtins, failure.type, None)
     if isinstance(kind, type) and issubclass(kind, Exception):
         try:
             return kind(*_message_of(failure))
-        except TypeError:  # UnicodeDecodeError and ExceptionGroup want more than a message
+        except TypeError:  # UnicodeDecodeError and ExceptionGroup take more than a message
             pass
     return RuntimeError(f"{failure.type}: {failure.message}" if failure.message else failure.type)
 
 
 def text_of(exception: BaseException) -> str:
-    """Return `str(exception)`, or a remark where its own code fails."""
+    """Return `str(exception)`, or a remark if its own code fails."""
     try:
         return clean(str(exception))
-    except Exception:  # the user's __str__ decides what it raises
+    except Exception:  # the user's __str__ may raise anything
         return "(its text cannot be shown)"

@@ -20,8 +20,8 @@ from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, Opt
 from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
-#: Bytes at the end of what `encode_job` and `encode_result` write that hold the owner, but for pickles: only
-#: the request token and the failure's code come after it.
+#: The owner stands within so many bytes of the end of a stored job or result, except in pickles: only the
+#: request token, a flag and the failure's code come after it.
 OWNER_WITHIN = 1_024
 _OWN = "jobgate"
 _PICKLE = "pickle"
@@ -29,7 +29,7 @@ _CUSTOM = "custom"
 _JSON_MARK = ord("{")
 _PICKLE_MARK = 0x80
 _MSGPACK_MARKS = frozenset([*range(0x81, 0x90), 0xDE, 0xDF])
-#: Seconds; no duration is longer (31,000 years).
+#: Longest duration in seconds (31,000 years).
 _LONGEST = 1e12
 _CODES = frozenset(FailureCode)
 
@@ -38,7 +38,7 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
     """Return the stored form of a job.
 
     Raises:
-        EncodeError: the codec cannot hold its arguments.
+        EncodeError: The codec cannot hold its arguments.
     """
     fields = {
         "t": body.first_try,
@@ -61,15 +61,15 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
     """Read a stored job, whichever codec wrote it.
 
     Args:
-        blob: the stored bytes.
-        codec: for bytes that do not show what they are; a custom one is always tried first.
-        trust_pickle: load pickles for real, which runs code that their writer chose. Without it
-            they are read as plain data.
-        limits: of pickles that are read so.
+        blob: The stored bytes.
+        codec: For bytes whose codec cannot be recognised; a custom one is always tried first.
+        trust_pickle: Load pickles for real, which runs code that their writer chose. Otherwise they are read
+            as plain data.
+        limits: For pickles that are read as plain data.
 
     Raises:
-        DecodeError: they cannot be read, or a field is missing or of the wrong kind. TooLarge: they exceed
-            the limits.
+        DecodeError: It cannot be read, or a field is missing or of the wrong kind; TooLarge if it exceeds the
+            limits.
     """
     fields = _load(blob, codec, trust_pickle, limits)
     return JobBody(
@@ -82,11 +82,11 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
 def encode_result(result: JobResult, codec: Codec) -> bytes:
     """Return the stored form of a result.
 
-    With pickle, and with a custom codec that can hold one, a failure is stored as an exception that stock arq
-    can load, else as plain data.
+    A failure is stored as an exception that stock arq can load, if the codec is pickle or a custom one that
+    can hold it; otherwise as plain data.
 
     Raises:
-        EncodeError: the codec cannot hold the result or the arguments, or they exceed its `result_limit`.
+        EncodeError: The codec cannot hold the result or the arguments, or they exceed its `result_limit`.
     """
     blob = _encoded_result(result, codec)
     if not _fits(blob, codec):
@@ -127,13 +127,13 @@ def _encoded_result(result: JobResult, codec: Codec) -> bytes:
     if codec.name == _PICKLE:
         own["e"] = failures.as_mapping(failure)
         return _dump_raised(_with_own(fields, own), failure, result.exception)
-    told = failures.as_mapping(failure)
+    plain = failures.as_mapping(failure)
     if codec.name == _CUSTOM:
         raised = failures.to_raise(failure, result.exception)
-        blob = _dump_if_it_holds_exceptions({**fields, "r": raised, _OWN: {**own, "e": told}}, codec)
+        blob = _dump_if_it_holds_exceptions({**fields, "r": raised, _OWN: {**own, "e": plain}}, codec)
         if blob is not None and _fits(blob, codec):
             return blob
-    fields["r"] = told
+    fields["r"] = plain
     return _dump(_with_own(fields, own), codec)
 
 
@@ -143,15 +143,14 @@ def decode_result(
     """Read a stored result, whichever codec wrote it.
 
     Args:
-        blob: the stored bytes.
-        job_id: whose result it is, as its key says.
-        codec: as in `decode_job`.
-        trust_pickle: as in `decode_job`; with it, a failure's exception is kept too.
-        limits: as in `decode_job`.
+        blob: The stored bytes.
+        job_id: Id of the job, from the key of the result.
+        codec: As in `decode_job`.
+        trust_pickle: As in `decode_job`; with it, the exception of a failure is kept, too.
+        limits: As in `decode_job`.
 
     Raises:
-        DecodeError: it cannot be read, or a field is missing or of the wrong kind. TooLarge: as in
-            `decode_job`.
+        DecodeError: As in `decode_job`.
     """
     fields = _load(blob, codec, trust_pickle, limits)
     own = _own_fields(fields)
@@ -176,7 +175,7 @@ def decode_result(
 
 
 def _encodable(job_id: str) -> str:
-    """Return an id that every codec can hold; one that is not UTF-8 is shown with replacement marks."""
+    """Return an id that every codec can hold: bytes that are not UTF-8 become replacement characters."""
     return job_id if job_id.isascii() else job_id.encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -202,7 +201,7 @@ def _dump_raised(fields: dict[str, Any], failure: Failure, exception: BaseExcept
 
 
 def _dump_if_it_holds_exceptions(fields: dict[str, Any], codec: Codec) -> bytes | None:
-    """Try it: what a custom codec does with an exception is known only when it has been read again."""
+    """Try it: only reading the bytes again shows whether a custom codec keeps exceptions."""
     try:
         blob = codec.dumps(fields)
         loaded = codec.loads(blob)["r"]
@@ -223,7 +222,9 @@ def _load_any(blob: bytes, codec: Codec, trust_pickle: bool, limits: Limits) -> 
     if codec.name == _CUSTOM:
         try:
             loaded: object = codec.loads(blob)
-        except Exception as error:  # whatever the user's function raises; jobs of other codecs come too
+        except (
+            Exception
+        ) as error:  # the user's function may raise anything, and gets jobs of other codecs, too
             if name is None:
                 text = f"The deserializer failed ({error!r}): use the producer's codec."
                 raise DecodeError(text) from error
@@ -242,7 +243,7 @@ def is_pickled(blob: bytes) -> bool:
 
 
 def _recognised(blob: bytes) -> str | None:
-    """Return which codec wrote `blob`, by its first byte; None where that does not tell."""
+    """Return the name of the codec that wrote `blob`, by its first byte; None = unknown."""
     mark = blob[0] if blob else None
     if mark == _JSON_MARK:
         return "json"

@@ -1,4 +1,4 @@
-"""Records of live workers as they are stored: the time of the heartbeat, a space, and the rest as JSON."""
+"""Records of live workers, stored as the time of the heartbeat, a space, and the rest as JSON."""
 
 from dataclasses import MISSING, asdict, fields
 from typing import Any
@@ -7,7 +7,7 @@ import orjson
 
 from jobgate.broker.records import WorkerRecord
 
-#: What a worker says of itself; the time of a heartbeat is the script's to add.
+#: Fields that the worker writes; the script adds the time of the heartbeat.
 _SAID = {field.name: field for field in fields(WorkerRecord) if field.name != "heartbeat_ms"}
 _REQUIRED = frozenset(name for name, field in _SAID.items() if field.default is MISSING)
 _TEXTS = frozenset({"worker_id", "host", "health_key"})
@@ -15,17 +15,17 @@ _LISTS = frozenset({"queues", "functions"})
 
 
 def encode_worker_record(record: WorkerRecord) -> bytes:
-    """Return the stored form of a record, without the time of its heartbeat."""
+    """Return the stored form of a record, without the time of the heartbeat."""
     said = asdict(record)
     del said["heartbeat_ms"]
     return orjson.dumps(said)
 
 
 def worker_record(stored: bytes) -> WorkerRecord | None:
-    """Read a stored record; None where something else wrote it."""
+    """Return a stored record; None if another program wrote it."""
     heartbeat_ms, _, blob = stored.partition(b" ")
     try:
-        # A worker of a later release may say more of itself.
+        # A worker of a later release may write more fields.
         said = {name: value for name, value in orjson.loads(blob).items() if name in _SAID}
         if not said.keys() >= _REQUIRED or not all(_fits(name, value) for name, value in said.items()):
             return None

@@ -1,4 +1,4 @@
-"""How much of stored data is read where their writer is not trusted."""
+"""How much of a pickle is read, because its writer is not trusted."""
 
 from dataclasses import dataclass
 
@@ -11,23 +11,23 @@ class TooLarge(DecodeError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What reading one pickle may take. docs/pickle.md tells users of `FULL`."""
+    """What reading one pickle may take. docs/pickle.md describes `FULL` to users."""
 
-    #: Bytes of the pickle, and of what its opcodes copy from values that they share.
+    #: Bytes of the pickle, and bytes that its opcodes copy from shared values.
     bytes: int
     #: Opcodes of the pickle.
     opcodes: int
-    #: Values in the output, containers and leaves; one that is shared counts each time it is shown.
+    #: Values in the output, containers and leaves. A shared value counts each time it appears.
     values: int
     #: Characters of text in the output.
     text: int
 
     def exceeded(self, what: str) -> TooLarge:
-        """Return the error that names the limit."""
+        """Return the error for a limit that was exceeded."""
         return TooLarge(f"Stored data hold more than {what}: store less.")
 
 
-#: Up to a second and 150 MiB, beside other work.
+#: Takes up to a second and 150 MiB.
 FULL = Limits(bytes=1 << 24, opcodes=500_000, values=250_000, text=1 << 24)
-#: Up to some milliseconds: an event loop may wait for it.
+#: Takes a few milliseconds: short enough for an event loop.
 QUICK = Limits(bytes=1 << 17, opcodes=4_000, values=2_000, text=1 << 17)

@@ -1,7 +1,7 @@
-"""What a pickle says of the objects in it, and what is made of the few kinds that are known.
+"""What a pickle says about the objects in it, and the plain form of the few classes that are known.
 
-A form looks only at what the pickle holds, and only at little of it: arguments may be shared by thousands
-of calls, and what is not written is not counted.
+A form reads only what the pickle holds, and only a little of it: thousands of calls may share the same
+arguments, and only output is counted against the limits.
 """
 
 import builtins
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-#: Arguments, parts of a path, bits, digits and characters that a form looks at.
+#: How many arguments, parts of a path, bits, digits and characters a form reads.
 _FEW = 8
 _MOST_PARTS = 64
 _MOST_BITS = 64
@@ -21,7 +21,7 @@ _LONGEST_PATH = 4096
 
 
 class Made:
-    """What a pickle says of one object: how it was made and filled. Nothing of it has been run."""
+    """How a pickle makes and fills one object. None of it has been run."""
 
     __slots__ = ("args", "is_object", "items", "pairs", "path", "state")
 
@@ -29,11 +29,11 @@ class Made:
         #: `module.Name` of what made it.
         self.path = path
         self.args = args
-        #: Made by its class's `__new__`, as most objects are; False = by a call of anything.
+        #: Made by its class's `__new__`, like most objects; False = by a call of any function.
         self.is_object = is_object
-        #: What was appended or added to it; None = nothing (an empty list for each would be a bomb).
+        #: Items that were appended or added; None = none. A list for each object would take too much memory.
         self.items: list[Any] | None = None
-        #: Keys and values that were set in it; None = none.
+        #: Keys and values that were set; None = none.
         self.pairs: list[tuple[Any, Any]] | None = None
         self.state: Any = None
 
@@ -55,20 +55,20 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A class or function that a pickle names; it is never looked up."""
+    """A class or function named in a pickle. It is never imported."""
 
     path: str
 
 
 def pairs_of(made: Made) -> list[tuple[Any, Any]]:
-    """Return what an OrderedDict, a Counter and the like hold: their last argument and what was set."""
+    """Return the pairs of an OrderedDict, a Counter and the like: their last argument and what was set."""
     first = made.args[-1] if made.args else None
     inner = first.pairs or () if isinstance(first, Made) and first.path in MAPPINGS else ()
     return [*inner, *(made.pairs or ())]
 
 
 def attributes(state: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield what fills a `__dict__` and `__slots__`; pydantic's models keep them one level deeper."""
+    """Yield the attributes from `__dict__` and `__slots__`. Models of pydantic keep them one level deeper."""
     parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
     for part in parts:
         if isinstance(part, Made) and part.path == "builtins.dict" and part.pairs:
@@ -102,7 +102,7 @@ def _time(made: Made) -> str:
 
 def _datetime(made: Made) -> str:
     octets = _octets(made, 10)
-    # The month's top bit says which of two equal wall-clock times it is, at the end of summer time.
+    # The month's top bit tells the two equal wall-clock times at the end of summer time apart.
     month = octets[2] & 0x7F
     moment = datetime.datetime(int.from_bytes(octets[:2]), month, octets[3], *_clock(octets[4:]))  # noqa: DTZ001
     return _with_zone(moment, made.args[1:])
@@ -122,7 +122,7 @@ def _with_zone(moment: datetime.datetime | datetime.time, rest: tuple[Any, ...])
 
 
 def _zone(made: Made) -> datetime.tzinfo | str:
-    """Return the zone's offset where its pickle tells it, else its name."""
+    """Return the offset of a zone if its pickle holds it, else its name."""
     if made.path == "datetime.timezone":
         return datetime.timezone(_timedelta(made.args[0]))
     if made.path == "pytz._UTC":
@@ -156,7 +156,7 @@ def _decimal(made: Made) -> str:
 
 
 def _is_short(value: Any) -> bool:
-    """Tell whether it is an int with which it takes no time to compute."""
+    """Whether it is an int small enough to compute with."""
     return type(value) is int and value.bit_length() <= _MOST_BITS
 
 
@@ -177,14 +177,14 @@ def _call_text(made: Made) -> str:
     return f"{made.name}({', '.join(map(repr, made.args))})"
 
 
-#: Paths of what is written as a dict.
+#: Classes that are written as a dict.
 MAPPINGS = {
     "builtins.dict",
     "collections.OrderedDict",
     "collections.defaultdict",
     "collections.Counter",
 }
-#: Paths in pickles -> a simpler form, written in turn. Nothing else that a pickle names is made.
+#: Class -> function that returns its plain form. No other class is interpreted.
 FORMS: dict[str, Callable[[Made], Any]] = {
     "builtins.list": _items_of,
     "builtins.tuple": _items_of,
@@ -202,7 +202,7 @@ FORMS: dict[str, Callable[[Made], Any]] = {
     "zoneinfo.ZoneInfo._unpickle": lambda made: str(_zone(made)),
     "decimal.Decimal": _decimal,
     "uuid.UUID": _uuid,
-    # Python 3.13 keeps its paths in a module of its own.
+    # Python 3.13 has a separate module for its paths.
     **{
         f"{module}.{name}": _path
         for module in ("pathlib", "pathlib._local")
@@ -221,7 +221,7 @@ EXCEPTION_ENDINGS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
 
 
 def is_exception(made: Made) -> bool:
-    """Tell whether it has the name of an exception."""
+    """Whether it has the name of an exception."""
     return (
         made.path in _PYTHONS_EXCEPTIONS
         or made.path.startswith("arq.")

@@ -39,23 +39,23 @@ _INT_RANGE = range(-(2**63), 2**64)
 
 
 class Writer:
-    """Turns values into plain data, and counts what it has written.
+    """Turns the values of a pickle into plain data, within limits.
 
     Args:
-        limits: how much may be written.
-        shows_fields: show the attributes of objects that a pickle describes, not their class alone.
+        limits: Largest output.
+        shows_fields: Show the attributes of objects, not only their class.
     """
 
     def __init__(self, limits: Limits = FULL, *, shows_fields: bool = True) -> None:
         self._limits = limits
         self._shows_fields = shows_fields
-        #: Whether attributes of any object were shown.
+        #: Whether the attributes of an object were shown.
         self.has_shown_fields = False
         self._nodes = 0
         self._text = 0
 
     def write(self, value: Any, depth: int = 0) -> Any:
-        """Return `value`, which stands `depth` levels below the root, as plain data."""
+        """Return as plain data a value that is `depth` levels below the root."""
         self._count(depth)
         kind = type(value)
         if kind is str:
@@ -69,7 +69,7 @@ class Writer:
         return self._write_object(value, depth)
 
     def write_raised(self, made: Made, depth: int) -> dict[str, Any]:
-        """Return what is known to be an exception as `type` and `message`."""
+        """Return an object that is known to be an exception as `type` and `message`."""
         self._count(depth)
         return {"type": self._written(made.name), "message": self._message(made, depth)}
 
@@ -118,20 +118,20 @@ class Writer:
             try:
                 value = form(made)
             except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
-                return self._write_class(made.path)  # it claims a class that its arguments do not fit
+                return self._write_class(made.path)  # its arguments do not fit the class that it names
             return self.write(value, depth + 1)
         if is_exception(made):
             return self.write_raised(made, depth)
         return self._write_described(made, depth)
 
     def _write_described(self, made: Made, depth: int) -> dict[str, Any]:
-        """Write the class of an object and, where its pickle tells them, its attributes."""
+        """Write the class of an object and the attributes that its pickle holds."""
         written: dict[str, Any] = self._write_class(made.path)
         if not (made.is_object and self._shows_fields):
             return written
         self.has_shown_fields = True
         for key, value in attributes(made.state):
-            self._count(depth)  # what is passed over costs time too
+            self._count(depth)  # skipping costs time, too
             if isinstance(key, str) and not key.startswith("__"):
                 written[self._written(key)] = self.write(value, depth + 1)
         values = made.state if isinstance(made.state, list) else made.args
@@ -150,7 +150,7 @@ class Writer:
 def _digits(number: int) -> str:
     try:
         return str(number)
-    except ValueError:  # Python refuses more than 4,300 digits, because they take quadratic time
+    except ValueError:  # Python's limit is 4,300 digits, because the time grows with their square
         raise DecodeError("Stored data hold a number of thousands of digits: store it as text.") from None
 
 
@@ -161,7 +161,7 @@ def _not_finite(number: float) -> str:
 
 
 def clean(text: str) -> str:
-    """Return `text` in a form that UTF-8 can hold: lone surrogates are spelt out."""
+    """Return `text` in a form that UTF-8 can hold: lone surrogates become escapes."""
     if text.isascii():
         return text
     try:

@@ -1,15 +1,15 @@
-"""Reads the pickles of stock arq as plain data: it imports nothing, and calls nothing that they name.
+"""Reads a pickle as plain data: it imports nothing and calls nothing that the pickle names.
 
-A job's pickle is written by any producer, so `pickle.loads` would let each of them run code in the
-gateway. A subclass of `pickle.Unpickler` with its own `find_class` is not enough: it still hashes keys
-of the writer's choice, fills `__dict__`s, and makes a `bytearray(10**10)` when told to. So this is a
-small machine of its own. `pickletools.genops` splits the stream into opcodes; each opcode moves nodes
-on a stack; a class is only the text of its name, a call only a record of that name and its arguments.
-What the finished tree means is decided afterwards, by the closed table in objects.py.
+Any producer can write a job's pickle, so `pickle.loads` would let each of them run code in the gateway. A
+subclass of `pickle.Unpickler` with its own `find_class` is not enough: it still hashes keys that the writer
+chose, fills each `__dict__`, and makes a `bytearray(10**10)` on request. So this is a small stack machine.
+`pickletools.genops` splits the stream into opcodes, and each opcode moves nodes on the stack. A class is only
+the text of its name; a call is only a record of that name and its arguments. Afterwards plain.py writes the
+finished tree, by the closed table in objects.py.
 
-Everything is bounded: the bytes read, the opcodes run, what calls make of shared arguments, and the
-values, text and depth of the output, in which shared nodes count each time they appear.
-docs/pickle.md tells users the limits, and how each type reads.
+Everything is bounded: the bytes read, the opcodes run, the copies of shared arguments, and the values, text
+and depth of the output, in which shared nodes count each time they appear. docs/pickle.md describes the
+limits, and how each type is shown.
 """
 
 import codecs
@@ -25,27 +25,31 @@ from jobgate.broker.pickles.plain import Writer
 
 #: Characters in the dotted name of a class.
 MAX_NAME = 512
-#: Arguments of `copyreg.__newobj__`, which are copied.
+#: Arguments of `copyreg.__newobj__`; they are copied.
 _MAX_MOVED_ARGS = 64
 
-#: Half of a surrogate pair in UTF-8, and how many there may be; bytes that are no text may look like some.
+#: Half of a surrogate pair in UTF-8, and how many are allowed: binary data may contain some by chance.
 _HALF = re.compile(rb"\xed[\xa0-\xbf]")
 _MAX_HALVES = 50_000
 
-# Python imports the decoder of protocol 0's text when it is first used: not while a pickle is read.
+# Python imports the decoder for text of protocol 0 at its first use. Import it now, not during a read.
 codecs.lookup("raw_unicode_escape")
 
 _PYTHON_2_MODULES = {"__builtin__": "builtins", "exceptions": "builtins", "copy_reg": "copyreg"}
 
 
 def read_pickle(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
-    """Read the pickle of a job or a result, any protocol, as data that JSON can hold.
+    """Return the pickled dict of a job or a result as data that JSON can hold.
 
-    Values become what the table in plain.py says. In a failed result, `r` always becomes
+    plain.py has the table of what each value becomes. In a failed result, `r` always becomes
     `{"type": …, "message": …}`.
 
+    Args:
+        blob: The pickle, of any protocol.
+        limits: How much is read and written.
+
     Raises:
-        DecodeError: it is no pickle of a dict, or it exceeds the limits (TooLarge). Nothing else is ever
+        DecodeError: It is not a pickle of a dict, or it exceeds the limits (TooLarge). Nothing else is ever
             raised.
     """
     if len(blob) > limits.bytes:
@@ -55,14 +59,14 @@ def read_pickle(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
         return _write_fields(_Machine(limits).run(blob), limits)
     except DecodeError:
         raise
-    except Exception as error:  # whatever the standard library finds wrong with bytes of any kind
+    except Exception as error:  # the standard library's own errors for malformed bytes
         raise DecodeError(
             "Stored bytes are not a pickle that can be read: use the producer's codec."
         ) from error
 
 
 def _refuse_broken_text(blob: bytes, limits: Limits) -> None:
-    """Python decodes each half of a surrogate pair in a slow step of its own, while no other thread runs."""
+    """Refuse many halves of surrogate pairs: Python decodes each in a slow step that blocks all threads."""
     if len(blob) < 3 * _MAX_HALVES:
         return
     for count, _ in enumerate(_HALF.finditer(blob)):
@@ -72,16 +76,16 @@ def _refuse_broken_text(blob: bytes, limits: Limits) -> None:
 
 def _write_fields(root: Any, limits: Limits) -> dict[str, Any]:
     if not isinstance(root, Made) or root.path != "builtins.dict":
-        raise DecodeError("The pickle holds no dict: something else wrote this key.")
+        raise DecodeError("The pickle holds no dict: another program wrote this key.")
     fields = dict(pair for pair in root.pairs or () if isinstance(pair[0], str))
     writer = Writer(limits)
     try:
         return _written(fields, writer)
     except DecodeError as error:
-        # What is too large for a quick look is not cut short: the full look comes next.
+        # Too large for QUICK: the caller reads it again with FULL, so do not shorten it here.
         if not writer.has_shown_fields or (limits is not FULL and isinstance(error, TooLarge)):
             raise
-    # Objects that hold each other have no end, but each has a name.
+    # Objects that hold each other would never end, but each has a class name.
     return _written(fields, Writer(limits, shows_fields=False))
 
 
@@ -139,7 +143,7 @@ class _Machine:
     def remember(self, index: int | None) -> None:
         index = len(self._memo) if index is None else index
         if index > self._limits.opcodes:
-            # Python counts from 0. Numbers that share a hash would each be compared with all before.
+            # Python's own numbers start at 0. Chosen ones could share a hash and be compared one by one.
             raise self._limits.exceeded(f"{self._limits.opcodes} remembered values")
         self._memo[index] = self._stack[-1]
 
@@ -208,7 +212,7 @@ class _Machine:
         state = self.pop()
         target = self._stack[-1]
         if not isinstance(target, Made):
-            raise DecodeError("The pickle sets attributes of what is no object: store plain data.")
+            raise DecodeError("The pickle sets attributes of a plain value: store plain data.")
         target.state = state
 
     def _called(self, function: Any, args: Any) -> Any:
@@ -223,18 +227,18 @@ class _Machine:
             self._copy(8 * len(args))
             return _made(args[0], args[1:], is_object=True)
         if path.endswith("._reconstruct") and args and isinstance(args[0], Named):
-            return _made(args[0], ())  # numpy's arrays: the class is the first argument
+            return _made(args[0], ())  # an array of numpy: the class is the first argument
         if path in {"_codecs.encode", "builtins.bytes", "builtins.bytearray"}:
             return self._octets(args)
         return _made(function, args)
 
     def _octets(self, args: Any) -> bytes | bytearray:
-        """Do what protocols without bytes need: spell them as Latin-1 text."""
+        """Return the bytes that protocols without a bytes type write as Latin-1 text."""
         match args:
             case ():
                 return b""
             case (bytes() | bytearray() as octets,):
-                return octets  # not a copy: nothing changes it, and thousands of calls may share it
+                return octets  # not copied: nothing changes it, and thousands of calls may share it
             case (str() as text, "latin1" | "latin-1"):
                 self._copy(len(text))
                 return text.encode("latin-1")
@@ -252,7 +256,7 @@ class _Machine:
         return Named("builtins.range" if path == "builtins.xrange" else path)
 
     def _copy(self, size: int) -> None:
-        """Count what one opcode copies: thousands may copy from the same value."""
+        """Count the bytes that one opcode copies: thousands may copy the same value."""
         self._copied += size
         if self._copied > self._limits.bytes:
             raise self._limits.exceeded(f"{self._limits.bytes} bytes in copies")
@@ -260,7 +264,7 @@ class _Machine:
 
 def _made(function: Any, args: Any, *, is_object: bool = False) -> Made:
     if not isinstance(function, Named | Made) or not isinstance(args, tuple):
-        raise DecodeError("The pickle calls what is no class: store plain data.")
+        raise DecodeError("The pickle calls a value that is not a class: store plain data.")
     return Made(function.path, args, is_object=is_object)
 
 
@@ -270,12 +274,12 @@ def _append(target: Any, items: list[Any]) -> None:
     elif isinstance(target, list):
         target.extend(items)
     else:
-        raise DecodeError("The pickle appends to what is no list: store plain data.")
+        raise DecodeError("The pickle appends to a value that is not a list: store plain data.")
 
 
 def _set_pairs(target: Any, items: list[Any]) -> None:
     if not isinstance(target, Made) or len(items) % 2:
-        raise DecodeError("The pickle sets items of what is no dict: store plain data.")
+        raise DecodeError("The pickle sets items of a value that is not a dict: store plain data.")
     target.add_pairs(zip(items[::2], items[1::2], strict=True))
 
 
@@ -295,10 +299,10 @@ def _gathers(count: int) -> Callable[[_Machine, Any], None]:
 
 
 def _nothing(machine: _Machine, arg: Any) -> None:
-    """Pass over what only frames or ends the stream."""
+    """Skip an opcode that only frames or ends the stream."""
 
 
-#: Opcode -> step. What is missing is refused: persistent ids, extension codes, buffers outside.
+#: Opcode -> step. Other opcodes are refused: persistent ids, extension codes, out-of-band buffers.
 _STEPS: dict[str, Callable[[_Machine, Any], Any]] = {
     **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"), _push_arg),
     **dict.fromkeys(("FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING"), _push_arg),
