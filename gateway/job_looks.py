@@ -1,7 +1,7 @@
-"""Looks at jobs that requests share: what one request costs must not grow with what it is about.
+"""Reads of jobs that requests share, so that many requests about one large job cost little more than one.
 
-All who look at a job at the same time read and decode it once; all who wait for a change of one ask once,
-and ask for its mark, not for its arguments.
+Requests that want a job at the same time read and decode it once. Requests that wait for it to change ask
+Redis once for all of them, and for its mark, not for its arguments.
 """
 
 import asyncio
@@ -12,41 +12,45 @@ from dataclasses import dataclass, field
 
 from jobgate.broker import Broker, BrokerError, JobMark, JobView, SharedReads
 
-#: A start is not pushed, only an end is: whoever waits for a change of status hears of it this late.
+#: Seconds between two looks at a job that requests wait for: Redis pushes its end, but not its start.
 _LOOK_AGAIN = 0.5
-#: Jobs whose last state is remembered.
+#: How many jobs' last states are remembered.
 _REMEMBERED = 4096
 
-#: What is looked at: id, whether its caller waits for it, and the only owner whose job may be seen.
+#: What is read: id, whether the caller waits for the job, and the only owner whose jobs it may see.
 _Look = tuple[str, bool, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of a job's state: no arguments, no result."""
+    """The state of a job as it is remembered, without arguments and result."""
 
     job_id: str
     mark: JobMark
     etag: str
     owner: str | None
     queue: str | None
-    #: Nothing about it will change any more.
+    #: Whether nothing about it will change any more.
     has_ended: bool
 
 
 @dataclass(slots=True)
 class _Watched:
-    """A job that requests wait for, with what each knows of it."""
+    """A job that requests wait for, with the mark that each of them knows."""
 
     waiters: dict["asyncio.Future[None]", JobMark] = field(default_factory=dict)
     task: "asyncio.Task[None] | None" = None
 
 
 class Looks:
-    """The looks of one gateway."""
+    """The shared reads of one gateway.
+
+    Args:
+        broker: The broker.
+        queues: Returns the queues in which jobs are looked for.
+    """
 
     def __init__(self, broker: Broker, queues: Callable[[], Sequence[str]]) -> None:
-        """`queues`: where jobs are looked for."""
         self._broker = broker
         self._queues = queues
         self._reads: SharedReads[_Look, JobView | None] = SharedReads()
@@ -54,17 +58,14 @@ class Looks:
         self._watched: dict[str, _Watched] = {}
 
     async def view(self, job_id: str, *, waits: bool = False, owner: str | None = None) -> JobView | None:
-        """Look at a job, as `Broker.view` does.
-
-        All of an owner who come while one looks share the next look, which begins after they came.
-        """
+        """Look at a job as `Broker.view` does; the read is shared with others who may see the same."""
         key = (job_id, waits, owner)
         return await self._reads.read(
             key, lambda: self._broker.view(job_id, queues=self._queues(), waits=waits, owner=owner)
         )
 
     def remember(self, known: Known) -> Known:
-        """Keep in mind what a job's state is, for `unchanged`."""
+        """Remember the state of a job, for `unchanged`, and return it."""
         self._known[known.job_id] = known
         self._known.move_to_end(known.job_id)
         if len(self._known) > _REMEMBERED:
@@ -72,9 +73,12 @@ class Looks:
         return known
 
     async def unchanged(self, job_id: str, may_see: Callable[[str | None], bool]) -> Known | None:
-        """What is known of a job, if it still is so and its owner lets it be seen; None = look.
+        """Return the remembered state of a job if it is still the job's; None = look at the job.
 
-        Nothing is asked for those who may not see it: they must not learn from the time that it is known.
+        Args:
+            job_id: The job.
+            may_see: Whether the caller may see jobs of this owner. If not, Redis is not asked: the time must
+                not tell the caller that the job is known.
         """
         known = self._known.get(job_id)
         if known is None or not may_see(known.owner) or await self._mark(known) != known.mark:
@@ -102,17 +106,17 @@ class Looks:
                 del self._watched[known.job_id]
 
     async def _watch(self, known: Known, watched: _Watched) -> None:
-        """Look for all who wait for one job."""
+        """Look at one job for all requests that wait for it."""
         with self._broker.watch(known.job_id) as watch:
             while True:
                 await watch.notice(_LOOK_AGAIN)
-                with suppress(BrokerError):  # those who wait wait it out
+                with suppress(BrokerError):  # the requests wait on
                     mark = await self._mark(known)
                     for waiter, seen in watched.waiters.items():
                         if seen != mark and not waiter.done():
                             waiter.set_result(None)
                 if watch.has_ended:
-                    # Nothing is left to be noticed; whoever still waits has come just now.
+                    # Nothing more will be pushed; requests that still wait have just arrived.
                     await asyncio.sleep(_LOOK_AGAIN)
 
     async def _mark(self, known: Known) -> JobMark | None:

@@ -1,7 +1,7 @@
-"""What Prometheus is told. Counting must cost next to nothing, so counts are plain dictionaries.
+"""The metrics for Prometheus. Counting must cost next to nothing, so counts are plain dictionaries.
 
-The library's own counters and histograms take a lock and walk their buckets for each event; here an
-event is one addition, and the forms that Prometheus wants are made when it asks.
+The library's counters and histograms take a lock and walk their buckets for each event. Here an event is one
+addition, and the format that Prometheus wants is made at each scrape.
 """
 
 from bisect import bisect_left
@@ -14,11 +14,11 @@ from prometheus_client.metrics_core import Metric
 
 from jobgate.broker import QueueDepth
 
-#: Upper bounds of the duration's buckets in seconds; waits go to 60 s.
+#: Upper bounds of the buckets for durations, in seconds; waits take up to 60 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-#: The label of functions that no live worker offers, so that callers cannot make up series.
+#: The label of functions that no live worker offers, so that callers cannot create series.
 OTHER = "other"
-#: Queues whose gauges are shown because jobs were enqueued there; the first ones, for the same reason.
+#: Most queues whose gauges are shown because jobs were enqueued there, for the same reason.
 _MOST_QUEUES = 100
 
 
@@ -32,7 +32,7 @@ class _Durations:
         self.total = 0.0
 
     def cumulative(self) -> list[tuple[str, float]]:
-        """The buckets as Prometheus wants them: each holds those below it."""
+        """Return the buckets as Prometheus wants them: each includes those below it."""
         bounds = [*map(str, BUCKETS), "+Inf"]
         counts = [sum(self.counts[: place + 1]) for place in range(len(bounds))]
         return list(zip(bounds, counts, strict=True))
@@ -46,14 +46,14 @@ class Meter:
         self._durations: defaultdict[str, _Durations] = defaultdict(_Durations)
         self._enqueued: Counter[str] = Counter()
         self._queues: dict[str, None] = {}
-        #: Requests that were no HTTP.
+        #: Requests that were not valid HTTP.
         self.malformed = 0
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
 
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Count an answered request."""
+        """Count a request that was handled."""
         self._requests[route, status] += 1
         durations = self._durations[route]
         durations.counts[bisect_left(BUCKETS, seconds)] += 1
@@ -71,7 +71,7 @@ class Meter:
         return tuple(self._queues)
 
     def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int) -> bytes:
-        """The text for Prometheus; `depths` None = Redis could not be read."""
+        """Return the text for Prometheus; `depths` None = Redis could not be read."""
         registry = CollectorRegistry()
         registry.register(_Snapshot([*self._families(), _waits(waits), *_queues(depths)]))
         return generate_latest(self._process) + generate_latest(registry)
@@ -102,7 +102,7 @@ class Meter:
 
 
 class _Snapshot:
-    """Families that were made beforehand, for a registry that is used once."""
+    """Families that are ready, for a registry that is used once."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
@@ -113,7 +113,9 @@ class _Snapshot:
 
 
 def _waits(count: int) -> Metric:
-    return GaugeMetricFamily("jobgate_gateway_waits_in_flight", "Requests that wait for a job.", value=count)
+    return GaugeMetricFamily(
+        "jobgate_gateway_waits_in_flight", "Requests that are waiting for a job.", value=count
+    )
 
 
 def _queues(depths: Sequence[QueueDepth] | None) -> Iterable[Metric]:
@@ -125,15 +127,17 @@ def _queues(depths: Sequence[QueueDepth] | None) -> Iterable[Metric]:
     )
     oldest = GaugeMetricFamily(
         "jobgate_gateway_oldest_due_age_seconds",
-        "Time since the oldest job that waits became due.",
+        "Time since the oldest waiting job became due.",
         labels=["queue"],
     )
     workers = GaugeMetricFamily(
-        "jobgate_gateway_live_workers", "Workers that publish themselves and live.", labels=["queue"]
+        "jobgate_gateway_live_workers",
+        "Live workers of jobgate; stock arq workers are not counted.",
+        labels=["queue"],
     )
     health = GaugeMetricFamily(
         "jobgate_gateway_health_line",
-        "1 while the line is there that any worker writes, stock arq's too, and that `arq --check` reads.",
+        "1 if a worker, of stock arq too, has written the health line that `arq --check` reads.",
         labels=["queue"],
     )
     for queue in depths or ():

@@ -1,4 +1,4 @@
-"""What a gateway can be told: one object, each limit with its default and its reason."""
+"""The settings of a gateway: one object, each limit with its default and its reason."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from jobgate.broker import RedisSettings, is_plain_name, why_not_namespace, why_
 
 
 class GatewayError(Exception):
-    """The gateway cannot run as it is told: the message says what to change."""
+    """The gateway cannot run with its settings: the message says what to change."""
 
 
 class KeysFileError(GatewayError):
@@ -18,10 +18,10 @@ class KeysFileError(GatewayError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewaySettings:
-    """Everything that a gateway can be told. Durations are seconds, sizes are bytes.
+    """The settings of a gateway. Durations are seconds, sizes are bytes.
 
-    Raises `GatewayError` when a value makes no sense, or when the gateway would be open to a network
-    without anybody having said so.
+    Raises:
+        GatewayError: A value is not valid, or the gateway would be open to a network without keys.
     """
 
     #: Where Redis is: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, or arq's `RedisSettings`.
@@ -31,57 +31,56 @@ class GatewaySettings:
     #: Prefix of all keys in Redis.
     namespace: str = "arq"
     host: str = "127.0.0.1"
-    #: 0 = any free port; the log says which.
+    #: 0 = any free port, which is logged.
     port: int = 8080
     #: A second port, for `/metrics` alone and without keys; None = `/metrics` is on the first port only.
     metrics_port: int | None = None
-    #: Its address. Whoever reaches it reads the names of functions and queues without a key.
+    #: The address of that port; it shows names of functions and queues to everybody who can reach it.
     metrics_host: str = "127.0.0.1"
-    #: Who may call; None = everybody who can reach the port.
+    #: The API keys of callers; None = everybody who can reach the port may call.
     keys_file: Path | None = None
-    #: How long the keys still count when the file cannot be read any more. Then all requests are refused:
-    #: a key that was taken out of the file must not stay valid.
+    #: How long the keys stay valid when the file cannot be read any more; then all requests are refused.
     keys_grace: float = 60.0
-    #: Allows an address other than loopback without keys.
+    #: Allow an address other than loopback without keys.
     insecure: bool = False
     #: The queue of requests that name none; None = the namespace's, `arq:queue`.
     default_queue: str | None = None
-    #: Queues that may be named in a request besides the default one; empty = every valid name.
+    #: Queues that requests may name besides the default one; empty = every valid name.
     queues: tuple[str, ...] = ()
-    #: Host names, besides loopback's own, that a request may carry where Host is checked.
+    #: Values that `Host` may have besides names of loopback; it is checked if the address is loopback.
     allowed_hosts: tuple[str, ...] = ()
-    #: The event loop: `asyncio`, `uvloop`, or `auto`, which is uvloop where it is installed.
+    #: The event loop: `asyncio`, `uvloop`, or `auto`, which is uvloop if it is installed.
     loop: str = "auto"
     #: One JSON line per request.
     access_log: bool = False
 
-    #: Largest request body: a job is not a file transfer, and Redis holds every waiting one.
+    #: Largest request body: Redis keeps the arguments of all waiting jobs in memory.
     max_body: int = 1024 * 1024
     #: Longest header line of a request, and longest URL: a few keys and ids, not data.
     max_header: int = 8192
-    #: Largest outcome that is passed on.
+    #: Largest outcome that is returned.
     max_result: int = 8 * 1024 * 1024
-    #: Large answers being sent to clients, all together; each counts once, however many are sent it.
+    #: Large answers that are being sent, all together; one that many clients are sent counts once.
     max_unsent: int = 128 * 1024 * 1024
-    #: Longest wait that one request may ask for; longer ones are clamped. Proxies often cut at 60 s.
+    #: Longest wait of a request; longer ones are clamped. Proxies often cut connections off after 60 s.
     max_wait: float = 60.0
-    #: Waits at the same time, all callers together.
+    #: Most waits at the same time, all callers together.
     max_waits: int = 2000
-    #: Waits at the same time of one key.
+    #: Most waits of one key at the same time.
     max_waits_per_key: int = 100
-    #: From the first byte of a request, or from the connect, to the end of its headers.
+    #: From the connect, or from the first byte of a request, to the end of its headers.
     header_deadline: float = 10.0
     #: From the end of the headers to the end of the body.
     body_deadline: float = 15.0
-    #: An idle connection is closed after this; longer than the 60 s that proxies commonly keep theirs.
+    #: An idle connection is closed after this; proxies commonly keep theirs for 60 s.
     keepalive: float = 75.0
-    #: A client that does not read its answer is cut after this.
+    #: A client that does not read its answer is cut off after this.
     write_deadline: float = 30.0
-    #: One total deadline for Redis per request, waits aside.
+    #: For all questions of one request to Redis, apart from waits.
     redis_deadline: float = 5.0
-    #: How long a gateway still serves after SIGTERM, while `/readyz` already answers 503.
+    #: How long a gateway keeps serving after SIGTERM, while `/readyz` already answers 503.
     drain: float = 3.0
-    #: How long open requests may take after that, before they are cut.
+    #: How long open requests may take after that before they are cut off.
     shutdown: float = 5.0
 
     def __post_init__(self) -> None:
@@ -98,7 +97,7 @@ class GatewaySettings:
         if not (self.is_loopback or self.keys_file or self.insecure):
             raise GatewayError(
                 f"Without keys the gateway binds loopback only: give --keys FILE for {self.host}, "
-                "or --insecure when everybody who can reach it may run jobs."
+                "or --insecure if everybody who can reach it may run jobs."
             )
 
     def _check_names(self) -> None:
@@ -111,7 +110,7 @@ class GatewaySettings:
         self._check_keys()
 
     def _check_keys(self) -> None:
-        """Refuse names whose keys in Redis could be those of something else."""
+        """Refuse names whose keys in Redis could be other keys of the broker."""
         wrong = why_not_namespace(self.namespace)
         for name in (self.default_queue, *self.queues):
             wrong = wrong or (why_not_queue(self.namespace, name) if name else None)

@@ -1,6 +1,6 @@
-"""Who calls: keys, their scopes, and the entries of the file that holds them.
+"""Callers: API keys, their scopes, and the entries of the keys file.
 
-The file is TOML and holds only SHA-256 digests of keys, each of at least 128 random bits:
+The file is TOML. It has no keys but their SHA-256 digests; each key has at least 128 random bits:
 
 ```toml
 [[key]]
@@ -10,8 +10,8 @@ allow = ["enqueue:send_*", "read", "abort"]
 ```
 
 Scopes: `enqueue:<function glob>`, `read` (own jobs), `read:*` (all jobs), `inspect` (arguments and
-tracebacks), `abort`, `metrics`. What is not allowed is refused. Two keys may share a name: they are
-the same caller, so that a key can be replaced without a gap.
+tracebacks), `abort`, `metrics`. Everything else is refused. Two keys with the same name are the same caller,
+so that a key can be replaced without a gap.
 """
 
 import hashlib
@@ -35,16 +35,16 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Who sent a request, and what it may do."""
+    """The sender of a request, and what it may do."""
 
-    #: The key's name; None = no keys are in use.
+    #: Name of the key; None = no keys are in use.
     name: str | None = None
     scopes: frozenset[str] = frozenset()
-    #: Function globs of its `enqueue:` scopes.
+    #: The function globs of its `enqueue:` scopes.
     functions: tuple[str, ...] = ()
-    #: Waits at the same time; None = the gateway's limit for a key.
+    #: Most waits at the same time; None = the gateway's limit for a key.
     waits: int | None = None
-    #: The key is of no use after this.
+    #: When the key expires; None = never.
     not_after: datetime | None = None
 
     def require(self, scope: str) -> None:
@@ -56,7 +56,7 @@ class Caller:
     def require_function(self, function: str) -> None:
         """Raise `Problem` 403 unless the caller may enqueue this function."""
         if not self.may_enqueue(function):
-            raise Problem("forbidden", "The key needs a scope enqueue:… that fits this function.")
+            raise Problem("forbidden", "The key needs a scope enqueue:… that matches this function.")
 
     def may_enqueue(self, function: str) -> bool:
         """Whether the caller may enqueue this function."""
@@ -64,17 +64,17 @@ class Caller:
 
     @property
     def sees_all(self) -> bool:
-        """Whether it may read jobs that others enqueued."""
+        """Whether it may read jobs of other callers."""
         return self.name is None or "read:*" in self.scopes
 
     @property
     def inspects(self) -> bool:
-        """Whether it is shown arguments and tracebacks."""
+        """Whether it may see arguments and tracebacks."""
         return self.name is None or "inspect" in self.scopes
 
     @property
     def only_owner(self) -> str | None:
-        """The one owner whose jobs exist for the caller; None = all jobs do."""
+        """The only owner whose jobs exist for the caller; None = all jobs exist for it."""
         return None if self.sees_all else self.name
 
     def sees(self, owner: str | None) -> bool:
@@ -87,10 +87,10 @@ ANYBODY = Caller()
 
 
 def find_caller(callers: Mapping[str, Caller], authorization: str | None) -> Caller:
-    """The caller with this `Authorization` header; raises `Problem` 401."""
+    """Return the caller with this `Authorization` header; raises `Problem` 401."""
     scheme, _, key = (authorization or "").partition(" ")
     digest = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).hexdigest()
-    # Whoever times the look-up learns about the digest of a guess, not about a key.
+    # The time that the look-up takes depends on the digest of a guess, and says nothing about a key.
     known = callers.get(digest)
     if known is None or scheme.lower() != "bearer" or not _is_valid(known):
         raise Problem(
@@ -104,9 +104,13 @@ def _is_valid(caller: Caller) -> bool:
 
 
 def callers_of(document: Mapping[str, Any]) -> dict[str, Caller]:
-    """The callers in a keys file by the SHA-256 of their key.
+    """Return the callers in a keys file by the SHA-256 of their key.
 
-    Raises `KeysFileError` with what is wrong; it does not name the file.
+    Args:
+        document: The parsed file.
+
+    Raises:
+        KeysFileError: An entry is wrong; the message does not name the file.
     """
     entries = document.get("key", [])
     if set(document) - {"key"} or not isinstance(entries, list):
@@ -134,7 +138,7 @@ def _why_wrong(entry: Any) -> str | None:
         return "it must be a table, written below [[key]]"
     unknown = set(entry) - _MEMBERS
     if unknown:
-        return f"it has members that mean nothing: {', '.join(sorted(unknown))}"
+        return f"it has unknown members: {', '.join(sorted(unknown))}"
     checks = (
         (is_name(entry.get("name")), "name must be 1 to 64 letters, digits and _ . -"),
         (_fits(_DIGEST, entry.get("sha256")), "sha256 must be 64 hex digits in lower case"),
@@ -162,7 +166,7 @@ def _is_count(value: Any) -> bool:
 
 
 def is_name(value: Any) -> bool:
-    """Whether this can be a key's name."""
+    """Whether this can be the name of a key."""
     return _fits(_NAME, value)
 
 
@@ -172,12 +176,17 @@ def is_scope(value: Any) -> bool:
 
 
 def new_key(name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
-    """A fresh key of 256 random bits, and the entry for the keys file that admits it.
+    """Return a new key of 256 random bits, and its entry for the keys file.
 
-    Raises `KeysFileError` when the name or a scope cannot be used.
+    Args:
+        name: Name of the caller.
+        scopes: What the caller may do.
+
+    Raises:
+        KeysFileError: The name or a scope is not valid.
     """
     if not is_name(name):
-        raise KeysFileError("A key's name is 1 to 64 letters, digits and _ . -.")
+        raise KeysFileError("The name of a key must be 1 to 64 letters, digits and _ . -.")
     wrong = [scope for scope in scopes if not is_scope(scope)]
     if wrong:
         raise KeysFileError(

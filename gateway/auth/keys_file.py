@@ -1,7 +1,7 @@
-"""The file of the callers' keys: read at the start, and again whenever it changes.
+"""The file with the API keys: read at the start, and again whenever it changes.
 
-A key that was taken out of the file must stop to work, whatever happens to the file meanwhile. So the keys
-in memory count only for a while after the last look that found the file as it was read, or read it anew.
+A key that was removed from the file must stop working, even if the file cannot be read any more. So the keys
+in memory are valid only for a while after the last check that found the file unchanged, or read it again.
 """
 
 import errno
@@ -21,29 +21,29 @@ from jobgate.gateway.settings import KeysFileError
 
 logger = logging.getLogger("jobgate.gateway.callers")
 
-#: Seconds between two looks at the file.
+#: Seconds between two checks of the file.
 LOOK_EVERY: Final = 1.0
 #: Largest file in bytes: some thousands of keys.
 LARGEST: Final = 1024 * 1024
-#: Seconds for which a file that has just changed is read again at each look: a second change may leave the
-#: same times behind.
+#: Seconds for which a file that has just changed is read again at each check: a second change may leave it
+#: with the same times.
 _SETTLES: Final = 2.0
-#: What tells one state of the file from another: device, inode, size, times of content and of attributes.
+#: Identifies a state of the file: device, inode, size, times of the last change of content and attributes.
 _Stamp = tuple[int, int, int, int, int]
 
 
 @dataclass(slots=True)
 class KeysFile:
-    """The keys of one file, re-read when it changes; safe in any thread."""
+    """The keys in one file, which is read again when it changes; thread-safe."""
 
     path: Path
-    #: Seconds for which the keys still count when the file cannot be read any more.
+    #: Seconds for which the keys stay valid when the file cannot be read any more.
     grace: float = 60.0
     _callers: dict[str, Caller] = field(default_factory=dict)
     _stamp: _Stamp | None = None
-    #: Monotonic instant of the last look that found the file usable.
+    #: Monotonic time of the last check that found the file usable.
     _good_at: float = 0.0
-    #: What was logged last: a trouble that lasts is told once, not at every look.
+    #: What was logged last: a trouble that lasts is logged once, not at each check.
     _trouble: str = ""
     _is_refusing: bool = False
 
@@ -56,39 +56,39 @@ class KeysFile:
         if callers != self._callers and self._good_at:
             logger.info("read %d keys from the keys file", len(callers))
         self._callers = callers
-        # Last, so that whatever goes wrong before is tried again at the next look.
+        # Last, so that after an error the file is read again at the next check.
         self._stamp = stamp if _is_settled(stamp) else None
         self._found_good()
 
     def refresh(self) -> None:
-        """Read the file again if it changed. It raises nothing: what goes wrong is logged once."""
+        """Read the file again if it has changed; errors are logged once, not raised."""
         try:
             if self._stamp is not None and _stamp_of(os.stat(self.path)) == self._stamp:
                 self._found_good()
             else:
                 self.load()
         except KeysFileError as error:
-            self._tell(str(error))
+            self._report(str(error))
         except OSError as error:
-            self._tell(str(_unreadable(self.path, error)))
+            self._report(str(_unreadable(self.path, error)))
         except Exception as error:
-            self._tell(f"{type(error).__name__}: {error}", exc_info=True)
+            self._report(f"{type(error).__name__}: {error}", exc_info=True)
 
     def watch(self, stop: threading.Event) -> None:
-        """Look at the file again and again until `stop` is set: for a thread of its own.
+        """Check the file again and again until `stop` is set; to be run in a thread of its own.
 
-        A file system that hangs then hangs nothing else, and the keys end with their `grace`.
+        A file system that hangs then blocks nothing else, and the keys expire with their `grace`.
         """
         while not stop.wait(LOOK_EVERY):
             self.refresh()
 
     @property
     def is_usable(self) -> bool:
-        """Whether the keys count: the file was usable within the `grace`."""
+        """Whether the keys are valid: the file was usable within the `grace`."""
         return time.monotonic() - self._good_at <= self.grace
 
     def caller(self, authorization: str | None) -> Caller:
-        """The caller with this `Authorization` header; raises `Problem` 401, or 503 when no keys count."""
+        """Return the caller with this header; raises `Problem` 401, or 503 if no keys are valid."""
         if not self.is_usable:
             self._refuse()
         return find_caller(self._callers, authorization)
@@ -108,7 +108,7 @@ class KeysFile:
             logger.info("the keys file can be used again: %d keys", len(self._callers))
         self._trouble, self._is_refusing = "", False
 
-    def _tell(self, trouble: str, *, exc_info: bool = False) -> None:
+    def _report(self, trouble: str, *, exc_info: bool = False) -> None:
         if trouble != self._trouble:
             text = "the keys file has changed but cannot be used, the previous keys stay valid for %g s: %s"
             logger.error(text, self.grace, trouble, exc_info=exc_info)
@@ -116,12 +116,12 @@ class KeysFile:
 
 
 def read_keys(path: Path) -> dict[str, Caller]:
-    """The callers in a keys file by the SHA-256 of their key; raises `KeysFileError`."""
+    """Return the callers in a keys file by the SHA-256 of their key; raises `KeysFileError`."""
     return _parse(path, _read(path)[0])
 
 
 def unusable(path: Path, why: str | None) -> KeysFileError:
-    """The error of a keys file that cannot be used."""
+    """Return the error of a keys file that cannot be used."""
     return KeysFileError(
         f"The keys file {path} cannot be used: {why}. "
         "`jobgate key new NAME --allow SCOPE --keys FILE` adds valid entries."
@@ -134,12 +134,12 @@ def _parse(path: Path, content: bytes) -> dict[str, Caller]:
     except KeysFileError as error:
         raise unusable(path, str(error)) from None
     except (ValueError, RecursionError) as error:
-        # The parser's own errors, and those of what it builds on: text, numbers, dates, depth.
+        # Errors of the parser, and of the text, numbers, dates and depth that it meets.
         raise unusable(path, f"it is not TOML: {error}") from error
 
 
 def _read(path: Path) -> tuple[bytes, _Stamp]:
-    """Read a file that nobody writes meanwhile. Never waits for a pipe or a device in its place."""
+    """Read a file, unless it is being written; never waits for a pipe or a device in its place."""
     try:
         _check_kind(path, os.stat(path))
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)

@@ -1,4 +1,4 @@
-"""Requests that wait for a job: how many may, and how all are ended at a shutdown."""
+"""Limits how many requests may wait for a job at the same time, and ends all waits at a shutdown."""
 
 import asyncio
 from collections import Counter
@@ -13,21 +13,25 @@ Result = TypeVar("Result")
 
 
 class Waits:
-    """The waits in flight of one gateway."""
+    """The waits in flight of one gateway.
+
+    Args:
+        limit: The most waits of all callers together.
+        limit_per_key: The most waits of one key that has no limit of its own.
+    """
 
     def __init__(self, *, limit: int, limit_per_key: int) -> None:
-        """`limit` counts all callers together."""
         self._limit = limit
         self._limit_per_key = limit_per_key
         self._by_key: Counter[str] = Counter()
         self._scopes: set[asyncio.Timeout] = set()
         self._ended = False
-        #: Waits in flight.
+        #: Number of waits in flight.
         self.count = 0
 
     @contextmanager
     def place(self, caller: Caller) -> Iterator[None]:
-        """Hold one place for a wait; raises `Problem` 429 when there is none."""
+        """Hold one place for a wait; raises `Problem` 429 if there is none."""
         self._check(caller)
         name = caller.name
         self.count += 1
@@ -44,7 +48,7 @@ class Waits:
 
     def _check(self, caller: Caller) -> None:
         if self.count >= self._limit:
-            raise Problem("too-many-waits", "Ask again without a wait, or later.")
+            raise Problem("too-many-waits", "Try again without a wait, or later.")
         if caller.name is None:
             return
         limit = self._limit_per_key if caller.waits is None else caller.waits
@@ -52,7 +56,7 @@ class Waits:
             raise Problem("too-many-waits", "This key has too many waits in flight.")
 
     async def run(self, waiting: Callable[[], Awaitable[Result | None]]) -> Result | None:
-        """What `waiting` gives; None when the gateway shuts down first."""
+        """Return what `waiting` returns; None if the gateway shuts down first."""
         if self._ended:
             return None
         scope = asyncio.timeout(None)
@@ -66,7 +70,7 @@ class Waits:
             self._scopes.discard(scope)
 
     def end_all(self) -> None:
-        """End all waits, now and from now on: their requests are answered as if their time were over."""
+        """End all waits, now and in future: their requests are answered as if the wait were over."""
         self._ended = True
         now = asyncio.get_running_loop().time()
         for scope in self._scopes:

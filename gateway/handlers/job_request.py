@@ -1,4 +1,4 @@
-"""From a request's JSON to the broker's `JobRequest`: every member checked, all errors told at once."""
+"""Turns the JSON of a request into the broker's `JobRequest`: 422 lists all that is wrong at once."""
 
 import hashlib
 import math
@@ -22,10 +22,10 @@ from jobgate.broker import (
 from jobgate.gateway.functions import QueueNames, why_not_new_id
 from jobgate.gateway.http import Problem, field_errors
 
-#: Longest duration that an option may name, in seconds: ten years.
+#: Longest duration of an option, in seconds: ten years.
 MAX_SECONDS = 315_360_000
 MAX_TRIES = 1000
-#: Errors of one body that are told: an answer must not outgrow its request.
+#: Most errors of one body that are reported: an answer must not outgrow its request.
 MAX_ERRORS = 20
 
 _ARGUMENTS = frozenset({"args", "kwargs"})
@@ -43,24 +43,30 @@ Errors = list[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
-    """What a request says beside its body."""
+    """What a request says besides its body."""
 
-    #: Name of the caller's key.
+    #: Name of the caller.
     owner: str | None = None
     #: The `Idempotency-Key` header.
     idempotency_key: str | None = None
-    #: The id of a job that names none. The gateway makes it, and not the broker, so that an answer which
-    #: was lost can be asked for again under the same id.
+    #: The id of a job that names none. It is made by the gateway, not by the broker, so that a request whose
+    #: outcome is unknown can be repeated with the same id.
     job_id: str | None = None
     #: Whether the caller waits for the outcome.
     waits: bool = False
 
 
 def job_request(function: str, document: Any, sender: Sender, queues: QueueNames) -> JobRequest:
-    """The job that the body of a `POST /jobs/{function}` asks for; raises `Problem` 422.
+    """Return the job that a `POST /jobs/{function}` asks for.
 
-    `document` is the parsed body. Options never mix with the function's own arguments, so a member that
-    is not known is an error.
+    Args:
+        function: Name of the function.
+        document: The parsed body. Options are never mixed with arguments, so an unknown member is an error.
+        sender: What the request says besides its body.
+        queues: The queues that it may name.
+
+    Raises:
+        Problem: 422 with all errors.
     """
     if not isinstance(document, dict):
         raise field_errors("invalid-request", [("#", "It must be an object with args, kwargs and options.")])
@@ -128,7 +134,7 @@ def _no_such_member(name: str) -> str:
 
 
 def _pointer(name: str) -> str:
-    # The name is the caller's own text: whatever could be markup or a control character goes.
+    # The name is the caller's text: everything that could be markup or a control character is replaced.
     return "".join(c if c.isalnum() or c in "_-." else "?" for c in name[:64])
 
 
@@ -143,7 +149,7 @@ def _seconds(low: float) -> Callable[[Any], str | None]:
 
 
 def _tries(value: Any) -> str | None:
-    # JSON knows one kind of number: 3.0 is an integer.
+    # JSON has one type of number: 3.0 is an integer.
     if (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -194,11 +200,11 @@ _MEMBERS = _ARGUMENTS | _CHECKS.keys()
 
 
 def _idempotency(sender: Sender, function: str, document: dict[str, Any]) -> IdempotencyKey:
-    """What the broker is told of the key. Its digest holds the caller: two callers never share one."""
+    """Return the key as the broker stores it. The caller is part of the digest: two callers share no key."""
     key = sender.idempotency_key or ""
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Problem("invalid-request", "An Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    # Without the id: a request whose outcome is unknown comes again with the id that it was told.
+    # Without the id: a request whose outcome is unknown is repeated with the id from the answer.
     content = {name: value for name, value in document.items() if name != "job_id"}
     request = orjson.dumps([function, content], option=orjson.OPT_SORT_KEYS)
     return IdempotencyKey(

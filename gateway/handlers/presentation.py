@@ -1,4 +1,4 @@
-"""Records of the broker as the JSON of the HTTP API: the job, and its outcome."""
+"""The broker's records as the JSON of the HTTP API: the job, and its outcome."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ _PLAIN = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 
 def moment(unix_ms: int | None) -> str | None:
-    """A time of Redis as RFC 3339 in UTC, with milliseconds; None outside of the years 1 to 9999."""
+    """Return a time of Redis as RFC 3339 in UTC, with milliseconds; None outside the years 1 to 9999."""
     if unix_ms is None:
         return None
     second, ms = divmod(unix_ms, 1000)
@@ -36,7 +36,7 @@ def _second(second: int) -> str:
 
 
 def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dict[str, Any]:
-    """The job as it is right after its enqueue."""
+    """Return the JSON of a job that was just enqueued."""
     return {
         "job_id": enqueued.job_id,
         "function": function,
@@ -54,7 +54,7 @@ def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dic
 
 
 def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
-    """The job as it was seen; with `inspects` also its arguments."""
+    """Return the JSON of a job; with `inspects` also its arguments."""
     source = view.source
     job: dict[str, Any] = {
         "job_id": _shown(view.job_id),
@@ -76,9 +76,9 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
 
 
 def _shown(text: str | None) -> str | None:
-    """A name as every reader of JSON takes it: many refuse whole pages for half a surrogate pair.
+    """Return a name that every JSON parser accepts: many refuse a document with half a surrogate pair.
 
-    Bytes that were not UTF-8 (as `surrogateescape` has them) and such halves become U+FFFD.
+    Such halves, and bytes that are not UTF-8 (`surrogateescape`), become U+FFFD.
     """
     return text if text is None or text.isascii() else _HALVES.sub("\ufffd", text)
 
@@ -91,7 +91,7 @@ def _progress(progress: Progress | None) -> dict[str, Any] | None:
 
 
 def outcome(result: JobResult, *, inspects: bool) -> dict[str, Any]:
-    """How a job ended; with `inspects` also the traceback of a failure."""
+    """Return the JSON of an outcome; with `inspects` also the traceback of a failure."""
     document: dict[str, Any] = {
         "job_id": _shown(result.job_id),
         "function": _shown(result.function),
@@ -115,18 +115,24 @@ def _error(failure: Failure | None, *, inspects: bool) -> dict[str, Any]:
 
 
 def to_json(document: Any, *, limit: int) -> bytes:
-    """JSON for whatever a function took or gave back.
+    """Return a document as JSON, with any arguments and results in it.
 
-    msgpack and pickle carry more than JSON does: bytes become base64, sets become arrays, integers
-    keep their digits, and what is left becomes its `str()`. Raises `Problem` 410 when it cannot be
-    written at all or takes more than `limit` bytes.
+    msgpack and pickle have more types than JSON: bytes become base64, sets become arrays, integers keep their
+    digits, and other values become their `str()`.
+
+    Args:
+        document: The document.
+        limit: Its largest size in bytes.
+
+    Raises:
+        Problem: 410 if it is larger, or cannot be written as JSON.
     """
     try:
         encoded = _encode(document)
     except (TypeError, ValueError, RecursionError):
-        raise Problem("unreadable-result", "It has no form in JSON.") from None
+        raise Problem("unreadable-result", "It cannot be written as JSON.") from None
     if len(encoded) > limit:
-        raise Problem("unreadable-result", f"It takes more than {limit} bytes.")
+        raise Problem("unreadable-result", f"It has more than {limit} bytes.")
     return encoded
 
 
@@ -134,7 +140,7 @@ def _encode(document: Any) -> bytes:
     try:
         return orjson.dumps(document, default=_plain, option=_PLAIN)
     except orjson.JSONEncodeError:
-        # orjson stops at 64 bits, 254 levels and half surrogate pairs; the standard library does not.
+        # orjson refuses integers beyond 64 bits, 254 levels and half surrogate pairs; `json` does not.
         return json.dumps(_with_text_keys(document), default=_plain, allow_nan=False).encode()
 
 

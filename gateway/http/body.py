@@ -1,4 +1,4 @@
-"""Reading a request's body: what kind it may be, how large, how slow."""
+"""Reads the body of a request, which has a limited size, a deadline, and one media type: JSON."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from jobgate.gateway.http.problems import Problem
 
 _JSON_TYPES = {
     "application/json",
-    # What `curl -d` sends when nobody says otherwise. The door has refused other sites' forms by now.
+    # What `curl -d` sends by default. Forms of other sites have been refused by now (`check_origin`).
     "application/x-www-form-urlencoded",
 }
 _UTF8 = {"utf-8", "utf8"}
@@ -17,10 +17,14 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def body_at_hand(request: BaseRequest, *, limit: int) -> bytes | None:
-    """The body if all of it is here, empty when there is none; None = `body_to_come` has to wait for it.
+    """Return the body if it has arrived, empty if there is none; None = `body_to_come` has to wait for it.
 
-    Raises `Problem`: 413 when it is larger than `limit` bytes, 415 when it is not JSON in UTF-8 or is
-    compressed.
+    Args:
+        request: The request.
+        limit: The largest body that is accepted, in bytes.
+
+    Raises:
+        Problem: 413 if it is larger, 415 if it is compressed or not JSON in UTF-8.
     """
     if not request.body_exists:
         return b""
@@ -29,7 +33,7 @@ def body_at_hand(request: BaseRequest, *, limit: int) -> bytes | None:
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     content = request.content
-    # The common case: it arrived together with the headers, and needs no clock.
+    # The common case: it arrived together with the headers, and needs no timeout.
     if not content.is_eof() or content.exception() is not None:
         return None
     body = content.read_nowait()
@@ -39,10 +43,16 @@ def body_at_hand(request: BaseRequest, *, limit: int) -> bytes | None:
 
 
 async def body_to_come(request: BaseRequest, *, limit: int, deadline: float) -> bytes:
-    """The whole body, once it is here.
+    """Return the whole body once it has arrived.
 
-    Raises `Problem`: 408 when it takes longer than `deadline` seconds, 413 when it is larger than `limit`
-    bytes, 400 when its transfer encoding is broken, 417 when something else than 100-continue is expected.
+    Args:
+        request: The request, after `body_at_hand`.
+        limit: The largest body that is accepted, in bytes.
+        deadline: How long it may take, in seconds.
+
+    Raises:
+        Problem: 408 if it takes longer, 413 if it is larger, 400 if its transfer encoding is broken, 417 if
+            the client expects something other than 100-continue.
     """
     _answer_expectation(request)
     return await _read_slowly(request.content, limit, deadline)
@@ -66,7 +76,7 @@ def _check_encoding(header: str | None) -> None:
 
 
 def _too_large(limit: int) -> Problem:
-    return Problem("body-too-large", f"A body may have {limit} bytes.")
+    return Problem("body-too-large", f"A body may have at most {limit} bytes.")
 
 
 def _answer_expectation(request: BaseRequest) -> None:
@@ -74,7 +84,7 @@ def _answer_expectation(request: BaseRequest) -> None:
     if expectation is None:
         return
     if expectation.lower() != "100-continue":
-        raise Problem("expectation-failed", "Leave the Expect header out.")
+        raise Problem("expectation-failed", "Remove the Expect header.")
     if request.transport is not None:
         request.transport.write(_CONTINUE)
 
@@ -88,7 +98,7 @@ async def _read_slowly(content: StreamReader, limit: int, deadline: float) -> by
                 if len(body) > limit:
                     raise _too_large(limit)
     except TimeoutError:
-        raise Problem("body-timeout", f"A body has to arrive within {deadline:g} seconds.") from None
+        raise Problem("body-timeout", f"A body must arrive within {deadline:g} seconds.") from None
     except RequestPayloadError:
         raise Problem("malformed-request", "The body's transfer encoding is broken.") from None
     return bytes(body)

@@ -1,7 +1,7 @@
-"""Connections: what aiohttp's own lack.
+"""Connections of clients, with what aiohttp's own lack.
 
-Deadlines for headers, one line per malformed request, and an eye on clients that hang up while nothing is
-taken from them.
+These are a deadline for headers, one log line instead of a traceback for a malformed request, and a way to
+notice that a client hangs up while nothing is read from it.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from jobgate.gateway.http.quiet_log import SparseLog
 
 logger = logging.getLogger("jobgate.gateway.http")
 
-#: After an answer to a request whose body was not read, so that the client can read it before the end.
+#: Seconds for reading the answer to a request whose body was not read, before the connection is closed.
 _LINGER = 1.0
-#: Seconds without reading, as aiohttp does for a client that sends more than is taken from it, after which
-#: its bytes are read and kept: only who reads sees that the client has hung up.
+#: aiohttp stops reading when a client sends faster than its requests are handled. After this many seconds
+#: reading is resumed and the bytes are kept: only reading shows that the client has hung up.
 _BLIND = 0.5
-#: As many bytes are kept of a client that sends on and on behind a request that waits; then it is cut.
+#: Most bytes that are kept from a client which keeps sending behind a request that waits; then it is cut off.
 _MOST_KEPT = 64 * 1024
 _MALFORMED = 400
 _WHAT = {_MALFORMED: "malformed", 414: "too long a", 431: "too large a"}
 _MOST_HEADERS = 128
-#: How aiohttp says that there are more header lines than that.
+#: aiohttp's message for more header lines than that.
 _TOO_MANY = "Too many headers received"
 
 
@@ -44,31 +44,31 @@ class Connection(RequestHandler):
         self._server = server
         self._header_timer: asyncio.TimerHandle | None = None
         self._blind_timer: asyncio.TimerHandle | None = None
-        #: Bytes that came while aiohttp wants none; None = it takes them, or nothing is read.
+        #: Bytes that arrived while aiohttp wants none; None = it accepts them, or nothing is read.
         self._kept: bytearray | None = None
-        #: What still comes is thrown away: the last answer is on its way.
+        #: Whether further bytes are discarded, because the last answer is being sent.
         self._is_deaf = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; the first request's headers have to be here within the deadline."""
+        """Start the deadline for the first request's headers."""
         super().connection_made(transport)
         self._arm()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End."""
+        """Stop all timers."""
         self._disarm()
         self._see_again()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Let a client that has said all have the answer that is on its way; one that waits has hung up."""
+        """Finish an answer that is being sent; take the end of input during a wait as hanging up."""
         is_answered = self._request_in_progress and self._current_request is None
         if is_answered:
             self.close()
         return is_answered
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes. Those that do not complete a request's headers start the deadline for them."""
+        """Parse bytes. If they do not complete a request's headers, the deadline for these starts."""
         if self._is_deaf:
             return
         if self._kept is not None and data:
@@ -82,12 +82,12 @@ class Connection(RequestHandler):
             self._arm()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Read on after a pause. aiohttp asks for it after each read of a body, paused or not."""
+        """Resume after a pause. aiohttp calls this after each read of a body, paused or not."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
     def _pause_transport_reading(self) -> None:
-        """Stop reading, for a moment: a client that hangs up later would not be noticed."""
+        """Pause for a moment only: otherwise nobody would notice that the client hangs up."""
         if self._kept is None and self._blind_timer is None:
             super()._pause_transport_reading()
             self._blind_timer = self._loop.call_later(_BLIND, self._read_on)
@@ -104,7 +104,7 @@ class Connection(RequestHandler):
             kept += data
 
     def _resume_transport_reading(self) -> None:
-        """Read again, what was kept first."""
+        """Resume reading, with the bytes that were kept."""
         kept = self._see_again()
         if kept:
             self.data_received(kept)
@@ -125,7 +125,7 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> StreamResponse:
-        """Answer what is not HTTP. aiohttp logs a traceback for each, which makes every scanner a flood."""
+        """Answer what is not HTTP. aiohttp would log a traceback each time: a flood for every port scan."""
         problem = _problem(exc, self._server.max_header)
         what = _WHAT[problem.kind.status]
         self._server.log.line("%s request from %s: %s", what, request.remote, type(exc).__name__)
@@ -136,7 +136,7 @@ class Connection(RequestHandler):
         return as_response(answer)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log what aiohttp could not handle as one line."""
+        """Log in one line what aiohttp could not handle."""
         self._server.log.line("malformed request: %s", type(kw.get("exc_info")).__name__)
 
     def _arm(self) -> None:
@@ -190,16 +190,16 @@ class HttpServer(Server):
 
 
 def _problem(error: BaseException | None, max_header: int) -> Problem:
-    """What is wrong with a request that could not be parsed."""
+    """Return what is wrong with a request that could not be parsed."""
     if isinstance(error, LineTooLong):
         if error.args[1] == max_header:
-            return Problem("url-too-long", f"A URL may have {max_header} bytes.")
-        return Problem("header-too-large", f"A header line may have {max_header} bytes.")
+            return Problem("url-too-long", f"A URL may have at most {max_header} bytes.")
+        return Problem("header-too-large", f"A header line may have at most {max_header} bytes.")
     if isinstance(error, BadHttpMessage) and error.message == _TOO_MANY:
-        return Problem("header-too-large", f"A request may have {_MOST_HEADERS} header lines.")
+        return Problem("header-too-large", f"A request may have at most {_MOST_HEADERS} header lines.")
     return Problem("malformed-request")
 
 
 def as_response(answer: Answer) -> StreamResponse:
-    """An `Answer` where aiohttp's types ask for a response; it has what a connection uses of one."""
+    """Return an answer as the response of aiohttp that types ask for: it has the members that are used."""
     return cast(StreamResponse, answer)

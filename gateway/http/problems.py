@@ -16,33 +16,33 @@ class Kind:
     closes: bool = False
 
 
-#: Every problem that the gateway answers, by code. `openapi.yaml` lists the same codes.
+#: All problems, by code. `openapi.yaml` lists the same codes.
 KINDS = {
     "malformed-request": Kind(400, "The request is not valid HTTP", closes=True),
     "malformed-json": Kind(400, "The body is not valid JSON"),
-    "unauthorized": Kind(401, "A valid key is needed"),
+    "unauthorized": Kind(401, "A valid API key is needed"),
     "forbidden": Kind(403, "The key does not allow this"),
-    "cross-site": Kind(403, "Requests of other sites are refused"),
+    "cross-site": Kind(403, "Cross-site requests are refused"),
     "not-found": Kind(404, "There is nothing at this path"),
     "job-not-found": Kind(404, "No such job"),
     "data-set-changed": Kind(404, "Redis has lost its data, including this job"),
     "unknown-function": Kind(404, "No live worker offers this function"),
-    "method-not-allowed": Kind(405, "The path does not know this method"),
-    "body-timeout": Kind(408, "The body came too slowly", retryable=True, closes=True),
+    "method-not-allowed": Kind(405, "The path does not support this method"),
+    "body-timeout": Kind(408, "The body arrived too slowly", retryable=True, closes=True),
     "job-exists": Kind(409, "The job id is in use"),
-    "already-finished": Kind(409, "The job has ended before"),
-    "result-not-kept": Kind(410, "The job has ended and its result was not kept"),
-    "unreadable-result": Kind(410, "The job has ended and its result cannot be shown"),
+    "already-finished": Kind(409, "The job has already finished"),
+    "result-not-kept": Kind(410, "The job has finished and its result was not kept"),
+    "unreadable-result": Kind(410, "The job has finished and its result cannot be shown"),
     "body-too-large": Kind(413, "The body is too large", closes=True),
     "url-too-long": Kind(414, "The URL is too long", closes=True),
     "unsupported-media-type": Kind(415, "The body must be JSON in UTF-8, not compressed"),
-    "expectation-failed": Kind(417, "Only 100-continue can be expected", closes=True),
+    "expectation-failed": Kind(417, "The only supported expectation is 100-continue", closes=True),
     "misdirected": Kind(421, "This gateway does not serve that host"),
     "invalid-request": Kind(422, "The request does not have the right shape"),
-    "invalid-json": Kind(422, "The JSON cannot be kept exactly"),
+    "invalid-json": Kind(422, "The JSON cannot be stored exactly"),
     "invalid-arguments": Kind(422, "The arguments do not fit the function"),
     "idempotency-key-reused": Kind(422, "The idempotency key was used for another request"),
-    "too-many-waits": Kind(429, "Too many requests wait", retryable=True),
+    "too-many-waits": Kind(429, "Too many requests are waiting", retryable=True),
     "header-too-large": Kind(431, "The headers are too large", closes=True),
     "internal-error": Kind(500, "The gateway failed"),
     "unavailable": Kind(503, "Redis is not available", retryable=True),
@@ -53,7 +53,7 @@ KINDS = {
     "no-worker": Kind(503, "No live worker offers this function", retryable=True),
     "keys-unavailable": Kind(503, "The gateway cannot check keys at the moment", retryable=True),
     "not-ready": Kind(503, "The gateway is not ready", retryable=True),
-    "http-version": Kind(505, "Only HTTP/1.0 and HTTP/1.1 are spoken", closes=True),
+    "http-version": Kind(505, "Only HTTP/1.0 and HTTP/1.1 are supported", closes=True),
 }
 
 

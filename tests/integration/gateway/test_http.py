@@ -84,7 +84,7 @@ async def test_form_fields_are_told_that_they_are_not_read(gateway: RunningGatew
     for headers in ({"Content-Type": "application/x-www-form-urlencoded"}, JSON):
         status, problem, _ = await gateway.ask("POST", "/jobs/f", data=body, headers=headers)
         assert (status, problem["code"]) == (400, "malformed-json")
-        assert problem["detail"] == "The body has to be JSON: form fields are not read."
+        assert problem["detail"] == "The body must be JSON: form fields are not accepted."
 
 
 async def test_broken_json_is_not_taken_for_form_fields(gateway: RunningGateway) -> None:
