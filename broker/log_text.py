@@ -1,4 +1,4 @@
-"""Text from outside in a log: nothing in it can forge a line, drive a terminal or fill a disk."""
+"""Text from outside in logs: it cannot forge a line, control a terminal or fill a disk."""
 
 import logging
 import re
@@ -14,22 +14,22 @@ LINE_LIMIT: Final = 4_096
 #: Longest message of an exception in a traceback, and the longest traceback.
 MESSAGE_LIMIT: Final = 1_000
 TRACEBACK_LIMIT: Final = 16_384
-#: Keys of the gateway, wherever they stand.
+#: API keys of the gateway.
 _KEY: Final = re.compile(r"jg_[A-Za-z0-9_-]{16,}")
-#: User and password in a URL; passwords are not always encoded as they should be.
+#: User and password in a URL; passwords are not always percent-encoded.
 _USER: Final = re.compile(r"(?<=://)[^\s\"'<>]{0,300}@")
 
 
 class ForeignTraceback(Exception):
-    """Stands, as a cause, for what was raised in another process; its text is that `traceback_text`."""
+    """The cause of an exception from another process; its text is the `traceback_text` made there."""
 
 
 def printable(text: str, limit: int = FIELD_LIMIT) -> str:
     r"""Return text in one line, with escapes such as `\n`, `\x1b` and `\u202e` for what is not printable.
 
     Args:
-        text: whatever somebody wrote.
-        limit: longest result in characters; a text that is cut ends with `…`.
+        text: Any text.
+        limit: Longest result in characters; a text that is cut ends with `…`.
     """
     cut = text[: limit + 1]
     escaped = cut if cut.isprintable() else "".join(map(_escape, cut))
@@ -42,19 +42,19 @@ def counted(number: int, noun: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return text without the gateway's keys, and without users and passwords of URLs."""
+    """Return text without API keys and without users and passwords in URLs."""
     if "jg_" in text:
         text = _KEY.sub("jg_***", text)
     return _USER.sub("***@", text) if "://" in text else text
 
 
 def log_line(text: str) -> str:
-    """Return what may be written as a line of the log."""
+    """Return text as one line that is safe in a log, without secrets."""
     return printable(without_secrets(text[: LINE_LIMIT + 1]), LINE_LIMIT)
 
 
 def repr_of(value: object) -> str:
-    """Return `repr(value)`, whatever that raises."""
+    """Return `repr(value)`, or a replacement if that raises."""
     try:
         return repr(value)
     except Exception:
@@ -62,24 +62,24 @@ def repr_of(value: object) -> str:
 
 
 def traceback_text(raised: BaseException | None) -> str:
-    """Return a traceback of at most `TRACEBACK_LIMIT` characters; only its own frames begin lines.
+    """Return a traceback of at most `TRACEBACK_LIMIT` characters, in which no exception can forge a frame.
 
-    Messages and notes of exceptions stand in one line each. Of a longer traceback the middle is left out.
-    It raises nothing, whatever the exception does.
+    Messages and notes of exceptions take one line each. A longer traceback loses its middle. Never raises,
+    even if the exception's own methods do.
     """
     if raised is None:
         return ""
     try:
         lines = "".join(_formatted(raised)).rstrip("\n").split("\n")
-    except (Exception, SystemExit):  # its class may define `__notes__` and the like as it pleases
+    except (Exception, SystemExit):  # its class may define `__notes__` and the like in any way
         return f"{printable(type(raised).__name__)}: its traceback cannot be shown"
     return _without_middle([printable(without_secrets(line), MESSAGE_LIMIT) for line in lines])
 
 
 def escape_record(record: logging.LogRecord) -> bool:
-    """Make a record harmless under any formatter; a filter for loggers, which lets everything pass.
+    """Escape a log record so that it is safe with any formatter. A logging filter that passes everything.
 
-    Lines below WARNING are left alone, for speed: what writes them escapes what it puts in.
+    For speed, lines below WARNING are not changed: the code that writes them escapes their fields.
     """
     if record.exc_info and not record.exc_text:
         record.exc_text = traceback_text(record.exc_info[1])
@@ -91,7 +91,7 @@ def escape_record(record: logging.LogRecord) -> bool:
 def _escape_message(record: logging.LogRecord) -> None:
     try:
         text = record.getMessage()
-    except Exception:  # logging itself tells of it
+    except Exception:  # logging itself reports it
         return
     line = log_line(text)
     if line != text:
@@ -110,13 +110,13 @@ def _formatted(raised: BaseException) -> Iterator[str]:
         notes = getattr(each, "__notes__", None)
         if notes:
             each.__notes__ = [f"  {printable(str(note), MESSAGE_LIMIT)}" for note in notes]
-        # Of an instance: `format` asks it for the lines of each exception in the chain.
+        # Set on the instance: `format` calls it for each exception of the chain.
         each.format_exception_only = partial(_message_in_one_line, each)  # type: ignore[method-assign,assignment]
     return shown.format()
 
 
 def _message_in_one_line(shown: traceback.TracebackException, **options: Any) -> Iterator[str]:
-    # Python gives each line of a message, or of a syntax error, in a piece of its own, or all in one.
+    # Depending on its version, Python yields the lines of a message one by one or all together.
     for text in traceback.TracebackException.format_exception_only(shown, **options):
         yield printable(text.rstrip("\n"), MESSAGE_LIMIT) + "\n"
 
@@ -124,7 +124,7 @@ def _message_in_one_line(shown: traceback.TracebackException, **options: Any) ->
 def _chain(
     shown: traceback.TracebackException, raised: BaseException
 ) -> Iterator[tuple[traceback.TracebackException, BaseException | None]]:
-    """Yield all that a traceback shows, and the exceptions that it shows."""
+    """Yield the parts of a traceback, each with its exception."""
     rest: list[tuple[traceback.TracebackException, BaseException | None]] = [(shown, raised)]
     while rest:
         each, exception = rest.pop()

@@ -1,17 +1,17 @@
-"""What the base install does not have. Imported first, so that a package that is missing is one sentence."""
+"""Packages that the base install lacks. Imported first, so that a missing one is reported in one sentence."""
 
 from importlib import import_module
 
 
 def need(*packages: str, extra: str) -> None:
-    """See that packages can be imported.
+    """Check that packages can be imported.
 
     Args:
-        packages: names of modules.
-        extra: the extra, or extras, of jobgate that bring them.
+        packages: Names of modules.
+        extra: The extra, or extras, of jobgate that install them.
 
     Raises:
-        ModuleNotFoundError: one is missing; the message says what to install.
+        ModuleNotFoundError: One is missing; the message says what to install.
     """
     for package in packages:
         try:
@@ -24,7 +24,7 @@ def need(*packages: str, extra: str) -> None:
 
 
 def how(extra: str) -> str:
-    """Return the command that installs an extra, or the first of several."""
+    """Return the command that installs an extra, the first one of several."""
     return f"in its folder: pip install '.{extra.partition(' ')[0]}'"
 
 

@@ -1,1 +1,24 @@
 """The way to Redis: connections, settings, and calls that travel together."""
+
+from jobgate.broker.link.adopted import settings_of
+from jobgate.broker.link.coalescer import Coalescer
+from jobgate.broker.link.data_set import DataSet
+from jobgate.broker.link.link import Link
+from jobgate.broker.link.peers import TRUSTED_FOR
+from jobgate.broker.link.settings import RedisSettings, async_client, sync_client, unnamed
+from jobgate.broker.link.translation import translate
+
+__all__ = [
+    # Settings and clients
+    "RedisSettings",
+    "async_client",
+    "settings_of",
+    "sync_client",
+    "unnamed",
+    # Calls
+    "Coalescer",
+    "DataSet",
+    "Link",
+    "TRUSTED_FOR",
+    "translate",
+]

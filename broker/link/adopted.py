@@ -1,9 +1,9 @@
-"""Settings out of what the user has connected already: a client or a connection pool of redis-py.
+"""Settings from a client or a connection pool of redis-py that the user already has.
 
-The broker opens connections of its own, because it needs them in a certain state (RESP2, bytes, no
-repetition, no timeout of the socket) and because a waiting caller must not take one from others. They are of
-the same kind as the user's: where their class is not redis-py's own, they are of that class and have its
-arguments. A pool whose connections cannot be made by anybody else is refused.
+The broker opens its own connections, because it needs them in a certain state (RESP2, bytes, no retries, no
+socket timeout) and because a caller that waits must not take one from others. They are of the same kind as
+the user's: if their class is not redis-py's own, the broker uses that class with its arguments. A pool that
+only makes its own connections is refused.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from redis.asyncio.connection import AbstractConnection
 from jobgate.broker.link.own_connections import Given, parameters
 from jobgate.broker.link.settings import RedisSettings
 
-#: Arguments of redis-py's connections that go along although RedisSettings has no field for them.
+#: Arguments of redis-py's connections that are kept although RedisSettings has no field for them.
 _FURTHER = frozenset({"client_name", "credential_provider"})
 #: Our fields -> redis-py's arguments, where the names differ.
 _RENAMED = {
@@ -23,19 +23,20 @@ _RENAMED = {
     "database": "db",
     "conn_timeout": "socket_connect_timeout",
 }
-#: What redis-py takes for no bound of its connections.
+#: What redis-py uses as an unlimited number of connections.
 _UNBOUNDED = 2**31
 _SSL_FIELDS = frozenset(each.name for each in fields(RedisSettings) if each.name.startswith("ssl_"))
 
 
 def settings_of(value: object) -> RedisSettings:
-    """Return where `value` connects to.
+    """Return the settings with which `value` connects.
 
     Args:
-        value: what `RedisSettings.of` takes, or a client or a connection pool of redis-py, a Sentinel's too.
+        value: Anything that `RedisSettings.of` accepts, or a client or connection pool of redis-py, including
+            a Sentinel's.
 
     Raises:
-        ValueError: it is none of these, a Sentinel's pool of replicas, or a pool that only makes its own
+        ValueError: It is none of these, a Sentinel's pool of replicas, or a pool that only makes its own
             connections.
     """
     pool: Any = getattr(value, "connection_pool", value)
@@ -54,7 +55,7 @@ def settings_of(value: object) -> RedisSettings:
 
 
 def _makes_redis_pys(pool: Any) -> bool:
-    """Whether settings say all that there is to say of a pool's connections."""
+    """Return whether settings can describe a pool's connections completely."""
     kinds = (type(pool), pool.connection_class)
     return all(map(_is_known, kinds)) and not pool.connection_kwargs.get("redis_connect_func")
 
@@ -79,7 +80,7 @@ def _check_kind(pool: Any) -> None:
 
 
 def _is_known(kind: type) -> bool:
-    """Whether a class is redis-py's or ours, and none that somebody has made of it."""
+    """Return whether a class is redis-py's or ours, and not a subclass from elsewhere."""
     return kind.__module__.partition(".")[0] in ("redis", "jobgate")
 
 
@@ -91,11 +92,11 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tls(pool: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what concerns TLS, whose use a pool shows by the class of its connections."""
+    """Read the TLS settings; the class of a pool's connections shows whether it uses TLS."""
     known = parameters(pool.connection_class)
     if "ssl_cert_reqs" not in known:
         return {}
-    # The default of whether the host is checked differs between releases of redis-py.
+    # The default of ssl_check_hostname differs between releases of redis-py.
     chosen = {"ssl_check_hostname": known["ssl_check_hostname"].default, **given}
     return {"ssl": True} | {name: chosen[name] for name in _SSL_FIELDS if chosen.get(name) is not None}
 

@@ -6,25 +6,27 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-#: An item, where its answer goes, and since when it waits.
+#: An item, the future for its answer, and the time at which it was submitted.
 _Entry = tuple[Item, "asyncio.Future[Answer]", float]
 
 
 class Coalescer(Generic[Item, Answer]):
     """Collects single items and sends them in batches.
 
-    A batch leaves at the end of the loop's turn. While `in_flight` batches are on their way further
-    items wait for one to return, so batches grow with the load and never queue up in the pool.
+    A batch leaves at the end of the loop's turn. While `in_flight` batches are under way, further items wait
+    for one to return, so batches grow with the load instead of queueing up in the connection pool.
 
     Args:
-        send: sends a batch, answers in order; an exception as an answer fails that item alone. It is told
-            since when the oldest item waits, by the clock of the loop: its deadline counts from there.
-        group: items of different groups travel in different batches.
-        weight: size of one item in bytes.
-        max_items: most items in one batch.
-        max_weight: most bytes in one batch of more than one item.
-        in_flight: most batches on their way at once.
-        max_span: seconds by which the items of one batch may have come apart: they share a deadline.
+        send: Sends a batch and returns the answers in order; an exception as an answer fails that item alone.
+            Its second argument is the time of the loop at which the oldest item was submitted: the batch's
+            deadline counts from there.
+        group: Items of different groups travel in different batches.
+        weight: Size of an item in bytes.
+        max_items: Most items in a batch.
+        max_weight: Most bytes in a batch of more than one item.
+        in_flight: Most batches under way at once.
+        max_span: Most seconds between the oldest and the newest item of a batch, because they share a
+            deadline.
     """
 
     def __init__(
@@ -50,9 +52,9 @@ class Coalescer(Generic[Item, Answer]):
         self._batches: set[asyncio.Task[None]] = set()
 
     def submit(self, item: Item) -> "asyncio.Future[Answer]":
-        """Hand in one item; its answer comes with a later batch.
+        """Submit an item; returns a future for its answer.
 
-        A caller that is cancelled loses the answer; the item travels all the same.
+        If the caller is cancelled the item is still sent.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
@@ -61,7 +63,7 @@ class Coalescer(Generic[Item, Answer]):
         return future
 
     async def drain(self) -> None:
-        """Wait until everything that was handed in has been answered."""
+        """Wait until all items have been answered."""
         while self._batches or self._waiting:
             if self._batches:
                 await asyncio.wait(self._batches)

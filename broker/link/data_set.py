@@ -1,7 +1,7 @@
-"""Which data Redis holds: a name that is written once and vanishes with everything else.
+"""Which data Redis holds: a name that is written once and is lost only together with everything else.
 
-It tells a job that has ended from one that went with all data: FLUSHALL, a restart without its data, another
-server.
+It distinguishes a job that has ended from one that was lost with all data, by FLUSHALL, by a restart without
+persistence or by a change of servers.
 """
 
 import logging
@@ -10,27 +10,27 @@ logger = logging.getLogger("jobgate.broker")
 
 
 class DataSet:
-    """The name as this process has last seen it."""
+    """The name of the data set as this process last saw it."""
 
     def __init__(self) -> None:
-        #: The last name that was there; None = none was seen yet.
+        #: The last name that was found; None = none so far.
         self.known: str | None = None
         #: The name at the last look; None = there was none.
         self.latest: str | None = None
-        self._told = False
+        self._has_warned = False
 
     def note(self, name: bytes | None) -> None:
-        """Take what a look has found, and log when the data set is another than before."""
+        """Take over what a look has found; logs a warning if the data set has changed."""
         self.latest = name.decode(errors="replace") if name else None
-        if self.known is not None and self.latest != self.known and not self._told:
-            self._told = True
+        if self.known is not None and self.latest != self.known and not self._has_warned:
+            self._has_warned = True
             logger.warning(
                 "Redis no longer holds its earlier data: jobs that were acknowledged before may be gone. "
                 "Was it flushed, restarted without its data or replaced?"
             )
         if self.latest is not None:
-            self.known, self._told = self.latest, False
+            self.known, self._has_warned = self.latest, False
 
     def changed_since(self, name: str | None) -> bool:
-        """Whether the last look found another data set than `name`; no, where that is None."""
+        """Return whether the last look found another data set than `name`; False if that is None."""
         return name is not None and self.latest != name

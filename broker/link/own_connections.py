@@ -1,4 +1,4 @@
-"""Connections of a kind that the user has made: to a fake server, through a proxy, with instruments."""
+"""Connections of a class that the user wrote: to a fake server, through a proxy, with instrumentation."""
 
 import asyncio
 import inspect
@@ -8,26 +8,26 @@ from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis
 
-#: Arguments that tie a connection to the pool that has made it.
+#: Arguments that tie a connection to the pool that made it.
 _OF_THEIR_POOL = ("event_dispatcher", "himport_registry", "maint_notifications", "oss_cluster", "orig_")
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A class of connections and its arguments, as the user's pool has them."""
+    """A connection class and its arguments, from the user's pool."""
 
-    #: A class of redis.asyncio, or one made of it.
+    #: A connection class of redis.asyncio, or a subclass.
     connection_class: Any
-    #: What the pool makes connections with.
+    #: The arguments with which the pool makes connections.
     arguments: Mapping[str, Any]
-    #: None = as many as are needed.
+    #: None = unlimited.
     max_connections: int | None = None
 
     def client(self, **ours: Any) -> Redis:
         """Return a client on such connections.
 
         Args:
-            ours: arguments that win over the user's, where the class knows them.
+            ours: Arguments that override the user's, if the class has them.
         """
         known = parameters(self.connection_class)
         theirs = {
@@ -47,16 +47,16 @@ class Given:
 
 
 class BlockingClient:
-    """A client on such connections whose calls block, for a thread: in an event loop of its own."""
+    """A blocking client on such connections, for a thread; it runs its own event loop."""
 
     def __init__(self, given: Given, **ours: Any) -> None:
-        """Connect nowhere yet; the arguments are those of `Given.client`."""
+        """Take the arguments of `Given.client`; connects on first use."""
         self._redis: Any = given.client(**ours)
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
 
     @property
     def connection_pool(self) -> "BlockingClient":
-        """What `disconnect` is called on, as on a client of redis-py."""
+        """The object with `disconnect`, as on a client of redis-py."""
         return self
 
     def execute_command(self, *args: Any) -> Any:
@@ -68,13 +68,13 @@ class BlockingClient:
         self._runner.run(self._redis.connection_pool.disconnect())
 
     def close(self) -> None:
-        """Close all for good."""
+        """Close the client for good."""
         self._runner.run(self._redis.aclose())
         self._runner.close()
 
 
 def parameters(connection_class: type) -> dict[str, inspect.Parameter]:
-    """All arguments of a connection's constructor, those that it hands on to its bases included."""
+    """Return all arguments of a connection's constructor, including those of its base classes."""
     found: dict[str, inspect.Parameter] = {}
     for each in reversed(connection_class.__mro__):
         if "__init__" in vars(each):

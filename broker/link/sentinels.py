@@ -1,4 +1,4 @@
-"""Clients that ask Sentinels for the master: all Sentinels at once, so that one that hangs delays nobody."""
+"""Clients that ask the Sentinels for the master: all at once, so that one that hangs delays nobody."""
 
 import asyncio
 import queue
@@ -13,13 +13,13 @@ import redis.asyncio.sentinel
 import redis.sentinel
 from redis import exceptions as redis_errors
 
-#: Seconds for asking all Sentinels; the rest of an operation's time is for Redis itself.
+#: Seconds to ask all Sentinels; the rest of an operation's time is for Redis itself.
 DISCOVERY = 1.0
-#: Seconds to wait for further Sentinels once one has answered: it may be the one that was cut off or frozen.
+#: Seconds to wait for other Sentinels once one has answered: that one may have been cut off or frozen.
 SECOND_OPINION = 0.2
 
 Address = tuple[str, int]
-#: What a Sentinel says of a master.
+#: What a Sentinel says about a master.
 _State = dict[str, Any]
 
 
@@ -29,10 +29,10 @@ def async_master(
     """Return a client of the master called `name`.
 
     Args:
-        hosts: where the Sentinels are.
-        name: how they call the master.
-        sentinel_options: arguments of redis-py for connections to the Sentinels.
-        options: the same for connections to the master.
+        hosts: Addresses of the Sentinels.
+        name: Name of the master in the Sentinels' configuration.
+        sentinel_options: Arguments of redis-py for connections to the Sentinels.
+        options: The same for connections to the master.
     """
     watchers: Any = _AsyncSentinels(hosts, sentinel_kwargs=_hurried(sentinel_options))  # type: ignore[no-untyped-call]
     client: redis.asyncio.Redis = watchers.master_for(name, connection_pool_class=_AsyncMasterPool, **options)
@@ -42,7 +42,7 @@ def async_master(
 def sync_master(
     hosts: Sequence[Address], name: str, *, sentinel_options: Mapping[str, Any], options: Mapping[str, Any]
 ) -> redis.Redis:
-    """Return the blocking client; else as `async_master`."""
+    """Return a blocking client; arguments as in `async_master`."""
     watchers: Any = _SyncSentinels(hosts, sentinel_kwargs=_hurried(sentinel_options))  # type: ignore[no-untyped-call]
     client: redis.Redis = watchers.master_for(name, connection_pool_class=_SyncMasterPool, **options)
     return client
@@ -53,7 +53,7 @@ def _hurried(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Opinions:
-    """What the Sentinels say of one master. The newest configuration counts, not the first answer."""
+    """What the Sentinels say about one master. The newest configuration counts, not the first answer."""
 
     def __init__(self, name: str, of_all: int) -> None:
         self._name = name
@@ -63,7 +63,7 @@ class _Opinions:
         self._address: Address | None = None
 
     def add(self, state: _State | None, *, is_healthy: bool) -> None:
-        """Take one Sentinel's answer; None = it has none."""
+        """Add one Sentinel's answer; None = it does not know the master."""
         if state is None:
             return
         self._seen += 1
@@ -74,12 +74,12 @@ class _Opinions:
 
     @property
     def is_found(self) -> bool:
-        """Whether there is a master, as far as is known."""
+        """Whether a healthy master is known."""
         return self._address is not None
 
     @property
     def is_certain(self) -> bool:
-        """Whether most Sentinels have answered."""
+        """Whether a healthy master is known and most Sentinels have answered."""
         return self.is_found and 2 * self._seen > self._of_all
 
     def master(self) -> Address:
@@ -135,7 +135,7 @@ class _SyncSentinels(redis.sentinel.Sentinel):
         """Return the master's address. Raises ConnectionError."""
         answers: queue.SimpleQueue[_State | None] = queue.SimpleQueue()
         for each in self.sentinels:
-            # Threads, since one that hangs must not hold up the others; their sockets have a timeout.
+            # Threads, because a Sentinel that hangs must not delay the others; the sockets have a timeout.
             ask = (each, service_name, answers)
             threading.Thread(target=self._ask, args=ask, name="jobgate-sentinel", daemon=True).start()
         opinions = _Opinions(service_name, len(self.sentinels))
@@ -162,7 +162,7 @@ class _SyncSentinels(redis.sentinel.Sentinel):
 
 
 class _AsyncMasterPool(redis.asyncio.sentinel.SentinelConnectionPool):
-    """Closes its connections to the Sentinels too, which redis-py leaves open."""
+    """Also closes its connections to the Sentinels, which redis-py leaves open."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         await super().disconnect(inuse_connections)

@@ -20,10 +20,10 @@ from jobgate.broker.link.url_options import SCHEMES, bad_url, cert_reqs, url_opt
 
 SENTINEL_PORT = 26379
 
-#: Seconds one command may take before its connection is given up; the answer is unknown then.
+#: Seconds until a command without an answer gives up its connection.
 COMMAND_TIMEOUT = 5.0
 
-#: Arguments of a connection that say in which state it must be, not where it leads.
+#: Arguments of a connection that set its state, not where it leads.
 _STATE = (
     "protocol", "decode_responses", "encoding_errors", "health_check_interval", "retry", "socket_timeout",
     "socket_connect_timeout",
@@ -32,53 +32,53 @@ _STATE = (
 
 @dataclasses.dataclass
 class RedisSettings:
-    """Where Redis is: arq's fields with arq's defaults, and the Sentinels' own credentials.
+    """Where Redis is: arq's fields with arq's defaults, and credentials for the Sentinels.
 
     Raises:
-        ValueError: the fields contradict each other.
+        ValueError: The fields contradict each other.
     """
 
     #: Name or address; with `sentinel`, a list of (host, port).
     host: str | list[tuple[str, int]] = "localhost"
     port: int = 6379
-    #: Path of a socket; used in place of host and port.
+    #: Path of a Unix socket; used instead of host and port.
     unix_socket_path: str | None = None
     database: int = 0
     username: str | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
-    #: Connect by TLS.
+    #: Connect over TLS.
     ssl: bool = False
     ssl_keyfile: str | None = None
     ssl_certfile: str | None = None
-    #: `required`, `optional` or `none`; Python's `ssl.CERT_NONE` and the like are understood.
+    #: `required`, `optional` or `none`; Python's constants such as `ssl.CERT_NONE` are accepted.
     ssl_cert_reqs: str = "required"
     ssl_ca_certs: str | None = None
     ssl_ca_data: str | None = None
-    #: Whether the certificate must be for this host. arq's default; a `rediss://` URL turns it on.
+    #: Whether the certificate must match the host. Off by default, as in arq; a `rediss://` URL turns it on.
     ssl_check_hostname: bool = False
-    #: Seconds until connecting is given up.
+    #: Timeout for connecting, in seconds.
     conn_timeout: float = 1
-    #: Accepted for arq's sake: the broker connects again by itself within its deadline.
+    #: Accepted for compatibility with arq; the broker reconnects by itself within its deadline.
     conn_retries: int = 5
-    #: Accepted for arq's sake.
+    #: Accepted for compatibility with arq.
     conn_retry_delay: float = 1
-    #: None = as many as are needed.
+    #: None = unlimited.
     max_connections: int | None = None
     #: Ask the Sentinels in `host` for the master.
     sentinel: bool = False
     sentinel_master: str = "mymaster"
-    #: Accepted for arq's sake: only the broker knows what may be repeated.
+    #: Accepted for compatibility with arq; the broker itself decides what may be repeated.
     retry_on_timeout: bool = False
-    #: Accepted for arq's sake.
+    #: Accepted for compatibility with arq.
     retry_on_error: list[type[Exception]] | None = None
-    #: Accepted for arq's sake.
+    #: Accepted for compatibility with arq.
     retry: Any = None
-    #: For the Sentinels themselves, which may want others than the master.
+    #: Credentials for the Sentinels, which may differ from those of the master.
     sentinel_username: str | None = None
     sentinel_password: str | None = dataclasses.field(default=None, repr=False)
-    #: Further arguments of redis-py's clients, such as `credential_provider` or `client_name`.
+    #: Further arguments for redis-py's clients, such as `credential_provider` or `client_name`.
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
-    #: Connections of a class of the user's own, which are used in place of all that stands above.
+    #: Connections of a class that the user wrote; used instead of all fields above.
     given: Given | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,18 +92,18 @@ class RedisSettings:
 
     @classmethod
     def from_dsn(cls, dsn: str) -> "RedisSettings":
-        """Read a URL.
+        """Return the settings in a URL.
 
         `redis://[user:password@]host[:port][/database]`, `rediss://…` for TLS,
         `unix://[user:password@]/path[?db=0]`, and
         `redis+sentinel://[user:password@]host[:port],host[:port][/database]?master=name` (or
-        `rediss+sentinel://`). After the `?` may follow `db`, `master`, `max_connections`,
+        `rediss+sentinel://`). Options after the `?` are `db`, `master`, `max_connections`,
         `conn_timeout`, `sentinel_username`, `sentinel_password`, `ssl_keyfile`, `ssl_certfile`,
-        `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_check_hostname`. Over TLS the certificate must be for
-        the host that the URL names, unless `ssl_check_hostname=false` or `ssl_cert_reqs=none`.
+        `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_check_hostname`. Over TLS the certificate must match the
+        host in the URL, unless `ssl_check_hostname=false` or `ssl_cert_reqs=none`.
 
         Raises:
-            ValueError: it is no such URL. The message never shows the password.
+            ValueError: The URL is wrong. The message never contains the password.
         """
         parsed, hosts = _parse(dsn)
         fields = _credentials(parsed) | _place(parsed, hosts)
@@ -113,12 +113,12 @@ class RedisSettings:
 
     @classmethod
     def of(cls, value: object) -> "RedisSettings":
-        """Return `value` as settings: a RedisSettings, a URL, or arq's own RedisSettings.
+        """Return a RedisSettings, a URL or arq's own RedisSettings as settings.
 
         arq's are recognised by their attributes, so arq need not be installed.
 
         Raises:
-            ValueError: it is none of these.
+            ValueError: It is none of these.
         """
         if isinstance(value, cls):
             return value
@@ -131,7 +131,7 @@ class RedisSettings:
 
     @property
     def address(self) -> str:
-        """Where it is, for messages and logs: no user, no password."""
+        """The address for messages and logs, without user and password."""
         if self.unix_socket_path:
             return f"unix://{self.unix_socket_path}"
         scheme = "rediss" if self.ssl else "redis"
@@ -145,8 +145,8 @@ def async_client(settings: RedisSettings, **over: Any) -> redis.asyncio.Redis:
     """Return a client of redis-py that never repeats a command by itself; it connects on first use.
 
     Args:
-        settings: where Redis is.
-        over: arguments of `redis.asyncio.Redis` in place of ours, such as `socket_timeout`.
+        settings: Where Redis is.
+        over: Arguments of `redis.asyncio.Redis` that override ours, such as `socket_timeout`.
     """
     options = _client_options(settings, redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0))
     if settings.given is not None:
@@ -157,13 +157,13 @@ def async_client(settings: RedisSettings, **over: Any) -> redis.asyncio.Redis:
 
 
 def unnamed() -> dict[str, Any]:
-    """Arguments with which a connection does not give the library's name: two commands less to open one."""
+    """Return arguments that stop a connection from sending the library's name, which takes two commands."""
     names = inspect.signature(redis.asyncio.Redis.__init__).parameters
     return {"driver_info": None} if "driver_info" in names else {"lib_name": None, "lib_version": None}
 
 
 def sync_client(settings: RedisSettings, **over: Any) -> redis.Redis:
-    """Return the blocking client, for use from a thread; else as `async_client`."""
+    """Return a blocking client for a thread; arguments as in `async_client`."""
     options = _client_options(settings, redis.retry.Retry(redis.backoff.NoBackoff(), 0))
     if settings.given is not None:
         retry = redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0)
@@ -198,7 +198,7 @@ def _parse(url: str) -> tuple[ParseResult, list[str]]:
 
 
 def _without_hosts(url: str) -> tuple[str, list[str]]:
-    """Take the hosts out of a URL of Sentinels: some releases of urllib refuse brackets among several."""
+    """Take the hosts out of a Sentinel URL: some releases of urllib refuse brackets in a list of hosts."""
     found = re.match(r"([a-z]+\+sentinel://)((?:[^/?#]*@)?)([^/?#]*)(.*)", url, re.DOTALL | re.IGNORECASE)
     if not found:
         return url, []
@@ -225,7 +225,7 @@ def _place(parsed: ParseResult, hosts: list[str]) -> dict[str, Any]:
 
 
 def _split(text: str, default_port: int) -> tuple[str, int]:
-    """Split `host[:port]`; an IPv6 address stands in brackets."""
+    """Split `host[:port]`; an IPv6 address is in brackets."""
     try:
         parsed = urlparse(f"//{text}")
         host, port = parsed.hostname, parsed.port
@@ -269,7 +269,7 @@ def _client_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
 
 
 def _state(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of the options that holds for every connection, wherever it leads."""
+    """Return the options that hold for every connection, wherever it leads."""
     return {"encoding": "utf-8", **{name: options[name] for name in _STATE}}
 
 
@@ -282,7 +282,7 @@ def _connection_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "protocol": 2,
         "decode_responses": False,
-        # Ids that are not UTF-8 are decoded with surrogateescape; they must find their way back.
+        # Ids that are not UTF-8 are decoded with surrogateescape, and must be encoded in the same way.
         "encoding_errors": "surrogateescape",
         "health_check_interval": 0,
         "retry": retry,
@@ -298,17 +298,17 @@ def _connection_options(settings: RedisSettings, retry: Any) -> dict[str, Any]:
 def _tls_options(settings: RedisSettings) -> dict[str, Any]:
     names = ["keyfile", "certfile", "cert_reqs", "ca_certs", "ca_data"]
     options = {f"ssl_{name}": getattr(settings, f"ssl_{name}") for name in names}
-    # Python refuses to look at the name in a certificate that it is told not to check.
+    # Python refuses to check the name in a certificate that it does not verify.
     is_checked = settings.ssl_check_hostname and settings.ssl_cert_reqs != "none"
     return {"ssl": True, "ssl_check_hostname": is_checked, **options}
 
 
 def _keepalive() -> dict[int, int]:
-    """Notice a dead peer in 45 s: idle 30 s, then three probes, 5 s apart. macOS lacks the first."""
+    """Return options that detect a dead peer in 45 s: 30 s idle, then 3 probes. macOS lacks the first."""
     wanted = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
     return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is None: a Sentinel's pool has its own defaults."""
+    """Leave out options that are None: a Sentinel's pool has its own defaults."""
     return {name: value for name, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What may follow the `?` of a Redis URL, and what each option may say."""
+"""The options after the `?` of a Redis URL."""
 
 import re
 import ssl
@@ -11,7 +11,7 @@ from jobgate.broker.near_names import did_you_mean
 SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
-#: How strictly the server's certificate is checked: the words of redis-py, and what they mean to Python.
+#: How strictly the server's certificate is checked: redis-py's words -> Python's constants.
 _CERT_REQS: Final = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE}
 
 
@@ -19,11 +19,11 @@ def url_options(query: str, scheme: str) -> dict[str, Any]:
     """Return fields of `RedisSettings` for the options of a URL.
 
     Args:
-        query: what follows the `?`.
-        scheme: of the URL; some options have an effect with some schemes only.
+        query: The text after the `?`.
+        scheme: Scheme of the URL; some options only work with some schemes.
 
     Raises:
-        ValueError: an option is not known, has no effect with this scheme, or has a wrong value.
+        ValueError: An option is unknown, does not work with this scheme, or has a wrong value.
     """
     fields: dict[str, Any] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
@@ -39,10 +39,10 @@ def url_options(query: str, scheme: str) -> dict[str, Any]:
 
 
 def cert_reqs(value: object) -> str:
-    """Return `required`, `optional` or `none` for these words, Python's constants and their names, or None.
+    """Return `required`, `optional` or `none` for one of these words, a constant of Python or its name.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: It is none of these.
     """
     if isinstance(value, int):  # the constants are whole numbers
         word = next((word for word, constant in _CERT_REQS.items() if constant == value), "")
@@ -54,7 +54,7 @@ def cert_reqs(value: object) -> str:
 
 
 def bad_url(reason: str) -> ValueError:
-    """Return the error of a wrong URL. No reason may hold a piece of the URL that can be a password."""
+    """Return the error for a wrong URL. No reason may contain a part of the URL that can be a password."""
     return ValueError(f"The Redis URL is wrong: {reason}.")
 
 
@@ -79,7 +79,7 @@ def _seconds(text: str) -> float:
     raise ValueError("write a number of seconds above 0")
 
 
-#: The options -> how to read each.
+#: Options -> how to read each.
 _OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "db": _count(0),
     "master": str,
@@ -94,15 +94,15 @@ _OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "ssl_check_hostname": _truth,
 }
 _FIELD_OF_OPTION = {"db": "database", "master": "sentinel_master"}
-#: Names that redis-py and arq have for options -> their names here.
+#: redis-py's and arq's names of options -> their names here.
 _NAMES_ELSEWHERE = {"socket_connect_timeout": "conn_timeout", "sentinel_master": "master", "database": "db"}
-#: How an option's name begins -> what a scheme must hold for it to have an effect.
+#: Start of an option's name -> what a scheme must contain for the option to work.
 _NEEDED_IN_SCHEME = {"ssl_": "rediss", "sentinel_": "+sentinel", "master": "+sentinel"}
 
 
 def _unknown(name: str, *, may_be_secret: bool) -> str:
     known = f"known are {', '.join(_OPTIONS)}"
-    # Behind a bare ? or & in a password stands the rest of the password.
+    # After a bare ? or & in a password comes the rest of the password.
     if may_be_secret or re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,39}", name) is None:
         return f"it has an unknown option after the ?, {known}; in a password write ? as %3F and & as %26"
     elsewhere = _NAMES_ELSEWHERE.get(name)

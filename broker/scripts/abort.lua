@@ -1,31 +1,34 @@
 #!lua flags=allow-oom
--- Stop a job wherever it is: finished on the spot unless it runs, else its worker is told. Uses: read.lua, drop.lua, hand.lua
+-- Stop a job wherever it is: a waiting job ends at once, the worker of a running one is notified.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read, whole)
+-- Uses: drop.lua (drop)
+-- Uses: hand.lua (hand_over)
 --
--- KEYS[1] queue        ZSET    job id -> due time
+-- KEYS[1] queue        ZSET    job id -> due time, unix ms
 -- KEYS[2] job          STRING  body
 -- KEYS[3] result       STRING  result
--- KEYS[4] in-progress  STRING  lease
--- KEYS[5] retry        STRING  count of tries
--- KEYS[6] abort        ZSET    job id -> time of the request
--- KEYS[7] progress     STRING  what an earlier try said
--- KEYS[8] ended        STRING  mark of an end without a result
--- KEYS[9] wanted       STRING  there while somebody waits
+-- KEYS[4] in-progress  STRING  lease: the token of its claim
+-- KEYS[5] retry        STRING  number of tries that were started
+-- KEYS[6] abort        ZSET    job id -> time of the request, unix ms
+-- KEYS[7] progress     STRING  progress that an earlier try reported
+-- KEYS[8] ended        STRING  mark of an end without a kept result (see finish.lua)
+-- KEYS[9] wanted       STRING  exists while somebody waits for the outcome
 -- KEYS[10] outcome     STRING  an outcome that is not kept, for those who wait
 -- KEYS[11] suspect     STRING  see claim.lua
--- ARGV[1] id
--- ARGV[2] result to store if it does not run, or '' = the caller thinks that it runs
+-- ARGV[1] job id
+-- ARGV[2] result to store if the job does not run; '' = the caller saw it running
 -- ARGV[3] ms to keep that result (0 = not at all, -1 = for ever)
--- ARGV[4] earliest time of the mark, unix ms: not before the job was enqueued, by whatever clock
--- ARGV[5] channel on which workers listen
--- ARGV[6] ms that the mark of an end without a result is kept
--- ARGV[7] what that mark begins with: 'abort ' and whose job it is
--- ARGV[8] ms that an outcome which is not kept can be fetched
--- ARGV[9] '1' = its caller waits
+-- ARGV[4] earliest time for the abort mark, unix ms: the job's enqueue time, which another clock may have set
+-- ARGV[5] pub/sub channel on which workers listen
+-- ARGV[6] ms to keep the mark of an end without a kept result
+-- ARGV[7] start of that mark: 'abort ' and the job's owner
+-- ARGV[8] ms for which an outcome that is not kept can be fetched
+-- ARGV[9] '1' = the job's caller waits for the outcome
 --
--- Returns 1 aborted (also when repeated)  2 requested  3 finished before  4 unknown
---         5 does not run: call with a result  6 nothing done: the key of the marks is of another kind
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Returns 1 aborted (also when repeated), 2 requested, 3 finished before, 4 unknown,
+--         5 not running: call again with a result, 6 nothing done: the key `abort` holds another type
+
 local id, blob, keep = ARGV[1], ARGV[2], whole(ARGV[3]) or -1
 
 local stored, spoilt = read('GET', KEYS[3])
@@ -33,7 +36,7 @@ if stored or spoilt then
   return stored == blob and 1 or 3
 end
 local queued = read('ZSCORE', KEYS[1], id)
--- (Stock arq leaves the lease of a cron job for a minute after its end.)
+-- (Stock arq leaves the lease of a cron job in place for a minute after the end, when it is no longer queued.)
 if queued and redis.call('EXISTS', KEYS[4]) == 1 then
   local marked = redis.pcall('ZADD', KEYS[6], math.max(now, whole(ARGV[4]) or 0), id)
   if type(marked) == 'table' then

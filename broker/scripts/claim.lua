@@ -1,42 +1,49 @@
 #!lua flags=allow-oom
--- Take up to n due jobs: a lease on each, one try more on each.
--- Uses: read.lua, lease.lua, wake.lua, drop.lua
--- Repeated with the same token it answers the same jobs again, so a lost answer costs neither try nor job.
+-- Take up to n due jobs: put a lease on each and count a try for each.
+-- Uses: read.lua (read, whole, any_marks)
+-- Uses: lease.lua (held, mark_of)
+-- Uses: clock.lua (now)
+-- Uses: wake.lua (wake_one)
+-- Uses: drop.lua (drop)
 --
--- KEYS[1] queue   ZSET   job id -> due time, unix ms; raised here to the end of the lease, with its mark
--- KEYS[2] wake    LIST   at most one token
--- KEYS[3] abort   ZSET   job id -> time of the request
--- KEYS[4] claim   STRING the worker's last claim: msgpack { token, id, score, tries, id, … }
--- KEYS[5] paused  STRING there while the queue gives no jobs
+-- KEYS[1] queue   ZSET    job id -> due time, unix ms; raised here to the end of the lease plus its mark (lease.lua)
+-- KEYS[2] wake    LIST    at most one token
+-- KEYS[3] abort   ZSET    job id -> time of the request, unix ms
+-- KEYS[4] claim   STRING  the worker's last claim: msgpack { token, id, score, tries, id, … }
+-- KEYS[5] paused  STRING  exists while the queue is paused
 -- ARGV[1..3]      key prefixes: job, in-progress, retry
 -- ARGV[4]         token of this claim
--- ARGV[5]         how many at most
+-- ARGV[5]         number of jobs to take at most
 -- ARGV[6]         lease in ms
--- ARGV[7]         ttl in ms that retry and claim get
--- ARGV[8]         ids to read at a time when some are passed by
+-- ARGV[7]         ttl in ms for retry, claim and suspect
+-- ARGV[8]         ids to read at a time when some have to be skipped
 -- ARGV[9..10]     key prefixes: result, suspect
 --
--- A job is damaged when its body, its lease or its count of tries is of another kind: it is taken, so that it
--- does not stand in the way, and whoever takes it ends it. Its try is not counted.
+-- Returns { now, due time of the next job (0 = due jobs may be left, -1 = none, -2 = paused),
+--           then for each job: id, tries (0 = damaged), due time before the claim, body or false,
+--           abort mark or false, ms until the body was to expire (< 0 = never), crashes in a row,
+--           tries that do not count }
 --
--- Returns { now, due time of the next job (0 = there may be due ones left, -1 = none, -2 = paused),
---           id, tries (0 = damaged), due time before the claim, body or false, abort mark or false, ms until the body
---           was to expire (< 0 = never), crashes in a row, tries that do not count, id, … }
+-- Repeated with the same token it returns the same jobs again, so a lost answer costs neither a try nor a job.
 --
--- A lease that has run out, as the mark in the score tells, was one of a worker that died or was cut off: a crash.
--- Nobody knows which of the worker's jobs has caused it. All of them are suspects from then on, and a suspect's
--- crash counts as a try only where it ran alone. One that had not begun when its worker died keeps its try.
--- suspect STRING: "<crashes in a row> <tries that do not count> <claims in a row that did not begin> <how the last
--- try began: 0 not at all, 1 beside others, 2 alone>". A first try has no past, so that most jobs cost no look at that.
+-- A job is damaged when its body, its lease or its count of tries holds another type of value. It is taken without
+-- counting a try, so that it does not block the queue, and the worker ends it.
+--
+-- A lease mark in the score of a due job shows that the lease ran out: its worker died or was cut off. This is a
+-- crash, and any of the worker's jobs may have caused it, so all of them become suspects. A crash counts as a try
+-- of a suspect only if it ran alone. A job that had not started when its worker died gets its try back.
+-- suspect STRING: "<crashes in a row> <tries that do not count> <claims in a row that did not start> <how the last
+-- try started: 0 not at all, 1 beside other jobs, 2 alone>". First tries skip all this, so most jobs do not pay for it.
+
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local queue = KEYS[1]
 local mark = mark_of(token)
--- More starts than any job can have had: such a count is none.
+-- More than any job can have been started: such a count is damaged.
 local MOST_TRIES = 1e9
--- A bound for a job whose crashes never happen while it runs alone.
+-- Bounds the crashes of a job that never crashes alone.
 local MOST_UNCOUNTED = 10
--- A bound for one whose very claim ends the process, by its size, say.
+-- Bounds the claims of a job that kills its worker before it starts, for example by its size.
 local MOST_IDLE = 100
 local marks = any_marks(KEYS[3])
 local record, answer = { token }, { now, -1 }
@@ -47,16 +54,16 @@ local function suspicion(id)
   return tonumber(crashes) or 0, tonumber(uncounted) or 0, tonumber(idle) or 0, began or '1'
 end
 
--- Note how a job's last try has come to its end, before the next one is taken; returns the number of that.
+-- Before the next try, note how the last one ended; returns the number of the next one.
 local function note_end(id, score, tries)
   local crashes, uncounted, idle, began = suspicion(id)
   local fraction = score - math.floor(score)
-  if fraction == 0.5 then -- with a retry: it can live beside others
+  if fraction == 0.5 then -- by a retry: no crash
     crashes = 0
-  elseif fraction ~= 0 and crashes > 0 and began == '0' and idle < MOST_IDLE then
+  elseif fraction ~= 0 and crashes > 0 and began == '0' and idle < MOST_IDLE then -- it had not started
     idle, tries = idle + 1, tries - 1
     redis.call('SET', retry_prefix .. id, tries, 'KEEPTTL')
-  elseif fraction ~= 0 then
+  elseif fraction ~= 0 then -- its lease ran out
     crashes = crashes + 1
     uncounted = began == '2' and 0 or math.min(uncounted + 1, MOST_UNCOUNTED)
   end
@@ -71,7 +78,7 @@ local function take(id, score, tries, body)
   local job = job_prefix .. id
   local left = redis.call('PTTL', job)
   if left >= 0 and left < 2 * lease then
-    -- It has been started in time; from here on renewals keep it.
+    -- It was claimed before it expired; from here on renewals keep it.
     redis.call('PEXPIRE', job, 2 * lease)
   end
   local at = #answer
@@ -85,7 +92,7 @@ local function take(id, score, tries, body)
   record[at + 1], record[at + 2], record[at + 3] = id, score, tostring(tries)
 end
 
--- The last claim, where it was this one; nil where the key holds anything else.
+-- The worker's last claim if it has this token; else nil.
 local function claimed_before()
   local known, last = pcall(cmsgpack.unpack, read('GET', KEYS[4]) or '')
   return known and type(last) == 'table' and last[1] == token and last or nil
@@ -102,8 +109,8 @@ local function take_again(last)
   end
 end
 
--- An id without a body, but with a result: a job of this id has ended from another queue. To run it would put
--- "expired" over that result.
+-- An id without a body but with a result: a job of this id has ended in another queue. Running it would overwrite
+-- that result with "expired".
 local function has_ended(id)
   if redis.call('EXISTS', ARGV[9] .. id) == 0 then
     return false
@@ -114,7 +121,7 @@ local function has_ended(id)
   return true
 end
 
--- Begin a try; returns its number, 0 where the count is none.
+-- Count a try; returns its number, 0 if the count is damaged.
 local function count_try(id, score)
   local retry = retry_prefix .. id
   local tries = read('INCR', retry)
@@ -125,7 +132,7 @@ local function count_try(id, score)
   return tries > 1 and note_end(id, tonumber(score), tries) or tries
 end
 
--- Take one id if nobody runs it; returns whether somebody does. A lease of another kind is nobody's.
+-- Take one job unless it runs elsewhere; returns whether it does. A damaged lease belongs to nobody.
 local function take_one(id, score)
   local lease_key = in_progress_prefix .. id
   local owner, spoilt = read('SET', lease_key, token, 'NX', 'GET', 'PX', lease)
@@ -141,7 +148,7 @@ local function take_one(id, score)
   end
 end
 
--- Ids that run elsewhere with a low score (stock arq leaves theirs) are paged past.
+-- Skip jobs that run elsewhere with a low score, as those of stock arq do.
 local passed = 0
 local function take_due()
   while #record < 1 + 3 * limit do
@@ -152,7 +159,7 @@ local function take_due()
       if #record >= 1 + 3 * limit then
         return
       end
-      -- To arq a score of 0 means "not queued".
+      -- To arq, a score of 0 means "not queued".
       if tonumber(due[at + 1]) == 0 or take_one(due[at], due[at + 1]) then
         passed = passed + 1
       end

@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
--- Tell which data set this is, and name it where nobody has. Uses: read.lua
+-- Return the name of the data set that Redis holds; name it if it has no name yet.
+-- Uses: read.lua (read)
 --
--- KEYS[1] epoch  STRING  name of the data set
--- ARGV[1] a new name
+-- KEYS[1] epoch  STRING  name of the data set; lost only together with all other keys
+-- ARGV[1] name to give it
 --
--- Returns the name; an empty text where the key holds something else
+-- Returns the name; '' if the key holds another type of value
+
 local name, spoilt = read('GET', KEYS[1])
 if spoilt then
   return ''

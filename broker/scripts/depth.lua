@@ -1,19 +1,21 @@
--- Count the jobs of a queue by status. Writes nothing. Uses: read.lua
--- Running jobs are members of the queue too: those of jobgate have a score within one lease from now, those
--- of stock arq the lowest scores. Both windows are looked through up to ARGV[3] ids, so the cost is bounded.
+-- Count the jobs of a queue by status. Writes nothing.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read)
 --
--- KEYS[1] queue    ZSET  job id -> due time, unix ms
--- KEYS[2] workers  ZSET  worker id -> unix ms at which its record ends
--- KEYS[3] paused   STRING there while the queue gives no jobs
--- KEYS[4] health   STRING the health line that arq's workers share
+-- KEYS[1] queue    ZSET    job id -> due time, unix ms
+-- KEYS[2] workers  ZSET    worker id -> unix ms at which its record expires
+-- KEYS[3] paused   STRING  exists while the queue is paused
+-- KEYS[4] health   STRING  the health line that arq's workers share
 -- ARGV[1] key prefix: in-progress
 -- ARGV[2] longest lease in ms
 -- ARGV[3] ids to look at in each window
 --
 -- Returns { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused,
---           1 = health line there }
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+--           1 = health line exists }
+--
+-- Running jobs stay in the queue: those of jobgate with a score within one lease from now, those of stock arq with
+-- the lowest scores. The script looks through at most ARGV[3] ids in each of these two windows, which bounds the cost.
+
 local queue, window = KEYS[1], tonumber(ARGV[3])
 
 local function running(from, to)

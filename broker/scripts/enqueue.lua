@@ -1,29 +1,32 @@
--- Put 1…n jobs into one queue; each is created or left as it is. A replay answers as the first call did.
--- Uses: read.lua, wake.lua
+-- Put 1…n jobs into one queue. An id that is taken is left as it is; a repeated call returns the same answer.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read, whole, any_marks)
+-- Uses: wake.lua (wake_one)
 --
 -- KEYS[1] queue        ZSET   job id -> due time, unix ms
 -- KEYS[2] wake         LIST   at most one token
--- KEYS[3] abort        ZSET   job id -> time of the request
+-- KEYS[3] abort        ZSET   job id -> time of the request, unix ms
 -- ARGV[1..4]           key prefixes: job, result, retry, ended
--- ARGV[5]              ms that an idempotency key is remembered
+-- ARGV[5]              ms to remember an idempotency key
 -- ARGV[6]              key prefix: outcome
 -- then for each job:
 --   id, body, defer in ms from now, due time in unix ms or '', ttl of the body in ms after the due time
 --   (negative: from now), number of the first try or '', idempotency key (a whole key name) or '',
---   digest of the request or '', '1' = a kept result of this id gives way to the job (cron jobs of a fixed id),
---   and the idempotency key also remembers that the id was taken: one answer for all who ask
+--   digest of the request or '', '1' = the job replaces a kept result of this id (cron jobs with a fixed id);
+--   then the idempotency key also remembers that the id was taken, so that all callers get one answer
 --
 -- Returns for each job { code, due time in unix ms, job id }:
---   1 created   2 exists   3 the idempotency key made it before   4 the idempotency key made another request,
---   or its record cannot be read   5 there is no such time
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+--   1 created, 2 exists, 3 the idempotency key created it before, 4 the idempotency key belongs to another
+--   request, or its record cannot be read, 5 the due time is out of range
+--
+-- No flag allow-oom: a full Redis refuses new jobs.
+
 local job_prefix, result_prefix, retry_prefix, ended_prefix, remember = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local marks = any_marks(KEYS[3])
 local answers, created = {}, false
 
--- What an enqueue meets under its id: 0 nothing, 1 itself, repeated, 2 another job. The body holds a token
--- of this one request, so the same body is this very call.
+-- What exists under the id: 0 nothing, 1 this very call, which is repeated, 2 another job. The body contains a token
+-- of the call, so an equal body means the same call.
 local function met(job, result, ended, body, replaces)
   local stored, spoilt = read('GET', job)
   if stored or spoilt then
@@ -36,8 +39,8 @@ local function met(job, result, ended, body, replaces)
   return mark and string.match(mark, ' (%x+)$') == redis.sha1hex(body) and 1 or 0
 end
 
--- Whether a request came before under its idempotency key: 0 no, 1 this very call, 3 the same request, 4 another
--- one; and the id of the job that it made.
+-- What the idempotency key was used for: 0 nothing, 1 this very call, 3 the same request, 4 another request; and the
+-- id of the job that was created.
 local function seen(idempotency, digest, id, body)
   local record, spoilt = read('GET', idempotency)
   if not record then
@@ -50,8 +53,8 @@ local function seen(idempotency, digest, id, body)
   return made_by == digest and 3 or 4, made or id
 end
 
--- Called before the first write. Fails when the queue's name is another kind of key, or may not be written to.
--- It adds and changes nothing.
+-- Called before the first write: fails if the queue's key holds another type of value or must not be written.
+-- Changes nothing.
 local is_sure = false
 local function make_sure()
   if not is_sure then
@@ -83,7 +86,7 @@ for at = 7, #ARGV, 9 do
     score = math.max(score, 1)
     local lives = math.max(ttl < 0 and -ttl or math.max(score - now, 0) + ttl, 1)
     if is_used then
-      -- What the last job of this id left for those who waited for it, or a result that gives way.
+      -- The outcome of an earlier job of this id, or a result that is replaced.
       redis.call('DEL', result, ARGV[6] .. id)
     end
     redis.call('SET', job, body, 'PX', lives)
@@ -92,7 +95,7 @@ for at = 7, #ARGV, 9 do
     end
     redis.call('ZADD', KEYS[1], score, id)
     if marks then
-      -- An abort asked for before this job existed meant another one (arq #485).
+      -- An abort requested before this job existed was meant for another one (arq #485).
       redis.pcall('ZREM', KEYS[3], id)
     end
     if idempotency ~= '' then

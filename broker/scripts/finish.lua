@@ -1,19 +1,26 @@
 #!lua flags=allow-oom
--- End 1…n jobs of one queue: result in, everything else out, at once. Uses: read.lua, lease.lua, drop.lua, hand.lua
+-- End 1…n jobs of one queue: store the result and delete everything else, at once.
+-- Uses: read.lua (read, whole, any_marks)
+-- Uses: lease.lua (held)
+-- Uses: drop.lua (drop)
+-- Uses: hand.lua (hand_over)
 --
--- KEYS[1] queue   ZSET   job id -> due time
--- KEYS[2] abort   ZSET   job id -> time of the request
+-- KEYS[1] queue   ZSET   job id -> due time, unix ms
+-- KEYS[2] abort   ZSET   job id -> time of the request, unix ms
 -- ARGV[1..6]      key prefixes: job, result, in-progress, retry, progress, ended
--- ARGV[7]         ms that the mark of an end without a result is kept
+-- ARGV[7]         ms to keep the mark of an end without a kept result
 -- ARGV[8..9]      key prefixes: wanted, outcome
--- ARGV[10]        ms that an outcome which is not kept can be fetched by those who wait for it
+-- ARGV[10]        ms for which an outcome that is not kept can be fetched
 -- ARGV[11]        key prefix: suspect
--- then for each job: id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result, which may
---   be '' where it is not kept and nobody is known to wait for it, and what the mark of an end without a result
---   says besides: 'abort ' and whose job it is, where it ended so, else ''
+-- then for each job:
+--   id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result ('' if it is not kept and nobody
+--   is known to wait for it), note for the mark of the end ('abort ' and the job's owner if it was aborted, else '')
 --
--- Returns for each job: 1 done (also when this very call did it before), 0 stale,
---   2 nothing done: somebody waits for it, call again with the result
+-- Writes ended  STRING  "<token> <note><SHA-1 of the body>", if the result is not kept: distinguishes a repeated
+--                       finish, and a repeated enqueue of this job, from new ones
+-- Returns for each job: 1 done (also when repeated), 0 stale,
+--   2 nothing done: somebody waits for the outcome, call again with the result
+
 local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local progress_prefix, ended_prefix, remember = ARGV[5], ARGV[6], ARGV[7]
 local wanted_prefix, outcome_prefix, outlives = ARGV[8], ARGV[9], ARGV[10]
@@ -33,7 +40,6 @@ for at = 12, #ARGV, 6 do
     elseif keep < 0 then
       redis.call('SET', result, blob)
     else
-      -- What tells this call, and the enqueue of this job, from others when they are repeated.
       local body = read('GET', job_prefix .. id) or ''
       redis.call('SET', ended_prefix .. id, token .. ' ' .. ARGV[at + 5] .. redis.sha1hex(body), 'PX', remember)
       if blob ~= '' then

@@ -1,11 +1,14 @@
 #!lua flags=allow-oom
--- Write the health line that arq's workers share and `arq --check` looks for. Uses: read.lua
+-- Write the health line that arq's workers share and that `arq --check` looks for.
+-- Uses: read.lua (read)
 --
--- KEYS[1] queue   ZSET    job id -> due time
+-- KEYS[1] queue   ZSET    job id -> due time, unix ms
 -- KEYS[2] health  STRING  the line
--- ARGV[1] the line up to the number of jobs in the queue  ARGV[2] ttl in ms
+-- ARGV[1] the line up to the number of jobs in the queue
+-- ARGV[2] ttl in ms
 --
--- Returns 1 written, 0 not: that key is of another kind, a queue perhaps
+-- Returns 1 written, 0 not written: the key holds another type of value, perhaps a queue
+
 local _, spoilt = read('GET', KEYS[2])
 if spoilt then
   return 0

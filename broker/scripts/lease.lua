@@ -1,14 +1,13 @@
--- Put before every script that asks whether a lease is still held. See scripts.py.
+-- Prelude: whether a lease is still held.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read)
 --
--- A lease is held while its token stands in in-progress. It is also still held when it has run out but
--- nobody has moved the job since: then no owner stands there, the job is due, its score ends in this lease's
--- mark, and the count of tries is the one that this lease began with. (The scores of other leases end in
--- other marks, that of a retried job in .5, and of new and released ones in nothing; stock arq, which leaves
--- scores alone, counts tries.)
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- A lease is held while in-progress contains its token. It is also held after it ran out, as long as nobody has moved
+-- the job since: in-progress does not exist, the job is due, the fraction of its score is this lease's mark, and the
+-- count of tries is the one with which this lease began. (The score of another lease has another mark, that of a
+-- retried job ends in .5, that of a new or released one has no fraction. Stock arq keeps scores but counts tries.)
 
--- A fraction of a millisecond, other than 0 and 0.5, and as fine as a score can hold until the year 2100.
+-- A lease's mark: a fraction of a millisecond, neither 0 nor 0.5, that a score can hold exactly until the year 2100.
 local function mark_of(token)
   local number = tonumber(string.sub(redis.sha1hex(token), 1, 8), 16) % 2046 + 1
   return (number < 1024 and number or number + 1) / 2048

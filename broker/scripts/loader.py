@@ -1,16 +1,19 @@
-"""The Lua scripts: one file, one transition. Each file's header is its contract.
+"""The Lua scripts and their loader. The header of each script is its contract.
 
-A Redis that is full (`maxmemory` reached) refuses new jobs but must let those it has come to their end, so
-all scripts but `enqueue` and `progress` carry the flag `allow-oom` (Redis >= 7.0).
+Scripts share code through preludes, which a header names with what it uses of them, as in
+`-- Uses: lease.lua (held, mark_of)`.
+
+A Redis that is full (`maxmemory` reached) refuses new jobs but must let its jobs end. So all scripts that
+write carry the flag `allow-oom` (Redis >= 7.0), except `enqueue`, `progress` and `probe`.
 """
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 
-#: What several scripts need, put before those whose header says `Uses: …`.
-_PRELUDES = ("read.lua", "lease.lua", "wake.lua", "drop.lua", "hand.lua")
+_USES = re.compile(r"^-- Uses: (\w+\.lua) \(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Script:
 
     name: str
     source: str
-    #: Hex SHA-1 of the source, by which Redis knows it (EVALSHA).
+    #: Hex SHA-1 of the source, by which Redis knows the script (EVALSHA).
     sha: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -28,15 +31,28 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Read the script `name` (without `.lua`), with what it uses before it.
+    """Return the script `name` (without `.lua`), with its preludes before it.
 
     Raises:
-        FileNotFoundError: there is no such script.
+        FileNotFoundError: There is no such script.
     """
-    folder = files("jobgate.broker.scripts")
-    source = folder.joinpath(f"{name}.lua").read_text("utf-8")
-    # Redis wants a script's flags on its first line.
+    source = _text(f"{name}.lua")
+    # Redis expects the flags of a script on its first line.
     flags, rest = source.split("\n", 1) if source.startswith("#!") else ("", source)
-    uses = rest.partition("Uses: ")[2].partition("\n")[0]
-    preludes = [folder.joinpath(part).read_text("utf-8") for part in _PRELUDES if part in uses]
-    return Script(name, "\n".join([flags, *preludes, rest] if flags else [*preludes, rest]))
+    preludes: dict[str, str] = {}
+    _add_preludes(rest, preludes)
+    return Script(name, "\n".join([flags, *preludes.values(), rest] if flags else [*preludes.values(), rest]))
+
+
+def _add_preludes(source: str, preludes: dict[str, str]) -> None:
+    """Add what a source uses, each prelude after those that it uses itself."""
+    for name in _USES.findall(source):
+        if name not in preludes:
+            text = _text(name)
+            _add_preludes(text, preludes)
+            preludes[name] = text
+
+
+@cache
+def _text(name: str) -> str:
+    return files("jobgate.broker.scripts").joinpath(name).read_text("utf-8")

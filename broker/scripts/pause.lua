@@ -1,7 +1,10 @@
 #!lua flags=allow-oom
--- Let no worker of jobgate claim from a queue any more. What runs goes on.
+-- Pause a queue: jobgate's workers claim nothing more from it. Running jobs continue.
+-- Uses: clock.lua (now)
 --
--- KEYS[1] paused  STRING  since when, unix ms; an earlier pause stays as it is
-local clock = redis.call('TIME')
-redis.call('SET', KEYS[1], clock[1] * 1000 + math.floor(clock[2] / 1000), 'NX')
+-- KEYS[1] paused  STRING  start of the pause, unix ms; an earlier pause is left as it is
+--
+-- Returns 1
+
+redis.call('SET', KEYS[1], now, 'NX')
 return 1

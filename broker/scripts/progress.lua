@@ -1,13 +1,17 @@
--- Note how far 1…n running jobs of one queue are. Uses: read.lua, lease.lua
--- A report that comes too late is dropped, so that nothing stays behind a job that has ended.
+-- Store the progress of 1…n running jobs of one queue.
+-- Uses: clock.lua (now)
+-- Uses: lease.lua (held)
 --
--- KEYS[1] queue   ZSET   job id -> due time
+-- KEYS[1] queue   ZSET   job id -> due time, unix ms
 -- ARGV[1..3]      key prefixes: in-progress, retry, progress
 -- ARGV[4]         ms to keep a report
 -- then for each job: id, token, tries, report (JSON)
 --
--- Writes progress  STRING  token of the lease, a space, unix ms, a space, the report
--- Returns for each job 1 noted, 0 stale
+-- Writes progress  STRING  "<token of the lease> <unix ms> <report>"
+-- Returns for each job 1 stored, 0 stale: a late report is dropped, so that nothing remains of a job that has ended
+--
+-- No flag allow-oom: a full Redis refuses reports.
+
 local in_progress_prefix, retry_prefix, progress_prefix, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local answers = {}
 

@@ -1,12 +1,16 @@
--- Read one page of a queue, waiting and running jobs alike. Writes nothing. Uses: read.lua
--- A job that is there from the first page to the last is on one of them, perhaps on two.
+-- Read one page of a queue, waiting and running jobs alike. Writes nothing.
+-- Uses: read.lua (read)
 --
--- KEYS[1] queue  ZSET  job id -> due time, unix ms; while it runs: the end of its lease
+-- KEYS[1] queue  ZSET  job id -> due time, unix ms; while the job runs: the end of its lease
 -- ARGV[1] key prefix: job
--- ARGV[2] cursor, 0 = begin
--- ARGV[3] about how many
+-- ARGV[2] cursor, 0 = start
+-- ARGV[3] approximate number of jobs
 --
--- Returns { cursor of the next page (0 = no more), id, score, body or false, id, … }; an empty body: it is there, but of another kind
+-- Returns { cursor of the next page (0 = no more), then for each job: id, score, body or false
+--           ('' if the body's key holds another type of value) }
+--
+-- A job that is in the queue during the whole listing is on one page, or on two.
+
 local page = redis.call('ZSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
 local answer, found = { page[1] }, page[2]
 for at = 1, #found, 2 do

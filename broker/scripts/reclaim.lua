@@ -1,19 +1,27 @@
 #!lua flags=allow-oom
--- Take a running job back whose lease Redis has forgotten: it lost its last writes, or all of its data.
--- Nobody else must run the job, and it must not have ended. Uses: read.lua, lease.lua
+-- Take back a running job whose lease Redis lost, because it lost its last writes or all of its data. The job must
+-- not have ended, and nobody else may run it.
+-- Uses: read.lua (read, whole)
+-- Uses: lease.lua (held, mark_of)
+-- Uses: clock.lua (now)
 --
--- KEYS[1] queue        ZSET    job id -> due time; raised to the end of the lease, with its mark
--- KEYS[2] job          STRING  body; put back with the rest where Redis has lost all of its data
+-- KEYS[1] queue        ZSET    job id -> due time, unix ms; raised to the end of the lease plus its mark
+-- KEYS[2] job          STRING  body; restored with the rest if Redis lost all of its data
 -- KEYS[3] result       STRING  result
--- KEYS[4] in-progress  STRING  lease
--- KEYS[5] retry        STRING  count of tries
--- KEYS[6] ended        STRING  mark of an end without a result
+-- KEYS[4] in-progress  STRING  lease: the token of its claim
+-- KEYS[5] retry        STRING  number of tries that were started
+-- KEYS[6] ended        STRING  mark of an end without a kept result (see finish.lua)
 -- KEYS[7] epoch        STRING  name of the data set
--- ARGV[1] id  ARGV[2] token  ARGV[3] tries  ARGV[4] body as claimed
--- ARGV[5] name of the data set at the claim, or '' = unknown
--- ARGV[6] lease in ms  ARGV[7] ttl in ms that body and count of tries get
+-- ARGV[1] job id
+-- ARGV[2] token
+-- ARGV[3] tries
+-- ARGV[4] body as claimed
+-- ARGV[5] name of the data set at the time of the claim; '' = unknown
+-- ARGV[6] lease in ms
+-- ARGV[7] ttl in ms for body and count of tries
 --
--- Returns 1 it is ours (also when repeated), 0 it is lost
+-- Returns 1 taken back (also when repeated), 0 lost
+
 local id, token, tries, body, data_set = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local lease, ttl = tonumber(ARGV[6]), ARGV[7]
 
@@ -26,7 +34,7 @@ end
 local stored, spoilt = read('GET', KEYS[2])
 local queued = redis.call('ZSCORE', KEYS[1], id)
 local count = whole(read('GET', KEYS[5]) or '0')
--- As before the claim: a later one would have counted.
+-- Redis holds the state before the claim; if another worker had claimed the job since, that would have counted a try.
 local unclaimed = queued and stored == body and count and count < tonumber(tries)
 local swept = data_set ~= '' and read('GET', KEYS[7]) ~= data_set
 local gone = swept and not stored and not spoilt and not queued and count == 0

@@ -1,16 +1,20 @@
 #!lua flags=allow-oom
 -- Give 1…n jobs of one queue back as if they had never been claimed: old place, try not counted.
--- Uses: read.lua, lease.lua, wake.lua, drop.lua
+-- Uses: read.lua (whole)
+-- Uses: lease.lua (held)
+-- Uses: wake.lua (wake_one)
+-- Uses: drop.lua (drop)
 --
--- KEYS[1] queue   ZSET   job id -> due time
+-- KEYS[1] queue   ZSET   job id -> due time, unix ms
 -- KEYS[2] wake    LIST   at most one token
 -- ARGV[1..3]      key prefixes: job, in-progress, retry
 -- then for each job: id, token, tries, due time before the claim in unix ms, count of tries to leave,
---   when the body was to expire in unix ms, or '' = it lives on as it does now
---
--- A job that was claimed as a damaged one (0 tries) keeps its keys as they are.
+--   time at which the body was to expire in unix ms, or '' = keep its ttl
 --
 -- Returns for each job 1 done, 0 stale (also when repeated: nothing is left to give back)
+--
+-- A job that was claimed as damaged (0 tries) keeps its keys as they are.
+
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local answers, released = {}, false
 

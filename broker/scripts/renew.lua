@@ -1,17 +1,21 @@
 #!lua flags=allow-oom
--- Extend the leases of one worker on one queue. Uses: read.lua, lease.lua
+-- Extend the leases of one worker on one queue.
+-- Uses: read.lua (read)
+-- Uses: lease.lua (held, mark_of)
+-- Uses: clock.lua (now)
 --
--- KEYS[1] queue   ZSET   job id -> due time; raised to the end of the lease, with its mark
--- KEYS[2] abort   ZSET   job id -> time of the request
+-- KEYS[1] queue   ZSET   job id -> due time, unix ms; raised to the end of the lease plus its mark
+-- KEYS[2] abort   ZSET   job id -> time of the request, unix ms
 -- ARGV[1..3]      key prefixes: job, in-progress, retry
 -- ARGV[4]         lease in ms
--- ARGV[5]         ttl in ms that bodies and counts of tries get
+-- ARGV[5]         ttl in ms for bodies and counts of tries
 -- then for each lease: id, token, tries
 --
--- A lease that ran out and that the same worker has claimed anew is left alone and not lost: the answer to that
--- claim tells the worker to go on under the new one. (A token is the worker's id, a colon and a number.)
+-- Returns { { ids of lost leases }, { id, abort mark, id, … of jobs to abort } }
 --
--- Returns { { ids that are lost }, { id, abort mark, id, … of those asked to abort } }
+-- A lease that ran out and that the same worker has claimed again is left alone and is not lost: the answer to that
+-- claim tells the worker to continue under the new one. (A token is the worker's id, a colon and a number.)
+
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local lease, ttl = tonumber(ARGV[4]), ARGV[5]
 local lost, aborts = {}, {}

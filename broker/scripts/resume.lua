@@ -1,8 +1,12 @@
 #!lua flags=allow-oom
--- Let workers claim from a queue again, and wake one of them. Uses: wake.lua
+-- Resume a paused queue and wake one of its workers.
+-- Uses: wake.lua (wake_one)
 --
--- KEYS[1] paused  STRING  there while the queue gives no jobs
+-- KEYS[1] paused  STRING  exists while the queue is paused
 -- KEYS[2] wake    LIST    at most one token
+--
+-- Returns 1
+
 redis.call('DEL', KEYS[1])
 wake_one(KEYS[2])
 return 1

@@ -1,15 +1,19 @@
 #!lua flags=allow-oom
--- A worker takes its leave. The last one takes the shared health line along. Uses: read.lua
+-- Remove a worker from a queue. The last worker that writes a health line also removes that line.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read)
 --
--- KEYS[1] workers  ZSET    worker id -> unix ms at which its record ends
+-- KEYS[1] workers  ZSET    worker id -> unix ms at which its record expires
 -- KEYS[2] worker   STRING  its record
 -- KEYS[3] claim    STRING  its last claim
 -- KEYS[4] health   STRING  the health line that it writes
--- ARGV[1] worker id  ARGV[2] key prefix: worker  ARGV[3] where workers write that line by default
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- ARGV[1] worker id
+-- ARGV[2] key prefix: worker
+-- ARGV[3] key of the health line that workers write by default
+--
+-- Returns 1
+-- A worker whose record cannot be read is assumed to write it.
 
--- A record that cannot be read counts as one of a worker that does.
 local function writes_the_line(id)
   local stored, spoilt = read('GET', ARGV[2] .. id)
   if not stored then
@@ -30,7 +34,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
     return 1
   end
 end
--- A line that this worker's settings name may be somebody's queue by now.
+-- The key comes from the worker's settings and may hold something else, such as a queue.
 if read('GET', KEYS[4]) then
   redis.call('DEL', KEYS[4])
 end

@@ -1,18 +1,26 @@
 #!lua flags=allow-oom
--- Give a job back for another try later; the try that ends counts. Uses: read.lua, lease.lua, wake.lua, drop.lua
+-- Give a job back for another try later; the try that ends counts.
+-- Uses: read.lua (read, whole)
+-- Uses: lease.lua (held)
+-- Uses: clock.lua (now)
+-- Uses: wake.lua (wake_one)
+-- Uses: drop.lua (drop)
 --
--- KEYS[1] queue        ZSET    job id -> due time
+-- KEYS[1] queue        ZSET    job id -> due time, unix ms
 -- KEYS[2] wake         LIST    at most one token
--- KEYS[3] job          STRING  its ttl is set anew: chains of retries do not die of age (arq #320)
--- KEYS[4] in-progress  STRING  lease
--- KEYS[5] retry        STRING  count of tries
--- ARGV[1] id  ARGV[2] token  ARGV[3] tries
--- ARGV[4] ms from now until the next try, or '' = back to its old place
--- ARGV[5] its old due time, unix ms
+-- KEYS[3] job          STRING  body; its ttl starts again, so that long chains of retries do not expire (arq #320)
+-- KEYS[4] in-progress  STRING  lease: the token of its claim
+-- KEYS[5] retry        STRING  number of tries that were started
+-- ARGV[1] job id
+-- ARGV[2] token
+-- ARGV[3] tries
+-- ARGV[4] ms from now until the next try; '' = at its old place
+-- ARGV[5] its due time before the claim, unix ms
 -- ARGV[6] ttl in ms after the due time
--- ARGV[7] number of the try that ends: more than ARGV[3] where a stock arq producer set the first one
+-- ARGV[7] number of the try that ends; more than ARGV[3] if a stock arq producer set the first one
 --
 -- Returns 1 done (also when repeated), 0 stale
+
 local id, token, tries, count = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
 
 if not held(KEYS[1], KEYS[4], KEYS[5], id, token, tries) then
@@ -20,7 +28,7 @@ if not held(KEYS[1], KEYS[4], KEYS[5], id, token, tries) then
   local retried = score and score - math.floor(score) == 0.5 and redis.call('EXISTS', KEYS[4]) == 0
   return retried and read('GET', KEYS[5]) == count and 1 or 0
 end
--- The half millisecond tells that this was done, should it be repeated; it is no lease's mark.
+-- The half millisecond lets a repeated call see that this was done; no lease has it as its mark.
 local due = (ARGV[4] ~= '' and now + whole(ARGV[4]) or math.floor(tonumber(ARGV[5]))) + 0.5
 local ttl = math.ceil(math.max(due - now, 0) + whole(ARGV[6]))
 redis.call('ZADD', KEYS[1], due, id)

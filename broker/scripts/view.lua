@@ -1,19 +1,25 @@
--- Look at one job, all of it at one moment. Writes nothing. Uses: read.lua
+-- Read everything about one job at one moment. Writes nothing.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read)
 --
--- KEYS[1] job  KEYS[2] result  KEYS[3] in-progress  KEYS[4] retry  KEYS[5] outcome that is not kept   STRING
--- KEYS[6] epoch   STRING  name of the data set
+-- KEYS[1] job          STRING  body
+-- KEYS[2] result       STRING  result
+-- KEYS[3] in-progress  STRING  lease: the token of its claim
+-- KEYS[4] retry        STRING  number of tries that were started
+-- KEYS[5] outcome      STRING  an outcome that is not kept
+-- KEYS[6] epoch        STRING  name of the data set
 -- KEYS[7…]  pairs: a queue to look in (ZSET), progress in that queue (STRING)
--- ARGV[1]   id
--- ARGV[2]   `brief`: of job and result not the values but their marks, `<length>:<last 256 bytes>`. They hold the
---           times and the request token, so that another job of this id has others.
---           `handed`: where nothing else is left of the job, its outcome that is not kept stands for its result
--- ARGV[3]   the owner, or '' = any: a job that cannot be this owner's is not read, and answered as an unknown one
--- ARGV[4]   bytes at the end of a stored job or result that hold its owner
+-- ARGV[1]   job id
+-- ARGV[2]   'whole', or
+--           'brief': marks of body and result instead of their values, "<length>:<last 256 bytes>". The end holds the
+--           times and the request token, so another job of this id has another mark. Or
+--           'handed': like 'whole', but if nothing else is left of the job its outcome stands for its result
+-- ARGV[3]   owner, '' = any: a job that cannot be this owner's is not read and is returned as unknown
+-- ARGV[4]   number of bytes at the end of a stored job or result that contain its owner
 --
--- Returns { now, body or false, result or false, token or false, tries or false, position of the queue or 0, due time or false,
---           progress or false, name of the data set or false }; an empty text stands for a key that is there, but of another kind
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Returns { now, body or false, result or false, token or false, tries or false, position of the queue or 0,
+--           due time or false, progress or false, name of the data set or false };
+--           '' stands for a key that holds another type of value
 
 local function stored(key)
   local value, spoilt = read('GET', key)
@@ -28,11 +34,11 @@ local function mark(key)
   return length > 0 and length .. ':' .. redis.call('GETRANGE', key, -256, -1)
 end
 
--- Whether the owner may stand there. What this costs does not depend on the job.
+-- Whether the value may name the owner. The cost does not depend on its size.
 local function may_name_owner(key)
   local first = read('GETRANGE', key, 0, 0)
   local tail = read('GETRANGE', key, -ARGV[4], -1)
-  -- A pickle may hold its owner anywhere.
+  -- A pickle may contain its owner anywhere.
   return first == '\128' or (tail and string.find(tail, ARGV[3], 1, true) ~= nil)
 end
 

@@ -1,11 +1,11 @@
--- Put before every script that wakes a worker. See scripts.py.
+-- Prelude: wake an idle worker.
 --
--- One token is enough: who takes it and leaves work behind puts the next. It is only a hint, put after all
--- other writes: where the key is of another kind, workers find the job at their next look.
+-- One token is enough: a worker that takes it and leaves due jobs behind adds the next. The token is only a hint and
+-- the last write of a script: if the key holds another type of value, workers find the job when they next poll.
+
 local function wake_one(wake)
   if redis.pcall('LLEN', wake) == 0 then
     redis.pcall('RPUSH', wake, '1')
     redis.pcall('PEXPIRE', wake, 60000)
   end
 end
-

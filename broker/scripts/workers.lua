@@ -1,11 +1,13 @@
--- The live workers of a queue. Writes nothing. Uses: read.lua
+-- Read the records of the live workers of a queue. Writes nothing.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read)
 --
--- KEYS[1] workers  ZSET  worker id -> unix ms at which its record ends
--- ARGV[1] key prefix: worker  ARGV[2] bytes that a record may have
+-- KEYS[1] workers  ZSET  worker id -> unix ms at which its record expires
+-- ARGV[1] key prefix: worker
+-- ARGV[2] largest size of a record in bytes
 --
--- Returns { now, record, …, of those alive }; what is no record, or larger, is left out
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Returns { now, record, … }; a larger record, and a key of another type, is left out
+
 local answer = { now }
 for _, id in ipairs(read('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf') or {}) do
   local record = read('GET', ARGV[1] .. id)

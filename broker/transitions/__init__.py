@@ -1,1 +1,29 @@
-"""The life of a job: each module calls the scripts of one transition."""
+"""The life of a job: one module for each transition, which calls one script."""
+
+from jobgate.broker.transitions.abort import AbortPart
+from jobgate.broker.transitions.announce import AnnouncePart
+from jobgate.broker.transitions.claim import ClaimPart
+from jobgate.broker.transitions.enqueue import EnqueuePart, new_job_id
+from jobgate.broker.transitions.finish import FinishPart
+from jobgate.broker.transitions.pause import PausePart
+from jobgate.broker.transitions.progress import ProgressPart
+from jobgate.broker.transitions.reclaim import ReclaimPart
+from jobgate.broker.transitions.release import ReleasePart
+from jobgate.broker.transitions.renew import LeaseRenewer, renewer_of
+from jobgate.broker.transitions.retry import RetryPart
+
+__all__ = [
+    "AbortPart",
+    "AnnouncePart",
+    "ClaimPart",
+    "EnqueuePart",
+    "FinishPart",
+    "LeaseRenewer",
+    "PausePart",
+    "ProgressPart",
+    "ReclaimPart",
+    "ReleasePart",
+    "RetryPart",
+    "new_job_id",
+    "renewer_of",
+]

@@ -3,10 +3,9 @@
 import time
 from dataclasses import replace
 
-from jobgate.broker.bodies.end_marks import abort_mark, note_of_abort
-from jobgate.broker.bodies.stored import encode_result
-from jobgate.broker.core import ENDED_TTL_MS, Core, keep_ms
+from jobgate.broker.bodies import abort_mark, encode_result, note_of_abort
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
+from jobgate.broker.milliseconds import ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms
 from jobgate.broker.records import (
     LOST_BODY,
     AbortAnswer,
@@ -18,37 +17,38 @@ from jobgate.broker.records import (
     JobStatus,
     JobView,
 )
-from jobgate.broker.scripts.loader import script
-from jobgate.broker.views.jobs import Observing
-from jobgate.broker.waiting.wishes import OUTCOME_TTL_MS
+from jobgate.broker.scripts import script
+from jobgate.broker.views import ViewPart
 
 _ANSWERS = {
     1: AbortAnswer.ABORTED,
     2: AbortAnswer.REQUESTED,
-    # 3: it has ended since the look; how, the next look tells.
+    # 3: it has ended since the look; the next look shows how.
     4: AbortAnswer.UNKNOWN,
 }
-#: What abort.lua answers where a running job cannot be marked.
+#: What abort.lua returns if a running job cannot be marked.
 _NO_MARKS = 6
-#: Between look and script a job may start, or be given back; nobody is that unlucky this many times.
+#: A job may start, or be given back, between look and script; it will not do so this many times.
 _LOOKS = 10
 
 _ABORTED = Failure(type="CancelledError", message="aborted before it ran", code=FailureCode.ABORTED)
 
 
-class Aborting:
-    """Aborts jobs."""
+class AbortPart(ViewPart):
+    """Aborts jobs (abort.lua)."""
 
-    def __init__(self, core: Core, observing: Observing) -> None:
-        self._core = core
-        self._observing = observing
+    async def abort(self, job_id: str, *, queue: str | None = None, keep: float = 3600.0) -> AbortAnswer:
+        """Stop a job wherever it is.
 
-    async def abort(self, job_id: str, *, queue: str | None, keep: float) -> AbortAnswer:
-        """Stop a job; see `Broker.abort`."""
+        Args:
+            job_id: Id of the job.
+            queue: Queue to look in besides the default queue and the one that the job itself names.
+            keep: Seconds to keep the result of a job that had not started, unless the job sets its own.
+        """
         for _ in range(_LOOKS):
-            view = await self._observing.view(job_id, [queue] if queue else [])
+            view = await self.view(job_id, queues=[queue] if queue else [])
             if view is None:
-                return AbortAnswer.UNKNOWN if await self.mark(job_id) is None else AbortAnswer.ABORTED
+                return AbortAnswer.UNKNOWN if await self.abort_mark(job_id) is None else AbortAnswer.ABORTED
             if view.status is JobStatus.COMPLETE:
                 return _ended(view)
             answer = await self._abort(view, keep)
@@ -56,14 +56,17 @@ class Aborting:
                 return answer
         raise BrokerUnavailable("The job changes hands too fast to be aborted: try again.")
 
-    async def mark(self, job_id: str) -> AbortMark | None:
-        """Read the mark of an abort; see `Broker.abort_mark`."""
+    async def abort_mark(self, job_id: str) -> AbortMark | None:
+        """Return what is left of a job that `view` does not know, for some seconds after it was aborted.
+
+        None: it was not aborted, had already started, or its result was kept.
+        """
         # MGET, unlike GET, shows a key of another kind as none.
-        (mark,) = await self._core.link.command("MGET", self._core.keys.ended(job_id))
+        (mark,) = await self._core.link.command("MGET", self.keys.ended(job_id))
         return abort_mark(mark or b"")
 
     async def _abort(self, view: JobView, keep: float) -> AbortAnswer | None:
-        keys, body = self._core.keys, view.body or LOST_BODY
+        keys, body = self.keys, view.body or LOST_BODY
         options = body.options
         queue = view.queue or options.queue or keys.default_queue
         kept = keep if options.keep_result is None else options.keep_result
@@ -101,7 +104,7 @@ class Aborting:
         return _ANSWERS.get(code)
 
     def _encoded(self, result: JobResult) -> bytes:
-        """Encode a result; without its arguments where this codec cannot hold what another one wrote."""
+        """Encode a result, without its arguments if this codec cannot hold what another one wrote."""
         try:
             return encode_result(result, self._core.codec)
         except EncodeError:
@@ -109,7 +112,7 @@ class Aborting:
 
 
 def _ended(view: JobView) -> AbortAnswer:
-    """Answer for a job that has ended: a repeated abort as the first one, when it ended by that."""
+    """Return the answer for a job that has ended; a repeated abort gets the answer of the first one."""
     return AbortAnswer.ABORTED if view.result and view.result.is_aborted else AbortAnswer.FINISHED
 
 

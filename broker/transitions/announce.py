@@ -1,45 +1,35 @@
-"""Workers say that they live and how they are, and take their leave."""
+"""Workers announce themselves, write arq's health line, and retire."""
 
-import secrets
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
-from jobgate.broker.bodies.worker_records import encode_worker_record
-from jobgate.broker.core import Core, to_ms
+from jobgate.broker.bodies import encode_worker_record
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
+from jobgate.broker.milliseconds import to_ms
+from jobgate.broker.part import Part
 from jobgate.broker.records import WorkerRecord
-from jobgate.broker.scripts.loader import script
+from jobgate.broker.scripts import script
 
 
-class Announcing:
-    """Keeps the records of workers, one per queue that a worker serves."""
+class AnnouncePart(Part):
+    """Keeps the records of live workers (announce.lua, retire.lua) and the health line (health.lua)."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    async def announce(self, record: WorkerRecord, *, ttl: float) -> None:
-        """Say that a worker lives; see `Broker.announce`."""
-        keys, stored = self._core.keys, encode_worker_record(record)
+    async def announce(self, record: WorkerRecord, *, ttl: float = 15.0) -> None:
+        """List a worker as alive in each of its queues, for the next `ttl` seconds."""
+        stored = encode_worker_record(record)
         await _each(
             self._core.link.run(
                 script("announce"),
-                [keys.workers(keys.queue(queue)), keys.worker(queue, record.worker_id)],
+                [self.keys.workers(self.keys.queue(queue)), self.keys.worker(queue, record.worker_id)],
                 [record.worker_id, stored, to_ms(ttl)],
                 is_hint=True,
             )
             for queue in record.queues
         )
 
-    async def mark_data_set(self) -> None:
-        """See which data set Redis holds, and name it where nobody has; see `Broker.mark_data_set`."""
-        core = self._core
-        core.data_set.note(
-            await core.link.run(script("data_set"), [core.keys.epoch], [secrets.token_hex(16)])
-        )
-
     async def retire(self, record: WorkerRecord) -> None:
-        """Take a worker off the list; see `Broker.retire`."""
-        keys, worker_id = self._core.keys, record.worker_id
+        """Remove a worker from its queues, and the health line with the last worker that writes it."""
+        keys, worker_id = self.keys, record.worker_id
         await _each(
             self._core.link.run(
                 script("retire"),
@@ -54,9 +44,19 @@ class Announcing:
             for queue in record.queues
         )
 
-    async def write_health(self, queue: str, line: str, *, key: str | None, ttl: float) -> None:
-        """Write arq's health line; see `Broker.write_health`."""
-        place = key or self._core.keys.health_check(queue)
+    async def write_health(self, queue: str, line: str, *, ttl: float, key: str | None = None) -> None:
+        """Write the health line that arq's workers share, for `arq --check` and other readers.
+
+        Args:
+            queue: The queue whose length is appended to the line.
+            line: The line up to there, `Jan-31 12:00:00 j_complete=1 … queued=`.
+            ttl: Seconds to keep it.
+            key: Redis key; None = arq's.
+
+        Raises:
+            BrokerMisconfigured: The key holds another type of value.
+        """
+        place = key or self.keys.health_check(queue)
         if not await self._core.link.run(script("health"), [queue, place], [line, to_ms(ttl)], is_hint=True):
             raise BrokerMisconfigured(
                 f"The Redis key {place} does not hold a health line: set another health_check_key."
@@ -64,7 +64,7 @@ class Announcing:
 
 
 async def _each(calls: Iterable[Awaitable[Any]]) -> None:
-    """Make each call; one that fails keeps none of the others. Raises the last error."""
+    """Make every call, even if one fails. Raises the last error."""
     failed: BrokerError | None = None
     for call in calls:
         try:

@@ -9,19 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.broker.bodies.stored import encode_job
-from jobgate.broker.core import BODY_TTL_MS, Core, to_ms
+from jobgate.broker.bodies import encode_job
 from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidName, InvalidRequest
 from jobgate.broker.job_options import OPTION_FORMS, OptionKind
 from jobgate.broker.keys import why_not_job_id
-from jobgate.broker.link.coalescer import Coalescer
+from jobgate.broker.link import Coalescer
+from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
+from jobgate.broker.part import Core, Part
 from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
-from jobgate.broker.scripts.loader import script
+from jobgate.broker.scripts import script
 
-#: How long an idempotency key is remembered.
+#: TTL of an idempotency key.
 IDEMPOTENCY_TTL_MS = 86_400_000
 
-#: Begins the tokens of requests whose id nobody has chosen, and the form of such ids.
+#: Prefix of the request token if the caller chose no id, and the form of generated ids.
 _MADE = "made:"
 _MADE_ID = re.compile("[0-9a-f]{32}")
 
@@ -29,12 +30,12 @@ _CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
 
 
 def new_job_id() -> str:
-    """A job id nobody can guess: 128 random bits in hex."""
+    """Return a job id that nobody can guess: 128 random bits in hex."""
     return secrets.token_hex(16)
 
 
 def _request_tokens() -> Iterator[str]:
-    """Marks that no other enqueue call has, of this process or another; they need not be secret."""
+    """Yield tokens that no other enqueue call has, in any process; they need not be secret."""
     start = secrets.token_hex(8)
     for number in itertools.count():
         yield f"{start}{number:x}"
@@ -42,7 +43,7 @@ def _request_tokens() -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Order:
-    """One request, encoded."""
+    """One encoded request."""
 
     job_id: str
     queue: str
@@ -52,18 +53,27 @@ class _Order:
     args: tuple[Any, ...]
 
 
-class Enqueueing:
-    """Puts jobs into queues; calls of one turn of the event loop share a script call."""
+class EnqueuePart(Part):
+    """Puts jobs into queues (enqueue.lua)."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
+        super().__init__(core)
         self._tokens = _request_tokens()
         self._orders: Coalescer[_Order, list[Any]] = Coalescer(
-            self._send, group=lambda order: order.queue, weight=lambda order: len(order.blob)
+            self._send_orders, group=lambda order: order.queue, weight=lambda order: len(order.blob)
         )
 
     async def enqueue(self, request: JobRequest) -> Enqueued:
-        """Enqueue one job; see `Broker.enqueue`."""
+        """Put a job into a queue.
+
+        Calls that meet in one turn of the event loop travel as one script call.
+
+        Raises:
+            InvalidRequest: The request contradicts itself.
+            EncodeError: The codec cannot encode the arguments.
+            IdempotencyConflict: Another request used its idempotency key.
+            OutcomeUnknown: Repeat the request with the same job id.
+        """
         order = self._order(request)
         code, due_ms, id_ = await self._orders.submit(order)
         job_id = id_.decode(errors="surrogateescape")
@@ -84,22 +94,18 @@ class Enqueueing:
         )
 
     async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Enqueued | BrokerError]:
-        """Enqueue several jobs; see `Broker.enqueue_many`."""
+        """Enqueue several jobs; returns the answers in order, with an error for each request that failed."""
         answers = await asyncio.gather(*map(self.enqueue, requests), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, BrokerError):
                 raise answer
         return [answer for answer in answers if isinstance(answer, Enqueued | BrokerError)]
 
-    async def drain(self) -> None:
-        """Wait for everything under way."""
-        await self._orders.drain()
-
     def _order(self, request: JobRequest) -> _Order:
         job_id = request.job_id or new_job_id()
         if wrong := why_not_job_id(job_id):
             raise InvalidName(wrong)
-        queue = self._core.keys.queue(request.options.queue)
+        queue = self.keys.queue(request.options.queue)
         body = _body(request, queue, next(self._tokens))
         blob = encode_job(body, self._core.codec)
         return _Order(job_id, queue, body, blob, self._script_args(request, job_id, queue, blob))
@@ -113,13 +119,13 @@ class Enqueueing:
             "" if request.defer_until_ms is None else request.defer_until_ms,
             _body_ttl_ms(request),
             "" if request.first_try is None else request.first_try,
-            self._core.keys.idempotency(key.digest) if key else "",
+            self.keys.idempotency(key.digest) if key else "",
             key.request_digest if key else "",
             "1" if request.replaces_result else "",
         )
 
-    async def _send(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:
-        keys, queue = self._core.keys, orders[0].queue
+    async def _send_orders(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:
+        keys, queue = self.keys, orders[0].queue
         args: list[Any] = [
             keys.job(""),
             keys.result(""),
@@ -136,17 +142,22 @@ class Enqueueing:
         return answers
 
     async def _code_after_a_look(self, order: _Order, code: int) -> int:
-        """Tell what the job that was there before is to this order, where the script could not."""
-        keys, reader = self._core.keys, self._core.reader
+        """Decide whether the job that already exists comes from this request, if the script could not."""
+        keys, decoder = self.keys, self._core.decoder
         stored = [keys.result(order.job_id)]
-        if _MADE_ID.fullmatch(order.job_id):  # bodies may be large: not read for ids that callers choose
+        # Bodies may be large, so they are not read for ids that callers chose.
+        if _MADE_ID.fullmatch(order.job_id):
             stored.append(keys.job(order.job_id))
         result, *job = await self._core.link.command("MGET", *stored)
-        ended = await reader.result_or_none(result, order.job_id)
+        ended = await decoder.result_or_none(result, order.job_id)
         if ended is not None and _is_same_call(ended, order.body):
-            return _CREATED  # the answer was lost and the job has ended since
-        existing = ended or (await reader.job_or_none(job[0]) if job else None)
+            return _CREATED  # the answer was lost, and the job has ended since
+        existing = ended or (await decoder.job_or_none(job[0]) if job else None)
         return _REPLAYED if existing is not None and _is_advised(existing, order.body) else code
+
+    async def _drain(self) -> None:
+        await self._orders.drain()
+        await super()._drain()
 
 
 def _is_same_call(result: JobResult, body: JobBody) -> bool:
@@ -157,7 +168,7 @@ def _is_same_call(result: JobResult, body: JobBody) -> bool:
 
 
 def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
-    """Whether a request repeats the one that made a job, under an id that only its answer can have told."""
+    """Return whether a request repeats another one, using the id that was generated for that one."""
     return (existing.options.request_token or "").startswith(_MADE) and (
         (existing.function, existing.options.owner, list(existing.args), existing.kwargs)
         == (body.function, body.options.owner, list(body.args), body.kwargs)
@@ -179,7 +190,7 @@ def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
 
 
 def _body_ttl_ms(request: JobRequest) -> int:
-    """How long the body lives after the due time; negative: from now."""
+    """Return how long the body outlives its due time; negative = counted from now."""
     if not request.expires:
         return BODY_TTL_MS
     return -to_ms(request.expires) if request.expires_from_now else to_ms(request.expires)
@@ -206,7 +217,7 @@ def _check(request: JobRequest) -> None:
 
 
 def _check_text(name: str, text: str) -> None:
-    """Raise InvalidRequest for text that cannot be sent: its whole batch would not be sent either."""
+    """Raise InvalidRequest for text that cannot be encoded: it would fail its whole batch."""
     try:
         text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
@@ -235,7 +246,7 @@ _OPTION_CHECKS = tuple(
     for at, (name, form) in enumerate(OPTION_FORMS.items())
     if form.kind in _CHECKS
 )
-#: The longest duration that is taken, in seconds: a hundred years.
+#: The longest duration that is accepted, in seconds: a hundred years.
 _LONGEST = 3_155_760_000
-#: The largest number of tries that is taken: a count beyond it is damaged (claim.lua).
+#: The largest number of tries that is accepted: a higher count counts as damaged (claim.lua).
 _MOST_TRIES = 1_000_000_000

@@ -1,16 +1,29 @@
-"""The transition *reclaim*: a running job whose lease Redis has forgotten, and that nobody else runs."""
+"""The transition *reclaim*: take back a running job whose lease Redis lost and that nobody else runs."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from jobgate.broker.core import BODY_TTL_MS, Core, to_ms
 from jobgate.broker.keys import Keys
+from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
+from jobgate.broker.part import Part
 from jobgate.broker.records import ClaimedJob
-from jobgate.broker.scripts.loader import Script, script
+from jobgate.broker.scripts import Script, script
 
 
-def call_of(keys: Keys, claimed: ClaimedJob, lease: float) -> tuple[Script, Sequence[str], Sequence[Any]]:
-    """The script to run, its KEYS and its ARGV."""
+class ReclaimPart(Part):
+    """Takes jobs back (reclaim.lua)."""
+
+    async def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
+        """Take back a job whose lease Redis has lost; False = it has ended, or another worker runs it."""
+        if claimed.body is None:
+            return False
+        return bool(await self._core.link.run(*reclaim_call(self.keys, claimed, lease)))
+
+
+def reclaim_call(
+    keys: Keys, claimed: ClaimedJob, lease: float
+) -> tuple[Script, Sequence[str], Sequence[Any]]:
+    """Return the script, its KEYS and its ARGV."""
     job_id = claimed.lease.job_id
     stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
     return (
@@ -26,16 +39,3 @@ def call_of(keys: Keys, claimed: ClaimedJob, lease: float) -> tuple[Script, Sequ
             BODY_TTL_MS,
         ],
     )
-
-
-class Reclaiming:
-    """Takes jobs back."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    async def reclaim(self, claimed: ClaimedJob, lease: float) -> bool:
-        """Take a running job back; see `Broker.reclaim`."""
-        if claimed.body is None:
-            return False
-        return bool(await self._core.link.run(*call_of(self._core.keys, claimed, lease)))

@@ -1,4 +1,4 @@
-"""Renewing leases and giving jobs back from a thread: a connection that blocks, away from the event loop."""
+"""The transition *renew*, and release and reclaim, from a thread: over a blocking connection of its own."""
 
 import time
 from collections.abc import Sequence
@@ -7,45 +7,43 @@ from typing import Any
 from redis import Redis
 from redis import exceptions as redis_errors
 
-from jobgate.broker.core import BODY_TTL_MS, by_queue, ms_of, to_ms
 from jobgate.broker.keys import Keys
-from jobgate.broker.link.lines import TRUSTED_FOR
-from jobgate.broker.link.link import translate
-from jobgate.broker.link.settings import RedisSettings, sync_client, unnamed
+from jobgate.broker.link import TRUSTED_FOR, RedisSettings, sync_client, translate, unnamed
+from jobgate.broker.milliseconds import BODY_TTL_MS, ms_of, to_ms
 from jobgate.broker.records import ClaimedJob, Lease, Renewal
-from jobgate.broker.scripts.loader import Script, script
-from jobgate.broker.transitions.lease import release_args
-from jobgate.broker.transitions.reclaim import call_of
+from jobgate.broker.scripts import Script, script
+from jobgate.broker.transitions.reclaim import reclaim_call
+from jobgate.broker.transitions.release import by_queue, release_calls
 
-#: Seconds that the renewing thread waits for a connection or an answer, and the part of a lease that this may
-#: be at most, so that it can try again.
+#: Timeout in seconds for a connection and for an answer, and the largest share of a lease that it may be, so
+#: that there is time for another try.
 _TIMEOUT, _SHARE = 2.0, 1 / 5
-#: The part of a lease that all tries of one call may take, so that the next renewal still comes in time.
+#: Share of a lease that all tries of one call may take, so that the next renewal still comes in time.
 _ALL_TRIES = 0.5
-#: Seconds in which a release that has failed is tried once more.
+#: Seconds in which a failed release is tried once more.
 _RELEASE = 1.0
 
 
 class LeaseRenewer:
-    """The transitions *renew* and *release*. To be used from one thread only.
+    """Renews leases, and gives jobs back or takes them back. For use in one thread only.
 
     Args:
-        redis: a client of its own.
-        keys: the names of the namespace.
+        redis: A client that nothing else uses.
+        keys: Key names of the namespace.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         # redis-py leaves `execute_command` untyped.
         self._redis: Any = redis
         self._keys = keys
-        #: Monotonic instant of the last answer, since when the connection is trusted.
+        #: Monotonic time of the last answer: from then on the connection is trusted for `TRUSTED_FOR`.
         self._answered_at = time.monotonic()
 
     def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
         """Extend all leases by `lease` seconds from now.
 
         Raises:
-            BrokerUnavailable: Redis does not answer; the leases run on and may be renewed later.
+            BrokerUnavailable: Redis does not answer; the leases still run and can be renewed later.
             BrokerMisconfigured: Redis refuses.
         """
         lost: list[str] = []
@@ -57,20 +55,19 @@ class LeaseRenewer:
         return Renewal(lost=lost, aborts=aborts)
 
     def release(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Give jobs back as if they had never been claimed; see `Broker.release`.
+        """Give jobs back as if they had never been claimed, like `Broker.release`.
 
         Raises:
-            BrokerUnavailable: Redis does not answer; it may be repeated.
+            BrokerUnavailable: Redis does not answer; the call may be repeated.
             BrokerMisconfigured: Redis refuses.
         """
-        for queue, jobs in by_queue(claimed, lambda job: job.lease.queue).items():
-            keys, args = [queue, self._keys.wake(queue)], release_args(self._keys, jobs)
-            self._answer(script("release"), keys, args, within=_RELEASE)
+        for call in release_calls(self._keys, claimed):
+            self._answer(*call, within=_RELEASE)
 
     def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
-        """Take a job back that `renew` calls lost, if nobody else runs it; see `Broker.reclaim`.
+        """Take back a job that `renew` reported as lost, if nobody else runs it, like `Broker.reclaim`.
 
-        It asks on a new connection: what called it lost may be a former master.
+        This uses a new connection: the server that reported the loss may be a former master.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
@@ -79,7 +76,7 @@ class LeaseRenewer:
         self._disconnect()
         if claimed.body is None:
             return False
-        return bool(self._answer(*call_of(self._keys, claimed, lease), within=lease * _ALL_TRIES))
+        return bool(self._answer(*reclaim_call(self._keys, claimed, lease), within=lease * _ALL_TRIES))
 
     def close(self) -> None:
         """Close the connection."""
@@ -94,10 +91,10 @@ class LeaseRenewer:
         return lost, marked
 
     def _answer(self, script: Script, keys: Sequence[str], args: Sequence[Any], *, within: float) -> Any:
-        """Run a script that may be repeated, if need be once more on a new connection.
+        """Run a script that may be repeated; tries once more on a new connection.
 
-        As in the link, a connection that has been silent is replaced before it is used, and no late answer
-        is believed: a lease that a former master renews is not renewed.
+        As in the link, a connection that has been silent is replaced before its next use, and a late answer
+        is not trusted: a lease that a former master renews is not renewed.
         """
         until = time.monotonic() + within
         try:
@@ -114,7 +111,7 @@ class LeaseRenewer:
             raise translate(error, writes=True) from error
 
     def _prompt_answer(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """The answer; None where it came late."""
+        """Return the answer; None if it came late."""
         now = time.monotonic()
         if now - self._answered_at > TRUSTED_FOR:
             self._disconnect()
@@ -134,7 +131,7 @@ class LeaseRenewer:
 
 
 def renewer_of(settings: RedisSettings, keys: Keys, lease: float) -> LeaseRenewer:
-    """Return a renewer, not yet connected, for leases of so many seconds."""
+    """Return a renewer for leases of `lease` seconds; it connects on first use."""
     timeout = min(_TIMEOUT, lease * _SHARE)
     opening = min(timeout, settings.conn_timeout)
     client = sync_client(settings, socket_timeout=timeout, socket_connect_timeout=opening, **unnamed())

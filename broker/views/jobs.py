@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.broker.bodies.stored import OWNER_WITHIN
-from jobgate.broker.bodies.tokens import begun_ms, claimed_ms, worker_of
-from jobgate.broker.bodies.worker_records import worker_record
-from jobgate.broker.core import PATIENCE, Core, ms_of
+from jobgate.broker.bodies import (
+    DECODE_TIMEOUT,
+    OWNER_WITHIN,
+    begun_ms,
+    claimed_ms,
+    progress_of,
+    worker_of,
+    worker_record,
+)
 from jobgate.broker.errors import (
     BrokerError,
     BrokerFull,
@@ -18,10 +23,11 @@ from jobgate.broker.errors import (
     OutcomeUnknown,
 )
 from jobgate.broker.job_marks import JobMark, mark_of
-from jobgate.broker.link.link import translate
+from jobgate.broker.link import translate
+from jobgate.broker.milliseconds import ms_of
+from jobgate.broker.part import Part
 from jobgate.broker.records import JobBody, JobResult, JobStatus, JobView, QueueDepth, WorkerRecord
-from jobgate.broker.scripts.loader import script
-from jobgate.broker.transitions.progress import progress_of
+from jobgate.broker.scripts import script
 
 #: Bytes of a worker's record, at most: of one with some ten thousand functions.
 _LARGEST_RECORD = 1_048_576
@@ -87,24 +93,30 @@ _UNAVAILABLE = {
 }
 
 
-class Observing:
-    """Reads that change nothing."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
+class ViewPart(Part):
+    """Reads one job, the queues, the workers, and the state of Redis itself."""
 
     async def view(
         self,
         job_id: str,
-        queues: Sequence[str],
-        until: float | None = None,
         *,
+        queues: Sequence[str] = (),
+        until: float | None = None,
         waits: bool = False,
         owner: str | None = None,
     ) -> JobView | None:
-        """Look at one job; see `Broker.view`."""
-        places = list(dict.fromkeys([self._core.keys.default_queue, *queues]))
-        until = asyncio.get_running_loop().time() + PATIENCE if until is None else until
+        """Return a job as it is at one moment; None = unknown.
+
+        Args:
+            job_id: Id of the job.
+            queues: Queues to look in besides the default queue and the one that the job itself names.
+            until: Time of the event loop until which a large pickle may be read; then it is left out.
+            waits: The caller waits for the job: also show an outcome that is handed over instead of kept.
+            owner: Skip jobs that cannot belong to this owner. A job that is returned may still belong to
+                another.
+        """
+        places = list(dict.fromkeys([self.keys.default_queue, *queues]))
+        until = asyncio.get_running_loop().time() + DECODE_TIMEOUT if until is None else until
         form = "handed" if waits else "whole"
         view = await self._read_view(job_id, places, await self._look(job_id, places, form, owner), until)
         own = view.body.options.queue if view and view.body else None
@@ -112,23 +124,23 @@ class Observing:
             return view
         return await self._read_view(job_id, [own], await self._look(job_id, [own], form, owner), until)
 
-    async def mark(self, job_id: str, queues: Sequence[str]) -> JobMark | None:
-        """Look whether a job has changed; see `Broker.mark`."""
-        places = list(dict.fromkeys([self._core.keys.default_queue, *queues]))
+    async def mark(self, job_id: str, *, queues: Sequence[str] = ()) -> JobMark | None:
+        """Return the `JobView.mark` that a view in these queues would have, cheaply; None = unknown."""
+        places = list(dict.fromkeys([self.keys.default_queue, *queues]))
         answer = await self._look(job_id, places, "brief")
         if _status(answer[0], answer[1], answer[2], answer[3], answer[6]) is None:
             return None
         return _mark(places, answer, (answer[1], answer[2]))
 
     async def result(self, job_id: str) -> JobResult | None:
-        """Read one result; see `Broker.result`."""
-        blob = await self._stored(self._core.keys.result(job_id))
-        return None if blob is None else await self._core.reader.result(blob, job_id)
+        """Return a result; None if there is none. Raises DecodeError if it cannot be read."""
+        blob = await self._stored(self.keys.result(job_id))
+        return None if blob is None else await self._core.decoder.result(blob, job_id)
 
     async def body(self, job_id: str) -> JobBody | None:
-        """Read one body; see `Broker.body`."""
-        blob = await self._stored(self._core.keys.job(job_id))
-        return None if blob is None else await self._core.reader.job(blob)
+        """Return the body of a job that has not ended; None if there is none. Raises DecodeError."""
+        blob = await self._stored(self.keys.job(job_id))
+        return None if blob is None else await self._core.decoder.job(blob)
 
     async def _stored(self, key: str) -> bytes | None:
         """Read a key of a job; raises DecodeError where it holds another kind of value."""
@@ -139,18 +151,18 @@ class Observing:
             raise DecodeError(text) from None
         return stored
 
-    async def workers(self, queue: str) -> list[WorkerRecord]:
-        """The live workers of a queue; see `Broker.workers`."""
-        keys = self._core.keys
+    async def workers(self, queue: str | None = None) -> list[WorkerRecord]:
+        """Return the live workers of a queue, by default the default queue; stock arq workers are unknown."""
+        keys, queue = self.keys, self.keys.queue(queue)
         _, *records = await self._core.link.read(
             script("workers"), [keys.workers(queue)], [keys.worker(queue, ""), _LARGEST_RECORD]
         )
         # One that cannot be read was not written by a worker: its next heartbeat puts that right.
         return [record for record in map(worker_record, records) if record is not None]
 
-    async def queue_depth(self, queue: str) -> QueueDepth:
-        """Count the jobs of a queue; see `Broker.queue_depth`."""
-        keys = self._core.keys
+    async def queue_depth(self, queue: str | None = None) -> QueueDepth:
+        """Count the jobs of a queue by status; running ones are exact up to 1,000 of each kind."""
+        keys, queue = self.keys, self.keys.queue(queue)
         queued, deferred, in_progress, oldest_ms, workers, paused, health = await self._core.link.read(
             script("depth"),
             [queue, keys.workers(queue), keys.paused(queue), keys.health_check(queue)],
@@ -167,13 +179,17 @@ class Observing:
             has_health_line=bool(health),
         )
 
-    async def check(self, timeout: float | None) -> Readiness:
-        """Run a script that writes and look at Redis' settings; see `Broker.check`."""
+    async def check(self, *, timeout: float | None = None) -> Readiness:
+        """Return whether Redis accepts a write like that of an enqueue, and its durability settings.
+
+        Args:
+            timeout: Seconds, if fewer than the broker's deadline.
+        """
         link = self._core.link
         timeout = link.deadline if timeout is None else timeout
         end = asyncio.get_running_loop().time() + timeout
         try:
-            await link.run(script("probe"), [self._core.keys.probe], [], timeout=timeout)
+            await link.run(script("probe"), [self.keys.probe], [], timeout=timeout)
         except BrokerError as error:
             return _not_ready(error, link.address)
         settings = await self._settings(end - asyncio.get_running_loop().time())
@@ -185,7 +201,7 @@ class Observing:
         )
 
     async def server_info(self) -> ServerInfo | None:
-        """Ask the server about itself; see `Broker.server_info`."""
+        """Return what INFO and DBSIZE say; None if Redis is away or does not allow them."""
         link = self._core.link
         try:
             text = (await link.command("INFO", "server", "memory", "clients")).decode(errors="replace")
@@ -214,7 +230,7 @@ class Observing:
     async def _look(
         self, job_id: str, queues: Sequence[str], form: str, owner: str | None = None
     ) -> Sequence[Any]:
-        keys = self._core.keys
+        keys = self.keys
         stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
         stored += [keys.outcome(job_id), keys.epoch]
         places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
@@ -232,11 +248,11 @@ class Observing:
         status = _status(now_ms, body_blob, result_blob, token, score)
         if status is None:
             return None
-        reader = self._core.reader
-        result = await reader.result_or_none(result_blob, job_id, until=until)
+        decoder = self._core.decoder
+        result = await decoder.result_or_none(result_blob, job_id, until=until)
         holder = None if token is None else token.decode(errors="replace")
         waits = status in (JobStatus.DEFERRED, JobStatus.QUEUED)
-        body = await reader.job_or_none(body_blob, until=until)
+        body = await decoder.job_or_none(body_blob, until=until)
         return JobView(
             job_id=job_id,
             status=status,

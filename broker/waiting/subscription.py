@@ -1,4 +1,4 @@
-"""One pub/sub channel on a connection of its own, watched for silence."""
+"""One pub/sub channel on its own connection, which is checked for silence."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,26 +8,26 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 
 from jobgate.broker.errors import BrokerUnavailable
-from jobgate.broker.link.link import Link, translate
+from jobgate.broker.link import Link, translate
 
-#: Seconds between two PINGs, and how long silence is borne before the connection counts as dead.
-#: (A frozen server gives no error: a reader would wait for ever.)
+#: Seconds between two PINGs, and seconds of silence after which the connection counts as dead: a frozen
+#: server returns no error, so a reader would wait for ever.
 PING_INTERVAL, LONGEST_SILENCE = 3.0, 7.0
 
 
 class Subscription:
-    """A subscribed connection. Messages are hints: what counts is read from keys."""
+    """A subscribed connection. Messages are hints; the keys are the truth."""
 
     def __init__(self, connection: AbstractConnection, client_id: int) -> None:
         self._connection = connection
-        #: Redis' number of this connection, the target of CLIENT TRACKING REDIRECT.
+        #: Redis' id of this connection, the target of CLIENT TRACKING REDIRECT.
         self.client_id = client_id
 
     async def messages(self) -> AsyncIterator[Any]:
         """Yield the payloads that arrive.
 
         Raises:
-            BrokerUnavailable: the connection was lost or has been silent for too long.
+            BrokerUnavailable: The connection was lost or has been silent for too long.
         """
         try:
             while True:
@@ -42,7 +42,7 @@ class Subscription:
             raise translate(error) from error
 
     async def keep_alive(self) -> None:
-        """Ask for a sign of life again and again; ends with the connection."""
+        """Send PINGs until the connection ends."""
         while self._connection.is_connected:
             await asyncio.sleep(PING_INTERVAL)
             await self._connection.send_command("PING", check_health=False)

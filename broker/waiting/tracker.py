@@ -1,7 +1,7 @@
-"""Server-assisted notice of writes to keys: Redis' CLIENT TRACKING, redirected to a subscriber.
+"""Notices of writes to keys: Redis' CLIENT TRACKING, redirected to a subscriber.
 
-A tracked read of a key is itself the registration: when anyone writes the key later, a stock arq worker
-too, Redis sends one notice and forgets the registration, until the key is read again.
+A tracked read of a key is the registration: when anyone writes the key later, even a stock arq worker, Redis
+sends one notice and forgets the registration, until the key is read again.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 
 from jobgate.broker.errors import BrokerUnavailable
-from jobgate.broker.link.link import Link, translate
+from jobgate.broker.link import Link, translate
 from jobgate.broker.waiting.subscription import LONGEST_SILENCE, ask, subscribe
 
 _CHANNEL = "__redis__:invalidate"
@@ -25,18 +25,18 @@ class TrackedReader:
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
         self._turn = asyncio.Lock()
-        #: Set when the connection is of no use any more.
+        #: Set when the connection can no longer be used.
         self.closed = asyncio.Event()
 
     async def read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Run read-only commands in one go and answer in order.
+        """Run read-only commands in one round trip; returns their answers in order.
 
         Raises:
-            BrokerUnavailable: the connection failed; it is closed then.
+            BrokerUnavailable: The connection failed and was closed.
         """
         async with self._turn:
             if self.closed.is_set():
-                # redis-py would connect again by itself, without tracking.
+                # redis-py would reconnect by itself, without tracking.
                 raise BrokerUnavailable
             try:
                 await self._connection.send_packed_command(
@@ -62,15 +62,15 @@ class TrackedReader:
 async def tracked_reader(
     link: Link, notify: Callable[[list[bytes] | None], None]
 ) -> AsyncIterator[TrackedReader]:
-    """Open the pair of connections; leave when either fails.
+    """Open the pair of connections; the reader is closed when either fails.
 
     Args:
-        link: where Redis is.
-        notify: called with the keys that were written; None = any key may have been (FLUSHALL).
+        link: Where Redis is.
+        notify: Called with the keys that were written; None = any key may have been (FLUSHALL).
 
     Raises:
         BrokerUnavailable: Redis is away.
-        BrokerMisconfigured: Redis, or a proxy before it, refuses tracking.
+        BrokerMisconfigured: Redis, or a proxy in front of it, refuses tracking.
     """
     async with subscribe(link, _CHANNEL) as subscription:
         connection = await link.connection(timeout=link.deadline)
@@ -95,5 +95,5 @@ async def _pump(
         async for keys in messages:
             notify(keys)
     except BrokerUnavailable:
-        # Without its subscriber the reader would wait in vain: let its next read fail.
+        # Without the subscriber no notices arrive, so the next read of the reader must fail.
         await reader.close()

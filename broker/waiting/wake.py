@@ -1,41 +1,41 @@
-"""What wakes a worker: tokens for new jobs, notices of jobs to abort."""
+"""What wakes a worker: tokens for new jobs, and notices of jobs to abort."""
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Sequence
 
 from redis.asyncio.connection import AbstractConnection
 
-from jobgate.broker.core import Core
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
+from jobgate.broker.part import Core, Part
+from jobgate.broker.pauses import with_jitter
 from jobgate.broker.waiting.subscription import subscribe
 
-#: Seconds that an answer may take longer than the wait that was asked for.
+#: Seconds that the answer may take longer than the wait.
 _GRACE = 3.0
-#: Redis' timeouts of blocking commands: 0 would mean for ever.
+#: Seconds; to Redis' blocking commands a timeout of 0 would mean for ever.
 _SHORTEST_WAIT = 0.001
-#: Seconds after the end of a wait at which a server that has not answered yet is nudged.
+#: Seconds after the end of a wait at which a server that has not answered is nudged.
 _NUDGE_AFTER = 0.002
 _RECONNECT_PAUSE = 0.5
 
 
-class Waking:
+class WakePart(Part):
     """Blocks on wake tokens, one connection for each set of queues, and listens for notices of aborts."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
+        super().__init__(core)
         self._connections: dict[tuple[str, ...], AbstractConnection] = {}
         self._nudging: asyncio.Task[None] | None = None
 
     async def wait_for_work(self, queues: str | Sequence[str], timeout: float) -> None:
-        """Wait for a wake token; see `Broker.wait_for_work`."""
+        """Return when there may be a job to claim in one of the queues, or after `timeout` seconds."""
         waited_for = (queues,) if isinstance(queues, str) else tuple(queues)
         connection = self._connections.get(waited_for)
         if connection is None:
             connection = await self._core.link.connection(timeout=self._core.link.deadline)
             self._connections[waited_for] = connection
-        tokens = [self._core.keys.wake(queue) for queue in waited_for]
+        tokens = [self.keys.wake(queue) for queue in waited_for]
         wait = max(timeout, _SHORTEST_WAIT)
         nudge = asyncio.get_running_loop().call_later(wait + _NUDGE_AFTER, self._nudge)
         try:
@@ -51,31 +51,31 @@ class Waking:
         finally:
             nudge.cancel()
 
+    async def abort_notices(self, queue: str) -> AsyncIterator[str]:
+        """Yield ids of running jobs to abort; `LeaseRenewer.renew` returns those that this misses."""
+        while True:
+            try:
+                async with subscribe(self._core.link, self.keys.abort_channel(queue)) as subscription:
+                    async for job_id in subscription.messages():
+                        yield job_id.decode(errors="surrogateescape")
+            except BrokerUnavailable:
+                # Every renewal reads the abort marks, and so finds what is missed here.
+                await asyncio.sleep(with_jitter(_RECONNECT_PAUSE))
+
     def _nudge(self) -> None:
-        """Make the server look at its timeouts: one that is idle does so ten times a second only."""
+        """Make the server check its timeouts: an idle one does so only ten times a second."""
         if self._nudging is None or self._nudging.done():
             self._nudging = asyncio.create_task(self._ping())
 
     async def _ping(self) -> None:
-        with contextlib.suppress(BrokerError):  # whoever waits is told by the wait itself
+        with contextlib.suppress(BrokerError):  # the wait itself raises it
             await self._core.link.command("PING")
 
-    async def abort_notices(self, queue: str) -> AsyncIterator[str]:
-        """Yield ids of jobs to abort; see `Broker.abort_notices`."""
-        while True:
-            try:
-                async with subscribe(self._core.link, self._core.keys.abort_channel(queue)) as subscription:
-                    async for job_id in subscription.messages():
-                        yield job_id.decode(errors="surrogateescape")
-            except BrokerUnavailable:
-                # What is missed meanwhile is in the abort marks, which every renewal reads.
-                await asyncio.sleep(_RECONNECT_PAUSE * random.uniform(0.5, 1.5))
-
-    async def close(self) -> None:
-        """Close the blocking connections."""
+    async def _drain(self) -> None:
         if self._nudging is not None:
             self._nudging.cancel()
             await asyncio.gather(self._nudging, return_exceptions=True)
         connections, self._connections = self._connections, {}
         for connection in connections.values():
             await connection.disconnect(nowait=True)
+        await super()._drain()

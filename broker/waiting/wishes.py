@@ -1,62 +1,60 @@
-"""Outcomes that are not kept (`keep_result` 0) are handed over to those who wait for them, then forgotten.
+"""Outcomes that are not kept (`keep_result` 0) are handed to those who wait for them, then forgotten.
 
-Whoever waits says so: in the request of its own job (`JobRequest.wants_outcome`), else in a key that lives a
-few seconds and is written again while it waits. The worker encodes the outcome only then, and it stands under
-a key of its own for a moment, so that the id is free at once.
+A waiter announces itself: in the request of its own job (`JobRequest.wants_outcome`), else in a key with a
+short TTL that it renews while it waits. Only then does the worker encode the outcome. It is stored for a
+moment under a key of its own, so that the job id is free at once.
 """
 
 import asyncio
 from collections.abc import Sequence
 
-from jobgate.broker.core import Core
-from jobgate.broker.link.coalescer import Coalescer
-from jobgate.broker.scripts.loader import script
+from jobgate.broker.link import Coalescer
+from jobgate.broker.part import Core
+from jobgate.broker.scripts import script
 
-#: How long an outcome can be fetched, in ms: longer than two looks of a wait lie apart.
-OUTCOME_TTL_MS = 10_000
-#: How long a wait is remembered, in ms, and after how many seconds it is told again.
-WANTED_TTL_MS = 10_000
-_TELL_EVERY = 3.0
+#: TTL of a wish in ms, and the seconds after which a waiter renews it.
+_WANTED_TTL_MS = 10_000
+_RENEW_EVERY = 3.0
 
 
 class Wishes:
-    """Tells workers who waits; those of one turn of the event loop share a script call."""
+    """Writes who waits for which outcome (want.lua)."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._told: Coalescer[str, int] = Coalescer(self._send)
+        self._wishes: Coalescer[str, int] = Coalescer(self._send)
 
     def want(self, job_id: str) -> None:
-        """Have the outcome of a job handed over. A Redis that is away may never hear of it."""
-        self._told.submit(job_id).add_done_callback(_ignore)
+        """Ask for the outcome of a job, now and only once; a Redis that is away misses it."""
+        self._wishes.submit(job_id).add_done_callback(_ignore)
 
     async def drain(self) -> None:
-        """Wait for everything under way."""
-        await self._told.drain()
+        """Wait for calls under way."""
+        await self._wishes.drain()
 
     async def _send(self, job_ids: Sequence[str], since: float) -> Sequence[int]:
         keys, ids = self._core.keys, dict.fromkeys(job_ids)
-        await self._core.link.run(script("want"), [], [keys.wanted(""), WANTED_TTL_MS, *ids], since=since)
+        await self._core.link.run(script("want"), [], [keys.wanted(""), _WANTED_TTL_MS, *ids], since=since)
         return [1] * len(job_ids)
 
 
 class Wish:
-    """Tells again and again that somebody waits for one job."""
+    """One waiter's wish for the outcome of one job, renewed while it waits."""
 
     def __init__(self, wishes: Wishes, job_id: str) -> None:
         self._wishes = wishes
         self._job_id = job_id
-        self._next = 0.0
+        self._due = 0.0
 
-    def tell(self) -> None:
-        """Tell it, if it is time to."""
+    def renew(self) -> None:
+        """Write the wish if it is due."""
         now = asyncio.get_running_loop().time()
-        if now >= self._next:
-            self._next = now + _TELL_EVERY
+        if now >= self._due:
+            self._due = now + _RENEW_EVERY
             self._wishes.want(self._job_id)
 
 
 def _ignore(future: "asyncio.Future[int]") -> None:
-    """Fetch an error, so that asyncio does not log it: it is told again soon."""
+    """Retrieve an error so that asyncio does not log it: the wish is renewed soon."""
     if not future.cancelled():
         future.exception()

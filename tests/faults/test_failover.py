@@ -18,7 +18,7 @@ from harness.tools import require_tool
 from harness.waiting import eventually, eventually_async
 from harness.workers import busy, working
 from jobgate.broker import Broker, BrokerMisconfigured, ClaimedJob, JobRequest
-from jobgate.broker.link.lines import TRUSTED_FOR
+from jobgate.broker.link.peers import TRUSTED_FOR
 from jobgate.gateway import GatewayError
 from jobgate.worker import Worker, func
 

@@ -10,7 +10,7 @@ import pytest
 from harness.servers import RedisServer
 from harness.waiting import PATIENCE, eventually
 from jobgate.broker import Broker, JobRequest
-from jobgate.broker.waiting.results import LAST_LOOK, POLL_INTERVAL, REREAD_INTERVAL
+from jobgate.broker.waiting.watch import LAST_LOOK, POLL_INTERVAL, REREAD_INTERVAL
 
 STORED = '{"t":1,"f":"add","a":[],"k":{},"et":1,"s":true,"r":7,"st":2,"ft":3}'
 ServerMaker = Callable[..., RedisServer]
@@ -51,7 +51,7 @@ async def _arrival(broker: Broker, timeout: float) -> float:
 
 
 async def test_a_foreign_write_is_pushed(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobgate.broker.waiting.results.REREAD_INTERVAL", 60)
+    monkeypatch.setattr("jobgate.broker.waiting.watch.REREAD_INTERVAL", 60)
     async with tracked_wait(server, 100) as arrival:
         written = time.monotonic()
         finish_as_arq_does(server)
@@ -86,7 +86,7 @@ async def test_the_pair_of_connections_is_opened_anew_when_its_subscriber_is_los
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the reader alone would stay open, and nobody would be told of anything any more."""
-    monkeypatch.setattr("jobgate.broker.waiting.results.REREAD_INTERVAL", 1000)
+    monkeypatch.setattr("jobgate.broker.waiting.watch.REREAD_INTERVAL", 1000)
     async with Broker(server.url) as broker:
         await broker.enqueue(JobRequest(function="add", job_id="a"))
         with broker.watch("a") as watch, server.client() as client:
@@ -167,7 +167,7 @@ def server_without_tracking(make_server: ServerMaker) -> Iterator[RedisServer]:
 async def test_results_are_polled_where_tracking_is_refused(
     make_server: ServerMaker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobgate.broker.waiting.results.REREAD_INTERVAL", 60)
+    monkeypatch.setattr("jobgate.broker.waiting.watch.REREAD_INTERVAL", 60)
     with server_without_tracking(make_server) as server:
         async with Broker(server.url) as broker:
             await broker.enqueue(JobRequest(function="add", job_id="a"))

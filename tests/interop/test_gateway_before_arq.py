@@ -24,7 +24,7 @@ from harness.servers import RedisServer
 from harness.stock_arq import INTEROP, arq_script, arq_worker
 from harness.tools import require_tool
 from harness.waiting import eventually_async
-from jobgate.broker.waiting.results import REREAD_INTERVAL
+from jobgate.broker.waiting.watch import REREAD_INTERVAL
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import redis
 from harness.gateways import RunningGateway, running_gateway
 from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker
-from jobgate.broker.core import ms_of
+from jobgate.broker.milliseconds import ms_of
 from jobgate.client import Client
 
 #: Milliseconds; the first of them is the first that lies beyond the year 9999.

@@ -89,7 +89,7 @@ async def test_a_failed_job_is_answered_200(gateway: RunningGateway, worker: Pla
 async def test_a_long_poll_hears_of_the_end_at_once(
     gateway: RunningGateway, worker: PlayedWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobgate.broker.waiting.results.REREAD_INTERVAL", 60)
+    monkeypatch.setattr("jobgate.broker.waiting.watch.REREAD_INTERVAL", 60)
     _, job, _ = await gateway.post("/jobs/add")
     claimed = await worker.claim()
     polling = asyncio.create_task(gateway.get(f"/jobs/{job['job_id']}/result?wait=50"))

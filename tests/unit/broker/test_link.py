@@ -4,7 +4,8 @@ import pytest
 from redis import exceptions as redis_errors
 
 from jobgate.broker import BrokerError, BrokerFull, BrokerMisconfigured, BrokerUnavailable, Keys, NotAQueue
-from jobgate.broker.link.link import packed, translate
+from jobgate.broker.link import translate
+from jobgate.broker.link.link import packed
 from jobgate.broker.scripts.loader import script
 
 

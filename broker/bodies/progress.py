@@ -1,0 +1,29 @@
+"""The stored form of progress: `<token of the lease> <unix ms> <JSON>`."""
+
+import orjson
+
+from jobgate.broker.records import Progress
+
+
+def encode_progress(fraction: float, message: str | None) -> bytes:
+    """Return what a worker reports; progress.lua writes token and time before it."""
+    return orjson.dumps({"f": fraction, "m": message})
+
+
+def progress_of(stored: bytes | None, token: bytes | None) -> Progress | None:
+    """Read stored progress; None if there is none, or if another program wrote the key.
+
+    Args:
+        stored: Value of the key `progress`.
+        token: Lease under which the job runs now. A report under another token comes from an earlier try,
+            whose worker died or gave the job back, and is ignored.
+    """
+    if stored is None or token is None:
+        return None
+    try:
+        reporter, time_ms, blob = stored.split(b" ", 2)
+        fields = orjson.loads(blob)
+        progress = Progress(fraction=float(fields["f"]), message=fields["m"], time_ms=int(time_ms))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return progress if reporter == token else None

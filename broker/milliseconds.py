@@ -1,0 +1,29 @@
+"""Times and durations as the scripts take and return them: whole milliseconds."""
+
+from typing import Final
+
+#: How long a job body outlives its due time; arq's `expires_extra_ms`.
+BODY_TTL_MS: Final = 86_400_000
+#: How long the mark of a job that ended without a kept result stays: longer than any call is repeated.
+ENDED_TTL_MS: Final = 15_000
+#: How long an outcome that is not kept can be fetched: longer than the time between two looks of a wait.
+OUTCOME_TTL_MS: Final = 10_000
+#: The latest time that `ms_of` returns.
+_LATEST_MS: Final = 2.0**62
+#: The longest duration that a script is given, in seconds (31,000 years): Redis accepts at most 64 bits.
+_LONGEST: Final = 1e12
+
+
+def to_ms(seconds: float) -> int:
+    """Return seconds as milliseconds: at least 1 for anything above 0, at most what Redis accepts."""
+    return max(round(min(seconds, _LONGEST) * 1000), 1) if seconds > 0 else 0
+
+
+def ms_of(score: bytes) -> int:
+    """Return a score as milliseconds within 64 bits; other programs may store any number, even infinity."""
+    return int(min(max(float(score), -_LATEST_MS), _LATEST_MS))
+
+
+def keep_ms(keep: float | None) -> int:
+    """Return for how long the scripts are to keep a result: -1 = for ever, 0 = not at all, else ms."""
+    return -1 if keep is None else to_ms(keep)

@@ -1,0 +1,33 @@
+"""What the parts of a `Broker` have in common."""
+
+from dataclasses import dataclass, field
+
+from jobgate.broker.bodies import Codec, Decoder
+from jobgate.broker.keys import Keys
+from jobgate.broker.link import DataSet, Link
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The link to Redis, the key names of one namespace, and how bodies are written and read."""
+
+    link: Link
+    keys: Keys
+    codec: Codec
+    decoder: Decoder
+    data_set: DataSet = field(default_factory=DataSet)
+
+
+class Part:
+    """One concern of a `Broker`, which inherits from all its parts.
+
+    A part with state extends `__init__`; one with calls under way or connections extends `_drain`.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        #: The key names of the namespace.
+        self.keys = core.keys
+
+    async def _drain(self) -> None:
+        """Let calls under way finish, and close connections of its own."""

@@ -1,0 +1,94 @@
+"""The transition *claim*: a worker takes due jobs."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jobgate.broker.milliseconds import BODY_TTL_MS, ms_of, to_ms
+from jobgate.broker.part import Part
+from jobgate.broker.records import Claim, ClaimedJob, JobBody, Lease, Transition
+from jobgate.broker.scripts import script
+
+#: What claim.lua returns in place of the next due time.
+_PAUSED = -2
+#: Values that claim.lua returns for each job.
+_FIELDS = 8
+
+
+class ClaimPart(Part):
+    """Claims jobs (claim.lua), and notes how suspects begin (begin.lua)."""
+
+    async def claim(
+        self, queue: str, limit: int, *, worker_id: str, token: str, lease: float = 10.0, page: int = 100
+    ) -> Claim:
+        """Take up to `limit` due jobs of a queue and hold a lease on each.
+
+        This is the one transition that the broker never repeats by itself.
+
+        Args:
+            queue: Name of the queue.
+            limit: At least 1.
+            worker_id: The worker that claims; contains no colon.
+            token: Made by `claim_token`, a new one for each claim. If the answer was lost (OutcomeUnknown),
+                call again with the same token: it returns the same jobs and counts no try twice.
+            lease: Seconds that the leases last.
+            page: How many ids Redis reads at a time when it has to skip jobs that run elsewhere.
+        """
+        keys = self.keys
+        queue = keys.queue(queue)
+        leased_until = time.monotonic() + lease  # Redis starts the lease later than this, never earlier
+        now_ms, next_due_ms, *fields = await self._core.link.run(
+            script("claim"),
+            [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue)],
+            [
+                keys.job(""), keys.in_progress(""), keys.retry(""),
+                token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""), keys.suspect(""),
+            ],
+            repeat=False,
+        )  # fmt: skip
+        return Claim(
+            jobs=list(_claimed(fields, queue, token, now_ms, leased_until, self._core.data_set.known)),
+            next_due_in=None if next_due_ms < 0 else max(next_due_ms - now_ms, 0) / 1000,
+            now_ms=now_ms,
+            is_paused=next_due_ms == _PAUSED,
+        )
+
+    async def note_begun(self, lease: Lease, *, is_alone: bool) -> Transition:
+        """Note that a suspect (see `ClaimedJob.crashes`) starts; returns DONE or STALE.
+
+        Args:
+            lease: As claimed.
+            is_alone: Whether no other job runs in the worker: then its try counts if the worker dies.
+        """
+        keys = [self.keys.suspect(lease.job_id), self.keys.in_progress(lease.job_id)]
+        is_done = await self._core.link.run(script("begin"), keys, [lease.token, 2 if is_alone else 1])
+        return Transition.DONE if is_done else Transition.STALE
+
+    def decode_job(self, blob: bytes) -> JobBody:
+        """Read the body of a claimed job. Raises DecodeError."""
+        return self._core.decoder.job_at_once(blob)
+
+
+def _claimed(
+    fields: Sequence[Any],
+    queue: str,
+    token: str,
+    now_ms: int,
+    leased_until: float,
+    data_set: str | None,
+) -> Iterator[ClaimedJob]:
+    for at in range(0, len(fields), _FIELDS):
+        job_id, tries, score_ms, body, mark, left_ms, crashes, uncounted = fields[at : at + _FIELDS]
+        yield ClaimedJob(
+            lease=Lease(
+                job_id=job_id.decode(errors="surrogateescape"), queue=queue, token=token, tries=tries
+            ),
+            score_ms=score_ms,
+            body=body,
+            abort_mark_ms=None if mark is None else ms_of(mark),
+            body_expires_ms=now_ms + left_ms if left_ms >= 0 else None,
+            leased_until=leased_until,
+            crashes=crashes,
+            uncounted_tries=uncounted,
+            data_set=data_set,
+        )

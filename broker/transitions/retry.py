@@ -1,0 +1,48 @@
+"""The transition *retry*: a job runs again later."""
+
+from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
+from jobgate.broker.part import Part
+from jobgate.broker.records import Lease, Transition
+from jobgate.broker.scripts import script
+from jobgate.broker.transitions.finish import proven
+
+
+class RetryPart(Part):
+    """Gives jobs back for another try (retry.lua)."""
+
+    async def retry(
+        self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None = None
+    ) -> Transition:
+        """Give a job back for another try; the try that ends counts.
+
+        Args:
+            lease: As claimed.
+            defer: Seconds until the next try; None = at its old place in the queue, like arq's `Retry()`.
+            score_ms: Its due time before the claim.
+            tries: Number of the try that ends, if it is more than the lease says: a stock arq producer may
+                have set the first one (`JobBody.first_try`).
+
+        Returns:
+            DONE, STALE or UNCONFIRMED, as from `finish`.
+        """
+        keys = self.keys
+        is_done, is_in_doubt = await self._core.link.run_in_doubt(
+            script("retry"),
+            [
+                lease.queue,
+                keys.wake(lease.queue),
+                keys.job(lease.job_id),
+                keys.in_progress(lease.job_id),
+                keys.retry(lease.job_id),
+            ],
+            [
+                lease.job_id,
+                lease.token,
+                lease.tries,
+                "" if defer is None else to_ms(defer),
+                score_ms,
+                BODY_TTL_MS,
+                lease.tries if tries is None else tries,
+            ],
+        )
+        return proven(Transition.DONE if is_done else Transition.STALE, is_in_doubt)

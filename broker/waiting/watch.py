@@ -1,0 +1,147 @@
+"""One caller's wait for one result."""
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from jobgate.broker.records import JobResult
+from jobgate.broker.waiting.wishes import Wish
+
+if TYPE_CHECKING:
+    from jobgate.broker.waiting.results import ResultWatcher
+
+#: Seconds after which a key is read again without a notice: a notice is a hint, Redis may have lost it.
+REREAD_INTERVAL = 2.0
+#: The same while Redis sends no notices: it refuses tracking, or the connection for it is down.
+POLL_INTERVAL = 0.25
+#: Seconds that the last look, at the end of a wait, may take.
+LAST_LOOK = 0.5
+
+
+class Seen(NamedTuple):
+    """What a look at Redis has found for one job."""
+
+    #: The stored result.
+    blob: bytes | None
+    job_exists: bool
+    #: Name of the data set that Redis held.
+    data_set: str | None
+    #: The result is not kept but was handed over, perhaps by an earlier job of this id.
+    is_handed_over: bool = False
+
+
+class Watch:
+    """One caller's wait for one result; made by `Broker.watch`, used as a context manager."""
+
+    def __init__(self, watcher: "ResultWatcher", job_id: str, *, in_request: bool = False) -> None:
+        self._watcher = watcher
+        self._wish = None if in_request else Wish(watcher.wishes, job_id)
+        self.job_id = job_id
+        self._blob: bytes | None = None
+        self._data_set = watcher.data_set
+        self._has_looked = False
+        #: Whether the job has been enqueued. Before that, a handed-over outcome may be an earlier job's.
+        self.waits = False
+        self._looks_at_once = False
+        #: Ends the pause between two looks; True = the result has arrived.
+        self._pause: asyncio.Future[bool] | None = None
+
+    def __enter__(self) -> Self:
+        self._watcher.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._watcher.discard(self)
+
+    async def wait(self, timeout: float, *, poll: float = POLL_INTERVAL) -> JobResult | None:
+        """Wait until the result arrives; only one caller may wait at a time.
+
+        If Redis is away in the meantime the wait continues until its timeout.
+
+        Args:
+            timeout: Seconds; 0 = look once. One last look may take `LAST_LOOK` seconds more.
+            poll: Seconds between two looks while Redis sends no notices.
+
+        Returns:
+            The result; None if it does not arrive in time, or never will: the job is gone without one.
+
+        Raises:
+            DecodeError: The stored result cannot be read.
+            DataSetChanged: Redis has lost its data since the wait began, and the job with them.
+        """
+        return None if await self.stored(timeout, poll=poll) is None else await self.read()
+
+    async def stored(self, timeout: float, *, poll: float = POLL_INTERVAL) -> bytes | None:
+        """Wait like `wait`; returns the result as stored, the same object for all watches of the job."""
+        self.waits = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while self._blob is None:
+            if self._wish is not None and timeout > 0:
+                self._wish.renew()
+            left = end - loop.time()
+            interval = REREAD_INTERVAL if self._watcher.pushes else poll
+            if left > 0 and not self._looks_at_once and await self._noticed(min(left, interval)):
+                break
+            self._looks_at_once = False
+            if not await self._look(end + LAST_LOOK) or left <= 0:
+                break
+        return self._blob
+
+    async def read(self) -> JobResult | None:
+        """Decode the result; None if it has not arrived. Raises DecodeError."""
+        return None if self._blob is None else await self._watcher.read(self._blob, self.job_id)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the result has arrived."""
+        return self._blob is not None
+
+    async def notice(self, seconds: float) -> None:
+        """Wait at most `seconds` for a notice that the result has arrived, without asking Redis."""
+        self.waits = True
+        if self._blob is None:
+            if self._wish is not None:
+                self._wish.renew()
+            await self._noticed(seconds)
+
+    def see(self, seen: Seen) -> None:
+        """Take over what a look has found: the data set of the first look, and the result."""
+        if not self._has_looked:
+            self._has_looked, self._data_set = True, seen.data_set or self._data_set
+        if seen.blob is not None:
+            self._blob = self._blob or seen.blob
+            self._end_pause(True)
+
+    def look_at_once(self) -> None:
+        """Look again without waiting for a notice: what was seen may belong to an earlier job of this id."""
+        self._looks_at_once = True
+        self._end_pause(False)
+
+    def has_lost_data(self, seen: Seen) -> bool:
+        """Return whether Redis has lost its data since the first look, or since one before it."""
+        return self._data_set is not None and seen.data_set != self._data_set
+
+    async def _look(self, end: float) -> bool:
+        """Look, and return whether to wait on. A Redis that hangs must not outlast the wait."""
+        try:
+            async with asyncio.timeout_at(end):
+                return await self._watcher.look(self)
+        except TimeoutError:
+            return False
+
+    async def _noticed(self, seconds: float) -> bool:
+        # Without asyncio.Event and asyncio.timeout, which cost a tenth of the time of a call over HTTP.
+        loop = asyncio.get_running_loop()
+        self._pause = loop.create_future()
+        timer = loop.call_later(seconds, self._end_pause, False)
+        try:
+            return await self._pause
+        finally:
+            timer.cancel()
+
+    def _end_pause(self, is_there: bool) -> None:
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(is_there)
