@@ -1,16 +1,69 @@
-"""What the documents name exists: scripts, files, classes."""
+"""What the documents name exists: scripts, files, classes and their methods."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 LAYOUT = (ROOT / "docs" / "redis-layout.md").read_text()
+INTERNALS = (ROOT / "docs" / "internals.md").read_text()
+ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "worker")
+SCRIPTS = {path.name: path.read_text() for path in (ROOT / "broker" / "scripts").glob("*.lua")}
 #: The beginnings of files that are put in front of scripts.
 PRELUDES = ("-- Prelude", "-- Put before")
 
 
+def members(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that a module's or a class' statements define; those of a class with its name too."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+            yield from (f"{node.name}.{name}" for name in members(node.body))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def defined(path: Path) -> set[str]:
+    return set(members(ast.parse(path.read_text()).body))
+
+
+DEFINED = {path: defined(path) for room in ROOMS for path in (ROOT / room).rglob("*.py")}
+NAMES = set[str]().union(*DEFINED.values())
+#: What a class inherits from its parts is defined there.
+METHODS = {name.split(".")[1] for name in NAMES if "." in name}
+
+
 def test_the_layout_names_every_script() -> None:
     named = set(re.findall(r"`(\w+\.lua)`", LAYOUT))
-    texts = {path.name: path.read_text() for path in (ROOT / "broker" / "scripts").glob("*.lua")}
-    assert named <= texts.keys()
-    assert {name for name, text in texts.items() if not text.startswith(PRELUDES)} <= named
+    assert named <= SCRIPTS.keys()
+    assert {name for name, text in SCRIPTS.items() if not text.startswith(PRELUDES)} <= named
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:\w+/)+(?:\w+\.\w+)?)`", INTERNALS))))
+def test_files_of_the_walk_exist(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_scripts_of_the_walk_exist() -> None:
+    assert set(re.findall(r"\b(\w+\.lua)\b", INTERNALS)) <= SCRIPTS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z][a-z]\w*(?:\.\w+)?)`", INTERNALS))))
+def test_classes_and_methods_of_the_walk_exist(name: str) -> None:
+    owner, _, member = name.partition(".")
+    assert owner in NAMES
+    assert name in NAMES or not member or member in METHODS
+
+
+@pytest.mark.parametrize(
+    ("names", "path"), sorted(set(re.findall(r"`([A-Za-z]\w*(?:\.\w+)?)` \(`((?:\w+/)+\w+\.py)`", INTERNALS)))
+)
+def test_names_of_the_walk_are_in_the_file_beside_them(names: str, path: str) -> None:
+    owner, _, member = names.partition(".")
+    there = DEFINED[ROOT / path]
+    assert {owner, member or owner} & there, f"{names} is not in {path}"
