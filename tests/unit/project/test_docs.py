@@ -2,10 +2,15 @@
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+
+from jobgate.worker import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 LAYOUT = (ROOT / "docs" / "redis-layout.md").read_text()
@@ -67,3 +72,18 @@ def test_names_of_the_walk_are_in_the_file_beside_them(names: str, path: str) ->
     owner, _, member = names.partition(".")
     there = DEFINED[ROOT / path]
     assert {owner, member or owner} & there, f"{names} is not in {path}"
+
+
+@pytest.mark.parametrize("page", ["functions.md", "cron.md"])
+def test_the_settings_on_the_page_are_accepted(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def clean_up(ctx: dict[str, Any]) -> None: ...
+
+    jobs = ModuleType("shop.jobs")
+    vars(jobs)["clean_up"] = clean_up
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "shop.jobs", jobs)
+    (example,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.M | re.S)
+    names: dict[str, Any] = {"__name__": "shop.settings"}
+    exec(example, names)
+    settings = Settings.of(names["WorkerSettings"])
+    assert len(settings.functions) == 3
