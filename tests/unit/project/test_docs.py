@@ -78,12 +78,10 @@ def test_names_of_the_walk_are_in_the_file_beside_them(names: str, path: str) ->
 def test_the_settings_on_the_page_are_accepted(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def clean_up(ctx: dict[str, Any]) -> None: ...
 
-    jobs = ModuleType("shop.jobs")
+    jobs, settings = ModuleType("shop.jobs"), ModuleType("shop.settings")
     vars(jobs)["clean_up"] = clean_up
-    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
-    monkeypatch.setitem(sys.modules, "shop.jobs", jobs)
+    for module in (ModuleType("shop"), jobs, settings):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     (example,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.M | re.S)
-    names: dict[str, Any] = {"__name__": "shop.settings"}
-    exec(example, names)
-    settings = Settings.of(names["WorkerSettings"])
-    assert len(settings.functions) == 3
+    exec(example, vars(settings))
+    assert len(Settings.of(vars(settings)["WorkerSettings"]).functions) == 3
