@@ -4,15 +4,8 @@ import logging
 
 import pytest
 
-from jobgate.broker import ClaimedJob, Lease
-from jobgate.worker.functions.resolved import Limits
+from harness.runs import running_job
 from jobgate.worker.jobs import Observer, Observers, RunningJob
-
-
-def job() -> RunningJob:
-    lease = Lease(job_id="j", queue="q", token="w:1", tries=1)
-    claimed = ClaimedJob(lease=lease, score_ms=0, body=None)
-    return RunningJob(claimed, Limits(timeout=None, max_tries=1, keep=0))
 
 
 class Noting(Observer):
@@ -33,7 +26,7 @@ class Broken(Observer):
 
 def test_observers_are_called_in_their_order() -> None:
     seen: list[tuple[str, float]] = []
-    Observers(Noting("a", seen), Noting("b", seen)).job_started(job(), 2.5)
+    Observers(Noting("a", seen), Noting("b", seen)).job_started(running_job(), 2.5)
     assert seen == [("a", 2.5), ("b", 2.5)]
 
 
@@ -47,8 +40,8 @@ def test_what_an_observer_raises_reaches_nobody_and_is_logged_once(caplog: pytes
     observers = Observers(Broken(), Noting("b", seen))
     with caplog.at_level(logging.ERROR, "jobgate.worker"):
         for _ in range(3):
-            observers.job_started(job(), 1.0)
-            observers.lease_lost(job())
+            observers.job_started(running_job(), 1.0)
+            observers.lease_lost(running_job())
     assert seen == [("b", 1.0)] * 3
     assert [record.getMessage() for record in caplog.records] == [
         "Broken.job_started failed, ignored (further failures are not logged)",
@@ -61,5 +54,5 @@ def test_methods_that_are_not_overridden_are_not_called(monkeypatch: pytest.Monk
     observers = Observers(Noting("a", []))
     called: list[object] = []
     monkeypatch.setattr(Observer, "lease_lost", lambda self, job: called.append(job))
-    observers.lease_lost(job())
+    observers.lease_lost(running_job())
     assert called == []

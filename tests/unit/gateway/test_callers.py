@@ -1,0 +1,166 @@
+"""Callers: their keys, the file that holds these, and how many of their requests may wait."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from jobgate.gateway.auth.callers import ANYBODY, Caller, new_key
+from jobgate.gateway.auth.keys_file import KeysFile, read_keys
+from jobgate.gateway.auth.wait_limit import Waits
+from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.settings import KeysFileError
+
+
+def test_a_new_key_admits_its_caller(tmp_path: Path) -> None:
+    key, entry = new_key("billing", ("enqueue:send_*", "read"))
+    path = tmp_path / "keys.toml"
+    path.write_text(entry)
+    assert key not in entry
+    keys = KeysFile(path)
+    keys.load()
+    caller = keys.caller(f"Bearer {key}")
+    assert caller.name == "billing"
+    caller.require_function("send_invoice")
+    caller.require("read")
+    for scope in ("abort", "inspect", "metrics", "read:*"):
+        with pytest.raises(Problem):
+            caller.require(scope)
+    with pytest.raises(Problem):
+        caller.require_function("resend_invoice")
+    assert caller.sees("billing")
+    assert not caller.sees("other")
+    assert not caller.sees(None)
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic {key}", "{key}", "Bearer {key}x"]
+)
+def test_other_credentials_are_refused(header: str | None, tmp_path: Path) -> None:
+    key, entry = new_key("billing", ("read",))
+    (tmp_path / "keys.toml").write_text(entry)
+    keys = KeysFile(tmp_path / "keys.toml")
+    keys.load()
+    with pytest.raises(Problem) as caught:
+        keys.caller(header.format(key=key) if header else header)
+    assert caught.value.code == "unauthorized"
+    assert caught.value.headers == {"WWW-Authenticate": "Bearer"}
+
+
+def test_keys_end_and_are_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "keys.toml"
+    old, old_entry = new_key("billing", ("read",))
+    new, new_entry = new_key("billing", ("read",))
+    path.write_text(old_entry + new_entry)
+    keys = KeysFile(path)
+    keys.load()
+    assert keys.caller(f"Bearer {old}") == keys.caller(f"bearer {new}")
+
+    path.write_text(f"{old_entry}not_after = 2020-01-01T00:00:00Z\n{new_entry}")
+    os.utime(path, ns=(1, 1))
+    keys.refresh()
+    keys.caller(f"Bearer {new}")
+    with pytest.raises(Problem):
+        keys.caller(f"Bearer {old}")
+
+    path.write_text("not toml")
+    os.utime(path, ns=(2, 2))
+    with caplog.at_level("ERROR"):
+        keys.refresh()
+    assert "previous keys stay" in caplog.text
+    keys.caller(f"Bearer {new}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1",
+        "key = 1",
+        "key = [1]",
+        "key = [[]]",
+        'key = ["a"]',
+        "key = " + "[" * 5000,
+        "key = " + "1" * 5000,
+        "\udcff",
+        '[[key]]\nname = "a"',
+        '[[key]]\nname = "a b"\nsha256 = "{digest}"\nallow = []',
+        '[[key]]\nname = "a"\nsha256 = "abc"\nallow = []',
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = ["everything"]',
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = "read"',
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = [["read"], {}]',
+        "[[key]]\nname = [1]\nsha256 = {}\nallow = []",
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = ["read"]\nallows = []',
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = []\nnot_after = 2020-01-01',
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = []\nwaits = -1',
+    ],
+)
+def test_keys_files_that_cannot_be_used(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text(text.replace("{digest}", "0" * 64), errors="surrogateescape")
+    with pytest.raises(
+        KeysFileError, match=rf"^The keys file {path} cannot be used: .*\. `jobgate key new .*\.$"
+    ):
+        read_keys(path)
+
+
+def test_a_keys_file_that_stays_away_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "keys.toml"
+    key, entry = new_key("billing", ("read",))
+    path.write_text(entry)
+    keys = KeysFile(path)
+    keys.load()
+    path.unlink()
+    for _ in range(3):
+        keys.refresh()
+    assert caplog.text.count("previous keys stay") == 1
+    path.write_text("# nobody\n")
+    keys.refresh()
+    with pytest.raises(Problem):
+        keys.caller(f"Bearer {key}")
+    path.unlink()
+    keys.refresh()
+    assert caplog.text.count("previous keys stay") == 2
+
+
+def test_a_missing_keys_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeysFileError, match="No such file or directory"):
+        KeysFile(tmp_path / "none.toml").load()
+
+
+def test_anybody_may_do_everything() -> None:
+    ANYBODY.require("metrics")
+    ANYBODY.require_function("f")
+    assert ANYBODY.sees("x")
+    assert ANYBODY.inspects
+
+
+async def test_waits_are_counted_in_all_and_by_key() -> None:
+    waits = Waits(limit=3, limit_per_key=1)
+    key, generous = Caller(name="a"), Caller(name="b", waits=2)
+    with waits.place(key), waits.place(generous):
+        with pytest.raises(Problem) as too_many_of_key, waits.place(key):
+            pass
+        with waits.place(generous):
+            assert waits.count == 3
+            with pytest.raises(Problem) as too_many, waits.place(ANYBODY):
+                pass
+    for problem in (too_many_of_key.value, too_many.value):
+        assert (problem.kind.status, problem.headers) == (429, {"Retry-After": "1"})
+    assert waits.count == 0
+    with waits.place(key):
+        pass
+
+
+async def test_all_waits_end_at_a_shutdown() -> None:
+    waits = Waits(limit=3, limit_per_key=1)
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def wait() -> str | None:
+        return await never
+
+    running = [asyncio.create_task(waits.run(wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+    waits.end_all()
+    assert await asyncio.gather(*running) == [None, None, None]
+    assert await waits.run(wait) is None

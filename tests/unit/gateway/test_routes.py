@@ -1,0 +1,136 @@
+"""Routes, problems, and openapi.yaml, which lists them all."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from jobgate.broker import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    DecodeError,
+    EncodeError,
+    FailureCode,
+    IdempotencyConflict,
+    InvalidRequest,
+    NotAQueue,
+    OutcomeUnknown,
+)
+from jobgate.gateway.handlers import broker_problem, openapi_json
+from jobgate.gateway.http.problems import KINDS, Problem
+from jobgate.gateway.routes import ROUTES, Router
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)
+
+
+def test_openapi_and_routes_are_equal() -> None:
+    described = {
+        (method.upper(), path, operation["operationId"])
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+        if method in {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
+    }
+    assert described == {(route.method, route.path, route.name) for route in ROUTES}
+
+
+def test_openapi_and_problems_are_equal() -> None:
+    assert DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == list(KINDS)
+
+
+def test_openapi_names_all_failure_codes() -> None:
+    failure = DOCUMENT["components"]["schemas"]["Failure"]
+    assert failure["properties"]["code"]["enum"] == [code.value for code in FailureCode]
+
+
+def test_openapi_json_is_the_same_document() -> None:
+    assert json.loads(openapi_json()) == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "variable"),
+    [
+        ("POST", "/jobs/f", "enqueue", "f"),
+        ("POST", "/jobs/a%3Ab", "enqueue", "a:b"),
+        ("GET", "/jobs/x/status", "status", "x"),
+        ("HEAD", "/jobs/x/result", "result", "x"),
+        ("POST", "/jobs/x/abort", "abort", "x"),
+        ("GET", "/livez", "livez", ""),
+        ("GET", "/jobs/%2F..%2F/status", "status", "/../"),
+    ],
+)
+def test_routes(method: str, path: str, name: str, variable: str) -> None:
+    route, found = Router().find(method, path)
+    assert (route.name, found) == (name, variable)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "", "/jobs/", "/jobs//status", "/jobs/f/", "/jobs/a/b/c", "/livez/", "*"]
+)
+def test_no_routes(path: str) -> None:
+    with pytest.raises(Problem) as caught:
+        Router().find("POST", path)
+    assert caught.value.code == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("GET", "/jobs/f", "POST"), ("DELETE", "/jobs/x/status", "GET, HEAD"), ("post", "/jobs/f", "POST")],
+)
+def test_other_methods_are_told_which_there_are(method: str, path: str, allow: str) -> None:
+    with pytest.raises(Problem) as caught:
+        Router().find(method, path)
+    assert caught.value.code == "method-not-allowed"
+    assert caught.value.headers == {"Allow": allow}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_whoever_looks_for_a_job_is_told_where_its_parts_are(method: str) -> None:
+    with pytest.raises(Problem) as caught:
+        Router().find(method, "/jobs/8f14e45f")
+    assert caught.value.detail == (
+        "Use POST (POST /jobs/<function> enqueues; of a job there are GET /jobs/<id>/status, "
+        "GET /jobs/<id>/result and POST /jobs/<id>/abort)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (OutcomeUnknown(), 503, "outcome-unknown"),
+        (BrokerUnavailable(), 503, "unavailable"),
+        (BrokerFull(), 503, "queue-full"),
+        (BrokerMisconfigured("WRONGPASS at 10.0.0.1"), 503, "misconfigured"),
+        (NotAQueue(), 503, "misconfigured"),
+        (IdempotencyConflict(), 422, "idempotency-key-reused"),
+        (InvalidRequest(), 422, "invalid-request"),
+        (EncodeError(), 422, "invalid-arguments"),
+        (DecodeError(), 410, "unreadable-result"),
+        (BrokerError(), 500, "internal-error"),
+    ],
+)
+def test_broker_errors_become_problems_without_redis_text(error: BrokerError, status: int, code: str) -> None:
+    problem = broker_problem(error, job_id="j1")
+    document = problem.document("r1")
+    assert (document["status"], document["code"], document["instance"]) == (status, code, "r1")
+    assert ("Retry-After" in problem.headers) == document["retryable"]
+    assert "10.0.0.1" not in json.dumps(document)
+    assert document.get("job_id") == ("j1" if code == "outcome-unknown" else None)
+
+
+def test_which_problems_may_pass_with_time() -> None:
+    assert {code for code, kind in KINDS.items() if kind.retryable} == {
+        "body-timeout",
+        "too-many-waits",
+        "unavailable",
+        "outcome-unknown",
+        "queue-full",
+        "answers-unread",
+        "no-worker",
+        "keys-unavailable",
+        "not-ready",
+    }
+    assert broker_problem(BrokerFull()).headers == {"Retry-After": "1"}

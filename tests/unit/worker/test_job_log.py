@@ -1,0 +1,50 @@
+"""The lines of a worker's log, and the labels of its metrics."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from harness.runs import running_job
+from jobgate.worker import Settings, func
+from jobgate.worker.jobs import Kind, Outcome
+from jobgate.worker.vitals import JobLog, WorkerMetrics
+
+
+def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
+    log, one = JobLog(Settings()), running_job("id\n", "add")
+    with caplog.at_level(logging.INFO, "jobgate.worker"):
+        log.job_started(one, 2.0)
+        log.outcome_written(one, Outcome(Kind.SUCCESS, value=3), 0.5)
+        log.outcome_written(one, Outcome(Kind.RETRY, defer=2.0), 0.5)
+        log.outcome_written(one, Outcome(Kind.RELEASE), 0.5)
+        log.outcome_written(one, Outcome(Kind.LOST), 0.5)
+    assert [record.getMessage().strip() for record in caplog.records] == [
+        "2.00s → id\\n:add(1, 'two', x=3) delayed=2.00s",
+        "0.50s ← id\\n:add ● 3",
+        "0.50s ↻ id\\n:add retrying job in 2.00s",
+        "0.50s ↻ id\\n:add cancelled, will be run again",
+        "0.50s ! id\\n:add lost its lease, runs elsewhere",
+    ]
+
+
+def test_arguments_are_kept_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    log, one = JobLog(Settings(log_arguments=False)), running_job("id", "add")
+    with caplog.at_level(logging.INFO, "jobgate.worker"):
+        log.job_started(one, 0.0)
+    assert [record.getMessage().strip() for record in caplog.records] == ["0.00s → id:add(…)"]
+
+
+def test_labels_hold_only_names_of_own_functions() -> None:
+    async def add(ctx: dict[str, Any]) -> None: ...
+
+    functions = Settings.of([func(add, name="add")]).resolved()
+    metrics = WorkerMetrics(functions, max_jobs=1)
+    for name in ("add", "evil\n", "x" * 999):
+        one = running_job(function=name)
+        one.function = functions.get(name)
+        metrics.outcome_written(one, Outcome(Kind.SUCCESS), 0.1)
+    text = metrics.exposition().decode()
+    assert 'jobgate_worker_jobs_total{function="add",outcome="success"} 1.0' in text
+    assert 'jobgate_worker_jobs_total{function="other",outcome="success"} 2.0' in text
+    assert "evil" not in text
