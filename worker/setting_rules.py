@@ -1,4 +1,4 @@
-"""Check the values of settings, one rule for each name. Every message names the setting."""
+"""The rules for the values of settings, one for each name. Every error names the setting."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,10 @@ logger = logging.getLogger("jobgate.worker")
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings in their own types.
+    """Return the settings, each converted to its own type.
 
     Raises:
-        SettingsError: a value cannot be used.
+        SettingsError: A value cannot be used.
     """
     clean = {name: _CHECKS[name](name, value) if name in _CHECKS else value for name, value in values.items()}
     _check_together(clean)
@@ -32,7 +32,7 @@ def _check_together(values: Mapping[str, Any]) -> None:
 
 
 def _with_cron_functions(values: dict[str, Any]) -> dict[str, Any]:
-    """Offer the functions of cron jobs like the others; of those with one name the last wins, as in arq."""
+    """Add the functions of cron jobs to the others; where names are equal the last one wins, as in arq."""
     cron_functions = {cron.name: cron.function for cron in values.get("cron_jobs") or ()}
     others = (each for each in values.get("functions") or () if each.name not in cron_functions)
     return {**values, "functions": (*others, *cron_functions.values())}
@@ -116,7 +116,7 @@ def _queues(name: str, value: Any) -> Mapping[str, int] | None:
 def _context(name: str, value: Any) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise SettingsError(f"{name} must be a dict or None, not {value!r}")
-    return value or {}  # as in arq: the user's own dict, but an empty one is not shared by workers
+    return value or {}  # as in arq: the user's own dict, but workers do not share an empty one
 
 
 def _one_of(*known: str) -> Callable[[str, Any], str]:

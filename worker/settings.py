@@ -1,7 +1,7 @@
 """The settings of a worker: all of arq's `WorkerSettings`, and jobgate's own.
 
-Read from a class (inherited attributes included), an instance or a dict. Attributes that are not
-settings are left alone, as arq does; one whose name is nearly a setting's is warned of.
+They are read from a class (with inherited attributes), an instance or a dict. Other attributes are ignored,
+as in arq; one whose name is close to a setting's gets a warning.
 """
 
 import difflib
@@ -29,44 +29,44 @@ from jobgate.worker.setting_rules import checked
 
 logger = logging.getLogger("jobgate.worker")
 
-#: How alike a name must be to a setting's, from 0 to 1, to be taken for a slip of the pen.
+#: How alike a name must be to a setting's, from 0 to 1, to count as a misspelling.
 _NEAR = 0.85
 
 Hook = Callable[[dict[str, Any]], Any]
 
-#: A setting that is given by itself -> one of the source that would win over it.
+#: An override -> the setting of the source that would otherwise win over it.
 _OVERRULED = {"queue_name": "queues", "redis_settings": "redis_pool"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """How one worker works. Durations are seconds; `timedelta` is taken as well."""
+    """How one worker works. Durations are seconds; `timedelta` is accepted too."""
 
     #: Functions, import paths or `func(…)`; at least one, or a cron job.
     functions: Sequence[Function] = ()
-    #: Results of `cron(…)`; their functions are offered too.
+    #: Results of `cron(…)`; jobs can be enqueued for their functions too.
     cron_jobs: Sequence[CronJob] = ()
     #: The wall clock of cron jobs: a `tzinfo` or a zone's name; None = the system's.
     timezone: tzinfo | None = None
     #: The queue, whose name is its Redis key; None = the namespace's `…:queue`.
     queue_name: str | None = None
-    #: Several queues in place of `queue_name`: name -> weight, or a list of names, which weigh 1 each. A
-    #: queue of weight 3 gives three jobs where one of weight 1 gives one, while both have some.
+    #: Several queues instead of `queue_name`: name -> weight, or a list of names, each with weight 1. While
+    #: both have jobs, three are claimed from a queue of weight 3 for each one from a queue of weight 1.
     queues: Mapping[str, int] | None = None
     #: `RedisSettings`, a URL, or arq's own object; None = redis://localhost:6379.
     redis_settings: object = None
-    #: Stop when the queue is empty; deferred jobs and those that run elsewhere count.
+    #: Stop when the queue is empty, of deferred jobs and jobs that run elsewhere too.
     burst: bool = False
-    #: With `burst`, stop after so many starts; negative = no limit.
+    #: With `burst`, stop after this many starts; negative = no limit.
     max_burst_jobs: int = -1
-    #: Called with `ctx` before the first claim; raising ends the worker.
+    #: Called with `ctx` before the first claim; an exception ends the worker.
     on_startup: Hook | None = None
-    #: How long connecting and `on_startup` may take before /livez says that the worker is stuck; None = no
+    #: How long connecting and `on_startup` may take before /livez reports the worker as stuck; None = no
     #: limit.
     startup_timeout: float | None = None
     #: Called with `ctx` after the last job.
     on_shutdown: Hook | None = None
-    #: Called with the job's `ctx` before each run; raising fails that job.
+    #: Called with the job's `ctx` before each run; an exception fails that job.
     on_job_start: Hook | None = None
     #: Called with the job's `ctx` after each run, before its result is stored.
     on_job_end: Hook | None = None
@@ -77,7 +77,7 @@ class Settings:
     #: The event loop of a worker that owns its process: `asyncio`, `uvloop`, or `auto`, which is uvloop where
     #: it is installed.
     loop: str = "auto"
-    #: How long a stopping worker lets running jobs go on before it cancels and releases them.
+    #: How long a stopping worker waits for running jobs before it cancels and releases them.
     job_completion_wait: float = 0.0
     #: Jobs that run at the same time.
     max_jobs: int = 10
@@ -85,22 +85,22 @@ class Settings:
     job_timeout: float | None = 300.0
     #: How long results are kept; 0 = not at all.
     keep_result: float = 3600.0
-    #: Keep results without end; wins over `keep_result`.
+    #: Keep results for ever; wins over `keep_result`.
     keep_result_forever: bool = False
-    #: How long an idle worker sleeps where no wake token comes (stock arq producers send none); 0 = a few ms.
+    #: How long an idle worker sleeps when no wake token comes (stock arq producers send none); 0 = a few ms.
     poll_delay: float = 0.5
     #: Starts allowed.
     max_tries: int = 5
-    #: Exceptions after which a job runs again, for functions that do not say themselves; a timeout is a
-    #: `TimeoutError`.
+    #: Exceptions after which a job runs again, for functions without a `retry_on` of their own; a timeout is
+    #: a `TimeoutError`.
     retry_on: tuple[type[Exception], ...] = ()
-    #: Pauses between such tries: seconds of the first, `Backoff(…)`, or a function from try to seconds.
+    #: Pauses between these tries: seconds of the first, `Backoff(…)`, or a function from try to seconds.
     backoff: Backoff | Rule = field(default_factory=Backoff)
     #: Functions with `executor="process"` that run at the same time; None = one for each CPU.
     max_processes: int | None = None
-    #: What each job's `ctx` starts from. The worker adds to this very dict, except to an empty one.
+    #: Initial content of each job's `ctx`. The worker adds to this very dict, unless it is empty.
     ctx: dict[str, Any] = field(default_factory=dict)
-    #: Honour `Retry`, and release jobs at shutdown; False: both are failures, as in arq.
+    #: Honour `Retry`, and release jobs at shutdown. False: both fail the job, as in arq.
     retry_jobs: bool = True
     #: Honour requests to abort. arq's default is False.
     allow_abort_jobs: bool = True
@@ -110,36 +110,36 @@ class Settings:
     job_deserializer: Callable[[bytes], dict[str, Any]] | None = None
     #: Show the repr of results in the log.
     log_results: bool = True
-    #: Show the repr of arguments in the log. What a function itself logs or raises is shown in any case.
+    #: Show the repr of arguments in the log. This does not cover what a function itself logs or raises.
     log_arguments: bool = True
-    #: json, msgpack or pickle; an own codec wins.
+    #: json, msgpack or pickle; `job_serializer` wins.
     serializer: str = "json"
     #: Longest encoded result in bytes; a longer one fails its job with `unserialisable-result`.
     result_limit: int = 8 * 1024 * 1024
     #: First part of every Redis key.
     namespace: str = DEFAULT_NAMESPACE
-    #: How long a claimed job belongs to this worker without renewal; at least 1.
+    #: How long a claimed job belongs to this worker without a renewal; at least 1.
     lease: float = 10.0
     #: Serve /metrics and /livez on this port; None = not at all, 0 = a free one.
     metrics_port: int | None = None
     #: Address for them.
     metrics_host: str = "127.0.0.1"
-    #: How many ids Redis reads at a time where a claim has to pass by jobs that stock arq workers run. Unlike
-    #: arq's it is no limit: a claim reads on until it has found enough. None = max(5 * max_jobs, 100).
+    #: Ids that Redis reads at a time where a claim has to skip jobs that stock arq workers run. Unlike in arq
+    #: it is not a limit: a claim reads until it has found enough. None = max(5 * max_jobs, 100).
     queue_read_limit: int | None = None
-    #: Seconds between two health lines, which live one second longer.
+    #: Seconds between two health lines; each one expires a second later.
     health_check_interval: float = 3600.0
     #: Where the health line is written; None = `<queue>:health-check`.
     health_check_key: str | None = None
-    #: For jobs that `ctx["redis"]` enqueues: how long they live beyond their due time.
+    #: How long jobs enqueued by `ctx["redis"]` live beyond their due time.
     expires_extra_ms: int = 86_400_000
-    #: A client or connection pool of redis-py, or arq's own pool, in place of `redis_settings`: the worker
-    #: connects to the same place, and functions get it as `ctx["redis"]`. It is not closed by the worker.
+    #: A client or connection pool of redis-py, or arq's own pool, instead of `redis_settings`. The worker
+    #: connects to the same place, functions get it as `ctx["redis"]`, and the worker does not close it.
     redis_pool: object = None
 
     @classmethod
     def known_of(cls, source: object) -> dict[str, Any]:
-        """Return what of a class, an instance or a dict is a setting of a worker, unchecked."""
+        """Return the settings in a class, an instance or a dict, unchecked."""
         return _attributes(source, [each.name for each in fields(cls)])
 
     @classmethod
@@ -147,11 +147,11 @@ class Settings:
         """Read settings and check them.
 
         Args:
-            source: a class, an instance, a dict, a list of functions, or None.
-            overrides: settings that win over the source, None too.
+            source: A class, an instance, a dict, a list of functions, or None.
+            overrides: Settings that win over the source, also where they are None.
 
         Raises:
-            SettingsError: a value cannot be used; the message names the setting.
+            SettingsError: A value cannot be used; the message names the setting.
         """
         names = [each.name for each in fields(cls)]
         if unknown := set(overrides).difference(names):
@@ -166,7 +166,7 @@ class Settings:
         return settings
 
     def require_functions(self) -> None:
-        """Raise SettingsError where there is nothing to run; other questions need no functions."""
+        """Raise SettingsError where there are no functions; only running a worker needs them."""
         if not self.functions:
             raise SettingsError("functions must contain at least one function, or cron_jobs one job")
 
@@ -177,13 +177,13 @@ class Settings:
 
     @property
     def weights(self) -> Mapping[str, int]:
-        """The queues that jobs are claimed from, and their weights."""
+        """The queues to claim from, with their weights."""
         name = self.queue_name or _queue_of_pool(self.redis_pool)
         return self.queues or {Keys(self.namespace).queue(name): 1}
 
     @property
     def queue(self) -> str:
-        """The first of them: cron jobs go there."""
+        """The first of these queues; cron jobs go there."""
         return next(iter(self.weights))
 
     @property
@@ -224,7 +224,7 @@ class Settings:
         return RetryPolicy(retry_on, backoff) if retry_on else None
 
     def _check_names(self) -> None:
-        """Refuse names whose keys in Redis could be those of something else."""
+        """Refuse names whose Redis keys could be the keys of something else."""
         try:
             keys = Keys(self.namespace)
             queues = [keys.queue(name) for name in self.weights]
@@ -242,7 +242,7 @@ class Settings:
 
 
 def _queue_of_pool(pool: object) -> str | None:
-    """Return the queue that a pool of arq's names; not arq's own default, for the namespace has another."""
+    """Return the default queue of arq's pool, unless it is arq's own, which a namespace replaces."""
     name = getattr(pool, "default_queue_name", None)
     return name if name != Keys().default_queue else None
 
@@ -258,7 +258,7 @@ def _attributes(source: object, names: list[str]) -> dict[str, Any]:
         name = source.__name__
         example = f"WorkerSettings with functions = [{name}]"
         raise SettingsError(
-            f"{name} is a function: put it into a class, for example {example}, and name that"
+            f"{name} is a function: put it into a class, for example {example}, and give the name of that"
         )
     return {name: _attribute(source, name) for name in names if hasattr(source, name)}
 
@@ -274,7 +274,7 @@ def _warn_of_near_misses(source: object, names: list[str]) -> None:
 
 
 def _attribute(source: object, name: str) -> Any:
-    """Read one attribute; a module's function that a class holds is no method of its instances."""
+    """Read one attribute; a plain function in a class is returned unbound, not as a method."""
     if isinstance(source, type) and isinstance(inspect.getattr_static(source, name), property):
         raise SettingsError(
             f"{name} is a property, which has no value on the class itself: write {name} = … in "

@@ -5,11 +5,12 @@ import random
 import time
 
 from jobgate.broker import BrokerError, Claim, OutcomeUnknown, claim_token, counted, printable
+from jobgate.worker.functions import Backoff
 from jobgate.worker.jobs import Shared
 from jobgate.worker.log import logger, reason_of
 
-#: Pauses after failed claims, in seconds: the first and the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+#: Pauses after failed claims.
+_BACKOFF = Backoff(first=0.2, longest=2.0)
 #: Every so many failures in a row, the warning is repeated.
 _WARN_EVERY = 30
 #: Numbers of claims: a worker that runs again has the same id, and must not use a token twice.
@@ -77,8 +78,7 @@ class Source:
                 reason_of(error),
                 printable(self.queue),
             )
-        pause = min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
-        self.ready_at = time.monotonic() + pause * random.uniform(0.5, 1.0)
+        self.ready_at = time.monotonic() + _BACKOFF.pause(self._failures, random.uniform(0.5, 1.0))
 
     def _note_answer(self, claim: Claim) -> None:
         if self._failures:

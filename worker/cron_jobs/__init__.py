@@ -1,4 +1,4 @@
-"""Cron jobs: how users state them, when they are due, and who enqueues them."""
+"""Cron jobs: how users define them, when they are due, and how they are enqueued."""
 
 from jobgate.worker.cron_jobs.cron_job import CronJob, as_cron_job, cron, next_cron
 from jobgate.worker.cron_jobs.scheduler import Scheduler

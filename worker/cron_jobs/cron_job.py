@@ -1,6 +1,6 @@
-"""Cron jobs as the user states them: a function and the times at which it is to run.
+"""Cron jobs as the user defines them: a function and the times at which it runs.
 
-Objects of the real arq are recognised by their shape; arq itself is never imported.
+arq's own objects are recognised by their attributes; arq is never imported.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from jobgate.worker.cron_jobs.timetable import Field, Timetable, WeekdayField
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Function, func
 
-#: What arq's `CronJob` has besides what its `Function` has.
+#: Attributes of arq's `CronJob` that its `Function` does not have.
 _CRON_SHAPE = ("coroutine", "weekday", "microsecond", "run_at_startup", "unique", "job_id")
 _TIME_FIELDS = ("month", "day", "weekday", "hour", "minute", "second", "microsecond")
 
@@ -22,13 +22,13 @@ _TIME_FIELDS = ("month", "day", "weekday", "hour", "minute", "second", "microsec
 class CronJob:
     """One function and the times at which it runs. Made by `cron`."""
 
-    #: Name, coroutine and limits: it is offered like every other function.
+    #: Name, coroutine and limits; jobs can be enqueued for it as for every other function.
     function: Function
     timetable: Timetable
-    #: True: it runs once for each worker that starts. "once": once for all workers that start while that job
-    #: waits, runs, or has ended less than ten minutes ago.
+    #: True: it runs once for each worker that starts. "once": once for all workers that start while this job
+    #: waits, runs, or ended less than ten minutes ago.
     run_at_startup: bool | Literal["once"] = False
-    #: Whether a time belongs to all workers together; False: each of them enqueues a job of its own.
+    #: Whether all workers together run it once at each time; False: each worker enqueues a job of its own.
     unique: bool = True
     #: The id of all its jobs, and part of those of "once"; None = `<name>:<due time in unix ms>`.
     job_id: str | None = None
@@ -57,31 +57,31 @@ def cron(  # noqa: PLR0913 - arq's arguments
     timeout: Seconds | None = None, keep_result: Seconds | None = 0,
     keep_result_forever: bool | None = False, max_tries: int | None = 1,
 ) -> CronJob:  # fmt: skip
-    """State a function together with the times at which it runs, as arq's `cron`.
+    """Define a function with the times at which it runs, as arq's `cron`.
 
-    It runs when all fields of the time fit. Each is a number, a set, list or tuple of numbers, or None =
-    any. They are understood in the setting `timezone`; docs/cron.md says more.
+    It runs when all fields of the time fit. Each field is a number, a set, list or tuple of numbers, or None
+    = any. They refer to the clock of the setting `timezone`; see docs/cron.md.
 
     Args:
-        coroutine: the function, called with `ctx` alone, or its import path `module.function`.
-        name: its name for jobs; by default `cron:` and its `__qualname__` or import path.
+        coroutine: The function, called with `ctx` alone, or its import path `module.function`.
+        name: Its name for jobs; by default `cron:` and its `__qualname__` or import path.
         month: 1 to 12.
         day: 1 to 31.
         weekday: 0 to 6 = Monday to Sunday, or mon, tues, wed, thurs, fri, sat, sun.
         hour: 0 to 23.
         minute: 0 to 59.
         second: 0 to 59.
-        microsecond: one number; by default not at the full second, when the world is busiest.
-        run_at_startup: run it at the start too; see `CronJob`, as for `unique` and `job_id`.
-        unique: run it once at each time, however many workers there are.
-        job_id: the id of all its jobs, so that a run is left out while the last job waits or runs.
-        timeout: run limit in seconds; None or 0 = the worker's `job_timeout`.
-        keep_result: seconds to keep results; 0 = not at all, None = as the worker.
-        keep_result_forever: keep results without end.
-        max_tries: starts allowed; None = as the worker.
+        microsecond: One number; the default avoids the full second, when everything else runs.
+        run_at_startup: Run it at the start too; see `CronJob`, as for `unique` and `job_id`.
+        unique: Run it once at each time, however many workers there are.
+        job_id: The id of all its jobs: a run is skipped while the previous job waits or runs.
+        timeout: Run limit in seconds; None or 0 = the worker's `job_timeout`.
+        keep_result: Seconds to keep results; 0 = not at all, None = as in the worker's settings.
+        keep_result_forever: Keep results for ever.
+        max_tries: Starts allowed; None = as in the worker's settings.
 
     Raises:
-        SettingsError: it cannot be called, a field is out of range, or no day ever fits.
+        SettingsError: The function cannot be called, a field is out of range, or no day ever fits.
     """
     function = func(
         coroutine, name=name or f"cron:{func(coroutine).name}", timeout=timeout, keep_result=keep_result,
@@ -97,15 +97,15 @@ def cron(  # noqa: PLR0913 - arq's arguments
 
 
 def as_cron_job(value: object) -> CronJob:
-    """Return what stands in `cron_jobs` as a `CronJob`.
+    """Return an item of `cron_jobs` as a `CronJob`.
 
     Raises:
-        SettingsError: it is no result of `cron`, ours or arq's.
+        SettingsError: It is not a result of `cron`, ours or arq's.
     """
     if isinstance(value, CronJob):
         return value
     if not all(hasattr(value, name) for name in _CRON_SHAPE):
-        raise SettingsError(f"cron_jobs: {value!r} is no cron(…)")
+        raise SettingsError(f"cron_jobs: {value!r} is not a cron(…)")
     given: Any = value
     return cron(
         given.coroutine,
@@ -135,17 +135,17 @@ def next_cron(
     """Return the next time that fits, as arq's `next_cron`: a second after `previous_dt` or later.
 
     Args:
-        previous_dt: in its zone the fields are understood, and the answer is given.
-        month: this and the others as in `cron`.
-        day: see `cron`.
-        weekday: see `cron`.
-        hour: see `cron`.
-        minute: see `cron`.
-        second: see `cron`.
-        microsecond: see `cron`.
+        previous_dt: Its zone is that of the fields and of the answer.
+        month: This and the other fields as in `cron`.
+        day: See `cron`.
+        weekday: See `cron`.
+        hour: See `cron`.
+        minute: See `cron`.
+        second: See `cron`.
+        microsecond: See `cron`.
 
     Raises:
-        SettingsError: a field is out of range, or no day ever fits.
+        SettingsError: A field is out of range, or no day ever fits.
     """
     timetable = Timetable.of(
         month=month, day=day, weekday=weekday, hour=hour, minute=minute, second=second,

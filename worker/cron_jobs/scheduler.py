@@ -1,9 +1,8 @@
 """Enqueues cron jobs, shortly before they are due.
 
-Every worker does it for every time, and the first one wins: a time has one id in the whole fleet, and Redis
-remembers for a day that it was enqueued, so that a worker that comes late does not enqueue it again after
-its job has ended and left no trace (arq #196). Times are those of the Redis clock, so that workers whose own
-clocks differ agree.
+Every worker enqueues every run, and the first one wins: a run has one id in the whole fleet. Redis remembers
+for a day that it was enqueued, so a late worker does not enqueue it again after its job has ended and left no
+trace (arq #196). Times are those of the Redis clock, so workers whose own clocks differ agree.
 """
 
 import asyncio
@@ -31,53 +30,53 @@ from jobgate.worker.roles import TaskRole
 
 logger = logging.getLogger("jobgate.worker")
 
-#: How long before its time a job is enqueued: short troubles then delay nothing. Chosen at random in
-#: between, so that the workers of a fleet do not all ask in the same moment.
+#: How long before its time a job is enqueued, so that short outages delay nothing. The moment is random, so
+#: that the workers of a fleet do not all ask at once.
 AHEAD_LEAST, AHEAD_MOST = timedelta(seconds=1), timedelta(seconds=2)
-#: Times missed by no more than this are all made up for, each one; see docs/cron.md.
+#: Each run that was missed by no more than this is made up for; see docs/cron.md.
 ALL_WITHIN = timedelta(seconds=30)
-#: Of those missed by more, the latest one is, when it is not older than this.
+#: Of the runs missed by more, only the latest one is, unless it is older than this.
 LATEST_WITHIN = timedelta(hours=1)
-#: Beyond this a clock was put back, and all times are worked out again.
+#: A step back of the clock by more than this: all times are computed again.
 _BACKWARDS = timedelta(seconds=60)
 #: Pauses before Redis is asked again.
 _BACKOFF = Backoff(first=0.5, longest=2.0)
-#: Missed runs are counted up to here, so that a sleep of days does not hold up the loop.
+#: Missed runs are counted up to this, so that a sleep of days does not block the loop.
 _MOST_COUNTED = 1_000
-#: What passes with time.
+#: Errors that pass with time.
 _PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
 
 @dataclass(slots=True)
 class _Plan:
-    """One cron job and what is to be enqueued of it next."""
+    """One cron job and its next run."""
 
     cron: CronJob
     zone: tzinfo | None
-    #: Whether it is still to be enqueued because the worker starts.
+    #: Whether its run at the start is still to be enqueued.
     at_start: bool
-    #: Sets apart the runs that are this worker's own, as `_marks` tells them.
+    #: Part of the ids of runs that are this worker's own; see `_marks`.
     mark: str
     #: The next time; None until the Redis clock is known.
     due: datetime | None = None
 
-    def go_on_after(self, moment: datetime) -> None:
-        """Take the first time after a moment for the next one."""
+    def continue_after(self, moment: datetime) -> None:
+        """Make the first time after a moment the next one."""
         self.due = self.cron.timetable.next_after(moment, self.zone)
 
     def settle(self, tick: Tick) -> None:
-        """Note that a tick has been dealt with, by whomever."""
+        """Note that a tick is settled, by this worker or another."""
         if tick.due is None:
             self.at_start = False
         else:
-            self.go_on_after(tick.due)
+            self.continue_after(tick.due)
 
-    def pass_over_missed(self, now: datetime) -> int:
-        """Leave out the times that are too old to be made up for; return how many."""
+    def skip_missed(self, now: datetime) -> int:
+        """Skip the times that are too old to be made up for; return how many."""
         if self.due is None or self.due >= now - ALL_WITHIN:
             return 0
         missed = self.due
-        self.go_on_after(now - ALL_WITHIN)
+        self.continue_after(now - ALL_WITHIN)
         if self.due > now:
             self.due = self._latest(now) or self.due
         if self.due <= missed:
@@ -90,14 +89,14 @@ class _Plan:
         return count
 
     def _count(self, first: datetime, end: datetime) -> int:
-        """Return how many times there are from `first` to before `end`, at most `_MOST_COUNTED`."""
+        """Return the number of times from `first` to before `end`, at most `_MOST_COUNTED`."""
         count = 0
         while first < end and count < _MOST_COUNTED:
             first, count = self.cron.timetable.next_after(first, self.zone), count + 1
         return count
 
     def _latest(self, now: datetime) -> datetime | None:
-        """Return the last time before now within `LATEST_WITHIN`, looking back ever further."""
+        """Return the last time before now within `LATEST_WITHIN`, in steps back that double."""
         back = ALL_WITHIN
         while back < LATEST_WITHIN:
             back = min(back * 2, LATEST_WITHIN)
@@ -113,7 +112,7 @@ class _Plan:
 
 
 def _marks(crons: Sequence[CronJob]) -> list[str]:
-    """Return a mark for each: one of its own where it is not unique, else one for all of this worker."""
+    """Return a mark for each cron job: its own where it is not unique, else one for all of this worker."""
     whole = secrets.token_hex(8)
     return [whole if cron.unique else secrets.token_hex(8) for cron in crons]
 
@@ -149,7 +148,7 @@ class Scheduler(TaskRole):
 
     @property
     def next_due(self) -> datetime | None:
-        """The next time that is not enqueued yet; None until the Redis time is known."""
+        """The next time that is not yet enqueued; None until the Redis time is known."""
         return min((plan.due for plan in self._plans if plan.due is not None), default=None)
 
     async def start(self) -> None:
@@ -171,7 +170,7 @@ class Scheduler(TaskRole):
             try:
                 enqueued = await self._enqueue_due(now)
             except Exception:
-                logger.exception("cron jobs could not be enqueued")  # a fault of ours must not end them all
+                logger.exception("cron jobs could not be enqueued")  # a bug must not end all cron jobs
                 enqueued = False
             if not enqueued:
                 await self._wait(self._pause())
@@ -182,12 +181,12 @@ class Scheduler(TaskRole):
     def _look_at_times(self, now: datetime, *, put_back: bool) -> None:
         for plan in self._plans:
             if plan.due is None or put_back:
-                plan.go_on_after(now)
-            if missed := plan.pass_over_missed(now):
+                plan.continue_after(now)
+            if missed := plan.skip_missed(now):
                 self._count(plan.cron.name, Skip.MISSED, missed)
 
     async def _enqueue_due(self, now: datetime) -> bool:
-        """Enqueue all that is to be; return whether there was something and it all went well."""
+        """Enqueue all due runs; return whether there were any and all of them are settled."""
         due = list(self._due(now))
         if not due:
             return False
@@ -228,7 +227,7 @@ class Scheduler(TaskRole):
         return ((self.next_due or now) - now).total_seconds() - ahead
 
     async def _wait(self, seconds: float) -> None:
-        """Wait so long, or until the clock turns out to be another."""
+        """Wait for this long, or until the clock has changed."""
         try:
             async with asyncio.timeout(seconds):
                 await self._clock.changed.wait()

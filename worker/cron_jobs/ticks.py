@@ -1,8 +1,8 @@
-"""One enqueue of a cron job: which job it makes, what Redis remembers of it, and what the answer means.
+"""One run of a cron job: the job that it enqueues, what Redis remembers of it, and what the answer means.
 
-Redis remembers each time under all that tells one cron job from another: queue, function, job id, and the
-time, or the worker where each worker has a run of its own. The first enqueue decides for the whole fleet: it
-makes the job, or finds a fixed `job_id` taken and leaves this time out. Later ones change nothing.
+Redis remembers each run by all that identifies it: queue, function, job id and time, and the worker where
+each worker has a run of its own. The first enqueue decides for the whole fleet: it makes the job, or finds a
+fixed `job_id` taken and skips this run. Later ones change nothing.
 """
 
 import hashlib
@@ -29,34 +29,34 @@ from jobgate.worker.cron_jobs.cron_job import CronJob
 
 logger = logging.getLogger("jobgate.worker")
 
-#: Seconds after its end in which a job that runs once at the start is not enqueued by starting workers.
+#: Seconds after its end in which starting workers do not enqueue a job that runs once at the start.
 STARTUP_MEMORY = 600.0
 
 
 class Skip(StrEnum):
-    """Why a run was left out."""
+    """Why a run was skipped."""
 
-    #: The last job of its fixed id waits or runs.
+    #: The previous job of its fixed id waits or runs.
     UNFINISHED = "unfinished"
-    #: Its time had passed by too much, see docs/cron.md.
+    #: Its time was too long ago; see docs/cron.md.
     MISSED = "missed"
     #: The request itself was refused.
     REFUSED = "refused"
 
 
-#: Counts runs that were left out: name of the cron job, reason, how many.
+#: Counts skipped runs: name of the cron job, reason, how many.
 CountSkips = Callable[[str, Skip, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One run of a cron job that is to be enqueued.
+    """One run of a cron job.
 
     Args:
-        cron: the job.
-        queue: where to.
-        mark: sets apart the runs that belong to one worker.
-        due: its time; None = because the worker starts.
+        cron: The cron job.
+        queue: The queue that its job goes to.
+        mark: Part of the id of runs that belong to one worker.
+        due: Its time; None = the run at the start of a worker.
     """
 
     cron: CronJob
@@ -65,7 +65,7 @@ class Tick:
     due: datetime | None = None
 
     def request(self, default_queue: str) -> JobRequest:
-        """Return the job to enqueue; where they can, stock arq workers give it the same id."""
+        """Return the job to enqueue; where possible it has the id that stock arq workers give it."""
         if self.due is None and self.cron.run_at_startup == "once":
             return self._request_once(default_queue)
         return JobRequest(
@@ -74,12 +74,12 @@ class Tick:
             options=JobOptions(queue=self.queue),
             defer_until_ms=self._due_ms,
             idempotency=self._memory,
-            # What the last run left must not keep the next one out.
+            # The result of the last run must not block the next one.
             replaces_result=self.cron.job_id is not None,
         )
 
     def request_elsewhere(self, default_queue: str) -> JobRequest:
-        """Return the same for when a job of another queue has taken the id."""
+        """Return the same job with another id, for where a job of another queue has taken the first one."""
         return replace(self.request(default_queue), job_id=f"{self._own_id}:{self.queue}")
 
     @property
@@ -94,7 +94,7 @@ class Tick:
 
     @property
     def _memory(self) -> IdempotencyKey:
-        """The key under which Redis remembers this run when nothing else of it is left."""
+        """The key under which Redis remembers this run when nothing else is left of it."""
         whole = orjson.dumps([self.queue, self.cron.name, self.cron.job_id, self._own_id])
         digest = hashlib.blake2b(whole, digest_size=16).hexdigest()
         return IdempotencyKey(digest=f"cron:{digest}", request_digest="cron")
@@ -111,7 +111,7 @@ class Tick:
             job_id=":".join(part for part in parts if part),
             options=JobOptions(
                 queue=self.queue,
-                # While its result is there nobody can enqueue this id again.
+                # While its result is kept, this id cannot be enqueued again.
                 keep_result=max(self.cron.function.keep_result_s or 0, STARTUP_MEMORY),
             ),
         )
@@ -123,7 +123,7 @@ class Tick:
 
 
 class TickWriter:
-    """Enqueues ticks and reports each run that is left out, in the log and to `count`."""
+    """Enqueues ticks, and reports each skipped run in the log and to `count`."""
 
     def __init__(self, broker: Broker, count: CountSkips) -> None:
         self._broker = broker
@@ -133,8 +133,8 @@ class TickWriter:
         """Enqueue ticks; answers stand in their order.
 
         Returns:
-            None for a tick that is settled: its job was made, by whomever, or left out. Else the error;
-            only some of them pass with time.
+            None for a settled tick: its job was made, by this worker or another, or it was skipped. Otherwise
+            the error; not all errors pass with time.
         """
         requests = [tick.request(self._broker.keys.default_queue) for tick in ticks]
         answers = await self._broker.enqueue_many(requests)
@@ -162,12 +162,12 @@ class TickWriter:
         except BrokerError as error:
             if tick.cron.job_id is None:
                 return error
-            there = None  # that this time is left out stands all the same
+            there = None  # the run is skipped in any case
         if tick.cron.job_id is not None and not _is_this(there, tick, answer):
-            self._left_out(tick, answer.job_id, there)
+            self._skipped(tick, answer.job_id, there)
         return None
 
-    def _left_out(self, tick: Tick, job_id: str, there: JobView | None) -> None:
+    def _skipped(self, tick: Tick, job_id: str, there: JobView | None) -> None:
         runs = there is not None and there.status is JobStatus.IN_PROGRESS
         where = ""
         if there is not None and there.queue not in (None, tick.queue):
@@ -180,7 +180,7 @@ class TickWriter:
 
 
 def _is_this(there: JobView | None, tick: Tick, answer: Enqueued) -> bool:
-    """Whether the job of a fixed id is this very run: a stock arq worker has enqueued it."""
+    """Whether the job of a fixed id is this very run, enqueued by a stock arq worker."""
     if tick.due is None or there is None or there.queue != tick.queue:
         return False
     return there.due_time_ms == answer.due_time_ms

@@ -1,12 +1,12 @@
-"""When something is due: pure arithmetic with calendar and time zone, no input or output.
+"""When something is due: arithmetic with calendar and time zone, without input or output.
 
-A timetable is a set of times by the wall clock of a zone. Where that clock is changed, for daylight saving
-or otherwise, times are left out (the clock is set forward) or come twice (it is set back). The rule:
+A timetable is a set of times by the wall clock of a zone. Where that clock changes, for daylight saving or
+otherwise, times are skipped (the clock is set forward) or come twice (it is set back). The rules:
 
-- A timetable for **every hour** follows real time: in the hour that comes twice it is due in both passes,
-  and what is left out is not made up for. An interval of a minute stays a minute all night.
-- A timetable for **some hours** has each of its times once on each day: at the first pass where it comes
-  twice; and where it is left out, as much later as the clock was set forward, so 02:30 at 03:30.
+- A timetable for **every hour** follows real time: it is due in both passes of the hour that comes twice, and
+  the times of the skipped hour are dropped. An interval of a minute stays a minute all night.
+- A timetable for **some hours** has each of its times once a day. A time that comes twice is due in the first
+  pass. A time that is skipped is due later, by as much as the clock was set forward: 02:30 at 03:30.
 """
 
 from bisect import bisect_left
@@ -22,12 +22,12 @@ Field = int | Collection[int] | None
 #: The same for days of the week, by number (Monday = 0) or by name.
 WeekdayField = int | str | Collection[int | str] | None
 
-#: arq's names, and the two that it spells otherwise than most.
+#: arq's names, and the usual spelling of two of them.
 _WEEKDAYS = {
     "mon": 0, "tues": 1, "tue": 1, "wed": 2, "thurs": 3, "thu": 3, "fri": 4, "sat": 5, "sun": 6,
 }  # fmt: skip
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
-#: After so many years the calendar repeats itself: what is not due in them is never due.
+#: Years after which the calendar repeats itself: what is not due in them is never due.
 _CYCLE = 400
 
 
@@ -37,14 +37,14 @@ class _Change:
 
     #: The first moment by the new clock, in UTC.
     at: datetime
-    #: Differences to UTC before and after.
+    #: Offsets from UTC before and after.
     old: timedelta
     new: timedelta
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timetable:
-    """The times at which something is due; all fields must fit, day and weekday too. Made by `of`."""
+    """The times at which something is due; all fields must fit, both day and weekday. Made by `of`."""
 
     months: frozenset[int]
     days: frozenset[int]
@@ -67,10 +67,10 @@ class Timetable:
         second: Field = 0,
         microsecond: int = 123_456,
     ) -> Self:
-        """Make a timetable of the fields that `cron` takes.
+        """Make a timetable from the fields of `cron`.
 
         Raises:
-            SettingsError: a field is out of range, or no day ever fits; the message names it.
+            SettingsError: A field is out of range, or no day ever fits; the message names it.
         """
         made = cls(
             months=frozenset(_values("month", month, 1, 12)),
@@ -89,12 +89,12 @@ class Timetable:
     def next_after(self, moment: datetime, zone: tzinfo | None = UTC) -> datetime:
         """Return the next time that is due, in UTC.
 
-        As in arq it is not in the second of `moment`, but in the next one or later: asked at 12:00:00.0
-        for 123456 microseconds in every second, the answer is 12:00:01.123456.
+        As in arq it is never in the second of `moment`, but in the next one or later: for 123456 microseconds
+        of every second, the answer at 12:00:00.0 is 12:00:01.123456.
 
         Args:
-            moment: aware of its zone, which may be another.
-            zone: whose wall clock counts; None = the system's, its changes included.
+            moment: An aware time, in any zone.
+            zone: The zone of the wall clock; None = the system's, with its changes.
         """
         begin = (moment.astimezone(UTC) + _SECOND).replace(microsecond=0)
         return self._first_from(begin, zone).replace(microsecond=self.microsecond)
@@ -104,31 +104,31 @@ class Timetable:
         return len(self.hours) == 24
 
     def _first_from(self, begin: datetime, zone: tzinfo | None) -> datetime:
-        """Return the first whole second at or after `begin`, going from change to change of the clock."""
+        """Return the first whole second at or after `begin`, from change to change of the clock."""
         while True:
-            begin, late = self._heed_last_change(begin, zone)
+            begin, late = self._after_last_change(begin, zone)
             due = self._match(begin, _offset(begin, zone))
             if late is not None and late <= due:
                 return late
             if due - begin > 3 * _DAY:
-                begin = due - 2 * _DAY  # nothing fits before; what fits there depends on that day's clock
+                begin = due - 2 * _DAY  # nothing fits before, and that day's clock decides
             elif change := _change(begin, due, zone):
                 begin = change.at
             else:
                 return due
 
-    def _heed_last_change(self, begin: datetime, zone: tzinfo | None) -> tuple[datetime, datetime | None]:
-        """Return from when on to search after a recent change of the clock, and what was left out by it."""
+    def _after_last_change(self, begin: datetime, zone: tzinfo | None) -> tuple[datetime, datetime | None]:
+        """Return where to search from after a recent change of the clock, and the time that it skipped."""
         if self._every_hour or (change := _change(begin - _DAY, begin, zone)) is None:
             return begin, None
         until = change.at + abs(change.new - change.old)
         if change.new < change.old:
-            return max(begin, until), None  # the times before come for the second time
+            return max(begin, until), None  # the times before that come for the second time
         late = self._match(begin, change.old)
         return begin, late if late < until else None
 
     def _match(self, begin: datetime, offset: timedelta) -> datetime:
-        """Return the first second that fits, at or after `begin`, by a clock with a fixed difference."""
+        """Return the first second that fits, at or after `begin`, by a clock with a fixed offset."""
         wall = begin + offset
         day = self._day_from(wall.date())
         fits = self._time_from(wall.time()) if day == wall.date() else self._earliest
@@ -175,7 +175,7 @@ def _values(name: str, field: object, least: int, most: int) -> tuple[int, ...]:
 
 
 def _numbered(field: object) -> object:
-    """Return a weekday's number, or those of several; what is no weekday is returned as it is."""
+    """Return the number of a weekday, or those of several; other values are returned as they are."""
     if isinstance(field, str):
         return _WEEKDAYS.get(field.lower(), field)
     return {_numbered(each) for each in field} if _is_collection(field) else field
@@ -186,12 +186,12 @@ def _is_collection(field: object) -> TypeGuard[Collection[object]]:
 
 
 def _offset(moment: datetime, zone: tzinfo | None) -> timedelta:
-    """Return the difference of a zone's clock to UTC, by the one way that every kind of tzinfo masters."""
+    """Return the offset of a zone's clock from UTC, in the one way that works for every kind of tzinfo."""
     return moment.astimezone(zone).utcoffset() or timedelta()
 
 
 def _change(begin: datetime, end: datetime, zone: tzinfo | None) -> _Change | None:
-    """Return the change of the clock after `begin` and until `end`, a few days; there is one at most."""
+    """Return the change of the clock after `begin` and until `end`; in a few days there is one at most."""
     old, new = _offset(begin, zone), _offset(end, zone)
     if old == new:
         return None

@@ -1,4 +1,4 @@
-"""The functions that a worker offers: how users state them, and how they are resolved for each job."""
+"""The functions of a worker: how users define them, and how they are resolved for each job."""
 
 from jobgate.worker.functions.function import Function, as_function, func
 from jobgate.worker.functions.loader import load_settings

@@ -1,6 +1,6 @@
-"""The functions that a worker offers, as the user states them.
+"""The functions of a worker, as the user defines them.
 
-Objects of the real arq are recognised by their shape; arq itself is never imported.
+arq's own objects are recognised by their attributes; arq is never imported.
 """
 
 import inspect
@@ -17,29 +17,29 @@ from jobgate.worker.functions.signatures import check_place_of_ctx
 
 Executor = Literal["thread", "process"]
 
-#: What arq's `Function` has, and nothing else in a list of functions.
+#: Attributes of arq's `Function`, and of nothing else in a list of functions.
 _FUNCTION_SHAPE = ("name", "coroutine", "timeout_s", "keep_result_s", "keep_result_forever", "max_tries")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Function:
-    """One function and its own limits; None means: as the worker's settings say. Names are arq's."""
+    """One function and its own limits; None = as in the worker's settings. Names are arq's."""
 
-    #: Under this name jobs ask for it.
+    #: The name by which jobs ask for it.
     name: str
-    #: A coroutine function, or a plain function that is run in a thread.
+    #: A coroutine function, or a plain function that runs in a thread or process.
     coroutine: Callable[..., Any]
     #: Run limit in seconds.
     timeout_s: float | None = None
     #: Seconds to keep the result; 0 = not at all.
     keep_result_s: float | None = None
-    #: Keep the result without end; wins over `keep_result_s`.
+    #: Keep the result for ever; wins over `keep_result_s`.
     keep_result_forever: bool | None = None
     #: Starts allowed.
     max_tries: int | None = None
-    #: Exceptions after which the job runs again; empty: none.
+    #: Exceptions after which the job runs again; empty = none.
     retry_on: tuple[type[Exception], ...] | None = None
-    #: Pauses between such tries.
+    #: Pauses between these tries.
     backoff: Backoff | Rule | None = None
     #: Where a plain function runs: `thread` or `process`; None = in a thread.
     executor: Executor | None = None
@@ -56,7 +56,7 @@ class Function:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is no coroutine function."""
+        """Whether it is not a coroutine function."""
         call = getattr(self.coroutine, "__call__", None)  # noqa: B004 - an object with an async __call__
         return not (inspect.iscoroutinefunction(self.coroutine) or inspect.iscoroutinefunction(call))
 
@@ -73,22 +73,23 @@ def func(  # noqa: PLR0913 - arq's arguments, and three more
     backoff: Seconds | Backoff | Rule | None = None,
     executor: Executor | None = None,
 ) -> Function:
-    """State a function together with limits of its own, as arq's `func`; None = as the worker.
+    """Define a function with limits of its own, as arq's `func`; None = as in the worker's settings.
 
     Args:
-        coroutine: the function, or its import path `module.function`.
-        name: its name for jobs; by default `__qualname__`, or the import path where one is given.
-        keep_result: seconds to keep results; 0 = not at all.
-        timeout: run limit in seconds; 0 = the worker's `job_timeout`.
-        keep_result_forever: keep results without end.
-        max_tries: starts allowed.
-        retry_on: exceptions after which the job runs again; a timeout is a `TimeoutError`.
-        backoff: pauses before that: seconds of the first, `Backoff(…)`, or a function from try to seconds.
-        executor: where a plain function runs: "thread" (the default) or "process".
+        coroutine: The function, or its import path `module.function`.
+        name: Its name for jobs; by default `__qualname__`, or the import path where one is given.
+        keep_result: Seconds to keep results; 0 = not at all.
+        timeout: Run limit in seconds; 0 = the worker's `job_timeout`.
+        keep_result_forever: Keep results for ever.
+        max_tries: Starts allowed.
+        retry_on: Exceptions after which the job runs again; a timeout is a `TimeoutError`.
+        backoff: Pauses before that: seconds of the first, `Backoff(…)`, or a function from try to seconds.
+        executor: Where a plain function runs: "thread" (the default) or "process".
 
     Raises:
-        SettingsError: it cannot be called, cannot take `ctx`, has no name, or an argument is out of range.
-        LoadError: the import path leads nowhere.
+        SettingsError: The function cannot be called, cannot take `ctx` or has no name, or an argument is out
+            of range.
+        LoadError: The import path cannot be imported.
     """
     if isinstance(coroutine, Function):
         return coroutine
@@ -117,7 +118,7 @@ def _check_executor(function: Function) -> None:
         raise SettingsError(f"func(executor=…) must be 'thread' or 'process', not {function.executor!r}")
     if function.executor is not None and not function.is_plain:
         raise SettingsError(
-            f"{function.name!r} is a coroutine function, leave out executor: it runs in the loop"
+            f"{function.name!r} is a coroutine function, which runs in the event loop: leave out executor"
         )
     if function.in_process:
         _check_importable(function)
@@ -135,11 +136,11 @@ def _check_importable(function: Function) -> None:
 
 
 def as_function(value: object) -> Function:
-    """Return what stands in a list of functions as a `Function`.
+    """Return an item of a list of functions as a `Function`.
 
     Raises:
-        SettingsError: it is no function, import path or result of `func`.
-        LoadError: its import path leads nowhere.
+        SettingsError: It is not a function, an import path or a result of `func`.
+        LoadError: Its import path cannot be imported.
     """
     if isinstance(value, Function):
         return value
@@ -154,11 +155,11 @@ def as_function(value: object) -> Function:
         )
     if isinstance(value, str) or callable(value):
         return func(value)
-    raise SettingsError(f"functions: {value!r} is no function, import path or func(…)")
+    raise SettingsError(f"functions: {value!r} is not a function, an import path or func(…)")
 
 
 def _own_name(coroutine: Callable[..., Any]) -> str:
-    """Return `__qualname__`, as arq does; objects without one need func(…, name=…)."""
+    """Return `__qualname__`, as in arq; objects without one need func(…, name=…)."""
     name = getattr(coroutine, "__qualname__", None)
     if not isinstance(name, str):
         raise SettingsError(f"functions: {coroutine!r} has no name, use func(…, name='…')")

@@ -1,4 +1,4 @@
-"""Import settings and functions by name, from the current directory too."""
+"""Imports settings and functions by name, from the current directory too."""
 
 import importlib
 import importlib.util
@@ -12,19 +12,19 @@ from jobgate.worker.errors import LoadError
 
 
 def load_settings(path: str) -> Any:
-    """Import what `MODULE.NAME` (or `MODULE:NAME`) means, looking in the current directory first.
+    """Import `MODULE.NAME` (or `MODULE:NAME`), from the current directory first.
 
     Args:
-        path: for example `shop.jobs.WorkerSettings`.
+        path: For example `shop.jobs.WorkerSettings`.
 
     Raises:
-        LoadError: no such module or name, or the module fails while it is imported: the cause says where.
+        LoadError: There is no such module or name, or the module raises on import: then the cause says where.
     """
     here = str(Path.cwd())
     if here not in sys.path:
         # First, so that the user's own module wins; appended paths would find installed ones.
         sys.path.insert(0, here)
-    # Classes begin with a capital: whoever names one alone has left out its module.
+    # Classes begin with a capital: where a class stands alone, its module was left out.
     is_module = path.isidentifier() and not path[0].isupper()
     found = import_string(path, f"{path}.WorkerSettings" if is_module else f"jobs.{_class_of(path)}")
     if isinstance(found, ModuleType):
@@ -40,11 +40,11 @@ def import_string(path: str, example: str = "jobs.send") -> Any:
     """Import the object that a dotted path names.
 
     Args:
-        path: for example `shop.jobs.send_invoice`.
-        example: what a path should look like, for the message.
+        path: For example `shop.jobs.send_invoice`.
+        example: A valid path for the error message.
 
     Raises:
-        LoadError: no such module or name, or the module fails while it is imported: the cause says where.
+        LoadError: There is no such module or name, or the module raises on import: then the cause says where.
     """
     module_name, _, name = path.replace(":", ".").rpartition(".")
     if "/" in path or "\\" in path:
@@ -74,7 +74,7 @@ def _import_module(module_name: str, path: str) -> ModuleType:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise LoadError(f"{path}: module {module_name!r} imports {error.name!r}, install that") from error
+            raise LoadError(f"{path}: module {module_name!r} imports {error.name!r}: install it") from error
         raise LoadError(f"{path}: no module {error.name!r} in {Path.cwd()} or installed") from None
     except Exception as error:
         raise LoadError(
@@ -91,4 +91,4 @@ def _is_a_file(path: str) -> str:
     module, _, name = path.replace("\\", "/").removeprefix("./").partition(".py")
     name = name.strip(".:") or "WorkerSettings"
     right = f"{module.strip('/').replace('/', '.')}.{name}"
-    return f"{path!r} is a file: write the module and what it holds, {right}"
+    return f"{path!r} is a file: write the module and the name in it, {right}"

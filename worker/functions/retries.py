@@ -1,4 +1,4 @@
-"""Retry policies: which exceptions let a job run again, and after which pause."""
+"""Retries: which exceptions let a job run again, and after which pause."""
 
 import logging
 import math
@@ -12,24 +12,24 @@ from jobgate.worker.errors import SettingsError, WorkerError
 
 logger = logging.getLogger("jobgate.worker")
 
-#: A user's own rule: the number of the try that failed (from 1) to the pause before the next one.
+#: A user's own backoff: from the number of the failed try (from 1) to the pause before the next one.
 Rule = Callable[[int], Seconds]
 
 
 class Retry(WorkerError, RuntimeError):
-    """Raised by a function to have its job run again, counted as a further try.
+    """Raised by a function to run its job again, as a further try.
 
-    Raised in the last try that is allowed, it fails the job with `max-tries`.
+    Raised in the last try allowed, it fails the job with `max-tries`.
     """
 
     def __init__(self, defer: Seconds | None = None) -> None:
         """Ask for a further try.
 
         Args:
-            defer: seconds from now until then; None = at once, before younger jobs (as in arq).
+            defer: Seconds from now until then; None = at once, before younger jobs (as in arq).
 
         Raises:
-            ValueError: that is no finite number.
+            ValueError: `defer` is not a finite number.
         """
         super().__init__()
         #: Seconds from now until the next try; None = at the job's old place in the queue.
@@ -50,9 +50,9 @@ class Retry(WorkerError, RuntimeError):
 
 
 class RetryJob(WorkerError, RuntimeError):
-    """Raised by a function to have its job run again as if the worker had been stopped.
+    """Raised by a function to run its job again as if the worker had been stopped.
 
-    It counts as a try, unlike a worker's real stop.
+    Unlike a real stop of a worker it uses up a try.
     """
 
 
@@ -60,11 +60,11 @@ class RetryJob(WorkerError, RuntimeError):
 class Backoff:
     """Pauses that grow from try to try: `first`, `first · factor`, `first · factor²`, … up to `longest`.
 
-    With jitter each pause is drawn evenly from 0 to that length ("full jitter"), so that jobs which failed
-    together do not come back together.
+    With jitter each pause is a random part of that length ("full jitter"), so that jobs that failed together
+    do not come back together.
 
     Raises:
-        SettingsError: a number is out of range.
+        SettingsError: A number is out of range.
     """
 
     #: Seconds (or timedelta) after the first try.
@@ -85,7 +85,12 @@ class Backoff:
             raise SettingsError(f"Backoff(factor=…) must be at least 1, not {self.factor:g}")
 
     def pause(self, tries: int, chance: float = 1.0) -> float:
-        """Return the seconds between try number `tries` and the next one; `chance` is the jitter, 0 to 1."""
+        """Return the seconds between two tries.
+
+        Args:
+            tries: Number of the try that failed, from 1.
+            chance: Random part of the length to wait; without jitter it has no effect.
+        """
         longest = in_seconds(self.longest)
         try:
             length = min(in_seconds(self.first) * self.factor ** (tries - 1), longest)
@@ -96,24 +101,24 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What a function does about exceptions other than `Retry`."""
+    """What happens after exceptions of a function other than `Retry`."""
 
     #: Classes of exceptions after which the job runs again. A timeout counts as `TimeoutError`.
     retry_on: tuple[type[Exception], ...]
     backoff: Backoff | Rule
 
     def covers(self, raised: BaseException) -> bool:
-        """Whether the job is to run again after this."""
+        """Whether the job runs again after this exception."""
         return isinstance(raised, self.retry_on)
 
     def pause(self, tries: int, chance: float) -> float:
-        """Return the seconds until the next try; a rule of the user's that fails gives way to the default."""
+        """Return the seconds until the next try; where the user's own rule fails, those of the default."""
         if isinstance(self.backoff, Backoff):
             return self.backoff.pause(tries, chance)
         try:
             seconds = in_seconds(self.backoff(tries))
             if not 0 <= seconds < math.inf:
-                raise ValueError(f"{seconds:g} is no pause in seconds")
+                raise ValueError(f"{seconds:g} is not a pause in seconds")
         except Exception:
             logger.exception("backoff of try %d raised, the default is used", tries)
             return Backoff().pause(tries, chance)
@@ -121,7 +126,7 @@ class RetryPolicy:
 
 
 def chance() -> float:
-    """Draw the jitter of one pause."""
+    """Return the random part of one pause, from 0 to 1."""
     return random.random()
 
 
@@ -129,7 +134,7 @@ def as_retry_on(where: str, value: Any) -> tuple[type[Exception], ...]:
     """Return one class of exceptions, or several, as a tuple.
 
     Raises:
-        SettingsError: something else stands there.
+        SettingsError: The value is something else.
     """
     classes = tuple(value) if isinstance(value, tuple | list | set | frozenset) else (value,)
     for each in classes:
@@ -139,10 +144,10 @@ def as_retry_on(where: str, value: Any) -> tuple[type[Exception], ...]:
 
 
 def as_backoff(where: str, value: Any) -> Backoff | Rule:
-    """Return what was given as a back-off: `Backoff`, the seconds of its first pause, or a rule.
+    """Return a backoff that is given as `Backoff`, the seconds of its first pause, or a rule.
 
     Raises:
-        SettingsError: it is none of them.
+        SettingsError: The value is none of these.
     """
     if isinstance(value, Backoff) or (callable(value) and not isinstance(value, type)):
         rule: Backoff | Rule = value

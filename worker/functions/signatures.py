@@ -1,4 +1,4 @@
-"""What a function takes: `ctx` in its first place, then a job's arguments."""
+"""Signatures of functions: `ctx` comes first, then the arguments of the job."""
 
 import inspect
 from collections.abc import Callable
@@ -7,21 +7,21 @@ from typing import Any
 from jobgate.worker.errors import SettingsError
 
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-#: What tells in the annotation of a first parameter that it is meant for `ctx`, whatever its name.
+#: Words in the name or annotation of a first parameter that show that it is meant for `ctx`.
 _OF_CTX = ("dict", "mapping", "any", "ctx", "context")
 
 
 def signature_of(call: Callable[..., Any]) -> inspect.Signature | None:
-    """Return what a function takes; None where that is not to be known."""
+    """Return the signature of a function; None where it cannot be read."""
     try:
-        # A decorator may add arguments of its own: what counts is what it takes, not what it wraps.
+        # A decorator may add arguments of its own: its signature counts, not that of the function it wraps.
         return inspect.signature(call, follow_wrapped=False)
-    except (TypeError, ValueError):  # some builtins do not tell
+    except (TypeError, ValueError):  # some builtins have none
         return None
 
 
 def positional_bounds(signature: inspect.Signature | None) -> tuple[int, int]:
-    """Return how many arguments after `ctx` may be given by position alone; (1, 0) = ask `bind`."""
+    """Return the least and the most positional arguments after `ctx`; (1, 0) = `bind` must decide."""
     least = most = -1  # ctx takes the first place
     for parameter in signature.parameters.values() if signature else ():
         required = parameter.default is parameter.empty
@@ -35,10 +35,10 @@ def positional_bounds(signature: inspect.Signature | None) -> tuple[int, int]:
 
 
 def check_place_of_ctx(name: str, call: Callable[..., Any]) -> None:
-    """See that a function can be called with `ctx`.
+    """Check that a function can be called with `ctx`.
 
     Raises:
-        SettingsError: it takes nothing by place, so that none of its jobs could ever run.
+        SettingsError: It takes no positional argument, so none of its jobs could ever run.
     """
     signature = signature_of(call)
     if signature is not None and _first_place(signature) is None:
@@ -46,7 +46,7 @@ def check_place_of_ctx(name: str, call: Callable[..., Any]) -> None:
 
 
 def doubt_of_ctx(name: str, signature: inspect.Signature | None) -> str | None:
-    """Return what to say where a function's first parameter does not look as if it were meant for `ctx`."""
+    """Return a warning where a function's first parameter does not look like `ctx`; None where it does."""
     first = _first_place(signature) if signature is not None else None
     if signature is None or first is None or _is_for_ctx(first):
         return None
@@ -62,12 +62,12 @@ def _first_place(signature: inspect.Signature) -> inspect.Parameter | None:
 def _is_for_ctx(first: inspect.Parameter) -> bool:
     if first.kind is first.VAR_POSITIONAL or first.name.startswith("_"):
         return True
-    told = first.name if first.annotation is first.empty else f"{first.name} {first.annotation}"
-    return any(word in told.lower() for word in _OF_CTX)
+    text = first.name if first.annotation is first.empty else f"{first.name} {first.annotation}"
+    return any(word in text.lower() for word in _OF_CTX)
 
 
 def _with_ctx(name: str, signature: inspect.Signature) -> str:
-    """Return how a function without `ctx` should begin: names only, no annotations and defaults."""
+    """Return the right signature of a function without `ctx`: names only, no annotations or defaults."""
     marks: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
     names = [marks.get(each.kind, "") + each.name for each in signature.parameters.values()]
     keyword_only = [each.kind is each.KEYWORD_ONLY for each in signature.parameters.values()]

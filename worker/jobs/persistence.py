@@ -18,6 +18,7 @@ from jobgate.broker import (
     Transition,
     counted,
 )
+from jobgate.worker.functions import Backoff
 from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, brief, unserialisable
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared
@@ -25,8 +26,10 @@ from jobgate.worker.log import logger, reason_of
 
 Write = Callable[[], Awaitable[Transition]]
 
-#: Pauses before a write is repeated, in seconds: the first and the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+#: Pauses before a write is repeated.
+_BACKOFF = Backoff(first=0.1, longest=5.0)
+#: Seconds between two looks at a lease whose newer claim has not been answered.
+_LOOK_AGAIN = 0.1
 #: Characters of a function's name that fit under every limit of results.
 _SHORT_NAME = 100
 #: Seconds of the lease under which an outcome is written after Redis had forgotten the job.
@@ -168,7 +171,7 @@ class Persistence:
         while job.claimed_anew is None:
             if job.stop_reason is Stop.LOST or not await self._is_ours(job):
                 return False
-            await asyncio.sleep(_FIRST_PAUSE)
+            await asyncio.sleep(_LOOK_AGAIN)
         return job.adopt_claimed_anew()
 
     async def _takes_back(self, job: RunningJob) -> bool:
@@ -194,13 +197,15 @@ class Persistence:
         Raises:
             EncodeError: The outcome cannot be encoded; nothing was changed.
         """
-        pause = _FIRST_PAUSE
+        failures = 0
         while True:
             try:
                 return await write()
             except _PASSING as error:
                 job.is_in_doubt |= isinstance(error, OutcomeUnknown)
-                if pause in (_FIRST_PAUSE, _LONGEST_PAUSE):  # not each time: many jobs may be waiting
+                failures += 1
+                pause = _BACKOFF.pause(failures)
+                if pause in (_BACKOFF.first, _BACKOFF.longest):  # not each time: many jobs may be waiting
                     logger.warning(
                         "job %s: outcome not written yet, still retrying: %s",
                         job.reference,
@@ -208,7 +213,6 @@ class Persistence:
                     )
             job.keep_lease()
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _release_with_others(self, claimed: ClaimedJob) -> Transition:
         """Release a job in one call with the others that are released in this turn of the loop."""

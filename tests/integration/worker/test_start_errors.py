@@ -101,7 +101,7 @@ def test_on_startup_that_raises_in_a_log_of_json(processes: Processes, folder: P
         ("raises.Any", ['raises.py", line 3, in <module>', "json.loads('no json')"], "JSONDecodeError: Exp"),
         ("wrong_cron.Any", ['wrong_cron.py", line 6, in <module>', "cron(add, hour=25)"], "hour"),
         ("no_python.Any", ['no_python.py", line 1', "class"], "SyntaxError: invalid syntax"),
-        ("imports.Any", ['imports.py", line 1, in <module>'], "imports 'surely_not_there', install that"),
+        ("imports.Any", ['imports.py", line 1, in <module>'], "imports 'surely_not_there': install it"),
         (
             "names.WorkerSettings",
             ['raises.py", line 3, in <module>'],

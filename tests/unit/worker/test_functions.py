@@ -220,7 +220,7 @@ def test_settings_are_loaded_from_the_current_directory(
     assert load_settings("jobs_of_this_test:WorkerSettings").max_jobs == 3
     with pytest.raises(LoadError, match="ZeroDivisionError"):
         load_settings("broken_of_this_test.WorkerSettings")
-    with pytest.raises(LoadError, match="imports 'no_such_package', install"):
+    with pytest.raises(LoadError, match="imports 'no_such_package': install it"):
         load_settings("lacking_of_this_test.WorkerSettings")
     with pytest.raises(LoadError, match="did you mean 'WorkerSettings'"):
         load_settings("jobs_of_this_test.WorkerSetting")

@@ -91,7 +91,7 @@ def test_the_default_queue_follows_the_namespace() -> None:
     ("name", "value", "says"),
     [
         ("functions", "add", "list of functions"),
-        ("functions", [3], "is no function"),
+        ("functions", [3], "is not a function"),
         ("max_jobs", 0, "at least 1"),
         ("max_jobs", True, "whole number"),
         ("max_tries", 2.5, "whole number"),
@@ -107,7 +107,7 @@ def test_the_default_queue_follows_the_namespace() -> None:
         ("serializer", "yaml", "json, msgpack, pickle"),
         ("metrics_port", 70_000, "port number"),
         ("lease", 0.5, "at least 1"),
-        ("cron_jobs", [object()], r"is no cron\(…\)"),
+        ("cron_jobs", [object()], r"is not a cron\(…\)"),
         ("cron_jobs", "add", "list of cron"),
         ("timezone", "Nowhere/Nothing", "name of a zone"),
         ("timezone", 3, "name of a zone"),
