@@ -1,0 +1,220 @@
+"""Claims: which jobs a worker gets, and what each claim leaves in Redis."""
+
+import pytest
+
+from harness.servers import RedisServer
+from harness.state import Expiring
+from harness.transitions import (
+    ABORT,
+    BODY,
+    CLAIM,
+    CLAIMED,
+    DAY,
+    JOB,
+    LAPSED,
+    LEASE,
+    OURS,
+    PAUSED,
+    QUEUE,
+    RUNNING,
+    SUSPECT,
+    TRIES,
+    WAKE,
+    WOKEN,
+    Case,
+    check,
+    claim,
+    one,
+    seen,
+)
+from jobgate.broker import (
+    Transition,
+)
+
+CASES = {
+    "claim: nothing there": Case(
+        before={},
+        call=claim(),
+        after={},
+        answer=lambda answer: not answer.jobs and answer.next_due_in is None,
+    ),
+    "claim: one due": Case(
+        before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50)},
+        call=claim(),
+        after={**CLAIMED, CLAIM: Expiring("…", DAY)},
+        answer=one,
+    ),
+    "claim: due ones are left for the next worker": Case(
+        before={QUEUE: {"a": -5, "b": -4}, JOB: Expiring(BODY, 50)},
+        call=claim(limit=1),
+        after={**CLAIMED, QUEUE: {"a": 10, "b": -4}, CLAIM: Expiring("…", DAY), WAKE: WOKEN},
+        answer=lambda answer: one(answer) and answer.next_due_in == 0,
+    ),
+    "claim: deferred ones stay, their time is told": Case(
+        before={QUEUE: {"a": 50}, JOB: Expiring(BODY, 50)},
+        call=claim(),
+        after={QUEUE: {"a": 50}, JOB: Expiring(BODY, 50)},
+        answer=lambda answer: not answer.jobs and 40 < answer.next_due_in <= 50,
+    ),
+    "claim: stock arq runs the first": Case(
+        before={
+            QUEUE: {"z": -50, "a": -5},
+            "arq:in-progress:z": Expiring("1", 310),
+            JOB: Expiring(BODY, 50),
+        },
+        call=claim(),
+        after={
+            **CLAIMED,
+            QUEUE: {"z": -50, "a": 10},
+            "arq:in-progress:z": Expiring("1", 310),
+            CLAIM: Expiring("…", DAY),
+        },
+        answer=one,
+    ),
+    "claim: a score of 0 means not queued": Case(
+        before={QUEUE: {"a": "0"}},
+        call=claim(),
+        after={QUEUE: {"a": "*"}},
+        answer=lambda answer: not answer.jobs,
+        anything=(QUEUE,),
+    ),
+    "claim: the body has expired": Case(
+        before={QUEUE: {"a": -5}},
+        call=claim(),
+        after={
+            QUEUE: {"a": 10},
+            LEASE: Expiring("w:1", 10),
+            TRIES: Expiring(1, DAY),
+            CLAIM: Expiring("…", DAY),
+        },
+        answer=lambda answer: answer.jobs[0].body is None,
+    ),
+    "claim: an abort mark is told and kept": Case(
+        before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50), ABORT: {"a": -1}},
+        call=claim(),
+        after={**CLAIMED, ABORT: {"a": -1}, CLAIM: Expiring("…", DAY)},
+        answer=lambda answer: answer.jobs[0].abort_mark_ms is not None,
+    ),
+    "claim: a paused queue gives none": Case(
+        before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50), PAUSED: "1"},
+        call=claim(),
+        after={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50), PAUSED: "1"},
+        answer=lambda answer: not answer.jobs and answer.is_paused and answer.next_due_in is None,
+    ),
+    "claim: 300 ids that run elsewhere stand before the due one (arq #171)": Case(
+        before={
+            QUEUE: {**{f"z{n}": -50 for n in range(300)}, "a": -5},
+            **{f"arq:in-progress:z{n}": Expiring("1", 310) for n in range(300)},
+            JOB: Expiring(BODY, 50),
+        },
+        call=lambda broker: broker.claim(QUEUE, 1, worker_id="w", token="w:1", page=7),
+        after={
+            QUEUE: {**{f"z{n}": -50 for n in range(300)}, "a": 10},
+            **{f"arq:in-progress:z{n}": Expiring("1", 310) for n in range(300)},
+            **{key: value for key, value in CLAIMED.items() if key != QUEUE},
+            CLAIM: Expiring("…", DAY),
+        },
+        answer=one,
+    ),
+    "claim: a job whose worker died counts one try more": Case(
+        before=LAPSED,
+        call=claim(token="v:1"),
+        after={
+            **RUNNING,
+            LEASE: Expiring("v:1", 10),
+            TRIES: Expiring(2, DAY),
+            CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("1 1 0 0", DAY),
+        },
+        answer=lambda answer: seen(answer) == (2, 1, 1),
+    ),
+    "claim: a job that ran alone when its worker died pays for its crashes": Case(
+        before={**LAPSED, SUSPECT: "1 1 0 2"},
+        call=claim(token="v:1"),
+        after={
+            **RUNNING,
+            LEASE: Expiring("v:1", 10),
+            TRIES: Expiring(2, DAY),
+            CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("2 0 0 0", DAY),
+        },
+        answer=lambda answer: seen(answer) == (2, 2, 0),
+    ),
+    "claim: a suspect that had not begun when its worker died keeps its try": Case(
+        before={**LAPSED, TRIES: Expiring(2, DAY), SUSPECT: Expiring("1 1 4 0", 50)},
+        call=claim(token="v:1"),
+        after={
+            **RUNNING,
+            LEASE: Expiring("v:1", 10),
+            TRIES: Expiring(2, DAY),
+            CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("1 1 5 0", DAY),
+        },
+        answer=lambda answer: seen(answer) == (2, 1, 1),
+    ),
+    "claim: a suspect whose very claim ends its worker does not come back for ever": Case(
+        before={**LAPSED, SUSPECT: Expiring("1 1 100 0", 50)},
+        call=claim(token="v:1"),
+        after={
+            **RUNNING,
+            LEASE: Expiring("v:1", 10),
+            TRIES: Expiring(2, DAY),
+            CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("2 2 100 0", DAY),
+        },
+        answer=lambda answer: seen(answer) == (2, 2, 2),
+    ),
+    "begin: a suspect begins alone": Case(
+        before={**RUNNING, SUSPECT: Expiring("1 1 4 0", 50)},
+        call=lambda broker: broker.note_begun(OURS, is_alone=True),
+        after={**RUNNING, SUSPECT: Expiring("1 1 0 2", 50)},
+        answer=lambda answer: answer is Transition.DONE,
+    ),
+    "begin: the lease of a suspect is another's": Case(
+        before={**RUNNING, LEASE: Expiring("v:1", 10), SUSPECT: Expiring("1 1 4 0", 50)},
+        call=lambda broker: broker.note_begun(OURS, is_alone=True),
+        after={**RUNNING, LEASE: Expiring("v:1", 10), SUSPECT: Expiring("1 1 4 0", 50)},
+        answer=lambda answer: answer is Transition.STALE,
+    ),
+    "claim: what is noted of a suspect is no such thing": Case(
+        before={**LAPSED, SUSPECT: ["a list"]},
+        call=claim(token="v:1"),
+        after={
+            **RUNNING,
+            LEASE: Expiring("v:1", 10),
+            TRIES: Expiring(2, DAY),
+            CLAIM: Expiring("…", DAY),
+            SUSPECT: Expiring("1 1 0 0", DAY),
+        },
+        answer=lambda answer: seen(answer) == (2, 1, 1),
+    ),
+    "pause": Case(
+        before=RUNNING,
+        call=lambda broker: broker.pause(),
+        after={**RUNNING, PAUSED: "…"},
+        answer=lambda answer: answer is None,
+    ),
+    "pause: an earlier pause stays": Case(
+        before={PAUSED: "1"},
+        call=lambda broker: broker.pause(),
+        after={PAUSED: "1"},
+        answer=lambda answer: answer is None,
+    ),
+    "resume": Case(
+        before={**RUNNING, PAUSED: "1"},
+        call=lambda broker: broker.resume(),
+        after={**RUNNING, WAKE: WOKEN},
+        answer=lambda answer: answer is None,
+    ),
+    "resume: one wake token is enough": Case(
+        before={PAUSED: "1", WAKE: ["1"]},
+        call=lambda broker: broker.resume(),
+        after={WAKE: WOKEN},
+        answer=lambda answer: answer is None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES.items()])
+async def test_transition(case: Case, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    await check(case, server, monkeypatch)
