@@ -133,7 +133,8 @@ def test_testing(processes: Processes, tmp_path: Path) -> None:
     path = programs(tmp_path / "programs", python=sys.executable)
     folder = tmp_path / "project"
     folder.mkdir()
-    reader = Follower(processes, folder, path=path, instead={}, ready={})
+    fast = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    reader = Follower(processes, folder, path=path, instead={}, ready={}, environment=fast)
     printed = [reader.do(step) for step in steps((DOCS / "testing.md").read_text())]
     assert [re.findall(r"\d+ passed", text) for text in printed if text] == [["2 passed"]] * 3
 
