@@ -5,6 +5,7 @@ The modules `connections`, `jobs`, `worker` and `cron` have the names that arq's
 
 from importlib.metadata import version
 
+import jobgate.broker  # noqa: F401 - its error says what to install where redis is missing
 from jobgate.arq.connections import ArqRedis, RedisSettings, create_pool
 from jobgate.arq.cron import CronJob, cron, next_cron  # the function hides the module, as in arq
 from jobgate.arq.errors import (

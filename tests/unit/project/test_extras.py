@@ -16,6 +16,8 @@ REDIS = f"redis is not installed: install jobgate with its extra [worker] or [ga
         (["redis", "hiredis"], "from jobgate.worker.functions.retries import Backoff", REDIS),
         (["redis"], "from jobgate.gateway import run", REDIS),
         (["redis"], "from jobgate.broker import Broker", REDIS),
+        (["redis"], "from jobgate.arq import create_pool", REDIS),
+        (["redis"], "from jobgate.arq.connections import create_pool", REDIS),
         (["hiredis"], "import jobgate.worker", REDIS.replace("redis", "hiredis", 1)),
         (
             ["yaml"],
