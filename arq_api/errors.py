@@ -97,7 +97,7 @@ class RedisOutcomeUnknown(OutcomeUnknown, RedisUnavailable):
 
 #: The broker's error -> what the caller gets; a class stands before its base.
 _ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
-    (errors.OutcomeUnknown, RedisOutcomeUnknown),
+    (errors.WriteInDoubt, RedisOutcomeUnknown),
     (errors.BrokerUnavailable, RedisUnavailable),
     (errors.BrokerFull, RedisUnavailable),
     (errors.BrokerMisconfigured, RedisUnavailable),

@@ -22,10 +22,10 @@ from jobgate.broker.errors import (
     EmbeddedServerError,
     EncodeError,
     IdempotencyConflict,
+    InvalidJobRequest,
     InvalidName,
-    InvalidRequest,
     NotAQueue,
-    OutcomeUnknown,
+    WriteInDoubt,
 )
 from jobgate.broker.job_marks import JobMark, mark_of_result, size_of
 from jobgate.broker.job_options import OPTION_FORMS, JobOptions, OptionForm, OptionKind
@@ -186,7 +186,7 @@ __all__ = [
     "EncodeError",
     "IdempotencyConflict",
     "InvalidName",
-    "InvalidRequest",
+    "InvalidJobRequest",
     "NotAQueue",
-    "OutcomeUnknown",
+    "WriteInDoubt",
 ]

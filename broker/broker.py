@@ -47,7 +47,7 @@ class Broker(
     """One process' access to one namespace of one Redis.
 
     Besides the errors that a method names, each may raise BrokerUnavailable (Redis is away; nothing happened)
-    and BrokerMisconfigured (Redis refuses); methods that write also raise OutcomeUnknown (the answer was
+    and BrokerMisconfigured (Redis refuses); methods that write also raise WriteInDoubt (the answer was
     lost; the call may be repeated) and BrokerFull.
 
     Args:

@@ -3,12 +3,12 @@
 ```
 BrokerError
 ├── BrokerUnavailable          Redis is away or not ready; try again later
-│   └── OutcomeUnknown         the answer to a write was lost, or Redis stopped a script halfway
+│   └── WriteInDoubt           the answer to a write was lost, or Redis stopped a script halfway
 ├── BrokerFull                 Redis refuses writes: out of memory or disk
 ├── BrokerMisconfigured        wrong address, password, rights or settings
 │   └── NotAQueue              a queue's key holds another type of value
 ├── DataSetChanged             Redis has lost its data, including the job that was waited for
-├── InvalidRequest             a job request contradicts itself
+├── InvalidJobRequest          a job request contradicts itself
 │   └── InvalidName            the name of a queue, a namespace or a job is not free
 ├── CodecError
 │   ├── EncodeError            the codec cannot encode a value
@@ -36,7 +36,7 @@ class BrokerUnavailable(BrokerError):
     """Redis cannot be reached or is not ready to answer: check that it runs, then try again."""
 
 
-class OutcomeUnknown(BrokerUnavailable):
+class WriteInDoubt(BrokerUnavailable):
     """The answer to a write was lost, it may or may not have happened: repeat it with the same id."""
 
 
@@ -56,11 +56,11 @@ class DataSetChanged(BrokerError):
     """Redis lost its data, including this job, which may have run: enqueue it again if it may run twice."""
 
 
-class InvalidRequest(BrokerError):
+class InvalidJobRequest(BrokerError):
     """A job request contradicts itself or is out of range: correct the option that is named."""
 
 
-class InvalidName(InvalidRequest, ValueError):
+class InvalidName(InvalidJobRequest, ValueError):
     """A name would make keys that belong to something else: choose another."""
 
 

@@ -10,7 +10,7 @@ from redis import exceptions as redis_errors
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 
-from jobgate.broker.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
+from jobgate.broker.errors import BrokerError, BrokerUnavailable, WriteInDoubt
 from jobgate.broker.link.peers import Peers
 from jobgate.broker.link.translation import WrongServer, is_wrong_server, translate
 from jobgate.broker.pauses import Pauses
@@ -81,7 +81,7 @@ class Link:
                 without checking which server sent it.
 
         Raises:
-            OutcomeUnknown: It was sent but not answered within the deadline, or Redis stopped it halfway.
+            WriteInDoubt: It was sent but not answered within the deadline, or Redis stopped it halfway.
             BrokerUnavailable: It was never sent; nothing happened.
             BrokerFull: Redis refused it; nothing happened.
             BrokerMisconfigured: Redis refused it; nothing happened.
@@ -106,7 +106,7 @@ class Link:
     ) -> Any:
         """Run a script that writes nothing, in `timeout` seconds if they are fewer than the deadline.
 
-        Raises what `run` raises, except OutcomeUnknown.
+        Raises what `run` raises, except WriteInDoubt.
         """
         return await self._within_deadline(_Operation(_calls(script, keys, args)), timeout=timeout)
 
@@ -164,7 +164,7 @@ class Link:
                 return await self._until_answered(operation)
         except (redis_errors.RedisError, OSError, TimeoutError) as error:
             if operation.may_have_happened:
-                raise OutcomeUnknown from error
+                raise WriteInDoubt from error
             cause = operation.last_error or error
             raise translate(cause, self.address, writes=operation.writes) from error
 

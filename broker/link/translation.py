@@ -8,7 +8,7 @@ from jobgate.broker.errors import (
     BrokerMisconfigured,
     BrokerUnavailable,
     NotAQueue,
-    OutcomeUnknown,
+    WriteInDoubt,
 )
 
 #: Most characters of Redis' own text in a message.
@@ -71,7 +71,7 @@ def translate(error: BaseException, address: str = "", *, writes: bool = False) 
     where = f"Redis at {address}" if address else "Redis"
     kind = _kind(error, text)
     if writes and kind is BrokerMisconfigured and _IN_SCRIPT in str(error):
-        halfway = OutcomeUnknown(
+        halfway = WriteInDoubt(
             f"{where} stopped a script halfway ({text}), what it had written stays: "
             "check the ACL, then repeat the request with the same id."
         )

@@ -29,7 +29,7 @@ class ClaimPart(Part):
             queue: Name of the queue.
             limit: At least 1.
             worker_id: The worker that claims; contains no colon.
-            token: Made by `claim_token`, a new one for each claim. If the answer was lost (OutcomeUnknown),
+            token: Made by `claim_token`, a new one for each claim. If the answer was lost (WriteInDoubt),
                 call again with the same token: it returns the same jobs and counts no try twice.
             lease: Seconds that the leases last.
             page: How many ids Redis reads at a time when it has to skip jobs that run elsewhere.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.bodies import encode_job
-from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidName, InvalidRequest
+from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidJobRequest, InvalidName
 from jobgate.broker.job_options import OPTION_FORMS, OptionKind
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link import Coalescer
@@ -69,10 +69,10 @@ class EnqueuePart(Part):
         Calls that meet in one turn of the event loop travel as one script call.
 
         Raises:
-            InvalidRequest: The request contradicts itself.
+            InvalidJobRequest: The request contradicts itself.
             EncodeError: The codec cannot encode the arguments.
             IdempotencyConflict: Another request used its idempotency key.
-            OutcomeUnknown: Repeat the request with the same job id.
+            WriteInDoubt: Repeat the request with the same job id.
         """
         order = self._order(request)
         code, due_ms, id_ = await self._orders.submit(order)
@@ -81,7 +81,7 @@ class EnqueuePart(Part):
         if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
             raise IdempotencyConflict
         if code == _NO_TIME:
-            raise InvalidRequest("The due time is too far in the future for Redis: give an earlier one.")
+            raise InvalidJobRequest("The due time is too far in the future for Redis: give an earlier one.")
         if code != _CREATED and job_id == order.job_id:
             code = await self._code_after_a_look(order, code)
         return Enqueued(
@@ -198,9 +198,9 @@ def _body_ttl_ms(request: JobRequest) -> int:
 
 def _check(request: JobRequest) -> None:
     if not request.function:
-        raise InvalidRequest("The function has no name: name one that a worker offers.")
+        raise InvalidJobRequest("The function has no name: name one that a worker offers.")
     if request.defer_by is not None and request.defer_until_ms is not None:
-        raise InvalidRequest("Both defer_by and defer_until are given: give one of them.")
+        raise InvalidJobRequest("Both defer_by and defer_until are given: give one of them.")
     options = request.options
     for name, text in (("job_id", request.job_id), ("queue", options.queue)):
         if text and not text.isascii():
@@ -217,23 +217,23 @@ def _check(request: JobRequest) -> None:
 
 
 def _check_text(name: str, text: str) -> None:
-    """Raise InvalidRequest for text that cannot be encoded: it would fail its whole batch."""
+    """Raise InvalidJobRequest for text that cannot be encoded: it would fail its whole batch."""
     try:
         text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
-        raise InvalidRequest(
+        raise InvalidJobRequest(
             f"{name} contains half a surrogate pair: give text that can be encoded as UTF-8."
         ) from None
 
 
 def _check_seconds(name: str, seconds: float) -> None:
     if not 0 <= seconds <= _LONGEST:
-        raise InvalidRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
+        raise InvalidJobRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
 
 
 def _check_count(name: str, number: int) -> None:
     if not 1 <= number <= _MOST_TRIES:
-        raise InvalidRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
+        raise InvalidJobRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
 
 
 _CHECKS: dict[OptionKind, Callable[[str, Any], None]] = {

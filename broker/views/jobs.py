@@ -20,7 +20,7 @@ from jobgate.broker.errors import (
     BrokerMisconfigured,
     DecodeError,
     NotAQueue,
-    OutcomeUnknown,
+    WriteInDoubt,
 )
 from jobgate.broker.job_marks import JobMark, mark_of
 from jobgate.broker.link import translate
@@ -284,7 +284,7 @@ def _mark(queues: Sequence[str], answer: Sequence[Any], marks: tuple[Any, Any]) 
 
 
 def _not_ready(error: BrokerError, address: str) -> Readiness:
-    if isinstance(error, OutcomeUnknown) and error.__cause__ is not None:
+    if isinstance(error, WriteInDoubt) and error.__cause__ is not None:
         error = translate(error.__cause__, address)  # nobody cares what became of the probe
     reason = next((text for kind, text in _REFUSED if isinstance(error, kind)), "")
     return Readiness(ok=False, detail=str(error), reason=reason or _UNAVAILABLE[error.reason])

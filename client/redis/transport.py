@@ -33,7 +33,7 @@ _NEAR_NAMES = 3
 
 #: The broker's error -> what the caller gets; a class stands before its base.
 _ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
-    (errors.OutcomeUnknown, OutcomeUnknown),
+    (errors.WriteInDoubt, OutcomeUnknown),
     (errors.BrokerUnavailable, GatewayUnavailable),
     (errors.BrokerFull, GatewayUnavailable),
     (errors.BrokerMisconfigured, GatewayUnavailable),

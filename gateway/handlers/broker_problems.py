@@ -11,20 +11,24 @@ from jobgate.broker import (
     DecodeError,
     EncodeError,
     IdempotencyConflict,
-    InvalidRequest,
-    OutcomeUnknown,
+    InvalidJobRequest,
+    WriteInDoubt,
 )
 from jobgate.gateway.http import Problem
 
 #: Error, code and detail. Ordered: a class comes before its base.
 _PROBLEMS: Final[tuple[tuple[type[BrokerError], str, str], ...]] = (
-    (OutcomeUnknown, "outcome-unknown", "Send the same request with the same job_id again."),
+    (WriteInDoubt, "outcome-unknown", "Send the same request with the same job_id again."),
     (BrokerUnavailable, "unavailable", "Try again in a moment."),
     (BrokerFull, "queue-full", "Try again when jobs have finished or Redis has more memory."),
     (BrokerMisconfigured, "misconfigured", "The gateway's log has the reason."),
     (DataSetChanged, "data-set-changed", "It may have run: send it again if it may run twice."),
     (IdempotencyConflict, "idempotency-key-reused", "Use a new key for a new request."),
-    (InvalidRequest, "invalid-request", "The options of the job contradict each other or are out of range."),
+    (
+        InvalidJobRequest,
+        "invalid-request",
+        "The options of the job contradict each other or are out of range.",
+    ),
     (EncodeError, "invalid-arguments", "The gateway's serializer cannot encode the arguments."),
     (DecodeError, "unreadable-result", "It was written with another serializer, or is too large to be read."),
     (BrokerError, "internal-error", "The gateway's log has the reason."),

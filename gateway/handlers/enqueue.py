@@ -17,7 +17,7 @@ from jobgate.broker import (
     JobResult,
     JobStatus,
     NotAQueue,
-    OutcomeUnknown,
+    WriteInDoubt,
 )
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
@@ -90,7 +90,7 @@ async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
         if not call.deadline.is_over:
             raise
         # It has been sent to Redis all the same.
-        raise broker_problem(OutcomeUnknown(), job_id=request.job_id) from None
+        raise broker_problem(WriteInDoubt(), job_id=request.job_id) from None
     except BrokerError as error:
         if isinstance(error, NotAQueue) and request.options.queue != gateway.queues.default:
             wrong = [("#/queue", "This name is another kind of key: choose another queue.")]

@@ -23,8 +23,8 @@ from jobgate.broker import (
     JobOptions,
     JobRequest,
     JobResult,
-    OutcomeUnknown,
     Transition,
+    WriteInDoubt,
 )
 
 QUEUE = "arq:queue"
@@ -182,7 +182,7 @@ async def test_claim_whose_answer_was_lost_is_not_repeated_by_itself(redis_serve
         await broker.claim(QUEUE, 1, worker_id="w", token="w:1")
         await broker.enqueue(JobRequest(function="add", job_id="a"))
         proxy.lose("answer", 1)
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(WriteInDoubt):
             await broker.claim(QUEUE, 1, worker_id="w", token="w:2")
         assert proxy.requests == 1
 
@@ -261,7 +261,7 @@ async def test_a_server_that_never_answers_is_an_unknown_outcome(redis_server: R
         await broker.enqueue(JobRequest(function="add", job_id="warm"))
         redis_server.pause()
         try:
-            with pytest.raises(OutcomeUnknown):
+            with pytest.raises(WriteInDoubt):
                 await broker.enqueue(JobRequest(function="add", job_id="a"))
         finally:
             redis_server.resume()
@@ -274,7 +274,7 @@ async def test_a_server_that_is_not_there_is_no_unknown_outcome(redis_server: Re
         redis_server.kill()
         with pytest.raises(BrokerUnavailable) as caught:
             await broker.enqueue(JobRequest(function="add", job_id="a"))
-        assert not isinstance(caught.value, OutcomeUnknown)
+        assert not isinstance(caught.value, WriteInDoubt)
         redis_server.start()
         assert (await broker.enqueue(JobRequest(function="add", job_id="a"))).created
 

@@ -84,6 +84,8 @@ class Examples:
     def worker(self, name: str, **environment: str) -> Process:
         """Start `jobgate worker` with the example's settings, and wait until it works."""
         settings = f"{name.removesuffix('.py')}.WorkerSettings"
+        # httpx reads certificates, even where it is not asked over TLS.
+        environment = {"SSL_CERT_FILE": "", **environment}
         return self._processes.worker(settings, self._server.url, cwd=self._folder, env=environment)
 
     def arq_worker(self, name: str) -> Process:

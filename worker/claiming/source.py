@@ -4,7 +4,7 @@ import itertools
 import random
 import time
 
-from jobgate.broker import BrokerError, Claim, OutcomeUnknown, claim_token, counted, printable
+from jobgate.broker import BrokerError, Claim, WriteInDoubt, claim_token, counted, printable
 from jobgate.worker.functions import Backoff
 from jobgate.worker.jobs import Shared
 from jobgate.worker.log import logger, reason_of
@@ -69,7 +69,7 @@ class Source:
 
     def _note_failure(self, error: BrokerError) -> None:
         self._failures += 1
-        self.is_in_doubt |= isinstance(error, OutcomeUnknown)
+        self.is_in_doubt |= isinstance(error, WriteInDoubt)
         self.is_refused = error.reason == "wrong-server"
         self._shared.observers.claim_failed(self.queue, error)
         if self._failures == 1 or self._failures % _WARN_EVERY == 0:

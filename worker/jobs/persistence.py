@@ -14,8 +14,8 @@ from jobgate.broker import (
     ClaimedJob,
     EncodeError,
     JobResult,
-    OutcomeUnknown,
     Transition,
+    WriteInDoubt,
     counted,
 )
 from jobgate.worker.functions import Backoff
@@ -202,7 +202,7 @@ class Persistence:
             try:
                 return await write()
             except _PASSING as error:
-                job.is_in_doubt |= isinstance(error, OutcomeUnknown)
+                job.is_in_doubt |= isinstance(error, WriteInDoubt)
                 failures += 1
                 pause = _BACKOFF.pause(failures)
                 if pause in (_BACKOFF.first, _BACKOFF.longest):  # not each time: many jobs may be waiting

@@ -17,7 +17,7 @@ from jobgate.broker import (
     BrokerError,
     ClaimedJob,
     JobRequest,
-    OutcomeUnknown,
+    WriteInDoubt,
 )
 
 QUEUE, DAY = "arq:queue", 86_400
@@ -121,7 +121,7 @@ async def test_a_missing_right_never_reads_as_nothing_done(
             answers = await call(broker)
             errors = [answer for answer in answers if isinstance(answer, BaseException)]
             if whole(limited) != seeded:
-                assert all(isinstance(error, OutcomeUnknown) for error in errors), (command, errors)
+                assert all(isinstance(error, WriteInDoubt) for error in errors), (command, errors)
                 assert all("halfway" in str(error) for error in errors), (command, errors)
                 stopped |= {command} if errors else set()
             assert all(isinstance(error, BrokerError) for error in errors), (command, errors)
@@ -134,8 +134,8 @@ async def test_each_item_of_a_batch_is_unknown(server: RedisServer, limited: red
     async with Broker(url_of(server)) as broker:
         first, second = await each(enqueue(broker, "a"), enqueue(broker, "b"))
         assert limited.exists("arq:job:a")
-        assert isinstance(first, OutcomeUnknown)
-        assert isinstance(second, OutcomeUnknown)
+        assert isinstance(first, WriteInDoubt)
+        assert isinstance(second, WriteInDoubt)
 
 
 async def test_a_queue_that_may_not_be_written_gets_no_half_a_job(
@@ -156,7 +156,7 @@ async def test_renewals_say_it_too(server: RedisServer, limited: redis.Redis) ->
     async with Broker(url_of(server)) as broker:
         renewer = broker.lease_renewer()
         try:
-            with pytest.raises(OutcomeUnknown, match="halfway"):
+            with pytest.raises(WriteInDoubt, match="halfway"):
                 await asyncio.to_thread(renewer.renew, [lease("a"), lease("b")], lease=60)
         finally:
             renewer.close()

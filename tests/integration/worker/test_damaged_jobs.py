@@ -15,7 +15,7 @@ from jobgate.broker import (
     Broker,
     Enqueued,
     FailureCode,
-    InvalidRequest,
+    InvalidJobRequest,
     JobRequest,
     JobStatus,
     codec_named,
@@ -140,7 +140,7 @@ async def test_one_that_cannot_be_sent_leaves_its_batch_alone(redis_url: str) ->
     requests = [request_of("add", **options) for option in bad for options in (option, {})]
     async with Broker(redis_url) as broker:
         answers = await broker.enqueue_many(requests)
-        kinds = [InvalidRequest if n % 2 == 0 else Enqueued for n in range(len(requests))]
+        kinds = [InvalidJobRequest if n % 2 == 0 else Enqueued for n in range(len(requests))]
         assert [type(answer) for answer in answers] == kinds
         assert (await broker.queue_depth()).queued == len(bad)
 

@@ -15,9 +15,9 @@ from jobgate.broker import (
     EncodeError,
     FailureCode,
     IdempotencyConflict,
-    InvalidRequest,
+    InvalidJobRequest,
     NotAQueue,
-    OutcomeUnknown,
+    WriteInDoubt,
 )
 from jobgate.gateway.handlers import broker_problem, openapi_json
 from jobgate.gateway.http.problems import KINDS, Problem
@@ -100,13 +100,13 @@ def test_whoever_looks_for_a_job_is_told_where_its_parts_are(method: str) -> Non
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
-        (OutcomeUnknown(), 503, "outcome-unknown"),
+        (WriteInDoubt(), 503, "outcome-unknown"),
         (BrokerUnavailable(), 503, "unavailable"),
         (BrokerFull(), 503, "queue-full"),
         (BrokerMisconfigured("WRONGPASS at 10.0.0.1"), 503, "misconfigured"),
         (NotAQueue(), 503, "misconfigured"),
         (IdempotencyConflict(), 422, "idempotency-key-reused"),
-        (InvalidRequest(), 422, "invalid-request"),
+        (InvalidJobRequest(), 422, "invalid-request"),
         (EncodeError(), 422, "invalid-arguments"),
         (DecodeError(), 410, "unreadable-result"),
         (BrokerError(), 500, "internal-error"),
