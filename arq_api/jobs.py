@@ -121,7 +121,7 @@ class Job:
             view = await self._view(broker)
             if view is None:
                 return None
-            if view.status is records.JobStatus.COMPLETE:
+            if view.has_ended:
                 with translated("job result"):
                     result = view.result or await broker.result(self.job_id)
                 return None if result is None else job_result(result)

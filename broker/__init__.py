@@ -2,7 +2,10 @@
 
 import jobgate.broker.requirements  # noqa: F401 - first, so that a missing package is reported in one sentence
 from jobgate.broker.bodies import (
+    AbortMark,
     Codec,
+    Progress,
+    WorkerRecord,
     begun_ms,
     claim_token,
     claimed_ms,
@@ -27,7 +30,6 @@ from jobgate.broker.errors import (
     NotAQueue,
     WriteInDoubt,
 )
-from jobgate.broker.job_marks import JobMark, mark_of_result, size_of
 from jobgate.broker.job_options import OPTION_FORMS, JobOptions, OptionForm, OptionKind
 from jobgate.broker.keys import (
     DEFAULT_NAMESPACE,
@@ -55,10 +57,6 @@ from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.pauses import Pauses, with_jitter
 from jobgate.broker.records import (
     LOST_BODY,
-    AbortAnswer,
-    AbortMark,
-    Claim,
-    ClaimedJob,
     Enqueued,
     Failure,
     FailureCode,
@@ -66,27 +64,34 @@ from jobgate.broker.records import (
     JobBody,
     JobRequest,
     JobResult,
-    JobStatus,
-    JobView,
-    Lease,
-    Progress,
-    QueueDepth,
-    Renewal,
-    Transition,
-    WorkerRecord,
 )
 from jobgate.broker.requirements import need
-from jobgate.broker.transitions import LeaseRenewer, new_job_id
+from jobgate.broker.transitions import (
+    AbortAnswer,
+    Claim,
+    ClaimedJob,
+    Lease,
+    LeaseRenewer,
+    Renewal,
+    Transition,
+    new_job_id,
+)
 from jobgate.broker.views import (
     Availability,
     IdPage,
+    JobMark,
+    JobStatus,
+    JobView,
     LiveFunctions,
+    QueueDepth,
     QueuedJob,
     QueuePage,
     Readiness,
     ResultPage,
     ServerInfo,
     SharedReads,
+    mark_of_result,
+    size_of,
 )
 from jobgate.broker.waiting import Watch
 

@@ -24,7 +24,7 @@ from jobgate.broker.transitions import (
     RetryPart,
     renewer_of,
 )
-from jobgate.broker.views import ListPart, LiveFunctions, ViewPart
+from jobgate.broker.views import ListPart, LiveFunctions, QueuePart, ServerPart, ViewPart
 from jobgate.broker.waiting import WakePart, WatchPart
 
 
@@ -41,6 +41,8 @@ class Broker(
     AnnouncePart,
     ViewPart,
     ListPart,
+    QueuePart,
+    ServerPart,
     WatchPart,
     WakePart,
 ):

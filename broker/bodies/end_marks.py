@@ -4,9 +4,19 @@ A mark is `<token of the last lease> <note><SHA-1 of the body>`, without a token
 note of an aborted job is `abort <its owner> `, so that a repeated abort gets the same answer.
 """
 
-from jobgate.broker.records import AbortMark, JobResult
+from dataclasses import dataclass
+
+from jobgate.broker.records import JobResult
 
 _ABORT = "abort "
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AbortMark:
+    """The mark of an aborted job whose result is not kept."""
+
+    #: Name of the key that enqueued it.
+    owner: str | None
 
 
 def note_of_abort(owner: str | None) -> str:

@@ -1,8 +1,19 @@
 """The stored form of progress: `<token of the lease> <unix ms> <JSON>`."""
 
+from dataclasses import dataclass
+
 import orjson
 
-from jobgate.broker.records import Progress
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """The last progress that a running job reported."""
+
+    #: From 0 to 1.
+    fraction: float
+    message: str | None = None
+    #: When it was reported.
+    time_ms: int
 
 
 def encode_progress(fraction: float, message: str | None) -> bytes:

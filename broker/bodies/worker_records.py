@@ -1,11 +1,34 @@
 """Records of live workers, stored as the time of the heartbeat, a space, and the rest as JSON."""
 
-from dataclasses import MISSING, asdict, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 import orjson
 
-from jobgate.broker.records import WorkerRecord
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRecord:
+    """A live worker, as it describes itself."""
+
+    worker_id: str
+    host: str
+    pid: int
+    queues: Sequence[str]
+    #: Names of its functions.
+    functions: Sequence[str]
+    max_jobs: int
+    in_progress: int
+    #: Jobs since its start.
+    complete: int
+    failed: int
+    retried: int
+    start_time_ms: int
+    #: Key of its health line; None = arq's default.
+    health_key: str | None = None
+    #: Time of the last heartbeat by the Redis clock, set by the broker.
+    heartbeat_ms: int = 0
+
 
 #: Fields that the worker writes; the script adds the time of the heartbeat.
 _SAID = {field.name: field for field in fields(WorkerRecord) if field.name != "heartbeat_ms"}

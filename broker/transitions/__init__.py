@@ -1,10 +1,11 @@
 """The life of a job: one module for each transition, which calls one script."""
 
-from jobgate.broker.transitions.abort import AbortPart
+from jobgate.broker.transitions.abort import AbortAnswer, AbortPart
 from jobgate.broker.transitions.announce import AnnouncePart
 from jobgate.broker.transitions.claim import ClaimPart
 from jobgate.broker.transitions.enqueue import EnqueuePart, new_job_id
 from jobgate.broker.transitions.finish import FinishPart
+from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Renewal, Transition
 from jobgate.broker.transitions.pause import PausePart
 from jobgate.broker.transitions.progress import ProgressPart
 from jobgate.broker.transitions.reclaim import ReclaimPart
@@ -13,17 +14,23 @@ from jobgate.broker.transitions.renew import LeaseRenewer, renewer_of
 from jobgate.broker.transitions.retry import RetryPart
 
 __all__ = [
+    "AbortAnswer",
     "AbortPart",
     "AnnouncePart",
+    "Claim",
     "ClaimPart",
+    "ClaimedJob",
     "EnqueuePart",
     "FinishPart",
+    "Lease",
     "LeaseRenewer",
     "PausePart",
     "ProgressPart",
     "ReclaimPart",
     "ReleasePart",
+    "Renewal",
     "RetryPart",
+    "Transition",
     "new_job_id",
     "renewer_of",
 ]

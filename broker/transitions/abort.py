@@ -2,23 +2,29 @@
 
 import time
 from dataclasses import replace
+from enum import StrEnum
 
-from jobgate.broker.bodies import abort_mark, encode_result, note_of_abort
+from jobgate.broker.bodies import AbortMark, abort_mark, encode_result, note_of_abort
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
 from jobgate.broker.milliseconds import ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms
-from jobgate.broker.records import (
-    LOST_BODY,
-    AbortAnswer,
-    AbortMark,
-    Failure,
-    FailureCode,
-    JobBody,
-    JobResult,
-    JobStatus,
-    JobView,
-)
+from jobgate.broker.records import LOST_BODY, Failure, FailureCode, JobBody, JobResult
 from jobgate.broker.scripts import script
-from jobgate.broker.views import ViewPart
+from jobgate.broker.views import JobStatus, JobView, ViewPart
+
+
+class AbortAnswer(StrEnum):
+    """The result of a request to abort."""
+
+    #: It was waiting and is now finished as aborted; or it was aborted before, perhaps by this very call, if
+    #: its answer was lost.
+    ABORTED = "aborted"
+    #: It runs; its worker will stop it.
+    REQUESTED = "requested"
+    #: It had ended before, but not by an abort.
+    FINISHED = "finished"
+    #: No such job.
+    UNKNOWN = "unknown"
+
 
 _ANSWERS = {
     1: AbortAnswer.ABORTED,

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
-from jobgate.broker.bodies import encode_worker_record
+from jobgate.broker.bodies import WorkerRecord, encode_worker_record
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
 from jobgate.broker.milliseconds import to_ms
 from jobgate.broker.part import Part
-from jobgate.broker.records import WorkerRecord
 from jobgate.broker.scripts import script
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from jobgate.broker.milliseconds import BODY_TTL_MS, ms_of, to_ms
 from jobgate.broker.part import Part
-from jobgate.broker.records import Claim, ClaimedJob, JobBody, Lease, Transition
+from jobgate.broker.records import JobBody
 from jobgate.broker.scripts import script
+from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Transition
 
 #: What claim.lua returns in place of the next due time.
 _PAUSED = -2

@@ -8,8 +8,9 @@ from jobgate.broker.bodies import encode_result, note_of
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms
 from jobgate.broker.part import Core, Part
-from jobgate.broker.records import JobResult, Lease, Transition
+from jobgate.broker.records import JobResult
 from jobgate.broker.scripts import script
+from jobgate.broker.transitions.leases import Lease, Transition
 
 #: What finish.lua returns, as an index.
 _ANSWERS = (Transition.STALE, Transition.DONE, Transition.WANTED)

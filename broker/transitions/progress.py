@@ -8,8 +8,8 @@ from jobgate.broker.bodies import encode_progress
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import BODY_TTL_MS
 from jobgate.broker.part import Core, Part
-from jobgate.broker.records import Lease
 from jobgate.broker.scripts import script
+from jobgate.broker.transitions.leases import Lease
 
 
 @dataclass(slots=True)

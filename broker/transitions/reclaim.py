@@ -6,8 +6,8 @@ from typing import Any
 from jobgate.broker.keys import Keys
 from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
 from jobgate.broker.part import Part
-from jobgate.broker.records import ClaimedJob
 from jobgate.broker.scripts import Script, script
+from jobgate.broker.transitions.leases import ClaimedJob
 
 
 class ReclaimPart(Part):

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 from jobgate.broker.keys import Keys
 from jobgate.broker.part import Part
-from jobgate.broker.records import ClaimedJob
 from jobgate.broker.scripts import Script, script
+from jobgate.broker.transitions.leases import ClaimedJob
 
 Item = TypeVar("Item")
 

@@ -10,8 +10,8 @@ from redis import exceptions as redis_errors
 from jobgate.broker.keys import Keys
 from jobgate.broker.link import TRUSTED_FOR, RedisSettings, sync_client, translate, unnamed
 from jobgate.broker.milliseconds import BODY_TTL_MS, ms_of, to_ms
-from jobgate.broker.records import ClaimedJob, Lease, Renewal
 from jobgate.broker.scripts import Script, script
+from jobgate.broker.transitions.leases import ClaimedJob, Lease, Renewal
 from jobgate.broker.transitions.reclaim import reclaim_call
 from jobgate.broker.transitions.release import by_queue, release_calls
 

@@ -2,9 +2,9 @@
 
 from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
 from jobgate.broker.part import Part
-from jobgate.broker.records import Lease, Transition
 from jobgate.broker.scripts import script
 from jobgate.broker.transitions.finish import proven
+from jobgate.broker.transitions.leases import Lease, Transition
 
 
 class RetryPart(Part):

@@ -1,26 +1,66 @@
-"""Lists of jobs and of results, page by page; one that cannot be read spoils no list."""
+"""Lists of jobs and of results, page by page. An entry that cannot be read does not spoil its page."""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.keys import why_not_queue
 from jobgate.broker.milliseconds import ms_of
 from jobgate.broker.part import Part
-from jobgate.broker.records import JobResult
+from jobgate.broker.records import JobBody, JobResult
 from jobgate.broker.scripts import script
-from jobgate.broker.views.pages import IdPage, QueuedJob, QueuePage, ResultPage
 
-#: Values fetched by one command: a result may have megabytes.
+#: Values that one command fetches: a result may have megabytes.
 _AT_ONCE = 64
-#: Keys that one step of the scan for queues looks at.
-_SCAN_STEP = 1000
 _WILDCARDS = re.compile(r"([\\*?\[\]])")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuedJob:
+    """One member of a queue: a job that waits or runs."""
+
+    job_id: str
+    queue: str
+    #: When it is due; while it runs, the end of its lease.
+    score_ms: int
+    #: None = there is none, or it cannot be read.
+    body: JobBody | None
+    #: Whether it has no body, because that expired or was lost.
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuePage:
+    """A part of a queue, in no order."""
+
+    jobs: Sequence[QueuedJob]
+    #: Where the next page begins; empty = this is the last page.
+    cursor: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdPage:
+    """A part of a list of job ids, in no order and without duplicates."""
+
+    ids: Sequence[str]
+    #: Where the next page begins; empty = this is the last page.
+    cursor: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultPage:
+    """A part of all stored results, in no order."""
+
+    results: Sequence[JobResult]
+    #: Ids of results that cannot be read.
+    unreadable: Sequence[str]
+    #: Where the next page begins; empty = this is the last page.
+    cursor: str
+
+
 class ListPart(Part):
-    """Lists jobs, results and queues."""
+    """Lists jobs and results."""
 
     async def queued_jobs(self, queue: str | None = None, *, cursor: str = "", limit: int = 100) -> QueuePage:
         """Return a page of the jobs that wait or run in a queue, by default the default queue.
@@ -42,7 +82,7 @@ class ListPart(Part):
     async def queued_ids(self, queue: str, *, cursor: str = "", limit: int = 100) -> IdPage:
         """Return a page of the ids of the jobs that wait or run in a queue; arguments as in `queued_jobs`."""
         following, found = await self._core.link.command("ZSCAN", queue, cursor or "0", "COUNT", limit)
-        # Redis may bring an id twice.
+        # ZSCAN may return an id twice.
         return IdPage(ids=list(dict.fromkeys(map(_text, found[::2]))), cursor=_next_cursor(following))
 
     async def result_ids(self, *, cursor: str = "", limit: int = 1000) -> IdPage:
@@ -63,7 +103,7 @@ class ListPart(Part):
         unreadable: list[str] = []
         for job_id, blob in zip(ids, await self._blobs(keys), strict=True):
             try:
-                if blob is not None:  # else its time was over in between
+                if blob is not None:  # None = it has expired meanwhile
                     results.append(await self._core.decoder.result(blob, job_id))
             except DecodeError:
                 unreadable.append(job_id)
@@ -94,48 +134,13 @@ class ListPart(Part):
             is_lost=blob is None,
         )
 
-    async def queues(self) -> list[str]:
-        """Return the default queue and all queues that hold jobs, have a live worker or are paused.
-
-        This scans all keys of the database without blocking others: do not call it often.
-        """
-        keys = self.keys
-        found = {keys.default_queue}
-        async for key in self._scan("TYPE", "zset"):
-            if key.endswith(workers := keys.workers("")):
-                found.add(key.removesuffix(workers))
-            elif key != keys.abort and await self._holds_jobs(key):
-                found.add(key)
-        paused = keys.paused("")
-        others = tuple(of("") for of in (keys.job, keys.result, keys.in_progress, keys.retry))
-        async for key in self._scan("MATCH", f"*{paused}"):
-            if not key.startswith(others):  # ids may hold anything
-                found.add(key.removesuffix(paused))
-        # No queue of ours has another's key, whatever something else has written there.
-        return sorted(name for name in found if why_not_queue(keys.namespace, name) is None)
-
-    async def _holds_jobs(self, key: str) -> bool:
-        """Return whether the first members of a sorted set are job ids; if not, another program wrote it."""
-        ids = await self._core.link.command("ZRANGEBYSCORE", key, "-inf", "+inf", "LIMIT", 0, 5)
-        jobs = [self.keys.job(job_id.decode(errors="surrogateescape")) for job_id in ids]
-        return bool(jobs and await self._core.link.command("EXISTS", *jobs))
-
-    async def _scan(self, *condition: str) -> AsyncIterator[str]:
-        cursor = b"0"
-        while True:
-            cursor, found = await self._core.link.command("SCAN", cursor, *condition, "COUNT", _SCAN_STEP)
-            for key in found:
-                yield key.decode(errors="surrogateescape")
-            if cursor == b"0":
-                return
-
 
 def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     return (keys[at : at + _AT_ONCE] for at in range(0, len(keys), _AT_ONCE))
 
 
 def _text(raw: Any) -> str:
-    """Return an id as the rest of the broker does: what is no UTF-8 finds its way back to Redis."""
+    """Return an id as text; bytes that are not UTF-8 become surrogates, which can be turned back."""
     return bytes(raw).decode(errors="surrogateescape")
 
 

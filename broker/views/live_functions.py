@@ -9,9 +9,9 @@ from enum import Enum, auto
 from functools import partial
 from time import monotonic
 
+from jobgate.broker.bodies import WorkerRecord
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
 from jobgate.broker.near_names import learn
-from jobgate.broker.records import WorkerRecord
 from jobgate.broker.views.shared_reads import SharedReads
 
 logger = logging.getLogger("jobgate.broker")

@@ -4,7 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
-from jobgate.broker import DEFAULT_NAMESPACE, Availability, Broker, JobOptions, errors, near_names, records
+from jobgate.broker import (
+    DEFAULT_NAMESPACE,
+    AbortAnswer,
+    Availability,
+    Broker,
+    JobOptions,
+    JobView,
+    errors,
+    near_names,
+    records,
+)
 from jobgate.client.errors import (
     ClientClosed,
     GatewayUnavailable,
@@ -143,11 +153,11 @@ class RedisTransport:
         """Ask a job to stop, then wait for its end."""
         with _translated():
             answer = await self._broker.abort(job_id, queue=queue)
-        if answer is records.AbortAnswer.UNKNOWN:
+        if answer is AbortAnswer.UNKNOWN:
             raise JobNotFound
-        if answer is records.AbortAnswer.ABORTED:
+        if answer is AbortAnswer.ABORTED:
             return True
-        if answer is records.AbortAnswer.FINISHED:
+        if answer is AbortAnswer.FINISHED:
             return False
         try:
             return (await self.wait(job_id, queue, timeout)).aborted
@@ -220,7 +230,7 @@ class RedisTransport:
             raise UnexpectedAnswer("the stored result cannot be read: use the workers' serializer")
         raise ResultTimeout
 
-    async def _view(self, job_id: str, queue: str | None, *, waits: bool = False) -> records.JobView:
+    async def _view(self, job_id: str, queue: str | None, *, waits: bool = False) -> JobView:
         with _translated():
             view = await self._broker.view(job_id, queues=[queue] if queue else [], waits=waits)
         if view is None:
@@ -262,7 +272,7 @@ def _job_end(result: records.JobResult) -> JobEnd:
     )
 
 
-def _info(view: records.JobView) -> JobInfo:
+def _info(view: JobView) -> JobInfo:
     said = view.progress
     return JobInfo(
         job_id=view.job_id,

@@ -12,11 +12,11 @@ import msgpack
 import orjson
 import pytest
 
+from jobgate.broker import Failure, FailureCode, JobBody, JobResult
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.bodies.stored import OWNER_WITHIN, decode_job, decode_result, encode_job, encode_result
 from jobgate.broker.errors import DecodeError, EncodeError
 from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, OptionKind
-from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 from jobgate.worker import Retry, RetryJob
 
 JSON, MSGPACK, PICKLE = (codec_named(name) for name in ("json", "msgpack", "pickle"))

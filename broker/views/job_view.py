@@ -1,0 +1,115 @@
+"""A job as it is at one moment, and marks by which two states of a job are compared."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from jobgate.broker.bodies import Progress
+from jobgate.broker.records import JobBody, JobResult
+
+#: Equal marks of a job mean that nothing visible has changed. Compare them; do not read them.
+JobMark = tuple[Any, ...]
+
+_TAIL = 256
+
+
+def mark_of(blob: bytes | None) -> bytes | None:
+    """Return the mark of a stored value, as view.lua makes it for a brief look."""
+    return b"%d:%s" % (len(blob), blob[-_TAIL:]) if blob else blob
+
+
+def mark_of_result(blob: bytes) -> JobMark:
+    """Return the mark of a job that has ended with this stored result."""
+    return "complete", mark_of(blob)
+
+
+def size_of(mark: JobMark) -> int:
+    """Return the size in bytes of the stored job, or of its result after its end; 0 = neither exists."""
+    stored = mark[1] if mark else None
+    return int(stored.partition(b":")[0]) if stored else 0
+
+
+class JobStatus(StrEnum):
+    """Where a job is. The values are arq's."""
+
+    #: Waiting for its due time.
+    DEFERRED = "deferred"
+    #: Due, and waiting for a worker.
+    QUEUED = "queued"
+    #: Claimed by a worker.
+    IN_PROGRESS = "in_progress"
+    #: Ended, with a result.
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobView:
+    """A job as it is at one moment.
+
+    It knows whether body or result answers a question; do not choose between them elsewhere.
+    """
+
+    job_id: str
+    status: JobStatus
+    queue: str | None
+    #: None = it cannot be read, or it has expired.
+    body: JobBody | None
+    #: None = the job has not ended, or its result cannot be read.
+    result: JobResult | None
+    #: Number of tries that have begun.
+    tries: int
+    #: None = it runs or has ended.
+    due_time_ms: int | None
+    #: Id of the worker that runs or ran it; None = none does, or a stock arq worker.
+    worker: str | None = None
+    #: None = it does not run, or has not reported progress in this try.
+    progress: Progress | None = None
+    #: When its current try began; None = it does not run, or a stock arq worker runs it.
+    running_since_ms: int | None = None
+    #: Differs when anything visible of the job differs; empty = unknown.
+    mark: JobMark = ()
+
+    @property
+    def source(self) -> JobResult | JobBody | None:
+        """The record that holds the request: the result, or the body; None = neither can be read."""
+        return self.result if self.result and self.result.has_job else self.body
+
+    @property
+    def function(self) -> str | None:
+        """Name of its function; None = unknown."""
+        return self.source.function if self.source else None
+
+    @property
+    def owner(self) -> str | None:
+        """Name of the key that enqueued it; None = enqueued without a key, or unknown."""
+        return self.source.options.owner if self.source else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, with a result that can be read or not."""
+        return self.status is JobStatus.COMPLETE
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether it has ended and its result cannot be read."""
+        return self.has_ended and self.result is None
+
+    @property
+    def success(self) -> bool | None:
+        """Whether it succeeded; None = it has not ended, or its result cannot be read."""
+        return self.result.success if self.result else None
+
+    @property
+    def enqueue_time_ms(self) -> int | None:
+        """When it was enqueued, by its producer's clock; None = unknown."""
+        return self.source.enqueue_time_ms if self.source else None
+
+    @property
+    def start_time_ms(self) -> int | None:
+        """When its last try began; None = it has not run, or unknown."""
+        return self.result.start_time_ms if self.result else self.running_since_ms
+
+    @property
+    def finish_time_ms(self) -> int | None:
+        """When it ended; None = it has not, or its result cannot be read."""
+        return self.result.finish_time_ms if self.result else None
