@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from harness.tools import free_port
+from harness.waiting import eventually_async
 from jobgate.broker import Broker, ClaimedJob, Failure, FailureCode, JobResult, Transition, WorkerRecord
 from jobgate.gateway import GatewaySettings, serve
 
@@ -69,6 +70,25 @@ async def _answers(gateway: RunningGateway, serving: "asyncio.Task[None]") -> No
             await asyncio.sleep(0.01)
         else:
             return
+
+
+async def waits_in_flight(gateway: RunningGateway, count: int) -> None:
+    """Wait until so many requests wait."""
+
+    async def reached() -> bool:
+        _, text, _ = await gateway.get("/metrics")
+        return f"jobgate_gateway_waits_in_flight {count}.0" in text.decode()
+
+    await eventually_async(reached, what=f"{count} waits in flight")
+
+
+async def functions_known(gateway: RunningGateway) -> None:
+    """Wait until a gateway knows what workers offer."""
+
+    async def known() -> bool:
+        return (await gateway.post("/jobs/surely_unknown"))[0] == 404
+
+    await eventually_async(known, what="the gateway knows what workers offer")
 
 
 class PlayedWorker:

@@ -1,6 +1,6 @@
 """What somebody else has written into Redis is answered for one job or one request, never with a 5xx."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +12,6 @@ from jobgate.broker import Broker
 
 #: Kinds that no key of a job may have; what a text says is another question.
 OTHERS = ("list", "zset")
-
-
-@pytest.fixture
-async def gateway(redis_url: str) -> AsyncIterator[RunningGateway]:
-    async with running_gateway(redis_url) as running:
-        yield running
 
 
 @pytest.fixture

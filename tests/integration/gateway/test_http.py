@@ -6,7 +6,6 @@ import logging
 import select
 import socket
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,6 @@ from jobgate.gateway import new_key
 from jobgate.gateway.auth import keys_file
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-async def gateway(redis_url: str) -> AsyncIterator[RunningGateway]:
-    async with running_gateway(redis_url) as running:
-        yield running
 
 
 async def test_two_hundred_bad_requests(

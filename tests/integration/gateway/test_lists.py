@@ -19,12 +19,6 @@ from jobgate.gateway.auth.callers import new_key
 
 
 @pytest.fixture
-async def gateway(redis_url: str) -> AsyncIterator[RunningGateway]:
-    async with running_gateway(redis_url) as running:
-        yield running
-
-
-@pytest.fixture
 async def worker(redis_url: str) -> AsyncIterator[PlayedWorker]:
     async with Broker(redis_url) as broker:
         yield PlayedWorker(broker)
