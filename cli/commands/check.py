@@ -5,16 +5,16 @@ from typing import Any
 
 import click
 
-from jobgate.cli.options import NAMESPACE, REDIS, SETTINGS, WORKER_QUEUES, Command
+from jobgate.cli.options import Command, queues, storage, workers
 from jobgate.cli.processes import failed_with
 from jobgate.worker import Settings, WorkerError, load_settings, look_for_workers
 
 
 @click.command("check", cls=Command)
-@SETTINGS
-@REDIS.of_settings()
-@NAMESPACE.of_settings()
-@WORKER_QUEUES
+@workers.SETTINGS
+@storage.REDIS.of_settings()
+@storage.NAMESPACE.of_settings()
+@queues.WORKER_QUEUES
 def command(settings: str, redis: str | None, **given: Any) -> None:
     """Check whether a live worker serves each queue of MODULE.WorkerSettings.
 

@@ -13,17 +13,7 @@ import click
 
 from jobgate.broker import EmbeddedServerError
 from jobgate.broker.embedded import EmbeddedServer
-from jobgate.cli.options import (
-    DATA,
-    NAMESPACE,
-    PORT,
-    SERIALIZER,
-    SETTINGS,
-    VERBOSE,
-    WATCH,
-    WORKER_QUEUES,
-    Command,
-)
+from jobgate.cli.options import Command, http, logs, queues, storage, workers
 from jobgate.cli.processes import HOST, Ensemble, Plan, how_ended
 
 #: Program that loads settings as a worker does, and writes what a gateway needs of them, or why it cannot.
@@ -53,14 +43,14 @@ Examples:
   jobgate dev my_jobs.WorkerSettings --watch . --port 9000
   curl -X POST -H 'Prefer: wait=10' localhost:8080/jobs/add -d '{"args": [1, 2]}'""",
 )
-@SETTINGS
-@PORT
-@WATCH
-@DATA
-@NAMESPACE.of_settings()
-@SERIALIZER.of_settings()
-@WORKER_QUEUES
-@VERBOSE
+@workers.SETTINGS
+@http.PORT
+@workers.WATCH
+@storage.DATA
+@storage.NAMESPACE.of_settings()
+@storage.SERIALIZER.of_settings()
+@queues.WORKER_QUEUES
+@logs.VERBOSE
 def command(settings: str, port: int, data: Path, watch: Path | None, verbose: bool, **options: Any) -> None:
     """Run an embedded Valkey server, a worker for MODULE.WorkerSettings and a gateway.
 
@@ -101,8 +91,8 @@ def _check_free(port: int) -> None:
 
 def _words(given: Mapping[str, Any]) -> list[str]:
     """Return the worker's options for the settings that the command line gives."""
-    queues = [f"--queue={name}={weight}" for name, weight in given.get("queues", {}).items()]
-    return queues + [f"--{name}={given[name]}" for name in ("serializer", "namespace") if name in given]
+    words = [f"--queue={name}={weight}" for name, weight in given.get("queues", {}).items()]
+    return words + [f"--{name}={given[name]}" for name in ("serializer", "namespace") if name in given]
 
 
 def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:

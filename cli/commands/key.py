@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from jobgate.cli.options import KEYS_TO_WRITE, SCOPES, Group
+from jobgate.cli.options import Group, http
 from jobgate.gateway import KeysFileError, new_key
 
 _FILE_MODE = 0o600
@@ -24,8 +24,8 @@ Examples:
   jobgate key new prometheus --allow metrics --keys /etc/jobgate/keys.toml""",
 )
 @click.argument("name")
-@SCOPES
-@KEYS_TO_WRITE
+@http.SCOPES
+@http.KEYS_TO_WRITE
 def new(name: str, scopes: tuple[str, ...], keys_file: Path) -> None:
     """Make a key for the caller NAME, print it once, and add its hash to the keys file.
 

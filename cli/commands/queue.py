@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from jobgate.broker import Broker, BrokerError, NotAQueue, QueueDepth
-from jobgate.cli.options import NAMESPACE, REDIS, Group
+from jobgate.cli.options import Group, storage
 
 T = TypeVar("T")
 _COLUMNS = ("queue", "queued", "deferred", "in progress", "oldest due", "workers", "")
@@ -20,8 +20,8 @@ def command() -> None:
 
 @command.command()
 @click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
-@REDIS
-@NAMESPACE
+@storage.REDIS
+@storage.NAMESPACE
 def pause(names: Sequence[str], **where: str) -> None:
     """Let workers claim no more jobs from these queues.
 
@@ -39,8 +39,8 @@ def pause(names: Sequence[str], **where: str) -> None:
 
 @command.command()
 @click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
-@REDIS
-@NAMESPACE
+@storage.REDIS
+@storage.NAMESPACE
 def resume(names: Sequence[str], **where: str) -> None:
     """Let workers claim from these queues again, at once."""
 
@@ -54,8 +54,8 @@ def resume(names: Sequence[str], **where: str) -> None:
 
 @command.command("list", short_help="List queues with their jobs and workers.")
 @click.argument("names", metavar="[QUEUE]...", nargs=-1)
-@REDIS
-@NAMESPACE
+@storage.REDIS
+@storage.NAMESPACE
 def list_(names: Sequence[str], **where: str) -> None:
     """List the given queues, or all that hold jobs, have a live worker or are paused.
 

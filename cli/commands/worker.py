@@ -10,8 +10,8 @@ from click.core import ParameterSource
 
 from jobgate.arq import Worker
 from jobgate.broker import BrokerError
-from jobgate.cli import options as o
 from jobgate.cli.commands.check import check
+from jobgate.cli.options import Command, environment, http, logs, queues, storage, workers
 from jobgate.cli.processes import (
     Supervisor,
     changes_in,
@@ -37,7 +37,7 @@ _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port", "frozen_after")
 
 @click.command(
     "worker",
-    cls=o.Command,
+    cls=Command,
     epilog="""\b
 Examples:
   jobgate worker my_jobs.WorkerSettings
@@ -45,21 +45,21 @@ Examples:
   jobgate worker my_jobs.WorkerSettings --workers 4 --metrics-port 9100
   jobgate worker my_jobs.WorkerSettings --watch .""",
 )
-@o.SETTINGS
-@o.REDIS.of_settings()
-@o.NAMESPACE.of_settings()
-@o.SERIALIZER.of_settings()
-@o.WORKER_QUEUES
-@o.BURST
-@o.WORKERS
-@o.FROZEN_AFTER
-@o.WATCH
-@o.LOOP.of_settings()
-@o.CHECK
-@o.WORKER_METRICS_PORT
-@o.WORKER_METRICS_HOST
-@o.LOG_ARGUMENTS
-@o.log_options
+@workers.SETTINGS
+@storage.REDIS.of_settings()
+@storage.NAMESPACE.of_settings()
+@storage.SERIALIZER.of_settings()
+@queues.WORKER_QUEUES
+@workers.BURST
+@workers.WORKERS
+@workers.FROZEN_AFTER
+@workers.WATCH
+@workers.LOOP.of_settings()
+@workers.CHECK
+@http.WORKER_METRICS_PORT
+@http.WORKER_METRICS_HOST
+@logs.LOG_ARGUMENTS
+@logs.log_options
 @click.pass_context
 def command(context: click.Context, /, settings: str, **options: Any) -> None:
     """Run the functions of MODULE.WorkerSettings.
@@ -76,8 +76,8 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
     overrides = {name: options[each] for each, name in _SETTINGS.items() if options[each] is not None}
     if options["check"]:
         raise SystemExit(check(settings, **overrides))
-    o.check_environment()
-    log_format = o.set_up_log(options, worker=own_number())
+    environment.check_environment()
+    log_format = logs.set_up_log(options, worker=own_number())
     if options["workers"] is not None or options["watch"]:
         raise SystemExit(_supervise(context, settings, options))
     try:

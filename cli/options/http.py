@@ -12,17 +12,12 @@ _ACCESS: Final = "Access"
 _LIMITS: Final = "Limits"
 _METRICS: Final = "Metrics"
 
-HOST: Final = option(
-    "--host", section=_ADDRESS, default="127.0.0.1", show_default=True, help="Address to listen on."
-)
-PORT: Final = option(
-    "--port", section=_ADDRESS, default=8080, show_default=True, help="Port of the gateway; 0 = any free one."
-)
+HOST: Final = option("--host", section=_ADDRESS, default="127.0.0.1", help="Address to listen on.")
+PORT: Final = option("--port", section=_ADDRESS, default=8080, help="Port of the gateway; 0 = any free one.")
 DRAIN: Final = option(
     "--drain",
     section=_ADDRESS,
     default=3.0,
-    show_default=True,
     metavar="SECONDS",
     help="After SIGTERM, keep serving for this long while load balancers take the gateway out.",
 )
@@ -66,7 +61,6 @@ MAX_WAIT: Final = option(
     "--max-wait",
     section=_LIMITS,
     default=60.0,
-    show_default=True,
     metavar="SECONDS",
     help="Longest wait for a result that a request may ask for.",
 )
@@ -74,7 +68,6 @@ MAX_HEADER: Final = option(
     "--max-header",
     section=_LIMITS,
     default=8192,
-    show_default=True,
     metavar="BYTES",
     help="Longest header line and longest URL of a request.",
 )
@@ -82,7 +75,6 @@ MAX_UNSENT: Final = option(
     "--max-unsent",
     section=_LIMITS,
     default=128 * 1024 * 1024,
-    show_default=True,
     metavar="BYTES",
     help="Memory for large answers that clients are still reading; beyond it requests get 503.",
 )
@@ -97,7 +89,6 @@ METRICS_HOST: Final = option(
     "--metrics-host",
     section=_METRICS,
     default="127.0.0.1",
-    show_default=True,
     metavar="HOST",
     help="Address on which the metrics port listens.",
 )

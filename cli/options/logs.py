@@ -33,7 +33,6 @@ LOG_FORMAT: Final = option(
     section=_SECTION,
     type=click.Choice(["text", "json"]),
     default="text",
-    show_default=True,
     help="Lines for people, or one JSON object a line.",
 )
 VERBOSE: Final = option(

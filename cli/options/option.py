@@ -49,7 +49,8 @@ def option(*names: str, section: str, variables: tuple[str, ...] = (), **attribu
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     variables = variables or (f"JOBGATE_{long[2:].replace('-', '_').upper()}",)
     VARIABLES.update(variables)
-    return Option(names, section, {"envvar": variables, "show_envvar": True, **attributes})
+    shown = {"envvar": variables, "show_envvar": True, "show_default": "default" in attributes}
+    return Option(names, section, {**shown, **attributes})
 
 
 class SectionedOption(click.Option):

@@ -40,12 +40,7 @@ def _split(text: str, parameter: click.Parameter) -> tuple[str, int]:
 
 
 _QUEUE: Final = option(
-    "--queue",
-    "queues",
-    section="Queues",
-    type=SEVERAL,
-    multiple=True,
-    callback=_parse_weights,
+    "--queue", "queues", section="Queues", type=SEVERAL, multiple=True, callback=_parse_weights
 )
 #: The queues of a worker.
 WORKER_QUEUES: Final = _QUEUE.of_settings(

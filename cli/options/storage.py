@@ -14,24 +14,17 @@ REDIS: Final = option(
     section=_SECTION,
     variables=("JOBGATE_REDIS_URL",),
     default="redis://localhost:6379",
-    show_default=True,
     metavar="URL",
     help="Where Redis is: a redis://, rediss://, unix:// or redis+sentinel:// URL.",
 )
 NAMESPACE: Final = option(
-    "--namespace",
-    section=_SECTION,
-    default="arq",
-    show_default=True,
-    metavar="NS",
-    help="Prefix of all Redis keys.",
+    "--namespace", section=_SECTION, default="arq", metavar="NS", help="Prefix of all Redis keys."
 )
 SERIALIZER: Final = option(
     "--serializer",
     section=_SECTION,
     type=click.Choice(["json", "msgpack", "pickle"]),
     default="json",
-    show_default=True,
     help="Format in which jobs and results are written. Use `pickle` only to share a Redis with stock arq: "
     "a worker then loads pickles, and these can run any code of those who can write to Redis.",
 )
@@ -40,6 +33,5 @@ DATA: Final = option(
     section=_SECTION,
     type=click.Path(file_okay=False, path_type=Path),
     default=".jobgate",
-    show_default=True,
     help="Data folder of the embedded server; jobs in it survive a restart.",
 )

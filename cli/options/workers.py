@@ -29,7 +29,6 @@ FROZEN_AFTER: Final = option(
     section=_SECTION,
     type=click.FloatRange(min=1),
     default=30.0,
-    show_default=True,
     metavar="SECONDS",
     help="With --workers or --watch: kill and replace a worker process that gives no sign of life for this "
     "long, and for at least three leases. A process that is still starting is left alone.",
@@ -47,7 +46,6 @@ LOOP: Final = option(
     section=_SECTION,
     type=click.Choice(["auto", "asyncio", "uvloop"]),
     default="auto",
-    show_default=True,
     help="Event loop; `auto` is uvloop where it is installed.",
 )
 CHECK: Final = option(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
-from jobgate.cli.options import fail
+from jobgate.cli.options import logs
 from jobgate.worker import LoadError, Settings, WorkerError, message_of
 
 #: Packages whose lines say nothing about the user's own code.
@@ -48,7 +48,7 @@ def failed_with(error: Exception, form: str = "text") -> SystemExit:
     cause = error.__cause__ if isinstance(error, LoadError | HookRaised) else None
     if cause is not None:
         _leave_users_lines(cause)
-    return fail(str(error), form, cause)
+    return logs.fail(str(error), form, cause)
 
 
 def _leave_users_lines(raised: BaseException) -> None:
