@@ -152,7 +152,7 @@ __all__ = [
     "ResultPage",
     "Transition",
     "WorkerRecord",
-    # What tells one claim, or one state of a job, from another
+    # What identifies a claim, or one state of a job
     "JobMark",
     "begun_ms",
     "claim_token",

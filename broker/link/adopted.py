@@ -12,8 +12,8 @@ from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 
-from jobgate.broker.link.own_connections import Given, parameters
 from jobgate.broker.link.settings import RedisSettings
+from jobgate.broker.link.user_connections import Given, parameters
 
 #: Arguments of redis-py's connections that are kept although RedisSettings has no field for them.
 _FURTHER = frozenset({"client_name", "credential_provider"})

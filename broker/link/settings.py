@@ -14,9 +14,9 @@ import redis.asyncio.retry
 import redis.backoff
 import redis.retry
 
-from jobgate.broker.link.own_connections import BlockingClient, Given
 from jobgate.broker.link.sentinels import async_master, sync_master
 from jobgate.broker.link.url_options import SCHEMES, bad_url, cert_reqs, url_options
+from jobgate.broker.link.user_connections import BlockingClient, Given
 
 SENTINEL_PORT = 26379
 
