@@ -54,7 +54,6 @@ from jobgate.broker.log_text import (
     without_secrets,
 )
 from jobgate.broker.near_names import did_you_mean, near_names
-from jobgate.broker.pauses import Pauses, with_jitter
 from jobgate.broker.records import (
     LOST_BODY,
     Enqueued,
@@ -163,9 +162,6 @@ __all__ = [
     "OPTION_FORMS",
     "OptionForm",
     "OptionKind",
-    # Pauses between tries
-    "Pauses",
-    "with_jitter",
     # Text in logs
     "FIELD_LIMIT",
     "ForeignTraceback",

@@ -12,17 +12,13 @@ class Pauses:
     """
 
     def __init__(self, first: float, longest: float) -> None:
-        self._first = self._length = first
+        self._length = first
         self._longest = longest
 
     def next(self) -> float:
         """Return the seconds to wait before the next try."""
         length, self._length = self._length, min(2 * self._length, self._longest)
         return with_jitter(length)
-
-    def reset(self) -> None:
-        """Start again with the first pause, after a success."""
-        self._length = self._first
 
 
 def with_jitter(seconds: float) -> float:
