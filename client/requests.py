@@ -32,7 +32,10 @@ Timeout = Seconds | Default | None
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """How to run a job; None = the default of gateway, function or worker. Durations are in seconds."""
+    """How to run a job; None = the default of gateway, function or worker. Durations are in seconds.
+
+    The names are those of the gateway's JSON and of the broker's `JobOptions`: options travel by them.
+    """
 
     #: None = the client makes one.
     job_id: str | None = None
@@ -43,7 +46,8 @@ class Options:
     expires: float | None = None
     max_tries: int | None = None
     keep_result: float | None = None
-    run_timeout: float | None = None
+    #: How long the job may run.
+    timeout: float | None = None
 
 
 def job_options(
@@ -72,7 +76,7 @@ def job_options(
         expires=seconds("_expires", expires),
         max_tries=_tries(max_tries),
         keep_result=seconds("_keep_result", keep_result),
-        run_timeout=seconds("_run_timeout", run_timeout),
+        timeout=seconds("_run_timeout", run_timeout),
     )
 
 

@@ -1,6 +1,7 @@
 """The body of an enqueue request, and the check that JSON can express its arguments."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from math import isfinite
 from typing import Any
 
@@ -30,17 +31,13 @@ def encode(job: NewJob) -> bytes:
     return encoded
 
 
+#: The gateway has the same names for options.
+_NAMES = tuple(field.name for field in fields(Options))
+
+
 def _members(options: Options) -> Mapping[str, Any]:
-    members = {
-        "queue": options.queue,
-        "defer_by": options.defer_by,
-        "defer_until": options.defer_until,
-        "expires": options.expires,
-        "timeout": options.run_timeout,
-        "max_tries": options.max_tries,
-        "keep_result": options.keep_result,
-    }
-    return {name: value for name, value in members.items() if value is not None}
+    members = ((name, getattr(options, name)) for name in _NAMES)
+    return {name: value for name, value in members if value is not None}
 
 
 def _refuse_lost_floats(job: NewJob) -> None:

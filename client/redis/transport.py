@@ -32,7 +32,7 @@ from jobgate.client.errors import (
 )
 from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.per_loop import PerLoop
-from jobgate.client.requests import NewJob
+from jobgate.client.requests import NewJob, Options
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
 from jobgate.client.transport import JobEnd
 
@@ -238,6 +238,10 @@ class RedisTransport:
         return view
 
 
+#: Options that client and broker both have, under the same names.
+_NAMES = tuple(name for name in JobOptions._fields if name in Options.__dataclass_fields__)
+
+
 def _request(job: NewJob, wants_outcome: bool) -> records.JobRequest:
     options = job.options
     until = options.defer_until
@@ -245,13 +249,7 @@ def _request(job: NewJob, wants_outcome: bool) -> records.JobRequest:
         function=job.function,
         args=job.args,
         kwargs=job.kwargs,
-        options=JobOptions(
-            queue=options.queue,
-            timeout=options.run_timeout,
-            max_tries=options.max_tries,
-            keep_result=options.keep_result,
-            wants_outcome=wants_outcome,
-        ),
+        options=JobOptions(**{name: getattr(options, name) for name in _NAMES}, wants_outcome=wants_outcome),
         job_id=job.job_id,
         defer_by=options.defer_by,
         defer_until_ms=None if until is None else round(until.timestamp() * 1000),

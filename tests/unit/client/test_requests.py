@@ -1,5 +1,6 @@
 """What a caller may ask for, and how it is put into JSON."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from math import inf, nan
 from typing import Any
@@ -8,6 +9,7 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
+from jobgate.broker import OPTION_FORMS
 from jobgate.client import Client, InvalidArguments, InvalidOption, InvalidRequest
 from jobgate.client.http.request_body import encode
 from jobgate.client.requests import NewJob, Options, new_job
@@ -104,6 +106,11 @@ def test_only_given_options_are_sent() -> None:
     }
 
 
+def test_options_that_travel_with_the_job_have_the_names_that_gateway_and_broker_know() -> None:
+    own = {field.name for field in fields(Options)} - {"job_id", "defer_by", "defer_until", "expires"}
+    assert own == {name for name, form in OPTION_FORMS.items() if form.in_http}
+
+
 def test_all_options_are_sent_under_the_names_of_the_http_api() -> None:
     options = Options(
         job_id="a",
@@ -112,7 +119,7 @@ def test_all_options_are_sent_under_the_names_of_the_http_api() -> None:
         expires=1.5,
         max_tries=2,
         keep_result=0,
-        run_timeout=9,
+        timeout=9,
     )
     assert orjson.loads(encode(a_request(options=options))) == {
         "args": [],
