@@ -9,7 +9,7 @@ from aiohttp.web import BaseRequest
 
 from jobgate.broker import Broker
 from jobgate.gateway.auth import ANYBODY, Caller, KeysFile, Waits
-from jobgate.gateway.deadline import Deadline
+from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Unsent, asked_wait
 from jobgate.gateway.job_looks import Looks
@@ -53,7 +53,7 @@ class Call:
 
     gateway: Gateway
     request: BaseRequest
-    deadline: Deadline
+    deadline: RedisDeadline
     #: Name of the route; empty = none was found.
     route: str = ""
     #: The route's path, with the name of its parameter.

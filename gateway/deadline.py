@@ -16,7 +16,7 @@ Answered = TypeVar("Answered")
 LAST_LOOK: Final = 1.0
 
 
-class Deadline:
+class RedisDeadline:
     """The time that Redis has for all questions of one request; waits do not use it up.
 
     Args:

@@ -6,7 +6,7 @@ from aiohttp.web import BaseRequest
 
 from jobgate.broker import BrokerError, without_secrets
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.deadline import Deadline
+from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.handlers import broker_problem
 from jobgate.gateway.http import Answer, check_origin, log_access, target_of
 from jobgate.gateway.routes import Router
@@ -43,7 +43,7 @@ class GatewayService:
 
     def begin(self, request: BaseRequest) -> Call:
         """Return the call that a request is."""
-        return Call(self._gateway, request, Deadline(self._gateway.settings.redis_deadline))
+        return Call(self._gateway, request, RedisDeadline(self._gateway.settings.redis_deadline))
 
     async def answer(self, call: Call) -> Answer:
         """Answer a call; raises `Problem`."""

@@ -188,8 +188,9 @@ class RedisTransport:
         Raises:
             UnknownFunction: Live workers publish their functions, and none offers this one.
         """
-        live, queue = self._broker.live_functions, self._broker.keys.queue(job.options.queue)
+        live = self._broker.live_functions
         try:
+            queue = self._broker.keys.queue(job.options.queue)
             async with asyncio.timeout(GRACE):
                 found = await live.find(job.function, queue, max_age=_FRESH)
         except (errors.BrokerError, TimeoutError):

@@ -11,7 +11,7 @@ import pytest
 from jobgate.broker import OPTION_FORMS, JobOptions, Keys
 from jobgate.gateway.functions import QueueNames, function_name, status_path, why_not_new_id
 from jobgate.gateway.handlers.job_request import Sender, job_request
-from jobgate.gateway.http import Problem, applied, asked_wait
+from jobgate.gateway.http import Problem
 from jobgate.gateway.http.door import given_id
 from jobgate.gateway.settings import GatewayError, GatewaySettings
 
@@ -103,70 +103,6 @@ def test_a_request_that_names_no_queue_goes_to_the_default_one() -> None:
     queues = QueueNames(Keys("shop"), ("letters",), default="mail")
     assert job_request("f", {}, Sender(job_id="a"), queues).options.queue == "mail"
     assert [name for name in ("mail", "letters", "shop:queue") if queues.why_not(name)] == ["shop:queue"]
-
-
-@pytest.mark.parametrize(
-    ("query", "prefer", "wait"),
-    [
-        ("", None, None),
-        ("", "wait=5", 5.0),
-        ("", "respond-async, WAIT = 2.5", 2.5),
-        ("", 'wait="7";x', 7.0),
-        ("", "wait=-1", None),
-        ("", "wait=soon", None),
-        ("", "waiting=3", None),
-        ("", "wait=1e9", None),
-        ("", "wait=99999", 60.0),
-        ("wait=0", None, None),
-        ("wait=0", "wait=5", None),
-        ("wait=0.0", None, None),
-        ("wait=-0", None, None),
-        ("wait=-0.0", None, None),
-        ("wait=1e-999", None, None),
-        ("", "wait=0", None),
-        ("", "wait=0, wait=5", None),
-        ("wait=1", "wait=5", 1.0),
-        ("wait=100000", None, 60.0),
-        ("wait=1e300", None, 60.0),
-        ("wait=1e999", None, 60.0),
-        ("wait=2.5e-1", None, 0.25),
-    ],
-)
-def test_waits(query: str, prefer: str | None, wait: float | None) -> None:
-    assert asked_wait(query, prefer, longest=60.0) == wait
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "wait=",
-        "wait=-1",
-        "wait=-1e-300",
-        "wait=+0",
-        "wait=%200",
-        "wait=0%20",
-        "wait=--0",
-        "wait=a",
-        "wait=1&wait=2",
-        "x=1",
-        "wait=1e",
-        "wait=inf",
-        "wait=٣",
-        "wait",
-        "&",
-        "wait=nan",
-    ],
-)
-def test_waits_that_make_no_sense(query: str) -> None:
-    with pytest.raises(Problem) as caught:
-        asked_wait(query, None, longest=60.0)
-    assert caught.value.kind.status == 422
-
-
-def test_the_applied_wait_is_a_header() -> None:
-    assert applied(5.0) == {"Preference-Applied": "wait=5"}
-    assert applied(0.25) == {"Preference-Applied": "wait=0.25"}
-    assert applied(None) == {}
 
 
 def test_an_empty_body_is_a_call_without_arguments() -> None:

@@ -1,0 +1,59 @@
+"""Problems that callers see, and which errors of the broker they stand for."""
+
+import json
+
+import pytest
+
+from jobgate.broker import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    DecodeError,
+    EncodeError,
+    IdempotencyConflict,
+    InvalidJobRequest,
+    NotAQueue,
+    WriteInDoubt,
+)
+from jobgate.gateway.handlers import broker_problem
+from jobgate.gateway.http.problems import KINDS
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (WriteInDoubt(), 503, "outcome-unknown"),
+        (BrokerUnavailable(), 503, "unavailable"),
+        (BrokerFull(), 503, "queue-full"),
+        (BrokerMisconfigured("WRONGPASS at 10.0.0.1"), 503, "misconfigured"),
+        (NotAQueue(), 503, "misconfigured"),
+        (IdempotencyConflict(), 422, "idempotency-key-reused"),
+        (InvalidJobRequest(), 422, "invalid-request"),
+        (EncodeError(), 422, "invalid-arguments"),
+        (DecodeError(), 410, "unreadable-result"),
+        (BrokerError(), 500, "internal-error"),
+    ],
+)
+def test_broker_errors_become_problems_without_redis_text(error: BrokerError, status: int, code: str) -> None:
+    problem = broker_problem(error, job_id="j1")
+    document = problem.document("r1")
+    assert (document["status"], document["code"], document["instance"]) == (status, code, "r1")
+    assert ("Retry-After" in problem.headers) == document["retryable"]
+    assert "10.0.0.1" not in json.dumps(document)
+    assert document.get("job_id") == ("j1" if code == "outcome-unknown" else None)
+
+
+def test_which_problems_may_pass_with_time() -> None:
+    assert {code for code, kind in KINDS.items() if kind.retryable} == {
+        "body-timeout",
+        "too-many-waits",
+        "unavailable",
+        "outcome-unknown",
+        "queue-full",
+        "answers-unread",
+        "no-worker",
+        "keys-unavailable",
+        "not-ready",
+    }
+    assert broker_problem(BrokerFull()).headers == {"Retry-After": "1"}
