@@ -7,7 +7,7 @@ There are two kinds of observers:
   exception is logged once for each method, and dropped. Methods that an observer does not override cost
   nothing.
 - `Hooks` (`hooks.py`), the user's own, are awaited in the job's task at three points: before the function,
-  before the outcome is stored, and after that. They may fail a try or delay its end, within its timeout.
+  before the outcome is stored, and after that. `on_job_start` may fail the try.
 
 `job_started` is called in the job's own task: context variables set there are seen by the function.
 """
@@ -40,7 +40,7 @@ class Observer:
         """A waiting caller gets the failure `outcome` instead of a result that cannot be encoded."""
 
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-        """An outcome is stored. Jobs whose function never began have one too."""
+        """An outcome is stored, or the lease was lost in time. Jobs that never began have one too."""
 
     def outcome_stale(self, job: RunningJob) -> None:
         """An outcome was dropped: the lease had run out."""
