@@ -106,6 +106,9 @@ async def test_a_client_that_hangs_up_frees_its_place_and_keeps_its_job(
     await asyncio.gather(calling, return_exceptions=True)
     await asyncio.wait_for(waits_in_flight(gateway, 0), 20)
     assert (await worker.run_one(1)).lease.job_id == "kept"
+    # Its status in the metrics says that nobody read an answer.
+    _, metrics, _ = await gateway.get("/metrics")
+    assert 'jobgate_gateway_requests_total{route="enqueue",status="499"} 1.0' in metrics.decode()
     assert (await gateway.get("/jobs/kept/result"))[0] == 200
 
 
