@@ -134,9 +134,9 @@ def test_where_nothing_was_raised_there_is_no_traceback(processes: Processes, fo
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["badly.py"], 1, "'badly.py' is a file: write the module and what it holds, badly.WorkerSettings"),
-        (["./badly.py"], 1, "is a file: write the module and what it holds, badly.WorkerSettings"),
-        (["deep/badly.py:Hook"], 1, "write the module and what it holds, deep.badly.Hook"),
+        (["badly.py"], 1, "'badly.py' is a file: write the module and the name in it, badly.WorkerSettings"),
+        (["./badly.py"], 1, "is a file: write the module and the name in it, badly.WorkerSettings"),
+        (["deep/badly.py:Hook"], 1, "write the module and the name in it, deep.badly.Hook"),
         (["badly"], 1, "'badly' is not of the form MODULE.NAME, for example badly.WorkerSettings"),
         (
             ["badly.add"],
