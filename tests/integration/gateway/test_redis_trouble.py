@@ -22,15 +22,16 @@ async def test_redis_away_is_503_and_comes_back(server: RedisServer) -> None:
     async with running_gateway(server.url, redis_deadline=2.0) as gateway:
         assert (await gateway.get("/readyz"))[:2] == (200, {"status": "ready", "durability": "aof"})
         server.kill()
-        for method, path in (
+        asked = (
             ("POST", "/jobs/add"),
             ("POST", "/jobs/add?wait=1"),
             ("GET", "/jobs/x/status"),
             ("GET", "/jobs/x/result"),
             ("POST", "/jobs/x/abort"),
             ("GET", "/readyz"),
-        ):
-            status, problem, headers = await gateway.ask(method, path)
+        )
+        answers = await asyncio.gather(*(gateway.ask(method, path) for method, path in asked))
+        for (_, path), (status, problem, headers) in zip(asked, answers, strict=True):
             assert (status, problem["retryable"], headers["Retry-After"]) == (503, True, "1"), path
         assert (await gateway.get("/livez"))[0] == 200
         status, text, _ = await gateway.get("/metrics")
