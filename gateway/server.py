@@ -141,7 +141,7 @@ async def _listen(gateway: Gateway) -> list[ServerRunner]:
     )
     runners = [await _runner(settings, door, settings.host, settings.port, "listening")]
     if settings.metrics_port is not None:
-        service = GatewayService(gateway, Router(METRICS_ROUTES), is_open=True)
+        service = GatewayService(gateway, Router(METRICS_ROUTES))
         door = Door(service, write_deadline=settings.write_deadline)
         host, port = settings.metrics_host, settings.metrics_port
         runners.append(await _runner(settings, door, host, port, "metrics listening"))

@@ -28,13 +28,12 @@ class GatewayService:
     Args:
         gateway: The gateway.
         router: The routes that are served.
-        is_open: Whether no keys are asked for.
     """
 
-    def __init__(self, gateway: Gateway, router: Router, *, is_open: bool = False) -> None:
+    def __init__(self, gateway: Gateway, router: Router) -> None:
         self._gateway = gateway
         self._router = router
-        self._keys = None if is_open else gateway.keys
+        self._keys = gateway.keys
 
     @property
     def is_draining(self) -> bool:
