@@ -73,8 +73,8 @@ class Job:
 
         Args:
             job_id: Id of the job.
-            redis: The pool that `create_pool` returned, or another client of redis-py. With that, each method
-                opens its own connections to the same place.
+            redis: The pool that `create_pool` returned, or another client of redis-py. With the latter, each
+                method opens its own connections to the same server.
             _queue_name: Name of the queue; needed only for jobs that stock arq enqueued.
             _deserializer: Your own function that deserializes job and result; None = that of the pool.
         """
@@ -101,7 +101,7 @@ class Job:
             JobFailed: Type and message of that exception, if it was stored with another serializer.
             JobExecutionFailed: The job expired, ran out of tries, or has an unknown function.
             asyncio.CancelledError: The job was aborted.
-            TimeoutError: The job has not ended in time, and is not stopped; or it exceeded its own timeout.
+            TimeoutError: The job did not end in time and keeps running, or it exceeded its own timeout.
             ResultNotFound: There is no such job, or its result was not kept.
             JobLost: Redis has lost its data, including the job.
             SerializationError: The result could not be serialized.
@@ -156,11 +156,10 @@ class Job:
             poll_delay: As in `result`.
 
         Returns:
-            True if it ended as aborted. False if it ended otherwise, or had ended before, or if there is no
-            such job.
+            True if the job was aborted. False if it ended otherwise, had ended before, or does not exist.
 
         Raises:
-            TimeoutError: It has not stopped in time.
+            TimeoutError: The job did not stop in time.
         """
         async with self._broker() as broker:
             answer = await broker.abort(self.job_id, queue=self._queue_name)
@@ -186,7 +185,7 @@ class Job:
     async def _next(
         self, broker: Broker, watch: Watch, budget: TimeBudget, poll_delay: float
     ) -> records.JobResult | None:
-        """Wait once more for the result; None: there is no body, but the job is still in its queue."""
+        """Wait once more for the result; return None if the job has not ended."""
         before = broker.data_set.known
         result = await watch.wait(budget.left, poll=poll_delay)
         if result is not None:
@@ -218,7 +217,7 @@ class Job:
 
     @asynccontextmanager
     async def _broker(self, reading: str = "job") -> AsyncIterator[Broker]:
-        """Yield the pool's broker, or one for this call alone if the pool has none or deserializes otherwise.
+        """Yield the pool's broker, or one for this call if the pool has none or another deserializer.
 
         Args:
             reading: As in `translated`.

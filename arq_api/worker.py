@@ -139,7 +139,7 @@ def run_worker(settings_cls: object, **overrides: object) -> Worker:
 
     Raises:
         SettingsError: A setting cannot be used; the message names it.
-        BrokerError: Redis cannot be used at the start.
+        BrokerError: Redis cannot be used at startup.
     """
     worker = create_worker(settings_cls, **overrides)
     worker.run()

@@ -96,7 +96,7 @@ class Broker(
         return int(await self._core.link.read(script("check"), [], [], timeout=timeout))
 
     async def close(self) -> None:
-        """Let calls under way finish, then close all connections. Safe to call twice."""
+        """Wait for pending calls, then close all connections. Safe to call twice."""
         await self._drain()
         await self._core.link.close()
         self._core.decoder.close()

@@ -2,14 +2,14 @@
 
 ```
 BrokerError
-├── BrokerUnavailable          Redis is away or not ready; try again later
+├── BrokerUnavailable          Redis is unreachable or not ready; try again later
 │   └── WriteInDoubt           the answer to a write was lost, or Redis stopped a script halfway
 ├── BrokerFull                 Redis refuses writes: out of memory or disk
 ├── BrokerMisconfigured        wrong address, password, rights or settings
 │   └── NotAQueue              a queue's key holds another type of value
 ├── DataSetChanged             Redis has lost its data, including the job that was waited for
 ├── InvalidJobRequest          a job request contradicts itself
-│   └── InvalidName            the name of a queue, a namespace or a job is not free
+│   └── InvalidName            the name of a queue, a namespace or a job would collide with other keys
 ├── CodecError
 │   ├── EncodeError            the codec cannot encode a value
 │   └── DecodeError            stored bytes cannot be read
@@ -22,7 +22,7 @@ The docstring of each class is its default message.
 
 
 class BrokerError(Exception):
-    """The broker could not do what was asked."""
+    """An operation of the broker failed."""
 
     #: Why it failed, if that matters to callers: `wrong-server`, `no-replicas`, `halfway`; else empty.
     reason = ""
@@ -37,7 +37,7 @@ class BrokerUnavailable(BrokerError):
 
 
 class WriteInDoubt(BrokerUnavailable):
-    """The answer to a write was lost, it may or may not have happened: repeat it with the same id."""
+    """The answer to a write was lost, so it may have happened: repeat it with the same id."""
 
 
 class BrokerFull(BrokerError):
@@ -49,7 +49,7 @@ class BrokerMisconfigured(BrokerError):
 
 
 class NotAQueue(BrokerMisconfigured):
-    """The name of the queue is the name of another kind of Redis key: choose another queue."""
+    """The key of the queue holds another type of value: choose another queue name."""
 
 
 class DataSetChanged(BrokerError):
@@ -61,11 +61,11 @@ class InvalidJobRequest(BrokerError):
 
 
 class InvalidName(InvalidJobRequest, ValueError):
-    """A name would make keys that belong to something else: choose another."""
+    """A name would collide with other keys: choose another."""
 
 
 class CodecError(BrokerError):
-    """A value and its stored bytes could not be turned into each other."""
+    """A value could not be converted to or from its stored bytes."""
 
 
 class EncodeError(CodecError):

@@ -1,4 +1,4 @@
-"""The options of one job: one record that travels from its request to the stored job and to its result.
+"""The options of one job: one record, passed on from its request to the stored job and to its result.
 
 A new option is one line in `JobOptions`. How it is stored, read and checked, and whether a request over HTTP
 may set it, follows from that line.

@@ -1,4 +1,4 @@
-"""Known names that are like a given one: the "did you mean" of every message."""
+"""Known names that resemble an unknown one, for the "did you mean" of messages."""
 
 import difflib
 from collections import Counter
@@ -8,11 +8,11 @@ from itertools import pairwise
 
 #: How many names are returned at most.
 _MOST = 5
-#: How alike a name must be, from 0 to 1: two of three letters right are enough.
+#: Lowest similarity of a suggested name, from 0 to 1: two correct letters of three are enough.
 _ALIKE = 0.55
 #: The same for `did_you_mean`: `timout` and `timeout` are alike, `timeout` and `conn_timeout` are not.
 _NEARLY_EQUAL = 0.75
-#: How many of the most promising names are compared; each may cost a check of the caller's rights, too.
+#: How many of the best candidates are compared in full; each may also need a check of the caller's rights.
 _COMPARED = 48
 #: Bits of a signature for letters, and for pairs of letters.
 _LETTERS, _PAIRS = 64, 256
@@ -23,18 +23,18 @@ def near_names(
     names: Iterable[str],
     may_know: Callable[[str], bool] = lambda _: True,
 ) -> list[str]:
-    """Return up to five names that are like `wanted`, the best first.
+    """Return up to five names that resemble `wanted`, the best first.
 
-    The time is bounded, because the gateway calls it while all its other requests wait. difflib takes up to
-    the cube of the names' lengths.
+    The time is bounded, because it blocks the gateway's event loop. difflib may take time cubic in the length
+    of the names.
 
     Args:
         wanted: The name that does not exist.
-        names: The names that do.
-        may_know: Whether the caller may learn of a name.
+        names: The names that exist.
+        may_know: Whether the caller may see a name.
     """
     signature, length = _signature(wanted), len(wanted)
-    # A misspelt name shares nearly all letters and pairs with the right one: this takes 0.5 µs a name.
+    # A misspelt name shares most letters and pairs with the correct one. This takes 0.5 µs per name.
     promising = sorted(
         names, key=lambda name: ((_signature(name) ^ signature).bit_count() + abs(len(name) - length), name)
     )
@@ -47,7 +47,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     Args:
         name: The name as written.
-        known: The names that would have been right; few, since each is compared.
+        known: The valid names; keep them few, each one is compared.
     """
     near = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=_NEARLY_EQUAL)
     return f", did you mean {near[0]!r}?" if near else ""

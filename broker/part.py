@@ -21,7 +21,7 @@ class Core:
 class Part:
     """One concern of a `Broker`, which inherits from all its parts.
 
-    A part with state extends `__init__`; one with calls under way or connections extends `_drain`.
+    A part with state extends `__init__`; one with pending calls or connections extends `_drain`.
     """
 
     def __init__(self, core: Core) -> None:
@@ -30,4 +30,4 @@ class Part:
         self.keys = core.keys
 
     async def _drain(self) -> None:
-        """Let calls under way finish, and close connections of its own."""
+        """Wait for pending calls, and close the part's own connections."""

@@ -1,4 +1,4 @@
-"""Backoff: how long to wait before something that failed is tried again."""
+"""Backoff: how long to wait before a failed operation is retried."""
 
 import random
 
@@ -8,7 +8,7 @@ class Pauses:
 
     Args:
         first: Length of the first pause in seconds; each further one is twice as long.
-        longest: Seconds that no pause exceeds.
+        longest: Longest pause in seconds.
     """
 
     def __init__(self, first: float, longest: float) -> None:
@@ -22,5 +22,5 @@ class Pauses:
 
 
 def with_jitter(seconds: float) -> float:
-    """Return a pause of half to all of `seconds`: callers that failed together return at different times."""
+    """Return 50 to 100 % of `seconds` at random, so that callers that failed together retry apart."""
     return seconds * random.uniform(0.5, 1.0)

@@ -1,8 +1,8 @@
 """Requests, stored jobs and results as plain data.
 
 Times are integers, unix milliseconds by the Redis clock, where the name ends in `_ms`; durations are float
-seconds. Records are never changed. Those that are made for each job are not frozen, because frozen
-dataclasses are slow to make.
+seconds. Records are never changed. Those created for each job are not frozen, because frozen dataclasses are
+slow to create.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,13 +57,13 @@ class IdempotencyKey:
     digest: str
     #: Digest of the request's content without its job id, which the caller may know from an earlier answer.
     request_digest: str
-    #: The id that the request itself names; the key must not belong to a job of another id. None = any.
+    #: Job id in the request, if any; the key must not belong to a job with another id. None = any.
     job_id: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)
 class JobRequest:
-    """Run `function` once with these arguments."""
+    """A request to run `function` with these arguments."""
 
     function: str
     args: Sequence[Any] = ()
@@ -71,7 +71,7 @@ class JobRequest:
     options: JobOptions = NO_OPTIONS
     #: Unique in the namespace; None = 128 random bits in hex.
     job_id: str | None = None
-    #: The caller did not choose that id: a request that repeats it knows it from an answer.
+    #: The id was generated, not chosen by the caller, who can repeat it only after reading it in an answer.
     id_is_made: bool = False
     #: Seconds from now until it is due. Not together with `defer_until_ms`.
     defer_by: float | None = None
@@ -84,7 +84,7 @@ class JobRequest:
     #: arq's `_job_try`: the number of the first try; None = 1.
     first_try: int | None = None
     idempotency: IdempotencyKey | None = None
-    #: Replace a kept result of its id. A job that has not ended is never replaced, and all who ask hear so.
+    #: Replace a kept result with the same id. A job that has not ended is never replaced.
     replaces_result: bool = False
 
 
@@ -101,14 +101,14 @@ class JobBody:
     options: JobOptions = NO_OPTIONS
 
     def is_meant_by(self, abort_mark_ms: int) -> bool:
-        """Whether an abort mark of that time means this job, not an earlier one of the same id (arq #485).
+        """Whether an abort mark of that time is for this job, not for an earlier one with its id (arq #485).
 
-        jobgate removes old marks when it enqueues. For jobs of stock arq the times decide, by its clocks.
+        jobgate removes old marks when it enqueues. For jobs of stock arq, the times of its clocks decide.
         """
         return self.options.request_token is not None or abort_mark_ms >= self.enqueue_time_ms
 
 
-#: Stands for a body that is gone or cannot be read, in its job's result; the function's name is arq's.
+#: Replaces a missing or unreadable body in the job's result; the function's name is arq's.
 LOST_BODY = JobBody(function="<unknown>", args=(), kwargs={}, enqueue_time_ms=0)
 
 
@@ -143,14 +143,14 @@ class JobResult:
     #: The reason when not `success`; else None.
     failure: Failure | None = None
     enqueue_time_ms: int
-    #: When its last try began; None = the function never ran: the job was aborted or refused before.
+    #: When its last try began; None = the function never ran, because the job was aborted or refused.
     start_time_ms: int | None
     finish_time_ms: int
     queue: str
     worker: str | None = None
-    #: The job's options, as far as results keep them.
+    #: Those of the job's options that results keep.
     options: JobOptions = NO_OPTIONS
-    #: The exception itself, for arq's readers; only with the pickle codec and trust in it.
+    #: The exception itself, for arq's readers; only if pickles are trusted.
     exception: BaseException | None = None
 
     @property

@@ -1,7 +1,7 @@
-"""What the command does before anything else: standard streams, and the duties of process 1.
+"""First steps of the command: standard streams, and the duties of process 1.
 
-Programs that functions leave behind in a container become children of process 1. Nobody else can collect
-their exit codes, and each one that is not collected keeps its place in the table of processes.
+In a container, processes that functions leave behind become children of process 1. Unless it reaps them,
+they stay in the process table as zombies.
 """
 
 import contextlib
@@ -59,21 +59,21 @@ def run_below_init() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     child = os.fork()
     if child == 0:
-        # A group of its own: the child gets a Ctrl-C of the terminal once, from its init.
+        # Its own process group, so that it gets a Ctrl-C of the terminal once, from its init.
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        # As the processes of a container end with process 1; this init may be another process.
+        # The processes of a container end with process 1, but this init may be another process.
         die_with_parent()
         return
     _be_init(child, awaited)
 
 
-def die_with_parent(sign: signal.Signals = signal.SIGKILL) -> None:
+def die_with_parent(death_signal: signal.Signals = signal.SIGKILL) -> None:
     """Have the kernel send this process a signal when its parent ends, even by `kill -9`. Linux only."""
     if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415 - the init itself needs no more memory
+        import ctypes  # noqa: PLC0415 - saves memory in the init process, which does not need it
 
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sign)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, death_signal)
 
 
 def _be_init(child: int, awaited: set[signal.Signals]) -> NoReturn:
@@ -90,7 +90,7 @@ def _be_init(child: int, awaited: set[signal.Signals]) -> NoReturn:
 
 
 def _reap(child: int) -> int | None:
-    """Collect the exit codes of all children that have ended; return that of `child` once it has."""
+    """Reap all children that have ended; return the status of `child` if it is one of them."""
     found = None
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:

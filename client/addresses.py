@@ -1,4 +1,4 @@
-"""From the address of a client to the transport that can use it."""
+"""Choice of a client's transport by its address."""
 
 import re
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from jobgate.client.transport import Transport
 
 _HTTP = frozenset({"http", "https"})
 _REDIS = frozenset({"redis", "rediss", "unix", "redis+sentinel"})
-#: Packages that Redis addresses need and the base install lacks.
+#: Packages that Redis addresses need; the base install lacks them.
 _REDIS_PACKAGES = frozenset({"hiredis", "redis"})
 
-#: What may stand in an Authorization header after `Bearer `.
+#: What an Authorization header may contain after `Bearer `.
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -53,7 +53,7 @@ def transport_for(
         return HttpTransport(exchange, request_timeout=request_timeout)
     if scheme in _REDIS:
         if key is not None:
-            raise InvalidOption("a key is for a gateway: put the password of Redis into the URL")
+            raise InvalidOption("a key is only for a gateway: put the password of Redis into the URL")
         return _redis(url, request_timeout, serializer or "json", namespace)
     raise InvalidOption(
         f"{shown(url)!r} is not an address of a gateway (http, https) "
@@ -78,7 +78,7 @@ def _headers(key: str | None) -> dict[str, str]:
     if key is None:
         return headers
     if not _KEY.fullmatch(key):
-        raise InvalidOption("the key has characters that no key has: is there a line break at its end?")
+        raise InvalidOption("the key has characters that are not allowed: is there a line break at its end?")
     return headers | {"Authorization": f"Bearer {key}"}
 
 

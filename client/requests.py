@@ -34,7 +34,7 @@ Timeout = Seconds | Default | None
 class Options:
     """How to run a job; None = the default of gateway, function or worker. Durations are in seconds.
 
-    The names are those of the gateway's JSON and of the broker's `JobOptions`: options travel by them.
+    The names are those of the gateway's JSON and of the broker's `JobOptions`, so options are passed by name.
     """
 
     #: None = the client makes one.

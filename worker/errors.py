@@ -14,7 +14,7 @@ WorkerError
 
 
 class WorkerError(Exception):
-    """The worker could not do what was asked."""
+    """An operation of the worker failed."""
 
 
 class SettingsError(WorkerError, ValueError):

@@ -135,7 +135,7 @@ class Run:
         """Start all parts, claim jobs until stopped, and end all parts.
 
         Raises:
-            BrokerError: Redis cannot be used at the start.
+            BrokerError: Redis cannot be used at startup.
             WorkerError: The metrics port cannot be used.
         """
         self.has_begun = True

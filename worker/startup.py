@@ -37,7 +37,7 @@ async def connect(broker: Broker, clock: RedisClock) -> None:
 
     Raises:
         BrokerUnavailable: Redis did not answer in that time.
-        BrokerMisconfigured: Redis refuses.
+        BrokerMisconfigured: Redis refuses the command.
     """
     redis = broker.settings
     failures, until = 0, time.monotonic() + redis.conn_retries * (redis.conn_timeout + redis.conn_retry_delay)

@@ -121,7 +121,7 @@ class Worker:
         function ignores its cancellation, or when a thread that a function started keeps running.
 
         Raises:
-            BrokerError: Redis cannot be used at the start.
+            BrokerError: Redis cannot be used at startup.
             WorkerError: The metrics port or the event loop cannot be used.
         """
         if asyncio._get_running_loop() is not None:

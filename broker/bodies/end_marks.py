@@ -1,4 +1,4 @@
-"""Marks that stay for some seconds after a job whose result is not kept.
+"""Marks that stay for some seconds after a job ended whose result is not kept.
 
 A mark is `<token of the last lease> <note><SHA-1 of the body>`, without a token if the job never ran. The
 note of an aborted job is `abort <its owner> `, so that a repeated abort gets the same answer.
@@ -30,7 +30,7 @@ def note_of(result: JobResult) -> str:
 
 
 def abort_mark(mark: bytes) -> AbortMark | None:
-    """Return a mark if it is that of an aborted job, else None."""
+    """Return the decoded mark of an aborted job, or None for any other mark."""
     text = mark.decode(errors="surrogateescape")
     note = text if text.startswith(_ABORT) else text.partition(" ")[2]
     if not note.startswith(_ABORT):

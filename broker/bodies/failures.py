@@ -1,8 +1,8 @@
-"""How a failure is stored and read: as plain data, or with pickle as an exception, like arq's.
+"""How a failure is stored and read: as plain data, or with pickle as an exception, as in arq.
 
 Stock arq clients load a failure with `pickle.loads` and raise it. So a pickle may name only classes that
-exist where arq is installed: arq's, Python's or the user's, never jobgate's. Writing the names of arq's
-classes does not need arq here.
+exist where arq is installed: arq's, Python's or the user's, never jobgate's. arq need not be installed here
+to write the names of its classes.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ _ARQ_CLASSES = {
     FailureCode.UNKNOWN_FUNCTION: ("arq.worker", "JobExecutionFailed"),
     FailureCode.LOST_BODY: ("arq.jobs", "DeserializationError"),
 }
-#: Exceptions that run a function again, or fail it if `retry_jobs` is off. Ours have arq's names.
+#: Exceptions that ask for another try, or fail the job if `retry_jobs` is off. Ours have arq's names.
 _ARQ_RETRIES = ("Retry", "RetryJob")
-#: Text that arq stores in place of a result that it cannot encode; its clients raise any text.
+#: Text that arq stores instead of a result that it cannot encode; its clients raise any stored text.
 _ARQ_UNSERIALISABLE = "unable to serialize result"
 
 _CODE_OF_TYPE = {
@@ -87,7 +87,7 @@ def dump_pickle(fields: dict[str, Any], failure: Failure, exception: BaseExcepti
     Raises:
         Exception: Of any class, from values in `fields` that cannot be pickled.
     """
-    foreign = _pickled_as_arqs(failure, exception)
+    foreign = _pickled_arq_error(failure, exception)
     if foreign is None:
         return pickle.dumps({**fields, "r": _to_raise(failure, exception)})
     # Protocol 3 has no frames, so a pickle can be continued: `dict["r"] = …` replaces its last byte, STOP.
@@ -95,8 +95,8 @@ def dump_pickle(fields: dict[str, Any], failure: Failure, exception: BaseExcepti
     return pickle.dumps(fields, protocol=3)[:-1] + item + pickle.STOP
 
 
-def _pickled_as_arqs(failure: Failure, exception: BaseException | None) -> bytes | None:
-    """Return the opcodes that make one of arq's own exceptions; None if it is not one of them."""
+def _pickled_arq_error(failure: Failure, exception: BaseException | None) -> bytes | None:
+    """Return the opcodes that create one of arq's own exceptions; None if arq has none for this failure."""
     if failure.code in _ARQ_CLASSES:
         return _pickled_call(*_ARQ_CLASSES[failure.code], _pickled_text(failure.message) + pickle.TUPLE1)
     name = type(exception).__name__
@@ -155,7 +155,7 @@ def _message_of(failure: Failure) -> tuple[str, ...]:
 
 
 def _survives_pickling(exception: BaseException) -> bool:
-    """Try it: an exception whose class takes two arguments can be written but not loaded."""
+    """Try it: an exception whose class takes two arguments can be pickled but not loaded."""
     if _is_ours(exception):
         return False
     try:
@@ -177,7 +177,7 @@ def _builtin_like(failure: Failure) -> Exception:
 
 
 def text_of(exception: BaseException) -> str:
-    """Return `str(exception)`, or a remark if its own code fails."""
+    """Return `str(exception)`, or a placeholder if its `__str__` fails."""
     try:
         return clean(str(exception))
     except Exception:  # the user's __str__ may raise anything

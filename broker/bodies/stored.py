@@ -63,8 +63,8 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
     Args:
         blob: The stored bytes.
         codec: For bytes whose codec cannot be recognised; a custom one is always tried first.
-        trust_pickle: Load pickles for real, which runs code that their writer chose. Otherwise they are read
-            as plain data.
+        trust_pickle: Unpickle fully, which runs code that the writer chose. Otherwise pickles are read as
+            plain data.
         limits: For pickles that are read as plain data.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The way to Redis: connections, settings, and calls that travel together."""
+"""The way to Redis: connections, settings, and batching of calls."""
 
 from jobgate.broker.link.adopted import settings_of
 from jobgate.broker.link.coalescer import Coalescer

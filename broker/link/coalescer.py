@@ -1,4 +1,4 @@
-"""Calls that meet in one turn of the event loop travel together."""
+"""Batching: calls made in the same turn of the event loop are sent together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -13,18 +13,18 @@ _Entry = tuple[Item, "asyncio.Future[Answer]", float]
 class Coalescer(Generic[Item, Answer]):
     """Collects single items and sends them in batches.
 
-    A batch leaves at the end of the loop's turn. While `in_flight` batches are under way, further items wait
-    for one to return, so batches grow with the load instead of queueing up in the connection pool.
+    A batch is sent at the end of the loop's turn. While `in_flight` batches are pending, further items wait
+    for one to finish, so batches grow with the load instead of queueing up in the connection pool.
 
     Args:
         send: Sends a batch and returns the answers in order; an exception as an answer fails that item alone.
-            Its second argument is the time of the loop at which the oldest item was submitted: the batch's
-            deadline counts from there.
-        group: Items of different groups travel in different batches.
+            Its second argument is the loop time at which the oldest item was submitted: the batch's deadline
+            counts from there.
+        group: Items of different groups are sent in different batches.
         weight: Size of an item in bytes.
         max_items: Most items in a batch.
         max_weight: Most bytes in a batch of more than one item.
-        in_flight: Most batches under way at once.
+        in_flight: Most batches pending at once.
         max_span: Most seconds between the oldest and the newest item of a batch, because they share a
             deadline.
     """
@@ -52,10 +52,7 @@ class Coalescer(Generic[Item, Answer]):
         self._batches: set[asyncio.Task[None]] = set()
 
     def submit(self, item: Item) -> "asyncio.Future[Answer]":
-        """Submit an item; returns a future for its answer.
-
-        If the caller is cancelled the item is still sent.
-        """
+        """Return a future for the item's answer. The item is sent even if the caller is cancelled."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((item, future, loop.time()))

@@ -18,7 +18,7 @@ from jobgate.broker.scripts import Script
 
 #: Pauses between the tries of one operation, in seconds.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
-#: Commands under way at once; more wait for their turn, which bounds the number of connections.
+#: Commands in flight at once; more wait for their turn, which bounds the number of connections.
 _MOST_AT_ONCE = 64
 
 #: Share of an operation's time in which a connection must open, so that there is time for another try; and

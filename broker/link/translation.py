@@ -1,4 +1,4 @@
-"""What the errors of redis-py mean: the broker's own error for each."""
+"""Translation of redis-py's errors into the broker's own."""
 
 from redis import exceptions as redis_errors
 
@@ -14,11 +14,11 @@ from jobgate.broker.errors import (
 #: Most characters of Redis' own text in a message.
 _LONGEST_CAUSE = 160
 
-#: Error codes of a server that is the wrong one, or not ready.
+#: Error codes from the wrong server, or from one that is not ready.
 _WRONG_SERVER = frozenset(
     ("READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "MOVED", "ASK", "CLUSTERDOWN", "NOAUTH")
 )
-#: The same as classes of redis-py, which leaves the code out of their messages.
+#: The same as classes of redis-py, whose messages lack the code.
 _WRONG_SERVER_ERRORS = (
     redis_errors.AskError,
     redis_errors.BusyLoadingError,
@@ -34,7 +34,7 @@ class WrongServer(redis_errors.ConnectionError):
 
 def is_wrong_server(error: BaseException) -> bool:
     """Return whether an error means that another server must be asked, over a new connection."""
-    # redis-py's pool for a Sentinel's master replaces READONLY by its own error.
+    # redis-py's pool for a Sentinel's master replaces READONLY with its own error.
     named = (error, error.__context__)
     if any(isinstance(each, (WrongServer, *_WRONG_SERVER_ERRORS)) for each in named):
         return True
@@ -45,7 +45,7 @@ def is_wrong_server(error: BaseException) -> bool:
 
 #: Error codes with which Redis says that it will be ready later.
 _TRANSIENT = _WRONG_SERVER - {"NOAUTH"} | {"BUSY", "TRYAGAIN", "NOREPLICAS"}
-#: The same as classes of redis-py, which leaves the code out of their messages.
+#: The same as classes of redis-py, whose messages lack the code.
 _NOT_READY = (*_WRONG_SERVER_ERRORS, redis_errors.TryAgainError, WrongServer)
 #: Error codes that set `BrokerError.reason`.
 _REASONS = {"NOREPLICAS": "no-replicas"}
@@ -58,12 +58,12 @@ _IN_SCRIPT = " on @user_script:"
 def translate(error: BaseException, address: str = "", *, writes: bool = False) -> BrokerError:
     """Return the broker's own error for one of redis-py's.
 
-    Its message is for operators and names address and cause; the gateway words its own for callers.
+    Its message is for operators and names address and cause; the gateway has its own texts for callers.
 
     Args:
-        error: What redis-py raised.
+        error: Exception that redis-py raised.
         address: Where Redis is, for the message.
-        writes: Whether a script that writes raised it, whose first writes may have happened.
+        writes: Whether a script that writes raised it: it may have written something before.
     """
     if isinstance(error, BrokerError):
         return error
@@ -72,7 +72,7 @@ def translate(error: BaseException, address: str = "", *, writes: bool = False) 
     kind = _kind(error, text)
     if writes and kind is BrokerMisconfigured and _IN_SCRIPT in str(error):
         halfway = WriteInDoubt(
-            f"{where} stopped a script halfway ({text}), what it had written stays: "
+            f"{where} stopped a script halfway ({text}), and its first writes remain: "
             "check the ACL, then repeat the request with the same id."
         )
         halfway.reason = "halfway"
@@ -82,7 +82,7 @@ def translate(error: BaseException, address: str = "", *, writes: bool = False) 
         made.reason = "wrong-server" if is_wrong_server(error) else _REASONS.get(text.split(" ", 1)[0], "")
         return made
     if kind is BrokerMisconfigured:
-        return kind(f"{where} refuses ({text}): check address, password, ACL and settings.")
+        return kind(f"{where} refused the request ({text}): check address, password, ACL and settings.")
     return kind()
 
 

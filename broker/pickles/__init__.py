@@ -1,4 +1,4 @@
-"""How pickles are read: as plain data, without importing or calling anything, or for real where trusted."""
+"""Reading pickles: as plain data, without importing or calling anything, or fully where they are trusted."""
 
 from jobgate.broker.pickles.limits import FULL, QUICK, Limits, TooLarge
 from jobgate.broker.pickles.plain import clean

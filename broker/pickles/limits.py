@@ -1,4 +1,4 @@
-"""How much of a pickle is read, because its writer is not trusted."""
+"""Limits on reading pickles from untrusted writers."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class TooLarge(DecodeError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What reading one pickle may take. docs/pickle.md describes `FULL` to users."""
+    """Limits on reading one pickle. docs/pickle.md describes `FULL` to users."""
 
     #: Bytes of the pickle, and bytes that its opcodes copy from shared values.
     bytes: int

@@ -1,4 +1,4 @@
-"""Pickles loaded for real, which runs their writer's code: for workers and clients that chose pickle."""
+"""Full unpickling, which runs the writer's code: for workers and clients that chose pickle."""
 
 import io
 import pickle
@@ -7,7 +7,7 @@ from typing import Any
 
 from jobgate.broker.errors import DecodeError
 
-#: Classes that pickles of failures name. A process that has not imported arq does not catch them by class.
+#: arq's exceptions in pickled failures. A process that has not imported arq cannot catch them by class.
 _ARQ_ERRORS = frozenset(
     ("arq.worker", name) for name in ("FailedJobs", "JobExecutionFailed", "Retry", "RetryJob")
 ) | frozenset(("arq.jobs", name) for name in ("DeserializationError", "ResultNotFound", "SerializationError"))
@@ -21,8 +21,8 @@ def load_trusted(blob: bytes) -> dict[str, Any]:
     """
     try:
         return _TrustingReader(io.BytesIO(blob)).load()  # type: ignore[no-any-return]
-    except Exception as error:  # of any class that it names
-        text = f"Stored bytes are not a pickle that loads here ({error!r}): install what its producer uses."
+    except Exception as error:  # a pickle may raise any class
+        text = f"Stored bytes cannot be unpickled here ({error!r}): install the packages of its producer."
         raise DecodeError(text) from error
 
 

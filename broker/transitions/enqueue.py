@@ -66,7 +66,7 @@ class EnqueuePart(Part):
     async def enqueue(self, request: JobRequest) -> Enqueued:
         """Put a job into a queue.
 
-        Calls that meet in one turn of the event loop travel as one script call.
+        Calls made in the same turn of the event loop are sent as one script call.
 
         Raises:
             InvalidJobRequest: The request contradicts itself.

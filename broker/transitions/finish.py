@@ -41,7 +41,7 @@ class FinishPart(Part):
     ) -> Transition:
         """End a job: store its result and delete all its other keys, in one step.
 
-        Finishes that meet in one turn of the event loop travel as one script call.
+        Calls made in the same turn of the event loop are sent as one script call.
 
         Args:
             lease: As claimed.

@@ -32,7 +32,7 @@ class ProgressPart(Part):
     async def report_progress(self, lease: Lease, fraction: float, message: str | None = None) -> bool:
         """Store how far a running job is, for `JobView.progress`; kept until the job ends, or for a day.
 
-        Reports that meet in one turn of the event loop travel as one script call.
+        Calls made in the same turn of the event loop are sent as one script call.
 
         Args:
             lease: As claimed.

@@ -1,4 +1,4 @@
-"""The transition *renew*, and release and reclaim, from a thread: over a blocking connection of its own."""
+"""The transitions *renew*, *release* and *reclaim* from a thread, over its own blocking connection."""
 
 import time
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from jobgate.broker.transitions.leases import ClaimedJob, Lease, Renewal
 from jobgate.broker.transitions.reclaim import reclaim_call
 from jobgate.broker.transitions.release import by_queue, release_calls
 
-#: Timeout in seconds for a connection and for an answer, and the largest share of a lease that it may be, so
-#: that there is time for another try.
+#: Timeout in seconds for connecting and for an answer, and its upper limit as a share of the lease, which
+#: leaves time for another try.
 _TIMEOUT, _SHARE = 2.0, 1 / 5
 #: Share of a lease that all tries of one call may take, so that the next renewal still comes in time.
 _ALL_TRIES = 0.5
-#: Seconds in which a failed release is tried once more.
+#: Seconds within which a failed release is retried once.
 _RELEASE = 1.0
 
 
@@ -44,7 +44,7 @@ class LeaseRenewer:
 
         Raises:
             BrokerUnavailable: Redis does not answer; the leases still run and can be renewed later.
-            BrokerMisconfigured: Redis refuses.
+            BrokerMisconfigured: Redis refuses the command.
         """
         lost: list[str] = []
         aborts: dict[str, int] = {}
@@ -59,7 +59,7 @@ class LeaseRenewer:
 
         Raises:
             BrokerUnavailable: Redis does not answer; the call may be repeated.
-            BrokerMisconfigured: Redis refuses.
+            BrokerMisconfigured: Redis refuses the command.
         """
         for call in release_calls(self._keys, claimed):
             self._answer(*call, within=_RELEASE)
@@ -71,7 +71,7 @@ class LeaseRenewer:
 
         Raises:
             BrokerUnavailable: Redis does not answer.
-            BrokerMisconfigured: Redis refuses.
+            BrokerMisconfigured: Redis refuses the command.
         """
         self._disconnect()
         if claimed.body is None:
@@ -94,7 +94,7 @@ class LeaseRenewer:
         """Run a script that may be repeated; tries once more on a new connection.
 
         As in the link, a connection that has been silent is replaced before its next use, and a late answer
-        is not trusted: a lease that a former master renews is not renewed.
+        is not trusted: a renewal by a former master has no effect.
         """
         until = time.monotonic() + within
         try:

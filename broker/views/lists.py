@@ -1,4 +1,4 @@
-"""Lists of jobs and of results, page by page. An entry that cannot be read does not spoil its page."""
+"""Lists of jobs and of results, page by page. An unreadable entry does not fail its page."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from jobgate.broker.part import Part
 from jobgate.broker.records import JobBody, JobResult
 from jobgate.broker.scripts import script
 
-#: Values that one command fetches: a result may have megabytes.
+#: Values that one command fetches: a result may be megabytes large.
 _AT_ONCE = 64
 _WILDCARDS = re.compile(r"([\\*?\[\]])")
 
@@ -32,7 +32,7 @@ class QueuedJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueuePage:
-    """A part of a queue, in no order."""
+    """A part of a queue, in no particular order."""
 
     jobs: Sequence[QueuedJob]
     #: Where the next page begins; empty = this is the last page.
@@ -41,7 +41,7 @@ class QueuePage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdPage:
-    """A part of a list of job ids, in no order and without duplicates."""
+    """A part of a list of job ids, in no particular order and without duplicates."""
 
     ids: Sequence[str]
     #: Where the next page begins; empty = this is the last page.
@@ -50,7 +50,7 @@ class IdPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResultPage:
-    """A part of all stored results, in no order."""
+    """A part of all stored results, in no particular order."""
 
     results: Sequence[JobResult]
     #: Ids of results that cannot be read.
@@ -91,7 +91,7 @@ class ListPart(Part):
         return IdPage(ids=[self._job_id(key) for key in dict.fromkeys(keys)], cursor=following)
 
     async def results(self, *, cursor: str = "", limit: int = 1000) -> ResultPage:
-        """Return a page of the results of all queues, from a scan of Redis that blocks nobody.
+        """Return a page of the results of all queues, from a scan that does not block Redis.
 
         Args:
             cursor: From the previous page; empty = start.
@@ -103,7 +103,7 @@ class ListPart(Part):
         unreadable: list[str] = []
         for job_id, blob in zip(ids, await self._blobs(keys), strict=True):
             try:
-                if blob is not None:  # None = it has expired meanwhile
+                if blob is not None:  # None = it has just expired
                     results.append(await self._core.decoder.result(blob, job_id))
             except DecodeError:
                 unreadable.append(job_id)
@@ -140,7 +140,7 @@ def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 def _text(raw: Any) -> str:
-    """Return an id as text; bytes that are not UTF-8 become surrogates, which can be turned back."""
+    """Return an id as text; bytes that are not UTF-8 become surrogates, which encode to the same bytes."""
     return bytes(raw).decode(errors="surrogateescape")
 
 

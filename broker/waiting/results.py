@@ -157,7 +157,7 @@ class ResultWatcher:
     async def _send(self, looks: Sequence[_Look], since: float) -> Sequence[Seen]:
         keys = self._core.keys
         # The job first: if it is gone, its result is there already, since one script does both.
-        # Each once, however many wait for it: a result may have megabytes.
+        # Each once, however many callers wait for it: a result may be megabytes large.
         asked = list(dict.fromkeys(look.job_id for look in looks if look.ask_job))
         wanted = list(dict.fromkeys(look.job_id for look in looks))
         commands: list[tuple[Any, ...]] = [("EXISTS", keys.job(job_id)) for job_id in asked]

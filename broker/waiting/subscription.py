@@ -54,7 +54,7 @@ async def subscribe(link: Link, channel: str) -> AsyncIterator[Subscription]:
 
     Raises:
         BrokerUnavailable: Redis is away.
-        BrokerMisconfigured: Redis refuses.
+        BrokerMisconfigured: Redis refuses the command.
     """
     connection = await link.connection(timeout=link.deadline)
     pings: asyncio.Task[None] | None = None

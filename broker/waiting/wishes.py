@@ -29,7 +29,7 @@ class Wishes:
         self._wishes.submit(job_id).add_done_callback(_ignore)
 
     async def drain(self) -> None:
-        """Wait for calls under way."""
+        """Wait for pending calls."""
         await self._wishes.drain()
 
     async def _send(self, job_ids: Sequence[str], since: float) -> Sequence[int]:

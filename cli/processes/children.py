@@ -22,31 +22,30 @@ async def start_command(
     words: Sequence[str],
     environment: Mapping[str, str],
     *,
-    sign: signal.Signals = signal.SIGKILL,
+    death_signal: signal.Signals = signal.SIGKILL,
     **options: Any,
 ) -> asyncio.subprocess.Process:
     """Start `jobgate WORDS…` as a child process.
 
-    It has a session of its own: Ctrl-C in the terminal reaches only the parent, which stops its children in
-    its own order.
+    It has its own session: Ctrl-C in the terminal reaches only the parent, which stops its children in order.
 
     Args:
         words: The command line after `jobgate`.
         environment: All variables of the child.
-        sign: Signal that the child gets when this process ends, on Linux.
+        death_signal: Signal that the child gets when this process ends, on Linux.
         options: As for `asyncio.create_subprocess_exec`.
     """
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "jobgate.cli", *words),
         env=environment,
         start_new_session=True,
-        preexec_fn=functools.partial(die_with_parent, sign) if sys.platform == "linux" else None,
+        preexec_fn=functools.partial(die_with_parent, death_signal) if sys.platform == "linux" else None,
         **options,
     )
 
 
 class Child:
-    """A child process whose lines are relayed with its name before them."""
+    """A child process whose output is relayed line by line, prefixed with its name."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, say: Callable[[str], None]) -> None:
         """Use `Child.start`."""
@@ -97,7 +96,7 @@ class Child:
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
-    # StreamReader.readline refuses long lines; a log may hold any.
+    # StreamReader.readline raises on long lines, which a log may contain.
     rest = b""
     while chunk := await stream.read(65536):
         *whole, rest = (rest + chunk).split(b"\n")

@@ -62,7 +62,7 @@ class Slot:
         self._process = await start_command(
             self._words,
             _environment() | {VARIABLE: str(self._status.theirs)} | self._number_for_log(),
-            sign=signal.SIGTERM,
+            death_signal=signal.SIGTERM,
             pass_fds=(self._status.theirs,),
         )
         self._status.close_theirs()

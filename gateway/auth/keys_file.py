@@ -1,4 +1,4 @@
-"""The file with the API keys: read at the start, and again whenever it changes.
+"""The file with the API keys: read at startup, and again whenever it changes.
 
 A key that was removed from the file must stop working, even if the file cannot be read any more. So the keys
 in memory are valid only for a while after the last check that found the file unchanged, or read it again.

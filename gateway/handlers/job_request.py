@@ -29,7 +29,7 @@ MAX_TRIES = 1000
 MAX_ERRORS = 20
 
 _ARGUMENTS = frozenset({"args", "kwargs"})
-#: The options that travel with the job as one record.
+#: The options that are stored with the job as one record.
 _OPTIONS = {name: form for name, form in OPTION_FORMS.items() if form.in_http}
 _COUNTS = [name for name, form in _OPTIONS.items() if form.kind is OptionKind.COUNT]
 _NO_SUCH_MEMBER = "No such member: arguments go into args and kwargs."

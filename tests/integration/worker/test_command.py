@@ -147,7 +147,7 @@ def test_a_wrong_password_is_said_at_once(processes: Processes, folder: Path, re
     url = redis_url.replace("redis://", "redis://somebody:wrong@")
     worker = processes.start("worker", "jobs.WorkerSettings", "--redis", url, cwd=folder)
     assert worker.wait() == 1
-    assert "refuses" in worker.log
+    assert "refused" in worker.log
     assert "Traceback" not in worker.log
 
 

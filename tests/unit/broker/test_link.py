@@ -39,7 +39,7 @@ def test_translation(raised: Exception, expected: type[BrokerError]) -> None:
     assert type(error) is expected
     if expected in (BrokerUnavailable, BrokerMisconfigured):
         assert str(error).startswith(
-            f"Redis at redis://host:1/0 {'cannot' if expected is BrokerUnavailable else 'refuses'}"
+            f"Redis at redis://host:1/0 {'cannot' if expected is BrokerUnavailable else 'refused'}"
         )
         assert str(raised) in str(error)
 
