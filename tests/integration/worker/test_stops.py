@@ -14,7 +14,7 @@ from harness.servers import RedisServer
 from harness.tools import free_port
 from harness.waiting import eventually_async
 from harness.workers import burst, busy, enqueue, outcome, working
-from jobgate.broker import Broker, BrokerFull, BrokerUnavailable, JobStatus, RedisSettings
+from jobgate.broker import Broker, BrokerFull, BrokerUnavailable, Claim, JobStatus, RedisSettings
 from jobgate.worker import Worker, WorkerError
 from jobgate.worker.vitals.liveness import LOOP_STALL
 
@@ -70,6 +70,30 @@ async def test_a_worker_without_room_stops_at_once_too(redis_url: str) -> None:
         assert time.monotonic() - began < 30, "room would be in a minute"
         for job_id in ids:
             await broker.abort(job_id)
+
+
+async def test_jobs_of_a_claim_that_is_answered_after_the_stop_are_given_back(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, has_claimed, may_answer = Broker.claim, asyncio.Event(), asyncio.Event()
+
+    async def held_back(broker: Broker, *args: Any, **options: Any) -> Claim:
+        answer = await claim(broker, *args, **options)
+        if answer.jobs:
+            has_claimed.set()
+            await may_answer.wait()
+        return answer
+
+    monkeypatch.setattr(Broker, "claim", held_back)
+    async with Broker(redis_url) as broker:
+        job_id = await enqueue(broker, "add", 1)
+        async with working(ALL, redis_url) as worker:
+            await has_claimed.wait()
+            worker.stop()
+            may_answer.set()
+        view = await broker.view(job_id)
+        assert view is not None
+        assert (view.status, view.tries) == (JobStatus.QUEUED, 0)
 
 
 async def test_another_worker_starts_them_at_once(redis_url: str) -> None:

@@ -102,3 +102,16 @@ async def test_waiting_ends_with_the_last_job_or_in_a_hurry() -> None:
     jobs.add(one)
     hurry.set()
     assert not await jobs.wait_empty(60, hurry)
+
+
+async def test_the_end_of_a_function_is_noticed_before_its_outcome_is_written() -> None:
+    jobs = RunningJobs(1)
+    one = running_job()
+    jobs.add(one)
+    one.enter_running()
+    waiting = asyncio.create_task(jobs.wait_change(300))
+    await asyncio.sleep(0)
+    jobs.ending(one)
+    async with asyncio.timeout(30):
+        await waiting
+    assert jobs.free == 1
