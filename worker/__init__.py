@@ -23,32 +23,13 @@ __all__ = [
     # The worker
     "Worker",
     # For the command line
-    "State",
-    "look_for_workers",
-    "message_of",
-    "stop_signals",
+    "State", "look_for_workers", "message_of", "stop_signals",
     # Settings
-    "Backoff",
-    "CronJob",
-    "Function",
-    "Seconds",
-    "Settings",
-    "cron",
-    "func",
-    "load_settings",
-    "next_cron",
+    "Backoff", "CronJob", "Function", "Seconds", "Settings", "cron", "func", "load_settings", "next_cron",
     # What a function and the hooks find in their ctx
-    "Deadline",
-    "JobOutcome",
-    "ProgressReporter",
+    "Deadline", "JobOutcome", "ProgressReporter",
     # What a function raises to be run again
-    "Retry",
-    "RetryJob",
+    "Retry", "RetryJob",
     # Errors
-    "LoadError",
-    "NotTransferable",
-    "ProcessDied",
-    "ProcessRaised",
-    "SettingsError",
-    "WorkerError",
-]
+    "LoadError", "NotTransferable", "ProcessDied", "ProcessRaised", "SettingsError", "WorkerError",
+]  # fmt: skip

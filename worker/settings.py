@@ -24,7 +24,7 @@ from jobgate.broker import (
 )
 from jobgate.worker.cron_jobs import CronJob
 from jobgate.worker.errors import SettingsError
-from jobgate.worker.functions import Backoff, Function, Limits, ResolvedFunction, RetryPolicy, Rule
+from jobgate.worker.functions import Backoff, Function, ResolvedFunction, RetryPolicy, Rule, RunLimits
 from jobgate.worker.setting_rules import checked
 
 logger = logging.getLogger("jobgate.worker")
@@ -192,10 +192,10 @@ class Settings:
         return self.queue_read_limit or max(5 * self.max_jobs, 100)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> RunLimits:
         """The limits of jobs whose function is unknown."""
         keep = None if self.keep_result_forever else self.keep_result
-        return Limits(timeout=self.job_timeout, max_tries=self.max_tries, keep=keep)
+        return RunLimits(timeout=self.job_timeout, max_tries=self.max_tries, keep=keep)
 
     def resolved(self) -> dict[str, ResolvedFunction]:
         """Return the functions by name, each with its own limits or else the worker's."""
@@ -207,12 +207,12 @@ class Settings:
             for each in self.functions
         }
 
-    def _limits_of(self, function: Function) -> Limits:
+    def _limits_of(self, function: Function) -> RunLimits:
         forever = function.keep_result_forever
         if forever is None:
             forever = self.keep_result_forever
         keep = self.keep_result if function.keep_result_s is None else function.keep_result_s
-        return Limits(
+        return RunLimits(
             timeout=function.timeout_s or self.job_timeout,
             max_tries=function.max_tries or self.max_tries,
             keep=None if forever else keep,

@@ -1,4 +1,7 @@
-"""What happens at SIGTERM: the worker ends its jobs, and releases those that nothing can end."""
+"""What happens at SIGTERM: the worker ends its jobs, and releases those that nothing can end.
+
+`process/signals.py` takes the signal, and `Run` (`run.py`) calls the steps here.
+"""
 
 import asyncio
 from typing import Any

@@ -5,10 +5,10 @@ from typing import Any
 from jobgate.broker import Broker, ClaimedJob, JobBody, Lease
 from jobgate.worker import Settings
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.functions.resolved import Limits
+from jobgate.worker.functions.resolved import RunLimits
 from jobgate.worker.jobs import Observer, Observers, RunningJob, RunningJobs, Shared
 
-LIMITS = Limits(timeout=5, max_tries=3, keep=1)
+LIMITS = RunLimits(timeout=5, max_tries=3, keep=1)
 
 
 async def noop(ctx: dict[str, Any]) -> None: ...

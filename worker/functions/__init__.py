@@ -2,7 +2,7 @@
 
 from jobgate.worker.functions.function import Function, as_function, func
 from jobgate.worker.functions.loader import load_settings
-from jobgate.worker.functions.resolved import Limits, ResolvedFunction
+from jobgate.worker.functions.resolved import ResolvedFunction, RunLimits
 from jobgate.worker.functions.retries import (
     Backoff,
     Retry,
@@ -16,20 +16,10 @@ from jobgate.worker.functions.retries import (
 from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
 
 __all__ = [
-    "Backoff",
-    "Function",
-    "Limits",
-    "ResolvedFunction",
-    "Retry",
-    "RetryJob",
-    "RetryPolicy",
-    "Rule",
-    "as_backoff",
-    "as_function",
-    "as_retry_on",
-    "chance",
-    "doubt_of_ctx",
-    "func",
-    "load_settings",
-    "signature_of",
-]
+    # Functions
+    "Function", "as_function", "doubt_of_ctx", "func", "load_settings", "signature_of",
+    # Functions with their limits
+    "ResolvedFunction", "RunLimits",
+    # Retries
+    "Backoff", "Retry", "RetryJob", "RetryPolicy", "Rule", "as_backoff", "as_retry_on", "chance",
+]  # fmt: skip

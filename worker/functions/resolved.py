@@ -10,7 +10,7 @@ from jobgate.worker.functions.signatures import doubt_of_ctx, positional_bounds,
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class RunLimits:
     """How long and how often a job may run, and how long its result is kept."""
 
     #: Run limit in seconds; None = no limit.
@@ -30,7 +30,12 @@ class ResolvedFunction:
     )  # fmt: skip
 
     def __init__(
-        self, function: Function, limits: Limits, policy: RetryPolicy | None = None, *, is_cron: bool = False
+        self,
+        function: Function,
+        limits: RunLimits,
+        policy: RetryPolicy | None = None,
+        *,
+        is_cron: bool = False,
     ) -> None:
         self.name = function.name
         #: Whether a cron job runs it.

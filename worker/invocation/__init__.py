@@ -11,12 +11,10 @@ from jobgate.worker.invocation.leftovers import (
 from jobgate.worker.invocation.progress import ProgressWriter
 
 __all__ = [
-    "RUNNING_JOB",
-    "Deadline",
+    # Calls
     "Invoker",
-    "Leftover",
-    "ProgressReporter",
-    "ProgressWriter",
-    "all_over",
-    "note_leftovers",
-]
+    # Objects in ctx
+    "Deadline", "ProgressReporter", "ProgressWriter",
+    # What a job has started elsewhere
+    "RUNNING_JOB", "Leftover", "all_over", "note_leftovers",
+]  # fmt: skip

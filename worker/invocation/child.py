@@ -16,7 +16,7 @@ from jobgate.worker.invocation.ctx import ProgressReporter
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ProcessCall:
     """A call that the parent asks for."""
 
     function: Callable[..., Any]
@@ -92,7 +92,7 @@ def main(pipe: "connection.Connection[Any, Any]") -> None:
 
 def _answer(blob: bytes, answers: _Answers) -> object:
     try:
-        call: Call = pickle.loads(blob)  # noqa: S301 - the parent sent it
+        call: ProcessCall = pickle.loads(blob)  # noqa: S301 - the parent sent it
         logging.getLogger().setLevel(call.log_level)
         report = ProgressReporter(lambda fraction, message: answers.send(Report(fraction, message)))
         value = call.function({**call.ctx, "progress": report}, *call.args, **call.kwargs)

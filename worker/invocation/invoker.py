@@ -1,4 +1,7 @@
-"""Invokes functions: coroutines in the event loop, plain functions in threads or in processes."""
+"""Invokes functions: coroutines in the event loop, plain functions in threads or in processes.
+
+Knows no timeout: `jobs/runner.py` cancels the call.
+"""
 
 import asyncio
 import concurrent.futures

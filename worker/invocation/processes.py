@@ -68,7 +68,7 @@ class ProcessPool:
             Exception: Whatever else the function raised.
         """
         level = logging.getLogger().getEffectiveLevel()
-        call = child.Call(function, _transferable(ctx), tuple(args), dict(kwargs), level)
+        call = child.ProcessCall(function, _transferable(ctx), tuple(args), dict(kwargs), level)
         async with self._room:
             answer = await self._ask(call, on_progress)
         return _value(answer)
@@ -81,7 +81,7 @@ class ProcessPool:
             one.join()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, call: child.Call, on_progress: OnProgress) -> object:
+    async def _ask(self, call: child.ProcessCall, on_progress: OnProgress) -> object:
         one = self._take()
         self._busy.add(one)
         loop = asyncio.get_running_loop()
@@ -120,7 +120,7 @@ class _Child:
         """Whether it has started and still runs."""
         return self._process is not None and self._process.is_alive()
 
-    def ask(self, call: child.Call, on_progress: OnProgress) -> object:
+    def ask(self, call: child.ProcessCall, on_progress: OnProgress) -> object:
         """Send a call and return its answer. Raises ProcessDied."""
         try:
             blob = pickle.dumps(call)

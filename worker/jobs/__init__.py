@@ -2,7 +2,7 @@
 
 from jobgate.worker.jobs.hooks import JobOutcome, await_if_needed
 from jobgate.worker.jobs.observers import Observer, Observers
-from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, message_of
+from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, message_of
 from jobgate.worker.jobs.persistence import Persistence
 from jobgate.worker.jobs.runner import JobRunner
 from jobgate.worker.jobs.running_job import Phase, RunningJob
@@ -10,18 +10,10 @@ from jobgate.worker.jobs.running_jobs import RunningJobs
 from jobgate.worker.jobs.shared import Shared
 
 __all__ = [
-    "JobOutcome",
-    "JobRunner",
-    "Kind",
-    "Observer",
-    "Observers",
-    "Outcome",
-    "Persistence",
-    "Phase",
-    "RunningJob",
-    "RunningJobs",
-    "Shared",
-    "Stop",
-    "await_if_needed",
-    "message_of",
-]
+    # The parts of a run
+    "JobRunner", "Persistence", "RunningJobs", "Shared",
+    # One job
+    "Phase", "RunningJob", "Stop",
+    # Its outcome, and who learns of it
+    "JobOutcome", "Observer", "Observers", "Outcome", "OutcomeKind", "await_if_needed", "message_of",
+]  # fmt: skip

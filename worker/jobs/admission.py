@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobgate.broker import DecodeError, FailureCode, JobBody, begun_ms, is_pickled, printable
-from jobgate.worker.functions import Limits
+from jobgate.worker.functions import RunLimits
 from jobgate.worker.jobs.outcome import (
-    Kind,
     Outcome,
+    OutcomeKind,
     Stop,
     failed,
     max_tries_begun,
@@ -88,16 +88,16 @@ class Admission:
 def _not_ours(job: RunningJob) -> Outcome | None:
     """Return the outcome of a job that must not run in this worker, whatever its body says."""
     if job.stop_reason is Stop.LOST:
-        return Outcome(Kind.LOST)
+        return Outcome(OutcomeKind.LOST)
     if job.stop_reason is Stop.SHUTDOWN:
-        return Outcome(Kind.RELEASE)
+        return Outcome(OutcomeKind.RELEASE)
     if time.monotonic() > job.lease_until:
         # Where another worker has the lease by now, a release changes nothing.
-        return Outcome(Kind.RELEASE, note="could not be started before its lease ran out")
+        return Outcome(OutcomeKind.RELEASE, note="could not be started before its lease ran out")
     return None
 
 
-def _limits_of(body: JobBody, limits: Limits) -> Limits:
+def _limits_of(body: JobBody, limits: RunLimits) -> RunLimits:
     """Return the limits with those that the job itself sets; most jobs set none."""
     asked = body.options
     if asked.timeout is None and asked.max_tries is None and asked.keep_result is None:

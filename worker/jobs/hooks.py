@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from jobgate.broker import Failure
-from jobgate.worker.jobs.outcome import Kind, Outcome
+from jobgate.worker.jobs.outcome import Outcome, OutcomeKind
 from jobgate.worker.jobs.running_job import GRACE, RunningJob
 from jobgate.worker.log import logger
 from jobgate.worker.settings import Hook, Settings
@@ -86,13 +86,13 @@ def is_ctrl_c(raised: BaseException, settings: Settings) -> bool:
 
 def _shown(job: RunningJob, outcome: Outcome, seconds: float) -> JobOutcome:
     return JobOutcome(
-        success=outcome.kind is Kind.SUCCESS,
+        success=outcome.kind is OutcomeKind.SUCCESS,
         result=outcome.value,
         failure=outcome.failure,
         exception=outcome.exception,
-        retried=outcome.kind in (Kind.RETRY, Kind.RELEASE),
+        retried=outcome.kind in (OutcomeKind.RETRY, OutcomeKind.RELEASE),
         defer=outcome.defer,
-        lost=outcome.kind is Kind.LOST,
+        lost=outcome.kind is OutcomeKind.LOST,
         duration=seconds,
         tries=job.tries,
     )

@@ -32,7 +32,7 @@ class Stop(StrEnum):
     LOST = "lost"
 
 
-class Kind(StrEnum):
+class OutcomeKind(StrEnum):
     """What happens to a job after a try."""
 
     #: Store its result.
@@ -51,7 +51,7 @@ class Kind(StrEnum):
 class Outcome:
     """How one try ended, and what follows from that."""
 
-    kind: Kind
+    kind: OutcomeKind
     #: The return value of a success.
     value: Any = None
     #: The reason for a failure.
@@ -96,7 +96,7 @@ def failed(code: FailureCode, message: str, *, type_name: str = "JobExecutionFai
         message: What the caller reads.
         type_name: Name of an exception class; by default arq's name for such failures.
     """
-    return Outcome(Kind.FAILED, failure=_bounded(Failure(type=type_name, message=message, code=code)))
+    return Outcome(OutcomeKind.FAILED, failure=_bounded(Failure(type=type_name, message=message, code=code)))
 
 
 def _bounded(failure: Failure, *, name: int = NAME_LIMIT, message: int = MESSAGE_LIMIT) -> Failure:
@@ -113,7 +113,7 @@ def unserialisable(outcome: Outcome, reason: str) -> Outcome:
     """Return the outcome that replaces one whose value cannot be stored."""
     if outcome.failure is not None:
         # It failed anyway: only the exception object is left out.
-        return Outcome(Kind.FAILED, failure=outcome.failure)
+        return Outcome(OutcomeKind.FAILED, failure=outcome.failure)
     message = f"unable to serialize result: {reason}"
     return failed(FailureCode.UNSERIALISABLE_RESULT, message, type_name="SerializationError")
 
@@ -132,7 +132,7 @@ def classify(raised: BaseException, facts: TryFacts) -> Outcome:
     if facts.retry_jobs and _is_a(raised, RetryJob):
         return _retry(facts, note="cancelled")
     if isinstance(raised, NotTransferable):
-        return unserialisable(Outcome(Kind.SUCCESS), str(raised))
+        return unserialisable(Outcome(OutcomeKind.SUCCESS), str(raised))
     return _raised(raised, FailureCode.ERROR, message_of(raised), facts)
 
 
@@ -143,20 +143,20 @@ def _raised(raised: BaseException, code: FailureCode, message: str, facts: TryFa
         return _failed_with(raised, code, message)
     if facts.stop is Stop.ABORT or not policy.covers(raised):
         return _failed_with(raised, code, message)
-    return Outcome(Kind.RETRY, exception=raised, defer=policy.pause(facts.tries, facts.chance))
+    return Outcome(OutcomeKind.RETRY, exception=raised, defer=policy.pause(facts.tries, facts.chance))
 
 
 def _cancelled(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
     match facts.stop:
         case Stop.LOST:
-            return Outcome(Kind.LOST)
+            return Outcome(OutcomeKind.LOST)
         case Stop.ABORT:
             return _failed_with(raised, FailureCode.ABORTED, "the job was aborted")
         case Stop.TIMEOUT:
             late = TimeoutError(f"the job ran longer than its timeout of {facts.timeout:g} s")
             return _raised(late.with_traceback(raised.__traceback__), FailureCode.TIMEOUT, str(late), facts)
         case Stop.SHUTDOWN if facts.retry_jobs:
-            return Outcome(Kind.RELEASE)
+            return Outcome(OutcomeKind.RELEASE)
         case None if facts.retry_jobs:
             return _cancelled_itself(raised, facts)
     return _failed_with(raised, FailureCode.ABORTED, "the job was cancelled")
@@ -169,7 +169,7 @@ def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcom
     text.
     """
     if facts.tries < facts.max_tries:
-        return Outcome(Kind.RETRY, exception=raised, defer=_PAUSE.pause(facts.tries))
+        return Outcome(OutcomeKind.RETRY, exception=raised, defer=_PAUSE.pause(facts.tries))
     message = message_of(raised) or "the function raised CancelledError, but nobody had asked to stop the job"
     return _failed_with(raised, FailureCode.ERROR, message)
 
@@ -177,7 +177,7 @@ def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcom
 def _retry(facts: TryFacts, *, defer: float | None = None, note: str = "") -> Outcome:
     if facts.tries >= facts.max_tries:
         return max_tries_exceeded(facts.max_tries)
-    return Outcome(Kind.RETRY, defer=defer, note=note)
+    return Outcome(OutcomeKind.RETRY, defer=defer, note=note)
 
 
 def max_tries_exceeded(max_tries: int) -> Outcome:
@@ -211,7 +211,7 @@ def _failed_with(raised: BaseException, code: FailureCode, message: str) -> Outc
     raised.__traceback__ = _from_function(raised.__traceback__)
     kind = raised.type_name if isinstance(raised, ProcessRaised) else type(raised).__name__
     failure = _bounded(Failure(type=kind, message=message, code=code, traceback=_traceback(raised)))
-    return Outcome(Kind.FAILED, failure=failure, exception=raised)
+    return Outcome(OutcomeKind.FAILED, failure=failure, exception=raised)
 
 
 def message_of(raised: BaseException) -> str:

@@ -19,7 +19,7 @@ from jobgate.broker import (
     counted,
 )
 from jobgate.worker.functions import Backoff
-from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, brief, unserialisable
+from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, brief, unserialisable
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared
 from jobgate.worker.log import logger, reason_of
@@ -66,11 +66,11 @@ class Persistence:
             if job.stop_reason is not Stop.LOST:  # noticed only now
                 self._observers.lease_lost(job)
             self._observers.outcome_stale(job)
-            return Outcome(Kind.LOST)
+            return Outcome(OutcomeKind.LOST)
         if transition is Transition.UNCONFIRMED:
             self._observers.outcome_unconfirmed(job)
             return outcome
-        if outcome.kind is Kind.FAILED and self.failures is not None:
+        if outcome.kind is OutcomeKind.FAILED and self.failures is not None:
             self.failures.append(self._result(job, outcome))
         self._observers.outcome_written(job, outcome, seconds)
         return outcome
@@ -136,7 +136,7 @@ class Persistence:
         return await self._transition(job, replace(written, failure=brief(written.failure)))
 
     async def _transition(self, job: RunningJob, outcome: Outcome) -> Transition:
-        if outcome.kind is Kind.LOST:
+        if outcome.kind is OutcomeKind.LOST:
             return Transition.DONE
         is_wanted = job.body is not None and job.body.options.wants_outcome
         write = self._write_of(job, outcome, is_wanted=is_wanted)
@@ -152,12 +152,12 @@ class Persistence:
     def _write_of(self, job: RunningJob, outcome: Outcome, *, is_wanted: bool) -> Write:
         """Return a function that writes an outcome under the job's current lease."""
         match outcome.kind:
-            case Kind.RETRY:
+            case OutcomeKind.RETRY:
                 defer, score_ms, tries = outcome.defer, job.claimed.score_ms, job.tries
                 return lambda: self._broker.retry(
                     job.claimed.lease, defer=defer, score_ms=score_ms, tries=tries
                 )
-            case Kind.RELEASE:
+            case OutcomeKind.RELEASE:
                 return lambda: self._release_with_others(job.to_release)
         # A result that is not kept is encoded only for waiting callers.
         result, keep = self._result(job, outcome), job.limits.keep
@@ -248,7 +248,7 @@ class Persistence:
             args=body.args,
             kwargs=body.kwargs,
             tries=job.tries,
-            success=outcome.kind is Kind.SUCCESS,
+            success=outcome.kind is OutcomeKind.SUCCESS,
             result=outcome.value,
             failure=outcome.failure,
             enqueue_time_ms=body.enqueue_time_ms,

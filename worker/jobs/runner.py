@@ -1,8 +1,8 @@
 """Runs claimed jobs: starts each in a task of its own, and sees it through to its stored outcome.
 
 The chain of one job: `JobRunner.start` makes the task; there, `Turns` says when the job may begin,
-`Admission` decodes and checks it, `Invoker` runs the function, `classify` makes an outcome of an exception,
-and `Persistence` writes the outcome to Redis.
+`Admission` decodes and checks it, `Invoker` runs the function, which is cancelled here at its timeout,
+`classify` makes an outcome of an exception, and `Persistence` writes the outcome to Redis.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from jobgate.worker.functions import chance
 from jobgate.worker.invocation import RUNNING_JOB, Deadline, Invoker, ProgressWriter, all_over
 from jobgate.worker.jobs.admission import Admission
 from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c
-from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, TryFacts, classify
+from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, TryFacts, classify
 from jobgate.worker.jobs.persistence import Persistence
 from jobgate.worker.jobs.running_job import Phase, RunningJob
 from jobgate.worker.jobs.shared import Shared
@@ -125,12 +125,12 @@ class JobRunner:
         job.enter_running()
         job.ctx["deadline"] = Deadline(job.deadline)
         try:
-            outcome = Outcome(Kind.SUCCESS, value=await self._invoke(job))
+            outcome = Outcome(OutcomeKind.SUCCESS, value=await self._invoke(job))
         except BaseException as raised:  # SystemExit in a function must not end the worker
             if is_ctrl_c(raised, self._settings):
                 raise
             outcome = classify(raised, self._facts(job))
-            if outcome.kind is Kind.RELEASE and job.leftovers:
+            if outcome.kind is OutcomeKind.RELEASE and job.leftovers:
                 job.hold()
                 await all_over(job.leftovers)
         self._jobs.ending(job)

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any
 
 from jobgate.broker import ClaimedJob, JobBody, claimed_ms, printable
-from jobgate.worker.functions import Limits, ResolvedFunction
+from jobgate.worker.functions import ResolvedFunction, RunLimits
 from jobgate.worker.invocation import Leftover
 from jobgate.worker.jobs.outcome import Stop
 
@@ -46,7 +46,7 @@ class RunningJob:
         "stop_reason", "task", "tries",
     )  # fmt: skip
 
-    def __init__(self, claimed: ClaimedJob, limits: Limits) -> None:
+    def __init__(self, claimed: ClaimedJob, limits: RunLimits) -> None:
         self.claimed = claimed
         #: A later claim of the same id, made while the outcome was being written; see `take_over`.
         self.claimed_anew: ClaimedJob | None = None

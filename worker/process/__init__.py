@@ -11,11 +11,8 @@ from jobgate.worker.process.own_process import (
 from jobgate.worker.process.signals import stop_signals
 
 __all__ = [
-    "Cancellable",
-    "bound_exit",
-    "ending_within",
-    "exit_now",
-    "kill_children",
-    "loop_factory",
-    "stop_signals",
-]
+    # While the process runs
+    "Cancellable", "loop_factory", "stop_signals",
+    # When it ends
+    "bound_exit", "ending_within", "exit_now", "kill_children",
+]  # fmt: skip

@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 
 from jobgate.broker import BrokerError, WorkerRecord
-from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, Shared
+from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Shared
 from jobgate.worker.log import logger, reason_of
 from jobgate.worker.roles import TaskRole
 from jobgate.worker.vitals.liveness import Liveness
@@ -34,11 +34,11 @@ class Counts(Observer):
 
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Count it."""
-        if outcome.kind is Kind.SUCCESS:
+        if outcome.kind is OutcomeKind.SUCCESS:
             self.jobs_complete += 1
-        elif outcome.kind is Kind.FAILED:
+        elif outcome.kind is OutcomeKind.FAILED:
             self.jobs_failed += 1
-        elif outcome.kind in (Kind.RETRY, Kind.RELEASE):
+        elif outcome.kind in (OutcomeKind.RETRY, OutcomeKind.RELEASE):
             self.jobs_retried += 1
 
 

@@ -6,7 +6,7 @@
 import logging
 
 from jobgate.broker import FailureCode, printable, repr_of
-from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, Stop, message_of
+from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Stop, message_of
 from jobgate.worker.log import logger
 from jobgate.worker.settings import Settings
 
@@ -36,17 +36,17 @@ class JobLog(Observer):
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Log how a try ended."""
         match outcome.kind:
-            case Kind.SUCCESS:
+            case OutcomeKind.SUCCESS:
                 self._succeeded(job, outcome, seconds)
-            case Kind.FAILED:
+            case OutcomeKind.FAILED:
                 _failed(job, outcome, seconds)
-            case Kind.RETRY if not outcome.note:
+            case OutcomeKind.RETRY if not outcome.note:
                 _retried(job, outcome, seconds)
-            case Kind.RETRY | Kind.RELEASE:
+            case OutcomeKind.RETRY | OutcomeKind.RELEASE:
                 text = "%6.2fs ↻ %s %s, will be run again"
                 what = outcome.note or "cancelled"
                 logger.info(text, seconds, job.reference, what, extra=_about(job, outcome, seconds))
-            case Kind.LOST:
+            case OutcomeKind.LOST:
                 text = "%6.2fs ! %s lost its lease, runs elsewhere"
                 logger.warning(text, seconds, job.reference, extra=_about(job, outcome, seconds))
 

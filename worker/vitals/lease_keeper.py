@@ -16,7 +16,7 @@ from typing import Protocol
 from jobgate.broker import BrokerError, ClaimedJob, Lease, Renewal, counted
 from jobgate.worker.jobs import Phase, RunningJob, Shared, Stop
 from jobgate.worker.log import logger
-from jobgate.worker.roles import Role, TaskRole
+from jobgate.worker.roles import Role
 from jobgate.worker.vitals.liveness import Liveness
 from jobgate.worker.vitals.loop_watch import LoopWatch
 
@@ -260,22 +260,3 @@ class LeaseKeeper(Role):
         if not jobs or any(job.renew_until >= now for job in jobs):
             return None
         return min(jobs, key=lambda job: job.renew_until)
-
-
-class AbortListener(TaskRole):
-    """Has the keeper look at abort marks at once when one is set for a job of this worker.
-
-    A notice is only a hint: without it, the next renewal finds the mark.
-    """
-
-    def __init__(self, shared: Shared, queue: str, keeper: LeaseKeeper) -> None:
-        self._broker = shared.broker
-        self._jobs = shared.jobs
-        self._queue = queue
-        self._keeper = keeper
-
-    async def run(self) -> None:
-        """Listen until cancelled."""
-        async for job_id in self._broker.abort_notices(self._queue):
-            if any(job.job_id == job_id for job in self._jobs.snapshot()):
-                self._keeper.nudge()

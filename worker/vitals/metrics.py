@@ -1,4 +1,7 @@
-"""The worker's Prometheus metrics. Their label `function` is a name of its own functions, or `other`."""
+"""The worker's Prometheus metrics. Their label `function` is a name of its own functions, or `other`.
+
+The events that they count are those of an `Observer`. A new event: `jobs/observers.py`.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +22,7 @@ from prometheus_client.utils import floatToGoString
 
 from jobgate.broker import BrokerError, FailureCode
 from jobgate.worker.cron_jobs import Skip
-from jobgate.worker.jobs import Kind, Observer, Outcome, RunningJob, RunningJobs
+from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, RunningJobs
 from jobgate.worker.vitals.liveness import Liveness, State
 
 #: Label of jobs whose function this worker does not have.
@@ -31,7 +34,7 @@ UNCONFIRMED = "unconfirmed"
 
 _RUN_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800)
 _WAIT_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800)
-_OUTCOMES = (Kind.SUCCESS, Kind.RETRY, Kind.RELEASE, Kind.LOST, *FailureCode)
+_OUTCOMES = (OutcomeKind.SUCCESS, OutcomeKind.RETRY, OutcomeKind.RELEASE, OutcomeKind.LOST, *FailureCode)
 _JOBS_TEXT = f"Tries that ended, by outcome: {', '.join(_OUTCOMES)}, {STALE} or {UNCONFIRMED}."
 _SKIPS_TEXT = f"Runs of cron jobs that were skipped, by reason: {', '.join(Skip)}."
 _STATE_TEXT = f"1 for the current state of the worker: {', '.join(State)}."
@@ -68,7 +71,7 @@ class FunctionMetrics:
 
     def __init__(self) -> None:
         # The usual ones exist from the start, so that rates do not miss the first job.
-        self.outcomes: dict[str, int] = {str(Kind.SUCCESS): 0, str(FailureCode.ERROR): 0}
+        self.outcomes: dict[str, int] = {str(OutcomeKind.SUCCESS): 0, str(FailureCode.ERROR): 0}
         self.run = Tally(_RUN_BUCKETS)
         self.wait = Tally(_WAIT_BUCKETS)
 

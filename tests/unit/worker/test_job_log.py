@@ -7,7 +7,7 @@ import pytest
 
 from harness.runs import running_job
 from jobgate.worker import Settings, func
-from jobgate.worker.jobs import Kind, Outcome
+from jobgate.worker.jobs import Outcome, OutcomeKind
 from jobgate.worker.vitals import JobLog, WorkerMetrics
 
 
@@ -15,10 +15,10 @@ def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
     log, one = JobLog(Settings()), running_job("id\n", "add")
     with caplog.at_level(logging.INFO, "jobgate.worker"):
         log.job_started(one, 2.0)
-        log.outcome_written(one, Outcome(Kind.SUCCESS, value=3), 0.5)
-        log.outcome_written(one, Outcome(Kind.RETRY, defer=2.0), 0.5)
-        log.outcome_written(one, Outcome(Kind.RELEASE), 0.5)
-        log.outcome_written(one, Outcome(Kind.LOST), 0.5)
+        log.outcome_written(one, Outcome(OutcomeKind.SUCCESS, value=3), 0.5)
+        log.outcome_written(one, Outcome(OutcomeKind.RETRY, defer=2.0), 0.5)
+        log.outcome_written(one, Outcome(OutcomeKind.RELEASE), 0.5)
+        log.outcome_written(one, Outcome(OutcomeKind.LOST), 0.5)
     assert [record.getMessage().strip() for record in caplog.records] == [
         "2.00s → id\\n:add(1, 'two', x=3) delayed=2.00s",
         "0.50s ← id\\n:add ● 3",
@@ -43,7 +43,7 @@ def test_labels_hold_only_names_of_own_functions() -> None:
     for name in ("add", "evil\n", "x" * 999):
         one = running_job(function=name)
         one.function = functions.get(name)
-        metrics.outcome_written(one, Outcome(Kind.SUCCESS), 0.1)
+        metrics.outcome_written(one, Outcome(OutcomeKind.SUCCESS), 0.1)
     text = metrics.exposition().decode()
     assert 'jobgate_worker_jobs_total{function="add",outcome="success"} 1.0' in text
     assert 'jobgate_worker_jobs_total{function="other",outcome="success"} 2.0' in text

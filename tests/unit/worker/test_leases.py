@@ -11,12 +11,12 @@ import pytest
 
 from harness.runs import shared_of
 from jobgate.broker import ClaimedJob, JobBody, Lease, Renewal
-from jobgate.worker.functions.resolved import Limits
+from jobgate.worker.functions.resolved import RunLimits
 from jobgate.worker.jobs import RunningJob, Stop
 from jobgate.worker.vitals import LeaseKeeper, Liveness, LoopWatch, Pulse
 
 PATIENCE = 30
-LIMITS = Limits(timeout=60, max_tries=3, keep=1)
+LIMITS = RunLimits(timeout=60, max_tries=3, keep=1)
 
 
 class HeldBack:

@@ -8,7 +8,15 @@ import pytest
 
 from jobgate.broker import FailureCode
 from jobgate.worker import Retry, RetryJob
-from jobgate.worker.jobs.outcome import MESSAGE_LIMIT, Kind, Outcome, Stop, TryFacts, classify, unserialisable
+from jobgate.worker.jobs.outcome import (
+    MESSAGE_LIMIT,
+    Outcome,
+    OutcomeKind,
+    Stop,
+    TryFacts,
+    classify,
+    unserialisable,
+)
 
 
 def facts(
@@ -39,7 +47,7 @@ def raised(error: BaseException) -> BaseException:
 )
 def test_a_retry_is_one_more_try(error: BaseException, expected: float | None) -> None:
     outcome = classify(error, facts(tries=4))
-    assert (outcome.kind, outcome.defer) == (Kind.RETRY, expected)
+    assert (outcome.kind, outcome.defer) == (OutcomeKind.RETRY, expected)
 
 
 def test_a_retry_in_the_last_try_fails_at_once() -> None:
@@ -62,14 +70,14 @@ def test_retries_are_failures_where_they_are_switched_off() -> None:
 @pytest.mark.parametrize(
     ("stop", "kind", "label"),
     [
-        (Stop.ABORT, Kind.FAILED, "aborted"),
-        (Stop.TIMEOUT, Kind.FAILED, "timeout"),
-        (Stop.SHUTDOWN, Kind.RELEASE, "released"),
-        (Stop.LOST, Kind.LOST, "lost"),
-        (None, Kind.RETRY, "retried"),
+        (Stop.ABORT, OutcomeKind.FAILED, "aborted"),
+        (Stop.TIMEOUT, OutcomeKind.FAILED, "timeout"),
+        (Stop.SHUTDOWN, OutcomeKind.RELEASE, "released"),
+        (Stop.LOST, OutcomeKind.LOST, "lost"),
+        (None, OutcomeKind.RETRY, "retried"),
     ],
 )
-def test_a_cancellation_means_what_it_was_for(stop: Stop | None, kind: Kind, label: str) -> None:
+def test_a_cancellation_means_what_it_was_for(stop: Stop | None, kind: OutcomeKind, label: str) -> None:
     outcome = classify(asyncio.CancelledError(), facts(stop=stop))
     assert (outcome.kind, outcome.label) == (kind, label)
 
@@ -105,7 +113,9 @@ def test_exceptions_that_cannot_be_shown_do_no_harm() -> None:
 
 
 def test_what_cannot_be_stored_is_replaced_by_a_failure_that_says_so() -> None:
-    assert unserialisable(Outcome(Kind.SUCCESS, value=object()), "why").label == "unserialisable-result"
+    assert (
+        unserialisable(Outcome(OutcomeKind.SUCCESS, value=object()), "why").label == "unserialisable-result"
+    )
     failed = classify(ValueError("x"), facts())
     assert unserialisable(failed, "why").failure == failed.failure
     assert unserialisable(failed, "why").exception is None

@@ -10,7 +10,7 @@ from jobgate.broker import FailureCode
 from jobgate.worker import Backoff, Retry, Settings, SettingsError, func
 from jobgate.worker.errors import NotTransferable, ProcessRaised
 from jobgate.worker.functions.retries import RetryPolicy, Rule
-from jobgate.worker.jobs.outcome import Kind, Outcome, Stop, TryFacts, classify
+from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, TryFacts, classify
 
 Ctx = dict[str, Any]
 
@@ -76,7 +76,7 @@ def test_back_offs_out_of_range_are_refused(numbers: dict[str, float]) -> None:
 @pytest.mark.parametrize("error", [ConnectionError("gone"), ConnectionResetError("gone"), TimeoutError()])
 def test_the_named_exceptions_and_those_derived_from_them_are_tried_again(error: Exception) -> None:
     outcome = verdict(error, tries=2, chance=0.5)
-    assert (outcome.kind, outcome.defer, outcome.label) == (Kind.RETRY, 1.0, "retried")
+    assert (outcome.kind, outcome.defer, outcome.label) == (OutcomeKind.RETRY, 1.0, "retried")
     assert outcome.exception is error, "the log and the hooks tell why"
 
 
@@ -85,7 +85,7 @@ def test_other_exceptions_fail_at_once() -> None:
 
 
 def test_a_timeout_is_a_timeout_error_arq_401() -> None:
-    assert verdict(asyncio.CancelledError(), stop=Stop.TIMEOUT).kind is Kind.RETRY
+    assert verdict(asyncio.CancelledError(), stop=Stop.TIMEOUT).kind is OutcomeKind.RETRY
     assert verdict(asyncio.CancelledError(), stop=Stop.TIMEOUT, retry_on=(ValueError,)).label == "timeout"
 
 
