@@ -49,7 +49,7 @@ _OPTIONS = ("_job_id", "_queue_name", "_defer_until", "_defer_by", "_expires", "
 class ArqRedis(Redis):
     """A redis-py client with all of its commands, and arq's calls on top.
 
-    Jobs are sent over separate connections to the same place as those of `pool_or_conn`, and of the same
+    Jobs are sent over separate connections to the same server as those of `pool_or_conn`, and of the same
     class where that is not redis-py's. Options such as `decode_responses`, RESP3, retries and timeouts apply
     only to your own commands.
 
@@ -150,7 +150,7 @@ class ArqRedis(Redis):
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close its own connections; a connection pool that was passed in stays open."""
-        self._brokers.leave_those_gone()
+        self._brokers.drop_gone()
         if (broker := self._brokers.take()) is not None:
             await broker.close()
         self._guard.enter(self.connection_pool)

@@ -1,4 +1,4 @@
-"""Jobs and results as arq's users see them, and how these are made from what the broker has read."""
+"""Jobs and results as arq's users see them, made from the broker's records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Deserializer = Callable[[bytes], dict[str, Any]]
 
 
 class JobStatus(StrEnum):
-    """Where a job is."""
+    """The state of a job."""
 
     #: It waits for its due time.
     deferred = "deferred"

@@ -60,7 +60,7 @@ class Worker(JobgateWorker):
     Args:
         settings: As for `jobgate.worker.Worker`: a class, an instance or a dict of settings, or a list of
             functions.
-        overrides: Settings that win over it.
+        overrides: Settings that override it.
 
     Raises:
         SettingsError: A setting cannot be used; the message names it.

@@ -48,13 +48,13 @@ class Broker(
 ):
     """One process' access to one namespace of one Redis.
 
-    Besides the errors that a method names, each may raise BrokerUnavailable (Redis is away; nothing happened)
-    and BrokerMisconfigured (Redis refuses); methods that write also raise WriteInDoubt (the answer was
-    lost; the call may be repeated) and BrokerFull.
+    Besides the errors that a method names, each may raise BrokerUnavailable (nothing happened) and
+    BrokerMisconfigured; methods that write also raise WriteInDoubt (the answer was lost; the call may be
+    repeated) and BrokerFull.
 
     Args:
         redis: Settings, a URL as `RedisSettings.from_dsn` takes it, or a client or connection pool of
-            redis-py. The broker opens its own connections, of the same kind and to the same place.
+            redis-py. The broker opens its own connections, of the same kind and to the same server.
         codec: How bodies are written: `json`, `msgpack`, `pickle`, or a codec of your own.
         namespace: First part of all key names.
         deadline: Seconds for one operation, including its repetitions.

@@ -1,4 +1,4 @@
-"""Call functions that run in a worker, from any Python program: over HTTP, or straight through Redis."""
+"""Call functions that run in a worker, from any Python program: over HTTP, or directly through Redis."""
 
 from jobgate.client.client import Client
 from jobgate.client.errors import (

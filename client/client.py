@@ -23,7 +23,7 @@ from jobgate.client.requests import (
 
 
 class Client:
-    """Calls the functions of workers, through a gateway or straight through Redis.
+    """Calls the functions of workers, through a gateway or directly through Redis.
 
     ```python
     async with Client("http://127.0.0.1:8080") as client:
@@ -42,8 +42,8 @@ class Client:
         key: API key, sent to the gateway as `Authorization: Bearer`; None = none.
         timeout: How long `call`, `JobHandle.result` and `JobHandle.abort` wait by default: seconds or a
             timedelta, None = for ever.
-        request_timeout: For how long a request is retried while the other side is away: seconds or a
-            timedelta.
+        request_timeout: For how long a request is retried while the other side is unavailable: seconds
+            or a timedelta.
         max_connections: Largest number of connections to the gateway; each waiting call holds one.
         serializer: With Redis: `json` (default), `msgpack` or `pickle`, the same as that of the workers.
         namespace: With Redis: the prefix of all keys, `arq` by default.
@@ -98,7 +98,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections. Jobs are not affected; closing twice does no harm."""
+        """Close the connections. Jobs are not affected. Safe to call twice."""
         await self._transport.close()
 
     async def call(
@@ -117,9 +117,9 @@ class Client:
     ) -> Any:
         """Run `function(*args, **kwargs)` in a worker and return its result.
 
-        `_timeout` is how long to wait: seconds or a timedelta, None = for ever. The job is not stopped when
-        it is over. The other options are those of `enqueue`. With `_keep_result=0` the result is still
-        returned here.
+        `_timeout` is how long to wait: seconds or a timedelta, None = for ever. The job keeps running after
+        that. The other options are those of `enqueue`. With `_keep_result=0` the result is still returned
+        here.
 
         Raises:
             JobFailed: The job failed for good; JobAborted if it was aborted.
@@ -155,13 +155,13 @@ class Client:
     ) -> JobHandle:
         """Enqueue a job that runs `function(*args, **kwargs)` in a worker, and return a handle on it.
 
-        `_job_id`: 1 to 128 of `A-Z a-z 0-9 _ . ~ -`, random by default. `_defer_by` or `_defer_until`: when
-        it is due (naive = local time). `_expires`: how long after that it must start, 24 h by default.
-        `_max_tries`, `_run_timeout`, `_keep_result` (0 = not at all): by default the function's or the
-        worker's. Durations are seconds or timedeltas.
+        `_job_id`: 1 to 128 of the characters `A-Z a-z 0-9 _ . ~ -`, random by default. `_defer_by` or
+        `_defer_until`: when it is due (naive = local time). `_expires`: how long after that it must start,
+        24 h by default. `_max_tries`, `_run_timeout`, `_keep_result` (0 = not at all): by default the
+        function's or the worker's. Durations are seconds or timedeltas.
 
         Raises:
-            JobExists: There is a job with this `_job_id` already; the error's `job` is a handle on it.
+            JobExists: A job with this `_job_id` already exists; the error's `job` is a handle on it.
             UnknownFunction: There are live workers, and none offers the function.
             InvalidArguments: The arguments do not fit the function, or cannot be sent.
             GatewayUnavailable: The job could not be enqueued; OutcomeUnknown if it may have been.

@@ -59,7 +59,7 @@ class PerLoop(Generic[Part]):
         home = Home.here()
         part = self._parts.get(home)
         if part is None:
-            self.leave_those_gone()
+            self.drop_gone()
             part = self._parts[home] = self._next()
         return part
 
@@ -73,7 +73,7 @@ class PerLoop(Generic[Part]):
         """Remove and return the part of the running loop, None if there is none; the caller closes it."""
         return self._parts.pop(Home.here(), None)
 
-    def leave_those_gone(self) -> list[Part]:
+    def drop_gone(self) -> list[Part]:
         """Remove the parts whose loops are gone; return those of this process, which the caller closes."""
         left: list[Part] = []
         for home in [each for each in list(self._parts) if each.is_gone]:

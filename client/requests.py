@@ -89,7 +89,7 @@ class NewJob:
     kwargs: Mapping[str, Any]
     options: Options
     job_id: str
-    #: Random; tells a retry of this request from another job with the same id.
+    #: Random; distinguishes a retry of this request from another job with the same id.
     request_token: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property

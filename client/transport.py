@@ -61,7 +61,7 @@ class Transport(Protocol):
         """Get ready for requests. Called once."""
 
     async def close(self) -> None:
-        """Close all connections; closing twice does no harm."""
+        """Close all connections. Safe to call twice."""
 
     async def enqueue(self, job: NewJob) -> str | None:
         """Enqueue a job and return the name of its queue, None where that is not known.

@@ -12,7 +12,7 @@ from jobgate.broker import BrokerError, BrokerUnavailable
 
 Answered = TypeVar("Answered")
 
-#: Time for the look after a wait, so that a Redis that is away by then does not lengthen the wait much.
+#: Seconds for the look after a wait, so that it does not last much longer if Redis is unavailable by then.
 LAST_LOOK: Final = 1.0
 
 

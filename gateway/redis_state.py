@@ -21,7 +21,7 @@ from jobgate.gateway.settings import GatewayError
 logger = logging.getLogger("jobgate.gateway")
 _health_logger = logging.getLogger("jobgate.gateway.health")
 
-#: Seconds for Redis' first answer; without one the gateway starts all the same.
+#: Seconds for Redis' first answer; without one the gateway starts anyway.
 _GREETING: Final = 1.0
 #: Seconds between two looks for stock arq's workers, and at the data set. A worker of jobgate that is
 #: starting is there by then.
@@ -63,7 +63,7 @@ class RedisState:
         except BrokerMisconfigured as error:
             raise GatewayError(str(error)) from error
         except BrokerError as error:
-            logger.warning("Redis is away, /readyz answers 503 until it is back: %s", error)
+            logger.warning("Redis is unavailable, /readyz answers 503 until it is back: %s", error)
             return
         await self._mark_data_set()
         await self._describe()
@@ -75,7 +75,7 @@ class RedisState:
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _mark_data_set(self) -> None:
-        with contextlib.suppress(BrokerError):  # away, or full: requests report that
+        with contextlib.suppress(BrokerError):  # unavailable, or full: requests report that
             await self._broker.mark_data_set()
 
     async def look_around(self) -> None:
@@ -159,7 +159,7 @@ async def queues_of_others(broker: Broker, queues: Iterable[str], ours: set[str]
     for queue in queues:
         try:
             depth = await broker.queue_depth(queue)
-        except BrokerError:  # away, or not a queue: requests report that
+        except BrokerError:  # unavailable, or not a queue: requests report that
             continue
         if depth.workers:
             ours.add(queue)

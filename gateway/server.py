@@ -38,7 +38,7 @@ _ONE_OPERATION = 0.9
 async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     """Yield the parts of a gateway, connected, with its background tasks running.
 
-    A Redis that is only away is not an error: `/readyz` reports it, and the gateway works once it is back.
+    An unavailable Redis is not an error: `/readyz` reports it, and the gateway works once it is back.
 
     Raises:
         GatewayError: Redis or the keys file cannot be used.

@@ -8,7 +8,7 @@ from jobgate.worker.vitals import Verdict
 
 
 async def look_for_workers(settings: Settings) -> Verdict:
-    """Check whether a live worker serves each queue of these settings. Raises nothing but bugs.
+    """Check whether a live worker serves each queue of these settings. Errors of Redis are verdicts too.
 
     A worker is alive when it has announced itself within the last 15 seconds: it reaches Redis and claims
     jobs. Where `health_check_key` is set, only workers with the same key count. Stock arq workers do not

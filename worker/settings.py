@@ -34,7 +34,7 @@ _NEAR = 0.85
 
 Hook = Callable[[dict[str, Any]], Any]
 
-#: An override -> the setting of the source that would otherwise win over it.
+#: An override -> the setting of the source that would otherwise take precedence over it.
 _OVERRULED = {"queue_name": "queues", "redis_settings": "redis_pool"}
 
 
@@ -85,7 +85,7 @@ class Settings:
     job_timeout: float | None = 300.0
     #: How long results are kept; 0 = not at all.
     keep_result: float = 3600.0
-    #: Keep results for ever; wins over `keep_result`.
+    #: Keep results for ever; overrides `keep_result`.
     keep_result_forever: bool = False
     #: How long an idle worker sleeps when no wake token comes (stock arq producers send none); 0 = a few ms.
     poll_delay: float = 0.5
@@ -134,7 +134,7 @@ class Settings:
     #: How long jobs enqueued by `ctx["redis"]` live beyond their due time.
     expires_extra_ms: int = 86_400_000
     #: A client or connection pool of redis-py, or arq's own pool, instead of `redis_settings`. The worker
-    #: connects to the same place, functions get it as `ctx["redis"]`, and the worker does not close it.
+    #: connects to the same server, functions get it as `ctx["redis"]`, and the worker does not close it.
     redis_pool: object = None
 
     @classmethod
@@ -148,7 +148,7 @@ class Settings:
 
         Args:
             source: A class, an instance, a dict, a list of functions, or None.
-            overrides: Settings that win over the source, also where they are None.
+            overrides: Settings that override the source, even with None.
 
         Raises:
             SettingsError: A value cannot be used; the message names the setting.

@@ -36,7 +36,7 @@ class Worker:
     Args:
         settings: A class, an instance or a dict as arq's `WorkerSettings`, a list of functions, or
             `Settings`.
-        overrides: Settings that win over it.
+        overrides: Settings that override it.
 
     Raises:
         SettingsError: A setting cannot be used; the message names it.
@@ -126,7 +126,7 @@ class Worker:
         """
         if asyncio._get_running_loop() is not None:
             raise WorkerError("an event loop is already running: use `await worker.async_run()`, not run()")
-        gc.freeze()  # imported objects stay for ever: no need to look through them again and again
+        gc.freeze()  # imported objects stay for ever: no need to look through them each time
         with asyncio.Runner(loop_factory=loop_factory(self.settings.loop)) as runner:
             runner.run(self._serve(owns_process=True))
             if self._run.was_stopped:

@@ -36,7 +36,7 @@ class Decoder:
 
     Args:
         codec: For bytes whose codec cannot be recognised.
-        trust_pickle: Load pickles as they are, which runs code that their writer chose.
+        trust_pickle: Unpickle fully, which runs code that the writer chose.
     """
 
     def __init__(self, codec: Codec, trust_pickle: bool = False) -> None:
@@ -95,7 +95,7 @@ class Decoder:
                 decoded: Decoded = await asyncio.shield(decoding.future)
                 return decoded
         except TimeoutError:
-            raise TooLarge("Stored data take too long to read: ask again, or store less.") from None
+            raise TooLarge("Stored data take too long to read: try again, or store less.") from None
         finally:
             decoding.waiters -= 1
             if not decoding.waiters:

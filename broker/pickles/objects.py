@@ -1,4 +1,4 @@
-"""What a pickle says about the objects in it, and the plain form of the few classes that are known.
+"""Objects as a pickle describes them, and the plain form of the few classes that are known.
 
 A form reads only what the pickle holds, and only a little of it: thousands of calls may share the same
 arguments, and only output is counted against the limits.
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-#: How many arguments, parts of a path, bits, digits and characters a form reads.
+#: Most arguments, parts of a path, bits, digits and characters that a form reads.
 _FEW = 8
 _MOST_PARTS = 64
 _MOST_BITS = 64
@@ -21,7 +21,7 @@ _LONGEST_PATH = 4096
 
 
 class Made:
-    """How a pickle makes and fills one object. None of it has been run."""
+    """How a pickle creates and fills one object. None of it is executed."""
 
     __slots__ = ("args", "is_object", "items", "pairs", "path", "state")
 
@@ -102,7 +102,7 @@ def _time(made: Made) -> str:
 
 def _datetime(made: Made) -> str:
     octets = _octets(made, 10)
-    # The month's top bit tells the two equal wall-clock times at the end of summer time apart.
+    # The month's top bit is the fold: which of two equal wall-clock times at the end of summer time is meant.
     month = octets[2] & 0x7F
     moment = datetime.datetime(int.from_bytes(octets[:2]), month, octets[3], *_clock(octets[4:]))  # noqa: DTZ001
     return _with_zone(moment, made.args[1:])
@@ -216,7 +216,7 @@ _PYTHONS_EXCEPTIONS = {
 }
 
 
-#: How the names of exceptions end.
+#: Endings of the names of exceptions.
 EXCEPTION_ENDINGS = ("Error", "Exception", "Warning", "Exit", "Interrupt")
 
 

@@ -9,7 +9,7 @@
 -- Returns { cursor of the next page (0 = no more), then for each job: id, score, body or false
 --           ('' if the body's key holds another type of value) }
 --
--- A job that is in the queue during the whole listing is on one page, or on two.
+-- A job that is in the queue during the whole listing is on at least one page, perhaps on two.
 
 local page = redis.call('ZSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
 local answer, found = { page[1] }, page[2]

@@ -84,7 +84,7 @@ class LiveFunctions:
         self._queues |= {name: _Queue() for name in queues}
 
     async def watch(self, every: float = 1.0) -> None:
-        """Read all `queues` again and again, until cancelled.
+        """Read all `queues` periodically, until cancelled.
 
         Args:
             every: Seconds between two reads.

@@ -20,7 +20,7 @@ _SCAN_STEP = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueDepth:
-    """How full one queue is."""
+    """The depth of one queue, and its workers."""
 
     queue: str
     queued: int
@@ -57,7 +57,7 @@ class QueuePart(Part):
         async for key in self._scan("MATCH", f"*{paused}"):
             if not key.startswith(others):  # ids may hold anything
                 found.add(key.removesuffix(paused))
-        # A queue cannot have the key of something else, whatever another program has written there.
+        # A key with another purpose is not a queue, whatever another program has written there.
         return sorted(name for name in found if why_not_queue(keys.namespace, name) is None)
 
     async def _holds_jobs(self, key: str) -> bool:

@@ -90,7 +90,7 @@ class ServerPart(Part):
         )
 
     async def server_info(self) -> ServerInfo | None:
-        """Return what INFO and DBSIZE say; None if Redis is away or does not allow them."""
+        """Return what INFO and DBSIZE say; None if Redis is unavailable or does not allow them."""
         link = self._core.link
         try:
             text = (await link.command("INFO", "server", "memory", "clients")).decode(errors="replace")

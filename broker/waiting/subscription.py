@@ -53,7 +53,7 @@ async def subscribe(link: Link, channel: str) -> AsyncIterator[Subscription]:
     """Open a connection and subscribe it to `channel`.
 
     Raises:
-        BrokerUnavailable: Redis is away.
+        BrokerUnavailable: Redis is unavailable.
         BrokerMisconfigured: Redis refuses the command.
     """
     connection = await link.connection(timeout=link.deadline)

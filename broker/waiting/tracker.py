@@ -69,7 +69,7 @@ async def tracked_reader(
         notify: Called with the keys that were written; None = any key may have been (FLUSHALL).
 
     Raises:
-        BrokerUnavailable: Redis is away.
+        BrokerUnavailable: Redis is unavailable.
         BrokerMisconfigured: Redis, or a proxy in front of it, refuses tracking.
     """
     async with subscribe(link, _CHANNEL) as subscription:

@@ -58,7 +58,7 @@ class Watch:
     async def wait(self, timeout: float, *, poll: float = POLL_INTERVAL) -> JobResult | None:
         """Wait until the result arrives; only one caller may wait at a time.
 
-        If Redis is away in the meantime the wait continues until its timeout.
+        If Redis is unavailable in the meantime the wait continues until its timeout.
 
         Args:
             timeout: Seconds; 0 = look once. One last look may take `LAST_LOOK` seconds more.

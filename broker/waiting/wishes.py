@@ -25,7 +25,7 @@ class Wishes:
         self._wishes: Coalescer[str, int] = Coalescer(self._send)
 
     def want(self, job_id: str) -> None:
-        """Ask for the outcome of a job, now and only once; a Redis that is away misses it."""
+        """Ask for the outcome of a job, once; the request is lost if Redis is unavailable."""
         self._wishes.submit(job_id).add_done_callback(_ignore)
 
     async def drain(self) -> None:

@@ -32,7 +32,7 @@ def check(settings: str, **overrides: object) -> int:
 
     Args:
         settings: `MODULE.WorkerSettings`.
-        overrides: Settings that win over the class; None = as in the class.
+        overrides: Settings that override the class; None = as in the class.
 
     Returns:
         The exit code.

@@ -95,7 +95,7 @@ class Ensemble:
             self._signalled_at = time.monotonic()
             self._stop.set()
         elif time.monotonic() - self._signalled_at > SAME_SIGNAL:
-            click.echo("A second signal: worker and gateway are killed, running jobs lose a try.", err=True)
+            click.echo("A second signal: worker and gateway are killed, running jobs use up a try.", err=True)
             for child in self._children:
                 child.kill()
 

@@ -17,9 +17,9 @@ from jobgate.worker import stop_signals
 
 logger = logging.getLogger("jobgate.supervisor")
 
-#: Files whose change matters besides Python's own.
+#: Endings of the files that are watched besides Python's own.
 _FURTHER: Final = (".toml", ".yaml", ".yml")
-#: Exit codes of a worker that cannot start: it could not start the next time either.
+#: Exit codes of a worker that cannot start: a restart would not help.
 _CANNOT_START: Final = (1, 2)
 #: Exit codes of a worker that was stopped before it handled signals.
 _STOPPED_EARLY: Final = (128 + signal.SIGTERM, 128 + signal.SIGINT)
@@ -29,14 +29,14 @@ class Supervisor:
     """Keeps worker processes running until a signal stops them. Use it once.
 
     A worker that ends by itself is restarted after a pause. The pause doubles with each death of the same
-    cause, but stays short while no other worker runs. A frozen worker is killed. A worker that cannot start
-    in the first place ends all, unless files are watched: then the next change may mend it. SIGTERM and
+    cause, but stays short while no other worker runs. A frozen worker is killed. If a worker has never been
+    able to start, all are stopped, unless files are watched: then the next change may fix it. SIGTERM and
     SIGINT are passed on to the workers; the supervisor ends when all of them have ended.
 
     Args:
         commands: The command line after `jobgate` of each process.
         changes: Yields whenever all workers are to be restarted; None = never.
-        silence: Seconds after which a worker that has started and gives no sign of life is killed.
+        silence: Seconds without a sign of life after which a worker that has started is killed.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Supervisor:
 
     async def _watch(self, slot: Slot) -> None:
         trouble = await slot.kill_when_frozen(self._silence)
-        logger.error("worker %d %s, it was killed: running jobs lose a try", slot.number, trouble)
+        logger.error("worker %d %s, it was killed: running jobs use up a try", slot.number, trouble)
 
     def _give_up(self, slot: Slot, code: int) -> None:
         if not self._failed and len(self._slots) > 1:
@@ -128,7 +128,7 @@ class Supervisor:
         deaths = slot.deaths.add(cause)
         seconds = pause_after(deaths, is_last=not any(each.is_running for each in self._slots))
         logger.error(
-            "worker %d ended with %s, starting it again in %.1f s: %s (%d in a row)",
+            "worker %d ended with %s, restarting it in %.1f s: %s (%d in a row)",
             slot.number, shown(code), seconds, cause.value, deaths,
         )  # fmt: skip
         await slot.pause(seconds)

@@ -100,14 +100,14 @@ class Exchange:
         )
 
     async def close(self) -> None:
-        """Close all connections; closing twice does no harm."""
+        """Close all connections. Safe to call twice."""
         self._is_open = False
         if (session := self._sessions.take()) is not None:
             await session.close()
         await self._close_those_gone()
 
     async def _close_those_gone(self) -> None:
-        for session in self._sessions.leave_those_gone():
+        for session in self._sessions.drop_gone():
             await session.close()
 
     async def send(self, request: Request) -> Response:
@@ -144,7 +144,7 @@ class Exchange:
         return response
 
     async def _error_for(self, error: Exception) -> Exception:
-        """Return a _Failure for what may go away, or an error for what will not."""
+        """Return a _Failure if a retry may help, else the error to raise."""
         url = self._base_url
         if isinstance(error, aiohttp.ClientSSLError):
             # No retry makes a certificate valid.

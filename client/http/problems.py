@@ -1,4 +1,4 @@
-"""The gateway's problem details (RFC 9457), and which error of the client each one becomes."""
+"""The gateway's problem details (RFC 9457), and the client's error for each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class Problem:
 
     @property
     def may_have_happened(self) -> bool:
-        """Whether the request may have been carried out all the same."""
+        """Whether the gateway may have carried out the request."""
         return self.code == "outcome-unknown" or (not self.code and self.status in _PROXY_TROUBLE)
 
     @property

@@ -39,7 +39,7 @@ class HttpTransport:
         await self._exchange.open()
 
     async def close(self) -> None:
-        """Close the connections; closing twice does no harm."""
+        """Close the connections. Safe to call twice."""
         await self._exchange.close()
 
     async def enqueue(self, job: NewJob) -> str | None:
@@ -153,7 +153,7 @@ def _enqueue_headers(job: NewJob, wait: float) -> Mapping[str, str]:
         headers["Prefer"] = f"wait={wait:.3f}"
     keep = job.options.keep_result
     if not job.owns_id or (keep is not None and keep < SHORT_KEEP):
-        # The id alone cannot tell a retry of this request from another job, or from one that is gone already.
+        # The id alone does not distinguish a retry of this request from another job, or from one now gone.
         headers["Idempotency-Key"] = job.request_token
     return headers
 

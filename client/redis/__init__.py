@@ -1,4 +1,4 @@
-"""Calls straight through Redis; needs the packages of the extra `worker`."""
+"""Calls directly through Redis; needs the packages of the extra `worker`."""
 
 from jobgate.client.redis.transport import RedisTransport
 

@@ -1,4 +1,4 @@
-"""The transport that calls functions straight through Redis, the only module here that knows the broker."""
+"""The transport that calls functions directly through Redis, the only module here that knows the broker."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator
@@ -116,9 +116,9 @@ class RedisTransport:
         self._is_open = True
 
     async def close(self) -> None:
-        """Close the connections; closing twice does no harm."""
+        """Close the connections. Safe to call twice."""
         self._is_open = False
-        self._brokers.leave_those_gone()
+        self._brokers.drop_gone()
         if (broker := self._brokers.take()) is not None:
             await broker.close()
 

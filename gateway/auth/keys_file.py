@@ -75,7 +75,7 @@ class KeysFile:
             self._report(f"{type(error).__name__}: {error}", exc_info=True)
 
     def watch(self, stop: threading.Event) -> None:
-        """Check the file again and again until `stop` is set; to be run in a thread of its own.
+        """Check the file periodically until `stop` is set; to be run in a thread of its own.
 
         A file system that hangs then blocks nothing else, and the keys expire with their `grace`.
         """

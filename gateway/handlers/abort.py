@@ -12,7 +12,7 @@ _ABORTED = b'{"aborted":true}'
 
 
 async def abort(call: Call) -> Answer:
-    """Answer 200 if the job was prevented or has ended as aborted; 202 while it is still stopping.
+    """Answer 200 if the job is aborted, also before it started; 202 while it is still stopping.
 
     A repeated request gets the same answer as the first.
     """
@@ -42,7 +42,7 @@ async def _abort(call: Call, wait: float | None) -> Answer:
 
 
 async def _was_aborted(call: Call) -> bool:
-    """Whether a job that cannot be seen any more was aborted a moment ago, and may be known to the caller."""
+    """Whether a job that is gone was aborted a moment ago, and the caller may know of it."""
     mark = await call.gateway.broker.abort_mark(call.name)
     return mark is not None and call.caller.sees(mark.owner)
 

@@ -89,7 +89,7 @@ async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
     except asyncio.CancelledError:
         if not call.deadline.is_over:
             raise
-        # It has been sent to Redis all the same.
+        # It has been sent to Redis anyway.
         raise broker_problem(WriteInDoubt(), job_id=request.job_id) from None
     except BrokerError as error:
         if isinstance(error, NotAQueue) and request.options.queue != gateway.queues.default:

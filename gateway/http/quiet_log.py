@@ -1,11 +1,11 @@
-"""Logs for lines that one client, or one outage, could cause by the thousand."""
+"""Rate-limited logs, for lines that one client or one outage could cause by the thousand."""
 
 import logging
 import time
 
 from jobgate.broker import escape_record
 
-# Here, so that it also works with a formatter of the user's own.
+# A filter, so that lines are escaped with a user's own formatter too.
 logging.getLogger("jobgate.gateway").addFilter(escape_record)
 
 
@@ -41,9 +41,9 @@ class SparseLog:
 
 
 class StateLog:
-    """Logs a trouble when it begins and when it is over, and not in between.
+    """Logs a problem when it begins and when it is over, and not in between.
 
-    For what is checked again and again, by the probes of a load balancer or the scrapes of Prometheus.
+    For frequent checks, such as the probes of a load balancer or the scrapes of Prometheus.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -57,7 +57,7 @@ class StateLog:
             self._logger.warning(text, *values)
 
     def over(self, text: str) -> None:
-        """Log that the trouble is over, if one was logged."""
+        """Log that the problem is over, if one was logged."""
         if self._is_logged:
             self._is_logged = False
             self._logger.info(text)

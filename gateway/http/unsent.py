@@ -1,4 +1,4 @@
-"""Large answers on their way to clients: one copy of each, and no more in all than there is room for."""
+"""Large answers that clients have not read yet: one copy of each, within a limit of memory."""
 
 from collections.abc import Callable, Hashable
 from weakref import WeakSet, WeakValueDictionary
@@ -11,7 +11,7 @@ class Unsent:
     """The large bodies that are kept for clients who have not read them yet.
 
     Args:
-        limit: Bytes of all of them together; a single one may have more.
+        limit: Bytes of all of them together; a single one may be larger.
     """
 
     def __init__(self, limit: int) -> None:
@@ -20,7 +20,7 @@ class Unsent:
         self._newest: WeakValueDictionary[Hashable, SharedBody] = WeakValueDictionary()
 
     def find(self, key: Hashable) -> SharedBody | None:
-        """Return a body that is kept already; its `version` says whether it is still right."""
+        """Return a body that is kept already; its `version` says whether it is up to date."""
         return self._newest.get(key)
 
     def shared(
@@ -45,7 +45,7 @@ class Unsent:
         return shared
 
     def hold(self, body: bytes, version: object = None, owner: str | None = None) -> SharedBody:
-        """Count a body, if it is large, until its last answer is sent; raises `Problem` 503 without room."""
+        """Count a large body until its last answer is sent; raises `Problem` 503 if there is no room."""
         shared = SharedBody(body, version, owner)
         if len(body) > LARGE:
             held = sum(len(other.body) for other in self._held)

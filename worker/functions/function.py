@@ -33,7 +33,7 @@ class Function:
     timeout_s: float | None = None
     #: Seconds to keep the result; 0 = not at all.
     keep_result_s: float | None = None
-    #: Keep the result for ever; wins over `keep_result_s`.
+    #: Keep the result for ever; overrides `keep_result_s`.
     keep_result_forever: bool | None = None
     #: Starts allowed.
     max_tries: int | None = None

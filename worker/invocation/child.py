@@ -17,7 +17,7 @@ from jobgate.worker.invocation.ctx import ProgressReporter
 
 @dataclass(frozen=True, slots=True)
 class ProcessCall:
-    """A call that the parent asks for."""
+    """A call requested by the parent."""
 
     function: Callable[..., Any]
     ctx: dict[str, Any]
@@ -51,7 +51,7 @@ class Unstorable:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The call raised `exception`, which is pickled; None where that is impossible."""
+    """The call raised `exception`, which is pickled; None if it cannot be pickled."""
 
     exception: bytes | None
     type: str
@@ -71,7 +71,7 @@ class _Answers:
         with self._lock:
             self._pipe.send_bytes(blob)
 
-    #: `QueueHandler` sends log records through this method: it takes the pipe for a queue.
+    #: `QueueHandler` sends log records through this method: it treats the pipe as a queue.
     put_nowait = send
 
 
@@ -96,12 +96,12 @@ def _answer(blob: bytes, answers: _Answers) -> object:
         logging.getLogger().setLevel(call.log_level)
         report = ProgressReporter(lambda fraction, message: answers.send(Report(fraction, message)))
         value = call.function({**call.ctx, "progress": report}, *call.args, **call.kwargs)
-    except BaseException as raised:  # SystemExit too: the function means its job, not this process
+    except BaseException as raised:  # SystemExit too: it must not end this process
         return _raised(raised)
     try:
         return Returned(pickle.dumps(value))
     except Exception as error:  # __reduce__ of any class may raise anything
-        return Unstorable(f"{type(value).__name__} cannot leave its process: {error}")
+        return Unstorable(f"{type(value).__name__} cannot be sent back by the child process: {error}")
 
 
 def _raised(raised: BaseException) -> Raised:

@@ -62,7 +62,7 @@ class ProgressReporter:
     """`ctx["progress"]`: reports how far a job is, for `job.progress()` and the job's JSON.
 
     Call `await ctx["progress"](0.4, "page 4 of 10")` in a coroutine, and the same without `await` in a plain
-    function. It never waits for Redis and does not fail when Redis is away.
+    function. It never waits for Redis and does not fail when Redis is unavailable.
 
     Args:
         send: Takes fraction and message.

@@ -82,7 +82,7 @@ class JobRunner:
                 await self._try(job)
         except Exception:
             # A bug of the worker: the lease runs out, and the job runs again.
-            logger.exception("job %s could not be dealt with", job.reference)
+            logger.exception("job %s could not be processed", job.reference)
         finally:
             self._jobs.discard(job)
             # The context of the task knows the job; one cycle for each job keeps the garbage collector busy.
@@ -91,7 +91,7 @@ class JobRunner:
             await self._start_next(claimed)
 
     async def _try(self, job: RunningJob) -> None:
-        """Run one try and see its outcome written. Raises nothing but bugs."""
+        """Run one try and wait until its outcome is written. Raises only if the worker has a bug."""
         job.start_ms = job.start_ms or self._clock.now_ms()
         outcome = self._admission.refusal(job)
         if outcome is None:
@@ -112,7 +112,7 @@ class JobRunner:
         job.ctx = {}
 
     async def _start_next(self, claimed: ClaimedJob) -> None:
-        """Start the next job of an id, which had to wait, or give it back when the worker stops."""
+        """Start a job that had to wait for another one with its id, or release it if the worker stops."""
         if self._jobs.is_closed:
             await self._persistence.give_back([claimed])
         else:
@@ -178,7 +178,7 @@ class JobRunner:
 
 
 def _moment(unix_ms: int) -> datetime:
-    """Return a time in UTC; 1970 where a producer wrote a number that is not one."""
+    """Return a time in UTC; 1970 if the producer wrote a number out of range."""
     try:
         return datetime.fromtimestamp(unix_ms / 1000, UTC)
     except (OverflowError, ValueError, OSError):
@@ -186,7 +186,7 @@ def _moment(unix_ms: int) -> datetime:
 
 
 async def _forget_cancellation() -> None:
-    """Undo a cancellation that has been handled, so that it does not hit the steps that follow."""
+    """Undo a cancellation that has been handled, so that it does not affect the next steps."""
     task = asyncio.current_task()
     if task is None or not task.cancelling():
         return

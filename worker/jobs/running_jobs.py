@@ -12,7 +12,7 @@ class RunningJobs:
     """The jobs of one worker, at most `max_jobs` of them in progress.
 
     The slot of a job is freed when its function has ended, while its outcome is still on its way to Redis. At
-    most `max_jobs` such outcomes are waited for, so that they cannot pile up while Redis is away.
+    most `max_jobs` such outcomes are waited for, so that they cannot pile up while Redis is unavailable.
     """
 
     def __init__(self, max_jobs: int) -> None:

@@ -14,7 +14,7 @@ from jobgate.worker.log import logger
 
 #: Seconds of one turn of the event loop in which jobs begin; the others wait for the next turn.
 _LONG_TURN = 0.02
-#: Seconds that they wait for outcomes to be written. Where Redis is away for longer, leases run out too.
+#: Seconds that they wait for outcomes to be written. If Redis is unavailable for longer, leases expire too.
 _PATIENCE = 2.0
 
 #: Seconds for each crash in which a suspect is kept apart: it waits for others to end, and the worker claims

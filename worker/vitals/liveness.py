@@ -80,7 +80,7 @@ class Verdict:
 class Liveness:
     """Collects signs of life and judges them.
 
-    A worker need not be restarted because Redis is away. It must be when its claims fail while other
+    A worker need not be restarted because Redis is unavailable. It must be when its claims fail while other
     operations reach Redis, and when the claim loop hangs.
 
     Args:

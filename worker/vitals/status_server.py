@@ -20,7 +20,7 @@ from jobgate.worker.vitals.metrics import WorkerMetrics
 #: Seconds for a request from the connect to the end of its headers, and for writing the response.
 HEADER_DEADLINE = 10.0
 WRITE_DEADLINE = 5.0
-#: Connections at the same time; one more closes the oldest.
+#: Connections at the same time; another one closes the oldest.
 MOST_CONNECTIONS = 64
 
 
@@ -84,7 +84,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Bind; `::` is every address, of IPv4 too."""
+        """Bind; `::` means all addresses, including those of IPv4."""
         if self.server_address[0] == "::" and socket.has_dualstack_ipv6():
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
@@ -114,7 +114,7 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-class _InTime(io.RawIOBase):
+class _DeadlineReader(io.RawIOBase):
     """Reads from a connection until a deadline, however slowly the bytes arrive."""
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
@@ -134,12 +134,12 @@ class _InTime(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-#: Servers that listen now.
+#: Servers that are listening.
 _listening: set[_Server] = set()
 
 
 def _close_in_child() -> None:
-    """In a process that a job forks: it would hold the port after the end of the worker."""
+    """In a process forked by a job: it would keep the port open after the worker has ended."""
     for server in _listening:
         server.socket.close()
     _listening.clear()
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Start the deadline for the headers."""
         super().setup()
-        self.rfile = io.BufferedReader(_InTime(self.connection, HEADER_DEADLINE))
+        self.rfile = io.BufferedReader(_DeadlineReader(self.connection, HEADER_DEADLINE))
 
     def do_GET(self) -> None:
         """Answer /metrics and /livez."""
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
                 status = HTTPStatus.OK if verdict.alive else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, f"{verdict.detail}\n".encode())
             case _:
-                self._answer(HTTPStatus.NOT_FOUND, b"there are /metrics and /livez\n")
+                self._answer(HTTPStatus.NOT_FOUND, b"only /metrics and /livez exist\n")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep requests out of the log."""

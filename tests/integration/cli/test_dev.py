@@ -161,7 +161,7 @@ def test_a_second_signal_is_told(processes: Processes, folder: Path) -> None:
         dev.signal(signal.SIGINT)
         dev.wait_for_log("shutdown on SIGTERM")
         hurry(dev)
-    assert "A second signal: worker and gateway are killed, running jobs lose a try." in dev.log
+    assert "A second signal: worker and gateway are killed, running jobs use up a try." in dev.log
 
 
 def test_a_burst_worker_says_why_it_ends(processes: Processes, folder: Path) -> None:

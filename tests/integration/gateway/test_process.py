@@ -180,7 +180,7 @@ def test_keys_that_cannot_be_made(words: list[str], tmp_path: Path) -> None:
 
 def test_a_redis_that_comes_later_is_waited_for(processes: Processes, redis_url: str) -> None:
     process = processes.gateway(f"redis://127.0.0.1:{free_port()}")
-    process.wait_for_log("Redis is away")
+    process.wait_for_log("Redis is unavailable")
     assert process.terminate() == 0
 
 
@@ -189,7 +189,7 @@ def test_a_redis_that_is_away_is_named_with_the_reason(processes: Processes, mak
     server.kill()
     process = processes.gateway(server.url)
     where = f"redis://127.0.0.1:{server.port}/0"
-    process.wait_for_log(rf"Redis is away, /readyz .*{where}.*\(.*refused.*\)")
+    process.wait_for_log(rf"Redis is unavailable, /readyz .*{where}.*\(.*refused.*\)")
     server.start()
     process.wait_for_log("Redis answers: durability none")
     process.wait_for_log(

@@ -1,4 +1,4 @@
-"""How long a gateway takes to say that Redis is away: its patience for requests is set far beyond that."""
+"""How long a gateway takes to say that Redis is unavailable: its timeout for requests is far longer."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""The gateway while Redis is away, frozen, full or holds what nobody can read."""
+"""The gateway while Redis is unavailable, frozen, full or holds what nobody can read."""
 
 import asyncio
 from typing import Any

@@ -122,7 +122,7 @@ async def test_a_worker_process_that_dies_is_started_again(
         first = await live(broker, 2)
         os.kill(first[0], signal.SIGKILL)
         supervisor.wait_for_log(
-            r"worker [12] ended with exit code 137 \(SIGKILL\), starting it again in 0.5 s: it died after it "
+            r"worker [12] ended with exit code 137 \(SIGKILL\), restarting it in 0.5 s: it died after it "
             r"had started \(1 in a row\)"
         )
         eventually(lambda: supervisor.log.count("Starting worker") == 3, what="a third start")
@@ -162,7 +162,7 @@ async def test_a_worker_that_has_started_is_started_again_whatever_its_exit_code
     async with Broker(redis_url) as broker:
         await live(broker, 2)
         await enqueue(broker, "end_process", code)
-        supervisor.wait_for_log(f"worker [12] ended with exit code {code}, starting it again in 0.5 s")
+        supervisor.wait_for_log(f"worker [12] ended with exit code {code}, restarting it in 0.5 s")
         eventually(lambda: supervisor.log.count("Starting worker") == 3, what="a third start")
     assert await asyncio.to_thread(supervisor.terminate) == 0
 
@@ -176,7 +176,7 @@ async def test_one_worker_at_least_keeps_trying_whatever_kills_it(
         supervisor = processes.start(
             "worker", "jobs.WorkerSettings", "--redis", redis_url, "--workers", "1", cwd=folder
         )
-        told = r"ended with exit code 3, starting it again in 2\.0 s: .* \(4 in a row\)"
+        told = r"ended with exit code 3, restarting it in 2\.0 s: .* \(4 in a row\)"
         await asyncio.to_thread(supervisor.wait_for_log, told, 90)
         assert (await outcome(broker, await enqueue(broker, "pid"))).success
     assert await asyncio.to_thread(supervisor.terminate) == 0

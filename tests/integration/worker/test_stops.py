@@ -1,4 +1,4 @@
-"""How a worker stops, and how it lives through a Redis that is away or full."""
+"""How a worker stops, and how it lives through a Redis that is unavailable or full."""
 
 import asyncio
 import logging
