@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from harness.runs import shared_of
-from jobgate.broker import ClaimedJob, JobBody, Lease, Renewal
+from harness.waiting import eventually_async
+from jobgate.broker import BrokerUnavailable, ClaimedJob, JobBody, Lease, Renewal
 from jobgate.worker.functions.resolved import RunLimits
-from jobgate.worker.jobs import RunningJob, Stop
+from jobgate.worker.jobs import Phase, RunningJob, Stop
 from jobgate.worker.vitals import LeaseKeeper, Liveness, LoopWatch, Pulse
 
 PATIENCE = 30
@@ -25,6 +26,8 @@ class HeldBack:
     def __init__(self) -> None:
         self.asked: queue.Queue[list[str]] = queue.Queue()
         self.answers: queue.Queue[Renewal] = queue.Queue()
+        #: Jobs whose release was refused.
+        self.refused: queue.Queue[list[str]] = queue.Queue()
 
     def lease_renewer(self, lease: float) -> "HeldBack":
         return self
@@ -34,7 +37,8 @@ class HeldBack:
         return self.answers.get(timeout=PATIENCE)
 
     def release(self, claimed: Sequence[ClaimedJob]) -> None:
-        raise AssertionError("the loop does not stand still")
+        self.refused.put([one.lease.job_id for one in claimed])
+        raise BrokerUnavailable
 
     def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
         return False  # another worker runs it
@@ -53,7 +57,7 @@ class Keeping:
         shared = shared_of(self.renewer, lease=1000)
         self.jobs = shared.jobs
         self.stopped: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
-        pulse = Pulse()
+        self.pulse = pulse = Pulse()
         pulse.last_beat = math.inf  # however slow this machine is, the loop is not blocked
         self.keeper = LeaseKeeper(
             shared,
@@ -121,3 +125,31 @@ async def test_the_answer_to_a_renewal_is_about_the_leases_that_were_in_it(reaso
         assert made.stopped.empty()
         assert goes_on.lease_until == 5.0, "the new lease was not renewed"
         assert (other.lease_until == math.inf) == (reason is Stop.LOST)
+        assert made.renewer.refused.empty(), "the loop does not stand still"
+
+
+async def test_a_mark_that_was_set_before_its_job_was_enqueued_aborts_nothing() -> None:
+    async with keeping() as made:
+        for job in map(made.add, "ab"):
+            job.body = JobBody(function="f", args=(), kwargs={}, enqueue_time_ms=1000)
+            job.enter_running()
+        assert await made.renewed() == ["a", "b"]
+        made.renewer.answer(aborts={"a": 999, "b": 1000})
+        async with asyncio.timeout(PATIENCE):
+            assert await made.stopped.get() == ("b", Stop.ABORT)
+        assert made.stopped.empty()
+
+
+async def test_jobs_that_cannot_be_given_back_may_still_begin() -> None:
+    async with keeping() as made:
+        job = made.add("a")
+        made.pulse.last_beat = 0.0  # the loop stands still
+        assert await asyncio.to_thread(made.renewer.refused.get, timeout=PATIENCE) == ["a"]
+        made.pulse.last_beat = math.inf
+
+        async def is_back() -> bool:
+            return job.phase is Phase.CLAIMED
+
+        await eventually_async(is_back, what="the job among those that have not begun")
+        assert made.jobs.begin(job)
+        assert job.lease_until == 0.0, "others may have it: it is renewed before it begins"
