@@ -225,6 +225,7 @@ async def test_an_outcome_that_comes_too_late_is_dropped_and_counted(server: Red
         go_on.set()
         await idle(worker)
         assert b"jobgate_worker_stale_finishes_total 1.0" in worker.metrics.exposition()
+        assert b"jobgate_worker_leases_lost_total 1.0" in worker.metrics.exposition()
         assert await broker.result(job_id) is None
 
 
