@@ -1,4 +1,4 @@
-"""The broker: everything that gateway, worker and client want from Redis, one method each."""
+"""The broker: everything that gateway, worker and client need from Redis, one method each."""
 
 import secrets
 from typing import Self
@@ -56,10 +56,10 @@ class Broker(
         redis: Settings, a URL as `RedisSettings.from_dsn` takes it, or a client or connection pool of
             redis-py. The broker opens its own connections, of the same kind and to the same server.
         codec: How bodies are written: `json`, `msgpack`, `pickle`, or a codec of your own.
-        namespace: First part of all key names.
-        deadline: Seconds for one operation, including its repetitions.
-        trust_pickle: Load pickles as they are. This runs code chosen by anyone who can write to Redis: only
-            for workers and clients that are set to `pickle`.
+        namespace: Prefix of all key names.
+        deadline: Seconds for one operation, including its retries.
+        trust_pickle: Unpickle fully. This runs code chosen by anyone who can write to Redis: only for workers
+            and clients that are set to `pickle`.
     """
 
     def __init__(

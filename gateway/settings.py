@@ -39,7 +39,7 @@ class GatewaySettings:
     metrics_host: str = "127.0.0.1"
     #: The API keys of callers; None = everybody who can reach the port may call.
     keys_file: Path | None = None
-    #: How long the keys stay valid when the file cannot be read any more; then all requests are refused.
+    #: How long the keys stay valid when the file cannot be read; after that all requests are refused.
     keys_grace: float = 60.0
     #: Allow an address other than loopback without keys.
     insecure: bool = False
@@ -60,7 +60,7 @@ class GatewaySettings:
     max_header: int = 8192
     #: Largest outcome that is returned.
     max_result: int = 8 * 1024 * 1024
-    #: Large answers that are being sent, all together; one that many clients are sent counts once.
+    #: Total size of the large answers that are being sent; one that is sent to many clients counts once.
     max_unsent: int = 128 * 1024 * 1024
     #: Longest wait of a request; longer ones are clamped. Proxies often cut connections off after 60 s.
     max_wait: float = 60.0
@@ -76,7 +76,7 @@ class GatewaySettings:
     keepalive: float = 75.0
     #: A client that does not read its answer is cut off after this.
     write_deadline: float = 30.0
-    #: For all questions of one request to Redis, apart from waits.
+    #: For all calls of one request to Redis, apart from waits.
     redis_deadline: float = 5.0
     #: How long a gateway keeps serving after SIGTERM, while `/readyz` already answers 503.
     drain: float = 3.0
@@ -110,7 +110,7 @@ class GatewaySettings:
         self._check_keys()
 
     def _check_keys(self) -> None:
-        """Refuse names whose keys in Redis could be other keys of the broker."""
+        """Refuse names whose keys in Redis could collide with other keys of the broker."""
         wrong = why_not_namespace(self.namespace)
         for name in (self.default_queue, *self.queues):
             wrong = wrong or (why_not_queue(self.namespace, name) if name else None)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-#: Differences up to this many milliseconds are put down to the network.
+#: Differences up to this many milliseconds are attributed to the network.
 _JUMP_MS = 250
 
 
@@ -18,7 +18,7 @@ class RedisClock:
         self._known = False
 
     def presume(self, now_ms: int) -> None:
-        """Use a Redis time until the first claim; only the answer to that makes the time known."""
+        """Use a provisional Redis time, until the first claim is answered."""
         self._offset_ms = now_ms - time.monotonic() * 1000
 
     def set(self, now_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""The worker's logger, and why an operation is repeated, in words for operators."""
+"""The worker's logger, and the reasons of retries in words for operators."""
 
 import logging
 

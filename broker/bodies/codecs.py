@@ -13,7 +13,7 @@ What each codec keeps:
 | naive datetime, date, time | ISO 8601 text | ISO 8601 text | as it is |
 | UUID, Decimal | text | text | as it is |
 | Enum, dataclass | its value, its fields | the same | as it is |
-| set and everything else | refused | refused | as it is, where pickle can |
+| set and everything else | refused | refused | as it is, if it can be pickled |
 
 A naive datetime is written without an offset, because any offset would be a guess. A Decimal is written as
 text, because most readers of JSON would lose digits of a number.
@@ -172,7 +172,7 @@ def _as_plain(value: object) -> object:
     if _is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
         return {name: getattr(value, name) for name in names}
-    raise TypeError(f"no form for {type(value).__name__}")
+    raise TypeError(f"{type(value).__name__} is not plain data")
 
 
 def _is_dataclass(value: object) -> bool:

@@ -38,11 +38,11 @@ class Link:
     """Runs commands on a pool of connections.
 
     Every script except `claim` may be repeated with the same arguments and then returns the same answer. This
-    makes it safe to try again when an answer was lost.
+    makes it safe to retry when an answer was lost.
 
     Args:
         redis: The client whose pool is used; its own retries must be off.
-        deadline: Seconds for one operation, including its repetitions.
+        deadline: Seconds for one operation, including its retries.
         address: Where Redis is, for messages.
     """
 
@@ -135,7 +135,7 @@ class Link:
         return connection
 
     def note_error(self, connection: AbstractConnection, error: Exception) -> BrokerError:
-        """Return the broker's own error for one on such a connection; leaves a wrong server."""
+        """Return the broker's own error for one on such a connection, and stop using a wrong server."""
         if is_wrong_server(error):
             self._peers.leave(connection)
         return translate(error, self.address)
@@ -180,7 +180,7 @@ class Link:
             await asyncio.sleep(pauses.next())
 
     async def _call(self, operation: "_Operation") -> Any:
-        """Call once, on a connection to the right server; a late answer counts only if the server still does.
+        """Call the right server once; a late answer counts only if it is still the right one.
 
         `execute_command` of redis-py would not reveal whether a command that failed had been sent.
         """

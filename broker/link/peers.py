@@ -1,8 +1,8 @@
 """Which server each connection leads to, and for how long that is trusted.
 
 A connection does not notice what happens to its address: after a failover it may lead to a former master,
-which accepts writes and loses them, or to a replica. So the server introduces itself on each new connection,
-and a connection that has been silent for a while is replaced before its next use, which resolves the address
+which accepts writes and loses them, or to a replica. So the server is identified on each new connection, and
+a connection that has been silent for a while is replaced before its next use, which resolves the address
 again.
 """
 
@@ -80,7 +80,7 @@ class Peers:
         return self._peers[connection].server == server
 
     def add(self, connection: AbstractConnection, *, in_pool: bool = True) -> None:
-        """Register a connection; from now on its server introduces itself whenever it connects."""
+        """Register a connection; from now on its server is identified whenever it connects."""
         self._peers[connection] = _Peer()
         # redis-py leaves this untyped.
         register: Any = connection.register_connect_callback
@@ -89,7 +89,7 @@ class Peers:
             self._own.add(connection)
 
     def leave(self, connection: AbstractConnection) -> None:
-        """Leave the server of this connection, which said that it is the wrong one."""
+        """Stop using the server of this connection, which said that it is the wrong one."""
         peer = self._peers.get(connection)
         if peer is not None and peer.generation == self.generation:
             self._begin_generation()
@@ -102,7 +102,7 @@ class Peers:
         await connection.connect()  # type: ignore[no-untyped-call]
 
     async def _meet(self, connection: AbstractConnection) -> None:
-        """Ask the server who it is; closes the connection if it is the wrong one."""
+        """Identify the server; closes the connection if it is the wrong one."""
         try:
             info = await _introduction(connection)
             _check(info)

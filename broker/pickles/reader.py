@@ -66,7 +66,7 @@ def read_pickle(blob: bytes, limits: Limits = FULL) -> dict[str, Any]:
 
 
 def _refuse_broken_text(blob: bytes, limits: Limits) -> None:
-    """Refuse many halves of surrogate pairs: Python decodes each in a slow step that blocks all threads."""
+    """Refuse many lone surrogates: Python decodes each in a slow step that blocks all threads."""
     if len(blob) < 3 * _MAX_HALVES:
         return
     for count, _ in enumerate(_HALF.finditer(blob)):

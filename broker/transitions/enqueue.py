@@ -222,7 +222,7 @@ def _check_text(name: str, text: str) -> None:
         text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         raise InvalidJobRequest(
-            f"{name} contains half a surrogate pair: give text that can be encoded as UTF-8."
+            f"{name} contains a lone surrogate: give text that can be encoded as UTF-8."
         ) from None
 
 

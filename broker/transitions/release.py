@@ -15,7 +15,7 @@ class ReleasePart(Part):
     """Gives jobs back (release.lua)."""
 
     async def release(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Give back those of the jobs that are still ours, at their old place; their tries do not count."""
+        """Release those jobs that are still ours, with their old due times; their tries do not count."""
         for call in release_calls(self.keys, claimed):
             await self._core.link.run(*call)
 

@@ -1,4 +1,4 @@
-"""`jobgate key`: the keys by which the gateway knows its callers."""
+"""`jobgate key`: the API keys that identify callers of the gateway."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,7 @@ def new(name: str, scopes: tuple[str, ...], keys_file: Path) -> None:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{keys_file} cannot be written: {error.strerror}.") from error
-    click.echo(f"Written to {keys_file}, which keeps only its hash; the key is shown this once:", err=True)
+    click.echo(f"Written to {keys_file}, which keeps only its hash; the key is shown only once:", err=True)
     click.echo(key)
 
 

@@ -1,4 +1,4 @@
-"""Queues: `--queue NAME` or `--queue NAME=WEIGHT`, as often as there are queues, and `--default-queue`."""
+"""Queues: `--queue NAME` or `--queue NAME=WEIGHT`, which can be repeated, and `--default-queue`."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -26,7 +26,7 @@ def _split(text: str, parameter: click.Parameter) -> tuple[str, int]:
     name, sign, weight = text.rpartition("=")
     name = name if sign else text
     if not name:
-        message = "a queue must have a name; leave out --queue for that of the settings"
+        message = "a queue must have a name; leave out --queue to use that of the settings"
         raise click.BadParameter(message, param=parameter)
     if not is_plain_name(name):
         message = f"{name!r} has spaces or commas: repeat --queue for each queue, or use "

@@ -1,4 +1,4 @@
-"""The pipe by which a worker process tells its supervisor that it has started, and that it is alive."""
+"""The pipe through which a worker process reports to its supervisor that it has started and is alive."""
 
 import asyncio
 import contextlib
@@ -15,8 +15,8 @@ NUMBER: Final = "JOBGATE_SUPERVISOR_NUMBER"
 #: Seconds between two signs of life of a worker that has started.
 BEAT: Final = 1.0
 
-# The lines of the pipe. One of the first two says that the worker has started, and whether it ends with its
-# work; the seconds of its leases follow. One of the others comes every second from then on.
+# The lines of the pipe. One of the first two says that the worker has started, and whether it ends when its
+# work is done, followed by the seconds of its leases. After that, one of the others comes every second.
 _BURST: Final = b"burst"
 _SERVING: Final = b"serving"
 _ALIVE: Final = b"alive"
@@ -41,7 +41,7 @@ class StatusReader:
         self.is_alive = self.is_stuck = False
 
     def close_theirs(self) -> None:
-        """Leave the other end to the process that has inherited it."""
+        """Close our copy of the other end, after the process has inherited it."""
         os.close(self.theirs)
 
     def close(self) -> None:
@@ -84,10 +84,10 @@ class StatusWriter:
         self._has_started.set()
 
     def report_life_of(self, worker: Worker) -> None:
-        """Report every second that the worker is alive or stuck, from its start on.
+        """Report every second that the worker is alive or stuck, once it has started.
 
-        The reports come from a thread: a function that blocks the event loop is the worker's own business. A
-        process that is frozen as a whole, or in which one thread holds the interpreter for ever, is silent.
+        The reports come from a thread: the worker itself deals with a blocked event loop. A process that is
+        frozen as a whole, or in which one thread holds the interpreter for ever, sends none.
         """
         threading.Thread(target=self._beat, args=(worker,), name="jobgate-beat", daemon=True).start()
 

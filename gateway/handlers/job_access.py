@@ -1,4 +1,4 @@
-"""Which jobs exist for a caller, and looking at them."""
+"""Access to jobs: which of them a caller may see, and reading them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.handlers.broker_problems import broker_problem
 from jobgate.gateway.http import Problem
 
-#: Codes of problems that say that a job is not there (any more).
+#: Codes of problems that mean that a job does not exist, or no longer.
 GONE: Final = frozenset({"job-not-found", "result-not-kept"})
 
 
@@ -31,7 +31,7 @@ async def visible_job(call: Call, *, waits: bool = False) -> JobView:
 
 async def job_if_visible(call: Call, *, waits: bool) -> JobView | None:
     """Return the job as `visible_job` does; None if there is none for the caller."""
-    # With the owner: the time that it takes must not tell jobs of others from unknown ones.
+    # With the owner, so that the response time does not reveal whether somebody else's job exists.
     view = await call.gateway.looks.view(call.name, waits=waits, owner=call.caller.only_owner)
     return view if view is not None and may_see(call, view) else None
 
@@ -49,7 +49,7 @@ def may_see(call: Call, view: JobView) -> bool:
 def is_for(call: Call, owner: str | None) -> bool:
     """Whether a job of this owner may be the one that the caller has waited for.
 
-    Meanwhile its id may have become that of somebody else's job. Stock arq's workers store no owner, and the
+    In the meantime its id may have been reused for somebody else's job. Stock arq's workers store no owner, and the
     outcome of a job whose body was lost has none.
     """
     return owner is None or call.caller.sees(owner)

@@ -13,8 +13,7 @@ import orjson
 from jobgate.broker import Enqueued, Failure, JobResult, JobStatus, JobView, Progress
 from jobgate.gateway.http import Problem
 
-#: Halves of surrogate pairs.
-_HALVES = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 _PLAIN = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
@@ -76,11 +75,11 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
 
 
 def _shown(text: str | None) -> str | None:
-    """Return a name that every JSON parser accepts: many refuse a document with half a surrogate pair.
+    """Return a name that every JSON parser accepts: many reject a document with a lone surrogate.
 
-    Such halves, and bytes that are not UTF-8 (`surrogateescape`), become U+FFFD.
+    Lone surrogates, and bytes that are not UTF-8 (`surrogateescape`), become U+FFFD.
     """
-    return text if text is None or text.isascii() else _HALVES.sub("\ufffd", text)
+    return text if text is None or text.isascii() else _LONE_SURROGATES.sub("\ufffd", text)
 
 
 def _progress(progress: Progress | None) -> dict[str, Any] | None:
@@ -115,7 +114,7 @@ def _error(failure: Failure | None, *, inspects: bool) -> dict[str, Any]:
 
 
 def to_json(document: Any, *, limit: int) -> bytes:
-    """Return a document as JSON, with any arguments and results in it.
+    """Return a document as JSON, including any arguments and results in it.
 
     msgpack and pickle have more types than JSON: bytes become base64, sets become arrays, integers keep their
     digits, and other values become their `str()`.
@@ -140,7 +139,7 @@ def _encode(document: Any) -> bytes:
     try:
         return orjson.dumps(document, default=_plain, option=_PLAIN)
     except orjson.JSONEncodeError:
-        # orjson refuses integers beyond 64 bits, 254 levels and half surrogate pairs; `json` does not.
+        # orjson rejects integers beyond 64 bits, more than 254 levels and lone surrogates; `json` does not.
         return json.dumps(_with_text_keys(document), default=_plain, allow_nan=False).encode()
 
 

@@ -1,4 +1,4 @@
-"""Connections of clients, with what aiohttp's own lack.
+"""Connections of clients, with three features that aiohttp's own lack.
 
 These are a deadline for headers, one log line instead of a traceback for a malformed request, and a way to
 notice that a client hangs up while nothing is read from it.
@@ -87,7 +87,7 @@ class Connection(RequestHandler):
             super().resume_reading(resume_parser)
 
     def _pause_transport_reading(self) -> None:
-        """Pause for a moment only: otherwise nobody would notice that the client hangs up."""
+        """Pause only briefly: otherwise a client that hangs up would go unnoticed."""
         if self._kept is None and self._blind_timer is None:
             super()._pause_transport_reading()
             self._blind_timer = self._loop.call_later(_BLIND, self._read_on)
@@ -125,12 +125,12 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> StreamResponse:
-        """Answer what is not HTTP. aiohttp would log a traceback each time: a flood for every port scan."""
+        """Answer a malformed request. aiohttp would log a traceback for each: a flood in a port scan."""
         problem = _problem(exc, self._server.max_header)
         what = _WHAT[problem.kind.status]
         self._server.log.line("%s request from %s: %s", what, request.remote, type(exc).__name__)
         answer = self._server.door.refuse(problem)
-        # The client may keep sending: closing at once would take the answer away from it.
+        # The client may keep sending: if the connection were closed at once, it would not get the answer.
         answer.linger = _LINGER
         self._is_deaf = True
         return as_response(answer)
@@ -164,7 +164,7 @@ class HttpServer(Server):
     """
 
     def __init__(self, door: Door[Any], *, header_deadline: float, keepalive: float, max_header: int) -> None:
-        # A client that hangs up cancels its handler, so that a wait frees its place at once.
+        # A client that hangs up cancels its handler, so that the slot of a wait is freed at once.
         super().__init__(
             cast("Callable[[BaseRequest], Awaitable[StreamResponse]]", door.handle), handler_cancellation=True
         )
@@ -176,7 +176,7 @@ class HttpServer(Server):
             "keepalive_timeout": keepalive,
             "lingering_time": _LINGER,
             "auto_decompress": False,
-            # aiohttp does not count the colon of a header line. So its errors say which of the two it was.
+            # aiohttp does not count a header's colon. The different limits also show which one was exceeded.
             "max_line_size": max_header,
             "max_field_size": max_header - 1,
             "max_headers": _MOST_HEADERS,
@@ -201,5 +201,5 @@ def _problem(error: BaseException | None, max_header: int) -> Problem:
 
 
 def as_response(answer: Answer) -> StreamResponse:
-    """Return an answer as the response of aiohttp that types ask for: it has the members that are used."""
+    """Return an answer under the type of aiohttp's response, of which it has the members that are used."""
     return cast(StreamResponse, answer)

@@ -24,7 +24,7 @@ OnProgress = Callable[[float, str | None], object]
 _NOT_SENT = ("progress", "redis")
 #: Seconds to wait for the end of a killed child.
 _KILLED = 5.0
-#: Seconds between two looks whether a child still runs, and whether a killed one has ended.
+#: Seconds between two checks whether a child still runs, and whether a killed one has ended.
 _LOOK, _SHORT_LOOK = 0.5, 0.01
 
 
@@ -36,7 +36,7 @@ class ProcessPool:
     """
 
     def __init__(self, size: int) -> None:
-        # spawn: a fork of a process with threads and connections would share what must not be shared.
+        # spawn: a fork would share the locks and connections of this process.
         self._context = multiprocessing.get_context("spawn")
         self._room = asyncio.Semaphore(size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="jobgate-process")
@@ -59,7 +59,7 @@ class ProcessPool:
             ctx: Its first argument; values that cannot be pickled are left out.
             args: Its positional arguments after `ctx`.
             kwargs: Its keyword arguments.
-            on_progress: Takes progress reports, in another thread.
+            on_progress: Receives progress reports, in another thread.
 
         Raises:
             ProcessDied: The child ended before the function did.
@@ -173,7 +173,7 @@ class _Child:
             self._pipe, theirs = self._context.Pipe()
             self._process = self._context.Process(target=child.main, args=(theirs,), name="jobgate-function")
             self._process.start()
-        theirs.close()  # so that the end of the child is the end of the pipe
+        theirs.close()  # so that the pipe ends with the child
 
 
 def _log(record: logging.LogRecord) -> None:
@@ -213,7 +213,7 @@ def _exception(raised: child.Raised) -> Exception:
         exception = pickle.loads(raised.exception or b"")  # noqa: S301 - our child sent it
     except Exception:
         exception = None
-    if not isinstance(exception, Exception):  # SystemExit meant the child, not this process
+    if not isinstance(exception, Exception):  # SystemExit must not end this process
         exception = ProcessRaised(raised.type, raised.message)
     exception.__cause__ = ForeignTraceback(f"\n{raised.traceback}")
     return exception

@@ -1,4 +1,4 @@
-"""What the parts of one run share."""
+"""State that the parts of one run share."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from jobgate.worker.settings import Settings
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shared:
-    """One record that the parts of a run get instead of an argument for each of these."""
+    """Passed to each part of a run instead of one argument for each field."""
 
     settings: Settings
     #: Redis.
     broker: Broker
-    #: Who claims and finishes jobs.
+    #: Id under which jobs are claimed and finished.
     worker_id: str
     #: The jobs that run now.
     jobs: RunningJobs
     #: The time by the Redis clock.
     clock: RedisClock
-    #: Whom events are reported to.
+    #: Recipients of the run's events.
     observers: Observers
