@@ -180,9 +180,9 @@ class ArqRedis(Redis):
             _job_id: Id of the job; None or empty = random.
             _queue_name: Name of the queue; None = `default_queue_name`.
             _defer_until: When the job is due. A naive datetime is local time; one in the past means now.
-            _defer_by: How long from now the job is due; seconds or a timedelta.
-            _expires: How long from now the job may be started; None or 0 = `expires_extra_ms` after its due
-                time.
+            _defer_by: Time from now until the job is due; seconds or a timedelta.
+            _expires: Time from now within which the job must be started; None or 0 = `expires_extra_ms` after
+                its due time.
             _job_try: Number of its first try; None = 1.
             kwargs: Its keyword arguments.
 
@@ -212,7 +212,7 @@ class ArqRedis(Redis):
         return await self._enqueue(request)
 
     async def queued_jobs(self, *, queue_name: str | None = None) -> list[JobDef]:
-        """Return the waiting and the running jobs of a queue, those that are due first in front.
+        """Return the waiting and the running jobs of a queue, ordered by due time.
 
         Jobs that have expired are left out. So are jobs that cannot be deserialized, with a warning.
 
@@ -303,7 +303,7 @@ async def create_pool(
         serializer=serializer,
         namespace=namespace,
     )
-    pool.auto_close_connection_pool = True  # nobody else has it
+    pool.auto_close_connection_pool = True  # nothing else uses it
     try:
         await _reach(pool, settings, max(settings.conn_retries - retry, 0))
     except BaseException:

@@ -4,9 +4,9 @@ from typing import Final
 
 #: How long a job body outlives its due time; arq's `expires_extra_ms`.
 BODY_TTL_MS: Final = 86_400_000
-#: How long the mark of a job that ended without a kept result stays: longer than any call is repeated.
+#: How long the mark of a job that ended without a kept result stays: longer than any call is retried.
 ENDED_TTL_MS: Final = 15_000
-#: How long an outcome that is not kept can be fetched: longer than the time between two looks of a wait.
+#: How long an outcome that is not kept can be fetched: longer than the time between two polls of a wait.
 OUTCOME_TTL_MS: Final = 10_000
 #: The latest time that `ms_of` returns.
 _LATEST_MS: Final = 2.0**62

@@ -4,7 +4,7 @@
 JobgateError
 ├── JobFailed                  the job ended without a result
 │   └── JobAborted             … because it was aborted
-├── JobExists                  there is a job with this `_job_id` already
+├── JobExists                  a job with this `_job_id` already exists
 ├── JobNotFound                no such job, or none that this caller may see
 │   ├── ResultGone             the job has ended and its result was not kept
 │   └── JobLost                Redis has lost its data
@@ -79,7 +79,7 @@ class JobAborted(JobFailed):
 
 
 class JobExists(JobgateError):
-    """There is a job with this id already: use the `job` of this error, or choose another id."""
+    """A job with this id already exists: use the `job` of this error, or choose another id."""
 
     outcome = "exists"
 

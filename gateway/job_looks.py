@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from jobgate.broker import Broker, BrokerError, JobMark, JobView, SharedReads
 
-#: Seconds between two looks at a job that requests wait for: Redis pushes its end, but not its start.
+#: Seconds between two checks of a job that requests wait for: Redis pushes its end, but not its start.
 _LOOK_AGAIN = 0.5
 #: How many jobs' last states are remembered.
 _REMEMBERED = 4096

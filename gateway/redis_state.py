@@ -23,7 +23,7 @@ _health_logger = logging.getLogger("jobgate.gateway.health")
 
 #: Seconds for Redis' first answer; without one the gateway starts anyway.
 _GREETING: Final = 1.0
-#: Seconds between two looks for stock arq's workers, and at the data set. A worker of jobgate that is
+#: Seconds between two checks for stock arq's workers, and of the data set. A worker of jobgate that is
 #: starting is there by then.
 _LOOK_AGAIN: Final = 5.0
 #: Checks for `/readyz` in one second; beyond that the last answer is repeated.

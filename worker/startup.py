@@ -11,7 +11,7 @@ from jobgate.worker.log import logger
 from jobgate.worker.roles import TaskRole
 from jobgate.worker.settings import Settings
 
-#: Seconds between two looks at the data set.
+#: Seconds between two checks of the data set.
 _LOOK_AT_DATA = 15.0
 
 

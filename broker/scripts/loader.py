@@ -1,6 +1,6 @@
 """The Lua scripts and their loader. The header of each script is its contract.
 
-Scripts share code through preludes, which a header names with what it uses of them, as in
+Scripts share code through preludes. A header names them and the functions that the script uses, as in
 `-- Uses: lease.lua (held, mark_of)`.
 
 A Redis that is full (`maxmemory` reached) refuses new jobs but must let its jobs end. So all scripts that

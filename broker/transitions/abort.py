@@ -1,4 +1,4 @@
-"""The transition *abort*: a job is stopped wherever it is."""
+"""The transition *abort*: a job is stopped, whether it waits or runs."""
 
 import time
 from dataclasses import replace
@@ -29,12 +29,12 @@ class AbortAnswer(StrEnum):
 _ANSWERS = {
     1: AbortAnswer.ABORTED,
     2: AbortAnswer.REQUESTED,
-    # 3: it has ended since the look; the next look shows how.
+    # 3: it has ended since it was read; the next read shows how.
     4: AbortAnswer.UNKNOWN,
 }
 #: What abort.lua returns if a running job cannot be marked.
 _NO_MARKS = 6
-#: A job may start, or be given back, between look and script; it will not do so this many times.
+#: A job may start, or be released, between the read and the script, but not this many times in a row.
 _LOOKS = 10
 
 _ABORTED = Failure(type="CancelledError", message="aborted before it ran", code=FailureCode.ABORTED)
@@ -44,7 +44,7 @@ class AbortPart(ViewPart):
     """Aborts jobs (abort.lua)."""
 
     async def abort(self, job_id: str, *, queue: str | None = None, keep: float = 3600.0) -> AbortAnswer:
-        """Stop a job wherever it is.
+        """Stop a job, whether it waits or runs.
 
         Args:
             job_id: Id of the job.
@@ -60,10 +60,10 @@ class AbortPart(ViewPart):
             answer = await self._abort(view, keep)
             if answer is not None:
                 return answer
-        raise BrokerUnavailable("The job changes hands too fast to be aborted: try again.")
+        raise BrokerUnavailable("The job changes its state too fast to be aborted: try again.")
 
     async def abort_mark(self, job_id: str) -> AbortMark | None:
-        """Return what is left of a job that `view` does not know, for some seconds after it was aborted.
+        """Return the mark of a job that `view` no longer finds, for some seconds after it was aborted.
 
         None: it was not aborted, had already started, or its result was kept.
         """

@@ -13,14 +13,14 @@ class RetryPart(Part):
     async def retry(
         self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None = None
     ) -> Transition:
-        """Give a job back for another try; the try that ends counts.
+        """Return a job to the queue for another try; the current try counts.
 
         Args:
             lease: As claimed.
             defer: Seconds until the next try; None = at its old place in the queue, like arq's `Retry()`.
             score_ms: Its due time before the claim.
-            tries: Number of the try that ends, if it is more than the lease says: a stock arq producer may
-                have set the first one (`JobBody.first_try`).
+            tries: Number of the current try, if it is higher than in the lease: a stock arq producer may have
+                set the first one (`JobBody.first_try`).
 
         Returns:
             DONE, STALE or UNCONFIRMED, as from `finish`.

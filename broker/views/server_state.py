@@ -1,4 +1,4 @@
-"""The state of Redis itself: whether it accepts writes, how safe data are there, and its own figures."""
+"""The state of Redis itself: whether it accepts writes, how durable they are, and its own figures."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from jobgate.broker.scripts import script
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether Redis accepts writes, and how safe data are there."""
+    """Whether Redis accepts writes, and how durable they are."""
 
     ok: bool
     #: One sentence for operators, with address and cause.
@@ -27,10 +27,10 @@ class Readiness:
     def risks(self) -> tuple[str, ...]:
         """A sentence for each setting that may lose jobs, with what to do."""
         evicts = (
-            f"Redis may throw jobs away when its memory is full (maxmemory-policy is {self.eviction}): "
+            f"Redis may evict jobs when its memory is full (maxmemory-policy is {self.eviction}): "
             "set maxmemory-policy to noeviction"
         )
-        forgets = "Redis keeps nothing on disk, a restart of it loses all jobs: set appendonly to yes"
+        forgets = "Redis keeps nothing on disk, so a restart loses all jobs: set appendonly to yes"
         found = (
             (evicts, self.eviction not in {"noeviction", "unknown"}),
             (forgets, self.durability == "none"),

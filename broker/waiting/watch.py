@@ -43,7 +43,7 @@ class Watch:
         #: Whether the job has been enqueued. Before that, a handed-over outcome may be an earlier job's.
         self.waits = False
         self._looks_at_once = False
-        #: Ends the pause between two looks; True = the result has arrived.
+        #: Ends the pause between two polls; True = the result has arrived.
         self._pause: asyncio.Future[bool] | None = None
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class Watch:
 
         Args:
             timeout: Seconds; 0 = look once. One last look may take `LAST_LOOK` seconds more.
-            poll: Seconds between two looks while Redis sends no notices.
+            poll: Seconds between two checks while Redis sends no notices.
 
         Returns:
             The result; None if it does not arrive in time, or never will: the job is gone without one.

@@ -96,12 +96,12 @@ def _words(given: Mapping[str, Any]) -> list[str]:
 
 
 def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:
-    """Return the gateway's options that follow from the settings, once these are found to be good.
+    """Return the gateway's options that follow from the settings, once these are valid.
 
     They are loaded before anything is started or created, in a process of their own: changes that importing
     them makes to its environment would reach the gateway.
     """
-    # As for the worker: a pool in the settings gives way to the server of this command.
+    # As for the worker: the server of this command replaces a pool in the settings.
     overrides = {**given, "redis_settings": "redis://localhost"}
     words = [sys.executable, "-P", "-c", _LOAD, path, json.dumps(overrides)]
     done = subprocess.run(  # noqa: S603 - this interpreter with the program above

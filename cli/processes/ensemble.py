@@ -23,7 +23,7 @@ HOST: Final = "127.0.0.1"
 STOP_TIMEOUT: Final = 15.0
 #: Seconds after a signal in which others are the same one: a terminal and `make` both send a Ctrl-C.
 SAME_SIGNAL: Final = 0.3
-#: Seconds between two looks at whether the children serve.
+#: Seconds between two checks whether the children serve.
 LOOK_EVERY: Final = 0.05
 
 

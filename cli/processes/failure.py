@@ -21,7 +21,7 @@ def with_startup(settings: Settings, on_started: Callable[[], None] = lambda: No
 
     Args:
         settings: The user's.
-        on_started: Called once the hook is completed.
+        on_started: Called once the hook has completed.
     """
     hook = settings.on_startup
 

@@ -1,4 +1,4 @@
-"""One of several places for worker processes, and the process that holds it now."""
+"""One of several slots for worker processes, and its current process."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from jobgate.cli.processes.children import start_command
 from jobgate.cli.processes.deaths import Deaths
 from jobgate.cli.processes.status_pipe import NUMBER, VARIABLE, StatusReader
 
-#: Seconds after which a worker has run well, and its next death counts as the first.
+#: Seconds after which a worker counts as stable, and its next death as the first.
 WELL_AFTER: Final = 60.0
 #: Seconds that a worker has for running jobs when files have changed, until it gets a second signal.
 RESTART_PATIENCE: Final = 1.0
@@ -22,10 +22,10 @@ SILENT_LEASES: Final = 3
 
 
 class Slot:
-    """The place of one worker, and the process that holds it now.
+    """The slot of one worker, and its current process.
 
     Args:
-        number: Number of the place, from 1.
+        number: Number of the slot, from 1.
         words: The command line after `jobgate`.
         is_one_of_many: Whether its process shows the number in its log lines.
     """
@@ -40,7 +40,7 @@ class Slot:
         self.renewing = False
         #: Whether its process was killed because it was silent.
         self.was_killed = False
-        #: Its deaths since a process has run well.
+        #: Its deaths since a process was stable.
         self.deaths = Deaths()
         self._is_one_of_many = is_one_of_many
         self._words = words
@@ -51,7 +51,7 @@ class Slot:
 
     @property
     def is_running(self) -> bool:
-        """Whether a process holds it."""
+        """Whether a process runs in it."""
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
@@ -85,7 +85,7 @@ class Slot:
     async def kill_when_frozen(self, silence: float) -> str:
         """Kill the process once it has been silent for too long after its start; return what was wrong.
 
-        Silence is counted in looks, one a second, so that the time in which this very process was frozen
+        Silence is counted in checks, one a second, so that the time in which the supervisor itself was frozen
         does not count.
 
         Args:

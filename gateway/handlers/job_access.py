@@ -49,8 +49,8 @@ def may_see(call: Call, view: JobView) -> bool:
 def is_for(call: Call, owner: str | None) -> bool:
     """Whether a job of this owner may be the one that the caller has waited for.
 
-    In the meantime its id may have been reused for somebody else's job. Stock arq's workers store no owner, and the
-    outcome of a job whose body was lost has none.
+    In the meantime its id may have been reused for somebody else's job. Stock arq's workers store no owner,
+    and the outcome of a job whose body was lost has none.
     """
     return owner is None or call.caller.sees(owner)
 

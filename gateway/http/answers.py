@@ -2,7 +2,7 @@
 
 aiohttp's `Response` builds and serialises a dictionary of some ten headers for each answer; that is a quarter
 of the time of an enqueue. Here the lines that all answers share are kept ready, and an answer is one `write`.
-`Answer` has the members that aiohttp's connection uses of a response: `prepare`, `write_eof`, `keep_alive`.
+`Answer` has the members of a response that aiohttp's connection uses: `prepare`, `write_eof`, `keep_alive`.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class SharedBody:
 
     def __init__(self, body: bytes, version: object, owner: str | None) -> None:
         self.body = body
-        #: The state that it shows of its subject.
+        #: The version of its subject that it shows.
         self.version = version
         #: Name of the caller that its subject belongs to.
         self.owner = owner
@@ -64,7 +64,7 @@ class Answer:
     Args:
         status: Its HTTP status.
         body: Its body.
-        headers: Further headers. Whoever sets one has checked its value: nothing is escaped.
+        headers: Further headers. Their values are not escaped: check them before.
         content_type: The media type of the body.
         close: Whether the connection ends after this answer.
     """

@@ -17,9 +17,9 @@ from jobgate.worker.log import logger
 from jobgate.worker.roles import TaskRole
 from jobgate.worker.vitals import Liveness
 
-#: Seconds after which a worker without room goes round again, to show that it lives.
+#: Seconds after which a worker without room runs its loop again, as a sign of life.
 _LONGEST_WAIT = 5.0
-#: Seconds for repeating, at the end, a claim whose answer was lost.
+#: Seconds for repeating an unanswered claim at shutdown.
 _LAST_CLAIM = 2.0
 #: Shortest wait for work in seconds: for Redis, 0 would mean no limit.
 _SHORTEST_WAIT = 0.005
@@ -32,7 +32,7 @@ class Claimer(TaskRole):
         shared: What the parts of the run share; the room of its `jobs` bounds each claim.
         runner: Takes each claimed job.
         persistence: Gives back jobs that are not to be started.
-        liveness: Gets signs of life: rounds of the loop and answers.
+        liveness: Receives signs of life: rounds of the loop and answers.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Claimer(TaskRole):
         self._sources = {queue: Source(shared, queue) for queue in self._settings.weights}
 
     def close(self) -> None:
-        """Claim nothing more. A claim on its way is awaited, and its jobs are given back."""
+        """Claim nothing more. A pending claim is awaited, and its jobs are released."""
         self._jobs.close()
         self._liveness.stopping = True
         if self._waiting is not None:
             self._waiting.cancel()
 
     async def stop(self) -> None:
-        """Claim nothing more, and wait until the loop has ended. A claim on its way is cancelled."""
+        """Claim nothing more, and wait until the loop has ended. A pending claim is cancelled."""
         self.close()
         await super().stop()
 
@@ -185,7 +185,7 @@ class Claimer(TaskRole):
         return max(min(*dues, *failed, self._settings.poll_delay), _SHORTEST_WAIT)
 
     async def _sleep(self, until: Coroutine[Any, Any, None]) -> None:
-        """Await something that `close` may cut short."""
+        """Await something that `close` may interrupt."""
         if self._jobs.is_closed:
             until.close()
             return

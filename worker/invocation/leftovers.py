@@ -14,7 +14,7 @@ from concurrent.futures import Executor, Future
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-#: Seconds between two looks whether something still runs.
+#: Seconds between two checks whether something still runs.
 _LOOK = 0.02
 
 

@@ -28,7 +28,7 @@ Write = Callable[[], Awaitable[Transition]]
 
 #: Pauses before a write is repeated.
 _BACKOFF = Backoff(first=0.1, longest=5.0)
-#: Seconds between two looks at a lease whose newer claim has not been answered.
+#: Seconds between two checks of a lease whose newer claim has not been answered.
 _LOOK_AGAIN = 0.1
 #: Characters of a function's name that fit under every limit of results.
 _SHORT_NAME = 100

@@ -20,7 +20,7 @@ _PATIENCE = 2.0
 #: Seconds for each crash in which a suspect is kept apart: it waits for others to end, and the worker claims
 #: no more. After that it runs beside others, for a long job, perhaps itself, must not hold up all of them.
 _PATIENCE_APART = 10.0
-#: Seconds between two looks while it waits.
+#: Seconds between two checks while it waits.
 _LOOK = 0.25
 
 

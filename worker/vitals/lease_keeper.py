@@ -25,13 +25,13 @@ EXIT_WEDGED = 70
 #: Looks, a second apart, that must find the loop standing still before an overdue worker counts as wedged.
 #: More than one, because a process that was frozen as a whole (SIGSTOP) looks the same at first.
 _WEDGED_LOOKS = 3
-#: Seconds between two renewals while they fail, and between two looks whether the loop is wedged.
+#: Seconds between two renewals while they fail, and between two checks whether the loop is wedged.
 _ALERT_PAUSE = 1.0
 #: Seconds of a block after which claimed jobs that have not begun are given back; less with short leases.
 _STALL = 1.0
 #: Seconds for which a job without a timeout that blocks the loop lets other jobs keep their leases.
 _LONGEST_BLOCK = 3600.0
-#: Seconds between two looks at the event loop.
+#: Seconds between two checks of the event loop.
 _LOOK_PAUSE = 0.25
 
 

@@ -152,7 +152,7 @@ def test_an_address_that_is_not_this_machine_s_is_said(redis_url: str, host: str
 
 def test_a_key_is_made_and_admits(processes: Processes, redis_url: str, tmp_path: Path) -> None:
     made = jobgate("key", "new", "billing", "--allow", "enqueue:send_*", "--allow", "read", cwd=tmp_path)
-    assert made.stderr == "Written to keys.toml, which keeps only its hash; the key is shown this once:\n"
+    assert made.stderr == "Written to keys.toml, which keeps only its hash; the key is shown only once:\n"
     assert made.returncode == 0
     key = made.stdout.strip()
     path = tmp_path / "keys.toml"
@@ -193,7 +193,7 @@ def test_a_redis_that_is_away_is_named_with_the_reason(processes: Processes, mak
     server.start()
     process.wait_for_log("Redis answers: durability none")
     process.wait_for_log(
-        "WARNING .*Redis keeps nothing on disk, a restart of it loses all jobs: set appendonly"
+        "WARNING .*Redis keeps nothing on disk, so a restart loses all jobs: set appendonly"
     )
     assert process.terminate() == 0
 

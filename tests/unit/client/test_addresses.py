@@ -121,7 +121,7 @@ def texts(error: BaseException) -> tuple[str, int]:
         (
             problem(409, "job-exists"),
             JobExists,
-            "There is a job with this id already: use the `job` of this error, or choose another id.",
+            "A job with this id already exists: use the `job` of this error, or choose another id.",
         ),
         (
             problem(503, "no-worker"),
