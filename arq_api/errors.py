@@ -83,7 +83,7 @@ class RedisUnavailable(GatewayUnavailable, RedisConnectionError):
 
 
 class RedisOutcomeUnknown(OutcomeUnknown, RedisUnavailable):
-    """The answer was lost, the job may or may not exist: ask for its status, or enqueue it again with its id.
+    """The answer was lost, and the job may exist: ask for its status, or enqueue it again with its id.
 
     Attributes:
         job_id: The job's id; None where the call was not about a single job.

@@ -87,7 +87,7 @@ async def thumbnail(ctx: Context, path: str, width: int = 128, folder: str | Non
         The copy's `path`, `width` and `height`.
     """
     if width < 1:
-        raise ValueError("a thumbnail is one pixel wide at least")
+        raise ValueError("a thumbnail must be at least one pixel wide")
     return await asyncio.to_thread(_thumbnail, Path(path), width, None if folder is None else Path(folder))
 
 
@@ -118,7 +118,7 @@ async def hash_file(ctx: Context, path: str, algorithm: str = "sha256") -> str:
         The digest in hex.
     """
     if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
-        raise ValueError("unknown algorithm: take sha256, sha512, blake2b or the like")
+        raise ValueError("unknown algorithm: use sha256, sha512, blake2b or the like")
     digest = hashlib.new(algorithm)
     size = await asyncio.to_thread(_size, path)
     slices = _slices(path)

@@ -1,4 +1,4 @@
-"""The life of a gateway: its parts are put together, ports opened, and all is taken down in order."""
+"""The lifecycle of a gateway: its parts are assembled, ports opened, and all is shut down in order."""
 
 import asyncio
 import contextlib
@@ -91,7 +91,7 @@ def _broker(settings: GatewaySettings) -> Broker:
 
 @asynccontextmanager
 async def _background(gateway: Gateway) -> AsyncIterator[None]:
-    """Run what works beside the requests; it is cancelled and awaited at the end."""
+    """Run the background tasks; they are cancelled and awaited at the end."""
     redis = gateway.redis
     helpers = (gateway.broker.live_functions.watch(), redis.look_around(), redis.watch_data_set())
     running = [asyncio.create_task(each) for each in helpers]
@@ -188,7 +188,7 @@ async def _serve_until_signalled(settings: GatewaySettings) -> None:
 
 
 def _loop_factory(loop: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the event loop of that name; None = asyncio's own."""
+    """Return the factory of the named event loop; None = asyncio's own."""
     if loop == "asyncio":
         return None
     try:

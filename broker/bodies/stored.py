@@ -4,7 +4,7 @@ Job: `t` first try or None, `f` function, `a` args, `k` kwargs, `et` enqueue tim
 Result: the same and `s` success, `r` result or failure, `st` and `ft` start and finish (unix ms),
 `q` queue, `id` job id.
 
-What jobgate adds is under the one key `jobgate`, which arq does not read. In a job: the options, under the
+jobgate's additions are under one key, `jobgate`, which arq does not read. In a job: the options, under the
 keys that `JobOptions` gives them. In a result: `w` worker, the options that results keep, `ns` that it never
 started (`st` is then the time of its end, for arq's readers), `c` failure code, `e` failure (only where `r`
 holds an exception). A key is absent where its value is None or False.
@@ -20,7 +20,7 @@ from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, Opt
 from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
-#: The owner stands within so many bytes of the end of a stored job or result, except in pickles: only the
+#: The owner is stored within this many bytes of the end of a stored job or result, except in pickles: only the
 #: request token, a flag and the failure's code come after it.
 OWNER_WITHIN = 1_024
 _OWN = "jobgate"

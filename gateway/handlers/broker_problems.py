@@ -1,4 +1,4 @@
-"""The problem that each of the broker's errors is for a caller."""
+"""Problem details for the broker's errors."""
 
 from typing import Final
 
@@ -36,7 +36,7 @@ _PROBLEMS: Final[tuple[tuple[type[BrokerError], str, str], ...]] = (
 
 
 def broker_problem(error: BrokerError, *, job_id: str | None = None) -> Problem:
-    """Return the problem that an error is for the caller.
+    """Return the problem with which the gateway answers an error of the broker.
 
     Args:
         error: The error; its text is not shown.

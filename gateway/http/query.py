@@ -24,7 +24,7 @@ def read_query(query: str, checks: Mapping[str, Check]) -> dict[str, str]:
 
     Args:
         query: The part of the target after `?`, as sent.
-        checks: A check for each parameter that there is.
+        checks: A check for each known parameter.
 
     Raises:
         Problem: 422 if a parameter is unknown, given twice, or wrong.
@@ -60,10 +60,10 @@ def page_limit(given: Mapping[str, str]) -> int:
 
 
 def asked_wait(query: str, prefer: str | None, *, longest: float) -> float | None:
-    """Return the wait that is asked for, in seconds, above 0 and at most `longest`; None = no wait.
+    """Return the requested wait in seconds, above 0 and at most `longest`; None = no wait.
 
-    The query takes precedence over the header. A preference that cannot be understood is ignored, as RFC 7240
-    demands; a query that cannot be is a `Problem` 422.
+    The query takes precedence over the header. An invalid preference is ignored, as RFC 7240 requires; an
+    invalid query is a `Problem` 422.
     """
     asked = None
     if query and "wait" in (given := read_query(query, {"wait": _check_wait})):

@@ -1,7 +1,7 @@
 """Names the function that blocks the event loop.
 
-A blocked loop cannot say what blocks it. The renewal thread can: it sees the heartbeat of the loop stand
-still and looks at the stack of the loop's thread. One line is logged when the loop turns again.
+A blocked loop cannot say what blocks it. The renewal thread can: it sees that the heartbeat of the loop has
+stopped, and inspects the stack of the loop's thread. One line is logged when the loop runs again.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from jobgate.worker.log import logger
 from jobgate.worker.roles import Role
 from jobgate.worker.vitals.liveness import Pulse, warn_of_block
 
-#: Lag in seconds from which the loop's thread is looked at; it is logged from `liveness.WORTH_WARNING` on.
+#: Lag in seconds from which the loop's thread is inspected; it is logged from `liveness.WORTH_WARNING` on.
 WORTH_LOOKING = 0.5
 #: Seconds after which a block is logged while it lasts.
 LONG = 10.0
-#: Seconds in which the same function at the same line is logged once.
+#: Seconds in which the same function at the same line is logged at most once.
 QUIET = 60.0
 
 _STDLIB = sysconfig.get_path("stdlib")
@@ -49,7 +49,7 @@ class Culprit:
 
 
 class LoopWatch(Role):
-    """Lets the event loop of one worker beat, and watches it from another thread.
+    """Runs the heartbeat of one worker's event loop, and watches it from another thread.
 
     Args:
         pulse: The heartbeat of the loop.
@@ -66,7 +66,7 @@ class LoopWatch(Role):
         self._logged_at: dict[str, float] = {}
 
     async def start(self) -> None:
-        """Watch the running loop, and let it beat."""
+        """Watch the running loop, and start its heartbeat."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._pulse.on_late = self._warn
@@ -77,7 +77,7 @@ class LoopWatch(Role):
         self._pulse.stop()
 
     def look(self) -> None:
-        """In another thread: look at what the loop is doing when its beat is late."""
+        """In another thread: inspect what the loop is doing when its beat is late."""
         lag, beat = self._pulse.lag(), self._pulse.beats
         if lag < WORTH_LOOKING or self._loop is None or self._loop.is_closed():
             return
@@ -89,7 +89,7 @@ class LoopWatch(Role):
             logger.warning("the event loop has been blocked for %.0f s%s", lag, seen or "")
 
     def job(self) -> RunningJob | None:
-        """In another thread: return the job that has the loop now; None where that is unknown."""
+        """In another thread: return the job that occupies the loop now; None if that is unknown."""
         if self._loop is None or self._loop.is_closed():
             return None
         task = asyncio.current_task(self._loop)
@@ -110,7 +110,7 @@ class LoopWatch(Role):
         return True
 
     def _culprit(self, beat: int) -> Culprit | None:
-        """Return what has the loop; None while no task has, as in a process that was frozen as a whole."""
+        """Return what occupies the loop; None if no task does, as in a process that was frozen as a whole."""
         task = asyncio.current_task(self._loop)
         frame = sys._current_frames().get(self._thread)
         if task is None or frame is None:

@@ -192,9 +192,7 @@ def test_a_redis_that_is_away_is_named_with_the_reason(processes: Processes, mak
     process.wait_for_log(rf"Redis is unavailable, /readyz .*{where}.*\(.*refused.*\)")
     server.start()
     process.wait_for_log("Redis answers: durability none")
-    process.wait_for_log(
-        "WARNING .*Redis keeps nothing on disk, so a restart loses all jobs: set appendonly"
-    )
+    process.wait_for_log("WARNING .*Redis keeps nothing on disk, so a restart loses all jobs: set appendonly")
     assert process.terminate() == 0
 
 
