@@ -1,4 +1,4 @@
-"""arq's options of an enqueue, checked and in the broker's terms."""
+"""arq's options of an enqueue, checked and converted for the broker."""
 
 import time
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ def expiry(expires: Seconds | None, extra_ms: int) -> dict[str, Any]:
     """Return when a job expires, as arguments of the broker's JobRequest.
 
     Args:
-        expires: How long from now it may be started.
+        expires: Time from now within which it must be started.
         extra_ms: Milliseconds after its due time, used if `expires` is None or 0.
 
     Raises:

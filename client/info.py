@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """Where a job is; the values are those of the HTTP API and of arq."""
+    """The status of a job; the values are those of the HTTP API and of arq."""
 
     #: It waits for its due time.
     DEFERRED = "deferred"

@@ -1,4 +1,4 @@
-"""What the client needs of HTTP and of Redis: one interface, with the same records for both."""
+"""The interface of a client to its other side, the same for HTTP and for Redis."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -1,6 +1,6 @@
-"""How long a request may take: its time for Redis, its waits, and the last look after a wait.
+"""How long a request may take: its time for Redis, its waits, and the last read after a wait.
 
-All durations are seconds. What bounds a single operation of the broker is the broker's own deadline.
+All durations are seconds. A single operation is bounded by the broker's own deadline.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from jobgate.broker import BrokerError, BrokerUnavailable
 
 Answered = TypeVar("Answered")
 
-#: Seconds for the look after a wait, so that it does not last much longer if Redis is unavailable by then.
+#: Seconds for the read after a wait, so that it does not last much longer if Redis is unavailable by then.
 LAST_LOOK: Final = 1.0
 
 
 class RedisDeadline:
-    """The time that Redis has for all questions of one request; waits do not use it up.
+    """The time that Redis has for all calls of one request; waits do not use it up.
 
     Args:
         seconds: The time.
@@ -38,7 +38,7 @@ class RedisDeadline:
     async def within(self, answer: Awaitable[Answered]) -> Answered:
         """Await an answer within the time; raises `BrokerUnavailable` if Redis takes longer.
 
-        The time begins with the first answer that is awaited so; one within another shares its time.
+        The time begins with the first answer that is awaited here; nested calls share it.
         """
         if self._clock is not None:
             return await answer
@@ -48,14 +48,12 @@ class RedisDeadline:
                 return await answer
         except TimeoutError:
             if self.is_over:
-                raise BrokerUnavailable(
-                    "Redis did not answer all questions of the request in time."
-                ) from None
+                raise BrokerUnavailable("Redis did not answer all calls of the request in time.") from None
             raise
 
     @contextmanager
     def cut_off_as(self, error: type[BrokerError]) -> Iterator[None]:
-        """Raise this error inside the request when it is cut off, for code that has an answer for that."""
+        """Raise this error inside the request when it is cut off, for code that handles it."""
         try:
             yield
         except asyncio.CancelledError:
@@ -81,12 +79,12 @@ class RedisDeadline:
 
 
 async def last_look(look: Awaitable[Answered], *, wait_ends: float | None = None) -> Answered:
-    """Return what a look at the end of a wait finds.
+    """Return the answer of the last read, at the end of a wait.
 
-    The caller's time is up, so the look has `LAST_LOOK` seconds, not all of the request's time for Redis.
+    The caller's time is up, so the read has `LAST_LOOK` seconds, not all of the request's time for Redis.
 
     Args:
-        look: Looks.
+        look: The read.
         wait_ends: The end of the wait by the clock of the event loop; None = now.
 
     Raises:
@@ -99,5 +97,5 @@ async def last_look(look: Awaitable[Answered], *, wait_ends: float | None = None
             return await look
     except TimeoutError:
         if clock.expired():
-            raise BrokerUnavailable("Redis did not answer the look at the end of a wait in time.") from None
+            raise BrokerUnavailable("Redis did not answer the read at the end of a wait in time.") from None
         raise

@@ -20,7 +20,7 @@ from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, Opt
 from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
-#: The owner is stored within this many bytes of the end of a stored job or result, except in pickles: only the
+#: The owner is within this many bytes of the end of a stored job or result, except in pickles: only the
 #: request token, a flag and the failure's code come after it.
 OWNER_WITHIN = 1_024
 _OWN = "jobgate"

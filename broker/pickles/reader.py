@@ -28,7 +28,7 @@ MAX_NAME = 512
 #: Arguments of `copyreg.__newobj__`; they are copied.
 _MAX_MOVED_ARGS = 64
 
-#: Half of a surrogate pair in UTF-8, and how many are allowed: binary data may contain some by chance.
+#: A lone surrogate in UTF-8, and how many are allowed: binary data may contain some by chance.
 _HALF = re.compile(rb"\xed[\xa0-\xbf]")
 _MAX_HALVES = 50_000
 
@@ -85,7 +85,7 @@ def _write_fields(root: Any, limits: Limits) -> dict[str, Any]:
         # Too large for QUICK: the caller reads it again with FULL, so do not shorten it here.
         if not writer.has_shown_fields or (limits is not FULL and isinstance(error, TooLarge)):
             raise
-    # Objects that hold each other would never end, but each has a class name.
+    # Objects in a cycle cannot be written, but each has a class name.
     return _written(fields, Writer(limits, shows_fields=False))
 
 

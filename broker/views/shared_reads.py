@@ -11,8 +11,8 @@ Value = TypeVar("Value")
 class SharedReads(Generic[Key, Value]):
     """Runs one read at a time for each key.
 
-    All who ask while one runs share the next, which begins after they asked: no answer is older than its
-    question. A caller that is cancelled does not stop a read that others may share.
+    Callers that arrive while one runs share the next, so no answer is older than its request. A caller that
+    is cancelled does not stop a read that others may share.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class SharedReads(Generic[Key, Value]):
 
         Args:
             key: Callers with the same key share a read.
-            make: Makes the read; called only if none is there to be shared.
+            make: Starts the read; called only if there is none to share.
         """
         before = self._running.get(key)
         if before is not None:

@@ -20,7 +20,7 @@ def command(url: str) -> None:
     """Check whether the gateway or worker at URL is alive, for the health checks of containers.
 
     URL is by default JOBGATE_HEALTH_URL, else http://127.0.0.1:8080/livez. Writes one line. Exit codes: 0 the
-    answer is 200, 1 it is another one, or there is none within 4 seconds.
+    answer is 200, 1 the answer is another one, or there is none within 4 seconds.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:

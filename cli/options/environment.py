@@ -24,10 +24,10 @@ _SERVICE_URL: Final = re.compile(r"(tcp|udp|sctp)://")
 
 
 def check_environment() -> None:
-    """Refuse values that a library would answer with a traceback.
+    """Refuse values on which a library would fail with a traceback.
 
     Raises:
-        click.ClickException: A folder for metrics is not there or not writable.
+        click.ClickException: A folder for metrics does not exist or is not writable.
     """
     for name in _METRICS_FOLDERS:
         folder = os.environ.get(name)
@@ -38,7 +38,7 @@ def check_environment() -> None:
 
 
 def warnings_of_environment() -> list[str]:
-    """Return a sentence for each JOBGATE_ variable that has no effect; nothing the second time."""
+    """Return a sentence for each JOBGATE_ variable that has no effect; empty on the second call."""
     if _WARNED in os.environ:
         return []
     known = [*sorted(VARIABLES), *_FURTHER]

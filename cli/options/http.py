@@ -26,7 +26,7 @@ KEYS: Final = option(
     "keys_file",
     section=_ACCESS,
     type=click.Path(dir_okay=False, readable=False, path_type=Path),  # the gateway's own error says more
-    help="File with the keys of those who may call, made by `jobgate key new`.",
+    help="File with the API keys of callers, made by `jobgate key new`.",
 )
 #: The same file for the command that writes it.
 KEYS_TO_WRITE: Final = KEYS.but(

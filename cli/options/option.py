@@ -42,8 +42,8 @@ def option(*names: str, section: str, variables: tuple[str, ...] = (), **attribu
 
     Args:
         names: As for `click.option`.
-        section: Heading of the help text under which it stands.
-        variables: Environment variables that can stand in for it; JOBGATE_ and its long name by default.
+        section: Heading of the help text under which it is listed.
+        variables: Environment variables that can set it; JOBGATE_ and its long name by default.
         attributes: As for `click.option`.
     """
     long = next(name for name in names if name.startswith("--")).partition("/")[0]

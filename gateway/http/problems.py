@@ -57,7 +57,7 @@ KINDS = {
 }
 
 
-#: Seconds after which a request may be repeated that failed for a reason which passes.
+#: Seconds after which a request that failed for a transient reason may be retried.
 _RETRY_AFTER = "1"
 
 

@@ -1,4 +1,4 @@
-"""The outcome of one try: pure decisions, no input or output."""
+"""The outcome of one try: pure decisions, no I/O."""
 
 import asyncio
 import traceback
@@ -100,7 +100,7 @@ def failed(code: FailureCode, message: str, *, type_name: str = "JobExecutionFai
 
 
 def _bounded(failure: Failure, *, name: int = NAME_LIMIT, message: int = MESSAGE_LIMIT) -> Failure:
-    """Cut texts that are not ours: class names, messages of exceptions and of codecs."""
+    """Truncate texts that are not ours: class names, messages of exceptions and of codecs."""
     return replace(failure, type=failure.type[:name], message=failure.message[:message])
 
 
@@ -163,7 +163,7 @@ def _cancelled(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
 
 
 def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcome:
-    """Return the outcome of a cancellation that the worker did not cause, but an awaited task for example.
+    """Return the outcome of a cancellation by the function itself, or by a task that it awaits.
 
     The job is retried as in arq, but after a pause, and the last try fails with the cause instead of arq's
     text.
@@ -181,7 +181,7 @@ def _retry(facts: TryFacts, *, defer: float | None = None, note: str = "") -> Ou
 
 
 def max_tries_exceeded(max_tries: int) -> Outcome:
-    """Return the outcome of a job that was started as often as allowed; the message is arq's."""
+    """Return the outcome of a job that has used up its tries; the message is arq's."""
     return failed(FailureCode.MAX_TRIES, f"max {max_tries} retries exceeded")
 
 

@@ -37,7 +37,7 @@ class RunningJob:
     """One claimed job.
 
     The renewal thread reads `claimed` and `renew_until`. It also writes `lease_until`, and the `phase` of
-    jobs that it takes out of those that have not begun.
+    jobs that it releases before they have begun.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class RunningJob:
         self.is_written = False
         #: Whether an answer to that was lost.
         self.is_in_doubt = False
-        #: None until decoded, and where that is impossible.
+        #: None until decoded, or if that failed.
         self.body: JobBody | None = None
         #: None where the function is unknown.
         self.function: ResolvedFunction | None = None
@@ -87,7 +87,7 @@ class RunningJob:
 
     @property
     def reference(self) -> str:
-        """`id:function`, or a cron job's name alone, as in arq's log; harmless whatever a producer wrote."""
+        """`id:function`, or a cron job's name alone, as in arq's log, with escapes."""
         if self.function is not None and self.function.is_cron:
             return printable(self.function.name)
         return printable(f"{self.job_id}:{self.body.function if self.body else '<unknown>'}")
@@ -131,7 +131,7 @@ class RunningJob:
         self.renew_until = self.deadline + GRACE
 
     def enter_ending(self) -> None:
-        """Note that the function has ended: a cancellation must not hit the steps that follow."""
+        """Note that the function has ended: a cancellation must not affect the next steps."""
         self.phase = Phase.ENDING
         self.deadline = math.inf
         self.keep_lease()
@@ -147,7 +147,7 @@ class RunningJob:
         Then the answer to that write decides: see `adopt_claimed_anew`.
 
         Returns:
-            Whether the claim is dealt with; False = it is to be started, and this job is lost.
+            Whether the claim is handled; False = it is to be started, and this job is lost.
         """
         if self.stop_reason is Stop.LOST or self.phase is Phase.GIVEN_BACK:
             return False

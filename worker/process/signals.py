@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first stops the worker, a further one skips the waiting."""
+"""SIGINT and SIGTERM: the first stops the worker, a second one skips the waiting."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Hears requests to abort jobs of this worker, and has them looked at without delay.
+"""Listens for requests to abort jobs of this worker, and has them handled without delay.
 
 The renewal of leases (`lease_keeper.py`) finds the abort marks; `jobs/runner.py` then stops the job.
 """
@@ -9,7 +9,7 @@ from jobgate.worker.vitals.lease_keeper import LeaseKeeper
 
 
 class AbortListener(TaskRole):
-    """Has the keeper look at abort marks at once when one is set for a job of this worker.
+    """Has the keeper check abort marks at once when one is set for a job of this worker.
 
     A notice is only a hint: without it, the next renewal finds the mark.
     """

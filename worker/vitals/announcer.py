@@ -1,4 +1,4 @@
-"""Announces to the fleet that this worker lives: its record, and arq's health line."""
+"""Announces to the fleet that this worker is alive: its record, and arq's health line."""
 
 import asyncio
 import os
@@ -80,12 +80,12 @@ class Announcer(TaskRole):
 
     async def _announce(self) -> None:
         self._announced = True
-        # One without the other is fine: a key of another type may be in the way of one.
+        # Each may fail without the other, for example because its key holds another type of value.
         for write in (self._write_record, self._write_health_if_due):
             try:
                 await write()
             except BrokerError as error:
-                # At level debug: the claims already log the trouble.
+                # At level debug: the claims already log the problem.
                 logger.debug("heartbeat not written, still retrying: %s", reason_of(error))
 
     async def _write_record(self) -> None:

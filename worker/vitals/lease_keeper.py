@@ -22,7 +22,7 @@ from jobgate.worker.vitals.loop_watch import LoopWatch
 
 #: Exit code of a wedged worker: EX_SOFTWARE of sysexits.h.
 EXIT_WEDGED = 70
-#: Looks, a second apart, that must find the loop standing still before an overdue worker counts as wedged.
+#: Checks, a second apart, that must find the loop blocked before an overdue worker counts as wedged.
 #: More than one, because a process that was frozen as a whole (SIGSTOP) looks the same at first.
 _WEDGED_LOOKS = 3
 #: Seconds between two renewals while they fail, and between two checks whether the loop is wedged.
@@ -60,8 +60,8 @@ class LeaseKeeper(Role):
 
     Args:
         shared: What the parts of the run share.
-        liveness: Gets signs of life; its pulse shows whether the loop turns.
-        watch: Looks at the loop, in the thread, several times a second.
+        liveness: Receives signs of life; its pulse shows whether the loop runs.
+        watch: Inspects the loop, in the thread, several times a second.
         on_stop: Called in the loop with each job that is lost or to be aborted, and the reason.
         on_wedged: Called in the thread when the loop is stuck beyond the deadline of this job.
     """
@@ -119,7 +119,7 @@ class LeaseKeeper(Role):
             self._renewer.close()
 
     def _wait(self, pause: float) -> None:
-        """Wait for the next renewal or a nudge, and look at the loop in between."""
+        """Wait for the next renewal or a nudge, and check the loop in between."""
         until = time.monotonic() + pause
         while (left := until - time.monotonic()) > 0 and not self._nudged.wait(min(left, _LOOK_PAUSE)):
             try:
@@ -130,7 +130,7 @@ class LeaseKeeper(Role):
                 self._note_failure(str(error))
                 return
             except Exception:  # nothing may end this thread
-                logger.exception("the event loop could not be looked at")
+                logger.exception("the event loop could not be checked")
 
     def _renew_safely(self) -> None:
         """Renew once. No error may end the thread: all leases would end with it."""
@@ -164,7 +164,7 @@ class LeaseKeeper(Role):
     def _to_renew(self) -> list[RunningJob]:
         """Return the jobs whose leases are renewed: those whose time is not over, or does not count now.
 
-        While the loop stands still no claimed job can begin and no outcome can be written. Such jobs keep
+        While the loop is blocked, no claimed job can begin and no outcome can be written. Such jobs keep
         their leases as long as the function that may block the loop keeps its own.
         """
         now, leased = time.monotonic(), self._jobs.leased()
@@ -182,7 +182,7 @@ class LeaseKeeper(Role):
         ]
 
     def _give_back_if_stalled(self) -> None:
-        """Give back claimed jobs that have not begun while the loop stands still: others may be free."""
+        """Release claimed jobs that have not begun while the loop is blocked: other workers may be free."""
         if self._pulse.lag() < self._stall or self._stopping:
             return
         jobs = self._jobs.take_not_begun()
@@ -203,9 +203,9 @@ class LeaseKeeper(Role):
         return self._renewer
 
     def _lost_for_good(self, renewer: Renewer, jobs: Sequence[RunningJob], lost: Sequence[str]) -> list[str]:
-        """Of jobs that one answer calls lost, those that a second one confirms, on a new connection."""
+        """Return the jobs whose loss a second answer confirms, on a new connection."""
         by_id = {job.job_id: job for job in jobs}
-        # One whose outcome is on its way may have been given back: that must not be undone.
+        # One whose outcome is being sent may have been released: that must not be undone.
         return [
             job_id
             for job_id in lost
@@ -226,7 +226,7 @@ class LeaseKeeper(Role):
     def _stop_jobs(
         self, renewed: Sequence[_Renewed], lost: frozenset[str], aborts: Mapping[str, int]
     ) -> None:
-        """In the loop: stop the jobs that still run. A job that is ending learns its fate when it writes.
+        """In the loop: stop the jobs that still run. A job that is ending finds out when it writes.
 
         The answer is about leases: it does not concern a job that continues under a newer one.
         """
@@ -239,7 +239,7 @@ class LeaseKeeper(Role):
                 self._on_stop(job, Stop.ABORT)
 
     def _look_for_wedge(self) -> None:
-        """Count the looks that find the loop standing still although the job that blocks it is overdue."""
+        """Count the checks that find the loop blocked although the job that blocks it is overdue."""
         now, beats = time.monotonic(), self._pulse.beats
         if now < self._next_wedge_look:
             return
