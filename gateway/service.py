@@ -18,7 +18,7 @@ CLIENT_GONE: Final = 499
 _MALFORMED: Final = 400
 #: Query parameters whose values the access log shows.
 _SHOWN: Final = frozenset({"wait", "queue", "status", "function", "cursor", "limit"})
-#: As many characters of a name that a caller made up are logged; valid ones are no longer.
+#: Most characters of an unknown name that are logged; valid names are never longer.
 _LONGEST_NAME: Final = 128
 
 
@@ -41,7 +41,7 @@ class GatewayService:
         return self._gateway.is_draining
 
     def begin(self, request: BaseRequest) -> Call:
-        """Return the call that a request is."""
+        """Return the call for a request."""
         return Call(self._gateway, request, RedisDeadline(self._gateway.settings.redis_deadline))
 
     async def answer(self, call: Call) -> Answer:

@@ -5,8 +5,8 @@ WorkerError
 ├── SettingsError     a setting has a value that cannot be used
 │   └── LoadError     the settings or a function cannot be imported
 ├── ProcessDied       the process that ran a function ended before the function did
-├── ProcessRaised     a function in a process raised what cannot be carried over
-├── NotTransferable   a function in a process returned what cannot be carried over
+├── ProcessRaised     a function in a process raised an exception that cannot be pickled
+├── NotTransferable   a function in a process returned a value that cannot be pickled
 ├── Retry             raised by a function: run this job again (`functions/retries.py`)
 └── RetryJob          raised by a function: run this job again at its old place in the queue
 ```
@@ -32,10 +32,10 @@ class ProcessDied(WorkerError):
     """
 
     def __init__(self, exit_code: int | None) -> None:
-        """Tell the end of a process.
+        """Keep how the process ended.
 
         Args:
-            exit_code: negative: the signal that killed it; None = it never ran.
+            exit_code: Its exit code; negative = the signal that killed it; None = it never ran.
         """
         super().__init__(exit_code)
         self.exit_code = exit_code
@@ -47,14 +47,14 @@ class ProcessDied(WorkerError):
 
 
 class ProcessRaised(WorkerError):
-    """A function in a process raised an exception that cannot be pickled: this tells of it."""
+    """A function in a process raised an exception that cannot be pickled: this error replaces it."""
 
     def __init__(self, type_name: str, message: str) -> None:
-        """Stand for an exception.
+        """Keep the name and the text of the exception.
 
         Args:
-            type_name: name of its class.
-            message: its text.
+            type_name: Name of its class.
+            message: Its text.
         """
         super().__init__(type_name, message)
         self.type_name = type_name
@@ -64,4 +64,4 @@ class ProcessRaised(WorkerError):
 
 
 class NotTransferable(WorkerError):
-    """A function in a process returned what cannot be pickled: return plain data."""
+    """A function in a process returned a value that cannot be pickled: return plain data."""

@@ -1,4 +1,4 @@
-"""One run of a worker: everything that is made for it, how it starts, and in which order it ends."""
+"""One run of a worker: its parts, how they start, and in which order they end."""
 
 import asyncio
 import dataclasses
@@ -46,11 +46,11 @@ from jobgate.worker.vitals import (
 
 
 class Run:
-    """One run. Making it starts nothing, and it is served once.
+    """One run. Creating it starts nothing; call `serve` once.
 
     Args:
         settings: The worker's settings.
-        worker_id: Who claims and finishes jobs.
+        worker_id: Id under which jobs are claimed and finished.
         metrics: The worker's metrics, which count over all of its runs.
         ctx: What each job's `ctx` starts from.
         wrap: Makes `ctx["redis"]` of a client.

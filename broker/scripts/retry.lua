@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Give a job back for another try later; the try that ends counts.
+-- Return a job to the queue for a later try; the current try counts.
 -- Uses: read.lua (read, whole)
 -- Uses: lease.lua (held)
 -- Uses: clock.lua (now)
@@ -17,7 +17,7 @@
 -- ARGV[4] ms from now until the next try; '' = at its old place
 -- ARGV[5] its due time before the claim, unix ms
 -- ARGV[6] ttl in ms after the due time
--- ARGV[7] number of the try that ends; more than ARGV[3] if a stock arq producer set the first one
+-- ARGV[7] number of the current try; more than ARGV[3] if a stock arq producer set the first one
 --
 -- Returns 1 done (also when repeated), 0 stale
 

@@ -26,7 +26,7 @@ SERIALIZER: Final = option(
     type=click.Choice(["json", "msgpack", "pickle"]),
     default="json",
     help="Format in which jobs and results are written. Use `pickle` only to share a Redis with stock arq: "
-    "a worker then loads pickles, and these can run any code of those who can write to Redis.",
+    "a worker then loads pickles, so anyone who can write to Redis can run code in it.",
 )
 DATA: Final = option(
     "--data",

@@ -31,7 +31,7 @@ class Waits:
 
     @contextmanager
     def place(self, caller: Caller) -> Iterator[None]:
-        """Hold one place for a wait; raises `Problem` 429 if there is none."""
+        """Hold one slot for a wait; raises `Problem` 429 if there is none."""
         self._check(caller)
         name = caller.name
         self.count += 1

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`: what operators and their tools ask."""
+"""`/livez`, `/readyz` and `/metrics`: the endpoints for operators and their tools."""
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST

@@ -16,11 +16,11 @@ class PortError(Exception):
 
 
 async def listen(server: HttpServer, host: str, port: int, *, shutdown: float) -> tuple[ServerRunner, str]:
-    """Serve on a port, and return what ends that, with the URL.
+    """Serve on a port; return the runner, whose cleanup ends that, and the URL.
 
     Args:
         server: Makes the connections.
-        host: The address; `::` is every address, of IPv4 too.
+        host: The address; `::` means all addresses, including those of IPv4.
         port: 0 = any free port.
         shutdown: Seconds for open requests to end once the runner is cleaned up.
 

@@ -43,7 +43,7 @@ _BACKWARDS = timedelta(seconds=60)
 _BACKOFF = Backoff(first=0.5, longest=2.0)
 #: Missed runs are counted up to this, so that a sleep of days does not block the loop.
 _MOST_COUNTED = 1_000
-#: Errors that pass with time.
+#: Transient errors.
 _PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
 
@@ -53,7 +53,7 @@ class _Plan:
 
     cron: CronJob
     zone: tzinfo | None
-    #: Whether its run at the start is still to be enqueued.
+    #: Whether its run at startup is still to be enqueued.
     at_start: bool
     #: Part of the ids of runs that are this worker's own; see `_marks`.
     mark: str
@@ -72,7 +72,7 @@ class _Plan:
             self.continue_after(tick.due)
 
     def skip_missed(self, now: datetime) -> int:
-        """Skip the times that are too old to be made up for; return how many."""
+        """Skip the times that are too old to be caught up on; return how many."""
         if self.due is None or self.due >= now - ALL_WITHIN:
             return 0
         missed = self.due
@@ -152,7 +152,7 @@ class Scheduler(TaskRole):
         return min((plan.due for plan in self._plans if plan.due is not None), default=None)
 
     async def start(self) -> None:
-        """Enqueue the jobs that run at the start. Without Redis this does not raise: `run` repeats it."""
+        """Enqueue the jobs that run at startup. Without Redis this does not raise: `run` repeats it."""
         await self._enqueue_due(self._now())
         await super().start()
 
