@@ -1,9 +1,9 @@
 """How jobs, results and other records are stored."""
 
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
-from jobgate.broker.bodies.decoder import DECODE_TIMEOUT, Decoder
 from jobgate.broker.bodies.end_marks import AbortMark, abort_mark, note_of, note_of_abort
 from jobgate.broker.bodies.progress import Progress, encode_progress, progress_of
+from jobgate.broker.bodies.reading_thread import DECODE_TIMEOUT, Decoder
 from jobgate.broker.bodies.stored import OWNER_WITHIN, encode_job, encode_result, is_pickled
 from jobgate.broker.bodies.tokens import begun_ms, claim_token, claimed_ms, worker_of
 from jobgate.broker.bodies.worker_records import WorkerRecord, encode_worker_record, worker_record

@@ -1,5 +1,8 @@
 """Reads a pickle as plain data: it imports nothing and calls nothing that the pickle names.
 
+bodies/stored.py chooses this reader. Only where `trust_pickle` is set, for workers and clients that chose
+pickle, trusted.py loads real objects instead.
+
 Any producer can write a job's pickle, so `pickle.loads` would let each of them run code in the gateway. A
 subclass of `pickle.Unpickler` with its own `find_class` is not enough: it still hashes keys that the writer
 chose, fills each `__dict__`, and makes a `bytearray(10**10)` on request. So this is a small stack machine.

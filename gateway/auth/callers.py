@@ -27,7 +27,7 @@ from jobgate.gateway.http import Problem
 from jobgate.gateway.settings import KeysFileError
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_SCOPE = re.compile(r"enqueue:[A-Za-z0-9_.:<>*?\[\]!-]{1,128}|read|read:\*|inspect|abort|operate|metrics")
+_SCOPE = re.compile(r"enqueue:[A-Za-z0-9_.:<>*?\[\]!-]{1,128}|read|read:\*|inspect|abort|metrics")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MEMBERS = {"name", "sha256", "allow", "not_after", "waits"}
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}

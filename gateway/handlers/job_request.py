@@ -41,7 +41,7 @@ _DATE_TIME = re.compile(
 Errors = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Sender:
     """What a request says besides its body."""
 
@@ -72,17 +72,16 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
         raise field_errors("invalid-request", [("#", "It must be an object with args, kwargs and options.")])
     errors: Errors = []
     args, kwargs = _arguments(document, errors)
-    given = _given(document, queues, errors) if document.keys() - _ARGUMENTS else {}
+    given, options = _given(document, queues, errors) if document.keys() - _ARGUMENTS else ({}, {})
     if errors:
         raise field_errors("invalid-request", errors)
+    options.setdefault("queue", queues.default)
     if "job_id" not in given:
-        given |= {"job_id": sender.job_id, "id_is_made": True}
-    given.setdefault("queue", queues.default)
+        given["job_id"], given["id_is_made"] = sender.job_id, True
     if sender.idempotency_key is not None:
         given["idempotency"] = _idempotency(sender, function, document)
-    asked = {name: given.pop(name) for name in _OPTIONS if name in given}
-    options = JobOptions(owner=sender.owner, wants_outcome=sender.waits, **asked)
-    return JobRequest(function=function, args=args, kwargs=kwargs, options=options, **given)
+    asked = JobOptions(owner=sender.owner, wants_outcome=sender.waits, **options)
+    return JobRequest(function=function, args=args, kwargs=kwargs, options=asked, **given)
 
 
 def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dict[str, Any]]:
@@ -95,8 +94,12 @@ def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dic
     return args, kwargs
 
 
-def _given(document: dict[str, Any], queues: QueueNames, errors: Errors) -> dict[str, Any]:
+def _given(
+    document: dict[str, Any], queues: QueueNames, errors: Errors
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what else the body gives: fields of `JobRequest`, and those of `JobOptions`."""
     given: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for name, value in document.items():
         if len(errors) >= MAX_ERRORS:
             break
@@ -110,22 +113,16 @@ def _given(document: dict[str, Any], queues: QueueNames, errors: Errors) -> dict
             )
             if wrong:
                 errors.append((f"#/{name}", wrong))
+            elif name in _OPTIONS:
+                options[name] = int(value) if name in _COUNTS else value
             else:
                 given[name] = value
     errors.sort()
-    return _as_records_have_it(given, errors)
-
-
-def _as_records_have_it(given: dict[str, Any], errors: Errors) -> dict[str, Any]:
-    for name in _COUNTS:
-        if name in given:
-            given[name] = int(given[name])
-    until = given.pop("defer_until", None)
-    if until is not None:
+    if (until := given.pop("defer_until", None)) is not None:
         if "defer_by" in given:
             errors.append(("#/defer_until", "Give defer_by or defer_until, not both."))
         given["defer_until_ms"] = math.ceil(datetime.fromisoformat(until.upper()).timestamp() * 1000)
-    return given
+    return given, options
 
 
 def _no_such_member(name: str) -> str:

@@ -64,7 +64,7 @@ class Answer:
     Args:
         status: Its HTTP status.
         body: Its body.
-        headers: Further headers. Their values are not escaped: check them before.
+        headers: Further headers, such as `Retry-After`. Their values are not escaped: check them before.
         content_type: The media type of the body.
         close: Whether the connection ends after this answer.
     """

@@ -1,4 +1,11 @@
-"""Errors as callers see them: RFC 9457 problem details, and the table of all their codes."""
+"""Errors as callers see them: RFC 9457 problem details, and the table of all codes with their statuses.
+
+A module raises `Problem` with a code, and the door answers with it. Retryable problems get `Retry-After`
+here; the answer for an unfinished job gets it in handlers/result.py. 422 is raised by strict_json.py (JSON
+that cannot be stored), handlers/job_request.py (members and options of the body, `Idempotency-Key`),
+functions/names.py (a function's name), query.py (parameters and waits), handlers/broker_problems.py (what
+the broker refuses), and handlers/enqueue.py and job_list.py (a queue whose name is another kind of key).
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +47,7 @@ KINDS = {
     "misdirected": ProblemKind(421, "This gateway does not serve that host"),
     "invalid-request": ProblemKind(422, "The request does not have the right shape"),
     "invalid-json": ProblemKind(422, "The JSON cannot be stored exactly"),
-    "invalid-arguments": ProblemKind(422, "The arguments do not fit the function"),
+    "invalid-arguments": ProblemKind(422, "The arguments are not accepted"),
     "idempotency-key-reused": ProblemKind(422, "The idempotency key was used for another request"),
     "too-many-waits": ProblemKind(429, "Too many requests are waiting", retryable=True),
     "header-too-large": ProblemKind(431, "The headers are too large", closes=True),

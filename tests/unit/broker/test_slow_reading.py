@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobgate.broker.bodies import decoder, stored
+from jobgate.broker.bodies import reading_thread, stored
 from jobgate.broker.bodies.codecs import codec_named
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.pickles.limits import TooLarge
@@ -31,19 +31,19 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         read[threading.current_thread().name.partition("_")[0]] += 1
         return result
 
-    monkeypatch.setattr(decoder, "decode_result", counted)
+    monkeypatch.setattr(reading_thread, "decode_result", counted)
     return read
 
 
 async def test_quick_ones_are_read_at_once(threads: Counter[str]) -> None:
-    reader = decoder.Decoder(codec_named("pickle"))
+    reader = reading_thread.Decoder(codec_named("pickle"))
     assert (await reader.result(SMALL, "j")).result == ["x"] * 20
     assert threads == {"MainThread": 1}
     reader.close()
 
 
 async def test_what_many_ask_for_is_read_once(threads: Counter[str]) -> None:
-    reader = decoder.Decoder(codec_named("pickle"))
+    reader = reading_thread.Decoder(codec_named("pickle"))
     copies = [bytes(bytearray(LARGE)) for _ in range(20)]
     results = await asyncio.gather(*(reader.result(blob, "j") for blob in copies))
     assert all(result.result == ["x"] * 20_000 for result in results)
@@ -55,7 +55,7 @@ async def test_what_many_ask_for_is_read_once(threads: Counter[str]) -> None:
 
 
 async def test_one_who_goes_away_takes_nothing_from_the_others() -> None:
-    reader = decoder.Decoder(codec_named("pickle"))
+    reader = reading_thread.Decoder(codec_named("pickle"))
     first, second = (asyncio.ensure_future(reader.result(LARGE, "j")) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -64,7 +64,7 @@ async def test_one_who_goes_away_takes_nothing_from_the_others() -> None:
 
 
 async def test_what_cannot_be_read_is_an_error_for_all_and_a_warning_for_nobody() -> None:
-    reader = decoder.Decoder(codec_named("pickle"))
+    reader = reading_thread.Decoder(codec_named("pickle"))
     outcomes = await asyncio.gather(
         *(reader.result(TOO_LARGE, "j") for _ in range(3)), return_exceptions=True
     )
@@ -82,7 +82,7 @@ async def test_patience_ends_and_what_nobody_waits_for_is_not_read(
     threads: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    counted: Callable[..., Any] = vars(decoder)["decode_result"]
+    counted: Callable[..., Any] = vars(reading_thread)["decode_result"]
 
     def held(*args: Any, **kwargs: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
@@ -90,8 +90,8 @@ async def test_patience_ends_and_what_nobody_waits_for_is_not_read(
             assert go_on.wait(30)
         return counted(*args, **kwargs)
 
-    monkeypatch.setattr(decoder, "decode_result", held)
-    reader = decoder.Decoder(codec_named("pickle"))
+    monkeypatch.setattr(reading_thread, "decode_result", held)
+    reader = reading_thread.Decoder(codec_named("pickle"))
     first = asyncio.ensure_future(reader.result(LARGE, "first"))
     assert await asyncio.to_thread(begun.wait, 30)
     soon = asyncio.get_running_loop().time()

@@ -85,6 +85,7 @@ def test_keys_end_and_are_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixt
         '[[key]]\nname = "a b"\nsha256 = "{digest}"\nallow = []',
         '[[key]]\nname = "a"\nsha256 = "abc"\nallow = []',
         '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = ["everything"]',
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = ["operate"]',
         '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = "read"',
         '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = [["read"], {}]',
         "[[key]]\nname = [1]\nsha256 = {}\nallow = []",

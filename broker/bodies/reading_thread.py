@@ -1,4 +1,7 @@
-"""Decoding stored jobs and results without holding up the event loop."""
+"""Decides where a stored job or result is decoded: in the event loop, or in a thread if it is large.
+
+stored.py decodes.
+"""
 
 import asyncio
 from collections.abc import Callable

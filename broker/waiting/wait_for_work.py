@@ -1,4 +1,7 @@
-"""What wakes a worker: tokens for new jobs, and notices of jobs to abort."""
+"""An idle worker waits here, until a script pushes a wake token, or a notice of a job to abort.
+
+scripts/wake.lua pushes the tokens, for the transitions enqueue, claim, retry, release and resume.
+"""
 
 import asyncio
 import contextlib
