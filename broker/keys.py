@@ -34,7 +34,7 @@ class Keys:
     job fall into one Redis Cluster slot.
 
     Raises:
-        InvalidName: Keys of this namespace could be keys of something else.
+        InvalidName: Keys of this namespace could collide with others.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -73,7 +73,7 @@ class Keys:
         """The queue's own key: its name, or the default queue.
 
         Raises:
-            InvalidName: Keys of this queue could be keys of something else.
+            InvalidName: Keys of this queue could collide with others.
         """
         if not name:
             return self.default_queue

@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first word names; suggest one where it is nearly right."""
+        """Find the command that the first word names; suggest a similar one if there is none."""
         name = args[0]
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         if name not in COMMANDS and not name.startswith("-"):

@@ -73,12 +73,12 @@ class Looks:
         return known
 
     async def unchanged(self, job_id: str, may_see: Callable[[str | None], bool]) -> Known | None:
-        """Return the remembered state of a job if it is still the job's; None = look at the job.
+        """Return the remembered state of a job if it is still current; None = read the job.
 
         Args:
             job_id: The job.
-            may_see: Whether the caller may see jobs of this owner. If not, Redis is not asked: the time must
-                not tell the caller that the job is known.
+            may_see: Whether the caller may see jobs of this owner. If not, Redis is not asked: the
+                response time must not reveal that the job is known.
         """
         known = self._known.get(job_id)
         if known is None or not may_see(known.owner) or await self._mark(known) != known.mark:
@@ -110,7 +110,7 @@ class Looks:
         with self._broker.watch(known.job_id) as watch:
             while True:
                 await watch.notice(_LOOK_AGAIN)
-                with suppress(BrokerError):  # the requests wait on
+                with suppress(BrokerError):  # the requests keep waiting
                     mark = await self._mark(known)
                     for waiter, seen in watched.waiters.items():
                         if seen != mark and not waiter.done():

@@ -1,4 +1,4 @@
-"""Which path is answered by what: one table. `openapi.yaml` says the same, and a test holds them equal."""
+"""The table of all routes. A test keeps it equal to `openapi.yaml`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Route:
     handle: Handler
     #: Whether it is answered without a key although keys are in use.
     is_open: bool = False
-    #: Whether the handler itself uses `Call.deadline`, where it asks Redis more than one thing.
+    #: Whether the handler itself uses `Call.deadline`, because it makes several calls to Redis.
     keeps_time: bool = False
 
 
@@ -40,7 +40,7 @@ ROUTES: Final = (
     Route("openapi", "GET", "/openapi.json", openapi),
 )
 
-#: The routes of the metrics port, which asks for no keys.
+#: The routes of the metrics port, which needs no key.
 METRICS_ROUTES: Final = (
     Route("livez", "GET", "/livez", livez, is_open=True),
     Route("metrics", "GET", "/metrics", metrics, is_open=True),
@@ -89,7 +89,7 @@ class Router:
             name, slash, tail = rest.partition("/")
             methods = self._named.get((head, tail)) if name and bool(slash) == bool(tail) else None
         if methods is None:
-            raise Problem("not-found", "See /openapi.json for what there is.")
+            raise Problem("not-found", "See /openapi.json for all paths.")
         route = methods.get(method)
         if route is None:
             allowed = ", ".join(sorted(methods))

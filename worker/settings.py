@@ -29,7 +29,7 @@ from jobgate.worker.setting_rules import checked
 
 logger = logging.getLogger("jobgate.worker")
 
-#: How alike a name must be to a setting's, from 0 to 1, to count as a misspelling.
+#: Lowest similarity to a setting's name, from 0 to 1, that counts as a misspelling.
 _NEAR = 0.85
 
 Hook = Callable[[dict[str, Any]], Any]
@@ -55,7 +55,7 @@ class Settings:
     queues: Mapping[str, int] | None = None
     #: `RedisSettings`, a URL, or arq's own object; None = redis://localhost:6379.
     redis_settings: object = None
-    #: Stop when the queue is empty, of deferred jobs and jobs that run elsewhere too.
+    #: Stop when the queue is empty; deferred jobs and jobs that run elsewhere count too.
     burst: bool = False
     #: With `burst`, stop after this many starts; negative = no limit.
     max_burst_jobs: int = -1
@@ -112,11 +112,11 @@ class Settings:
     log_results: bool = True
     #: Show the repr of arguments in the log. This does not cover what a function itself logs or raises.
     log_arguments: bool = True
-    #: json, msgpack or pickle; `job_serializer` wins.
+    #: json, msgpack or pickle; `job_serializer` takes precedence.
     serializer: str = "json"
     #: Longest encoded result in bytes; a longer one fails its job with `unserialisable-result`.
     result_limit: int = 8 * 1024 * 1024
-    #: First part of every Redis key.
+    #: Prefix of every Redis key.
     namespace: str = DEFAULT_NAMESPACE
     #: How long a claimed job belongs to this worker without a renewal; at least 1.
     lease: float = 10.0
@@ -224,7 +224,7 @@ class Settings:
         return RetryPolicy(retry_on, backoff) if retry_on else None
 
     def _check_names(self) -> None:
-        """Refuse names whose Redis keys could be the keys of something else."""
+        """Refuse names whose Redis keys could collide with others."""
         try:
             keys = Keys(self.namespace)
             queues = [keys.queue(name) for name in self.weights]

@@ -14,7 +14,7 @@ from jobgate.worker.process import Cancellable, exit_now, kill_children
 from jobgate.worker.settings import Hook
 
 #: Seconds that cancelled jobs have to clean up, and outcomes to be written, before a stopping worker ends;
-#: `on_shutdown` has as long when a further stop skips the waiting.
+#: `on_shutdown` has as long when a second stop skips the waiting.
 STOP_GRACE = 5.0
 #: Seconds that calls in executors have to end by themselves after their job was cancelled, and to be gone
 #: after their processes were killed.
@@ -108,7 +108,7 @@ class Shutdown:
             logger.exception("on_shutdown cancelled itself, ignored")
 
     async def leave_unwritten_jobs(self) -> None:
-        """Cancel the tasks of jobs that have ended but whose outcome, or last hook, has not until now."""
+        """Cancel the tasks of jobs whose function has ended, but not yet their outcome or last hook."""
         ending = [job for job in self._jobs.snapshot() if job.phase is Phase.ENDING]
         for job in {*self._jobs.leased()}.intersection(ending):
             logger.warning("↻ %s: its outcome could not be written, will be run again", job.reference)

@@ -90,5 +90,5 @@ class DataSetWatch(TaskRole):
 
 
 async def _mark_data_set(broker: Broker) -> None:
-    with contextlib.suppress(BrokerError):  # the claims log the trouble
+    with contextlib.suppress(BrokerError):  # the claims log the problem
         await broker.mark_data_set()

@@ -5,7 +5,7 @@
 | None, bool, text, finite float, int of 64 bits | itself |
 | larger int, NaN, infinity, Decimal, UUID | text |
 | list, tuple, set, frozenset, deque | list |
-| dict and its kin | dict; a key that is not text becomes its JSON text |
+| dict and its subclasses | dict; a key that is not text becomes its JSON text |
 | bytes, bytearray | base64 text |
 | datetime, date, time | ISO 8601 text; a zone known only by name follows in brackets |
 | timedelta | seconds |

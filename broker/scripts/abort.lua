@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Stop a job wherever it is: a waiting job ends at once, the worker of a running one is notified.
+-- Stop a job: a waiting job ends at once, the worker of a running one is notified.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read, whole)
 -- Uses: drop.lua (drop)

@@ -30,7 +30,7 @@ def size_of(mark: JobMark) -> int:
 
 
 class JobStatus(StrEnum):
-    """Where a job is. The values are arq's."""
+    """The status of a job. The values are arq's."""
 
     #: Waiting for its due time.
     DEFERRED = "deferred"
@@ -46,7 +46,7 @@ class JobStatus(StrEnum):
 class JobView:
     """A job as it is at one moment.
 
-    It knows whether body or result answers a question; do not choose between them elsewhere.
+    It chooses between body and result for each member; do not choose elsewhere.
     """
 
     job_id: str

@@ -99,7 +99,7 @@ class ResultWatcher:
             self._watches.pop(watch.job_id, None)
 
     async def look(self, watch: Watch) -> bool:
-        """Read a watched key now; returns whether to wait on. Raises DataSetChanged."""
+        """Read a watched key now; returns whether to keep waiting. Raises DataSetChanged."""
         waiting = self._waiting_for(watch.job_id)
         try:
             seen = await self._looks.submit(_Look(watch.job_id, ask_job=True))

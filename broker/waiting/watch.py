@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 REREAD_INTERVAL = 2.0
 #: The same while Redis sends no notices: it refuses tracking, or the connection for it is down.
 POLL_INTERVAL = 0.25
-#: Seconds that the last look, at the end of a wait, may take.
+#: Seconds that the last read, at the end of a wait, may take.
 LAST_LOOK = 0.5
 
 
 class Seen(NamedTuple):
-    """What a look at Redis has found for one job."""
+    """What a read of Redis has found for one job."""
 
     #: The stored result.
     blob: bytes | None
@@ -61,7 +61,7 @@ class Watch:
         If Redis is unavailable in the meantime the wait continues until its timeout.
 
         Args:
-            timeout: Seconds; 0 = look once. One last look may take `LAST_LOOK` seconds more.
+            timeout: Seconds; 0 = read once. The last read may take `LAST_LOOK` seconds more.
             poll: Seconds between two checks while Redis sends no notices.
 
         Returns:
@@ -108,7 +108,7 @@ class Watch:
             await self._noticed(seconds)
 
     def see(self, seen: Seen) -> None:
-        """Take over what a look has found: the data set of the first look, and the result."""
+        """Keep what a read has found: the data set of the first read, and the result."""
         if not self._has_looked:
             self._has_looked, self._data_set = True, seen.data_set or self._data_set
         if seen.blob is not None:
@@ -116,16 +116,16 @@ class Watch:
             self._end_pause(True)
 
     def look_at_once(self) -> None:
-        """Look again without waiting for a notice: what was seen may belong to an earlier job of this id."""
+        """Read again without waiting for a notice: the last answer may be about an earlier job of this id."""
         self._looks_at_once = True
         self._end_pause(False)
 
     def has_lost_data(self, seen: Seen) -> bool:
-        """Return whether Redis has lost its data since the first look, or since one before it."""
+        """Return whether Redis has lost its data since the first read, or since one before it."""
         return self._data_set is not None and seen.data_set != self._data_set
 
     async def _look(self, end: float) -> bool:
-        """Look, and return whether to wait on. A Redis that hangs must not outlast the wait."""
+        """Read, and return whether to keep waiting. A Redis that hangs must not prolong the wait."""
         try:
             async with asyncio.timeout_at(end):
                 return await self._watcher.look(self)

@@ -43,7 +43,7 @@ class KeysFile:
     _stamp: _Stamp | None = None
     #: Monotonic time of the last check that found the file usable.
     _good_at: float = 0.0
-    #: What was logged last: a trouble that lasts is logged once, not at each check.
+    #: What was logged last: a lasting problem is logged once, not at each check.
     _trouble: str = ""
     _is_refusing: bool = False
 

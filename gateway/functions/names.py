@@ -46,8 +46,8 @@ def status_path(job_id: str) -> str:
 class QueueNames:
     """Which queues a request may name.
 
-    A queue's name is its key in Redis, so a name whose keys could be other keys of the broker is refused: a
-    job enqueued into `arq:abort` would abort a job.
+    A queue's name is its key in Redis, so a name whose keys could collide with others is refused: a job
+    enqueued into `arq:abort` would abort a job.
 
     Args:
         keys: The key names of the namespace.

@@ -44,7 +44,7 @@ async def enqueue(call: Call) -> Answer:
     request = _request(call, function, body, wait)
     if not gateway.functions.passes(function, request.options.queue or gateway.queues.default):
         return await call.deadline.within(_enqueue_if_offered(call, request, wait))
-    # The common case asks Redis one thing, which has the broker's own deadline.
+    # The common case makes one call to Redis, which has the broker's own deadline.
     return await _enqueue_offered(call, request, wait)
 
 

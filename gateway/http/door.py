@@ -30,7 +30,7 @@ CallT = TypeVar("CallT")
 
 
 class Service(Protocol[CallT]):
-    """What stands behind a door."""
+    """The service behind a door."""
 
     @property
     def is_draining(self) -> bool:
@@ -112,7 +112,7 @@ class Door(Generic[CallT]):
         except Exception as error:
             if not isinstance(error, ConnectionError):
                 self._log.failure("request %s failed while its answer was sent", answer.request_id)
-            # The client must not take what it has for the whole.
+            # The client must not mistake the part that it has for the whole.
             answer.keep_alive = False
             reset(request)
 
@@ -158,9 +158,9 @@ def target_of(request: BaseRequest) -> tuple[str, str]:
 
 
 def check_origin(request: BaseRequest) -> None:
-    """Raise `Problem` 403 for what a page of another site makes a browser send.
+    """Raise `Problem` 403 for a request that a page of another site made a browser send.
 
-    A form can carry JSON, and for a form browsers ask no permission (CORS preflight).
+    A form can carry JSON, and browsers send forms without asking for permission (CORS preflight).
     """
     headers = request.headers
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 class Shares:
     """Says how many jobs to claim from each queue.
 
-    Each queue has a clock, which every job advances by 1/weight. The queue whose clock shows least comes
+    Each queue has a clock, which every job advances by 1/weight. The queue with the lowest clock comes
     next: so each gets its share over time, even when there is room for one job at a time, and none starves.
-    The clock of an empty queue is advanced to the others': a share that it did not use is gone.
+    The clock of an empty queue is advanced to the others': an unused share is not saved up.
 
     Args:
         weights: Queue -> its weight, at least 1.

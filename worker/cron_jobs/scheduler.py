@@ -33,9 +33,9 @@ logger = logging.getLogger("jobgate.worker")
 #: How long before its time a job is enqueued, so that short outages delay nothing. The moment is random, so
 #: that the workers of a fleet do not all ask at once.
 AHEAD_LEAST, AHEAD_MOST = timedelta(seconds=1), timedelta(seconds=2)
-#: Each run that was missed by no more than this is made up for; see docs/cron.md.
+#: Each run that was missed by no more than this is caught up on; see docs/cron.md.
 ALL_WITHIN = timedelta(seconds=30)
-#: Of the runs missed by more, only the latest one is, unless it is older than this.
+#: Of the older ones, only the latest is caught up on, unless it is older than this.
 LATEST_WITHIN = timedelta(hours=1)
 #: A step back of the clock by more than this: all times are computed again.
 _BACKWARDS = timedelta(seconds=60)

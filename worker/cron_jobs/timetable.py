@@ -1,4 +1,4 @@
-"""When something is due: arithmetic with calendar and time zone, without input or output.
+"""When something is due: arithmetic with calendar and time zone, no I/O.
 
 A timetable is a set of times by the wall clock of a zone. Where that clock changes, for daylight saving or
 otherwise, times are skipped (the clock is set forward) or come twice (it is set back). The rules:
@@ -27,7 +27,7 @@ _WEEKDAYS = {
     "mon": 0, "tues": 1, "tue": 1, "wed": 2, "thurs": 3, "thu": 3, "fri": 4, "sat": 5, "sun": 6,
 }  # fmt: skip
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
-#: Years after which the calendar repeats itself: what is not due in them is never due.
+#: Years after which the calendar repeats itself: a timetable that is not due within them never is.
 _CYCLE = 400
 
 

@@ -14,6 +14,6 @@ __all__ = [
     "JobRunner", "Persistence", "RunningJobs", "Shared",
     # One job
     "Phase", "RunningJob", "Stop",
-    # Its outcome, and who learns of it
+    # Its outcome and observers
     "JobOutcome", "Observer", "Observers", "Outcome", "OutcomeKind", "await_if_needed", "message_of",
 ]  # fmt: skip

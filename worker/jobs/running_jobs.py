@@ -11,7 +11,7 @@ from jobgate.worker.jobs.running_job import Phase, RunningJob
 class RunningJobs:
     """The jobs of one worker, at most `max_jobs` of them in progress.
 
-    The slot of a job is freed when its function has ended, while its outcome is still on its way to Redis. At
+    The slot of a job is freed when its function has ended, while its outcome is still being written. At
     most `max_jobs` such outcomes are waited for, so that they cannot pile up while Redis is unavailable.
     """
 
@@ -60,7 +60,7 @@ class RunningJobs:
         return [job for job in list(self._by_id.values()) if job.phase is not Phase.GIVEN_BACK]
 
     def begun(self) -> list[RunningJob]:
-        """Return the jobs that have begun and are not done with: a crash now would hit them."""
+        """Return the jobs that have begun and are not finished: a crash now would affect them."""
         return [job for job in self._jobs if job not in self._not_begun and job.phase is not Phase.GIVEN_BACK]
 
     def begin(self, job: RunningJob) -> bool:

@@ -18,7 +18,7 @@ _LONG_TURN = 0.02
 _PATIENCE = 2.0
 
 #: Seconds for each crash in which a suspect is kept apart: it waits for others to end, and the worker claims
-#: no more. After that it runs beside others, for a long job, perhaps itself, must not hold up all of them.
+#: no more. After that it runs beside others: a long job, perhaps the suspect, must not hold up all of them.
 _PATIENCE_APART = 10.0
 #: Seconds between two checks while it waits.
 _LOOK = 0.25
@@ -70,7 +70,7 @@ class Turns:
         self._few = math.isqrt(max_jobs - 1) + 1
         self._turn_began = 0.0
         self._next: asyncio.Task[None] | None = None
-        #: Notes on their way that suspects are no longer alone.
+        #: Pending notes that suspects are no longer alone.
         self._notes: set[asyncio.Future[bool]] = set()
 
     def begin_at_once(self, job: RunningJob) -> bool:

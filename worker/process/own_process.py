@@ -25,7 +25,7 @@ def loop_factory(loop: str = "auto") -> Callable[[], asyncio.AbstractEventLoop]:
         loop: `asyncio`, `uvloop`, or `auto` for uvloop where it can be used.
 
     Raises:
-        WorkerError: `uvloop` is asked for and not installed.
+        WorkerError: `uvloop` is requested but not installed.
     """
     if loop == "asyncio" or (loop == "auto" and not _has_standard_streams()):
         return asyncio.new_event_loop
