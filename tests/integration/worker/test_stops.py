@@ -1,6 +1,7 @@
 """How a worker stops, and how it lives through a Redis that is unavailable or full."""
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -125,6 +126,53 @@ async def test_job_completion_wait_lets_jobs_end(redis_url: str) -> None:
             await busy(worker)
         assert (await outcome(broker, job_id)).success
         assert worker.jobs_complete == 1
+
+
+async def test_progress_is_written_as_long_as_a_job_may_end(redis_url: str) -> None:
+    may_end = asyncio.Event()
+
+    async def report(ctx: Ctx) -> None:
+        for number in itertools.count(1):
+            ctx["progress"](number / 1_000_000)
+            if may_end.is_set():
+                return
+            await asyncio.sleep(0.01)
+
+    async with Broker(redis_url) as broker:
+        written: set[float] = set()
+
+        async def go_on() -> bool:
+            view = await broker.view(job_id)
+            written.update([view.progress.fraction] if view and view.progress else [])
+            return len(written) > 4
+
+        async with working([report], redis_url, job_completion_wait=60) as worker:
+            job_id = await enqueue(broker, report.__qualname__)
+            await busy(worker)
+            worker.stop()
+            await eventually_async(go_on, what="further reports after the stop")
+            may_end.set()
+            assert (await outcome(broker, job_id)).success
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+async def test_no_connection_outlives_a_run(server: RedisServer) -> None:
+    async def on_shutdown(ctx: Ctx) -> None:
+        await ctx["redis"].ping()
+
+    with server.client() as client:
+        before = len(client.client_list())
+        async with working(ALL, server.url, on_shutdown=on_shutdown) as worker:
+            await eventually_async(lambda: _is(worker.liveness.consuming()), what="a worker that consumes")
+            assert len(client.client_list()) > before
+
+        async def as_before() -> bool:
+            return len(client.client_list()) == before
+
+        await eventually_async(as_before, what="the end of all connections")
 
 
 async def test_a_second_stop_hurries(redis_url: str) -> None:
