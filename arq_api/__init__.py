@@ -1,4 +1,4 @@
-"""arq's own names: a program that uses arq replaces `arq` by `jobgate.arq` in its imports, and nothing else.
+"""arq's own names: a program that uses arq only replaces `arq` with `jobgate.arq` in its imports.
 
 The modules `connections`, `jobs`, `worker` and `cron` have the names that arq's modules of these names have.
 """

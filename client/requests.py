@@ -189,7 +189,7 @@ def seconds(name: str, value: Seconds | None) -> float | None:
     number: object = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < float("inf"):
         return number
-    raise InvalidOption(f"{name} must be a number of seconds from 0 on, or a timedelta")
+    raise InvalidOption(f"{name} must be 0 or more seconds, or a timedelta")
 
 
 def waiting_time(name: str, value: Timeout, default: float | None) -> float | None:
@@ -215,4 +215,4 @@ def _moment(value: object) -> datetime | None:
 def _tries(value: object) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
         return value
-    raise InvalidOption("_max_tries must be a whole number from 1 on")
+    raise InvalidOption("_max_tries must be a whole number of at least 1")

@@ -1,4 +1,4 @@
-"""What the gateway finds out about its Redis: at the start, in the background, for `/readyz` and metrics."""
+"""The state of the gateway's Redis: read at startup, in the background, for `/readyz` and for metrics."""
 
 import asyncio
 import contextlib
@@ -95,7 +95,7 @@ class RedisState:
                 logger.warning("%s", risk)
 
     async def _warn_of_stock_arq(self) -> None:
-        """Look until stock arq's workers seem to be there, and log it."""
+        """Check until stock arq's workers seem to be there, and log it."""
         before: set[str] = set()
         #: Queues that workers of jobgate have served: when they are killed their health line stays.
         ours: set[str] = set()

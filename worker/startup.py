@@ -77,13 +77,13 @@ async def warn_of_losses(broker: Broker) -> None:
 
 
 class DataSetWatch(TaskRole):
-    """Looks every 15 seconds whether Redis still holds the data that it held; the broker logs a loss."""
+    """Checks every 15 seconds whether Redis still holds the data that it held; the broker logs a loss."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_AT_DATA)
             await _mark_data_set(self._broker)

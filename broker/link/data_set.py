@@ -15,12 +15,12 @@ class DataSet:
     def __init__(self) -> None:
         #: The last name that was found; None = none so far.
         self.known: str | None = None
-        #: The name at the last look; None = there was none.
+        #: The name at the last read; None = there was none.
         self.latest: str | None = None
         self._has_warned = False
 
     def note(self, name: bytes | None) -> None:
-        """Take over what a look has found; logs a warning if the data set has changed."""
+        """Keep the name that was just read; logs a warning if the data set has changed."""
         self.latest = name.decode(errors="replace") if name else None
         if self.known is not None and self.latest != self.known and not self._has_warned:
             self._has_warned = True
@@ -32,5 +32,5 @@ class DataSet:
             self.known, self._has_warned = self.latest, False
 
     def changed_since(self, name: str | None) -> bool:
-        """Return whether the last look found another data set than `name`; False if that is None."""
+        """Return whether the last read found another data set than `name`; False if that is None."""
         return name is not None and self.latest != name

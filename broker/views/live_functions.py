@@ -96,7 +96,7 @@ class LiveFunctions:
             await asyncio.sleep(every)
 
     def remembered(self, function: str, queue: str) -> Availability | None:
-        """Return what `watch` last found, without a question to Redis; None = this queue is not watched."""
+        """Return what `watch` last found, without asking Redis; None = this queue is not watched."""
         known = self._queues.get(queue)
         if known is None or known.read_at is None or not (known.seen or queue in self._watched):
             return None
@@ -108,7 +108,7 @@ class LiveFunctions:
         Args:
             function: Its name.
             queue: Name of the queue.
-            max_age: How old the answer may be, in seconds; 0 = no older than the question.
+            max_age: How old the answer may be, in seconds; 0 = no older than this call.
 
         Raises:
             BrokerUnavailable: Redis has to be asked and does not answer.

@@ -128,11 +128,11 @@ class ResultWatcher:
         self._looks.submit(_Look(job_id, noticed=noticed)).add_done_callback(deliver)
 
     def _waiting_for(self, job_id: str) -> frozenset[Watch]:
-        """Return the watches whose job was enqueued before the look that begins now."""
+        """Return the watches whose job was enqueued before the read that begins now."""
         return frozenset(watch for watch in self._watches.get(job_id, ()) if watch.waits)
 
     def _deliver(self, job_id: str, waiting: frozenset[Watch], seen: "asyncio.Future[Seen]") -> None:
-        # After a read that failed, the watches look again by themselves, at their interval.
+        # After a read that failed, the watches read again by themselves, at their interval.
         if seen.cancelled() or seen.exception() is not None:
             return
         self._arrived(job_id, waiting, seen.result())

@@ -123,7 +123,7 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: Tr
 def _log_as_configured(path: str) -> None:
     """Configure logging with a dict for `logging.config.dictConfig`, from a file or a module.
 
-    Loggers that it does not name stay on, unless it says otherwise: jobgate's exist already.
+    Loggers that it does not name stay enabled, unless it says otherwise: jobgate's exist already.
     """
     try:
         logging.config.dictConfig({"disable_existing_loggers": False} | _read(path))

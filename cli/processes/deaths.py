@@ -1,4 +1,4 @@
-"""How often a worker process has died, of which cause, and how long to wait before it is restarted."""
+"""How often a worker process has died, from which cause, and how long to wait before a restart."""
 
 import signal
 from collections import Counter
@@ -31,7 +31,7 @@ class Deaths:
         self._counts: Counter[Cause] = Counter()
 
     def forget(self) -> None:
-        """Start from zero: a process has run well."""
+        """Start from zero: a process was stable."""
         self._counts.clear()
 
     def add(self, cause: Cause) -> int:

@@ -19,7 +19,7 @@ class FunctionCheck:
         self._beside_arq = beside_arq
 
     def passes(self, function: str, queue: str) -> bool:
-        """Whether a request may pass by what is remembered; if not, `require` asks Redis.
+        """Whether a request may pass according to the last answers; if not, `require` asks Redis.
 
         Where no worker has published anything within the last second, stock arq workers may be there, or
         workers that have not started yet: such requests pass, too.
@@ -38,7 +38,7 @@ class FunctionCheck:
             function: Its name.
             queue: Name of the queue.
             waits: Whether the caller waits for the outcome: then a worker has to be live now.
-            may_know: Whether the caller may learn of a function's name.
+            may_know: Whether the caller may see a function's name.
 
         Raises:
             Problem: 404 if live workers offer other functions only; 503 if none is live and the caller waits.

@@ -13,7 +13,7 @@ from jobgate.gateway.handlers.job_access import may_see
 from jobgate.gateway.handlers.presentation import job_of_view, to_json
 from jobgate.gateway.http import Answer, check_limit, field_errors, page_limit, read_query
 
-#: Ids that Redis is asked for at a time, and jobs: each may have megabytes.
+#: Ids that are read from Redis at a time, and jobs: each job may be megabytes large.
 _IDS_AT_ONCE, _AT_ONCE = 25, 5
 #: Bytes of stored jobs and results after which a page ends, where it can.
 _MOST_READ: Final = 16 * 1024 * 1024

@@ -102,7 +102,7 @@ def outcome_answer(call: Call, ended: JobResult, wait: float | None, *, mark: Jo
         call: The request.
         ended: The result.
         wait: The wait that was applied.
-        mark: The job's mark; with it, others who ask while this answer is sent are sent the same bytes.
+        mark: The job's mark; with it, requests that arrive while this answer is sent share its bytes.
 
     Raises:
         Problem: 503 if too many large answers are being sent.

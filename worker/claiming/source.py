@@ -11,7 +11,7 @@ from jobgate.worker.log import logger, reason_of
 
 #: Pauses after failed claims.
 _BACKOFF = Backoff(first=0.2, longest=2.0)
-#: Every so many failures in a row, the warning is repeated.
+#: Failures in a row after which the warning is repeated.
 _WARN_EVERY = 30
 #: Numbers of claims: a worker that runs again has the same id, and must not use a token twice.
 _NUMBERS = itertools.count()

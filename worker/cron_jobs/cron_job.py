@@ -72,7 +72,7 @@ def cron(  # noqa: PLR0913 - arq's arguments
         minute: 0 to 59.
         second: 0 to 59.
         microsecond: One number; the default avoids the full second, when everything else runs.
-        run_at_startup: Run it at the start too; see `CronJob`, as for `unique` and `job_id`.
+        run_at_startup: Run it at startup too; see `CronJob`, as for `unique` and `job_id`.
         unique: Run it once at each time, however many workers there are.
         job_id: The id of all its jobs: a run is skipped while the previous job waits or runs.
         timeout: Run limit in seconds; None or 0 = the worker's `job_timeout`.

@@ -29,7 +29,7 @@ from jobgate.worker.cron_jobs.cron_job import CronJob
 
 logger = logging.getLogger("jobgate.worker")
 
-#: Seconds after its end in which starting workers do not enqueue a job that runs once at the start.
+#: Seconds after its end in which starting workers do not enqueue a job that runs once at startup.
 STARTUP_MEMORY = 600.0
 
 
@@ -56,7 +56,7 @@ class Tick:
         cron: The cron job.
         queue: The queue that its job goes to.
         mark: Part of the id of runs that belong to one worker.
-        due: Its time; None = the run at the start of a worker.
+        due: Its time; None = the run at startup of a worker.
     """
 
     cron: CronJob
@@ -118,7 +118,7 @@ class Tick:
 
     def __str__(self) -> str:
         if self.due is None:
-            return "the run at the start"
+            return "the run at startup"
         return f"the run at {self.due.astimezone(UTC).isoformat(' ', 'seconds')}"
 
 
@@ -130,11 +130,11 @@ class TickWriter:
         self._count = count
 
     async def enqueue(self, ticks: list[Tick]) -> list[BrokerError | None]:
-        """Enqueue ticks; answers stand in their order.
+        """Enqueue ticks; returns the answers in their order.
 
         Returns:
-            None for a settled tick: its job was made, by this worker or another, or it was skipped. Otherwise
-            the error; not all errors pass with time.
+            None for a settled tick: its job was created, by this worker or another, or it was skipped.
+            Otherwise the error; not all errors are transient.
         """
         requests = [tick.request(self._broker.keys.default_queue) for tick in ticks]
         answers = await self._broker.enqueue_many(requests)

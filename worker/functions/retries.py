@@ -61,7 +61,7 @@ class Backoff:
     """Pauses that grow from try to try: `first`, `first · factor`, `first · factor²`, … up to `longest`.
 
     With jitter each pause is a random part of that length ("full jitter"), so that jobs that failed together
-    do not come back together.
+    do not retry together.
 
     Raises:
         SettingsError: A number is out of range.

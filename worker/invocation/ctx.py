@@ -29,7 +29,7 @@ class Deadline:
         return f"<Deadline in {self.remaining():.1f} s>"
 
     def __reduce__(self) -> tuple[Callable[[float], "Deadline"], tuple[float]]:
-        # Monotonic clocks of two processes need not agree, and the way to a new process takes time.
+        # Monotonic clocks of two processes need not agree, and starting a process takes time.
         return _at_wall_clock, (time.time() + self.remaining(),)
 
     @classmethod
@@ -77,7 +77,7 @@ class ProgressReporter:
         """Report progress.
 
         Args:
-            fraction: 0 to 1; a number outside is moved to the nearer end.
+            fraction: 0 to 1; other numbers are clamped.
             message: What the job is doing, in a few words; cut to 200 characters.
 
         Raises:

@@ -1,6 +1,6 @@
 """Invokes functions: coroutines in the event loop, plain functions in threads or in processes.
 
-Knows no timeout: `jobs/runner.py` cancels the call.
+It has no timeout of its own: `jobs/runner.py` cancels the call.
 """
 
 import asyncio

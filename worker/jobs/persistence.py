@@ -1,4 +1,4 @@
-"""Writes the outcome of a try, and retries until it gets through or is no longer ours to write."""
+"""Writes the outcome of a try, and retries until it is written or the lease is lost."""
 
 import asyncio
 import random
@@ -34,7 +34,7 @@ _LOOK_AGAIN = 0.1
 _SHORT_NAME = 100
 #: Seconds of the lease under which an outcome is written after Redis had forgotten the job.
 _TAKEN_BACK_FOR = 10.0
-#: Errors that pass with time. The outcome is kept in memory, and its lease renewed, until then.
+#: Transient errors. The outcome is kept in memory, and its lease renewed, until then.
 _PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
 
@@ -145,7 +145,7 @@ class Persistence:
             job.is_in_doubt |= answer is Transition.UNCONFIRMED
             if answer is Transition.WANTED:
                 write = self._write_of(job, outcome, is_wanted=True)
-            elif not (await self._goes_on_under_newer_lease(job) or await self._takes_back(job)):
+            elif not (await self._has_newer_lease(job) or await self._takes_back(job)):
                 break
         return Transition.UNCONFIRMED if answer is Transition.STALE and job.is_in_doubt else answer
 
@@ -163,10 +163,10 @@ class Persistence:
         result, keep = self._result(job, outcome), job.limits.keep
         return lambda: self._broker.finish(job.claimed.lease, result, keep=keep, is_wanted=is_wanted)
 
-    async def _goes_on_under_newer_lease(self, job: RunningJob) -> bool:
+    async def _has_newer_lease(self, job: RunningJob) -> bool:
         """Whether a newer claim of this worker follows the stale lease.
 
-        The answer to that claim may still be on its way, or was lost and is asked for again.
+        The answer to that claim may still arrive, or was lost and the claim is repeated.
         """
         while job.claimed_anew is None:
             if job.stop_reason is Stop.LOST or not await self._is_ours(job):
@@ -184,7 +184,7 @@ class Persistence:
             return True  # the next write waits for Redis, and asks again
 
     async def _is_ours(self, job: RunningJob) -> bool:
-        """Whether this worker has a lease on the job; True where Redis does not answer, for it may have."""
+        """Whether this worker has a lease on the job; True if Redis does not answer: it may have."""
         try:
             view = await self._broker.view(job.job_id, queues=[job.claimed.lease.queue])
         except _PASSING:

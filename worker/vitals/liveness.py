@@ -18,7 +18,7 @@ CLAIM_STALL = 60.0
 
 
 def warn_of_block(lag: float, culprit: object = "") -> None:
-    """Log that the loop turns again after `lag` seconds; `culprit` is a text that says what blocked it."""
+    """Log that the loop runs again after `lag` seconds; `culprit` is a text that says what blocked it."""
     logger.warning("the event loop was blocked for %.1f s%s: run such functions as plain `def`", lag, culprit)
 
 
@@ -27,7 +27,7 @@ class Pulse:
 
     def __init__(self) -> None:
         self._handle: asyncio.TimerHandle | None = None
-        #: Beats so far. While this number stands still, the loop does not turn.
+        #: Beats so far. While this number does not change, the loop is blocked.
         self.beats = 0
         #: Monotonic instant of the last beat.
         self.last_beat = time.monotonic()
@@ -93,7 +93,7 @@ class Liveness:
         self._startup_timeout = startup_timeout
         self._began = time.monotonic()
         self._is_started = self._has_claimed = False
-        #: Monotonic instants: the claim loop went round; a claim was answered; Redis answered anything.
+        #: Monotonic instants: the claim loop ran; a claim was answered; Redis answered anything.
         self.last_round = self.last_claim = self.last_contact = self._began
         #: Set when the worker stops claiming on purpose.
         self.stopping = False
@@ -104,7 +104,7 @@ class Liveness:
         self._is_started = True
 
     def round(self) -> None:
-        """Note that the claim loop goes round."""
+        """Note that the claim loop runs."""
         self.last_round = time.monotonic()
 
     def claimed(self) -> None:
@@ -117,7 +117,7 @@ class Liveness:
         self.last_contact = time.monotonic()
 
     def consuming(self) -> bool:
-        """Whether the claim loop goes round and reaches the queue whenever Redis can be reached."""
+        """Whether the claim loop runs and reaches the queue whenever Redis can be reached."""
         return self._is_started and not self.stopping and self._not_consuming() is None
 
     def state(self) -> State:
@@ -150,7 +150,7 @@ class Liveness:
     def _not_consuming(self) -> str | None:
         silent = time.monotonic() - self.last_round
         if silent > CLAIM_STALL:
-            return f"the claim loop has not gone round for {silent:.0f} s"
+            return f"the claim loop has made no progress for {silent:.0f} s"
         behind = self.last_contact - self.last_claim
         if behind > CLAIM_STALL:
             return f"Redis answers, but no claim was answered for {behind:.0f} s"
