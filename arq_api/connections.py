@@ -13,7 +13,7 @@ from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from jobgate.arq.enqueue_options import Seconds, due, expiry
+from jobgate.arq.enqueue_options import due, expiry
 from jobgate.arq.errors import RedisOutcomeUnknown, SerializationError, translated
 from jobgate.arq.job_records import Deserializer, JobDef, JobResult, Serializer, codec_of, job_def, job_result
 from jobgate.arq.jobs import DEFAULT_QUEUE, Job
@@ -24,6 +24,7 @@ from jobgate.broker import (
     JobRequest,
     QueuedJob,
     RedisSettings,
+    Seconds,
     async_client,
     escape_record,
     new_job_id,

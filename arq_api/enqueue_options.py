@@ -5,10 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobgate.arq.errors import BothDeferrals
+from jobgate.broker import Seconds
 from jobgate.client import InvalidOption
-
-#: A duration in seconds, or as a timedelta.
-Seconds = float | timedelta
 
 
 def due(until: datetime | None, by: Seconds | None) -> dict[str, Any]:

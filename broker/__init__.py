@@ -1,6 +1,7 @@
 """jobgate.broker: the only code that knows Redis."""
 
 import jobgate.broker.requirements  # noqa: F401 - first, so that a missing package is reported in one sentence
+from jobgate.broker.backoff import Backoff, Seconds, in_seconds, with_jitter
 from jobgate.broker.bodies import (
     AbortMark,
     Codec,
@@ -158,6 +159,11 @@ __all__ = [
     "claimed_ms",
     "mark_of_result",
     "size_of",
+    # Durations
+    "Backoff",
+    "Seconds",
+    "in_seconds",
+    "with_jitter",
     # Options of jobs
     "OPTION_FORMS",
     "OptionForm",

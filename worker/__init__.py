@@ -1,6 +1,6 @@
 """jobgate.worker: claims jobs and runs functions."""
 
-from jobgate.worker.bounds import Seconds
+from jobgate.broker import Seconds
 from jobgate.worker.cron_jobs import CronJob, cron, next_cron
 from jobgate.worker.errors import (
     LoadError,
@@ -16,14 +16,14 @@ from jobgate.worker.invocation import Deadline, ProgressReporter
 from jobgate.worker.jobs import JobOutcome, message_of
 from jobgate.worker.process import stop_signals
 from jobgate.worker.settings import Settings
-from jobgate.worker.vitals import State
+from jobgate.worker.vitals import EXIT_WEDGED, State
 from jobgate.worker.worker import Worker
 
 __all__ = [
     # The worker
     "Worker",
     # For the command line
-    "State", "look_for_workers", "message_of", "stop_signals",
+    "EXIT_WEDGED", "State", "look_for_workers", "message_of", "stop_signals",
     # Settings
     "Backoff", "CronJob", "Function", "Seconds", "Settings", "cron", "func", "load_settings", "next_cron",
     # What a function and the hooks find in their ctx

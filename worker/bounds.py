@@ -3,15 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from jobgate.broker import in_seconds
 from jobgate.worker.errors import SettingsError
-
-#: A duration: seconds or `timedelta`.
-Seconds = float | timedelta
-
-
-def in_seconds(value: Seconds) -> float:
-    """Return a duration as float seconds."""
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
 def duration(name: str, value: Any, least: float) -> float:

@@ -10,14 +10,14 @@ from redis import exceptions as redis_errors
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 
+from jobgate.broker.backoff import Backoff, with_jitter
 from jobgate.broker.errors import BrokerError, BrokerUnavailable, WriteInDoubt
 from jobgate.broker.link.peers import Peers
 from jobgate.broker.link.translation import WrongServer, is_wrong_server, translate
-from jobgate.broker.pauses import Pauses
 from jobgate.broker.scripts import Script
 
-#: Pauses between the tries of one operation, in seconds.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
+#: Pauses between the tries of one operation.
+_BACKOFF = Backoff(first=0.01, longest=0.5)
 #: Commands in flight at once; more wait for their turn, which bounds the number of connections.
 _MOST_AT_ONCE = 64
 
@@ -169,7 +169,7 @@ class Link:
             raise translate(cause, self.address, writes=operation.writes) from error
 
     async def _until_answered(self, operation: "_Operation") -> Any:
-        pauses = Pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+        failures = 0
         while True:
             try:
                 return await self._call(operation)
@@ -177,7 +177,8 @@ class Link:
                 operation.last_error = error
                 if not operation.may_be_repeated(error):
                     raise
-            await asyncio.sleep(pauses.next())
+            failures += 1
+            await asyncio.sleep(with_jitter(_BACKOFF.pause(failures)))
 
     async def _call(self, operation: "_Operation") -> Any:
         """Call the right server once; a late answer counts only if it is still the right one.

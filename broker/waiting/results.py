@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from jobgate.broker.backoff import with_jitter
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured, DataSetChanged
 from jobgate.broker.link import Coalescer
 from jobgate.broker.part import Core, Part
-from jobgate.broker.pauses import with_jitter
 from jobgate.broker.records import JobResult
 from jobgate.broker.waiting.tracker import TrackedReader, tracked_reader
 from jobgate.broker.waiting.watch import POLL_INTERVAL, Seen, Watch

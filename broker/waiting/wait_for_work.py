@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from redis.asyncio.connection import AbstractConnection
 
+from jobgate.broker.backoff import with_jitter
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
 from jobgate.broker.part import Core, Part
-from jobgate.broker.pauses import with_jitter
 from jobgate.broker.waiting.subscription import subscribe
 
 #: Seconds that the answer may take longer than the wait.

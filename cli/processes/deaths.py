@@ -5,14 +5,13 @@ from collections import Counter
 from enum import Enum
 from typing import Final
 
-from jobgate.worker import Backoff
+from jobgate.broker import Backoff
+from jobgate.worker import EXIT_WEDGED
 
 #: Pauses before a worker that has died is restarted.
 _BACKOFF: Final = Backoff(first=0.5, longest=30.0, jitter=False)
 #: The same while no other worker process runs: at least one keeps trying.
 _BACKOFF_OF_LAST: Final = Backoff(first=0.5, longest=2.0, jitter=False)
-#: Exit code of a worker that found itself wedged.
-_WEDGED: Final = 70
 
 
 class Cause(Enum):
@@ -54,7 +53,7 @@ def cause_of(code: int, *, has_started: bool, was_killed: bool) -> Cause:
         return Cause.FROZEN
     if not has_started:
         return Cause.START
-    return Cause.WEDGE if code == _WEDGED else Cause.CRASH
+    return Cause.WEDGE if code == EXIT_WEDGED else Cause.CRASH
 
 
 def pause_after(deaths: int, *, is_last: bool) -> float:

@@ -1,11 +1,18 @@
 """One queue that a worker claims from: tokens that survive a lost answer, pauses after failures."""
 
 import itertools
-import random
 import time
 
-from jobgate.broker import BrokerError, Claim, WriteInDoubt, claim_token, counted, printable
-from jobgate.worker.functions import Backoff
+from jobgate.broker import (
+    Backoff,
+    BrokerError,
+    Claim,
+    WriteInDoubt,
+    claim_token,
+    counted,
+    printable,
+    with_jitter,
+)
 from jobgate.worker.jobs import Shared
 from jobgate.worker.log import logger, reason_of
 
@@ -78,7 +85,7 @@ class Source:
                 reason_of(error),
                 printable(self.queue),
             )
-        self.ready_at = time.monotonic() + _BACKOFF.pause(self._failures, random.uniform(0.5, 1.0))
+        self.ready_at = time.monotonic() + with_jitter(_BACKOFF.pause(self._failures))
 
     def _note_answer(self, claim: Claim) -> None:
         if self._failures:

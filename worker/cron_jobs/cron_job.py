@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from jobgate.worker.bounds import Seconds
+from jobgate.broker import Seconds
 from jobgate.worker.cron_jobs.timetable import Field, Timetable, WeekdayField
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Function, func

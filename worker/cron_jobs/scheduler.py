@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from jobgate.broker import (
+    Backoff,
     Broker,
     BrokerError,
     BrokerFull,
@@ -21,11 +22,11 @@ from jobgate.broker import (
     BrokerUnavailable,
     counted,
     printable,
+    with_jitter,
 )
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.cron_jobs.ticks import CountSkips, Skip, Tick, TickWriter
-from jobgate.worker.functions import Backoff
 from jobgate.worker.roles import TaskRole
 
 logger = logging.getLogger("jobgate.worker")
@@ -221,7 +222,7 @@ class Scheduler(TaskRole):
     def _pause(self) -> float:
         """Return the seconds until Redis is asked again, or until the next job is to be enqueued."""
         if self._failures:
-            return _BACKOFF.pause(self._failures, random.uniform(0.5, 1.0))
+            return with_jitter(_BACKOFF.pause(self._failures))
         now = self._now()
         ahead = random.uniform(AHEAD_LEAST.total_seconds(), AHEAD_MOST.total_seconds())
         return ((self.next_due or now) - now).total_seconds() - ahead

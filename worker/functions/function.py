@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jobgate.worker.bounds import Seconds, duration, whole
+from jobgate.broker import Seconds
+from jobgate.worker.bounds import duration, whole
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions.loader import import_string
 from jobgate.worker.functions.retries import Backoff, Rule, as_backoff, as_retry_on

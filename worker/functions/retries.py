@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.worker.bounds import Seconds, in_seconds
+from jobgate import broker
+from jobgate.broker import Seconds, in_seconds
 from jobgate.worker.errors import SettingsError, WorkerError
 
 logger = logging.getLogger("jobgate.worker")
@@ -56,47 +57,16 @@ class RetryJob(WorkerError, RuntimeError):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Pauses that grow from try to try: `first`, `first · factor`, `first · factor²`, … up to `longest`.
+class Backoff(broker.Backoff):
+    """Growing pauses between the tries of a job. Raises SettingsError if a number is out of range."""
 
-    With jitter each pause is a random part of that length ("full jitter"), so that jobs that failed together
-    do not retry together.
-
-    Raises:
-        SettingsError: A number is out of range.
-    """
-
-    #: Seconds (or timedelta) after the first try.
-    first: Seconds = 1.0
-    #: At least 1.
-    factor: float = 2.0
-    #: Seconds (or timedelta) that no pause exceeds.
-    longest: Seconds = 300.0
-    jitter: bool = True
+    __slots__ = ()
 
     def __post_init__(self) -> None:
-        for name in ("first", "longest"):
-            seconds = in_seconds(getattr(self, name))
-            if not 0 <= seconds < math.inf:
-                raise SettingsError(f"Backoff({name}=…) must be 0 or more seconds, not {seconds:g}")
-            object.__setattr__(self, name, seconds)
-        if not 1 <= self.factor < math.inf:
-            raise SettingsError(f"Backoff(factor=…) must be at least 1, not {self.factor:g}")
-
-    def pause(self, tries: int, chance: float = 1.0) -> float:
-        """Return the seconds between two tries.
-
-        Args:
-            tries: Number of the try that failed, from 1.
-            chance: Random part of the length to wait; without jitter it has no effect.
-        """
-        longest = in_seconds(self.longest)
         try:
-            length = min(in_seconds(self.first) * self.factor ** (tries - 1), longest)
-        except OverflowError:
-            length = longest
-        return length * chance if self.jitter else length
+            super().__post_init__()
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any
 
-from jobgate.broker import Failure, FailureCode
+from jobgate.broker import Backoff, Failure, FailureCode
 from jobgate.worker.errors import NotTransferable, ProcessRaised
-from jobgate.worker.functions import Backoff, Retry, RetryJob, RetryPolicy
+from jobgate.worker.functions import Retry, RetryJob, RetryPolicy
 
 #: Longest message, class name of an exception, and traceback that are stored, in characters.
 MESSAGE_LIMIT = 4_096

@@ -1,12 +1,12 @@
 """Writes the outcome of a try, and retries until it is written or the lease is lost."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from jobgate.broker import (
     LOST_BODY,
+    Backoff,
     BrokerError,
     BrokerFull,
     BrokerMisconfigured,
@@ -17,8 +17,8 @@ from jobgate.broker import (
     Transition,
     WriteInDoubt,
     counted,
+    with_jitter,
 )
-from jobgate.worker.functions import Backoff
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, brief, unserialisable
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared
@@ -212,7 +212,7 @@ class Persistence:
                         reason_of(error),
                     )
             job.keep_lease()
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            await asyncio.sleep(with_jitter(pause))
 
     async def _release_with_others(self, claimed: ClaimedJob) -> Transition:
         """Release a job in one call with the others that are released in this turn of the loop."""
