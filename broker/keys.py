@@ -143,7 +143,7 @@ class Keys:
         return f"{self.default_queue}:probe"
 
     def abort_channel(self, queue: str) -> str:  # pub/sub channel, message = job id
-        """Notifies workers of jobs to abort; only a hint, the abort mark is the truth."""
+        """Notifies workers of jobs to abort; only a hint, the abort mark is authoritative."""
         return f"{queue}:abort-notices"
 
 

@@ -120,7 +120,7 @@ class Enqueued:
     queue: str
     #: False = a job or a result of this id exists, and nothing was changed.
     created: bool
-    #: The same request came before, under the same idempotency key or under an id from an answer.
+    #: The same request was sent before, under the same idempotency key or under an id from an answer.
     replayed: bool = False
     enqueue_time_ms: int
     #: When it is due. For an existing job, the due time of this request.

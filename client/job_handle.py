@@ -50,7 +50,7 @@ class JobHandle:
             return await self._transport.info(self.id, self.queue)
 
     async def status(self) -> JobStatus:
-        """Return where the job is."""
+        """Return the status of the job."""
         return (await self.info()).status
 
     async def progress(self) -> JobProgress | None:
@@ -66,7 +66,7 @@ class JobHandle:
 
         Raises:
             JobFailed: The job failed for good; JobAborted if it was aborted.
-            ResultTimeout: It has not ended in time. It is not stopped.
+            ResultTimeout: It has not ended in time, and keeps running.
             ResultGone: It has ended and its result was not kept.
             UnknownFunction: Its worker does not have the function.
             InvalidArguments: Its worker found that the arguments do not fit the function.

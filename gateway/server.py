@@ -30,7 +30,7 @@ logger = logging.getLogger("jobgate.gateway")
 #: Seconds that the broker has to close its connections to a Redis that may hang.
 _CLOSING = 1.0
 #: The share of a request's time for Redis that one operation may take: the broker gives up before the request
-#: does, because it knows better what has happened.
+#: does, because it knows more exactly what has happened.
 _ONE_OPERATION = 0.9
 
 
@@ -173,7 +173,7 @@ def run(settings: GatewaySettings) -> None:
 
 
 def _calm_garbage_collection() -> None:
-    """Collect garbage seldom: requests make no reference cycles, and collecting takes a tenth of the time."""
+    """Collect garbage rarely: requests make no reference cycles, and collecting takes a tenth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -13,7 +13,7 @@ class RedisClock:
     def __init__(self) -> None:
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
         #: Set when the Redis time is first known, and when it jumps: a clock was corrected, or this machine
-        #: slept. Code that waits for a time must then look again.
+        #: slept. Code that waits for a time must then check again.
         self.changed = asyncio.Event()
         self._known = False
 

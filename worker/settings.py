@@ -258,7 +258,7 @@ def _attributes(source: object, names: list[str]) -> dict[str, Any]:
         name = source.__name__
         example = f"WorkerSettings with functions = [{name}]"
         raise SettingsError(
-            f"{name} is a function: put it into a class, for example {example}, and give the name of that"
+            f"{name} is a function: put it into a class, for example {example}, and give its name"
         )
     return {name: _attribute(source, name) for name in names if hasattr(source, name)}
 

@@ -155,7 +155,7 @@ def _message_of(failure: Failure) -> tuple[str, ...]:
 
 
 def _survives_pickling(exception: BaseException) -> bool:
-    """Try it: an exception whose class takes two arguments can be pickled but not loaded."""
+    """Whether it can be loaded again; an exception whose class takes two arguments cannot."""
     if _is_ours(exception):
         return False
     try:

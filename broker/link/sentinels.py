@@ -1,4 +1,4 @@
-"""Clients that ask the Sentinels for the master: all at once, so that one that hangs delays nobody."""
+"""Clients that ask the Sentinels for the master: all at once, so that a frozen one delays no other."""
 
 import asyncio
 import queue
@@ -85,8 +85,8 @@ class _Opinions:
     def master(self) -> Address:
         """Return the master's address. Raises ConnectionError."""
         if self._address is None:
-            what = "knows a healthy master" if self._seen else "answers in time"
-            raise redis_errors.ConnectionError(f"no Sentinel {what} called {self._name!r}")
+            what = f"knows a healthy master called {self._name!r}" if self._seen else "answers in time"
+            raise redis_errors.ConnectionError(f"no Sentinel {what}")
         return self._address
 
 

@@ -1,4 +1,4 @@
-"""Waiting for results: Redis pushes notices of writes, the keys are the truth, polling is the fallback."""
+"""Waiting for results: Redis pushes notices of writes; polling is the fallback. Keys are authoritative."""
 
 import asyncio
 import logging
@@ -171,7 +171,7 @@ class ResultWatcher:
         return await self._with_handed_over(looks, seen)
 
     async def _with_handed_over(self, looks: Sequence[_Look], seen: list[Seen]) -> list[Seen]:
-        """Add outcomes that are not kept, for the looks that may find one."""
+        """Add outcomes that are not kept, for the reads that may find one."""
         wanted = {
             look.job_id: None
             for look, found in zip(looks, seen, strict=True)

@@ -16,7 +16,7 @@ PING_INTERVAL, LONGEST_SILENCE = 3.0, 7.0
 
 
 class Subscription:
-    """A subscribed connection. Messages are hints; the keys are the truth."""
+    """A subscribed connection. Messages are hints; the keys are authoritative."""
 
     def __init__(self, connection: AbstractConnection, client_id: int) -> None:
         self._connection = connection

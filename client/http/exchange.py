@@ -104,9 +104,9 @@ class Exchange:
         self._is_open = False
         if (session := self._sessions.take()) is not None:
             await session.close()
-        await self._close_those_gone()
+        await self._close_gone()
 
-    async def _close_those_gone(self) -> None:
+    async def _close_gone(self) -> None:
         for session in self._sessions.drop_gone():
             await session.close()
 
@@ -169,7 +169,7 @@ class Exchange:
     async def _once(self, request: Request) -> Response:
         if not self._is_open:
             raise ClientClosed
-        await self._close_those_gone()
+        await self._close_gone()
         timeout = min(request.timeout, request.budget.left + GRACE)
         async with self._sessions.here().request(
             request.method,

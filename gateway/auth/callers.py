@@ -1,6 +1,6 @@
 """Callers: API keys, their scopes, and the entries of the keys file.
 
-The file is TOML. It has no keys but their SHA-256 digests; each key has at least 128 random bits:
+The file is TOML. It holds no keys, only their SHA-256 digests; each key has at least 128 random bits:
 
 ```toml
 [[key]]
@@ -144,7 +144,7 @@ def _why_wrong(entry: Any) -> str | None:
         (_fits(_DIGEST, entry.get("sha256")), "sha256 must be 64 hex digits in lower case"),
         (_are_scopes(entry.get("allow")), "allow must be a list of scopes such as enqueue:*, read, abort"),
         (_is_moment(entry.get("not_after")), "not_after must be a date-time with an offset"),
-        (_is_count(entry.get("waits")), "waits must be a number from 0"),
+        (_is_count(entry.get("waits")), "waits must be a whole number, 0 or more"),
     )
     return next((message for holds, message in checks if not holds), None)
 

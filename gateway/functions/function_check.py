@@ -10,7 +10,7 @@ class FunctionCheck:
     """Checks requests against what live workers offer.
 
     Args:
-        live: What they offer; something else keeps it up to date.
+        live: What they offer; kept up to date elsewhere.
         beside_arq: Whether there may be stock arq workers, on any queue. They publish nothing.
     """
 

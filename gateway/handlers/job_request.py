@@ -1,4 +1,4 @@
-"""Turns the JSON of a request into the broker's `JobRequest`: 422 lists all that is wrong at once."""
+"""Turns the JSON of a request into the broker's `JobRequest`: a 422 lists all errors at once."""
 
 import hashlib
 import math

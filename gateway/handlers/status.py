@@ -1,4 +1,4 @@
-"""`GET /jobs/{job_id}/status`: where a job is."""
+"""`GET /jobs/{job_id}/status`: the status of a job."""
 
 import asyncio
 import hashlib
@@ -19,8 +19,8 @@ _NO_LIMIT: Final = 1 << 62
 async def status(call: Call) -> Answer:
     """Answer 200 with the job.
 
-    With a wait and `If-None-Match`, once its state is not the one that the tag names, or 304 when the wait is
-    over; with a wait alone, once it has finished or the wait is over.
+    With a wait and `If-None-Match`, once its state no longer has this tag, or 304 when the wait is over; with
+    a wait alone, once it has finished or the wait is over.
     """
     call.caller.require("read")
     wait = call.wait()

@@ -10,7 +10,7 @@ from jobgate.gateway.http.problems import Problem, field_errors
 #: Returns what is wrong with a parameter's value; None = nothing.
 Check = Callable[[str], str | None]
 
-#: How many items a page looks at, unless the request says otherwise, and at most.
+#: Number of items that a page reads by default, and at most.
 PAGE, MAX_PAGE = 100, 1000
 #: A number as JSON writes it, which may be `-0`; other negative ones are refused later.
 _SECONDS: Final = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")

@@ -11,11 +11,11 @@ from jobgate.gateway.http.answers import Answer
 class StreamedAnswer(Answer):
     """An answer whose body is made while it is sent: chunked, or up to the connection's end for HTTP/1.0.
 
-    The door writes it while the request is still being handled, so that a client which hangs up cancels what
-    makes it. The next piece is asked for when the client has read enough of those before.
+    The door writes it while the request is still being handled, so that a client which hangs up cancels
+    `pieces`. The next piece is requested when the client has read enough of those before.
 
     Args:
-        pieces: Makes the body; closed in any case, even if nothing is asked of it.
+        pieces: Makes the body; always closed, even if it is never iterated.
         content_type: The media type of the body.
         headers: As in `Answer`.
     """

@@ -3,7 +3,7 @@
 orjson is fast, but it turns integers beyond 64 bits into floats, keeps only the last of two members with the
 same name, and reads deeper nesting than it can write. A document that would come back changed is refused
 here, before anything is stored. Each check first takes a cheap look at the bytes, in C; a careful second pass
-runs only if that does not suffice. Both take time in proportion to the number of bytes, whatever they are.
+runs only if that does not suffice. Both take time linear in the number of bytes, whatever they are.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Runs plain functions in child processes: `executor="process"`.
 
 Each child runs one call at a time and is reused. Unlike a thread it can be stopped: a cancelled call kills
-its child. Unlike in a `ProcessPoolExecutor`, a child that dies breaks no other call.
+its child. Unlike in a `ProcessPoolExecutor`, a child that dies does not break other calls.
 """
 
 import asyncio

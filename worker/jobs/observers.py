@@ -1,4 +1,4 @@
-"""The one seam for everything that wants to know what happens in a worker.
+"""The one seam for everything that observes what happens in a worker.
 
 There are two kinds of observers:
 

@@ -65,11 +65,11 @@ class RunningJob:
         self.stop_reason: Stop | None = None
         self.task: asyncio.Task[None] | None = None
         self.ctx: dict[str, Any] = {}
-        #: What it has started outside of its coroutine; those that are over may be missing.
+        #: What it has started outside of its coroutine; finished ones may be missing.
         self.leftovers: list[Leftover] = []
         #: Whether it was cancelled at shutdown and waits for its leftovers before it is released.
         self.is_held = False
-        #: By the Redis clock: the time of the claim, which everybody sees while the job runs.
+        #: By the Redis clock: the time of the claim, which views of the running job show.
         self.start_ms = claimed_ms(claimed.lease.token) or 0
         #: Monotonic seconds, as all that follow.
         self.started = time.monotonic()

@@ -25,7 +25,7 @@ class RunningJobs:
         self.waiting = 0
         #: Suspects that are kept apart from others: no more jobs are claimed while there are any.
         self._apart: set[RunningJob] = set()
-        #: Whether a job may have been claimed anew. Most never are, so `free` need not look at all of them.
+        #: Whether a job may have been claimed again. Most never are, so `free` need not check all of them.
         self._are_claimed_anew = False
         #: Jobs whose function has not ended yet, at most `max_jobs`; may be read in every thread.
         self.in_progress = 0
@@ -170,7 +170,7 @@ class RunningJobs:
         Args:
             timeout: Longest wait in seconds.
             hurry: Ends the wait.
-            but: Whether a job is not waited for.
+            but: Whether to ignore a job.
 
         Returns:
             Whether no job is left.

@@ -162,7 +162,7 @@ class LeaseKeeper(Role):
             self._report(list(zip(jobs, leases, strict=True)), renewal)
 
     def _to_renew(self) -> list[RunningJob]:
-        """Return the jobs whose leases are renewed: those whose time is not over, or does not count now.
+        """Return the jobs whose leases are renewed: those with time left, or whose time does not count now.
 
         While the loop is blocked, no claimed job can begin and no outcome can be written. Such jobs keep
         their leases as long as the function that may block the loop keeps its own.
