@@ -16,6 +16,7 @@ from jobgate.broker.bodies import (
 )
 from jobgate.broker.broker import Broker
 from jobgate.broker.errors import (
+    PASSING_ERRORS,
     BrokerError,
     BrokerFull,
     BrokerMisconfigured,
@@ -182,6 +183,7 @@ __all__ = [
     # Extras
     "need",
     # Errors
+    "PASSING_ERRORS",
     "BrokerError",
     "BrokerFull",
     "BrokerMisconfigured",

@@ -20,6 +20,8 @@ BrokerError
 The docstring of each class is its default message.
 """
 
+from typing import Final
+
 
 class BrokerError(Exception):
     """An operation of the broker failed."""
@@ -46,6 +48,10 @@ class BrokerFull(BrokerError):
 
 class BrokerMisconfigured(BrokerError):
     """Redis refused the connection or a command: check address, password, ACL and settings."""
+
+
+#: Errors that pass with time, without a change of the call.
+PASSING_ERRORS: Final = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
 
 class NotAQueue(BrokerMisconfigured):

@@ -21,7 +21,7 @@ from jobgate.worker.jobs import (
     RunningJob,
     RunningJobs,
     Shared,
-    await_if_needed,
+    call_hook,
 )
 from jobgate.worker.log import logger
 from jobgate.worker.process import Cancellable, exit_now, stop_signals
@@ -52,7 +52,6 @@ class Run:
         settings: The worker's settings.
         worker_id: Id under which jobs are claimed and finished.
         metrics: The worker's metrics, which count over all of its runs.
-        ctx: What each job's `ctx` starts from.
         wrap: Makes `ctx["redis"]` of a client.
     """
 
@@ -62,12 +61,10 @@ class Run:
         *,
         worker_id: str,
         metrics: WorkerMetrics,
-        ctx: dict[str, Any],
         wrap: Callable[[Redis], Any],
     ) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._ctx = ctx
         self._wrap = wrap
         self.broker = _broker_of(settings)
         self.counts = Counts()
@@ -173,10 +170,10 @@ class Run:
         log_start(settings, self.broker)
         await connect(self.broker, self._shared.clock)
         await warn_of_losses(self.broker)
-        self._ctx["redis"] = self.pool = open_redis(settings, self.broker, self._wrap)
+        settings.ctx["redis"] = self.pool = open_redis(settings, self.broker, self._wrap)
         self._hooks_are_due = True
         if settings.on_startup is not None:
-            await await_if_needed(settings.on_startup(self._ctx))
+            await call_hook(settings.on_startup, settings.ctx)
         self._is_started = True
         await self._scheduler.start()
         self.liveness.started()
@@ -205,7 +202,7 @@ class Run:
         self._claimer.close()
         await self._shutdown.end_jobs(self._claimer, owns_process=self.owns_process)
         if self._hooks_are_due:
-            await self._shutdown.call_on_shutdown(self._ctx, started=self._is_started)
+            await self._shutdown.call_on_shutdown(started=self._is_started)
 
     async def _leave_stubborn_jobs(self) -> None:
         if self.owns_process and (self.jobs.snapshot() or self._runner.busy_threads):

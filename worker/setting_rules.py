@@ -22,13 +22,9 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
         SettingsError: A value cannot be used.
     """
     clean = {name: _CHECKS[name](name, value) if name in _CHECKS else value for name, value in values.items()}
-    _check_together(clean)
-    return _with_cron_functions(clean)
-
-
-def _check_together(values: Mapping[str, Any]) -> None:
-    if (values.get("job_serializer") is None) != (values.get("job_deserializer") is None):
+    if (clean.get("job_serializer") is None) != (clean.get("job_deserializer") is None):
         raise SettingsError("job_serializer and job_deserializer must be given together")
+    return _with_cron_functions(clean)
 
 
 def _with_cron_functions(values: dict[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,12 @@
 """
 
 import asyncio
-from typing import Any
 
 from jobgate.broker import printable
 from jobgate.worker.claiming import Claimer
-from jobgate.worker.jobs import Persistence, Phase, RunningJob, Shared, Stop, await_if_needed, message_of
+from jobgate.worker.jobs import Persistence, Phase, RunningJob, Shared, Stop, call_hook, message_of
 from jobgate.worker.log import logger
 from jobgate.worker.process import Cancellable, exit_now, kill_children
-from jobgate.worker.settings import Hook
 
 #: Seconds that cancelled jobs have to clean up, and outcomes to be written, before a stopping worker ends;
 #: `on_shutdown` has as long when a second stop skips the waiting.
@@ -79,11 +77,10 @@ class Shutdown:
                 leftover.kill()
         await self._jobs.wait_empty(_KILLED, self._hurry, but=lambda job: not job.is_held)
 
-    async def call_on_shutdown(self, ctx: dict[str, Any], *, started: bool) -> None:
+    async def call_on_shutdown(self, *, started: bool) -> None:
         """Await `on_shutdown`, if there is one; its exceptions are logged.
 
         Args:
-            ctx: The worker's `ctx`.
             started: Whether `on_startup` has completed.
         """
         hook = self._settings.on_shutdown
@@ -92,7 +89,7 @@ class Shutdown:
         if self.asked > 1:
             asyncio.get_running_loop().call_later(STOP_GRACE, self._hook.cancel)
         try:
-            if not await self._hook.run(_call(hook, ctx)):
+            if not await self._hook.run(call_hook(hook, self._settings.ctx)):
                 logger.warning("on_shutdown was cancelled by a further stop: it has not done all of its work")
         except (Exception, SystemExit) as error:
             if started:
@@ -143,7 +140,3 @@ def _leave_to_leases(held: list[RunningJob]) -> None:
         )
         if job.task:
             job.task.cancel()
-
-
-async def _call(hook: Hook, ctx: dict[str, Any]) -> None:
-    await await_if_needed(hook(ctx))

@@ -55,9 +55,7 @@ class Worker:
         self._run = self._new_run()
 
     def _new_run(self) -> Run:
-        return Run(
-            self.settings, worker_id=self.worker_id, metrics=self.metrics, ctx=self.ctx, wrap=self.wrap_redis
-        )
+        return Run(self.settings, worker_id=self.worker_id, metrics=self.metrics, wrap=self.wrap_redis)
 
     def __repr__(self) -> str:
         return (

@@ -4,6 +4,7 @@ An idle worker is woken in `Claimer._wait_for_work`: by a wake token in Redis, w
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
@@ -40,6 +41,8 @@ class Claimer(TaskRole):
     ) -> None:
         self._broker = shared.broker
         self._settings = shared.settings
+        most = self._settings.max_burst_jobs if self._settings.burst else -1
+        self._most_starts = most if most >= 0 else sys.maxsize
         self._jobs = shared.jobs
         self._clock = shared.clock
         self._runner = runner
@@ -86,26 +89,15 @@ class Claimer(TaskRole):
     async def _claim_until_closed(self) -> None:
         while not self._jobs.is_closed:
             self._liveness.round()
-            limit = self._limit()
+            limit = min(self._jobs.free, self._most_starts - self._jobs.started)
             if limit > 0:
                 await self._round(limit)
-            elif self._all_started() and not len(self._jobs):
+            elif self._jobs.started >= self._most_starts and not len(self._jobs):
                 logger.info("max_burst_jobs %d are done, a burst worker stops", self._settings.max_burst_jobs)
                 return
             else:
                 self._liveness.claimed()
                 await self._jobs.wait_change(_LONGEST_WAIT)
-
-    def _limit(self) -> int:
-        """Return how many jobs may be claimed now."""
-        settings = self._settings
-        if settings.burst and settings.max_burst_jobs >= 0:
-            return min(self._jobs.free, settings.max_burst_jobs - self._jobs.started)
-        return self._jobs.free
-
-    def _all_started(self) -> bool:
-        settings = self._settings
-        return settings.burst and 0 <= settings.max_burst_jobs <= self._jobs.started
 
     async def _note_adopted(self, jobs: list[ClaimedJob]) -> None:
         """Note in Redis that suspects that run here have begun: the next end of their leases counts."""

@@ -13,17 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from jobgate.broker import (
-    Backoff,
-    Broker,
-    BrokerError,
-    BrokerFull,
-    BrokerMisconfigured,
-    BrokerUnavailable,
-    counted,
-    printable,
-    with_jitter,
-)
+from jobgate.broker import PASSING_ERRORS, Backoff, Broker, BrokerError, counted, printable, with_jitter
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.cron_jobs.ticks import CountSkips, Skip, Tick, TickWriter
@@ -44,8 +34,6 @@ _BACKWARDS = timedelta(seconds=60)
 _BACKOFF = Backoff(first=0.5, longest=2.0)
 #: Missed runs are counted up to this, so that a sleep of days does not block the loop.
 _MOST_COUNTED = 1_000
-#: Transient errors.
-_PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
 
 @dataclass(slots=True)
@@ -56,7 +44,8 @@ class _Plan:
     zone: tzinfo | None
     #: Whether its run at startup is still to be enqueued.
     at_start: bool
-    #: Part of the ids of runs that are this worker's own; see `_marks`.
+    #: Part of the ids of runs that are this worker's own: one for all cron jobs that are unique, else each
+    #: has its own.
     mark: str
     #: The next time; None until the Redis clock is known.
     due: datetime | None = None
@@ -112,12 +101,6 @@ class _Plan:
         return found
 
 
-def _marks(crons: Sequence[CronJob]) -> list[str]:
-    """Return a mark for each cron job: its own where it is not unique, else one for all of this worker."""
-    whole = secrets.token_hex(8)
-    return [whole if cron.unique else secrets.token_hex(8) for cron in crons]
-
-
 class Scheduler(TaskRole):
     """The cron jobs of one worker.
 
@@ -141,9 +124,10 @@ class Scheduler(TaskRole):
         self._queue = queue
         self._clock = clock
         self._stopped = stopped
+        mark = secrets.token_hex(8)
         self._plans = [
-            _Plan(cron, timezone, bool(cron.run_at_startup), mark)
-            for cron, mark in zip(cron_jobs, _marks(cron_jobs), strict=True)
+            _Plan(cron, timezone, bool(cron.run_at_startup), mark if cron.unique else secrets.token_hex(8))
+            for cron in cron_jobs
         ]
         self._failures = 0
 
@@ -194,7 +178,7 @@ class Scheduler(TaskRole):
         errors = await self._writer.enqueue([tick for _, tick in due])
         failure = None
         for (plan, tick), error in zip(due, errors, strict=True):
-            if isinstance(error, _PASSING):
+            if isinstance(error, PASSING_ERRORS):
                 failure = error
                 continue
             if error is not None:

@@ -11,7 +11,6 @@ from jobgate.worker.functions.retries import (
     Rule,
     as_backoff,
     as_retry_on,
-    chance,
 )
 from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
 
@@ -21,5 +20,5 @@ __all__ = [
     # Functions with their limits
     "ResolvedFunction", "RunLimits",
     # Retries
-    "Backoff", "Retry", "RetryJob", "RetryPolicy", "Rule", "as_backoff", "as_retry_on", "chance",
+    "Backoff", "Retry", "RetryJob", "RetryPolicy", "Rule", "as_backoff", "as_retry_on",
 ]  # fmt: skip

@@ -46,16 +46,6 @@ class Function:
     executor: Executor | None = None
 
     @property
-    def in_thread(self) -> bool:
-        """Whether it is a plain function that runs in a thread."""
-        return self.is_plain and self.executor != "process"
-
-    @property
-    def in_process(self) -> bool:
-        """Whether it is a plain function that runs in a process."""
-        return self.is_plain and self.executor == "process"
-
-    @property
     def is_plain(self) -> bool:
         """Whether it is not a coroutine function."""
         call = getattr(self.coroutine, "__call__", None)  # noqa: B004 - an object with an async __call__
@@ -121,7 +111,7 @@ def _check_executor(function: Function) -> None:
         raise SettingsError(
             f"{function.name!r} is a coroutine function, which runs in the event loop: leave out executor"
         )
-    if function.in_process:
+    if function.executor == "process":
         _check_importable(function)
 
 

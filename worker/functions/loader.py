@@ -26,14 +26,11 @@ def load_settings(path: str) -> Any:
         sys.path.insert(0, here)
     # Classes begin with a capital: where a class stands alone, its module was left out.
     is_module = path.isidentifier() and not path[0].isupper()
-    found = import_string(path, f"{path}.WorkerSettings" if is_module else f"jobs.{_class_of(path)}")
+    name = path if path.isidentifier() else "WorkerSettings"
+    found = import_string(path, f"{path}.WorkerSettings" if is_module else f"jobs.{name}")
     if isinstance(found, ModuleType):
         raise LoadError(_is_a_module(path))
     return found
-
-
-def _class_of(path: str) -> str:
-    return path if path.isidentifier() else "WorkerSettings"
 
 
 def import_string(path: str, example: str = "jobs.send") -> Any:

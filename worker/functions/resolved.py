@@ -30,20 +30,15 @@ class ResolvedFunction:
     )  # fmt: skip
 
     def __init__(
-        self,
-        function: Function,
-        limits: RunLimits,
-        policy: RetryPolicy | None = None,
-        *,
-        is_cron: bool = False,
+        self, function: Function, limits: RunLimits, policy: RetryPolicy | None, *, is_cron: bool
     ) -> None:
         self.name = function.name
         #: Whether a cron job runs it.
         self.is_cron = is_cron
         self.call: Callable[..., Any] = function.coroutine
         self.is_plain = function.is_plain
-        self.in_thread = function.in_thread
-        self.in_process = function.in_process
+        self.in_process = self.is_plain and function.executor == "process"
+        self.in_thread = self.is_plain and not self.in_process
         #: None: exceptions other than `Retry` fail the job.
         self.policy = policy
         self.limits = limits

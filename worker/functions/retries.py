@@ -2,7 +2,6 @@
 
 import logging
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -93,11 +92,6 @@ class RetryPolicy:
             logger.exception("backoff of try %d raised, the default is used", tries)
             return Backoff().pause(tries, chance)
         return seconds
-
-
-def chance() -> float:
-    """Return the random part of one pause, from 0 to 1."""
-    return random.random()
 
 
 def as_retry_on(where: str, value: Any) -> tuple[type[Exception], ...]:

@@ -1,6 +1,6 @@
 """One job from its claim to its stored outcome."""
 
-from jobgate.worker.jobs.hooks import JobOutcome, await_if_needed
+from jobgate.worker.jobs.hooks import JobOutcome, call_hook
 from jobgate.worker.jobs.observers import Observer, Observers
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, message_of
 from jobgate.worker.jobs.persistence import Persistence
@@ -15,5 +15,5 @@ __all__ = [
     # One job
     "Phase", "RunningJob", "Stop",
     # Its outcome and observers
-    "JobOutcome", "Observer", "Observers", "Outcome", "OutcomeKind", "await_if_needed", "message_of",
+    "JobOutcome", "Observer", "Observers", "Outcome", "OutcomeKind", "call_hook", "message_of",
 ]  # fmt: skip

@@ -6,14 +6,7 @@ from dataclasses import replace
 
 from jobgate.broker import DecodeError, FailureCode, JobBody, begun_ms, is_pickled, printable
 from jobgate.worker.functions import RunLimits
-from jobgate.worker.jobs.outcome import (
-    Outcome,
-    OutcomeKind,
-    Stop,
-    failed,
-    max_tries_begun,
-    max_tries_exceeded,
-)
+from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, failed, max_tries_exceeded
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared
 from jobgate.worker.log import logger
@@ -78,7 +71,9 @@ class Admission:
         most = job.limits.max_tries
         if job.counted_tries > most:
             # With one try, its producer asked for a first try beyond the last one.
-            return max_tries_begun(most) if job.claimed.lease.tries > 1 else max_tries_exceeded(most)
+            is_lost = job.claimed.lease.tries > 1
+            note = "its last try never finished; its worker probably died" if is_lost else ""
+            return max_tries_exceeded(most, note)
         mismatch = job.function.refusal(body.args, body.kwargs)
         if mismatch is not None:
             return failed(FailureCode.INVALID_ARGUMENTS, mismatch, type_name="TypeError")

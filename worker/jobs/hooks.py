@@ -40,14 +40,14 @@ class JobOutcome:
 class Hooks:
     """The user's hooks around each try; each is None where the settings have no such hook.
 
-    `start` is awaited under the job's timeout, and its exception is the outcome of the try. `end` is awaited
-    under the job's lease, before the outcome is stored, and `after_end` after that.
+    `start` takes the job's `ctx`. It is awaited under the job's timeout, and its exception is the outcome of
+    the try. `end` is awaited under the job's lease, before the outcome is stored, and `after_end` after that.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         start, end, after = settings.on_job_start, settings.on_job_end, settings.after_job_end
-        self.start = None if start is None else partial(_start, start)
+        self.start = None if start is None else partial(call_hook, start)
         self.end = None if end is None else partial(self._end, end)
         self.after_end = None if after is None else partial(self._call, after)
 
@@ -63,7 +63,7 @@ class Hooks:
         name = getattr(hook, "__name__", "hook")
         try:
             async with asyncio.timeout(job.limits.timeout):
-                await await_if_needed(hook(job.ctx))
+                await call_hook(hook, job.ctx)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -73,10 +73,6 @@ class Hooks:
             if is_ctrl_c(raised, self._settings):
                 raise
             logger.exception("%s raised for job %s, ignored", name, job.job_id)
-
-
-async def _start(hook: Hook, job: RunningJob) -> None:
-    await await_if_needed(hook(job.ctx))
 
 
 def is_ctrl_c(raised: BaseException, settings: Settings) -> bool:
@@ -98,7 +94,8 @@ def _shown(job: RunningJob, outcome: Outcome, seconds: float) -> JobOutcome:
     )
 
 
-async def await_if_needed(value: Any) -> None:
-    """Await what a hook returned; a plain function returns nothing to wait for."""
+async def call_hook(hook: Hook, ctx: dict[str, Any]) -> None:
+    """Call a hook, and await what it returns; a plain function returns nothing to wait for."""
+    value = hook(ctx)
     if inspect.isawaitable(value):
         await value

@@ -180,16 +180,9 @@ def _retry(facts: TryFacts, *, defer: float | None = None, note: str = "") -> Ou
     return Outcome(OutcomeKind.RETRY, defer=defer, note=note)
 
 
-def max_tries_exceeded(max_tries: int) -> Outcome:
+def max_tries_exceeded(max_tries: int, note: str = "") -> Outcome:
     """Return the outcome of a job that has used up its tries; the message is arq's."""
-    return failed(FailureCode.MAX_TRIES, f"max {max_tries} retries exceeded")
-
-
-def max_tries_begun(max_tries: int) -> Outcome:
-    """Return the outcome of such a job that was claimed again: its last try never stored an outcome."""
-    return replace(
-        max_tries_exceeded(max_tries), note="its last try never finished; its worker probably died"
-    )
+    return replace(failed(FailureCode.MAX_TRIES, f"max {max_tries} retries exceeded"), note=note)
 
 
 def _is_a(raised: BaseException, ours: type[Retry | RetryJob]) -> bool:

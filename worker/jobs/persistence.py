@@ -6,11 +6,9 @@ from dataclasses import replace
 
 from jobgate.broker import (
     LOST_BODY,
+    PASSING_ERRORS,
     Backoff,
     BrokerError,
-    BrokerFull,
-    BrokerMisconfigured,
-    BrokerUnavailable,
     ClaimedJob,
     EncodeError,
     JobResult,
@@ -34,8 +32,6 @@ _LOOK_AGAIN = 0.1
 _SHORT_NAME = 100
 #: Seconds of the lease under which an outcome is written after Redis had forgotten the job.
 _TAKEN_BACK_FOR = 10.0
-#: Transient errors. The outcome is kept in memory, and its lease renewed, until then.
-_PASSING = (BrokerUnavailable, BrokerFull, BrokerMisconfigured)
 
 
 class Persistence:
@@ -61,7 +57,10 @@ class Persistence:
         Returns:
             The outcome that was written, or may have been.
         """
-        transition, outcome = await self._store(job, outcome)
+        try:
+            transition = await self._transition(job, outcome)
+        except EncodeError:
+            transition, outcome = await self._store_refused(job, outcome)
         if transition is Transition.STALE:
             if job.stop_reason is not Stop.LOST:  # noticed only now
                 self._observers.lease_lost(job)
@@ -84,27 +83,11 @@ class Persistence:
             jobs = counted(len(claimed), what)
             logger.warning("%s left until the leases run out: %s", jobs, reason_of(error))
 
-    async def note_begun(self, job: RunningJob, *, is_alone: bool) -> bool:
-        """Note that a suspect begins.
-
-        Returns:
-            Whether it may begin; False where Redis does not confirm it.
-        """
-        try:
-            answer = await self._broker.note_begun(job.claimed.lease, is_alone=is_alone)
-        except BrokerError:
-            return False
-        return answer is Transition.DONE
-
-    async def _store(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
-        """Write an outcome, or as much of it as the codec can encode; return the outcome of the job."""
-        try:
-            return await self._transition(job, outcome), outcome
-        except EncodeError:
-            return await self._store_refused(job, outcome)
-
     async def _store_refused(self, job: RunningJob, outcome: Outcome) -> tuple[Transition, Outcome]:
-        """Write an outcome without the job's arguments, in case these were refused; else write a failure."""
+        """Write an outcome without the job's arguments, in case these were refused; else write a failure.
+
+        Returns the outcome of the job as well.
+        """
         body = job.body
         job.body = replace(body, args=(), kwargs={}) if body else None
         try:
@@ -180,14 +163,14 @@ class Persistence:
             return False
         try:
             return await self._broker.reclaim(job.claimed, lease=_TAKEN_BACK_FOR)
-        except _PASSING:
+        except PASSING_ERRORS:
             return True  # the next write waits for Redis, and asks again
 
     async def _is_ours(self, job: RunningJob) -> bool:
         """Whether this worker has a lease on the job; True if Redis does not answer: it may have."""
         try:
             view = await self._broker.view(job.job_id, queues=[job.claimed.lease.queue])
-        except _PASSING:
+        except PASSING_ERRORS:
             return True
         return view is not None and view.worker == self._worker_id and view.result is None
 
@@ -201,7 +184,7 @@ class Persistence:
         while True:
             try:
                 return await write()
-            except _PASSING as error:
+            except PASSING_ERRORS as error:  # the outcome is kept in memory, and its lease renewed
                 job.is_in_doubt |= isinstance(error, WriteInDoubt)
                 failures += 1
                 pause = _BACKOFF.pause(failures)

@@ -6,13 +6,13 @@ The chain of one job: `JobRunner.start` makes the task; there, `Turns` says when
 """
 
 import asyncio
+import random
 import time
 from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
 from jobgate.broker import ClaimedJob
-from jobgate.worker.functions import chance
 from jobgate.worker.invocation import RUNNING_JOB, Deadline, Invoker, ProgressWriter, all_over
 from jobgate.worker.jobs.admission import Admission
 from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c
@@ -41,7 +41,7 @@ class JobRunner:
         self._observers = shared.observers
         self._persistence = persistence
         self._progress = progress
-        self._turns = Turns(shared.jobs, persistence.note_begun, max_jobs=settings.max_jobs)
+        self._turns = Turns(shared)
         self._admission = Admission(shared)
         self._hooks = Hooks(settings)
         self._invoker = Invoker(max_processes=settings.max_processes, max_jobs=settings.max_jobs)
@@ -135,7 +135,8 @@ class JobRunner:
                 await all_over(job.leftovers)
         self._jobs.ending(job)
         self._progress.forget(job.claimed.lease)
-        await _forget_cancellation()
+        if job.task is not None and job.task.cancelling():
+            await _forget_cancellation(job.task)
         return outcome
 
     async def _invoke(self, job: RunningJob) -> Any:
@@ -148,7 +149,7 @@ class JobRunner:
             timer = loop.call_later(timeout, job.stop, Stop.TIMEOUT, context=self._outside)
         try:
             if self._hooks.start is not None:
-                await self._hooks.start(job)
+                await self._hooks.start(job.ctx)
             return await self._invoker.invoke(function, job.ctx, body)
         finally:
             if timer is not None:
@@ -173,7 +174,7 @@ class JobRunner:
             timeout=job.limits.timeout,
             retry_jobs=self._settings.retry_jobs,
             policy=job.function.policy if job.function else None,
-            chance=chance(),
+            chance=random.random(),
         )
 
 
@@ -185,11 +186,8 @@ def _moment(unix_ms: int) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
-async def _forget_cancellation() -> None:
+async def _forget_cancellation(task: "asyncio.Task[None]") -> None:
     """Undo a cancellation that has been handled, so that it does not affect the next steps."""
-    task = asyncio.current_task()
-    if task is None or not task.cancelling():
-        return
     while task.cancelling():
         task.uncancel()
     try:

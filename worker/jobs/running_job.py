@@ -42,12 +42,13 @@ class RunningJob:
 
     __slots__ = (
         "body", "claimed", "claimed_anew", "ctx", "deadline", "function", "is_held", "is_in_doubt",
-        "is_written", "lease_until", "leftovers", "limits", "phase", "renew_until", "start_ms", "started",
-        "stop_reason", "task", "tries",
+        "is_written", "job_id", "lease_until", "leftovers", "limits", "phase", "renew_until", "start_ms",
+        "started", "stop_reason", "task", "tries",
     )  # fmt: skip
 
     def __init__(self, claimed: ClaimedJob, limits: RunLimits) -> None:
         self.claimed = claimed
+        self.job_id = claimed.lease.job_id
         #: A later claim of the same id, made while the outcome was being written; see `take_over`.
         self.claimed_anew: ClaimedJob | None = None
         #: Whether its outcome was sent, and so may have arrived.
@@ -81,21 +82,11 @@ class RunningJob:
         self.renew_until = self.started + SHORT_WORK
 
     @property
-    def job_id(self) -> str:
-        """The job's id."""
-        return self.claimed.lease.job_id
-
-    @property
     def reference(self) -> str:
         """`id:function`, or a cron job's name alone, as in arq's log, with escapes."""
         if self.function is not None and self.function.is_cron:
             return printable(self.function.name)
         return printable(f"{self.job_id}:{self.body.function if self.body else '<unknown>'}")
-
-    @property
-    def is_suspect(self) -> bool:
-        """Whether its worker died while it was in flight, the last time that it was claimed."""
-        return self.claimed.crashes > 0
 
     @property
     def counted_tries(self) -> int:

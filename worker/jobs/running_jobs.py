@@ -94,7 +94,7 @@ class RunningJobs:
         self._jobs.add(job)
         self._by_id[job.job_id] = job
         self._not_begun[job] = None
-        if job.is_suspect:
+        if job.claimed.crashes:
             self._apart.add(job)
         self.in_progress += 1
         self.started += 1

@@ -3,13 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable
 from enum import Enum, auto
-from typing import Protocol
 
-from jobgate.broker import counted, printable
+from jobgate.broker import BrokerError, Transition, counted, printable
 from jobgate.worker.jobs.running_job import Phase, RunningJob
-from jobgate.worker.jobs.running_jobs import RunningJobs
+from jobgate.worker.jobs.shared import Shared
 from jobgate.worker.log import logger
 
 #: Seconds of one turn of the event loop in which jobs begin; the others wait for the next turn.
@@ -41,13 +39,6 @@ def _company(job: RunningJob) -> _Company:
     return _Company.RECENT if job.claimed.crashes == 1 else _Company.ALONE
 
 
-class NoteBegun(Protocol):
-    """Notes in Redis that a suspect begins."""
-
-    def __call__(self, job: RunningJob, *, is_alone: bool) -> Awaitable[bool]:
-        """Return whether the job may begin."""
-
-
 class Turns:
     """Lets outcomes be written between jobs that block the event loop, and keeps suspects apart.
 
@@ -58,16 +49,14 @@ class Turns:
     alone. So the job that kills its process is found within its own tries, and costs no other job a try.
 
     Args:
-        jobs: The worker's jobs.
-        note_begun: Notes in Redis that a suspect begins.
-        max_jobs: The worker's setting.
+        shared: What the parts of the run share.
     """
 
-    def __init__(self, jobs: RunningJobs, note_begun: NoteBegun, *, max_jobs: int) -> None:
-        self._jobs = jobs
-        self._note_begun = note_begun
+    def __init__(self, shared: Shared) -> None:
+        self._jobs = shared.jobs
+        self._broker = shared.broker
         #: Suspects that may run beside each other: the square root of `max_jobs`, rounded up.
-        self._few = math.isqrt(max_jobs - 1) + 1
+        self._few = math.isqrt(shared.settings.max_jobs - 1) + 1
         self._turn_began = 0.0
         self._next: asyncio.Task[None] | None = None
         #: Pending notes that suspects are no longer alone.
@@ -83,7 +72,7 @@ class Turns:
         Returns:
             Whether it has begun; False = the renewal thread has given it back.
         """
-        if job.is_suspect:
+        if job.claimed.crashes:
             return await self._begin_suspect(job)
         if self._is_late(job):
             self._jobs.waiting += 1
@@ -121,6 +110,14 @@ class Turns:
         asyncio.get_running_loop().call_later(until - time.monotonic(), self._end_apart, job, is_alone)
         return True
 
+    async def _note_begun(self, job: RunningJob, *, is_alone: bool) -> bool:
+        """Note in Redis that a suspect begins; return whether it may, which Redis must confirm."""
+        try:
+            answer = await self._broker.note_begun(job.claimed.lease, is_alone=is_alone)
+        except BrokerError:
+            return False
+        return answer is Transition.DONE
+
     async def _wait_apart(self, job: RunningJob, until: float) -> bool:
         """Wait until a suspect can run apart; return whether it can."""
         while not (is_apart := self._can_run_apart(job)) and job.stop_reason is None:
@@ -140,7 +137,9 @@ class Turns:
         begun, company = self._jobs.begun(), _company(job)
         if company is _Company.ALONE:
             return not begun
-        return len(begun) < self._few and all(one.is_suspect and _company(one) is company for one in begun)
+        return len(begun) < self._few and all(
+            one.claimed.crashes and _company(one) is company for one in begun
+        )
 
     async def _next_turn(self) -> None:
         await self._jobs.wait_written(_PATIENCE)

@@ -62,7 +62,7 @@ class JobLog(Observer):
 
     def result_refused(self, job: RunningJob, outcome: Outcome) -> None:
         """Warn that a waiting caller does not get the result, which is not kept either."""
-        why = _shorten(outcome.failure.message, 200) if outcome.failure else ""
+        why = printable(outcome.failure.message, 200) if outcome.failure else ""
         logger.warning(
             "job %s: its result cannot be sent to the waiting caller: %s",
             job.reference,
@@ -80,11 +80,8 @@ class JobLog(Observer):
 
     def _succeeded(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         if logger.isEnabledFor(logging.INFO):
-            shown = (
-                _shorten(repr_of(outcome.value))
-                if self._settings.log_results and outcome.value is not None
-                else ""
-            )
+            is_shown = self._settings.log_results and outcome.value is not None
+            shown = printable(repr_of(outcome.value), _SHOWN) if is_shown else ""
             extra = _about(job, outcome, seconds)
             logger.info("%6.2fs ← %s ● %s", seconds, job.reference, shown, extra=extra)
 
@@ -160,14 +157,9 @@ def _extra(raised: BaseException | None) -> object:
         return None
 
 
-def _shorten(text: str, limit: int = _SHOWN) -> str:
-    """Return text in one printable line of at most `limit` characters, as in arq."""
-    return printable(text, limit)
-
-
 def _arguments(job: RunningJob) -> str:
     if job.body is None:
         return ""
     shown = [repr_of(value) for value in job.body.args]
     shown += [f"{name}={repr_of(value)}" for name, value in job.body.kwargs.items()]
-    return _shorten(", ".join(shown))
+    return printable(", ".join(shown), _SHOWN)

@@ -10,10 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Protocol
 
-from jobgate.broker import BrokerError, ClaimedJob, Lease, Renewal, counted
+from jobgate.broker import BrokerError, Lease, Renewal, counted
 from jobgate.worker.jobs import Phase, RunningJob, Shared, Stop
 from jobgate.worker.log import logger
 from jobgate.worker.roles import Role
@@ -39,22 +37,6 @@ _LOOK_PAUSE = 0.25
 _Renewed = tuple[RunningJob, Lease]
 
 
-class Renewer(Protocol):
-    """What the broker offers to the thread: a blocking connection of its own."""
-
-    def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
-        """Extend leases. Raises BrokerUnavailable."""
-
-    def release(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Give jobs back. Raises BrokerUnavailable."""
-
-    def reclaim(self, claimed: ClaimedJob, *, lease: float) -> bool:
-        """Take back a job that no worker runs; return whether that was possible. Raises BrokerUnavailable."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
 class LeaseKeeper(Role):
     """The renewal thread of one worker. A lease is renewed every third of its duration.
 
@@ -77,7 +59,7 @@ class LeaseKeeper(Role):
     ) -> None:
         self._jobs = shared.jobs
         self._lease = shared.settings.lease
-        self._connect: Callable[[], Renewer] = partial(shared.broker.lease_renewer, self._lease)
+        self._renewer = shared.broker.lease_renewer(self._lease)  # connects on first use, in the thread
         self._stall = min(_STALL, self._lease / 4)
         self._pulse = liveness.pulse
         self._liveness = liveness
@@ -85,7 +67,6 @@ class LeaseKeeper(Role):
         self._on_wedged = on_wedged
         self._watch = watch
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._renewer: Renewer | None = None
         self._nudged = threading.Event()
         self._stopping = False
         self._failing = False
@@ -115,8 +96,7 @@ class LeaseKeeper(Role):
             self._wait(_ALERT_PAUSE if self._failing else self._lease / 3)
             self._nudged.clear()
             self._renew_safely()
-        if self._renewer is not None:
-            self._renewer.close()
+        self._renewer.close()
 
     def _wait(self, pause: float) -> None:
         """Wait for the next renewal or a nudge, and check the loop in between."""
@@ -147,10 +127,9 @@ class LeaseKeeper(Role):
             return
         leases = [job.claimed.lease for job in jobs]
         until = time.monotonic() + self._lease
-        renewer = self._connected()
-        renewal = renewer.renew(leases, lease=self._lease)
+        renewal = self._renewer.renew(leases, lease=self._lease)
         if renewal.lost:
-            renewal = replace(renewal, lost=self._lost_for_good(renewer, jobs, renewal.lost))
+            renewal = replace(renewal, lost=self._lost_for_good(jobs, renewal.lost))
         for job, lease in zip(jobs, leases, strict=True):
             if job.claimed.lease is lease and job.job_id not in renewal.lost:
                 job.lease_until = until
@@ -189,7 +168,7 @@ class LeaseKeeper(Role):
         if not jobs:
             return
         try:
-            self._connected().release([job.claimed for job in jobs])
+            self._renewer.release([job.claimed for job in jobs])
         except BaseException:
             for job in jobs:
                 job.lease_until = 0.0  # the release may have arrived: then other workers have them
@@ -197,19 +176,14 @@ class LeaseKeeper(Role):
             raise
         logger.warning("%s given back: the event loop is blocked", counted(len(jobs), "claimed job"))
 
-    def _connected(self) -> Renewer:
-        if self._renewer is None:
-            self._renewer = self._connect()
-        return self._renewer
-
-    def _lost_for_good(self, renewer: Renewer, jobs: Sequence[RunningJob], lost: Sequence[str]) -> list[str]:
+    def _lost_for_good(self, jobs: Sequence[RunningJob], lost: Sequence[str]) -> list[str]:
         """Return the jobs whose loss a second answer confirms, on a new connection."""
         by_id = {job.job_id: job for job in jobs}
         # One whose outcome is being sent may have been released: that must not be undone.
         return [
             job_id
             for job_id in lost
-            if by_id[job_id].is_written or not renewer.reclaim(by_id[job_id].claimed, lease=self._lease)
+            if by_id[job_id].is_written or not self._renewer.reclaim(by_id[job_id].claimed, lease=self._lease)
         ]
 
     def _note_failure(self, reason: str) -> None:

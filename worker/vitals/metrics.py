@@ -4,6 +4,7 @@ The events that they count are those of an `Observer`. A new event: `jobs/observ
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate, product
@@ -71,13 +72,9 @@ class FunctionMetrics:
 
     def __init__(self) -> None:
         # The usual ones exist from the start, so that rates do not miss the first job.
-        self.outcomes: dict[str, int] = {str(OutcomeKind.SUCCESS): 0, str(FailureCode.ERROR): 0}
+        self.outcomes = defaultdict[str, int](int, {OutcomeKind.SUCCESS: 0, FailureCode.ERROR: 0})
         self.run = Tally(_RUN_BUCKETS)
         self.wait = Tally(_WAIT_BUCKETS)
-
-    def count(self, outcome: str) -> None:
-        """Count an outcome."""
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
 
 class _FunctionCollector(Collector):
@@ -157,16 +154,16 @@ class WorkerMetrics(Observer):
 
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Count it."""
-        self._of(job).count(outcome.label)
+        self._of(job).outcomes[outcome.label] += 1
 
     def outcome_stale(self, job: RunningJob) -> None:
         """Count it."""
         self._stale_finishes.inc()
-        self._of(job).count(STALE)
+        self._of(job).outcomes[STALE] += 1
 
     def outcome_unconfirmed(self, job: RunningJob) -> None:
         """Count it."""
-        self._of(job).count(UNCONFIRMED)
+        self._of(job).outcomes[UNCONFIRMED] += 1
 
     def lease_lost(self, job: RunningJob) -> None:
         """Count it."""

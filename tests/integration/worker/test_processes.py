@@ -220,7 +220,7 @@ def test_what_cannot_run_in_a_process_is_refused() -> None:
         func(coroutine, executor="process")
     with pytest.raises(SettingsError, match="'thread' or 'process'"):
         func(nested, executor="fork")  # type: ignore[arg-type]
-    assert func(nested, executor="thread").in_thread
+    assert func(nested, executor="thread").executor == "thread"
 
 
 JOBS = """
