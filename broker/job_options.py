@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
 
 class OptionKind(Enum):
-    """What the values of an option are."""
+    """The kind of an option's values."""
 
     TEXT = auto()
     #: A duration as int or float.

@@ -16,7 +16,7 @@ TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JSON_LIMIT: Final = 65_536
 #: Members that such a line keeps.
 _MANY: Final = 50
-#: What every record has; everything else was added to it and belongs into its JSON.
+#: Attributes that every record has; all others were added to it and belong in its JSON.
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

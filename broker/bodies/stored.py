@@ -201,7 +201,7 @@ def _dump_raised(fields: dict[str, Any], failure: Failure, exception: BaseExcept
 
 
 def _dump_if_it_holds_exceptions(fields: dict[str, Any], codec: Codec) -> bytes | None:
-    """Try it: only reading the bytes again shows whether a custom codec keeps exceptions."""
+    """Return the bytes if reading them again returns the exception: only a try shows whether it does."""
     try:
         blob = codec.dumps(fields)
         loaded = codec.loads(blob)["r"]

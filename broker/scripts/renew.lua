@@ -13,8 +13,8 @@
 --
 -- Returns { { ids of lost leases }, { id, abort mark, id, … of jobs to abort } }
 --
--- A lease that ran out and that the same worker has claimed again is left alone and is not lost: the answer to that
--- claim tells the worker to continue under the new one. (A token is the worker's id, a colon and a number.)
+-- A lease that ran out and that the same worker has claimed again is left alone and is not lost: after the answer
+-- to that claim, the worker continues under the new one. (A token is the worker's id, a colon and a number.)
 
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local lease, ttl = tonumber(ARGV[4]), ARGV[5]

@@ -20,7 +20,7 @@ class Lease:
 
 @dataclass(kw_only=True, slots=True)
 class ClaimedJob:
-    """One job that a claim took."""
+    """A job that was claimed."""
 
     lease: Lease
     #: Due time before the claim raised the score.

@@ -94,7 +94,7 @@ def _row(depth: QueueDepth) -> tuple[str, ...]:
 
 
 def _run(call: Callable[[Broker], Awaitable[T]], queues: Sequence[str], *, redis: str, namespace: str) -> T:
-    """Return the answer of `call` with a connected broker, once the names of the queues are found valid."""
+    """Return the answer of `call` with a connected broker, once the names of the queues are validated."""
 
     async def connected() -> Any:
         broker = Broker(redis, namespace=namespace)

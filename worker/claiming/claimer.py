@@ -170,7 +170,7 @@ class Claimer(TaskRole):
 
     def _pause(self, claims: Mapping[str, Claim]) -> float:
         """Return the seconds until a queue may have something to claim."""
-        # Due jobs that a claim did not bring belong to other workers: asking again at once would spin.
+        # Due jobs that a claim did not return belong to other workers: asking again at once would spin.
         dues = [claim.next_due_in or self._settings.poll_delay for claim in claims.values()]
         now = time.monotonic()
         failed = [source.ready_at - now for queue, source in self._sources.items() if queue not in claims]
