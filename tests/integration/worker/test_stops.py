@@ -158,26 +158,26 @@ async def test_progress_is_written_as_long_as_a_job_may_end(redis_url: str) -> N
 
 async def test_leases_are_renewed_as_long_as_jobs_may_end(server: RedisServer) -> None:
     held = Held()
-    async with Broker(server.url) as broker:
-        async with working(held.functions, server.url, lease=1, job_completion_wait=60) as worker:
-            job_id = await enqueue(broker, "hold")
-            await busy(worker)
-            worker.stop()
-            with server.client() as client:
+    running = working(held.functions, server.url, lease=1, job_completion_wait=60)
+    async with Broker(server.url) as broker, running as worker:
+        job_id = await enqueue(broker, "hold")
+        await busy(worker)
+        worker.stop()
+        with server.client() as client:
 
-                async def end_of_lease() -> float:
-                    score = client.zscore("arq:queue", job_id)
-                    assert isinstance(score, float)
-                    return score
+            async def end_of_lease() -> float:
+                score = client.zscore("arq:queue", job_id)
+                assert isinstance(score, float)
+                return score
 
-                first = await end_of_lease()
+            first = await end_of_lease()
 
-                async def is_renewed() -> bool:
-                    return await end_of_lease() > first + 1500
+            async def is_renewed() -> bool:
+                return await end_of_lease() > first + 1500
 
-                await eventually_async(is_renewed, what="several renewals after the stop")
-            held.may_end.set()
-            assert (await outcome(broker, job_id)).success
+            await eventually_async(is_renewed, what="several renewals after the stop")
+        held.may_end.set()
+        assert (await outcome(broker, job_id)).success
 
 
 async def _is(value: bool) -> bool:
