@@ -17,6 +17,7 @@ from jobgate.arq.enqueue_options import due, expiry
 from jobgate.arq.errors import RedisOutcomeUnknown, SerializationError, translated
 from jobgate.arq.job_records import Deserializer, JobDef, JobResult, Serializer, codec_of, job_def, job_result
 from jobgate.arq.jobs import DEFAULT_QUEUE, Job
+from jobgate.arq.pool_guard import PoolGuard
 from jobgate.broker import (
     DEFAULT_NAMESPACE,
     Broker,
@@ -28,10 +29,8 @@ from jobgate.broker import (
     async_client,
     escape_record,
     new_job_id,
-    settings_of,
-    why_not_namespace,
 )
-from jobgate.client import Guard, Home, InvalidOption, PerLoop, check_keywords
+from jobgate.client import Home, InvalidOption, PerLoop, check_keywords
 
 __all__ = ["ArqRedis", "RedisSettings", "create_pool"]
 
@@ -96,18 +95,20 @@ class ArqRedis(Redis):
         self.job_deserializer = job_deserializer
         self.default_queue_name = default_queue_name
         self.expires_extra_ms = expires_extra_ms
-        self._serializer = _checked_serializer(serializer)
-        self._namespace = _checked_namespace(namespace)
+        self._serializer = serializer
+        self._namespace = namespace
         self._lent_broker = broker
         #: The event loop in which the lent broker works.
         self._lent_home = None if broker is None else Home.here_if_any()
         self._brokers = PerLoop(self._new_broker)
-        self._guard = Guard(self._lent_home)
+        self._guard = PoolGuard(self._lent_home)
         if pool_or_conn is not None:
             kwargs["connection_pool"] = _connection_pool_of(pool_or_conn)
         super().__init__(**kwargs)
-        if broker is None:
-            _check(self.connection_pool)
+        try:
+            self._new_broker()  # nothing is opened yet
+        except ValueError as error:
+            raise InvalidOption(str(error)) from error
 
     @property
     def broker(self) -> Broker:
@@ -221,12 +222,14 @@ class ArqRedis(Redis):
             queue_name: Name of the queue; None = `default_queue_name`.
         """
         found: dict[str, QueuedJob] = {}
-        cursor, more = "", True
-        while more:
+        cursor = None
+        while cursor != "":
             with translated():
-                page = await self.broker.queued_jobs(queue_name or self.default_queue_name, cursor=cursor)
+                page = await self.broker.queued_jobs(
+                    queue_name or self.default_queue_name, cursor=cursor or ""
+                )
             found.update((job.job_id, job) for job in page.jobs)
-            cursor, more = page.cursor, bool(page.cursor)
+            cursor = page.cursor
         jobs = sorted(found.values(), key=attrgetter("score_ms", "job_id"))
         _warn("queued jobs", [job.job_id for job in jobs if job.body is None and not job.is_lost])
         return [job_def(job.body, job.job_id, job.score_ms) for job in jobs if job.body is not None]
@@ -238,13 +241,13 @@ class ArqRedis(Redis):
         """
         found: dict[str, JobResult] = {}
         unreadable: dict[str, None] = {}
-        cursor, more = "", True
-        while more:
+        cursor = None
+        while cursor != "":
             with translated():
-                page = await self.broker.results(cursor=cursor)
+                page = await self.broker.results(cursor=cursor or "")
             found.update((result.job_id, job_result(result)) for result in page.results)
             unreadable.update(dict.fromkeys(page.unreadable))
-            cursor, more = page.cursor, bool(page.cursor)
+            cursor = page.cursor
         _warn("results", list(unreadable))
         return sorted(found.values(), key=attrgetter("enqueue_time", "job_id"))
 
@@ -350,28 +353,6 @@ def _connection_pool_of(value: object) -> Any:
     if not isinstance(getattr(pool, "connection_kwargs", None), Mapping):
         raise InvalidOption("pool_or_conn must be a ConnectionPool or a Redis of redis.asyncio")
     return pool
-
-
-def _checked_namespace(name: str) -> str:
-    if wrong := why_not_namespace(name):
-        raise InvalidOption(wrong)
-    return name
-
-
-def _check(pool: Any) -> None:
-    """Raise InvalidOption if the broker cannot open connections like those of this pool."""
-    try:
-        settings_of(pool)
-    except ValueError as error:
-        raise InvalidOption(str(error)) from error
-
-
-def _checked_serializer(name: str) -> str:
-    try:
-        codec_of(name, None, None)
-    except ValueError as error:
-        raise InvalidOption(str(error)) from error
-    return name
 
 
 def _warn(what: str, ids: Sequence[str]) -> None:

@@ -20,29 +20,13 @@ def open_standard_streams() -> None:
 
     Otherwise the next file or socket gets their number: printed text goes there, and uvloop aborts.
     """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if _is_closed(number):
-            _open_null_as(number)
-        if getattr(sys, name) is None:
-            stream = os.fdopen(number, "w" if number else "r", closefd=False)
-            setattr(sys, name, stream)
-
-
-def _is_closed(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return True
-    return False
-
-
-def _open_null_as(number: int) -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    if null == number:  # the lowest free number
+    # Each file gets the lowest free number.
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(null, True)
-    else:
-        os.dup2(null, number)
-        os.close(null)
+    os.close(null)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def serve_as_init() -> None:

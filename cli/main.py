@@ -50,7 +50,17 @@ class LazyGroup(click.Group):
         Raises:
             click.ClickException: The extra that it needs is not installed.
         """
-        return _import_command(cmd_name) if cmd_name in COMMANDS else None
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            command: click.Command = import_module(f"jobgate.cli.commands.{cmd_name}").command
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("jobgate"):
+                raise
+            extra = COMMANDS[cmd_name]
+            message = f"{error.name} is not installed: install jobgate with its extra [{extra}]"
+            raise click.ClickException(f"{message}, in its folder: pip install '.[{extra}]'.") from error
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -68,18 +78,6 @@ class LazyGroup(click.Group):
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, line) for name, (_, line) in commands.items()], col_max=12)
-
-
-def _import_command(name: str) -> click.Command:
-    try:
-        command: click.Command = import_module(f"jobgate.cli.commands.{name}").command
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("jobgate"):
-            raise
-        extra = COMMANDS[name]
-        message = f"{error.name} is not installed: install jobgate with its extra [{extra}]"
-        raise click.ClickException(f"{message}, in its folder: pip install '.[{extra}]'.") from error
-    return command
 
 
 @click.group(

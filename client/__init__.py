@@ -27,7 +27,7 @@ from jobgate.client.errors import (
 )
 from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
 from jobgate.client.job_handle import JobHandle
-from jobgate.client.per_loop import Guard, Home, PerLoop
+from jobgate.client.per_loop import Home, PerLoop
 from jobgate.client.requests import check_keywords
 from jobgate.client.time_budget import GRACE, TimeBudget
 
@@ -63,7 +63,6 @@ __all__ = [
     "UnknownFunction",
     # What `jobgate.arq` builds on
     "GRACE",
-    "Guard",
     "Home",
     "PerLoop",
     "TimeBudget",

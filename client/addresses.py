@@ -1,8 +1,6 @@
 """Choice of a client's transport by its address."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from yarl import URL
 
@@ -83,23 +81,16 @@ def _headers(key: str | None) -> dict[str, str]:
 
 
 def _redis(url: str, request_timeout: float, serializer: str, namespace: str | None) -> Transport:
-    with _missing_packages_named():
+    try:
         # Not at the top: the base install, for HTTP alone, has no Redis library.
         from jobgate.client.redis import RedisTransport  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _REDIS_PACKAGES:
+            raise
+        raise MissingExtra from None
     try:
         return RedisTransport(
             url, request_timeout=request_timeout, serializer=serializer, namespace=namespace
         )
     except ValueError as error:
         raise InvalidOption(f"{shown(url)!r} cannot be used: {error}") from None
-
-
-@contextmanager
-def _missing_packages_named() -> Iterator[None]:
-    """Raise MissingExtra where a package for Redis cannot be imported."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _REDIS_PACKAGES:
-            raise
-        raise MissingExtra from None

@@ -4,7 +4,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from jobgate.client.addresses import shown, transport_for
 from jobgate.client.job_handle import JobHandle
@@ -68,7 +68,7 @@ class Client:
     ) -> None:
         self._shown = shown(url)
         self._timeout = seconds("timeout", timeout)
-        self._metrics = metrics_of(registry)
+        self._metrics = metrics_of(registry or REGISTRY)
         self._transport = transport_for(
             url,
             key=key,
@@ -136,7 +136,9 @@ class Client:
             run_timeout=_run_timeout,
         )
         job = new_job(function, args, kwargs, options)
-        return await self._call(job, waiting_time("_timeout", _timeout, self._timeout))
+        wait = waiting_time("_timeout", _timeout, self._timeout)
+        with self._metrics.call(function), self._handle(job, _queue, acknowledged=True).named_in_errors():
+            return (await self._transport.call(job, wait)).value()
 
     async def enqueue(
         self,
@@ -177,7 +179,10 @@ class Client:
             keep_result=_keep_result,
             run_timeout=_run_timeout,
         )
-        return await self._enqueue(new_job(function, args, kwargs, options))
+        job = new_job(function, args, kwargs, options)
+        with self._metrics.enqueue(function), self._handle(job, _queue).named_in_errors():
+            queue = await self._transport.enqueue(job) or _queue
+        return self._handle(job, queue, acknowledged=True)
 
     def job(self, job_id: str, *, queue: str | None = None) -> JobHandle:
         """Return a handle on a job by its id; nothing is sent.
@@ -188,19 +193,7 @@ class Client:
         """
         return JobHandle(self._transport, check_job_id(job_id), queue=queue, timeout=self._timeout)
 
-    async def _call(self, job: NewJob, timeout: float | None) -> Any:
-        with self._metrics.call(job.function), self._handle(job, acknowledged=True).named_in_errors():
-            end = await self._transport.call(job, timeout)
-            return end.value()
-
-    async def _enqueue(self, job: NewJob) -> JobHandle:
-        handle = self._handle(job)
-        with self._metrics.enqueue(job.function), handle.named_in_errors():
-            handle.queue = await self._transport.enqueue(job)
-        return self._handle(job, queue=handle.queue, acknowledged=True)
-
-    def _handle(self, job: NewJob, *, queue: str | None = None, acknowledged: bool = False) -> JobHandle:
-        queue = queue or job.options.queue
+    def _handle(self, job: NewJob, queue: str | None, *, acknowledged: bool = False) -> JobHandle:
         return JobHandle(
             self._transport, job.job_id, queue=queue, timeout=self._timeout, acknowledged=acknowledged
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from jobgate.client.errors import JobgateError
 
@@ -99,8 +99,6 @@ class ClientMetrics:
 
 
 @functools.cache
-def metrics_of(registry: CollectorRegistry | None = None) -> ClientMetrics:
-    """Return the metrics of a registry, always the same object; None = the default registry."""
-    if registry is None:
-        return metrics_of(REGISTRY)
+def metrics_of(registry: CollectorRegistry) -> ClientMetrics:
+    """Return the metrics of a registry, always the same object."""
     return ClientMetrics(registry)

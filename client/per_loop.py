@@ -45,12 +45,10 @@ class PerLoop(Generic[Part]):
 
     Args:
         make: Makes a part; called in the loop that it is for.
-        first: A part that was made before, for the first loop.
     """
 
-    def __init__(self, make: Callable[[], Part], first: Part | None = None) -> None:
+    def __init__(self, make: Callable[[], Part]) -> None:
         self._make = make
-        self._first = [] if first is None else [first]
         # Several threads may run loops: each step is one atomic operation of a list or a dict.
         self._parts: dict[Home, Part] = {}
 
@@ -60,14 +58,8 @@ class PerLoop(Generic[Part]):
         part = self._parts.get(home)
         if part is None:
             self.drop_gone()
-            part = self._parts[home] = self._next()
+            part = self._parts[home] = self._make()
         return part
-
-    def _next(self) -> Part:
-        try:
-            return self._first.pop()
-        except IndexError:
-            return self._make()
 
     def take(self) -> Part | None:
         """Remove and return the part of the running loop, None if there is none; the caller closes it."""
@@ -81,34 +73,3 @@ class PerLoop(Generic[Part]):
             if part is not None:
                 (left if home.process == os.getpid() else _inherited).append(part)
         return left
-
-
-class Guard:
-    """Limits the connections of a redis-py pool to one event loop at a time.
-
-    Args:
-        home: That loop; None = the one in which the first command is sent.
-    """
-
-    def __init__(self, home: Home | None = None) -> None:
-        self._home = home
-
-    def enter(self, pool: Any) -> None:
-        """Drop the connections of a loop that is gone, so that the next command opens new ones.
-
-        Raises:
-            RuntimeError: They belong to another loop that is still open.
-        """
-        here, before = Home.here(), self._home
-        if here == before:
-            return
-        if before is not None and not before.is_gone:
-            raise RuntimeError(
-                "This pool is in use in another event loop: its commands work only there. "
-                "Create one pool for each loop."
-            )
-        if before is not None:
-            if before.process != here.process:
-                _inherited.append([*pool._available_connections, *pool._in_use_connections])
-            pool.reset()
-        self._home = here

@@ -14,7 +14,7 @@ import click
 from jobgate.broker import EmbeddedServerError
 from jobgate.broker.embedded import EmbeddedServer
 from jobgate.cli.options import Command, http, logs, queues, storage, workers
-from jobgate.cli.processes import HOST, Ensemble, Plan, how_ended
+from jobgate.cli.processes import HOST, Ensemble, how_ended
 
 #: Program that loads settings as a worker does, and writes what a gateway needs of them, or why it cannot.
 #: The output of the settings' own modules is dropped.
@@ -61,21 +61,22 @@ def command(settings: str, port: int, data: Path, watch: Path | None, verbose: b
     _check_free(port)
     given = {name: value for name, value in options.items() if value is not None}
     log = ["--verbose"] if verbose else []
-    gateway_options = _gateway_options(settings, given) + log
+    # Without a load balancer there is no need to drain.
+    gateway_options = ["--drain=0", "--access-log", *_gateway_options(settings, given), *log]
     worker_options = _words(given) + log + (["--watch", str(watch)] if watch else [])
     try:
         # Started by the main thread: the kernel ends the server together with the thread that started it.
         with EmbeddedServer(data) as server:
             click.echo(f"server  | Valkey on {server.url}, data in {data}")
-            plan = Plan(
-                settings=settings,
-                port=port,
-                worker_port=_free_port(),
-                redis=server.url,
-                worker_options=worker_options,
-                gateway_options=gateway_options,
+            redis, worker_port = ["--redis", server.url], str(_free_port())
+            ensemble = Ensemble(
+                worker=["worker", settings, *redis, "--metrics-port", worker_port, *worker_options],
+                gateway=["gateway", *redis, "--host", HOST, "--port", str(port), *gateway_options],
+                server_url=server.url,
+                worker_url=f"http://{HOST}:{worker_port}",
+                gateway_url=f"http://{HOST}:{port}",
             )
-            code = asyncio.run(Ensemble(plan).run())
+            code = asyncio.run(ensemble.run())
     except EmbeddedServerError as error:
         raise click.ClickException(str(error)) from error
     raise SystemExit(code)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -28,13 +28,7 @@ def pause(names: Sequence[str], **where: str) -> None:
     Running jobs continue, and jobs can still be enqueued and aborted. Stock arq workers do not know of
     pauses and claim as before.
     """
-
-    async def pause_all(broker: Broker) -> None:
-        for name in names:
-            await broker.pause(name)
-            click.echo(f"{name} is paused")
-
-    _run(pause_all, names, **where)
+    _run_for_each(Broker.pause, names, "is paused", **where)
 
 
 @command.command()
@@ -43,13 +37,7 @@ def pause(names: Sequence[str], **where: str) -> None:
 @storage.NAMESPACE
 def resume(names: Sequence[str], **where: str) -> None:
     """Let workers claim from these queues again, at once."""
-
-    async def resume_all(broker: Broker) -> None:
-        for name in names:
-            await broker.resume(name)
-            click.echo(f"{name} is resumed")
-
-    _run(resume_all, names, **where)
+    _run_for_each(Broker.resume, names, "is resumed", **where)
 
 
 @command.command("list", short_help="List queues with their jobs and workers.")
@@ -83,20 +71,26 @@ async def _depth(broker: Broker, name: str) -> QueueDepth | None:
 
 
 def _row(depth: QueueDepth) -> tuple[str, ...]:
-    numbers = (
-        depth.queued,
-        depth.deferred,
-        depth.in_progress,
-        f"{depth.oldest_due_age:.0f} s",
-        depth.workers,
-    )
+    age = f"{depth.oldest_due_age:.0f} s"
+    numbers = (depth.queued, depth.deferred, depth.in_progress, age, depth.workers)
     return (depth.queue, *map(str, numbers), "paused" if depth.is_paused else "")
+
+
+def _run_for_each(
+    act: Callable[[Broker, str], Awaitable[None]], names: Sequence[str], said: str, **where: str
+) -> None:
+    async def act_on_all(broker: Broker) -> None:
+        for name in names:
+            await act(broker, name)
+            click.echo(f"{name} {said}")
+
+    _run(act_on_all, names, **where)
 
 
 def _run(call: Callable[[Broker], Awaitable[T]], queues: Sequence[str], *, redis: str, namespace: str) -> T:
     """Return the answer of `call` with a connected broker, once the names of the queues are validated."""
 
-    async def connected() -> Any:
+    async def connected() -> T:
         broker = Broker(redis, namespace=namespace)
         for name in queues:
             broker.keys.queue(name)
@@ -104,7 +98,6 @@ def _run(call: Callable[[Broker], Awaitable[T]], queues: Sequence[str], *, redis
             return await call(broker)
 
     try:
-        answer: T = asyncio.run(connected())
+        return asyncio.run(connected())
     except (BrokerError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    return answer

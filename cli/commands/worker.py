@@ -22,15 +22,11 @@ from jobgate.cli.processes import (
 )
 from jobgate.worker import Settings, WorkerError, load_settings
 
-#: Options that are settings of the worker -> the setting's name.
-_SETTINGS: Final = {
-    "redis": "redis_settings",
-    **{
-        name: name
-        for name in ("queues", "burst", "serializer", "namespace", "metrics_port", "metrics_host", "loop",
-                     "log_arguments")
-    },
-}  # fmt: skip
+#: Options that are settings of the worker too.
+_SETTINGS: Final = (
+    "redis_settings", "queues", "burst", "serializer", "namespace", "metrics_port", "metrics_host", "loop",
+    "log_arguments",
+)  # fmt: skip
 #: Options that worker processes do not get, or get with other values.
 _SUPERVISORS_OWN: Final = ("workers", "watch", "metrics_port", "frozen_after")
 
@@ -61,7 +57,7 @@ Examples:
 @logs.LOG_ARGUMENTS
 @logs.log_options
 @click.pass_context
-def command(context: click.Context, /, settings: str, **options: Any) -> None:
+def command(context: click.Context, /, settings: str, redis: str | None, **options: Any) -> None:
     """Run the functions of MODULE.WorkerSettings.
 
     The class is arq's: `functions`, `on_startup`, `max_jobs`, `job_timeout` and so on. Its module is looked
@@ -73,7 +69,8 @@ def command(context: click.Context, /, settings: str, **options: Any) -> None:
 
     Exit codes: 0 stopped, 1 could not start, 70 wedged (a function blocked the event loop for ever).
     """
-    overrides = {name: options[each] for each, name in _SETTINGS.items() if options[each] is not None}
+    given = {"redis_settings": redis, **options}
+    overrides = {name: given[name] for name in _SETTINGS if given[name] is not None}
     if options["check"]:
         raise SystemExit(check(settings, **overrides))
     environment.check_environment()

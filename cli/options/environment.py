@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import click
@@ -42,16 +41,12 @@ def warnings_of_environment() -> list[str]:
     if _WARNED in os.environ:
         return []
     known = [*sorted(VARIABLES), *_FURTHER]
-    found = [f"{name} is not a variable of jobgate{did_you_mean(name, known)}" for name in _unknown(known)]
-    if found:
+    unknown = sorted(
+        name
+        for name, value in os.environ.items()
+        if name.startswith("JOBGATE_") and not name.startswith(_INTERNAL) and name not in known
+        if not (_SERVICE_LINK.search(name) or _SERVICE_URL.match(value))
+    )
+    if unknown:
         os.environ[_WARNED] = "1"
-    return found
-
-
-def _unknown(known: list[str]) -> Iterator[str]:
-    for name, value in sorted(os.environ.items()):
-        is_of_a_service = _SERVICE_LINK.search(name) or _SERVICE_URL.match(value)
-        if not name.startswith("JOBGATE_") or name.startswith(_INTERNAL) or is_of_a_service:
-            continue
-        if name not in known:
-            yield name
+    return [f"{name} is not a variable of jobgate{did_you_mean(name, known)}" for name in unknown]

@@ -92,26 +92,12 @@ METRICS_HOST: Final = option(
     metavar="HOST",
     help="Address on which the metrics port listens.",
 )
-
-
-def _of_worker(name: str) -> tuple[str, str]:
-    # The second is what the image sets: there a gateway must not take it.
-    return f"JOBGATE_{name}", f"JOBGATE_WORKER_{name}"
-
-
-WORKER_METRICS_PORT: Final = option(
-    "--metrics-port",
-    section=_METRICS,
-    variables=_of_worker("METRICS_PORT"),
+# The image sets JOBGATE_WORKER_…: there a gateway must not take it.
+WORKER_METRICS_PORT: Final = METRICS_PORT.but(
+    envvar=("JOBGATE_METRICS_PORT", "JOBGATE_WORKER_METRICS_PORT"),
     type=click.IntRange(0, 65535),
-    metavar="PORT",
     help="Serve /metrics and /livez on this port; 0 = any free one.",
 )
-WORKER_METRICS_HOST: Final = option(
-    "--metrics-host",
-    section=_METRICS,
-    variables=_of_worker("METRICS_HOST"),
-    default="127.0.0.1",
-    metavar="HOST",
-    help="Address on which the metrics port listens.",
-).of_settings()
+WORKER_METRICS_HOST: Final = METRICS_HOST.of_settings(
+    envvar=("JOBGATE_METRICS_HOST", "JOBGATE_WORKER_METRICS_HOST")
+)

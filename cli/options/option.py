@@ -20,11 +20,13 @@ class Option:
     section: str
     attributes: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        VARIABLES.update(self.attributes["envvar"])
+
     def __call__(self, function: Decorated) -> Decorated:
         """Add the option to a command."""
-        return click.option(*self.names, cls=SectionedOption, section=self.section, **self.attributes)(
-            function
-        )
+        add = click.option(*self.names, cls=SectionedOption, section=self.section, **self.attributes)
+        return add(function)
 
     def but(self, **attributes: Any) -> Self:
         """Return the same option for a command that needs another help text, metavar or default."""
@@ -37,18 +39,16 @@ class Option:
         return self.but(**{"default": None, "show_default": shown, **attributes})
 
 
-def option(*names: str, section: str, variables: tuple[str, ...] = (), **attributes: Any) -> Option:
+def option(*names: str, section: str, **attributes: Any) -> Option:
     """Define an option.
 
     Args:
         names: As for `click.option`.
         section: Heading of the help text under which it is listed.
-        variables: Environment variables that can set it; JOBGATE_ and its long name by default.
-        attributes: As for `click.option`.
+        attributes: As for `click.option`; `envvar` is by default JOBGATE_ and the option's long name.
     """
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    variables = variables or (f"JOBGATE_{long[2:].replace('-', '_').upper()}",)
-    VARIABLES.update(variables)
+    variables = (f"JOBGATE_{long[2:].replace('-', '_').upper()}",)
     shown = {"envvar": variables, "show_envvar": True, "show_default": "default" in attributes}
     return Option(names, section, {**shown, **attributes})
 

@@ -12,7 +12,7 @@ _SECTION: Final = "Redis"
 REDIS: Final = option(
     "--redis",
     section=_SECTION,
-    variables=("JOBGATE_REDIS_URL",),
+    envvar=("JOBGATE_REDIS_URL",),
     default="redis://localhost:6379",
     metavar="URL",
     help="Where Redis is: a redis://, rediss://, unix:// or redis+sentinel:// URL.",

@@ -73,16 +73,16 @@ class Child:
         await asyncio.wait([self._relay], timeout=LAST_LINES_TIMEOUT)
         return code
 
-    async def stop(self, timeout: float) -> int:
-        """Send SIGTERM, and SIGKILL after `timeout` seconds; return the exit code. Safe to repeat."""
+    async def stop(self, timeout: float) -> None:
+        """Send SIGTERM, and SIGKILL after `timeout` seconds; wait until it has ended. Safe to repeat."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            return await asyncio.wait_for(self.wait(), timeout)
+            await asyncio.wait_for(self.wait(), timeout)
         except TimeoutError:
             self._say(f"{self.name} did not stop within {timeout:g} s and was killed.")
             self.kill()
-            return await self.wait()
+            await self.wait()
 
     def kill(self) -> None:
         """Send SIGKILL; does nothing when the process has ended."""

@@ -3,10 +3,9 @@
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import click
@@ -27,50 +26,30 @@ SAME_SIGNAL: Final = 0.3
 LOOK_EVERY: Final = 0.05
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What to run, and where."""
-
-    #: `MODULE.WorkerSettings`, found from the current directory.
-    settings: str
-    #: Port of the gateway.
-    port: int
-    #: Port of the worker's own /livez and /metrics.
-    worker_port: int
-    #: URL of the server.
-    redis: str
-    #: Further options of `jobgate worker`.
-    worker_options: Sequence[str]
-    #: Further options of `jobgate gateway`.
-    gateway_options: Sequence[str]
-
-    @property
-    def gateway_url(self) -> str:
-        """Where the gateway serves."""
-        return f"http://{HOST}:{self.port}"
-
-    @property
-    def worker_url(self) -> str:
-        """Where the worker serves its health and metrics."""
-        return f"http://{HOST}:{self.worker_port}"
-
-    def gateway_words(self) -> list[str]:
-        """Return the gateway's command line; without a load balancer it need not drain."""
-        address = ["--host", HOST, "--port", str(self.port)]
-        log = ["--access-log"]
-        return ["gateway", "--redis", self.redis, *address, "--drain", "0", *log, *self.gateway_options]
-
-    def worker_words(self) -> list[str]:
-        """Return the worker's command line."""
-        metrics = ["--metrics-port", str(self.worker_port)]
-        return ["worker", self.settings, "--redis", self.redis, *metrics, *self.worker_options]
-
-
 class Ensemble:
-    """Worker and gateway: started together, stopped in order. Use it once."""
+    """Worker and gateway: started together, stopped in order. Use it once.
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    Args:
+        worker: The worker's command line after `jobgate`.
+        gateway: The gateway's.
+        server_url: Where the server runs.
+        worker_url: Where the worker serves its health and metrics.
+        gateway_url: Where the gateway serves.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker: Sequence[str],
+        gateway: Sequence[str],
+        server_url: str,
+        worker_url: str,
+        gateway_url: str,
+    ) -> None:
+        self._commands = {"worker": worker, "gateway": gateway}
+        self._server_url = server_url
+        self._worker_url = worker_url
+        self._gateway_url = gateway_url
         self._children: list[Child] = []
         self._stop = asyncio.Event()
         #: Monotonic instant of the first signal.
@@ -79,16 +58,15 @@ class Ensemble:
     async def run(self) -> int:
         """Run until a signal or the end of one part; return the exit code of the command."""
         with stop_signals(self._on_signal):
-            return await self._run()
-
-    async def _run(self) -> int:
-        for name, words in (("worker", self._plan.worker_words()), ("gateway", self._plan.gateway_words())):
-            self._children.append(await Child.start(name, words, click.echo))
-        reason = await self._until_the_end()
-        if reason:
-            click.echo(reason, err=True)
-        await self._stop_children()
-        return 1 if reason else 0
+            for name, words in self._commands.items():
+                self._children.append(await Child.start(name, words, click.echo))
+            reason = await self._until_the_end()
+            if reason:
+                click.echo(reason, err=True)
+            # The gateway first: no new jobs come in while the worker ends those that run.
+            for child in reversed(self._children):
+                await child.stop(STOP_TIMEOUT)
+            return 1 if reason else 0
 
     def _on_signal(self, _received: signal.Signals) -> None:
         if not self._stop.is_set():
@@ -101,31 +79,23 @@ class Ensemble:
 
     async def _until_the_end(self) -> str:
         """Wait for a signal or the end of a part; return why all must stop, empty for a signal."""
-        ends: list[Coroutine[Any, Any, str]] = [self._signalled(), _server_end(self._plan.redis)]
-        ends += [_child_end(child) for child in self._children]
+        ends = [_server_end(self._server_url), *map(_child_end, self._children)]
         watches = [asyncio.create_task(end) for end in ends]
-        announcement = asyncio.create_task(self._announce_ready())
-        done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
-        await _cancel([announcement, *watches])
-        return "" if self._stop.is_set() else next(iter(done)).result()
-
-    async def _signalled(self) -> str:
-        await self._stop.wait()
-        return ""
+        others = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._announce_ready())]
+        done, _ = await asyncio.wait([*watches, others[0]], return_when=asyncio.FIRST_COMPLETED)
+        for running in (*watches, *others):
+            running.cancel()
+        await asyncio.gather(*watches, *others, return_exceptions=True)
+        return "" if self._stop.is_set() else str(next(iter(done)).result())
 
     async def _announce_ready(self) -> None:
         import aiohttp  # noqa: PLC0415 - workers load this file too and need no HTTP client
 
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            await _until_ok(session, f"{self._plan.worker_url}/livez", says=State.CONSUMING)
-            await _until_ok(session, f"{self._plan.gateway_url}/readyz")
-        click.echo(f"The worker's metrics are on {self._plan.worker_url}/metrics")
-        click.echo(f"jobgate is ready on {self._plan.gateway_url}")
-
-    async def _stop_children(self) -> None:
-        # The gateway first: no new jobs come in while the worker ends those that run.
-        for child in reversed(self._children):
-            await child.stop(STOP_TIMEOUT)
+            await _until_ok(session, f"{self._worker_url}/livez", says=State.CONSUMING)
+            await _until_ok(session, f"{self._gateway_url}/readyz")
+        click.echo(f"The worker's metrics are on {self._worker_url}/metrics")
+        click.echo(f"jobgate is ready on {self._gateway_url}")
 
 
 async def _child_end(child: Child) -> str:
@@ -164,9 +134,3 @@ async def _until_ok(session: "aiohttp.ClientSession", url: str, *, says: str = "
                 if answer.ok and says in await answer.text():
                     return
         await asyncio.sleep(LOOK_EVERY)
-
-
-async def _cancel(running: list[asyncio.Task[Any]]) -> None:
-    for one in running:
-        one.cancel()
-    await asyncio.gather(*running, return_exceptions=True)

@@ -42,7 +42,7 @@ class Slot:
         self.was_killed = False
         #: Its deaths since a process was stable.
         self.deaths = Deaths()
-        self._is_one_of_many = is_one_of_many
+        self._variables = {NUMBER: str(number)} if is_one_of_many else {}
         self._words = words
         self._process: asyncio.subprocess.Process | None = None
         self._status: StatusReader | None = None
@@ -59,16 +59,16 @@ class Slot:
         self.renewing = self.was_killed = False
         self._started = time.monotonic()
         self._status = StatusReader()
+        # Without the variables by which each worker would be a supervisor too.
+        own = ("JOBGATE_WORKERS", "JOBGATE_WATCH", NUMBER)
+        inherited = {name: value for name, value in os.environ.items() if name not in own}
         self._process = await start_command(
             self._words,
-            _environment() | {VARIABLE: str(self._status.theirs)} | self._number_for_log(),
+            {**inherited, **self._variables, VARIABLE: str(self._status.theirs)},
             death_signal=signal.SIGTERM,
             pass_fds=(self._status.theirs,),
         )
         self._status.close_theirs()
-
-    def _number_for_log(self) -> dict[str, str]:
-        return {NUMBER: str(self.number)} if self._is_one_of_many else {}
 
     async def wait(self) -> int:
         """Return the exit code of the process when it has ended; 128 + n for signal n."""
@@ -133,9 +133,3 @@ class Slot:
     def end_pause(self) -> None:
         """End a pause."""
         self._pause_over.set()
-
-
-def _environment() -> dict[str, str]:
-    # Otherwise each worker would be a supervisor too.
-    own = ("JOBGATE_WORKERS", "JOBGATE_WATCH", NUMBER)
-    return {name: value for name, value in os.environ.items() if name not in own}

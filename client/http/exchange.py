@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -16,7 +16,7 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     UnexpectedAnswer,
 )
-from jobgate.client.http.problems import Problem
+from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.response import Response
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.per_loop import PerLoop
@@ -30,7 +30,8 @@ CONNECT_TIMEOUT = 5.0
 IDLE_TIMEOUT = 10.0
 #: Seconds to find out whether the other side speaks HTTP at all.
 PROBE_TIMEOUT = 1.0
-#: The shortest complete request of HTTP/1.0. Redis answers it with an error; with `Host` it would hang up.
+#: The shortest complete request of HTTP/1.0; it has no effect on a gateway. Redis answers it with an error;
+#: with `Host` it would hang up.
 _PROBE = b"GET /livez HTTP/1.0\r\n\r\n"
 _HTTP = b"HTTP/"
 
@@ -52,6 +53,12 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Whether it changes something, so that the outcome is unknown when the response is lost.
     write: bool = False
+
+    def retries(self) -> Retries:
+        """Return its retries when it has failed for the first time."""
+        if self.retry_for is None:
+            return Retries(self.budget, until_the_end=True)
+        return Retries(self.budget.at_most(self.retry_for))
 
 
 class _Failure(Exception):
@@ -124,7 +131,7 @@ class Exchange:
                 return await self._accepted(request)
             except _Failure as failure:
                 lost = lost or failure.lost
-                retries = retries or _retries(request)
+                retries = retries or request.retries()
                 if not await retries.pause(failure.retry_after):
                     raise _final(failure, lost=lost and request.write) from None
                 logger.debug("%s is retried: %.500r", request.method, str(failure.error))
@@ -138,9 +145,14 @@ class Exchange:
             raise await self._error_for(error) from None
         self._is_known = True
         if response.status in {408, 429} or response.status >= 500:
-            problem = Problem.of(response)
-            if problem.retryable or response.status == 429:
-                raise _refused(problem)
+            answer = ProblemAnswer.of(response)
+            if answer.retryable or response.status == 429:
+                raise _Failure(
+                    answer.error(),
+                    reason="rate-limited" if response.status == 429 else "unavailable",
+                    lost=answer.may_have_happened,
+                    retry_after=answer.retry_after or 0.0,
+                )
         return response
 
     async def _error_for(self, error: Exception) -> Exception:
@@ -162,9 +174,16 @@ class Exchange:
         """Whether the other side certainly speaks another protocol. A hang-up alone does not show it."""
         if isinstance(error, aiohttp.ClientResponseError):
             return True
-        if self._is_known or isinstance(error, TimeoutError):
+        url = URL(self._base_url)
+        if self._is_known or isinstance(error, TimeoutError) or url.scheme != "http":
             return False
-        return await speaks_another_protocol(URL(self._base_url))
+        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                reader, writer = await asyncio.open_connection(url.host, url.port)
+                with closing(writer):
+                    writer.write(_PROBE)
+                    return await reader.readexactly(len(_HTTP)) != _HTTP
+        return False
 
     async def _once(self, request: Request) -> Response:
         if not self._is_open:
@@ -181,13 +200,6 @@ class Exchange:
             allow_redirects=False,
         ) as response:
             return Response(response.status, response.headers, await response.read())
-
-
-def _retries(request: Request) -> Retries:
-    """Return the retries of a request that has just failed for the first time."""
-    if request.retry_for is None:
-        return Retries(request.budget, until_the_end=True)
-    return Retries(request.budget.at_most(request.retry_for))
 
 
 def _unreachable(url: str, error: aiohttp.ClientConnectorError) -> _Failure:
@@ -208,15 +220,6 @@ def _lost(url: str, error: Exception) -> _Failure:
     return _Failure(GatewayUnavailable(sentence), reason="connection", lost=not not_sent)
 
 
-def _refused(problem: Problem) -> _Failure:
-    return _Failure(
-        problem.error(),
-        reason=problem.reason,
-        lost=problem.may_have_happened,
-        retry_after=problem.retry_after or 0.0,
-    )
-
-
 def _final(failure: _Failure, *, lost: bool) -> JobgateError:
     if lost and not isinstance(failure.error, OutcomeUnknown):
         what = str(failure.error).partition(": check")[0].rstrip(".")
@@ -224,25 +227,3 @@ def _final(failure: _Failure, *, lost: bool) -> JobgateError:
             f"{what}; the request may have been carried out: ask the job of this error for its status."
         )
     return failure.error
-
-
-async def speaks_another_protocol(url: URL) -> bool:
-    """Return whether the server at an address certainly does not speak HTTP.
-
-    False if it does not answer, or if the address is https. On a gateway the probe has no effect.
-    """
-    if url.scheme != "http" or url.host is None:
-        return False
-    with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-        async with asyncio.timeout(PROBE_TIMEOUT):
-            return await _first_bytes(url.host, url.port or 80) != _HTTP
-    return False
-
-
-async def _first_bytes(host: str, port: int) -> bytes:
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(_PROBE)
-        return await reader.readexactly(len(_HTTP))
-    finally:
-        writer.close()

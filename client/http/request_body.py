@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from math import isfinite
-from typing import Any
 
 import orjson
 
@@ -19,32 +18,24 @@ def encode(job: NewJob) -> bytes:
     Raises:
         InvalidArguments: JSON cannot express an argument, such as a set, a NaN or a huge integer.
     """
-    body = {"args": list(job.args), "kwargs": dict(job.kwargs), "job_id": job.job_id}
-    body.update(_members(job.options))
+    options = {name: getattr(job.options, name) for name in _NAMES}
+    given = {name: value for name, value in options.items() if value is not None}
+    body = {"args": list(job.args), "kwargs": dict(job.kwargs), "job_id": job.job_id, **given}
     try:
         encoded = orjson.dumps(body)
     except orjson.JSONEncodeError as error:
         raise InvalidArguments(f"JSON cannot express an argument of {job.function!r}: {error}") from None
     # orjson writes NaN and infinities as null: only a body with a null needs the slow check.
     if b"null" in encoded:
-        _refuse_lost_floats(job)
+        lost = [*_lost_floats(job.args, "#/args"), *_lost_floats(job.kwargs, "#/kwargs")]
+        errors = [ArgumentError(pointer, "NaN and infinities do not exist in JSON") for pointer in lost]
+        if errors:
+            raise InvalidArguments(f"an argument of {job.function!r} is NaN or infinite", errors=errors)
     return encoded
 
 
 #: The gateway has the same names for options.
 _NAMES = tuple(field.name for field in fields(Options))
-
-
-def _members(options: Options) -> Mapping[str, Any]:
-    members = ((name, getattr(options, name)) for name in _NAMES)
-    return {name: value for name, value in members if value is not None}
-
-
-def _refuse_lost_floats(job: NewJob) -> None:
-    lost = [*_lost_floats(job.args, "#/args"), *_lost_floats(job.kwargs, "#/kwargs")]
-    if lost:
-        errors = [ArgumentError(pointer, "NaN and infinities do not exist in JSON") for pointer in lost]
-        raise InvalidArguments(f"an argument of {job.function!r} is NaN or infinite", errors=errors)
 
 
 def _lost_floats(value: object, pointer: str) -> Iterator[str]:
@@ -54,11 +45,8 @@ def _lost_floats(value: object, pointer: str) -> Iterator[str]:
             yield pointer
     elif isinstance(value, Mapping):
         for name, member in value.items():
-            yield from _lost_floats(member, f"{pointer}/{_escaped(str(name))}")
+            escaped = str(name).replace("~", "~0").replace("/", "~1")
+            yield from _lost_floats(member, f"{pointer}/{escaped}")
     elif isinstance(value, list | tuple):
         for index, member in enumerate(value):
             yield from _lost_floats(member, f"{pointer}/{index}")
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from jobgate.client.errors import GatewayUnavailable, JobNotFound, RateLimited, ResultTimeout, UnknownFunction
 from jobgate.client.http.exchange import Exchange, Request
-from jobgate.client.http.problems import Problem
+from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.request_body import encode
 from jobgate.client.http.response import Response, job_end, job_info, queue_of, unexpected
 from jobgate.client.info import JobInfo
@@ -93,7 +93,7 @@ class HttpTransport:
                 write=True,
             )
         )
-        if response.status == 409 and job.owns_id and Problem.of(response).code == "job-exists":
+        if response.status == 409 and job.owns_id and ProblemAnswer.of(response).code == "job-exists":
             return response
         try:
             return _good(response)
@@ -123,8 +123,10 @@ class HttpTransport:
                 return job_end(response)
             if budget.is_spent:
                 raise ResultTimeout
-            if _came_early(response, monotonic() - started):
-                # The gateway is shutting down: another one, or the same after a restart, needs a moment.
+            promised = response.applied_wait()
+            if monotonic() - started < (0.5 if promised is None else 0.9 * promised):
+                # It answered early, as it is shutting down: another one, or the same after a restart, needs a
+                # moment.
                 await retries.pause()
             else:
                 retries.reset()
@@ -158,16 +160,10 @@ def _enqueue_headers(job: NewJob, wait: float) -> Mapping[str, str]:
     return headers
 
 
-def _came_early(response: Response, took: float) -> bool:
-    """Whether the gateway answered before the wait that it had promised was over."""
-    applied = response.applied_wait()
-    return took < (0.9 * applied if applied is not None else 0.5)
-
-
 def _good(response: Response) -> Response:
     """Return a response 200 or 202, and raise the error for any other one."""
     if response.status in {200, 202}:
         return response
     if response.status < 400:
         raise unexpected(response)
-    raise Problem.of(response).error()
+    raise ProblemAnswer.of(response).error()

@@ -103,7 +103,8 @@ class RedisTransport:
                 trust_pickle=serializer == "pickle",
             )
 
-        self._brokers = PerLoop(make, make())
+        make()  # raises the ValueError; nothing is opened yet
+        self._brokers = PerLoop(make)
 
     @property
     def _broker(self) -> Broker:

@@ -29,11 +29,11 @@ _PROXY_TROUBLE = frozenset({502, 503, 504})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class ProblemAnswer:
     """A response that is not a success."""
 
     status: int
-    #: Problem code of the HTTP API; empty if the response does not come from a gateway.
+    #: ProblemAnswer code of the HTTP API; empty if the response does not come from a gateway.
     code: str
     detail: str
     #: The same request may succeed later.
@@ -49,29 +49,21 @@ class Problem:
         Raises:
             UnexpectedAnswer: The response is neither a gateway's problem nor a proxy's.
         """
-        if "problem+json" not in response.headers.get("Content-Type", ""):
-            return cls._of_proxy(response)
-        members = response.document()
+        status = response.status
+        if "problem+json" in response.headers.get("Content-Type", ""):
+            members = response.document()
+        elif status in _PROXY_TROUBLE | {429}:
+            detail = f"a proxy in front of the gateway answered {status}"
+            members = {"detail": detail, "retryable": True}
+        else:
+            raise unexpected(response)
         return cls(
-            status=response.status,
+            status=status,
             code=str(members.get("code", "")),
-            detail=str(members.get("detail") or members.get("title") or f"status {response.status}"),
+            detail=str(members.get("detail") or members.get("title") or f"status {status}"),
             retryable=members.get("retryable") is True,
             retry_after=response.seconds("Retry-After"),
             members=members,
-        )
-
-    @classmethod
-    def _of_proxy(cls, response: Response) -> Self:
-        if response.status not in _PROXY_TROUBLE | {429}:
-            raise unexpected(response)
-        return cls(
-            status=response.status,
-            code="",
-            detail=f"a proxy in front of the gateway answered {response.status}",
-            retryable=True,
-            retry_after=response.seconds("Retry-After"),
-            members={},
         )
 
     @property
@@ -79,10 +71,10 @@ class Problem:
         """Whether the gateway may have carried out the request."""
         return self.code == "outcome-unknown" or (not self.code and self.status in _PROXY_TROUBLE)
 
-    @property
-    def reason(self) -> str:
-        """Why the request is retried, for the metrics."""
-        return "rate-limited" if self.status == 429 else "unavailable"
+    def listed(self, member: str) -> list[Any]:
+        """Return a member that is a list; empty if there is none."""
+        found = self.members.get(member)
+        return found if isinstance(found, list) else []
 
     def error(self) -> JobgateError:
         """Return the error to raise."""
@@ -94,37 +86,31 @@ class Problem:
         return UnexpectedAnswer(f"the gateway failed with status {self.status}: {self.detail}")
 
 
-def _unknown_function(problem: Problem) -> JobgateError:
-    near = problem.members.get("near")
-    return UnknownFunction(
-        problem.detail, near=[str(name) for name in near] if isinstance(near, list) else ()
-    )
+def _unknown_function(answer: ProblemAnswer) -> JobgateError:
+    return UnknownFunction(answer.detail, near=[str(name) for name in answer.listed("near")])
 
 
-def _invalid_arguments(problem: Problem) -> JobgateError:
-    listed = problem.members.get("errors")
+def _invalid_arguments(answer: ProblemAnswer) -> JobgateError:
     errors = [
         ArgumentError(str(entry.get("pointer", "")), str(entry.get("detail", "")))
-        for entry in (listed if isinstance(listed, list) else ())
+        for entry in answer.listed("errors")
         if isinstance(entry, dict)
     ]
-    return InvalidArguments(problem.detail, errors=errors)
+    return InvalidArguments(answer.detail, errors=errors)
 
 
-def _plain(kind: type[JobgateError]) -> Callable[[Problem], JobgateError]:
-    return lambda problem: kind(problem.detail)
+def _plain(kind: type[JobgateError]) -> Callable[[ProblemAnswer], JobgateError]:
+    return lambda answer: kind(answer.detail)
 
 
-def _nothing_there(_: Problem) -> JobgateError:
-    return UnexpectedAnswer("The gateway does not know this path: check the path in the client's URL.")
-
-
-_BY_CODE: Mapping[str, Callable[[Problem], JobgateError]] = {
+_BY_CODE: Mapping[str, Callable[[ProblemAnswer], JobgateError]] = {
     "invalid-arguments": _invalid_arguments,
     "data-set-changed": lambda _: JobLost(),
     "job-exists": lambda _: JobExists(),
     "job-not-found": lambda _: JobNotFound(),
-    "not-found": _nothing_there,
+    "not-found": lambda _: UnexpectedAnswer(
+        "The gateway does not know this path: check the path in the client's URL."
+    ),
     "no-worker": lambda _: NoWorker(),
     "outcome-unknown": _plain(OutcomeUnknown),
     "result-not-kept": _plain(ResultGone),
@@ -132,14 +118,11 @@ _BY_CODE: Mapping[str, Callable[[Problem], JobgateError]] = {
     "unreadable-result": _plain(UnexpectedAnswer),
 }
 
-_BY_STATUS: Mapping[int, Callable[[Problem], JobgateError]] = {
+_BY_STATUS: Mapping[int, Callable[[ProblemAnswer], JobgateError]] = {
     # The gateway's text names a header; here the key is an argument.
     401: lambda _: Unauthorized(),
     403: _plain(Forbidden),
-    408: _plain(GatewayUnavailable),
     410: _plain(ResultGone),
-    429: lambda problem: RateLimited(problem.detail, retry_after=problem.retry_after),
-    502: _plain(GatewayUnavailable),
-    503: _plain(GatewayUnavailable),
-    504: _plain(GatewayUnavailable),
+    429: lambda answer: RateLimited(answer.detail, retry_after=answer.retry_after),
+    **dict.fromkeys((408, 502, 503, 504), _plain(GatewayUnavailable)),
 }
