@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry
 
-from jobgate.client import JobAborted, ResultTimeout
+from jobgate.client import Client, JobAborted, ResultTimeout
 from jobgate.client.metrics import FUNCTION_LABELS, metrics_of
 
 
@@ -45,4 +45,4 @@ def test_clients_share_the_metrics_of_a_registry() -> None:
     registry = CollectorRegistry()
     assert metrics_of(registry) is metrics_of(registry)
     assert metrics_of(registry) is not metrics_of(CollectorRegistry())
-    assert metrics_of() is metrics_of(None)
+    assert Client("http://one")._metrics is Client("http://two", registry=REGISTRY)._metrics
