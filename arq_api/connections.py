@@ -138,17 +138,13 @@ class ArqRedis(Redis):
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """Return a pipeline for the running event loop."""
-        self._enter_if_in_loop()
+        self._guard.enter(self.connection_pool)
         return super().pipeline(transaction, shard_hint)
 
     def pubsub(self, **options: Any) -> PubSub:
         """Return a pub/sub object for the running event loop."""
-        self._enter_if_in_loop()
+        self._guard.enter(self.connection_pool)
         return super().pubsub(**options)
-
-    def _enter_if_in_loop(self) -> None:
-        if Home.here_if_any() is not None:  # without a loop, what is made belongs to none yet
-            self._guard.enter(self.connection_pool)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close its own connections; a connection pool that was passed in stays open."""

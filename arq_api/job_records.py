@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from jobgate.arq.errors import error_of
-from jobgate.broker import Codec, codec_named, custom_codec, records
-from jobgate.client import time_of
+from jobgate.broker import EPOCH, Codec, codec_named, custom_codec, records, time_of
 
 #: A user's own functions that serialize the dict of a job or a result, and read it again.
 Serializer = Callable[[dict[str, Any]], bytes]
@@ -64,7 +63,7 @@ def job_def(body: records.JobBody, job_id: str, score: int | None) -> JobDef:
         args=tuple(body.args),
         kwargs=dict(body.kwargs),
         job_try=body.first_try,
-        enqueue_time=_time(body.enqueue_time_ms),
+        enqueue_time=time_of(body.enqueue_time_ms) or EPOCH,
         score=score,
         job_id=job_id,
     )
@@ -72,25 +71,22 @@ def job_def(body: records.JobBody, job_id: str, score: int | None) -> JobDef:
 
 def job_result(result: records.JobResult) -> JobResult:
     """Return a job that has ended."""
+    # arq has a start for jobs that never began, too.
+    start_ms = result.finish_time_ms if result.start_time_ms is None else result.start_time_ms
     return JobResult(
         function=result.function,
         args=tuple(result.args),
         kwargs=dict(result.kwargs),
         job_try=result.tries,
-        enqueue_time=_time(result.enqueue_time_ms),
+        enqueue_time=time_of(result.enqueue_time_ms) or EPOCH,
         score=None,
         job_id=result.job_id,
         success=result.success,
         result=result.result if result.success else error_of(result),
-        # arq has a time here for jobs that never started, too.
-        start_time=_time(result.finish_time_ms if result.start_time_ms is None else result.start_time_ms),
-        finish_time=_time(result.finish_time_ms),
+        start_time=time_of(start_ms) or EPOCH,
+        finish_time=time_of(result.finish_time_ms) or EPOCH,
         queue_name=result.queue,
     )
-
-
-def _time(unix_ms: int) -> datetime:
-    return time_of(unix_ms) or datetime.fromtimestamp(0, UTC)  # workers read such times as 1970 too
 
 
 def codec_of(name: str, serializer: Serializer | None, deserializer: Deserializer | None) -> Codec:

@@ -223,7 +223,8 @@ class Job:
             reading: As in `translated`.
         """
         lent = getattr(self._redis, "broker", None)
-        if isinstance(lent, Broker) and self._deserializer in (None, self._pool_deserializer):
+        of_pool = getattr(self._redis, "job_deserializer", None)
+        if isinstance(lent, Broker) and self._deserializer in (None, of_pool):
             with translated(reading):
                 yield lent
             return
@@ -234,7 +235,3 @@ class Job:
                 yield own
         finally:
             await own.close()
-
-    @property
-    def _pool_deserializer(self) -> Any:
-        return getattr(self._redis, "job_deserializer", None)

@@ -21,11 +21,13 @@ class PoolGuard:
     def enter(self, pool: Any) -> None:
         """Drop the connections of a loop that is gone, so that the next command opens new ones.
 
+        Where no loop runs it does nothing: what is made there belongs to none yet.
+
         Raises:
             RuntimeError: They belong to another loop that is still open.
         """
-        here, before = Home.here(), self._home
-        if here == before:
+        here, before = Home.here_if_any(), self._home
+        if here is None or here == before:
             return
         if before is not None and not before.is_gone:
             raise RuntimeError(

@@ -55,6 +55,7 @@ from jobgate.broker.log_text import (
     traceback_text,
     without_secrets,
 )
+from jobgate.broker.milliseconds import EPOCH, time_of
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.records import (
     LOST_BODY,
@@ -108,6 +109,9 @@ __all__ = [
     "RedisSettings",
     "async_client",
     "settings_of",
+    # Times
+    "EPOCH",
+    "time_of",
     # Names
     "DEFAULT_NAMESPACE",
     "Keys",

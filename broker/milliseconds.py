@@ -1,5 +1,6 @@
-"""Times and durations as the scripts take and return them: whole milliseconds."""
+"""Times and durations as the scripts take and return them, whole milliseconds, and times for people."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 #: How long a job body outlives its due time; arq's `expires_extra_ms`.
@@ -12,6 +13,16 @@ OUTCOME_TTL_MS: Final = 10_000
 _LATEST_MS: Final = 2.0**62
 #: The longest duration that a script is given, in seconds (31,000 years): Redis accepts at most 64 bits.
 _LONGEST: Final = 1e12
+#: The time that stands for one that Python does not have.
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+def time_of(unix_ms: int | None) -> datetime | None:
+    """Return a time in UTC; None for None and for years beyond 9999, which Python does not have."""
+    try:
+        return None if unix_ms is None else datetime.fromtimestamp(unix_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def to_ms(seconds: float) -> int:

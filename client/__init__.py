@@ -25,7 +25,7 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
+from jobgate.client.info import JobInfo, JobProgress, JobStatus
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.per_loop import Home, PerLoop
 from jobgate.client.requests import check_keywords
@@ -67,5 +67,4 @@ __all__ = [
     "PerLoop",
     "TimeBudget",
     "check_keywords",
-    "time_of",
 ]

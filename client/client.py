@@ -84,11 +84,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         """Open the client. Nothing is sent yet: the other side need not be up before the first call."""
-        try:
-            await self._transport.open()
-        except BaseException:
-            await self.close()
-            raise
+        await self._transport.open()
         return self
 
     async def __aexit__(

@@ -18,14 +18,6 @@ class JobStatus(StrEnum):
     COMPLETE = "complete"
 
 
-def time_of(unix_ms: int | None) -> datetime | None:
-    """Return a time in UTC; None for None and for years beyond 9999, which Python does not have."""
-    try:
-        return None if unix_ms is None else datetime.fromtimestamp(unix_ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobProgress:
     """The progress that a running job last reported."""

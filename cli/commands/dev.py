@@ -63,7 +63,9 @@ def command(settings: str, port: int, data: Path, watch: Path | None, verbose: b
     log = ["--verbose"] if verbose else []
     # Without a load balancer there is no need to drain.
     gateway_options = ["--drain=0", "--access-log", *_gateway_options(settings, given), *log]
-    worker_options = _words(given) + log + (["--watch", str(watch)] if watch else [])
+    worker_options = [f"--queue={name}={weight}" for name, weight in given.get("queues", {}).items()]
+    worker_options += [f"--{name}={given[name]}" for name in ("serializer", "namespace") if name in given]
+    worker_options += log + ([f"--watch={watch}"] if watch else [])
     try:
         # Started by the main thread: the kernel ends the server together with the thread that started it.
         with EmbeddedServer(data) as server:
@@ -88,12 +90,6 @@ def _check_free(port: int) -> None:
         socket.create_server((HOST, port)).close()
     except OSError as error:
         raise click.ClickException(f"Port {port} of {HOST} is taken: choose another with --port.") from error
-
-
-def _words(given: Mapping[str, Any]) -> list[str]:
-    """Return the worker's options for the settings that the command line gives."""
-    words = [f"--queue={name}={weight}" for name, weight in given.get("queues", {}).items()]
-    return words + [f"--{name}={given[name]}" for name in ("serializer", "namespace") if name in given]
 
 
 def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:

@@ -8,8 +8,6 @@ import click
 from jobgate.cli.options import Group, http
 from jobgate.gateway import KeysFileError, new_key
 
-_FILE_MODE = 0o600
-
 
 @click.group("key", cls=Group)
 def command() -> None:
@@ -34,16 +32,13 @@ def new(name: str, scopes: tuple[str, ...], keys_file: Path) -> None:
     """
     try:
         key, entry = new_key(name, scopes)
-        _append(keys_file, entry)
+        # Only its owner may read the file that this makes.
+        descriptor = os.open(keys_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write(entry if file.tell() == 0 else f"\n{entry}")
     except KeysFileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{keys_file} cannot be written: {error.strerror}.") from error
     click.echo(f"Written to {keys_file}, which keeps only its hash; the key is shown only once:", err=True)
     click.echo(key)
-
-
-def _append(path: Path, entry: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _FILE_MODE)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-        file.write(entry if file.tell() == 0 else f"\n{entry}")

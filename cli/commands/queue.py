@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import click
@@ -53,21 +54,17 @@ def list_(names: Sequence[str], **where: str) -> None:
     async def read(broker: Broker) -> list[QueueDepth]:
         if names:
             return [await broker.queue_depth(name) for name in names]
-        found = [await _depth(broker, name) for name in await broker.queues()]
-        return [depth for depth in found if depth is not None]
+        found = []
+        for name in await broker.queues():
+            with suppress(NotAQueue):  # its key holds something else by now: the other queues are shown
+                found.append(await broker.queue_depth(name))
+        return found
 
     rows = [_COLUMNS, *(_row(depth) for depth in _run(read, names, **where))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *numbers in rows:
         cells = [number.rjust(width) for number, width in zip(numbers[:-1], widths[1:-1], strict=True)]
         click.echo("  ".join([name.ljust(widths[0]), *cells, numbers[-1]]).rstrip())
-
-
-async def _depth(broker: Broker, name: str) -> QueueDepth | None:
-    try:
-        return await broker.queue_depth(name)
-    except NotAQueue:  # its key holds something else by now: the other queues are shown
-        return None
 
 
 def _row(depth: QueueDepth) -> tuple[str, ...]:

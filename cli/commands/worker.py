@@ -97,17 +97,11 @@ def _run(settings: Settings) -> None:
 def _supervise(context: click.Context, settings: str, options: Mapping[str, Any]) -> int:
     """Run worker processes with the options of this command, apart from those that are the supervisor's."""
     words = ["worker", settings, *_given_words(context)]
-    ports = _port_words(options["metrics_port"], options["workers"] or 1)
+    commands = [words] * (options["workers"] or 1)
+    if (port := options["metrics_port"]) is not None:  # any free one for each, or this one and the next ones
+        commands = [[*each, "--metrics-port", str(port and port + at)] for at, each in enumerate(commands)]
     changes = changes_in(options["watch"]) if options["watch"] else None
-    commands = [[*words, *port] for port in ports]
     return asyncio.run(Supervisor(commands, changes=changes, silence=options["frozen_after"]).run())
-
-
-def _port_words(first: int | None, workers: int) -> list[list[str]]:
-    """Return the option for each process's metrics port: none, any free one, or `first` and the next ones."""
-    if first is None:
-        return [[]] * workers
-    return [["--metrics-port", str(first and first + at)] for at in range(workers)]
 
 
 def _given_words(context: click.Context) -> list[str]:

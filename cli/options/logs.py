@@ -87,10 +87,9 @@ def fail(message: str, form: str, cause: BaseException | None = None) -> SystemE
     """
     if form == "json":
         logger.critical("%s", message, exc_info=cause)
-        return SystemExit(1)
-    if cause is not None:
-        click.echo(traceback_text(cause), err=True)
-    click.echo(f"Error: {log_line(message)}", err=True)
+    else:
+        trace = "" if cause is None else f"{traceback_text(cause)}\n"
+        click.echo(f"{trace}Error: {log_line(message)}", err=True)
     return SystemExit(1)
 
 

@@ -10,7 +10,7 @@ from jobgate.cli.options.option import SEVERAL, option
 
 
 def _parse_weights(
-    _context: click.Context, parameter: click.Parameter, values: Sequence[str]
+    _context: click.Context, _parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, int] | None:
     """Return the weights of the queues by name; None where no queue is given.
 
@@ -18,24 +18,23 @@ def _parse_weights(
         click.BadParameter: A queue has no name, or one with spaces or commas, or a weight is not a whole
             number of at least 1.
     """
-    return dict(_split(value, parameter) for value in values) or None
+    return dict(map(_split, values)) or None
 
 
-def _split(text: str, parameter: click.Parameter) -> tuple[str, int]:
+def _split(text: str) -> tuple[str, int]:
     """Split a name and its weight at the last `=`; the weight is 1 where none is given."""
     name, sign, weight = text.rpartition("=")
     name = name if sign else text
     if not name:
         message = "a queue must have a name; leave out --queue to use that of the settings"
-        raise click.BadParameter(message, param=parameter)
+        raise click.BadParameter(message)
     if not is_plain_name(name):
-        message = f"{name!r} has spaces or commas: repeat --queue for each queue, or use "
-        raise click.BadParameter(f"{message}JOBGATE_QUEUE=urgent,mail", param=parameter)
+        advice = "repeat --queue for each queue, or use JOBGATE_QUEUE=urgent,mail"
+        raise click.BadParameter(f"{name!r} has spaces or commas: {advice}")
     if not sign:
         return name, 1
     if not (weight.isascii() and weight.isdigit() and int(weight)):
-        message = f"the weight in {text!r} must be a whole number of at least 1"
-        raise click.BadParameter(message, param=parameter)
+        raise click.BadParameter(f"the weight in {text!r} must be a whole number of at least 1")
     return name, int(weight)
 
 

@@ -1,7 +1,7 @@
 """How a command fails in the user's own code: the user's lines of the traceback, then one sentence."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
@@ -46,28 +46,20 @@ def failed_with(error: Exception, form: str = "text") -> SystemExit:
         form: `text` or `json`, as in `--log-format`.
     """
     cause = error.__cause__ if isinstance(error, LoadError | HookRaised) else None
-    if cause is not None:
-        _leave_users_lines(cause)
+    _leave_users_lines(cause)
     return logs.fail(str(error), form, cause)
 
 
-def _leave_users_lines(raised: BaseException) -> None:
+def _leave_users_lines(raised: BaseException | None) -> None:
     """Remove the lines that are not the user's from the tracebacks of an exception and those before it."""
-    for each in _chain(raised):
-        each.__traceback__ = _users_lines(each.__traceback__)
-
-
-def _chain(raised: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and those that its traceback shows before it."""
     seen: set[int] = set()
-    rest: list[BaseException | None] = [raised]
+    rest = [raised]
     while rest:
         each = rest.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        rest += [each.__cause__, each.__context__]
-        yield each
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            rest += [each.__cause__, each.__context__]
+            each.__traceback__ = _users_lines(each.__traceback__)
 
 
 def _users_lines(trace: TracebackType | None) -> TracebackType | None:

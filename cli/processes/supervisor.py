@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -41,14 +41,13 @@ class Supervisor:
 
     def __init__(
         self,
-        commands: Iterable[Sequence[str]],
+        commands: Sequence[Sequence[str]],
         *,
         changes: AsyncIterable[object] | None = None,
         silence: float,
     ) -> None:
-        words = list(commands)
-        many = len(words) > 1
-        self._slots = [Slot(at, each, is_one_of_many=many) for at, each in enumerate(words, start=1)]
+        many = len(commands) > 1
+        self._slots = [Slot(at, each, is_one_of_many=many) for at, each in enumerate(commands, start=1)]
         self._changes = changes
         self._silence = silence
         self._stopping = asyncio.Event()

@@ -15,6 +15,8 @@ from jobgate.client.transport import JobEnd
 
 #: orjson reads such integers as floats. Functions may return them where results are pickled.
 _BEYOND_64_BITS = re.compile(rb"[0-9]{19}")
+#: Times of a job, under the same names in the HTTP API and in JobInfo.
+_TIMES = ("enqueue_time", "due_time", "start_time", "finish_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def job_info(response: Response) -> JobInfo:
     """Return the job that the response describes."""
     job = response.document()
     try:
+        times = {name: datetime.fromisoformat(job[name]) for name in _TIMES if job.get(name) is not None}
         return JobInfo(
             job_id=job["job_id"],
             function=job["function"],
@@ -79,12 +82,9 @@ def job_info(response: Response) -> JobInfo:
             status=JobStatus(job["status"]),
             success=job.get("success"),
             tries=job.get("try") or 0,
-            enqueue_time=_time(job, "enqueue_time"),
-            due_time=_time(job, "due_time"),
-            start_time=_time(job, "start_time"),
-            finish_time=_time(job, "finish_time"),
             worker=job.get("worker"),
             progress=_progress(job.get("progress")),
+            **times,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise unexpected(response) from error
@@ -95,11 +95,6 @@ def _progress(progress: Mapping[str, Any] | None) -> JobProgress | None:
         return None
     time = datetime.fromisoformat(progress["time"])
     return JobProgress(fraction=progress["fraction"], message=progress["message"], time=time)
-
-
-def _time(job: Mapping[str, Any], name: str) -> datetime | None:
-    text = job.get(name)
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def job_end(response: Response) -> JobEnd:

@@ -14,6 +14,7 @@ from jobgate.broker import (
     errors,
     near_names,
     records,
+    time_of,
 )
 from jobgate.client.errors import (
     ClientClosed,
@@ -30,7 +31,7 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.info import JobInfo, JobProgress, JobStatus, time_of
+from jobgate.client.info import JobInfo, JobProgress, JobStatus
 from jobgate.client.per_loop import PerLoop
 from jobgate.client.requests import NewJob, Options
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget

@@ -9,10 +9,9 @@ import asyncio
 import random
 import time
 from contextvars import copy_context
-from datetime import UTC, datetime
 from typing import Any
 
-from jobgate.broker import ClaimedJob
+from jobgate.broker import EPOCH, ClaimedJob, time_of
 from jobgate.worker.invocation import RUNNING_JOB, Deadline, Invoker, ProgressWriter, all_over
 from jobgate.worker.jobs.admission import Admission
 from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c
@@ -161,7 +160,7 @@ class JobRunner:
             **self._settings.ctx,  # on_startup may have added to it
             "job_id": job.job_id,
             "job_try": job.tries,
-            "enqueue_time": _moment(enqueue_ms),
+            "enqueue_time": time_of(enqueue_ms) or EPOCH,
             "score": job.claimed.score_ms,
             "progress": self._progress.reporter(lambda: job.claimed.lease),
         }
@@ -176,14 +175,6 @@ class JobRunner:
             policy=job.function.policy if job.function else None,
             chance=random.random(),
         )
-
-
-def _moment(unix_ms: int) -> datetime:
-    """Return a time in UTC; 1970 if the producer wrote a number out of range."""
-    try:
-        return datetime.fromtimestamp(unix_ms / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return datetime.fromtimestamp(0, UTC)
 
 
 async def _forget_cancellation(task: "asyncio.Task[None]") -> None:
