@@ -193,13 +193,13 @@ class Job:
         try:
             result = await self._stored(broker)
         except errors.BrokerUnavailable as error:
-            if budget.is_spent:
+            if not budget.left:
                 raise TimeoutError from error
         except ResultNotFound:
             if broker.data_set.changed_since(before):
                 raise errors.DataSetChanged from None
             raise
-        if result is None and budget.is_spent:
+        if result is None and not budget.left:
             raise TimeoutError
         return result
 

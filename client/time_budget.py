@@ -25,11 +25,6 @@ class TimeBudget:
         """Seconds that are left: 0 when the time is up, `inf` when there is no limit."""
         return max(0.0, self._end - monotonic())
 
-    @property
-    def is_spent(self) -> bool:
-        """Whether the time is up."""
-        return monotonic() >= self._end
-
     def at_most(self, seconds: float) -> "TimeBudget":
         """Return a budget that ends with this one, and after `seconds` at the latest."""
         return TimeBudget(min(self.left, seconds))

@@ -47,38 +47,38 @@ class Slot:
         self._process: asyncio.subprocess.Process | None = None
         self._status: StatusReader | None = None
         self._pause_over = asyncio.Event()
-        self._started = 0.0
 
     @property
     def is_running(self) -> bool:
         """Whether a process runs in it."""
         return self._process is not None and self._process.returncode is None
 
-    async def start(self) -> None:
-        """Start a process."""
+    async def run(self, stopping: asyncio.Event) -> int:
+        """Run a process until it ends, and return its exit code; 128 + n for signal n.
+
+        Args:
+            stopping: Set when all processes are to end.
+        """
         self.renewing = self.was_killed = False
-        self._started = time.monotonic()
-        self._status = StatusReader()
+        started = time.monotonic()
+        status = self._status = StatusReader()
         # Without the variables by which each worker would be a supervisor too.
         own = ("JOBGATE_WORKERS", "JOBGATE_WATCH", NUMBER)
         inherited = {name: value for name, value in os.environ.items() if name not in own}
-        self._process = await start_command(
+        process = self._process = await start_command(
             self._words,
-            {**inherited, **self._variables, VARIABLE: str(self._status.theirs)},
+            {**inherited, **self._variables, VARIABLE: str(status.theirs)},
             death_signal=signal.SIGTERM,
-            pass_fds=(self._status.theirs,),
+            pass_fds=(status.theirs,),
         )
-        self._status.close_theirs()
-
-    async def wait(self) -> int:
-        """Return the exit code of the process when it has ended; 128 + n for signal n."""
-        if self._process is None or self._status is None:
-            raise RuntimeError("wait() comes after start()")
-        code = await self._process.wait()
-        self._status.close()
-        self.has_started, self.is_burst = self._status.has_started, self._status.is_burst
+        os.close(status.theirs)
+        if stopping.is_set():
+            self.send(signal.SIGTERM)  # the signal came while it was starting
+        code = await process.wait()
+        status.close()
+        self.has_started, self.is_burst = status.has_started, status.is_burst
         self.ever_started |= self.has_started
-        if time.monotonic() - self._started >= WELL_AFTER:
+        if time.monotonic() - started >= WELL_AFTER:
             self.deaths.forget()
         return code if code >= 0 else 128 - code
 

@@ -27,6 +27,7 @@ class StatusReader:
     """The supervisor's end of the pipe, for one worker process. Make it in the event loop."""
 
     def __init__(self) -> None:
+        #: The end that the process inherits; to be closed here once it has.
         self._ours, self.theirs = os.pipe()
         os.set_blocking(self._ours, False)
         self._loop = asyncio.get_running_loop()
@@ -39,10 +40,6 @@ class StatusReader:
         #: Whether it has reported since the last look that it is alive, and whether its last report was that
         #: it is stuck.
         self.is_alive = self.is_stuck = False
-
-    def close_theirs(self) -> None:
-        """Close our copy of the other end, after the process has inherited it."""
-        os.close(self.theirs)
 
     def close(self) -> None:
         """Read the last lines of a process that has ended, and close the pipe."""

@@ -83,10 +83,7 @@ class Supervisor:
     async def _keep(self, slot: Slot) -> int:
         """Start a worker, and restart it when it ends, until it has ended for good; return its exit code."""
         while True:
-            await slot.start()
-            if self._stopping.is_set():
-                slot.send(signal.SIGTERM)  # the signal came while it was starting
-            code = await self._wait(slot)
+            code = await self._run(slot)
             if self._stopping.is_set() and code in _STOPPED_EARLY:
                 return 0
             if self._stopping.is_set() or (slot.is_burst and code == 0 and not slot.renewing):
@@ -100,11 +97,11 @@ class Supervisor:
             if self._stopping.is_set():
                 return code
 
-    async def _wait(self, slot: Slot) -> int:
-        """Return a worker's exit code when it has ended; kill it when it is frozen."""
+    async def _run(self, slot: Slot) -> int:
+        """Run one process of a worker, killed when it is frozen; return its exit code."""
         watch = asyncio.create_task(self._watch(slot))
         try:
-            return await slot.wait()
+            return await slot.run(self._stopping)
         finally:
             watch.cancel()
 

@@ -51,8 +51,6 @@ class Request:
     retry_for: float | None
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: Whether it changes something, so that the outcome is unknown when the response is lost.
-    write: bool = False
 
     def retries(self) -> Retries:
         """Return its retries when it has failed for the first time."""
@@ -133,7 +131,8 @@ class Exchange:
                 lost = lost or failure.lost
                 retries = retries or request.retries()
                 if not await retries.pause(failure.retry_after):
-                    raise _final(failure, lost=lost and request.write) from None
+                    # Only a POST changes something, so that its outcome is unknown when the response is lost.
+                    raise _final(failure, lost=lost and request.method == "POST") from None
                 logger.debug("%s is retried: %.500r", request.method, str(failure.error))
                 self._metrics.retried(failure.reason)
 

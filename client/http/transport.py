@@ -77,7 +77,7 @@ class HttpTransport:
             return _good(await self._ask_to_abort(job_id)).status == 200
 
     async def _ask_to_abort(self, job_id: str) -> Response:
-        return await self._short("POST", f"/jobs/{quoted(job_id)}/abort", write=True)
+        return await self._short("POST", f"/jobs/{quoted(job_id)}/abort")
 
     async def _post(self, job: NewJob, budget: TimeBudget, *, wait: float) -> Response:
         """Enqueue a job; the status is 200 with its end, 202, or 409 if a lost response had enqueued it."""
@@ -90,7 +90,6 @@ class HttpTransport:
                 timeout=wait + SLACK,
                 budget=budget,
                 retry_for=self._request_timeout,
-                write=True,
             )
         )
         if response.status == 409 and job.owns_id and ProblemAnswer.of(response).code == "job-exists":
@@ -100,17 +99,12 @@ class HttpTransport:
         except UnknownFunction as error:
             raise UnknownFunction.named(job.function, error.near) from None
 
-    async def _short(self, method: str, path: str, *, write: bool = False) -> Response:
+    async def _short(self, method: str, path: str) -> Response:
         """Send a request that the gateway answers at once."""
+        retry_for = self._request_timeout
+        budget = TimeBudget(retry_for)
         return await self._exchange.send(
-            Request(
-                method=method,
-                path=path,
-                timeout=SLACK,
-                budget=TimeBudget(self._request_timeout),
-                retry_for=self._request_timeout,
-                write=write,
-            )
+            Request(method=method, path=path, timeout=SLACK, budget=budget, retry_for=retry_for)
         )
 
     async def _poll_for_end(self, job_id: str, budget: TimeBudget) -> JobEnd:
@@ -121,7 +115,7 @@ class HttpTransport:
             response = await self._poll(job_id, budget)
             if response.status == 200:
                 return job_end(response)
-            if budget.is_spent:
+            if not budget.left:
                 raise ResultTimeout
             promised = response.applied_wait()
             if monotonic() - started < (0.5 if promised is None else 0.9 * promised):
@@ -143,7 +137,7 @@ class HttpTransport:
         try:
             return _good(await self._exchange.send(request))
         except (GatewayUnavailable, RateLimited) as error:
-            if not budget.is_spent:
+            if budget.left:
                 # No retry helps: an invalid certificate, or a wrong configuration of the gateway.
                 raise
             raise ResultTimeout(f"No result in time, and the gateway cannot be asked: {error}") from error

@@ -157,10 +157,8 @@ class RedisTransport:
             answer = await self._broker.abort(job_id, queue=queue)
         if answer is AbortAnswer.UNKNOWN:
             raise JobNotFound
-        if answer is AbortAnswer.ABORTED:
-            return True
-        if answer is AbortAnswer.FINISHED:
-            return False
+        if answer in (AbortAnswer.ABORTED, AbortAnswer.FINISHED):
+            return answer is AbortAnswer.ABORTED
         try:
             return (await self.wait(job_id, queue, timeout)).aborted
         except JobNotFound:
