@@ -75,12 +75,9 @@ class ClientMetrics:
             yield
 
     def _label(self, function: str) -> str:
-        if function in self._functions:
-            return function
-        if len(self._functions) >= FUNCTION_LABELS:
-            return "other"
-        self._functions.add(function)
-        return function
+        if len(self._functions) < FUNCTION_LABELS:
+            self._functions.add(function)
+        return function if function in self._functions else "other"
 
     @contextmanager
     def _outcome(self, counter: Counter, label: str) -> Iterator[None]:

@@ -70,10 +70,13 @@ def command(settings: str, port: int, data: Path, watch: Path | None, verbose: b
         # Started by the main thread: the kernel ends the server together with the thread that started it.
         with EmbeddedServer(data) as server:
             click.echo(f"server  | Valkey on {server.url}, data in {data}")
-            redis, worker_port = ["--redis", server.url], str(_free_port())
+            redis, worker_port = f"--redis={server.url}", _free_port()
+            commands = {
+                "worker": ["worker", settings, redis, f"--metrics-port={worker_port}", *worker_options],
+                "gateway": ["gateway", redis, f"--host={HOST}", f"--port={port}", *gateway_options],
+            }
             ensemble = Ensemble(
-                worker=["worker", settings, *redis, "--metrics-port", worker_port, *worker_options],
-                gateway=["gateway", *redis, "--host", HOST, "--port", str(port), *gateway_options],
+                commands,
                 server_url=server.url,
                 worker_url=f"http://{HOST}:{worker_port}",
                 gateway_url=f"http://{HOST}:{port}",
@@ -114,7 +117,5 @@ def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -3,9 +3,9 @@
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
@@ -13,9 +13,6 @@ import click
 from jobgate.cli.processes.children import Child
 from jobgate.cli.processes.deaths import signal_name
 from jobgate.worker import State, stop_signals
-
-if TYPE_CHECKING:
-    import aiohttp
 
 HOST: Final = "127.0.0.1"
 #: Seconds that a child has to end by itself after SIGTERM.
@@ -30,23 +27,16 @@ class Ensemble:
     """Worker and gateway: started together, stopped in order. Use it once.
 
     Args:
-        worker: The worker's command line after `jobgate`.
-        gateway: The gateway's.
+        commands: The command lines of worker and gateway after `jobgate`, in this order, by their names.
         server_url: Where the server runs.
         worker_url: Where the worker serves its health and metrics.
         gateway_url: Where the gateway serves.
     """
 
     def __init__(
-        self,
-        *,
-        worker: Sequence[str],
-        gateway: Sequence[str],
-        server_url: str,
-        worker_url: str,
-        gateway_url: str,
+        self, commands: Mapping[str, Sequence[str]], *, server_url: str, worker_url: str, gateway_url: str
     ) -> None:
-        self._commands = {"worker": worker, "gateway": gateway}
+        self._commands = commands
         self._server_url = server_url
         self._worker_url = worker_url
         self._gateway_url = gateway_url
@@ -89,11 +79,8 @@ class Ensemble:
         return "" if self._stop.is_set() else str(next(iter(done)).result())
 
     async def _announce_ready(self) -> None:
-        import aiohttp  # noqa: PLC0415 - workers load this file too and need no HTTP client
-
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            await _until_ok(session, f"{self._worker_url}/livez", says=State.CONSUMING)
-            await _until_ok(session, f"{self._gateway_url}/readyz")
+        await _until_ok(f"{self._worker_url}/livez", says=State.CONSUMING)
+        await _until_ok(f"{self._gateway_url}/readyz")
         click.echo(f"The worker's metrics are on {self._worker_url}/metrics")
         click.echo(f"jobgate is ready on {self._gateway_url}")
 
@@ -125,12 +112,13 @@ async def _server_end(url: str) -> str:
     return "The embedded server ended, its log in the data folder says why; stopping the others."
 
 
-async def _until_ok(session: "aiohttp.ClientSession", url: str, *, says: str = "") -> None:
-    from aiohttp import ClientError  # noqa: PLC0415 - see above
+async def _until_ok(url: str, *, says: str = "") -> None:
+    import aiohttp  # noqa: PLC0415 - workers load this file too and need no HTTP client
 
-    while True:
-        with suppress(ClientError, TimeoutError):
-            async with session.get(url) as answer:
-                if answer.ok and says in await answer.text():
-                    return
-        await asyncio.sleep(LOOK_EVERY)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        while True:
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(url) as answer:
+                    if answer.ok and says in await answer.text():
+                        return
+            await asyncio.sleep(LOOK_EVERY)

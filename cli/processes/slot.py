@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -11,6 +12,8 @@ from typing import Final
 from jobgate.cli.processes.children import start_command
 from jobgate.cli.processes.deaths import Deaths
 from jobgate.cli.processes.status_pipe import NUMBER, VARIABLE, StatusReader
+
+logger = logging.getLogger("jobgate.supervisor")
 
 #: Seconds after which a worker counts as stable, and its next death as the first.
 WELL_AFTER: Final = 60.0
@@ -45,7 +48,6 @@ class Slot:
         self._variables = {NUMBER: str(number)} if is_one_of_many else {}
         self._words = words
         self._process: asyncio.subprocess.Process | None = None
-        self._status: StatusReader | None = None
         self._pause_over = asyncio.Event()
 
     @property
@@ -53,15 +55,17 @@ class Slot:
         """Whether a process runs in it."""
         return self._process is not None and self._process.returncode is None
 
-    async def run(self, stopping: asyncio.Event) -> int:
+    async def run(self, stopping: asyncio.Event, *, silence: float) -> int:
         """Run a process until it ends, and return its exit code; 128 + n for signal n.
 
         Args:
             stopping: Set when all processes are to end.
+            silence: Seconds without a sign of life, or three leases if these are longer, after which the
+                process is killed once it has started.
         """
         self.renewing = self.was_killed = False
         started = time.monotonic()
-        status = self._status = StatusReader()
+        status = StatusReader()
         # Without the variables by which each worker would be a supervisor too.
         own = ("JOBGATE_WORKERS", "JOBGATE_WATCH", NUMBER)
         inherited = {name: value for name, value in os.environ.items() if name not in own}
@@ -74,7 +78,11 @@ class Slot:
         os.close(status.theirs)
         if stopping.is_set():
             self.send(signal.SIGTERM)  # the signal came while it was starting
-        code = await process.wait()
+        watch = asyncio.create_task(self._kill_when_frozen(status, silence))
+        try:
+            code = await process.wait()
+        finally:
+            watch.cancel()
         status.close()
         self.has_started, self.is_burst = status.has_started, status.is_burst
         self.ever_started |= self.has_started
@@ -82,26 +90,23 @@ class Slot:
             self.deaths.forget()
         return code if code >= 0 else 128 - code
 
-    async def kill_when_frozen(self, silence: float) -> str:
-        """Kill the process once it has been silent for too long after its start; return what was wrong.
+    async def _kill_when_frozen(self, status: StatusReader, silence: float) -> None:
+        """Kill the process once it has been silent for too long after its start.
 
         Silence is counted in checks, one a second, so that the time in which the supervisor itself was frozen
         does not count.
-
-        Args:
-            silence: Seconds of silence, or three leases where these are longer.
         """
         looks = 0
-        while self._status is not None:
+        while looks < max(silence, SILENT_LEASES * status.lease):
             await asyncio.sleep(1.0)
-            status = self._status
             looks = 0 if status.is_alive or not status.has_started else looks + 1
             status.is_alive = False
-            if looks >= max(silence, SILENT_LEASES * status.lease):
-                break
         self.was_killed = True
         self.send(signal.SIGKILL)
-        return f"is {'stuck' if self._status and self._status.is_stuck else 'frozen'} for {looks} s"
+        trouble = "stuck" if status.is_stuck else "frozen"
+        logger.error(
+            "worker %d is %s for %d s, it was killed: running jobs use up a try", self.number, trouble, looks
+        )
 
     def send(self, sign: signal.Signals) -> None:
         """Send the process a signal; does nothing when it has ended."""

@@ -83,7 +83,7 @@ class Supervisor:
     async def _keep(self, slot: Slot) -> int:
         """Start a worker, and restart it when it ends, until it has ended for good; return its exit code."""
         while True:
-            code = await self._run(slot)
+            code = await slot.run(self._stopping, silence=self._silence)
             if self._stopping.is_set() and code in _STOPPED_EARLY:
                 return 0
             if self._stopping.is_set() or (slot.is_burst and code == 0 and not slot.renewing):
@@ -96,18 +96,6 @@ class Supervisor:
             await self._pause(slot, code)
             if self._stopping.is_set():
                 return code
-
-    async def _run(self, slot: Slot) -> int:
-        """Run one process of a worker, killed when it is frozen; return its exit code."""
-        watch = asyncio.create_task(self._watch(slot))
-        try:
-            return await slot.run(self._stopping)
-        finally:
-            watch.cancel()
-
-    async def _watch(self, slot: Slot) -> None:
-        trouble = await slot.kill_when_frozen(self._silence)
-        logger.error("worker %d %s, it was killed: running jobs use up a try", slot.number, trouble)
 
     def _give_up(self, slot: Slot, code: int) -> None:
         if not self._failed and len(self._slots) > 1:
