@@ -66,12 +66,13 @@ def _at_least(least: float) -> Callable[[str, Any], float]:
     return lambda name, value: duration(name, value, least)
 
 
-def _timeout(name: str, value: Any) -> float | None:
-    return None if value is None else duration(name, value, 0.001)
-
-
 def _whole(least: int) -> Callable[[str, Any], int]:
     return lambda name, value: whole(name, value, least)
+
+
+def _optional(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """Return a rule that accepts None as well."""
+    return lambda name, value: None if value is None else check(name, value)
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -90,10 +91,6 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise SettingsError(f"{name} must be a non-empty string, not {value!r}")
     return value
-
-
-def _text_or_none(name: str, value: Any) -> str | None:
-    return None if value is None else _text(name, value)
 
 
 def _queues(name: str, value: Any) -> Mapping[str, int] | None:
@@ -144,17 +141,17 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "functions": _functions,
     "cron_jobs": _cron_jobs,
     "timezone": _timezone,
-    "queue_name": _text_or_none,
+    "queue_name": _optional(_text),
     "queues": _queues,
-    "queue_read_limit": lambda name, value: None if value is None else _whole(1)(name, value),
+    "queue_read_limit": _optional(_whole(1)),
     "health_check_interval": _at_least(0),
-    "health_check_key": _text_or_none,
+    "health_check_key": _optional(_text),
     "expires_extra_ms": _whole(0),
     "namespace": _text,
     "burst": _flag,
     "max_burst_jobs": lambda name, value: -1 if value is None else _whole(-(2**31))(name, value),
     "on_startup": _callable,
-    "startup_timeout": _timeout,
+    "startup_timeout": _optional(_at_least(0.001)),
     "on_shutdown": _callable,
     "on_job_start": _callable,
     "on_job_end": _callable,
@@ -163,14 +160,14 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "loop": _one_of("auto", "asyncio", "uvloop"),
     "job_completion_wait": _at_least(0),
     "max_jobs": _whole(1),
-    "job_timeout": _timeout,
+    "job_timeout": _optional(_at_least(0.001)),
     "keep_result": _at_least(0),
     "keep_result_forever": _flag,
     "poll_delay": _at_least(0),
     "max_tries": _whole(1),
     "retry_on": lambda name, value: () if value is None else as_retry_on(name, value),
     "backoff": lambda name, value: Backoff() if value is None else as_backoff(name, value),
-    "max_processes": lambda name, value: None if value is None else _whole(1)(name, value),
+    "max_processes": _optional(_whole(1)),
     "ctx": _context,
     "retry_jobs": _flag,
     "allow_abort_jobs": _flag,

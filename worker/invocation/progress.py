@@ -20,10 +20,6 @@ _QUIET = 60.0
 Try = tuple[str, str]
 
 
-def _try_of(lease: Lease) -> Try:
-    return lease.job_id, lease.token
-
-
 class ProgressWriter(Role):
     """Writes the progress of one worker's jobs, in its event loop.
 
@@ -72,12 +68,12 @@ class ProgressWriter(Role):
     def forget(self, lease: Lease) -> None:
         """Drop the reports that are not written yet: the try has ended."""
         if self._latest:
-            self._latest.pop(_try_of(lease), None)
+            self._latest.pop((lease.job_id, lease.token), None)
 
     def _note(self, lease: Lease, fraction: float, message: str | None) -> None:
         if self._loop is None:
             return
-        which = _try_of(lease)
+        which = lease.job_id, lease.token
         self._latest[which] = lease, fraction, message
         if which not in self._tasks:
             self._tasks[which] = self._loop.create_task(self._write_all(which))
