@@ -38,7 +38,7 @@ def serve_as_init() -> None:
 def run_below_init() -> None:
     """Return in a new child process; this process ends with the child, and with its exit code."""
     awaited = {getattr(signal, name) for name in (*_PASSED_ON, "SIGCHLD")}
-    # Blocked before there is a child, so that none is lost between two waits.
+    # Blocked before there is a child, so that no signal is lost between two waits.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     child = os.fork()
     if child == 0:

@@ -144,8 +144,8 @@ def test_where_nothing_was_raised_there_is_no_traceback(processes: Processes, fo
             "add is a function: put it into a class, for example WorkerSettings with functions",
         ),
         (["no_ctx.Never"], 1, "functions: nothing cannot take ctx, define it as nothing(ctx)"),
-        (["badly.Hook", "--queue", ""], 2, "a queue must have a name; leave out --queue for"),
-        (["badly.Hook", "--queue", "=2"], 2, "a queue must have a name; leave out --queue for"),
+        (["badly.Hook", "--queue", ""], 2, "a queue must have a name; leave out --queue to use"),
+        (["badly.Hook", "--queue", "=2"], 2, "a queue must have a name; leave out --queue to use"),
     ],
 )
 def test_the_mistake_is_named(
