@@ -3,7 +3,6 @@
 import jobgate.broker.requirements  # noqa: F401 - first, so that a missing package is reported in one sentence
 from jobgate.broker.backoff import Backoff, Seconds, in_seconds, with_jitter
 from jobgate.broker.bodies import (
-    AbortMark,
     Codec,
     Progress,
     WorkerRecord,
@@ -21,7 +20,6 @@ from jobgate.broker.errors import (
     BrokerFull,
     BrokerMisconfigured,
     BrokerUnavailable,
-    CodecError,
     DataSetChanged,
     DecodeError,
     EmbeddedServerError,
@@ -73,24 +71,20 @@ from jobgate.broker.transitions import (
     Claim,
     ClaimedJob,
     Lease,
-    LeaseRenewer,
     Renewal,
     Transition,
     new_job_id,
 )
 from jobgate.broker.views import (
     Availability,
-    IdPage,
     JobMark,
     JobStatus,
     JobView,
     LiveFunctions,
     QueueDepth,
     QueuedJob,
-    QueuePage,
     Readiness,
     ResultPage,
-    ServerInfo,
     SharedReads,
     mark_of_result,
     size_of,
@@ -100,9 +94,7 @@ from jobgate.broker.waiting import Watch
 __all__ = [
     # The broker
     "Broker",
-    "LeaseRenewer",
     "Readiness",
-    "ServerInfo",
     "Watch",
     "new_job_id",
     # Redis
@@ -134,7 +126,6 @@ __all__ = [
     # Records
     "LOST_BODY",
     "AbortAnswer",
-    "AbortMark",
     "Claim",
     "ClaimedJob",
     "Enqueued",
@@ -150,8 +141,6 @@ __all__ = [
     "Lease",
     "Progress",
     "QueueDepth",
-    "IdPage",
-    "QueuePage",
     "QueuedJob",
     "Renewal",
     "ResultPage",
@@ -192,7 +181,6 @@ __all__ = [
     "BrokerFull",
     "BrokerMisconfigured",
     "BrokerUnavailable",
-    "CodecError",
     "DataSetChanged",
     "DecodeError",
     "EmbeddedServerError",

@@ -7,7 +7,7 @@ from redis.asyncio import ConnectionPool, Redis
 
 from jobgate.broker.bodies import Codec, Decoder, codec_named
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
-from jobgate.broker.link import DataSet, Link, RedisSettings, async_client, settings_of, unnamed
+from jobgate.broker.link import Link, RedisSettings, async_client, settings_of, unnamed
 from jobgate.broker.part import Core
 from jobgate.broker.scripts import script
 from jobgate.broker.transitions import (
@@ -77,6 +77,8 @@ class Broker(
         redis_client = async_client(self.settings, socket_timeout=None, **unnamed())
         link = Link(redis_client, deadline=deadline, address=self.settings.address)
         super().__init__(Core(link, Keys(namespace), self.codec, Decoder(self.codec, trust_pickle)))
+        #: The data set that Redis held when this process last looked.
+        self.data_set = self._core.data_set
         #: The functions of live workers, as this process has seen them.
         self.live_functions = LiveFunctions(self.workers)
 
@@ -101,15 +103,10 @@ class Broker(
         await self._core.link.close()
         self._core.decoder.close()
 
-    @property
-    def data_set(self) -> DataSet:
-        """The data set that Redis held when this process last looked."""
-        return self._core.data_set
-
     async def mark_data_set(self) -> None:
         """Read the name of the data set that Redis holds, or give it one; a change is logged."""
         name = await self._core.link.run(script("data_set"), [self.keys.epoch], [secrets.token_hex(16)])
-        self._core.data_set.note(name)
+        self.data_set.note(name)
 
     def lease_renewer(self, lease: float = 10.0) -> LeaseRenewer:
         """Return a renewer with its own connection, for use in a thread.

@@ -71,10 +71,7 @@ _QUEUE, _REQUEST_TOKEN = map(JobOptions._fields.index, ("queue", "request_token"
 NO_OPTIONS: Final = JobOptions()
 
 
-def _forms() -> Mapping[str, OptionForm]:
-    hints: dict[str, Any] = get_type_hints(JobOptions, include_extras=True)
-    return {name: hints[name].__metadata__[0] for name in JobOptions._fields}
-
-
 #: Name of each option -> its form, in the order of the fields.
-OPTION_FORMS: Final = _forms()
+OPTION_FORMS: Final[Mapping[str, OptionForm]] = {
+    name: hint.__metadata__[0] for name, hint in get_type_hints(JobOptions, include_extras=True).items()
+}

@@ -73,9 +73,9 @@ class RedisDeadline:
             self._lengthen(min(loop.time() - start, longest) - longest)
 
     def _lengthen(self, seconds: float) -> None:
-        end = self._clock.when() if self._clock is not None else None
-        if self._clock is not None and end is not None and not self.is_over:
-            self._clock.reschedule(end + seconds)
+        clock = self._clock
+        if clock is not None and not clock.expired() and (end := clock.when()) is not None:
+            clock.reschedule(end + seconds)
 
 
 async def last_look(look: Awaitable[Answered], *, wait_ends: float | None = None) -> Answered:

@@ -45,7 +45,8 @@ class Meter:
         self._requests: Counter[tuple[str, int]] = Counter()
         self._durations: defaultdict[str, _Durations] = defaultdict(_Durations)
         self._enqueued: Counter[str] = Counter()
-        self._queues: dict[str, None] = {}
+        #: Queues that jobs were enqueued into, as keys; at most 100.
+        self.queues: dict[str, None] = {}
         #: Requests that were not valid HTTP.
         self.malformed = 0
         self._process = CollectorRegistry()
@@ -62,18 +63,16 @@ class Meter:
     def enqueued(self, function: str, offered: Set[str], queue: str) -> None:
         """Count an enqueued job; a function that is not among those `offered` counts as `other`."""
         self._enqueued[function if function in offered else OTHER] += 1
-        if queue not in self._queues and len(self._queues) < _MOST_QUEUES:
-            self._queues[queue] = None
-
-    @property
-    def queues(self) -> tuple[str, ...]:
-        """Queues that jobs were enqueued into; at most 100."""
-        return tuple(self._queues)
+        if queue not in self.queues and len(self.queues) < _MOST_QUEUES:
+            self.queues[queue] = None
 
     def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int) -> bytes:
         """Return the text for Prometheus; `depths` None = Redis could not be read."""
         registry = CollectorRegistry()
-        registry.register(_Snapshot([*self._families(), _waits(waits), *_queues(depths)]))
+        waiting = GaugeMetricFamily(
+            "jobgate_gateway_waits_in_flight", "Requests that are waiting for a job.", value=waits
+        )
+        registry.register(_Snapshot([*self._families(), waiting, *_queues(depths)]))
         return generate_latest(self._process) + generate_latest(registry)
 
     def _families(self) -> Iterable[Metric]:
@@ -110,12 +109,6 @@ class _Snapshot:
     def collect(self) -> Iterable[Metric]:
         """The families."""
         return self._families
-
-
-def _waits(count: int) -> Metric:
-    return GaugeMetricFamily(
-        "jobgate_gateway_waits_in_flight", "Requests that are waiting for a job.", value=count
-    )
 
 
 def _queues(depths: Sequence[QueueDepth] | None) -> Iterable[Metric]:

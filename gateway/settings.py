@@ -107,10 +107,7 @@ class GatewaySettings:
         for setting, name in (*names, *hosts):
             if not is_plain_name(name):
                 raise GatewayError(f"{setting} must hold names without spaces and commas, not {name!r}.")
-        self._check_keys()
-
-    def _check_keys(self) -> None:
-        """Refuse names whose keys in Redis could collide with other keys of the broker."""
+        # Their keys in Redis could collide with other keys of the broker.
         wrong = why_not_namespace(self.namespace)
         for name in (self.default_queue, *self.queues):
             wrong = wrong or (why_not_queue(self.namespace, name) if name else None)

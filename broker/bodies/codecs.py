@@ -25,7 +25,6 @@ import pickle
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -136,10 +135,7 @@ def _msgpack_codec() -> Codec:
             "The codec msgpack needs its package: install jobgate with its extra [msgpack], "
             f"{how('[msgpack]')}."
         ) from error
-    return Codec("msgpack", _msgpack_dumps(msgpack), _msgpack_loads(msgpack))
 
-
-def _msgpack_dumps(msgpack: ModuleType) -> Dumps:
     def dumps(fields: dict[str, Any]) -> bytes:
         try:
             return msgpack.packb(fields, datetime=True, default=_as_plain)  # type: ignore[no-any-return]
@@ -147,10 +143,6 @@ def _msgpack_dumps(msgpack: ModuleType) -> Dumps:
             text = f"msgpack cannot hold this value ({error}): pass plain data or choose another codec."
             raise EncodeError(text) from error
 
-    return dumps
-
-
-def _msgpack_loads(msgpack: ModuleType) -> Loads:
     def loads(blob: bytes) -> dict[str, Any]:
         try:
             return msgpack.unpackb(blob, timestamp=3, strict_map_key=False)  # type: ignore[no-any-return]
@@ -158,7 +150,7 @@ def _msgpack_loads(msgpack: ModuleType) -> Loads:
             text = f"Stored bytes are not msgpack ({error}): use the producer's codec."
             raise DecodeError(text) from error
 
-    return loads
+    return Codec("msgpack", dumps, loads)
 
 
 def _as_plain(value: object) -> object:

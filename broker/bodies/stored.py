@@ -74,7 +74,7 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
     fields = _load(blob, codec, trust_pickle, limits)
     return JobBody(
         **_common(fields),
-        first_try=_optional_int(fields, "t"),
+        first_try=None if _field(fields, "t") is None else _int(fields, "t"),
         options=_options(_own_fields(fields), _IN_JOBS),
     )
 
@@ -299,10 +299,6 @@ def _field(fields: Mapping[str, Any], name: str) -> Any:
 def _int(fields: Mapping[str, Any], name: str) -> int:
     value = _field(fields, name)
     return value if type(value) is int else _count(name, value)
-
-
-def _optional_int(fields: Mapping[str, Any], name: str) -> int | None:
-    return None if _field(fields, name) is None else _int(fields, name)
 
 
 def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:

@@ -56,7 +56,8 @@ class AbortPart(ViewPart):
             if view is None:
                 return AbortAnswer.UNKNOWN if await self.abort_mark(job_id) is None else AbortAnswer.ABORTED
             if view.status is JobStatus.COMPLETE:
-                return _ended(view)
+                # A repeated abort gets the answer of the first one.
+                return AbortAnswer.ABORTED if view.result and view.result.is_aborted else AbortAnswer.FINISHED
             answer = await self._abort(view, keep)
             if answer is not None:
                 return answer
@@ -115,11 +116,6 @@ class AbortPart(ViewPart):
             return encode_result(result, self._core.codec)
         except EncodeError:
             return encode_result(replace(result, args=(), kwargs={}), self._core.codec)
-
-
-def _ended(view: JobView) -> AbortAnswer:
-    """Return the answer for a job that has ended; a repeated abort gets the answer of the first one."""
-    return AbortAnswer.ABORTED if view.result and view.result.is_aborted else AbortAnswer.FINISHED
 
 
 def _aborted(view: JobView, body: JobBody, queue: str) -> JobResult:

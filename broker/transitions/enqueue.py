@@ -108,11 +108,8 @@ class EnqueuePart(Part):
         queue = self.keys.queue(request.options.queue)
         body = _body(request, queue, next(self._tokens))
         blob = encode_job(body, self._core.codec)
-        return _Order(job_id, queue, body, blob, self._script_args(request, job_id, queue, blob))
-
-    def _script_args(self, request: JobRequest, job_id: str, queue: str, blob: bytes) -> tuple[Any, ...]:
         key = request.idempotency
-        return (
+        args = (
             job_id,
             blob,
             to_ms(request.defer_by or 0),
@@ -123,6 +120,7 @@ class EnqueuePart(Part):
             key.request_digest if key else "",
             "1" if request.replaces_result else "",
         )
+        return _Order(job_id, queue, body, blob, args)
 
     async def _send_orders(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:
         keys, queue = self.keys, orders[0].queue

@@ -1,7 +1,6 @@
 """Progress: how far a running job is, as it reports itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.bodies import encode_progress
@@ -11,11 +10,8 @@ from jobgate.broker.part import Core, Part
 from jobgate.broker.scripts import script
 from jobgate.broker.transitions.leases import Lease
 
-
-@dataclass(slots=True)
-class _Report:
-    lease: Lease
-    blob: bytes
+#: A lease, and the encoded progress of its job.
+_Report = tuple[Lease, bytes]
 
 
 class ProgressPart(Part):
@@ -25,8 +21,8 @@ class ProgressPart(Part):
         super().__init__(core)
         self._reports: Coalescer[_Report, bool] = Coalescer(
             self._send_reports,
-            group=lambda report: report.lease.queue,
-            weight=lambda report: len(report.blob),
+            group=lambda report: report[0].queue,
+            weight=lambda report: len(report[1]),
         )
 
     async def report_progress(self, lease: Lease, fraction: float, message: str | None = None) -> bool:
@@ -42,14 +38,13 @@ class ProgressPart(Part):
         Returns:
             False if another worker owns the lease by now; then nothing was changed.
         """
-        return await self._reports.submit(_Report(lease, encode_progress(fraction, message)))
+        return await self._reports.submit((lease, encode_progress(fraction, message)))
 
     async def _send_reports(self, reports: Sequence[_Report], since: float) -> Sequence[bool]:
-        keys, queue = self.keys, reports[0].lease.queue
+        keys, queue = self.keys, reports[0][0].queue
         args: list[Any] = [keys.in_progress(""), keys.retry(""), keys.progress(queue, ""), BODY_TTL_MS]
-        for report in reports:
-            lease = report.lease
-            args += [lease.job_id, lease.token, lease.tries, report.blob]
+        for lease, blob in reports:
+            args += [lease.job_id, lease.token, lease.tries, blob]
         answers: list[int] = await self._core.link.run(script("progress"), [queue], args, since=since)
         return list(map(bool, answers))
 

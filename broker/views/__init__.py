@@ -2,27 +2,24 @@
 
 from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_result, size_of
 from jobgate.broker.views.jobs import ViewPart
-from jobgate.broker.views.lists import IdPage, ListPart, QueuedJob, QueuePage, ResultPage
+from jobgate.broker.views.lists import ListPart, QueuedJob, ResultPage
 from jobgate.broker.views.live_functions import Availability, LiveFunctions
 from jobgate.broker.views.queues import QueueDepth, QueuePart
-from jobgate.broker.views.server_state import Readiness, ServerInfo, ServerPart
+from jobgate.broker.views.server_state import Readiness, ServerPart
 from jobgate.broker.views.shared_reads import SharedReads
 
 __all__ = [
     "Availability",
-    "IdPage",
     "JobMark",
     "JobStatus",
     "JobView",
     "ListPart",
     "LiveFunctions",
     "QueueDepth",
-    "QueuePage",
     "QueuePart",
     "QueuedJob",
     "Readiness",
     "ResultPage",
-    "ServerInfo",
     "ServerPart",
     "SharedReads",
     "ViewPart",

@@ -48,9 +48,9 @@ class ViewPart(Part):
         """Return the `JobView.mark` that a view in these queues would have, cheaply; None = unknown."""
         places = list(dict.fromkeys([self.keys.default_queue, *queues]))
         answer = await self._look(job_id, places, "brief")
-        if _status(answer[0], answer[1], answer[2], answer[3], answer[6]) is None:
-            return None
-        return _mark(places, answer, (answer[1], answer[2]))
+        now_ms, body, result, token, *_, score, _ = answer
+        status = _status(now_ms, body, result, token, score)
+        return None if status is None else _mark(status, places, answer, (body, result))
 
     async def result(self, job_id: str) -> JobResult | None:
         """Return a result; None if there is none. Raises DecodeError if it cannot be read."""
@@ -108,7 +108,7 @@ class ViewPart(Part):
             worker=result.worker if result else worker_of(holder),
             running_since_ms=None if result else _running_since(holder, body),
             progress=None if result else progress_of(progress, token),
-            mark=_mark(queues, answer, (mark_of(body_blob), mark_of(result_blob))),
+            mark=_mark(status, queues, answer, (mark_of(body_blob), mark_of(result_blob))),
         )
 
 
@@ -117,9 +117,8 @@ def _running_since(token: str | None, body: JobBody | None) -> int | None:
     return begun_ms(sent_ms, body.enqueue_time_ms) if sent_ms is not None and body else sent_ms
 
 
-def _mark(queues: Sequence[str], answer: Sequence[Any], marks: tuple[Any, Any]) -> JobMark:
-    now_ms, body, result, token, tries, place, score, progress = answer
-    status = _status(now_ms, body, result, token, score)
+def _mark(status: JobStatus, queues: Sequence[str], answer: Sequence[Any], marks: tuple[Any, Any]) -> JobMark:
+    *_, token, tries, place, score, progress = answer
     if status is JobStatus.COMPLETE:
         return "complete", marks[1]
     # While it runs the score is the end of its lease, which is renewed all the time.

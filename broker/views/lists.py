@@ -1,7 +1,7 @@
 """Lists of jobs and of results, page by page. An unreadable entry does not fail its page."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,8 +121,8 @@ class ListPart(Part):
 
     async def _blobs(self, keys: Sequence[bytes]) -> list[bytes | None]:
         blobs: list[bytes | None] = []
-        for some in _slices(keys):
-            blobs += await self._core.link.command("MGET", *some)
+        for at in range(0, len(keys), _AT_ONCE):
+            blobs += await self._core.link.command("MGET", *keys[at : at + _AT_ONCE])
         return blobs
 
     async def _queued(self, queue: str, job_id: bytes, score: bytes, blob: bytes | None) -> QueuedJob:
@@ -133,10 +133,6 @@ class ListPart(Part):
             body=await self._core.decoder.job_or_none(blob),
             is_lost=blob is None,
         )
-
-
-def _slices(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    return (keys[at : at + _AT_ONCE] for at in range(0, len(keys), _AT_ONCE))
 
 
 def _text(raw: Any) -> str:

@@ -63,11 +63,6 @@ class Caller:
         return self.name is None or any(fnmatchcase(function, glob) for glob in self.functions)
 
     @property
-    def sees_all(self) -> bool:
-        """Whether it may read jobs of other callers."""
-        return self.name is None or "read:*" in self.scopes
-
-    @property
     def inspects(self) -> bool:
         """Whether it may see arguments and tracebacks."""
         return self.name is None or "inspect" in self.scopes
@@ -75,7 +70,7 @@ class Caller:
     @property
     def only_owner(self) -> str | None:
         """The only owner whose jobs exist for the caller; None = all jobs exist for it."""
-        return None if self.sees_all else self.name
+        return None if "read:*" in self.scopes else self.name
 
     def sees(self, owner: str | None) -> bool:
         """Whether a job with this owner exists for the caller."""
@@ -123,13 +118,12 @@ def callers_of(document: Mapping[str, Any]) -> dict[str, Caller]:
 
 
 def _caller(entry: Mapping[str, Any]) -> tuple[str, Caller]:
-    not_after = entry.get("not_after")
     return entry["sha256"], Caller(
         name=entry["name"],
         scopes=frozenset(entry["allow"]),
         functions=tuple(s.removeprefix("enqueue:") for s in entry["allow"] if s.startswith("enqueue:")),
         waits=entry.get("waits"),
-        not_after=not_after,
+        not_after=entry.get("not_after"),
     )
 
 
@@ -140,7 +134,7 @@ def _why_wrong(entry: Any) -> str | None:
     if unknown:
         return f"it has unknown members: {', '.join(sorted(unknown))}"
     checks = (
-        (is_name(entry.get("name")), "name must be 1 to 64 letters, digits and _ . -"),
+        (_fits(_NAME, entry.get("name")), "name must be 1 to 64 letters, digits and _ . -"),
         (_fits(_DIGEST, entry.get("sha256")), "sha256 must be 64 hex digits in lower case"),
         (_are_scopes(entry.get("allow")), "allow must be a list of scopes such as enqueue:*, read, abort"),
         (_is_moment(entry.get("not_after")), "not_after must be a date-time with an offset"),
@@ -154,7 +148,7 @@ def _fits(pattern: re.Pattern[str], value: Any) -> bool:
 
 
 def _are_scopes(value: Any) -> bool:
-    return isinstance(value, list) and all(is_scope(scope) for scope in value)
+    return isinstance(value, list) and all(_fits(_SCOPE, scope) for scope in value)
 
 
 def _is_moment(value: Any) -> bool:
@@ -163,16 +157,6 @@ def _is_moment(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
-
-
-def is_name(value: Any) -> bool:
-    """Whether this can be the name of a key."""
-    return _fits(_NAME, value)
-
-
-def is_scope(value: Any) -> bool:
-    """Whether this is a scope that a key can have."""
-    return _fits(_SCOPE, value)
 
 
 def new_key(name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
@@ -185,9 +169,9 @@ def new_key(name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
     Raises:
         KeysFileError: The name or a scope is not valid.
     """
-    if not is_name(name):
+    if not _fits(_NAME, name):
         raise KeysFileError("The name of a key must be 1 to 64 letters, digits and _ . -.")
-    wrong = [scope for scope in scopes if not is_scope(scope)]
+    wrong = [scope for scope in scopes if not _fits(_SCOPE, scope)]
     if wrong:
         raise KeysFileError(
             f"No such scope: {wrong[0]}. Use enqueue:<glob>, read, read:*, inspect, abort, metrics."

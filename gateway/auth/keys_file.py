@@ -57,7 +57,7 @@ class KeysFile:
             logger.info("read %d keys from the keys file", len(callers))
         self._callers = callers
         # Last, so that after an error the file is read again at the next check.
-        self._stamp = stamp if _is_settled(stamp) else None
+        self._stamp = stamp if time.time() - stamp[4] / 1e9 > _SETTLES else None
         self._found_good()
 
     def refresh(self) -> None:
@@ -113,11 +113,6 @@ class KeysFile:
             text = "the keys file has changed but cannot be used, the previous keys stay valid for %g s: %s"
             logger.error(text, self.grace, trouble, exc_info=exc_info)
         self._trouble = trouble
-
-
-def read_keys(path: Path) -> dict[str, Caller]:
-    """Return the callers in a keys file by the SHA-256 of their key; raises `KeysFileError`."""
-    return _parse(path, _read(path)[0])
 
 
 def unusable(path: Path, why: str | None) -> KeysFileError:
@@ -179,7 +174,3 @@ def _unreadable(path: Path, error: OSError) -> KeysFileError:
 
 def _stamp_of(status: os.stat_result) -> _Stamp:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _is_settled(stamp: _Stamp) -> bool:
-    return time.time() - stamp[4] / 1e9 > _SETTLES

@@ -188,7 +188,8 @@ async def _existing(call: Call, request: JobRequest, enqueued: Enqueued) -> dict
 
 
 def _answer(job: dict[str, Any], headers: dict[str, str]) -> Answer:
-    return Answer(202, orjson.dumps(job), headers={"Location": status_path(job["job_id"])} | headers)
+    headers["Location"] = status_path(job["job_id"])
+    return Answer(202, orjson.dumps(job), headers=headers)
 
 
 def _status(request: JobRequest, enqueued: Enqueued) -> JobStatus:

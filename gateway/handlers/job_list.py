@@ -101,16 +101,11 @@ async def _ids(gateway: Gateway, wanted: _Wanted, cursor: str) -> tuple[Sequence
 
 async def _views(gateway: Gateway, queue: str, ids: Sequence[str], until: float) -> AsyncIterator[JobView]:
     for at in range(0, len(ids), _AT_ONCE):
-        some = ids[at : at + _AT_ONCE]
-        for view in await asyncio.gather(*(_view(gateway, queue, one, until) for one in some)):
-            if view is not None:
+        some = (gateway.broker.view(one, queues=[queue], until=until) for one in ids[at : at + _AT_ONCE])
+        for view in await asyncio.gather(*some):
+            # A result that cannot be read does not say whose it is, nor of which queue.
+            if view is not None and not view.is_unreadable:
                 yield view
-
-
-async def _view(gateway: Gateway, queue: str, job_id: str, until: float) -> JobView | None:
-    view = await gateway.broker.view(job_id, queues=[queue], until=until)
-    # A result that cannot be read does not say whose it is, nor of which queue.
-    return None if view is None or view.is_unreadable else view
 
 
 def _why_not_status(text: str) -> str | None:

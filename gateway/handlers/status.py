@@ -61,18 +61,15 @@ async def _known(call: Call, *, waits: bool) -> tuple[Known, JobView | None]:
     if known is not None:
         return known, None
     view = await visible_job(call, waits=waits)
-    return call.gateway.looks.remember(_known_by(view)), view
-
-
-def _known_by(view: JobView) -> Known:
-    return Known(
+    known = Known(
         job_id=view.job_id,
         mark=view.mark,
         etag=_etag(view),
-        has_ended=view.status is JobStatus.COMPLETE,
         owner=view.owner,
         queue=view.queue,
+        has_ended=view.has_ended,
     )
+    return call.gateway.looks.remember(known), view
 
 
 async def _changed(call: Call, known: Known, tag: str, wait: float) -> tuple[Known, JobView | None]:

@@ -13,7 +13,6 @@ from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web import BaseRequest, Server, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
-from jobgate.gateway.http.answers import Answer
 from jobgate.gateway.http.door import Door
 from jobgate.gateway.http.problems import Problem
 from jobgate.gateway.http.quiet_log import SparseLog
@@ -133,7 +132,8 @@ class Connection(RequestHandler):
         # The client may keep sending: if the connection were closed at once, it would not get the answer.
         answer.linger = _LINGER
         self._is_deaf = True
-        return as_response(answer)
+        # It has the members that are used of aiohttp's response.
+        return cast(StreamResponse, answer)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log in one line what aiohttp could not handle."""
@@ -198,8 +198,3 @@ def _problem(error: BaseException | None, max_header: int) -> Problem:
     if isinstance(error, BadHttpMessage) and error.message == _TOO_MANY:
         return Problem("header-too-large", f"A request may have at most {_MOST_HEADERS} header lines.")
     return Problem("malformed-request")
-
-
-def as_response(answer: Answer) -> StreamResponse:
-    """Return an answer under the type of aiohttp's response, of which it has the members that are used."""
-    return cast(StreamResponse, answer)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobgate.gateway.auth.callers import ANYBODY, new_key
-from jobgate.gateway.auth.keys_file import KeysFile, read_keys
+from jobgate.gateway.auth.keys_file import KeysFile
 from jobgate.gateway.http.problems import Problem
 from jobgate.gateway.settings import KeysFileError
 
@@ -100,7 +100,7 @@ def test_keys_files_that_cannot_be_used(text: str, tmp_path: Path) -> None:
     with pytest.raises(
         KeysFileError, match=rf"^The keys file {path} cannot be used: .*\. `jobgate key new .*\.$"
     ):
-        read_keys(path)
+        KeysFile(path).load()
 
 
 def test_a_keys_file_that_stays_away_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
