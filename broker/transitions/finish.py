@@ -47,7 +47,7 @@ class FinishPart(Part):
             lease: As claimed.
             result: What to store.
             keep: Seconds to keep the result; 0 = store none, None = for ever.
-            is_wanted: With `keep` 0, hand the result to waiters instead of not even encoding it.
+            is_wanted: With `keep` 0, encode the result and hand it to waiters.
 
         Returns:
             DONE; STALE if another worker owns the lease by now; WANTED, with `keep` 0, if somebody waits:

@@ -93,7 +93,7 @@ async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
         raise broker_problem(WriteInDoubt(), job_id=request.job_id) from None
     except BrokerError as error:
         if isinstance(error, NotAQueue) and request.options.queue != gateway.queues.default:
-            wrong = [("#/queue", "This name is another kind of key: choose another queue.")]
+            wrong = [("#/queue", "The key of this queue holds another type of value: choose another queue.")]
             raise field_errors("invalid-request", wrong) from error
         raise broker_problem(error, job_id=request.job_id) from error
     if why_not_new_id(enqueued.job_id):  # something else wrote the key's record

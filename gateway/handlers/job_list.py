@@ -64,7 +64,7 @@ async def jobs(call: Call) -> Answer:
     try:
         page = await _page(call, _Wanted.of(given, queues.default))
     except NotAQueue as error:
-        wrong = [("?queue", "This name is another kind of key: choose another queue.")]
+        wrong = [("?queue", "The key of this queue holds another type of value: choose another queue.")]
         raise field_errors("invalid-request", wrong) from error
     return Answer.shared(call.gateway.unsent.hold(to_json(page, limit=_NO_LIMIT)))
 
