@@ -1,7 +1,7 @@
 """The functions of a worker: how users define them, and how they are resolved for each job."""
 
 from jobgate.worker.functions.function import Function, as_function, func
-from jobgate.worker.functions.loader import load_settings
+from jobgate.worker.functions.import_paths import load_settings
 from jobgate.worker.functions.resolved import ResolvedFunction, RunLimits
 from jobgate.worker.functions.retries import (
     Backoff,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from jobgate.broker import Seconds
 from jobgate.worker.bounds import duration, whole
 from jobgate.worker.errors import SettingsError
-from jobgate.worker.functions.loader import import_string
+from jobgate.worker.functions.import_paths import import_string
 from jobgate.worker.functions.retries import Backoff, Rule, as_backoff, as_retry_on
 from jobgate.worker.functions.signatures import check_place_of_ctx
 

@@ -8,7 +8,7 @@ from jobgate.worker.invocation.leftovers import (
     all_over,
     note_leftovers,
 )
-from jobgate.worker.invocation.progress import ProgressWriter
+from jobgate.worker.invocation.progress_writer import ProgressWriter
 
 __all__ = [
     # Calls

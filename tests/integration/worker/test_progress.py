@@ -17,7 +17,7 @@ from harness.workers import burst, enqueue, outcome, working
 from jobgate.broker import Broker, Progress
 from jobgate.client import Client, JobProgress
 from jobgate.worker import Deadline, ProgressReporter, Retry
-from jobgate.worker.invocation.progress import INTERVAL
+from jobgate.worker.invocation.progress_writer import INTERVAL
 
 Ctx = dict[str, Any]
 
