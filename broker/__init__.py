@@ -40,7 +40,7 @@ from jobgate.broker.keys import (
     why_not_namespace,
     why_not_queue,
 )
-from jobgate.broker.link import RedisSettings, async_client, settings_of
+from jobgate.broker.link import DEFAULT_URL, RedisSettings, async_client, settings_of
 from jobgate.broker.log_text import (
     FIELD_LIMIT,
     LINE_LIMIT,
@@ -53,7 +53,7 @@ from jobgate.broker.log_text import (
     traceback_text,
     without_secrets,
 )
-from jobgate.broker.milliseconds import EPOCH, time_of
+from jobgate.broker.milliseconds import DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.records import (
     LOST_BODY,
@@ -98,6 +98,7 @@ __all__ = [
     "Watch",
     "new_job_id",
     # Redis
+    "DEFAULT_URL",
     "RedisSettings",
     "async_client",
     "settings_of",
@@ -154,6 +155,8 @@ __all__ = [
     "mark_of_result",
     "size_of",
     # Durations
+    "DEFAULT_KEEP",
+    "DEFAULT_LEASE",
     "Backoff",
     "Seconds",
     "in_seconds",

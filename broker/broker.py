@@ -7,7 +7,8 @@ from redis.asyncio import ConnectionPool, Redis
 
 from jobgate.broker.bodies import Codec, Decoder, codec_named
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
-from jobgate.broker.link import Link, RedisSettings, async_client, settings_of, unnamed
+from jobgate.broker.link import DEFAULT_URL, Link, RedisSettings, async_client, settings_of, unnamed
+from jobgate.broker.milliseconds import DEFAULT_LEASE
 from jobgate.broker.part import Core
 from jobgate.broker.scripts import script
 from jobgate.broker.transitions import (
@@ -64,7 +65,7 @@ class Broker(
 
     def __init__(
         self,
-        redis: RedisSettings | str | Redis | ConnectionPool = "redis://localhost:6379",
+        redis: RedisSettings | str | Redis | ConnectionPool = DEFAULT_URL,
         *,
         codec: Codec | str = "json",
         namespace: str = DEFAULT_NAMESPACE,
@@ -108,7 +109,7 @@ class Broker(
         name = await self._core.link.run(script("data_set"), [self.keys.epoch], [secrets.token_hex(16)])
         self.data_set.note(name)
 
-    def lease_renewer(self, lease: float = 10.0) -> LeaseRenewer:
+    def lease_renewer(self, lease: float = DEFAULT_LEASE) -> LeaseRenewer:
         """Return a renewer with its own connection, for use in a thread.
 
         Args:

@@ -9,10 +9,13 @@ BODY_TTL_MS: Final = 86_400_000
 ENDED_TTL_MS: Final = 15_000
 #: How long an outcome that is not kept can be fetched: longer than the time between two polls of a wait.
 OUTCOME_TTL_MS: Final = 10_000
+#: How long a lease lasts, and how long a result is kept, unless a setting says otherwise, in seconds.
+DEFAULT_LEASE: Final = 10.0
+DEFAULT_KEEP: Final = 3600.0
 #: The latest time that `ms_of` returns.
 _LATEST_MS: Final = 2.0**62
 #: The longest duration that a script is given, in seconds (31,000 years): Redis accepts at most 64 bits.
-_LONGEST: Final = 1e12
+LONGEST: Final = 1e12
 #: The time that stands for one that Python does not have.
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -27,7 +30,7 @@ def time_of(unix_ms: int | None) -> datetime | None:
 
 def to_ms(seconds: float) -> int:
     """Return seconds as milliseconds: at least 1 for anything above 0, at most what Redis accepts."""
-    return max(round(min(seconds, _LONGEST) * 1000), 1) if seconds > 0 else 0
+    return max(round(min(seconds, LONGEST) * 1000), 1) if seconds > 0 else 0
 
 
 def ms_of(score: bytes) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobgate.broker import RedisSettings, is_plain_name, why_not_namespace, why_not_queue
+from jobgate.broker import DEFAULT_URL, RedisSettings, is_plain_name, why_not_namespace, why_not_queue
 
 
 class GatewayError(Exception):
@@ -25,7 +25,7 @@ class GatewaySettings:
     """
 
     #: Where Redis is: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, or arq's `RedisSettings`.
-    redis: RedisSettings | str | Any = field(default="redis://localhost:6379", repr=False)
+    redis: RedisSettings | str | Any = field(default=DEFAULT_URL, repr=False)
     #: `json`, `msgpack` or `pickle` (only beside a stock arq fleet).
     serializer: str = "json"
     #: Prefix of all keys in Redis.

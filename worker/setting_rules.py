@@ -1,6 +1,5 @@
 """The rules for the values of settings, one for each name. Every error names the setting."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
@@ -11,8 +10,7 @@ from jobgate.worker.bounds import duration, whole
 from jobgate.worker.cron_jobs import CronJob, as_cron_job
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Backoff, Function, as_backoff, as_function, as_retry_on
-
-logger = logging.getLogger("jobgate.worker")
+from jobgate.worker.log import logger
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:

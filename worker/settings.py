@@ -6,7 +6,6 @@ as in arq; one whose name is close to a setting's gets a warning.
 
 import difflib
 import inspect
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import tzinfo
@@ -14,7 +13,10 @@ from types import FunctionType
 from typing import Any, Self
 
 from jobgate.broker import (
+    DEFAULT_KEEP,
+    DEFAULT_LEASE,
     DEFAULT_NAMESPACE,
+    DEFAULT_URL,
     InvalidName,
     Keys,
     RedisSettings,
@@ -25,9 +27,8 @@ from jobgate.broker import (
 from jobgate.worker.cron_jobs import CronJob
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Backoff, Function, ResolvedFunction, RetryPolicy, Rule, RunLimits
+from jobgate.worker.log import logger
 from jobgate.worker.setting_rules import checked
-
-logger = logging.getLogger("jobgate.worker")
 
 #: Lowest similarity to a setting's name, from 0 to 1, that counts as a misspelling.
 _NEAR = 0.85
@@ -84,7 +85,7 @@ class Settings:
     #: Run limit of one job; None = no limit.
     job_timeout: float | None = 300.0
     #: How long results are kept; 0 = not at all.
-    keep_result: float = 3600.0
+    keep_result: float = DEFAULT_KEEP
     #: Keep results for ever; overrides `keep_result`.
     keep_result_forever: bool = False
     #: How long an idle worker sleeps when no wake token comes (stock arq producers send none); 0 = a few ms.
@@ -119,7 +120,7 @@ class Settings:
     #: Prefix of every Redis key.
     namespace: str = DEFAULT_NAMESPACE
     #: How long a claimed job belongs to this worker without a renewal; at least 1.
-    lease: float = 10.0
+    lease: float = DEFAULT_LEASE
     #: Serve /metrics and /livez on this port; None = not at all, 0 = a free one.
     metrics_port: int | None = None
     #: Address for them.
@@ -173,7 +174,7 @@ class Settings:
     @property
     def redis(self) -> RedisSettings:
         """Where Redis is."""
-        return settings_of(self.redis_pool or self.redis_settings or "redis://localhost:6379")
+        return settings_of(self.redis_pool or self.redis_settings or DEFAULT_URL)
 
     @property
     def weights(self) -> Mapping[str, int]:

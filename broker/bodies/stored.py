@@ -17,6 +17,7 @@ from jobgate.broker.bodies import failures
 from jobgate.broker.bodies.codecs import Codec, codec_named
 from jobgate.broker.errors import DecodeError, EncodeError
 from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, OptionKind
+from jobgate.broker.milliseconds import LONGEST
 from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
@@ -29,8 +30,6 @@ _CUSTOM = "custom"
 _JSON_MARK = ord("{")
 _PICKLE_MARK = 0x80
 _MSGPACK_MARKS = frozenset([*range(0x81, 0x90), 0xDE, 0xDF])
-#: Longest duration in seconds (31,000 years).
-_LONGEST = 1e12
 _CODES = frozenset(FailureCode)
 
 
@@ -313,7 +312,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _seconds(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LONGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LONGEST:
         raise _wrong(name)  # the comparison refuses NaN too
     return value
 

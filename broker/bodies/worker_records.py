@@ -26,33 +26,28 @@ class WorkerRecord:
     start_time_ms: int
     #: Key of its health line; None = arq's default.
     health_key: str | None = None
-    #: Time of the last heartbeat by the Redis clock, set by the broker.
-    heartbeat_ms: int = 0
 
 
-#: Fields that the worker writes; the script adds the time of the heartbeat.
-_SAID = {field.name: field for field in fields(WorkerRecord) if field.name != "heartbeat_ms"}
-_REQUIRED = frozenset(name for name, field in _SAID.items() if field.default is MISSING)
+_FIELDS = {field.name: field for field in fields(WorkerRecord)}
+_REQUIRED = frozenset(name for name, field in _FIELDS.items() if field.default is MISSING)
 _TEXTS = frozenset({"worker_id", "host", "health_key"})
 _LISTS = frozenset({"queues", "functions"})
 
 
 def encode_worker_record(record: WorkerRecord) -> bytes:
-    """Return the stored form of a record, without the time of the heartbeat."""
-    said = asdict(record)
-    del said["heartbeat_ms"]
-    return orjson.dumps(said)
+    """Return the stored form of a record, to which the script adds the time of the heartbeat."""
+    return orjson.dumps(asdict(record))
 
 
 def worker_record(stored: bytes) -> WorkerRecord | None:
     """Return a stored record; None if another program wrote it."""
-    heartbeat_ms, _, blob = stored.partition(b" ")
+    _, _, blob = stored.partition(b" ")
     try:
         # A worker of a later release may write more fields.
-        said = {name: value for name, value in orjson.loads(blob).items() if name in _SAID}
-        if not said.keys() >= _REQUIRED or not all(_fits(name, value) for name, value in said.items()):
+        found = {name: value for name, value in orjson.loads(blob).items() if name in _FIELDS}
+        if not found.keys() >= _REQUIRED or not all(_fits(name, value) for name, value in found.items()):
             return None
-        return WorkerRecord(**said, heartbeat_ms=int(heartbeat_ms))
+        return WorkerRecord(**found)
     except (AttributeError, TypeError, ValueError):
         return None
 

@@ -5,11 +5,12 @@ from jobgate.broker.link.coalescer import Coalescer
 from jobgate.broker.link.data_set import DataSet
 from jobgate.broker.link.link import Link
 from jobgate.broker.link.peers import TRUSTED_FOR
-from jobgate.broker.link.settings import RedisSettings, async_client, sync_client, unnamed
+from jobgate.broker.link.settings import DEFAULT_URL, RedisSettings, async_client, sync_client, unnamed
 from jobgate.broker.link.translation import translate
 
 __all__ = [
     # Settings and clients
+    "DEFAULT_URL",
     "RedisSettings",
     "async_client",
     "settings_of",

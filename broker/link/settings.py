@@ -5,7 +5,7 @@ import inspect
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import ParseResult, unquote, urlparse
 
 import redis
@@ -28,6 +28,8 @@ _STATE = (
     "protocol", "decode_responses", "encoding_errors", "health_check_interval", "retry", "socket_timeout",
     "socket_connect_timeout",
 )  # fmt: skip
+#: Where Redis is unless a setting says otherwise.
+DEFAULT_URL: Final = "redis://localhost:6379"
 
 
 @dataclasses.dataclass

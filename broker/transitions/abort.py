@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from jobgate.broker.bodies import AbortMark, abort_mark, encode_result, note_of_abort
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
-from jobgate.broker.milliseconds import ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms
+from jobgate.broker.milliseconds import DEFAULT_KEEP, ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms
 from jobgate.broker.records import LOST_BODY, Failure, FailureCode, JobBody, JobResult
 from jobgate.broker.scripts import script
 from jobgate.broker.views import JobStatus, JobView, ViewPart
@@ -43,7 +43,9 @@ _ABORTED = Failure(type="CancelledError", message="aborted before it ran", code=
 class AbortPart(ViewPart):
     """Aborts jobs (abort.lua)."""
 
-    async def abort(self, job_id: str, *, queue: str | None = None, keep: float = 3600.0) -> AbortAnswer:
+    async def abort(
+        self, job_id: str, *, queue: str | None = None, keep: float = DEFAULT_KEEP
+    ) -> AbortAnswer:
         """Stop a job, whether it waits or runs.
 
         Args:

@@ -13,7 +13,7 @@ from jobgate.broker.scripts import script
 class AnnouncePart(Part):
     """Keeps the records of live workers (announce.lua, retire.lua) and the health line (health.lua)."""
 
-    async def announce(self, record: WorkerRecord, *, ttl: float = 15.0) -> None:
+    async def announce(self, record: WorkerRecord, *, ttl: float) -> None:
         """List a worker as alive in each of its queues, for the next `ttl` seconds."""
         stored = encode_worker_record(record)
         await _each(

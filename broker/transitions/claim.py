@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jobgate.broker.milliseconds import BODY_TTL_MS, ms_of, to_ms
+from jobgate.broker.milliseconds import BODY_TTL_MS, DEFAULT_LEASE, ms_of, to_ms
 from jobgate.broker.part import Part
 from jobgate.broker.records import JobBody
 from jobgate.broker.scripts import script
@@ -20,8 +20,9 @@ class ClaimPart(Part):
     """Claims jobs (claim.lua), and notes how suspects begin (begin.lua)."""
 
     async def claim(
-        self, queue: str, limit: int, *, worker_id: str, token: str, lease: float = 10.0, page: int = 100
-    ) -> Claim:
+        self, queue: str, limit: int, *, worker_id: str, token: str, lease: float = DEFAULT_LEASE,
+        page: int = 100,
+    ) -> Claim:  # fmt: skip
         """Take up to `limit` due jobs of a queue and hold a lease on each.
 
         This is the one transition that the broker never repeats by itself.

@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from jobgate.broker import DEFAULT_URL
 from jobgate.cli.options.option import option
 
 _SECTION: Final = "Redis"
@@ -13,7 +14,7 @@ REDIS: Final = option(
     "--redis",
     section=_SECTION,
     envvar=("JOBGATE_REDIS_URL",),
-    default="redis://localhost:6379",
+    default=DEFAULT_URL,
     metavar="URL",
     help="Where Redis is: a redis://, rediss://, unix:// or redis+sentinel:// URL.",
 )

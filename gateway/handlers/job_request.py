@@ -176,14 +176,10 @@ def _text(value: Any) -> str | None:
     return None if isinstance(value, str) else "It must be a string."
 
 
-def _flag(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "It must be true or false."
-
-
 def _check_of(form: OptionForm) -> Callable[[Any], str | None]:
     if form.kind is OptionKind.SECONDS:
         return _seconds(form.least)
-    return {OptionKind.TEXT: _text, OptionKind.COUNT: _tries, OptionKind.FLAG: _flag}[form.kind]
+    return {OptionKind.TEXT: _text, OptionKind.COUNT: _tries}[form.kind]  # no flag is given over HTTP
 
 
 _CHECKS: dict[str, Callable[[Any], str | None]] = {

@@ -122,7 +122,7 @@ class PlayedWorker:
 
     async def announce(self) -> None:
         """Say that it lives."""
-        await self.broker.announce(self.record)
+        await self.broker.announce(self.record, ttl=15)
 
     async def claim(self) -> ClaimedJob:
         """Take one job; waits until there is one."""

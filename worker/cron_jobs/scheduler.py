@@ -6,7 +6,6 @@ trace (arq #196). Times are those of the Redis clock, so workers whose own clock
 """
 
 import asyncio
-import logging
 import random
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +16,8 @@ from jobgate.broker import PASSING_ERRORS, Backoff, Broker, BrokerError, counted
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.cron_jobs.ticks import CountSkips, Skip, Tick, TickWriter
+from jobgate.worker.log import logger
 from jobgate.worker.roles import TaskRole
-
-logger = logging.getLogger("jobgate.worker")
 
 #: How long before its time a job is enqueued, so that short outages delay nothing. The moment is random, so
 #: that the workers of a fleet do not all ask at once.

@@ -6,7 +6,6 @@ fixed `job_id` taken and skips this run. Later ones change nothing.
 """
 
 import hashlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,8 +25,7 @@ from jobgate.broker import (
     printable,
 )
 from jobgate.worker.cron_jobs.cron_job import CronJob
-
-logger = logging.getLogger("jobgate.worker")
+from jobgate.worker.log import logger
 
 #: Seconds after its end in which starting workers do not enqueue a job that runs once at startup.
 STARTUP_MEMORY = 600.0

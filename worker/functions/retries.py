@@ -1,6 +1,5 @@
 """Retries: which exceptions let a job run again, and after which pause."""
 
-import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +8,7 @@ from typing import Any
 from jobgate import broker
 from jobgate.broker import Seconds, in_seconds
 from jobgate.worker.errors import SettingsError, WorkerError
-
-logger = logging.getLogger("jobgate.worker")
+from jobgate.worker.log import logger
 
 #: A user's own backoff: from the number of the failed try (from 1) to the pause before the next one.
 Rule = Callable[[int], Seconds]

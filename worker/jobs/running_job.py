@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
-from jobgate.broker import ClaimedJob, JobBody, claimed_ms, printable
+from jobgate.broker import LOST_BODY, ClaimedJob, JobBody, claimed_ms, printable
 from jobgate.worker.functions import ResolvedFunction, RunLimits
 from jobgate.worker.invocation import Leftover
 from jobgate.worker.jobs.outcome import Stop
@@ -86,7 +86,7 @@ class RunningJob:
         """`id:function`, or a cron job's name alone, as in arq's log, with escapes."""
         if self.function is not None and self.function.is_cron:
             return printable(self.function.name)
-        return printable(f"{self.job_id}:{self.body.function if self.body else '<unknown>'}")
+        return printable(f"{self.job_id}:{(self.body or LOST_BODY).function}")
 
     @property
     def counted_tries(self) -> int:

@@ -5,7 +5,7 @@
 
 import logging
 
-from jobgate.broker import FailureCode, printable, repr_of
+from jobgate.broker import LOST_BODY, FailureCode, printable, repr_of
 from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Stop, message_of
 from jobgate.worker.log import logger
 from jobgate.worker.settings import Settings
@@ -123,7 +123,7 @@ _NOT_RUN = frozenset({FailureCode.EXPIRED, FailureCode.UNKNOWN_FUNCTION, Failure
 
 
 def _not_run(job: RunningJob, outcome: Outcome, seconds: float) -> None:
-    extra, function = _about(job, outcome, seconds), job.body.function if job.body else "<unknown>"
+    extra, function = _about(job, outcome, seconds), (job.body or LOST_BODY).function
     if outcome.label == FailureCode.EXPIRED:
         logger.warning("job %s expired", printable(job.job_id), extra=extra)
     elif outcome.label == FailureCode.UNKNOWN_FUNCTION:

@@ -189,6 +189,6 @@ async def test_a_worker_that_retires_takes_no_queue_along(redis_url: str) -> Non
     async with Broker(redis_url) as broker:
         await broker.enqueue(request_of("add", job_id="a", queue="mail"))
         record = dataclasses.replace(PlayedWorker(broker).record, health_key="mail")
-        await broker.announce(record)
+        await broker.announce(record, ttl=15)
         await broker.retire(record)
         assert (await broker.queue_depth("mail")).queued == 1
