@@ -32,8 +32,12 @@ class Waits:
     @contextmanager
     def place(self, caller: Caller) -> Iterator[None]:
         """Hold one slot for a wait; raises `Problem` 429 if there is none."""
-        self._check(caller)
         name = caller.name
+        if self.count >= self._limit:
+            raise Problem("too-many-waits", "Try again without a wait, or later.")
+        limit = self._limit_per_key if caller.waits is None else caller.waits
+        if name is not None and self._by_key[name] >= limit:
+            raise Problem("too-many-waits", "This key has too many waits in flight.")
         self.count += 1
         if name is not None:
             self._by_key[name] += 1
@@ -45,15 +49,6 @@ class Waits:
                 self._by_key[name] -= 1
                 if not self._by_key[name]:
                     del self._by_key[name]
-
-    def _check(self, caller: Caller) -> None:
-        if self.count >= self._limit:
-            raise Problem("too-many-waits", "Try again without a wait, or later.")
-        if caller.name is None:
-            return
-        limit = self._limit_per_key if caller.waits is None else caller.waits
-        if self._by_key[caller.name] >= limit:
-            raise Problem("too-many-waits", "This key has too many waits in flight.")
 
     async def run(self, waiting: Callable[[], Awaitable[Result | None]]) -> Result | None:
         """Return what `waiting` returns; None if the gateway shuts down first."""
