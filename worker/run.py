@@ -103,7 +103,7 @@ class Run:
         self._announcer = Announcer(shared, self.counts, self.liveness)
         self._scheduler = Scheduler(
             self.broker, settings.cron_jobs, queue=settings.queue, timezone=settings.timezone,
-            clock=shared.clock, stopped=lambda: self.jobs.is_closed, count=self._metrics.cron_skipped,
+            clock=shared.clock, stopped=lambda: self.jobs.is_closed, count=shared.observers.cron_skipped,
         )  # fmt: skip
         self._status = StatusServer(
             settings.metrics_host, settings.metrics_port, metrics=self._metrics, liveness=self.liveness

@@ -30,6 +30,7 @@ class Shutdown:
     def __init__(self, shared: Shared, persistence: Persistence) -> None:
         self._settings = shared.settings
         self._jobs = shared.jobs
+        self._observers = shared.observers
         self._persistence = persistence
         self._hurry = asyncio.Event()
         self._hook = Cancellable()
@@ -66,7 +67,15 @@ class Shutdown:
         if held and owns_process:
             await self._end_leftovers(held)
         elif held:
-            _leave_to_leases(held)
+            self._leave_to_leases(held)
+
+    def _leave_to_leases(self, held: list[RunningJob]) -> None:
+        """End the tasks of jobs that cannot be released, because their leftovers outlive the worker."""
+        why = "started a call or a program that is still running: its lease runs out, and its try counts"
+        for job in held:
+            self._observers.job_left(job, why)
+            if job.task:
+                job.task.cancel()
 
     async def _end_leftovers(self, held: list[RunningJob]) -> None:
         """End what cancelled jobs have started outside of the loop, so that they can be released."""
@@ -108,7 +117,7 @@ class Shutdown:
         """Cancel the tasks of jobs whose function has ended, but not yet their outcome or last hook."""
         ending = [job for job in self._jobs.snapshot() if job.phase is Phase.ENDING]
         for job in {*self._jobs.leased()}.intersection(ending):
-            logger.warning("↻ %s: its outcome could not be written, will be run again", job.reference)
+            self._observers.job_left(job, "has an outcome that could not be written, will be run again")
         tasks = [job.task for job in ending if job.task]
         for task in tasks:
             task.cancel()
@@ -123,20 +132,9 @@ class Shutdown:
         stubborn = self._jobs.snapshot()
         for job in stubborn:
             why = "runs in a thread" if job.in_thread or job.is_held else "ignored its cancellation"
-            logger.warning("↻ %s %s: ends with this process, will be run again", job.reference, why)
+            self._observers.job_left(job, f"{why}: ends with this process, will be run again")
         for leftover in [one for job in stubborn for one in job.leftovers]:
             leftover.kill()
         kill_children()
         await self._persistence.give_back([job.to_release for job in stubborn], "job")
         exit_now(0)
-
-
-def _leave_to_leases(held: list[RunningJob]) -> None:
-    """End the tasks of jobs that cannot be released, because their leftovers outlive the worker."""
-    for job in held:
-        logger.warning(
-            "%s started a call or a program that is still running: its lease runs out, and its try counts",
-            job.reference,
-        )
-        if job.task:
-            job.task.cancel()

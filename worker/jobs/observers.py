@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobgate.broker import BrokerError
+from jobgate.worker.cron_jobs import Skip
 from jobgate.worker.jobs.outcome import Outcome
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.log import logger
@@ -48,25 +49,29 @@ class Observer:
     def outcome_unconfirmed(self, job: RunningJob) -> None:
         """An outcome may have been stored, but the answer of Redis was lost."""
 
+    def outcome_delayed(self, job: RunningJob, error: BrokerError) -> None:
+        """An outcome cannot be written yet, still retrying. Not reported for each retry."""
+
     def lease_lost(self, job: RunningJob) -> None:
         """The lease of a job ran out or went to another worker."""
 
+    def job_left(self, job: RunningJob, why: str) -> None:
+        """A stopping worker leaves a job that will be run again; `why` in words, after the job's name."""
 
-class Observers:
-    """Notifies several observers; each event is an attribute of the same name as the observers' method."""
+    def suspect_begun(self, job: RunningJob, is_apart: bool) -> None:
+        """A job begins that was in flight when its worker died, apart from others or beside them."""
+
+    def cron_skipped(self, function: str, reason: Skip, count: int) -> None:
+        """Runs of a cron job were skipped: `function` is its name, `count` their number."""
+
+
+class Observers(Observer):
+    """Notifies several observers of each event, in their order."""
 
     def __init__(self, *observers: Observer) -> None:
-        self.claim_failed: Callable[[str, BrokerError], None] = _event(observers, "claim_failed")
-        self.pickle_claimed: Callable[[RunningJob], None] = _event(observers, "pickle_claimed")
-        self.job_started: Callable[[RunningJob, float], None] = _event(observers, "job_started")
-        self.job_ended: Callable[[RunningJob, Outcome, float], None] = _event(observers, "job_ended")
-        self.result_refused: Callable[[RunningJob, Outcome], None] = _event(observers, "result_refused")
-        self.outcome_written: Callable[[RunningJob, Outcome, float], None] = _event(
-            observers, "outcome_written"
-        )
-        self.outcome_stale: Callable[[RunningJob], None] = _event(observers, "outcome_stale")
-        self.outcome_unconfirmed: Callable[[RunningJob], None] = _event(observers, "outcome_unconfirmed")
-        self.lease_lost: Callable[[RunningJob], None] = _event(observers, "lease_lost")
+        for name in vars(Observer):
+            if not name.startswith("_"):
+                setattr(self, name, _event(observers, name))
 
 
 def _event(observers: Sequence[Observer], name: str) -> Callable[..., None]:

@@ -189,11 +189,7 @@ class Persistence:
                 failures += 1
                 pause = _BACKOFF.pause(failures)
                 if pause in (_BACKOFF.first, _BACKOFF.longest):  # not each time: many jobs may be waiting
-                    logger.warning(
-                        "job %s: outcome not written yet, still retrying: %s",
-                        job.reference,
-                        reason_of(error),
-                    )
+                    self._observers.outcome_delayed(job, error)
             job.keep_lease()
             await asyncio.sleep(with_jitter(pause))
 

@@ -5,10 +5,9 @@ import math
 import time
 from enum import Enum, auto
 
-from jobgate.broker import BrokerError, Transition, counted, printable
+from jobgate.broker import BrokerError, Transition
 from jobgate.worker.jobs.running_job import Phase, RunningJob
 from jobgate.worker.jobs.shared import Shared
-from jobgate.worker.log import logger
 
 #: Seconds of one turn of the event loop in which jobs begin; the others wait for the next turn.
 _LONG_TURN = 0.02
@@ -55,6 +54,7 @@ class Turns:
     def __init__(self, shared: Shared) -> None:
         self._jobs = shared.jobs
         self._broker = shared.broker
+        self._observers = shared.observers
         #: Suspects that may run beside each other: the square root of `max_jobs`, rounded up.
         self._few = math.isqrt(shared.settings.max_jobs - 1) + 1
         self._turn_began = 0.0
@@ -99,11 +99,7 @@ class Turns:
             return False
         if job.stop_reason is not None:
             return True
-        logger.warning(
-            "job %s was in flight when its worker died, %s in a row: it now runs %s",
-            printable(job.job_id), counted(job.claimed.crashes, "time"),
-            "apart from others" if is_apart else "beside others that have not finished in time",
-        )  # fmt: skip
+        self._observers.suspect_begun(job, is_apart)
         is_alone = is_apart and _company(job) is not _Company.RECENT
         if not await self._note_begun(job, is_alone=is_alone):
             job.lease_until = 0.0  # it is released: a crash now would not count

@@ -5,9 +5,9 @@
 
 import logging
 
-from jobgate.broker import LOST_BODY, FailureCode, printable, repr_of
+from jobgate.broker import LOST_BODY, BrokerError, FailureCode, counted, printable, repr_of
 from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Stop, message_of
-from jobgate.worker.log import logger
+from jobgate.worker.log import logger, reason_of
 from jobgate.worker.settings import Settings
 
 #: Characters of arguments and results that a line shows, as in arq.
@@ -69,6 +69,24 @@ class JobLog(Observer):
             why,
             extra=_about(job),
         )
+
+    def outcome_delayed(self, job: RunningJob, error: BrokerError) -> None:
+        """Warn that Redis does not take an outcome."""
+        text = "job %s: outcome not written yet, still retrying: %s"
+        logger.warning(text, job.reference, reason_of(error), extra=_about(job))
+
+    def job_left(self, job: RunningJob, why: str) -> None:
+        """Warn that a job did not end with its worker."""
+        logger.warning("↻ %s %s", job.reference, why, extra=_about(job))
+
+    def suspect_begun(self, job: RunningJob, is_apart: bool) -> None:
+        """Warn that a job may be the cause of a worker's death."""
+        logger.warning(
+            "job %s was in flight when its worker died, %s in a row: it now runs %s",
+            printable(job.job_id), counted(job.claimed.crashes, "time"),
+            "apart from others" if is_apart else "beside others that have not finished in time",
+            extra=_about(job),
+        )  # fmt: skip
 
     def pickle_claimed(self, job: RunningJob) -> None:
         """Warn that a stock arq client will not be able to read the result."""

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from harness.runs import running_job
+from jobgate.broker import WriteInDoubt
 from jobgate.worker import Settings, func
-from jobgate.worker.jobs import Outcome, OutcomeKind
+from jobgate.worker.cron_jobs import Skip
+from jobgate.worker.jobs import Observers, Outcome, OutcomeKind
 from jobgate.worker.vitals import JobLog, WorkerMetrics
 
 
@@ -25,6 +27,19 @@ def test_one_line_tells_the_fate(caplog: pytest.LogCaptureFixture) -> None:
         "0.50s ↻ id\\n:add retrying job in 2.00s",
         "0.50s ↻ id\\n:add cancelled, will be run again",
         "0.50s ! id\\n:add lost its lease, runs elsewhere",
+    ]
+
+
+def test_one_line_says_why_a_job_has_no_outcome_yet(caplog: pytest.LogCaptureFixture) -> None:
+    log, one = JobLog(Settings()), running_job("id", "add")
+    with caplog.at_level(logging.INFO, "jobgate.worker"):
+        log.outcome_delayed(one, WriteInDoubt())
+        log.job_left(one, "runs in a thread: ends with this process, will be run again")
+        log.suspect_begun(one, True)
+    assert [record.getMessage() for record in caplog.records] == [
+        "job id:add: outcome not written yet, still retrying: Redis has not answered in time",
+        "↻ id:add runs in a thread: ends with this process, will be run again",
+        "job id was in flight when its worker died, 0 times in a row: it now runs apart from others",
     ]
 
 
@@ -48,3 +63,12 @@ def test_labels_hold_only_names_of_own_functions() -> None:
     assert 'jobgate_worker_jobs_total{function="add",outcome="success"} 1.0' in text
     assert 'jobgate_worker_jobs_total{function="other",outcome="success"} 2.0' in text
     assert "evil" not in text
+
+
+def test_skipped_runs_of_cron_jobs_are_counted() -> None:
+    metrics = WorkerMetrics([], max_jobs=1, cron_jobs=["daily"])
+    Observers(metrics).cron_skipped("daily", Skip.MISSED, 3)
+    assert (
+        'jobgate_worker_cron_skipped_total{function="daily",reason="missed"} 3.0'
+        in metrics.exposition().decode()
+    )
