@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 
@@ -85,6 +85,9 @@ class Run:
         self.has_begun = self._is_started = self._hooks_are_due = self._is_ending = False
         self._has_ended = asyncio.Event()
         self._starting = Cancellable()
+        self._task: asyncio.Task[Any] | None = None
+        #: What is to be done at the end, the last entry first.
+        self._at_end = AsyncExitStack()
         self._make_parts(self._shared)
         metrics.follow(self.liveness, self.jobs)
 
@@ -135,16 +138,12 @@ class Run:
             BrokerError: Redis cannot be used at startup.
             WorkerError: The metrics port cannot be used.
         """
-        self.has_begun = True
+        self.has_begun, self._task = True, asyncio.current_task()
         handles_signals = self._settings.handle_signals
         with stop_signals(self._on_signal) if handles_signals else nullcontext():
             try:
-                async with AsyncExitStack() as stack:
-                    for step in reversed(self._steps_of_end()):  # the stack begins with the last one
-                        stack.push_async_callback(step)
-                    if await self._starting.run(self._start()):
-                        await self._claimer.start()
-                        await self._claimer.ended()
+                async with self._at_end:
+                    await self._claim_until_stopped()
             finally:
                 self._has_ended.set()
 
@@ -155,18 +154,36 @@ class Run:
         self._starting.cancel()
 
     async def close(self) -> None:
-        """Stop, and wait until `serve` has ended; return at once where it has not begun or is ending."""
-        if not self.has_begun or self._is_ending:
+        """Stop, and wait until `serve` has ended. Return at once in a hook, and where it has not begun."""
+        if not self.has_begun:
             return
-        self.stop()
-        await self._has_ended.wait()
+        if not self._is_ending and not self._shutdown.asked:  # to ask again would skip the waiting
+            self.stop()
+        if asyncio.current_task() is not self._task:
+            await self._has_ended.wait()
+
+    async def _claim_until_stopped(self) -> None:
+        try:
+            if await self._starting.run(self._start()):
+                await self._begin(self._claimer)
+                await self._claimer.ended()
+        finally:
+            await self._end_jobs()
+
+    async def _begin(self, *roles: Role) -> None:
+        """Start roles. They are stopped at the end of the run, the last one first, even if a start fails."""
+        for role in roles:
+            self._at_end.push_async_callback(role.stop)
+            await role.start()
 
     async def _start(self) -> None:
+        """Start all parts but the claim loop; each says here what is to be done about it at the end."""
         settings = self._settings
         note_leftovers(asyncio.get_running_loop())
-        before: tuple[Role, ...] = (self._loop_watch, self._progress, self._status)
-        for role in before:
-            await role.start()
+        for last in (self.broker.close, self._close_pool, self._leave_stubborn_jobs):
+            self._at_end.push_async_callback(last)
+        await self._begin(self._loop_watch, self._status, self._progress)
+        self._at_end.push_async_callback(self._runner.close)
         log_start(settings, self.broker)
         await connect(self.broker, self._shared.clock)
         await warn_of_losses(self.broker)
@@ -175,27 +192,11 @@ class Run:
         if settings.on_startup is not None:
             await call_hook(settings.on_startup, settings.ctx)
         self._is_started = True
-        await self._scheduler.start()
+        await self._scheduler.enqueue_startup_jobs()
         self.liveness.started()
-        for role in (self._keeper, self._announcer, *self._watches):
-            await role.start()
-
-    def _steps_of_end(self) -> list[Callable[[], Awaitable[None]]]:
-        """Return how a run ends, in this order. Each step is safe where its part never started."""
-        return [
-            self._end_jobs,
-            *(role.stop for role in (self._claimer, self._scheduler, *self._watches)),
-            self._shutdown.leave_unwritten_jobs,
-            self._announcer.stop,
-            self._keeper.stop,
-            self._runner.close,
-            self._progress.stop,
-            self._status.stop,
-            self._loop_watch.stop,
-            self._leave_stubborn_jobs,
-            self._close_pool,
-            self.broker.close,
-        ]
+        await self._begin(self._keeper, self._announcer)
+        self._at_end.push_async_callback(self._shutdown.leave_unwritten_jobs)
+        await self._begin(*self._watches, self._scheduler)
 
     async def _end_jobs(self) -> None:
         self._is_ending = True

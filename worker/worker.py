@@ -52,6 +52,7 @@ class Worker:
         names = (function.name for function in self.settings.functions)
         crons = (cron.name for cron in self.settings.cron_jobs)
         self.metrics = WorkerMetrics(names, max_jobs=self.settings.max_jobs, cron_jobs=crons)
+        self._owns_process = False
         self._run = self._new_run()
 
     def _new_run(self) -> Run:
@@ -124,9 +125,10 @@ class Worker:
         """
         if asyncio._get_running_loop() is not None:
             raise WorkerError("an event loop is already running: use `await worker.async_run()`, not run()")
+        self._owns_process = True
         gc.freeze()  # imported objects stay for ever: no need to look through them each time
         with asyncio.Runner(loop_factory=loop_factory(self.settings.loop)) as runner:
-            runner.run(self._serve(owns_process=True))
+            runner.run(self.async_run())
             if self._run.was_stopped:
                 with ending_within(STOP_GRACE):
                     bound_exit(STOP_GRACE)
@@ -134,12 +136,9 @@ class Worker:
 
     async def async_run(self) -> None:
         """Run until stopped, in the running event loop; may be called again. Raises as `run`."""
-        await self._serve()
-
-    async def _serve(self, *, owns_process: bool = False) -> None:
         if self._run.has_begun:
             self._run = self._new_run()
-        self._run.owns_process = owns_process
+        self._run.owns_process = self._owns_process
         await self._run.serve()
 
     async def failures_of_run(self, **changes: object) -> list[JobResult]:

@@ -48,6 +48,7 @@ async def scheduling(
 ) -> AsyncIterator[Told]:
     """Run a scheduler whose clock shows `moment`."""
     told = Told(broker, jobs, **settings)
+    await told.scheduler.enqueue_startup_jobs()
     await told.scheduler.start()
     if moment is not None:
         await told.at(moment)

@@ -134,10 +134,9 @@ class Scheduler(TaskRole):
         """The next time that is not yet enqueued; None until the Redis time is known."""
         return min((plan.due for plan in self._plans if plan.due is not None), default=None)
 
-    async def start(self) -> None:
+    async def enqueue_startup_jobs(self) -> None:
         """Enqueue the jobs that run at startup. Without Redis this does not raise: `run` repeats it."""
         await self._enqueue_due(self._now())
-        await super().start()
 
     async def run(self) -> None:
         """Enqueue each job before its time, until the worker stops."""

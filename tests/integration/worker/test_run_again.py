@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.waiting import eventually_async
-from harness.workers import enqueue, outcome
+from harness.waiting import PATIENCE, eventually_async
+from harness.workers import busy, enqueue, outcome
 from jobgate.arq import FailedJobs, Worker
 from jobgate.broker import Broker
 
@@ -15,6 +15,10 @@ Ctx = dict[str, Any]
 
 async def add(ctx: Ctx, a: int) -> int:
     return a + 1
+
+
+async def nap(ctx: Ctx, seconds: float) -> None:
+    await asyncio.sleep(seconds)
 
 
 async def fail(ctx: Ctx) -> None:
@@ -57,6 +61,63 @@ async def test_a_running_worker_may_be_closed(redis_url: str) -> None:
     assert len(shutdowns) == 1, "close waits for the end"
     await run
     await worker.close()
+
+
+async def test_close_after_a_stop_lets_jobs_end(redis_url: str) -> None:
+    worker = Worker([nap], redis_settings=redis_url, handle_signals=False, job_completion_wait=60)
+    run = asyncio.create_task(worker.async_run())
+    async with Broker(redis_url) as broker:
+        await enqueue(broker, "nap", 0.4)
+        await busy(worker)
+    worker.stop()
+    await worker.close()
+    assert (worker.jobs_complete, worker.jobs_retried) == (1, 0)
+    assert not len(worker.jobs), "close waits for the end"
+    await run
+
+
+async def test_close_waits_for_a_run_that_ends_already(redis_url: str) -> None:
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def on_shutdown(ctx: Ctx) -> None:
+        has_begun.set()
+        await may_end.wait()
+
+    worker = Worker(
+        [add], redis_settings=redis_url, burst=True, handle_signals=False, on_shutdown=on_shutdown
+    )
+    run = asyncio.create_task(worker.async_run())
+    await asyncio.wait_for(has_begun.wait(), PATIENCE)
+    closes = [asyncio.create_task(worker.close()) for _ in range(2)]
+    done, _ = await asyncio.wait(closes, timeout=0.2)
+    assert not done
+    may_end.set()
+    await asyncio.wait_for(asyncio.gather(*closes), PATIENCE)
+    await run
+
+
+@pytest.mark.parametrize("hook", ["on_startup", "on_shutdown"])
+async def test_a_hook_may_close_its_worker(redis_url: str, hook: str) -> None:
+    """The run cannot end while the hook waits for its end."""
+
+    async def close(ctx: Ctx) -> None:
+        await worker.close()
+
+    hooks = {hook: close}
+    worker = Worker([add], redis_settings=redis_url, burst=True, handle_signals=False, **hooks)
+    async with asyncio.timeout(PATIENCE):
+        await worker.async_run()
+
+
+def test_run_goes_through_the_async_run_of_a_subclass() -> None:
+    runs: list[str] = []
+
+    class Own(Worker):
+        async def async_run(self) -> None:
+            runs.append("own")
+
+    Own([add]).run()
+    assert runs == ["own"]
 
 
 async def test_run_check_may_be_called_again(redis_url: str) -> None:
