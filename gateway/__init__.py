@@ -6,12 +6,9 @@ from jobgate.gateway.settings import GatewayError, GatewaySettings, KeysFileErro
 
 __all__ = [
     # The gateway
-    "GatewaySettings",
-    "run",
-    "serve",
+    "GatewaySettings", "run", "serve",
     # Keys
     "new_key",
     # Errors
-    "GatewayError",
-    "KeysFileError",
-]
+    "GatewayError", "KeysFileError",
+]  # fmt: skip

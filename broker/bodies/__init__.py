@@ -10,29 +10,11 @@ from jobgate.broker.bodies.worker_records import WorkerRecord, encode_worker_rec
 
 __all__ = [
     # Codecs
-    "Codec",
-    "codec_named",
-    "custom_codec",
+    "Codec", "codec_named", "custom_codec",
     # Jobs and results
-    "DECODE_TIMEOUT",
-    "Decoder",
-    "OWNER_WITHIN",
-    "encode_job",
-    "encode_result",
-    "is_pickled",
+    "DECODE_TIMEOUT", "Decoder", "OWNER_WITHIN", "encode_job", "encode_result", "is_pickled",
     # Other values
-    "AbortMark",
-    "Progress",
-    "WorkerRecord",
-    "abort_mark",
-    "begun_ms",
-    "claim_token",
-    "claimed_ms",
-    "encode_progress",
-    "encode_worker_record",
-    "note_of",
-    "note_of_abort",
-    "progress_of",
-    "worker_of",
+    "AbortMark", "Progress", "WorkerRecord", "abort_mark", "begun_ms", "claim_token", "claimed_ms",
+    "encode_progress", "encode_worker_record", "note_of", "note_of_abort", "progress_of", "worker_of",
     "worker_record",
-]
+]  # fmt: skip

@@ -10,16 +10,7 @@ from jobgate.broker.link.translation import translate
 
 __all__ = [
     # Settings and clients
-    "DEFAULT_URL",
-    "RedisSettings",
-    "async_client",
-    "settings_of",
-    "sync_client",
-    "unnamed",
+    "DEFAULT_URL", "RedisSettings", "async_client", "settings_of", "sync_client", "unnamed",
     # Calls
-    "Coalescer",
-    "DataSet",
-    "Link",
-    "TRUSTED_FOR",
-    "translate",
-]
+    "Coalescer", "DataSet", "Link", "TRUSTED_FOR", "translate",
+]  # fmt: skip

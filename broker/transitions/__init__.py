@@ -14,23 +14,7 @@ from jobgate.broker.transitions.renew import LeaseRenewer, renewer_of
 from jobgate.broker.transitions.retry import RetryPart
 
 __all__ = [
-    "AbortAnswer",
-    "AbortPart",
-    "AnnouncePart",
-    "Claim",
-    "ClaimPart",
-    "ClaimedJob",
-    "EnqueuePart",
-    "FinishPart",
-    "Lease",
-    "LeaseRenewer",
-    "PausePart",
-    "ProgressPart",
-    "ReclaimPart",
-    "ReleasePart",
-    "Renewal",
-    "RetryPart",
-    "Transition",
-    "new_job_id",
-    "renewer_of",
-]
+    "AbortAnswer", "AbortPart", "AnnouncePart", "Claim", "ClaimPart", "ClaimedJob", "EnqueuePart",
+    "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReclaimPart", "ReleasePart",
+    "Renewal", "RetryPart", "Transition", "new_job_id", "renewer_of",
+]  # fmt: skip

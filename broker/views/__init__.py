@@ -9,20 +9,7 @@ from jobgate.broker.views.server_state import Readiness, ServerPart
 from jobgate.broker.views.shared_reads import SharedReads
 
 __all__ = [
-    "Availability",
-    "JobMark",
-    "JobStatus",
-    "JobView",
-    "ListPart",
-    "LiveFunctions",
-    "QueueDepth",
-    "QueuePart",
-    "QueuedJob",
-    "Readiness",
-    "ResultPage",
-    "ServerPart",
-    "SharedReads",
-    "ViewPart",
-    "mark_of_result",
-    "size_of",
-]
+    "Availability", "JobMark", "JobStatus", "JobView", "ListPart", "LiveFunctions", "QueueDepth",
+    "QueuePart", "QueuedJob", "Readiness", "ResultPage", "ServerPart", "SharedReads", "ViewPart",
+    "mark_of_result", "size_of",
+]  # fmt: skip

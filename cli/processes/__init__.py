@@ -7,15 +7,9 @@ from jobgate.cli.processes.supervisor import Supervisor, changes_in
 
 __all__ = [
     # The parts of `jobgate dev`
-    "HOST",
-    "Ensemble",
-    "how_ended",
+    "HOST", "Ensemble", "how_ended",
     # Several worker processes
-    "Supervisor",
-    "changes_in",
+    "Supervisor", "changes_in",
     # One worker process
-    "failed_with",
-    "own_number",
-    "own_status_writer",
-    "with_startup",
-]
+    "failed_with", "own_number", "own_status_writer", "with_startup",
+]  # fmt: skip

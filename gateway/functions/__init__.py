@@ -10,10 +10,5 @@ from jobgate.gateway.functions.names import (
 )
 
 __all__ = [
-    "FunctionCheck",
-    "QueueNames",
-    "function_name",
-    "status_path",
-    "why_not_function",
-    "why_not_new_id",
-]
+    "FunctionCheck", "QueueNames", "function_name", "status_path", "why_not_function", "why_not_new_id",
+]  # fmt: skip

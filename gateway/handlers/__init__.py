@@ -11,16 +11,7 @@ from jobgate.gateway.handlers.status import status
 
 __all__ = [
     # Operations
-    "abort",
-    "enqueue",
-    "jobs",
-    "livez",
-    "metrics",
-    "openapi",
-    "readyz",
-    "result",
-    "status",
+    "abort", "enqueue", "jobs", "livez", "metrics", "openapi", "readyz", "result", "status",
     # What they share with the service
-    "broker_problem",
-    "openapi_json",
-]
+    "broker_problem", "openapi_json",
+]  # fmt: skip

@@ -15,28 +15,9 @@ from jobgate.gateway.http.unsent import Unsent
 
 __all__ = [
     # Serving
-    "Door",
-    "HttpServer",
-    "PortError",
-    "StateLog",
-    "check_origin",
-    "listen",
-    "log_access",
-    "target_of",
+    "Door", "HttpServer", "PortError", "StateLog", "check_origin", "listen", "log_access", "target_of",
     # Requests
-    "asked_wait",
-    "body_at_hand",
-    "body_to_come",
-    "check_limit",
-    "page_limit",
-    "read_json",
-    "read_query",
+    "asked_wait", "body_at_hand", "body_to_come", "check_limit", "page_limit", "read_json", "read_query",
     # Answers
-    "Answer",
-    "Problem",
-    "SharedBody",
-    "StreamedAnswer",
-    "Unsent",
-    "applied",
-    "field_errors",
-]
+    "Answer", "Problem", "SharedBody", "StreamedAnswer", "Unsent", "applied", "field_errors",
+]  # fmt: skip
