@@ -12,8 +12,8 @@ from jobgate.broker import BrokerError, BrokerUnavailable
 
 Answered = TypeVar("Answered")
 
-#: Seconds for the read after a wait, so that it does not last much longer if Redis is unavailable by then.
-LAST_LOOK: Final = 1.0
+#: Seconds by which the answer of a wait may be late: the time for its last read.
+LATE_BY: Final = 1.0
 
 
 class RedisDeadline:
@@ -81,7 +81,7 @@ class RedisDeadline:
 async def last_look(look: Awaitable[Answered], *, wait_ends: float | None = None) -> Answered:
     """Return the answer of the last read, at the end of a wait.
 
-    The caller's time is up, so the read has `LAST_LOOK` seconds, not all of the request's time for Redis.
+    The caller's time is up, so the read has `LATE_BY` seconds, not all of the request's time for Redis.
 
     Args:
         look: The read.
@@ -91,7 +91,7 @@ async def last_look(look: Awaitable[Answered], *, wait_ends: float | None = None
         BrokerUnavailable: Redis does not answer in time.
     """
     start = asyncio.get_running_loop().time() if wait_ends is None else wait_ends
-    clock = asyncio.timeout_at(start + LAST_LOOK)
+    clock = asyncio.timeout_at(start + LATE_BY)
     try:
         async with clock:
             return await look

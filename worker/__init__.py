@@ -11,12 +11,11 @@ from jobgate.worker.errors import (
     WorkerError,
 )
 from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, load_settings
-from jobgate.worker.health_check import look_for_workers
 from jobgate.worker.invocation import Deadline, ProgressReporter
 from jobgate.worker.jobs import JobOutcome, message_of
 from jobgate.worker.process import stop_signals
 from jobgate.worker.settings import Settings
-from jobgate.worker.vitals import EXIT_WEDGED, State
+from jobgate.worker.vitals import EXIT_WEDGED, State, look_for_workers
 from jobgate.worker.worker import Worker
 
 __all__ = [

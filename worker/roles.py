@@ -1,4 +1,12 @@
-"""The lifecycle that all background roles of a worker share, from the claimer to the status server."""
+"""The lifecycle that all background roles of a worker share, from the claimer to the status server.
+
+Two verbs, each with a meaning that depends on what it is called on:
+
+- `stop` ends a role, and returns when its work has ended. On a worker, a run or a job it only asks, as a
+  signal does, and returns at once.
+- `close` lets nothing new in, and returns at once: the claimer, the running jobs, threads and processes. On a
+  worker or a run it asks it to stop, and waits for its end.
+"""
 
 import asyncio
 from abc import ABC, abstractmethod

@@ -25,11 +25,10 @@ from jobgate.worker.jobs import (
 )
 from jobgate.worker.log import logger
 from jobgate.worker.process import Cancellable, exit_now, stop_signals
-from jobgate.worker.redis_client import close_redis, open_redis
 from jobgate.worker.roles import Role
 from jobgate.worker.settings import Settings
 from jobgate.worker.shutdown import Shutdown
-from jobgate.worker.startup import DataSetWatch, connect, log_start, warn_of_losses
+from jobgate.worker.startup import DataSetWatch, close_redis, connect, log_start, open_redis, warn_of_losses
 from jobgate.worker.vitals import (
     EXIT_WEDGED,
     AbortListener,

@@ -4,7 +4,7 @@ from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_r
 from jobgate.broker.views.jobs import ViewPart
 from jobgate.broker.views.lists import ListPart, QueuedJob, ResultPage
 from jobgate.broker.views.live_functions import Availability, LiveFunctions
-from jobgate.broker.views.queues import QueueDepth, QueuePart
+from jobgate.broker.views.queue_depths import QueueDepth, QueuePart
 from jobgate.broker.views.server_state import Readiness, ServerPart
 from jobgate.broker.views.shared_reads import SharedReads
 

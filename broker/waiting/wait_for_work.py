@@ -15,7 +15,7 @@ from jobgate.broker.part import Core, Part
 from jobgate.broker.waiting.subscription import subscribe
 
 #: Seconds that the answer may take longer than the wait.
-_GRACE = 3.0
+_LATE_BY = 3.0
 #: Seconds; to Redis' blocking commands a timeout of 0 would mean for ever.
 _SHORTEST_WAIT = 0.001
 #: Seconds after the end of a wait at which a server that has not answered is nudged.
@@ -43,8 +43,8 @@ class WakePart(Part):
         nudge = asyncio.get_running_loop().call_later(wait + _NUDGE_AFTER, self._nudge)
         try:
             await connection.send_command("BLPOP", *tokens, wait, check_health=False)
-            async with asyncio.timeout(wait + _GRACE):
-                await connection.read_response(timeout=wait + 2 * _GRACE)
+            async with asyncio.timeout(wait + _LATE_BY):
+                await connection.read_response(timeout=wait + 2 * _LATE_BY)
         except BaseException as error:
             self._connections.pop(waited_for, None)
             await connection.disconnect(nowait=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobgate.broker import Failure
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind
-from jobgate.worker.jobs.running_job import GRACE, RunningJob
+from jobgate.worker.jobs.running_job import CLEANUP, RunningJob
 from jobgate.worker.log import logger
 from jobgate.worker.settings import Hook, Settings
 
@@ -53,7 +53,7 @@ class Hooks:
 
     async def _end(self, hook: Hook, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         timeout = job.limits.timeout
-        job.keep_lease(math.inf if timeout is None else timeout + GRACE)
+        job.keep_lease(math.inf if timeout is None else timeout + CLEANUP)
         await self._call(hook, job, outcome, seconds)
         job.keep_lease()
 

@@ -13,7 +13,7 @@ from jobgate.worker.invocation import Leftover
 from jobgate.worker.jobs.outcome import Stop
 
 #: Seconds after its timeout in which a job may still clean up under its lease.
-GRACE = 3.0
+CLEANUP = 3.0
 #: Seconds a lease is renewed before the job's own limit is known, and while its outcome is written.
 SHORT_WORK = 60.0
 #: Number of leftovers at which a job forgets those that are over.
@@ -119,7 +119,7 @@ class RunningJob:
         timeout = self.limits.timeout
         self.started = time.monotonic()
         self.deadline = math.inf if timeout is None else self.started + timeout
-        self.renew_until = self.deadline + GRACE
+        self.renew_until = self.deadline + CLEANUP
 
     def enter_ending(self) -> None:
         """Note that the function has ended: a cancellation must not affect the next steps."""

@@ -1,7 +1,7 @@
 """How a worker stays alive and shows it: leases, heartbeats, metrics, log lines."""
 
 from jobgate.worker.vitals.abort_listener import AbortListener
-from jobgate.worker.vitals.announcer import Announcer, Counts
+from jobgate.worker.vitals.announcer import Announcer, Counts, look_for_workers
 from jobgate.worker.vitals.job_log import JobLog
 from jobgate.worker.vitals.lease_keeper import EXIT_WEDGED, LeaseKeeper
 from jobgate.worker.vitals.liveness import Liveness, Pulse, State, Verdict
@@ -15,5 +15,5 @@ __all__ = [
     # Observers
     "Counts", "JobLog", "WorkerMetrics",
     # Signs of life
-    "EXIT_WEDGED", "Liveness", "Pulse", "State", "Verdict",
+    "EXIT_WEDGED", "Liveness", "Pulse", "State", "Verdict", "look_for_workers",
 ]  # fmt: skip

@@ -1,16 +1,18 @@
-"""Announces to the fleet that this worker is alive: its record, and arq's health line."""
+"""Announces to the fleet that this worker is alive (its record, arq's health line), and finds workers."""
 
 import asyncio
 import os
 import socket
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
-from jobgate.broker import BrokerError, WorkerRecord
+from jobgate.broker import Broker, BrokerError, WorkerRecord
 from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Shared
 from jobgate.worker.log import logger, reason_of
 from jobgate.worker.roles import TaskRole
-from jobgate.worker.vitals.liveness import Liveness
+from jobgate.worker.settings import Settings
+from jobgate.worker.vitals.liveness import Liveness, Verdict
 
 #: Seconds between two records, and how long each is valid.
 _INTERVAL = 3.0
@@ -136,3 +138,34 @@ class Announcer(TaskRole):
             f"j_complete={counts.jobs_complete} j_failed={counts.jobs_failed} "
             f"j_retried={counts.jobs_retried} j_ongoing={self._shared.jobs.in_progress}"
         )
+
+
+async def look_for_workers(settings: Settings) -> Verdict:
+    """Check whether a live worker serves each queue of these settings. Errors of Redis are verdicts too.
+
+    A worker is alive when it has announced itself within the last 15 seconds: it reaches Redis and claims
+    jobs. Where `health_check_key` is set, only workers with the same key count. Stock arq workers do not
+    announce themselves and are not seen.
+    """
+    broker = Broker(settings.redis, namespace=settings.namespace)
+    try:
+        found = {queue: await broker.workers(queue) for queue in settings.weights}
+    except BrokerError as error:
+        return Verdict(False, str(error))
+    finally:
+        await broker.close()
+    key = settings.health_check_key
+    workers = {queue: [one for one in all_ if one.health_key == key] for queue, all_ in found.items()}
+    missing = [queue for queue, records in workers.items() if not records]
+    if missing:
+        return Verdict(False, f"no live worker serves queue {missing[0]}")
+    return Verdict(True, "; ".join(f"{queue}: {_summary(records)}" for queue, records in workers.items()))
+
+
+def _summary(records: Sequence[WorkerRecord]) -> str:
+    count = "1 live worker" if len(records) == 1 else f"{len(records)} live workers"
+    return (
+        f"{count}, j_complete={sum(one.complete for one in records)} "
+        f"j_failed={sum(one.failed for one in records)} j_retried={sum(one.retried for one in records)} "
+        f"j_ongoing={sum(one.in_progress for one in records)}"
+    )

@@ -93,7 +93,7 @@ async def test_the_last_look_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -
         return "found"
 
     assert await last_look(found()) == "found"
-    monkeypatch.setattr(module, "LAST_LOOK", SHORT)
+    monkeypatch.setattr(module, "LATE_BY", SHORT)
     with pytest.raises(BrokerUnavailable):
         await last_look(never())
     with pytest.raises(BrokerUnavailable):

@@ -8,7 +8,7 @@ import pytest
 from harness.runs import running_job
 from jobgate.worker import Settings
 from jobgate.worker.jobs import RunningJobs, Stop
-from jobgate.worker.jobs.running_job import GRACE
+from jobgate.worker.jobs.running_job import CLEANUP
 
 
 async def hang() -> None:
@@ -51,7 +51,7 @@ def test_shutdown_does_not_cancel_a_function_in_a_thread() -> None:
 def test_a_lease_is_renewed_until_the_jobs_deadline_and_a_little_more() -> None:
     one = running_job()
     one.enter_running()
-    assert one.renew_until == one.deadline + GRACE == one.started + 5 + GRACE
+    assert one.renew_until == one.deadline + CLEANUP == one.started + 5 + CLEANUP
     one.enter_ending()
     assert one.renew_until > one.started + 50, "and on while its outcome cannot be written"
 
