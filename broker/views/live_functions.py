@@ -118,6 +118,18 @@ class LiveFunctions:
             known = await self._fresh(queue)
         return known.availability(function)
 
+    def settle_for_known(self, function: str, queue: str) -> Availability:
+        """Return what `find` last found, as a new answer: for use when Redis does not answer."""
+        known = self._queues.get(queue) or _Queue()
+        known.read_at = monotonic()
+        self._remember(queue, known)
+        return known.availability(function)
+
+    def names_on(self, queue: str) -> frozenset[str]:
+        """Return the functions that live workers of a queue were last seen to offer."""
+        known = self._queues.get(queue)
+        return known.functions if known else frozenset()
+
     def _fresh(self, name: str) -> Awaitable[_Queue]:
         return self._reads.read(name, partial(self._read, name))
 

@@ -189,14 +189,16 @@ class RedisTransport:
             UnknownFunction: Live workers publish their functions, and none offers this one.
         """
         live = self._broker.live_functions
-        try:
+        with _translated():
             queue = self._broker.keys.queue(job.options.queue)
+        try:
             async with asyncio.timeout(GRACE):
                 found = await live.find(job.function, queue, max_age=_FRESH)
         except (errors.BrokerError, TimeoutError):
-            return True  # the enqueue that follows raises the error
+            found = live.settle_for_known(job.function, queue)
         if found is Availability.UNKNOWN:
-            raise UnknownFunction.named(job.function, near_names(job.function, live.names)[:_NEAR_NAMES])
+            near = near_names(job.function, live.names_on(queue))
+            raise UnknownFunction.named(job.function, near[:_NEAR_NAMES])
         return found is not Availability.NO_WORKERS
 
     async def _enqueue(self, job: NewJob, budget: TimeBudget, *, wants_outcome: bool = False) -> str:

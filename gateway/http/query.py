@@ -16,7 +16,7 @@ PAGE, MAX_PAGE = 100, 1000
 _SECONDS: Final = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")
 _PREFERENCE: Final = re.compile(r'wait\s*=\s*"?([0-9]{1,9}(?:\.[0-9]{1,9})?)"?\s*(?:;.*)?', re.IGNORECASE)
 _LIMIT: Final = re.compile(r"[0-9]{1,4}")
-_MOST_PARAMETERS: Final = 20
+_MOST_PARAMETERS: Final = 10
 
 
 def read_query(query: str, checks: Mapping[str, Check]) -> dict[str, str]:
@@ -36,11 +36,13 @@ def read_query(query: str, checks: Mapping[str, Check]) -> dict[str, str]:
     except ValueError:
         raise Problem("invalid-request", "The query is not of the form name=value&name=value.") from None
     given = dict(pairs)
-    if len(given) < len(pairs) or not given.keys() <= checks.keys():
+    if len(checks) == 1 and given.keys() == checks.keys():
+        given = {pairs[0][0]: "&".join(value for _, value in pairs)}  # no check accepts several values
+    elif len(given) < len(pairs) or not given.keys() <= checks.keys():
         names = ", ".join(checks)
-        raise field_errors(
-            "invalid-request", [("?", f"The query parameters are {names}, each at most once.")]
-        )
+        many = f"The query parameters are {names}, each at most once."
+        detail = many if len(checks) > 1 else f"The only query parameter is {names}."
+        raise field_errors("invalid-request", [("?", detail)])
     found = [(f"?{name}", checks[name](value)) for name, value in given.items()]
     if wrong := [(pointer, detail) for pointer, detail in found if detail]:
         raise field_errors("invalid-request", wrong)
@@ -81,7 +83,7 @@ def applied(wait: float | None) -> dict[str, str]:
 def _check_wait(text: str) -> str | None:
     if _SECONDS.fullmatch(text) and float(text) >= 0:
         return None
-    return "It must be a number of seconds, 0 or more."
+    return "wait is a number of seconds, 0 or more, given once."
 
 
 def _preferred(prefer: str) -> float | None:

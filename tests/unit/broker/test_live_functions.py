@@ -154,3 +154,24 @@ async def test_a_shared_read_begins_after_the_question() -> None:
     assert await other == 2
     assert [await each for each in later[1:]] == [3, 3]
     assert await reads.read("k", read) == 4
+
+
+async def test_what_was_known_counts_for_a_while_when_redis_does_not_answer() -> None:
+    fleet = Fleet({"add"})
+    live = LiveFunctions(fleet.read)
+    await live.find("add", Q)
+    fleet.error = BrokerUnavailable("away")
+    with pytest.raises(BrokerUnavailable):
+        await live.find("ad", Q)
+    assert live.settle_for_known("ad", Q) is Availability.UNKNOWN
+    reads = fleet.reads
+    assert await live.find("ad", Q, max_age=60) is Availability.UNKNOWN
+    assert fleet.reads == reads, "Redis is not asked again"
+    assert live.settle_for_known("add", "never-read") is Availability.UNPUBLISHED
+
+
+async def test_names_are_known_by_queue() -> None:
+    live = LiveFunctions(Fleet({"add"}).read)
+    await live.find("add", Q)
+    assert live.names_on(Q) == {"add"}
+    assert live.names_on("other") == frozenset()

@@ -27,6 +27,21 @@ def test_unknown_and_repeated_parameters_are_refused_with_the_names_that_exist(q
     assert "limit, name" in error["detail"]
 
 
+@pytest.mark.parametrize(
+    ("query", "pointer", "detail"),
+    [
+        ("wait=1&wait=2", "?wait", "wait is a number of seconds, 0 or more, given once."),
+        ("wait=soon", "?wait", "wait is a number of seconds, 0 or more, given once."),
+        ("wait=1&x=2", "?", "The only query parameter is wait."),
+        ("x=1&x=2", "?", "The only query parameter is wait."),
+    ],
+)
+def test_what_is_wrong_with_a_wait_is_named(query: str, pointer: str, detail: str) -> None:
+    with pytest.raises(Problem) as caught:
+        asked_wait(query, None, longest=60)
+    assert caught.value.members == {"errors": [{"pointer": pointer, "detail": detail}]}
+
+
 @pytest.mark.parametrize("query", ["%", "limit", "&", "name=1&&name=2", "&".join(["name=1"] * 30)])
 def test_queries_that_cannot_be_read_are_refused(query: str) -> None:
     assert errors_of(query) == []
