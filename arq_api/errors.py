@@ -96,11 +96,9 @@ class RedisOutcomeUnknown(OutcomeUnknown, RedisUnavailable):
 
 
 #: The broker's error -> what the caller gets; a class stands before its base.
-_ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
+_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[JobgateError]], ...] = (
     (errors.WriteInDoubt, RedisOutcomeUnknown),
-    (errors.BrokerUnavailable, RedisUnavailable),
-    (errors.BrokerFull, RedisUnavailable),
-    (errors.BrokerMisconfigured, RedisUnavailable),
+    (errors.PASSING_ERRORS, RedisUnavailable),
     (errors.DataSetChanged, ResultLost),
     (errors.EncodeError, SerializationError),
     (errors.DecodeError, DeserializationError),

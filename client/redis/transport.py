@@ -43,11 +43,9 @@ _FRESH = 1.0
 _NEAR_NAMES = 3
 
 #: The broker's error -> what the caller gets; a class stands before its base.
-_ERRORS: tuple[tuple[type[errors.BrokerError], type[JobgateError]], ...] = (
+_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[JobgateError]], ...] = (
     (errors.WriteInDoubt, OutcomeUnknown),
-    (errors.BrokerUnavailable, GatewayUnavailable),
-    (errors.BrokerFull, GatewayUnavailable),
-    (errors.BrokerMisconfigured, GatewayUnavailable),
+    (errors.PASSING_ERRORS, GatewayUnavailable),
     (errors.DataSetChanged, JobLost),
     (errors.EncodeError, InvalidArguments),
     (errors.DecodeError, UnexpectedAnswer),

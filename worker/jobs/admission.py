@@ -5,11 +5,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobgate.broker import DecodeError, FailureCode, JobBody, begun_ms, is_pickled, printable
-from jobgate.worker.functions import RunLimits
+from jobgate.worker.functions import ResolvedFunction, RunLimits
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, failed, max_tries_exceeded
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared
 from jobgate.worker.log import logger
+
+#: The function of a job that can run, and the job's body.
+Admitted = tuple[ResolvedFunction, JobBody]
 
 
 class Admission:
@@ -24,15 +27,15 @@ class Admission:
         #: Whether to warn of the next job of a stock arq client that could not read its result.
         self._warns_of_pickles = settings.serializer != "pickle" and settings.job_serializer is None
 
-    def refusal(self, job: RunningJob) -> Outcome | None:
-        """Return the outcome of a job that cannot run; None = run it."""
+    def admit(self, job: RunningJob) -> Admitted | Outcome:
+        """Return the function and the body of a job that can run, else its outcome."""
         try:
-            return self._refusal(job)
+            return self._admit(job)
         except Exception as error:  # a bug in here must not let the job run from lease to lease for ever
             logger.exception("job %s could not be read", printable(job.job_id))
             return failed(FailureCode.LOST_BODY, f"the stored job cannot be used: {type(error).__name__}")
 
-    def _refusal(self, job: RunningJob) -> Outcome | None:
+    def _admit(self, job: RunningJob) -> Admitted | Outcome:
         if (gone := _not_ours(job)) is not None:
             return gone
         blob = job.claimed.body
@@ -51,7 +54,7 @@ class Admission:
         job.limits = _limits_of(body, job.function.limits if job.function else job.limits)
         job.tries = max(job.tries, body.first_try or 0)
         job.start_ms = begun_ms(job.start_ms, body.enqueue_time_ms, job.claimed.score_ms)
-        return self._refusal_of_body(job, body)
+        return self._admit_body(job, body)
 
     def _damaged(self, job: RunningJob, blob: bytes | None) -> Outcome:
         """Return the outcome of a damaged job; the rest of its body says which function it was for."""
@@ -60,7 +63,7 @@ class Admission:
         text = "a Redis key of this job holds another type of value: another program wrote it"
         return failed(FailureCode.LOST_BODY, text, type_name="DeserializationError")
 
-    def _refusal_of_body(self, job: RunningJob, body: JobBody) -> Outcome | None:
+    def _admit_body(self, job: RunningJob, body: JobBody) -> Admitted | Outcome:
         mark_ms = job.claimed.abort_mark_ms if self._allow_aborts else None
         if job.stop_reason is Stop.ABORT or (mark_ms is not None and body.is_meant_by(mark_ms)):
             return failed(
@@ -77,7 +80,7 @@ class Admission:
         mismatch = job.function.refusal(body.args, body.kwargs)
         if mismatch is not None:
             return failed(FailureCode.INVALID_ARGUMENTS, mismatch, type_name="TypeError")
-        return None
+        return job.function, body
 
 
 def _not_ours(job: RunningJob) -> Outcome | None:

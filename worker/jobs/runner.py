@@ -11,7 +11,8 @@ import time
 from contextvars import copy_context
 from typing import Any
 
-from jobgate.broker import EPOCH, ClaimedJob, time_of
+from jobgate.broker import EPOCH, ClaimedJob, JobBody, time_of
+from jobgate.worker.functions import ResolvedFunction
 from jobgate.worker.invocation import RUNNING_JOB, Deadline, Invoker, ProgressWriter, all_over
 from jobgate.worker.jobs.admission import Admission
 from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c
@@ -86,49 +87,50 @@ class JobRunner:
             self._jobs.discard(job)
             # The context of the task knows the job; one cycle for each job keeps the garbage collector busy.
             job.task = None
-        if (claimed := self._jobs.free_id(job)) is not None:
-            await self._start_next(claimed)
+        await self._start_next(job)
 
     async def _try(self, job: RunningJob) -> None:
         """Run one try and wait until its outcome is written. Raises only if the worker has a bug."""
         job.start_ms = job.start_ms or self._clock.now_ms()
-        outcome = self._admission.refusal(job)
-        if outcome is None:
-            outcome = await self._execute(job)
-        else:
+        admitted = self._admission.admit(job)
+        if isinstance(admitted, Outcome):
+            outcome = admitted
             self._jobs.ending(job)
+        else:
+            outcome = await self._execute(job, *admitted)
         has_begun, seconds = bool(job.ctx), time.monotonic() - job.started
         if has_begun:
             self._observers.job_ended(job, outcome, seconds)
             if self._hooks.end is not None:
                 await self._hooks.end(job, outcome, seconds)
         outcome = await self._persistence.write(job, outcome, seconds)
-        if (claimed := self._jobs.free_id(job)) is not None:
-            await self._start_next(claimed)
+        await self._start_next(job)
         if has_begun and self._hooks.after_end is not None:
             await self._hooks.after_end(job, outcome, seconds)
         # ctx["progress"] knows the job; one cycle for each job keeps the garbage collector busy.
         job.ctx = {}
 
-    async def _start_next(self, claimed: ClaimedJob) -> None:
-        """Start a job that had to wait for another one with its id, or release it if the worker stops."""
+    async def _start_next(self, job: RunningJob) -> None:
+        """Start the job that has waited for this one, which has its id, or release it if the worker stops."""
+        if (claimed := self._jobs.free_id(job)) is None:
+            return
         if self._jobs.is_closed:
             await self._persistence.give_back([claimed])
         else:
             self.start(claimed)
 
-    async def _execute(self, job: RunningJob) -> Outcome:
+    async def _execute(self, job: RunningJob, function: ResolvedFunction, body: JobBody) -> Outcome:
         """Run the function under its timeout and return the outcome."""
-        job.ctx = self._context(job)
+        job.ctx = self._context(job, body.enqueue_time_ms)
         self._observers.job_started(job, (self._clock.now_ms() - job.claimed.score_ms) / 1000)
         job.enter_running()
         job.ctx["deadline"] = Deadline(job.deadline)
         try:
-            outcome = Outcome(OutcomeKind.SUCCESS, value=await self._invoke(job))
+            outcome = Outcome(OutcomeKind.SUCCESS, value=await self._invoke(job, function, body))
         except BaseException as raised:  # SystemExit in a function must not end the worker
             if is_ctrl_c(raised, self._settings):
                 raise
-            outcome = classify(raised, self._facts(job))
+            outcome = classify(raised, self._facts(job, function))
             if outcome.kind is OutcomeKind.RELEASE and job.leftovers:
                 job.hold()
                 await all_over(job.leftovers)
@@ -138,12 +140,9 @@ class JobRunner:
             await _forget_cancellation(job.task)
         return outcome
 
-    async def _invoke(self, job: RunningJob) -> Any:
-        function, body, timeout = job.function, job.body, job.limits.timeout
-        if function is None or body is None:
-            raise RuntimeError("a job was started that was not admitted")
+    async def _invoke(self, job: RunningJob, function: ResolvedFunction, body: JobBody) -> Any:
         timer = None
-        if timeout is not None:
+        if (timeout := job.limits.timeout) is not None:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(timeout, job.stop, Stop.TIMEOUT, context=self._outside)
         try:
@@ -154,8 +153,7 @@ class JobRunner:
             if timer is not None:
                 timer.cancel()
 
-    def _context(self, job: RunningJob) -> dict[str, Any]:
-        enqueue_ms = job.body.enqueue_time_ms if job.body else 0
+    def _context(self, job: RunningJob, enqueue_ms: int) -> dict[str, Any]:
         return {
             **self._settings.ctx,  # on_startup may have added to it
             "job_id": job.job_id,
@@ -165,14 +163,14 @@ class JobRunner:
             "progress": self._progress.reporter(lambda: job.claimed.lease),
         }
 
-    def _facts(self, job: RunningJob) -> TryFacts:
+    def _facts(self, job: RunningJob, function: ResolvedFunction) -> TryFacts:
         return TryFacts(
             tries=job.counted_tries,
             max_tries=job.limits.max_tries,
             stop=job.stop_reason,
             timeout=job.limits.timeout,
             retry_jobs=self._settings.retry_jobs,
-            policy=job.function.policy if job.function else None,
+            policy=function.policy,
             chance=random.random(),
         )
 

@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry
 from jobgate.broker import OPTION_FORMS
 from jobgate.client import Client, InvalidArguments, InvalidOption, InvalidRequest
 from jobgate.client.http.request_body import encode
-from jobgate.client.requests import NewJob, Options, new_job
+from jobgate.client.requests import JOB_ID, NewJob, Options, new_job
+from jobgate.gateway.functions import why_not_new_id
 
 
 def a_client() -> Client:
@@ -179,3 +180,10 @@ def test_a_client_does_not_show_its_secrets() -> None:
     shown = [repr(one), repr(vars(one)), repr(other), repr(one.job("a"))]
     assert repr(one) == "Client('http://host/base')"
     assert not any(secret in text for text in shown)
+
+
+def test_client_and_gateway_take_the_same_ids_for_new_jobs() -> None:
+    ids = [*map(chr, range(256)), "", "..", "a.b", "é", "a\n", "x" * 128, "x" * 129]
+    taken = [each for each in ids if JOB_ID.fullmatch(each)]
+    assert taken == [each for each in ids if why_not_new_id(each) is None]
+    assert len(taken) == 26 * 2 + 10 + 3 + 2, "letters, digits, `_ ~ -`, and two longer ones"
