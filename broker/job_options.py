@@ -41,6 +41,9 @@ _TEXT, _SECONDS, _COUNT, _FLAG = OptionKind
 class JobOptions(NamedTuple):
     """How a job is to be run; None = not given. Stored in this order.
 
+    A new option stands before `owner`: the last bytes of a stored job show its owner and its request token
+    without reading it, so only those two and flags may be there.
+
     One is made for each job: a tuple, because a frozen dataclass takes more than twice as long.
     """
 

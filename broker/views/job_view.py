@@ -82,7 +82,9 @@ class JobView:
     @property
     def owner(self) -> str | None:
         """Name of the key that enqueued it; None = enqueued without a key, or unknown."""
-        return self.source.options.owner if self.source else None
+        # Not that of a body beside a result without a job: the result may be that of an earlier job.
+        held = self.result or self.body
+        return held.options.owner if held else None
 
     @property
     def has_ended(self) -> bool:
