@@ -84,7 +84,6 @@ from jobgate.broker.views import (
     QueueDepth,
     QueuedJob,
     Readiness,
-    ResultPage,
     SharedReads,
     mark_of_result,
     size_of,
@@ -108,7 +107,7 @@ __all__ = [
     # Records
     "LOST_BODY", "AbortAnswer", "Claim", "ClaimedJob", "Enqueued", "Failure", "FailureCode",
     "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus", "JobView", "Lease",
-    "Progress", "QueueDepth", "QueuedJob", "Renewal", "ResultPage", "Transition", "WorkerRecord",
+    "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition", "WorkerRecord",
     # What identifies a claim, or one state of a job
     "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "size_of",
     # Durations

@@ -2,7 +2,7 @@
 
 from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_result, size_of
 from jobgate.broker.views.jobs import ViewPart
-from jobgate.broker.views.lists import ListPart, QueuedJob, ResultPage
+from jobgate.broker.views.lists import ListPart, QueuedJob
 from jobgate.broker.views.live_functions import Availability, LiveFunctions
 from jobgate.broker.views.queue_depths import QueueDepth, QueuePart
 from jobgate.broker.views.server_state import Readiness, ServerPart
@@ -10,6 +10,6 @@ from jobgate.broker.views.shared_reads import SharedReads
 
 __all__ = [
     "Availability", "JobMark", "JobStatus", "JobView", "ListPart", "LiveFunctions", "QueueDepth",
-    "QueuePart", "QueuedJob", "Readiness", "ResultPage", "ServerPart", "SharedReads", "ViewPart",
+    "QueuePart", "QueuedJob", "Readiness", "ServerPart", "SharedReads", "ViewPart",
     "mark_of_result", "size_of",
 ]  # fmt: skip

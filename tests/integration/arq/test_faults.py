@@ -1,7 +1,7 @@
 """Faults that arq's users have reported: each test names arq's issue, and holds that it is gone here.
 
-More of them, by the part of the worker that they belong to: test_worker_cron.py, test_arq_operations.py,
-test_arq_job.py, test_arq_pool.py.
+More of them, by the part that they belong to: test_job.py, test_operations.py and test_pool.py here, and
+tests/integration/worker/test_cron.py.
 """
 
 import asyncio

@@ -7,7 +7,8 @@ import redis
 
 from harness.records import request_of
 from harness.servers import RedisServer
-from jobgate.broker import Broker, QueuedJob, ResultPage
+from jobgate.broker import Broker, QueuedJob
+from jobgate.broker.views.lists import ResultPage
 
 BODY = b'{"t":null,"f":"add","a":[%d],"k":{},"et":1000}'
 RESULT = b'{"t":1,"f":"add","a":[],"k":{},"et":1000,"s":true,"st":2000,"ft":3000,"r":%d}'

@@ -32,7 +32,7 @@ MODULE_NAME = re.compile(rf"jobgate\.({'|'.join(ROOMS)})\.\w+(\.\w+)*")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / ROOMS[room]).rglob("*.py"))]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("openapi.yaml")])
-#: Words of other projects for what design.md calls function, job, try.
+#: Words of other projects for what we call function, job, try.
 FOREIGN_WORDS = re.compile(r"\b(tasks?|attempts?|consumers?|brokers?' queue|dead[- ]letter)\b", re.IGNORECASE)
 
 
