@@ -13,10 +13,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from jobgate.broker import JobBody, counted, printable
+from jobgate.broker import JobBody
 from jobgate.worker.functions import ResolvedFunction
 from jobgate.worker.invocation.processes import ProcessPool
-from jobgate.worker.log import logger
 
 #: No limit: a call never waits for a thread. `max_jobs` bounds the calls of running jobs. Threads of stopped
 #: jobs cannot be ended, and must not keep new calls waiting.
@@ -29,9 +28,14 @@ class Invoker:
     Args:
         max_processes: Most functions in processes at once; None = one for each CPU.
         max_jobs: Most functions at once.
+        on_abandoned: Called when a stopped job leaves its thread behind, with `id:function` and the number
+            of such threads.
     """
 
-    def __init__(self, *, max_processes: int | None, max_jobs: int) -> None:
+    def __init__(
+        self, *, max_processes: int | None, max_jobs: int, on_abandoned: Callable[[str, int], None]
+    ) -> None:
+        self._on_abandoned = on_abandoned
         self._most_processes = min(max_processes or os.cpu_count() or 1, max_jobs)
         self._threads: ThreadPoolExecutor | None = None
         self._processes: ProcessPool | None = None
@@ -86,11 +90,7 @@ class Invoker:
     def _note_abandoned(self, future: "asyncio.Future[Any]", job: str) -> None:
         self._abandoned += 1
         future.add_done_callback(self._abandoned_ended)
-        logger.warning(
-            "job %s was stopped, but its function still runs in a thread, which cannot be stopped (%s)",
-            printable(job),
-            counted(self._abandoned, "such thread"),
-        )
+        self._on_abandoned(job, self._abandoned)
 
     def _abandoned_ended(self, _: object) -> None:
         self._abandoned -= 1

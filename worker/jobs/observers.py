@@ -61,6 +61,9 @@ class Observer:
     def suspect_begun(self, job: RunningJob, is_apart: bool) -> None:
         """A job begins that was in flight when its worker died, apart from others or beside them."""
 
+    def thread_abandoned(self, reference: str, count: int) -> None:
+        """The function of a stopped job (`id:function`) still runs in a thread; there are `count` such."""
+
     def cron_skipped(self, function: str, reason: Skip, count: int) -> None:
         """Runs of a cron job were skipped: `function` is its name, `count` their number."""
 

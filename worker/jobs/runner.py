@@ -44,7 +44,10 @@ class JobRunner:
         self._turns = Turns(shared)
         self._admission = Admission(shared)
         self._hooks = Hooks(settings)
-        self._invoker = Invoker(max_processes=settings.max_processes, max_jobs=settings.max_jobs)
+        self._invoker = Invoker(
+            max_processes=settings.max_processes, max_jobs=settings.max_jobs,
+            on_abandoned=shared.observers.thread_abandoned,
+        )  # fmt: skip
         #: For timers: asyncio keeps cancelled ones for a while, and with them the context of a job.
         self._outside = copy_context()
 

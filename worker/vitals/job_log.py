@@ -88,6 +88,11 @@ class JobLog(Observer):
             extra=_about(job),
         )  # fmt: skip
 
+    def thread_abandoned(self, reference: str, count: int) -> None:
+        """Warn that a function still runs after the end of its job."""
+        text = "job %s was stopped, but its function still runs in a thread, which cannot be stopped (%s)"
+        logger.warning(text, printable(reference), counted(count, "such thread"))
+
     def pickle_claimed(self, job: RunningJob) -> None:
         """Warn that a stock arq client will not be able to read the result."""
         logger.warning(

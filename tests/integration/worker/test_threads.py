@@ -56,7 +56,7 @@ async def test_a_call_that_is_stopped_before_its_thread_begins_never_begins() ->
     go_on = threading.Event()
     calls: list[Any] = []
     [function] = Settings.of([func(calls.append, name="note")]).resolved().values()
-    invoker = Invoker(max_processes=1, max_jobs=1)
+    invoker = Invoker(max_processes=1, max_jobs=1, on_abandoned=lambda *_: None)
     invoker._threads = ThreadPoolExecutor(1)
     blocker = invoker._threads.submit(go_on.wait, 30)
     body = JobBody(function="note", args=(), kwargs={}, enqueue_time_ms=0)
