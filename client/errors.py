@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
-    from jobgate.client import JobHandle
+    from jobgate.client.job_handle import JobHandle
 
 
 class JobgateError(Exception):

@@ -11,7 +11,8 @@ import aiohttp
 from harness.tools import free_port
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, ClaimedJob, Failure, FailureCode, JobResult, Transition, WorkerRecord
-from jobgate.gateway import GatewaySettings, serve
+from jobgate.gateway import GatewaySettings
+from jobgate.gateway.server import serve
 
 
 class RunningGateway:
