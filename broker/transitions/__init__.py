@@ -8,13 +8,12 @@ from jobgate.broker.transitions.finish import FinishPart
 from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Renewal, Transition
 from jobgate.broker.transitions.pause import PausePart
 from jobgate.broker.transitions.progress import ProgressPart
-from jobgate.broker.transitions.reclaim import ReclaimPart
 from jobgate.broker.transitions.release import ReleasePart
 from jobgate.broker.transitions.renew import LeaseRenewer, renewer_of
 from jobgate.broker.transitions.retry import RetryPart
 
 __all__ = [
     "AbortAnswer", "AbortPart", "AnnouncePart", "Claim", "ClaimPart", "ClaimedJob", "EnqueuePart",
-    "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReclaimPart", "ReleasePart",
+    "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReleasePart",
     "Renewal", "RetryPart", "Transition", "new_job_id", "renewer_of",
 ]  # fmt: skip

@@ -12,8 +12,7 @@ from jobgate.broker.link import TRUSTED_FOR, RedisSettings, sync_client, transla
 from jobgate.broker.milliseconds import BODY_TTL_MS, ms_of, to_ms
 from jobgate.broker.scripts import Script, script
 from jobgate.broker.transitions.leases import ClaimedJob, Lease, Renewal
-from jobgate.broker.transitions.reclaim import reclaim_call
-from jobgate.broker.transitions.release import by_queue, release_calls
+from jobgate.broker.transitions.release import by_queue, reclaim_call, release_calls
 
 #: Timeout in seconds for connecting and for an answer, and its upper limit as a share of the lease, which
 #: leaves time for another try.
