@@ -264,6 +264,19 @@ def test_links_in_docs_lead_somewhere() -> None:
     assert broken(dead, [path for path in DOCS if path.suffix == ".md"]) == {}
 
 
+def test_files_that_texts_name_exist() -> None:
+    """A file is named by its path from the root, from its room or from the naming file's folder."""
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+
+    def missing(path: Path) -> list[str]:
+        named = re.findall(r"(?<![\w/.<}-])((?:[a-z_]+/)+[a-z_]+\.(?:py|lua|md))\b", path.read_text())
+        bases = [*path.parents, *(ROOT / folder for folder in ROOMS.values())]
+        found = {name for name in named for base in bases if (base / name).is_file()}
+        return sorted({*named} - found - {"deep/badly.py"})  # that one is written by a test
+
+    assert broken(missing, [*SOURCES, *tests, *DOCS]) == {}
+
+
 def anchor(heading: str) -> str:
     """The name under which a heading can be linked to."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
