@@ -124,6 +124,11 @@ class Run:
         """Whether it was asked to stop, and did not end by itself."""
         return self._shutdown.asked > 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether `serve` has begun and has not ended."""
+        return self.has_begun and not self._has_ended.is_set()
+
     def keep_failures(self) -> list[JobResult]:
         """Return a list that will hold the results of all jobs that fail for good."""
         failures: list[JobResult] = []

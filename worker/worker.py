@@ -58,6 +58,11 @@ class Worker:
     def _new_run(self) -> Run:
         return Run(self.settings, worker_id=self.worker_id, metrics=self.metrics, wrap=self.wrap_redis)
 
+    def _renew_run(self) -> None:
+        if self._run.is_running:
+            raise WorkerError("this worker is already running: make a second Worker to run two at a time")
+        self._run = self._new_run()
+
     def __repr__(self) -> str:
         return (
             f"<Worker j_complete={self.jobs_complete} j_failed={self.jobs_failed} "
@@ -121,7 +126,7 @@ class Worker:
 
         Raises:
             BrokerError: Redis cannot be used at startup.
-            WorkerError: The metrics port or the event loop cannot be used.
+            WorkerError: The metrics port or the event loop cannot be used, or the worker is already running.
         """
         if asyncio._get_running_loop() is not None:
             raise WorkerError("an event loop is already running: use `await worker.async_run()`, not run()")
@@ -135,9 +140,9 @@ class Worker:
                     runner.close()  # it waits for calls that others have made with `asyncio.to_thread`
 
     async def async_run(self) -> None:
-        """Run until stopped, in the running event loop; may be called again. Raises as `run`."""
+        """Run until stopped, in the running event loop; may be called again afterwards. Raises as `run`."""
         if self._run.has_begun:
-            self._run = self._new_run()
+            self._renew_run()
         self._run.owns_process = self._owns_process
         await self._run.serve()
 
@@ -148,7 +153,7 @@ class Worker:
             changes: Settings to replace, for this run and later ones.
         """
         self.settings = self.settings.changed(**changes)
-        self._run = self._new_run()
+        self._renew_run()
         failures = self._run.keep_failures()
         await self.async_run()
         return failures

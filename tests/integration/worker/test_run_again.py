@@ -9,6 +9,7 @@ from harness.waiting import PATIENCE, eventually_async
 from harness.workers import busy, enqueue, outcome
 from jobgate.arq import FailedJobs, Worker
 from jobgate.broker import Broker
+from jobgate.worker import WorkerError
 
 Ctx = dict[str, Any]
 
@@ -46,6 +47,21 @@ async def test_a_worker_may_run_after_it_was_closed(redis_url: str) -> None:
     async with Broker(redis_url) as broker:
         await enqueue(broker, "add", 1)
         assert await worker.run_check() == 1
+
+
+async def test_a_running_worker_is_not_run_twice(redis_url: str) -> None:
+    worker = Worker([add], redis_settings=redis_url, handle_signals=False)
+    run = asyncio.create_task(worker.async_run())
+
+    async def consumes() -> bool:
+        return worker.liveness.consuming()
+
+    await eventually_async(consumes, what="a worker that consumes")
+    for call in (worker.async_run, worker.run_check):
+        with pytest.raises(WorkerError, match="already running"):
+            await call()
+    await worker.close()
+    await asyncio.wait_for(run, PATIENCE)
 
 
 async def test_a_running_worker_may_be_closed(redis_url: str) -> None:
