@@ -14,7 +14,7 @@ from jobgate.worker import Settings, WorkerError, load_settings, look_for_worker
 @workers.SETTINGS
 @storage.REDIS.of_settings()
 @storage.NAMESPACE.of_settings()
-@queues.WORKER_QUEUES
+@queues.CHECKED_QUEUES
 def command(settings: str, redis: str | None, **given: Any) -> None:
     """Check whether a live worker serves each queue of MODULE.WorkerSettings.
 

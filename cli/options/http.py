@@ -12,8 +12,12 @@ _ACCESS: Final = "Access"
 _LIMITS: Final = "Limits"
 _METRICS: Final = "Metrics"
 
-HOST: Final = option("--host", section=_ADDRESS, default="127.0.0.1", help="Address to listen on.")
-PORT: Final = option("--port", section=_ADDRESS, default=8080, help="Port of the gateway; 0 = any free one.")
+HOST: Final = option(
+    "--host", section=_ADDRESS, metavar="HOST", default="127.0.0.1", help="Address to listen on."
+)
+PORT: Final = option(
+    "--port", section=_ADDRESS, metavar="PORT", default=8080, help="Port of the gateway; 0 = any free one."
+)
 DRAIN: Final = option(
     "--drain",
     section=_ADDRESS,

@@ -47,6 +47,10 @@ WORKER_QUEUES: Final = _QUEUE.of_settings(
     help="Queue to claim jobs from. Can be repeated; the variable takes commas. While all queues have jobs, "
     "each gets a share by its weight, which is 1 by default.",
 )
+#: The queues that `jobgate check` looks at.
+CHECKED_QUEUES: Final = WORKER_QUEUES.but(
+    metavar="NAME", help="Queue that a worker must serve. Can be repeated; the variable takes commas."
+)
 #: The queues that requests to a gateway may name.
 REQUEST_QUEUES: Final = _QUEUE.but(
     metavar="NAME",
