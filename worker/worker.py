@@ -58,9 +58,10 @@ class Worker:
     def _new_run(self) -> Run:
         return Run(self.settings, worker_id=self.worker_id, metrics=self.metrics, wrap=self.wrap_redis)
 
-    def _renew_run(self) -> None:
+    def _renew_run(self, settings: Settings) -> None:
         if self._run.is_running:
             raise WorkerError("this worker is already running: make a second Worker to run two at a time")
+        self.settings = settings
         self._run = self._new_run()
 
     def __repr__(self) -> str:
@@ -142,7 +143,7 @@ class Worker:
     async def async_run(self) -> None:
         """Run until stopped, in the running event loop; may be called again afterwards. Raises as `run`."""
         if self._run.has_begun:
-            self._renew_run()
+            self._renew_run(self.settings)
         self._run.owns_process = self._owns_process
         await self._run.serve()
 
@@ -152,8 +153,7 @@ class Worker:
         Args:
             changes: Settings to replace, for this run and later ones.
         """
-        self.settings = self.settings.changed(**changes)
-        self._renew_run()
+        self._renew_run(self.settings.changed(**changes))
         failures = self._run.keep_failures()
         await self.async_run()
         return failures

@@ -60,6 +60,9 @@ async def test_a_running_worker_is_not_run_twice(redis_url: str) -> None:
     for call in (worker.async_run, worker.run_check):
         with pytest.raises(WorkerError, match="already running"):
             await call()
+    with pytest.raises(WorkerError, match="already running"):
+        await worker.run_check(max_burst_jobs=1)
+    assert worker.settings.max_burst_jobs != 1, "a refused call leaves nothing behind"
     await worker.close()
     await asyncio.wait_for(run, PATIENCE)
 
