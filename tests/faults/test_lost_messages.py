@@ -9,7 +9,7 @@ import pytest
 
 from harness.leases import let_run_out
 from harness.proxy import Loss, Proxy, proxy_to
-from harness.records import request_of
+from harness.records import QUEUE, first_result, request_of
 from harness.servers import RedisServer
 from harness.state import Content, Expiring, about, content, seed
 from jobgate.broker import (
@@ -27,29 +27,12 @@ from jobgate.broker import (
     WriteInDoubt,
 )
 
-QUEUE = "arq:queue"
 #: Every message of a short exchange: the handshake of a connection, EVALSHA, EVAL.
 POSITIONS = range(1, 6)
 LOSSES: list[Loss] = ["request", "answer"]
 
 every_loss = pytest.mark.parametrize("loss", LOSSES)
 every_position = pytest.mark.parametrize("position", POSITIONS)
-
-
-def result(**fields: Any) -> JobResult:
-    return JobResult(
-        job_id="a",
-        function="add",
-        args=[],
-        kwargs={},
-        tries=1,
-        success=True,
-        enqueue_time_ms=1,
-        start_time_ms=2,
-        finish_time_ms=3,
-        queue=QUEUE,
-        **fields,
-    )
 
 
 async def running_job(broker: Broker, proxy: Proxy, loss: Loss, position: int) -> Any:
@@ -98,7 +81,7 @@ async def test_enqueue_is_known_again_when_the_job_has_ended_meanwhile(redis_ser
     """The answer is lost, a worker runs the job to its end, then the repeated call finds its result."""
     async with enqueue_without_answer(redis_server) as (_, worker, enqueue, job):
         token = worker.decode_job(job.body or b"").options.request_token
-        await worker.finish(job.lease, result(options=JobOptions(request_token=token)), keep=60)
+        await worker.finish(job.lease, first_result(options=JobOptions(request_token=token)), keep=60)
         assert (await enqueue).created
 
 
@@ -106,7 +89,7 @@ async def test_enqueue_is_known_again_when_the_job_has_ended_and_nothing_was_kep
     redis_server: RedisServer,
 ) -> None:
     async with enqueue_without_answer(redis_server) as (broker, worker, enqueue, job):
-        await worker.finish(job.lease, result(), keep=0)
+        await worker.finish(job.lease, first_result(), keep=0)
         assert (await enqueue).created
         assert not (await worker.claim(QUEUE, 1, worker_id="w", token="w:3")).jobs
         assert (await broker.enqueue(JobRequest(function="add", job_id="a"))).created, "another request may"
@@ -121,7 +104,9 @@ async def test_enqueue_under_an_idempotency_key_whose_answer_was_lost_has_create
         if state != "running":
             token = worker.decode_job(job.body or b"").options.request_token
             await worker.finish(
-                job.lease, result(options=JobOptions(request_token=token)), keep=60 if state == "ended" else 0
+                job.lease,
+                first_result(options=JobOptions(request_token=token)),
+                keep=60 if state == "ended" else 0,
             )
         first = await enqueue
         assert (first.created, first.replayed) == (True, False)
@@ -225,10 +210,10 @@ async def test_finish_ends_the_job_once(redis_server: RedisServer, loss: Loss, p
     redis_server.reset()
     async with proxy_to(redis_server.port) as proxy, Broker(proxy.url) as broker:
         job = await running_job(broker, proxy, loss, position)
-        assert await broker.finish(job.lease, result(result=1), keep=60) is Transition.DONE
+        assert await broker.finish(job.lease, first_result(result=1), keep=60) is Transition.DONE
         # A lost answer to this very call leaves open whether it was done.
         stale = (Transition.STALE, Transition.UNCONFIRMED)
-        assert await broker.finish(job.lease, result(result=2), keep=60) in stale
+        assert await broker.finish(job.lease, first_result(result=2), keep=60) in stale
     with redis_server.client() as client:
         assert [key for key in client.scan_iter() if not key.startswith(b"arq:queue")] == [b"arq:result:a"]
         assert b'"r":1' in (client.get("arq:result:a") or b"")
@@ -302,7 +287,7 @@ async def test_a_full_redis_refuses_new_jobs_and_lets_the_others_end(server: Red
 
             first, second = (await broker.claim(QUEUE, 2, worker_id="w", token="w:1")).jobs
             assert not renewer.renew([first.lease, second.lease], lease=10).lost
-            assert await broker.finish(first.lease, result(), keep=60) is Transition.DONE
+            assert await broker.finish(first.lease, first_result(), keep=60) is Transition.DONE
             assert await broker.retry(second.lease, defer=5, score_ms=second.score_ms) is Transition.DONE
             assert await broker.abort("b") is AbortAnswer.ABORTED
         renewer.close()

@@ -32,3 +32,20 @@ def result(job_id: str) -> JobResult:
         finish_time_ms=3000,
         queue=QUEUE,
     )
+
+
+def first_result(**fields: Any) -> JobResult:
+    """A success of the first try of job `a`, which had no arguments; `fields` are added."""
+    return JobResult(
+        job_id="a",
+        function="add",
+        args=[],
+        kwargs={},
+        tries=1,
+        success=True,
+        enqueue_time_ms=1,
+        start_time_ms=2,
+        finish_time_ms=3,
+        queue=QUEUE,
+        **fields,
+    )

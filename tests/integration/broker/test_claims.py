@@ -27,9 +27,10 @@ from harness.transitions import (
     one,
     seen,
 )
-from jobgate.broker import (
-    Transition,
-)
+from jobgate.broker import Transition
+
+#: A job whose lease had lapsed, in its second try under the token `v:1`.
+CLAIMED_ANEW = {**RUNNING, LEASE: Expiring("v:1", 10), TRIES: Expiring(2, DAY), CLAIM: Expiring("…", DAY)}
 
 CASES = {
     "claim: nothing there": Case(
@@ -119,49 +120,25 @@ CASES = {
     "claim: a job whose worker died counts one try more": Case(
         before=LAPSED,
         call=claim(token="v:1"),
-        after={
-            **RUNNING,
-            LEASE: Expiring("v:1", 10),
-            TRIES: Expiring(2, DAY),
-            CLAIM: Expiring("…", DAY),
-            SUSPECT: Expiring("1 1 0 0", DAY),
-        },
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("1 1 0 0", DAY)},
         answer=lambda answer: seen(answer) == (2, 1, 1),
     ),
     "claim: a job that ran alone when its worker died pays for its crashes": Case(
         before={**LAPSED, SUSPECT: "1 1 0 2"},
         call=claim(token="v:1"),
-        after={
-            **RUNNING,
-            LEASE: Expiring("v:1", 10),
-            TRIES: Expiring(2, DAY),
-            CLAIM: Expiring("…", DAY),
-            SUSPECT: Expiring("2 0 0 0", DAY),
-        },
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("2 0 0 0", DAY)},
         answer=lambda answer: seen(answer) == (2, 2, 0),
     ),
     "claim: a suspect that had not begun when its worker died keeps its try": Case(
         before={**LAPSED, TRIES: Expiring(2, DAY), SUSPECT: Expiring("1 1 4 0", 50)},
         call=claim(token="v:1"),
-        after={
-            **RUNNING,
-            LEASE: Expiring("v:1", 10),
-            TRIES: Expiring(2, DAY),
-            CLAIM: Expiring("…", DAY),
-            SUSPECT: Expiring("1 1 5 0", DAY),
-        },
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("1 1 5 0", DAY)},
         answer=lambda answer: seen(answer) == (2, 1, 1),
     ),
     "claim: a suspect whose very claim ends its worker does not come back for ever": Case(
         before={**LAPSED, SUSPECT: Expiring("1 1 100 0", 50)},
         call=claim(token="v:1"),
-        after={
-            **RUNNING,
-            LEASE: Expiring("v:1", 10),
-            TRIES: Expiring(2, DAY),
-            CLAIM: Expiring("…", DAY),
-            SUSPECT: Expiring("2 2 100 0", DAY),
-        },
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("2 2 100 0", DAY)},
         answer=lambda answer: seen(answer) == (2, 2, 2),
     ),
     "begin: a suspect begins alone": Case(
@@ -179,13 +156,7 @@ CASES = {
     "claim: what is noted of a suspect is no such thing": Case(
         before={**LAPSED, SUSPECT: ["a list"]},
         call=claim(token="v:1"),
-        after={
-            **RUNNING,
-            LEASE: Expiring("v:1", 10),
-            TRIES: Expiring(2, DAY),
-            CLAIM: Expiring("…", DAY),
-            SUSPECT: Expiring("1 1 0 0", DAY),
-        },
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("1 1 0 0", DAY)},
         answer=lambda answer: seen(answer) == (2, 1, 1),
     ),
     "pause": Case(

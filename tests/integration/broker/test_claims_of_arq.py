@@ -10,10 +10,9 @@ import pytest
 import redis
 
 from harness.leases import let_run_out
+from harness.records import QUEUE, first_result
 from harness.servers import RedisServer
-from jobgate.broker import AbortAnswer, Broker, ClaimedJob, JobRequest, JobResult, Transition
-
-QUEUE = "arq:queue"
+from jobgate.broker import AbortAnswer, Broker, ClaimedJob, JobRequest, Transition
 
 
 @pytest.fixture
@@ -23,20 +22,7 @@ async def broker(server: RedisServer) -> AsyncIterator[Broker]:
 
 
 async def finish(broker: Broker, job: ClaimedJob) -> bool:
-    result = JobResult(
-        job_id="a",
-        function="add",
-        args=[],
-        kwargs={},
-        tries=1,
-        success=True,
-        result=1,
-        enqueue_time_ms=1,
-        start_time_ms=2,
-        finish_time_ms=3,
-        queue=QUEUE,
-    )
-    return await broker.finish(job.lease, result, keep=60) is Transition.DONE
+    return await broker.finish(job.lease, first_result(result=1), keep=60) is Transition.DONE
 
 
 async def retry(broker: Broker, job: ClaimedJob) -> bool:
