@@ -14,6 +14,17 @@ from jobgate.broker.bodies import (
     is_pickled,
 )
 from jobgate.broker.broker import Broker
+from jobgate.broker.catalogue import (
+    NO_DEFAULT,
+    ArgumentBinder,
+    ArgumentPath,
+    Catalogue,
+    FunctionDocument,
+    Misfit,
+    Parameter,
+    ParameterKind,
+    Schema,
+)
 from jobgate.broker.errors import (
     PASSING_ERRORS,
     BrokerError,
@@ -100,6 +111,9 @@ __all__ = [
     # Names
     "DEFAULT_NAMESPACE", "Keys", "did_you_mean", "is_plain_name", "near_names", "why_not_health_key",
     "why_not_job_id", "why_not_namespace", "why_not_queue",
+    # Functions as workers publish them
+    "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "Catalogue", "FunctionDocument", "Misfit", "Parameter",
+    "ParameterKind", "Schema",
     # Live functions
     "Availability", "LiveFunctions", "SharedReads",
     # Codecs

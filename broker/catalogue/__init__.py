@@ -1,0 +1,21 @@
+"""The functions of a worker as it publishes them: what each one is called with, and what it returns."""
+
+from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, Misfit
+from jobgate.broker.catalogue.documents import (
+    LONGEST_CATALOGUE,
+    NO_DEFAULT,
+    Catalogue,
+    FunctionDocument,
+    Parameter,
+    ParameterKind,
+    Schema,
+    read_catalogue,
+)
+
+__all__ = [
+    # What is published
+    "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "Parameter", "ParameterKind", "Schema",
+    "read_catalogue",
+    # Arguments
+    "ArgumentBinder", "ArgumentPath", "Misfit",
+]  # fmt: skip

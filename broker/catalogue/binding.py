@@ -1,0 +1,156 @@
+"""Binds the arguments of a job to the parameters of its function, by Python's rules.
+
+The gateway binds before it enqueues, and the worker before it calls, so both use this.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobgate.broker.catalogue.documents import Parameter, ParameterKind
+from jobgate.broker.near_names import did_you_mean
+
+#: Names and indexes that lead to a value in `{"args": […], "kwargs": {…}}`.
+ArgumentPath = tuple[str | int, ...]
+
+_BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """An argument that does not fit its function."""
+
+    #: Where the caller wrote it, or could have.
+    path: ArgumentPath
+    #: What is wrong and what to do, as a sentence. It holds nothing that the caller sent.
+    text: str
+
+
+class ArgumentBinder:
+    """Binds arguments to the parameters of one function.
+
+    Bound arguments are a dict from a parameter's name to its value, without those that were left out.
+    `*args` is bound to a list, `**kwargs` to a dict; they are left out where they are empty.
+
+    Args:
+        parameters: The parameters, in the order of the signature and without `ctx`.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self.parameters = tuple(parameters)
+        self._by_place = [one.name for one in parameters if one.kind in _BY_PLACE]
+        self._by_name = {one.name: one for one in parameters if one.kind in _BY_NAME}
+        self._required = frozenset(one.name for one in parameters if one.required and _is_single(one))
+        self._var_positional = _name_of(parameters, ParameterKind.VAR_POSITIONAL)
+        self._var_keyword = _name_of(parameters, ParameterKind.VAR_KEYWORD)
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the bound arguments; None where they do not fit: `misfits` says why."""
+        names = self._by_place
+        bound = dict(zip(names, args, strict=False))
+        if len(args) > len(names):
+            if self._var_positional is None:
+                return None
+            bound[self._var_positional] = list(args[len(names) :])
+        if kwargs and not self._bind_keywords(bound, kwargs):
+            return None
+        return bound if bound.keys() >= self._required else None
+
+    def _bind_keywords(self, bound: dict[str, Any], kwargs: Mapping[str, Any]) -> bool:
+        rest = {}
+        for name, value in kwargs.items():
+            if name not in self._by_name:
+                rest[name] = value
+            elif name in bound:
+                return False
+            else:
+                bound[name] = value
+        if rest:
+            if self._var_keyword is None:
+                return False
+            bound[self._var_keyword] = rest
+        return True
+
+    def misfits(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Misfit]:
+        """Return everything that keeps the arguments from being bound, in the order of the parameters."""
+        found = list(self._missing(args, kwargs))
+        most = len(self._by_place)
+        if len(args) > most and self._var_positional is None:
+            found.append(
+                Misfit(("args", most), f"The function takes {_arguments(most)}: leave out the rest.")
+            )
+        taken = set(self._by_place[: len(args)])
+        for name in kwargs:
+            if name in self._by_name:
+                if name in taken:
+                    found.append(Misfit(("kwargs", name), "It is also given in args: give it once."))
+            elif self._var_keyword is None:
+                found.append(Misfit(("kwargs", name), self._unknown(name)))
+        return found
+
+    def _missing(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Misfit]:
+        given = {*self._by_place[: len(args)], *(kwargs.keys() & self._by_name.keys())}
+        return [
+            Misfit(
+                ("args",) if one.kind is ParameterKind.POSITIONAL_ONLY else ("kwargs",),
+                f"The required argument {one.name!r} is missing.",
+            )
+            for one in self.parameters
+            if one.name in self._required and one.name not in given
+        ]
+
+    def _unknown(self, name: str) -> str:
+        if name in self._by_place:
+            return "It is positional-only: give it in args."
+        return f"The function has no such parameter{did_you_mean(name, self._by_name)}"
+
+    def path(self, path: ArgumentPath, args: Sequence[Any], kwargs: Mapping[str, Any]) -> ArgumentPath:
+        """Return where the caller wrote a bound value.
+
+        Args:
+            path: Name of a parameter, and the way from there.
+            args: The arguments that were bound.
+            kwargs: The arguments that were bound.
+        """
+        name, rest = path[0], path[1:]
+        if name == self._var_positional and rest:
+            index, *rest_of_it = rest
+            return ("args", len(self._by_place) + int(index), *rest_of_it)
+        if name == self._var_keyword:
+            return ("kwargs", *rest)
+        if name in self._by_name and name in kwargs:
+            return ("kwargs", *path)
+        return ("args", self._by_place.index(str(name)), *rest) if name in self._by_place else ("kwargs",)
+
+    def unbind(self, bound: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments with which to call the function, from bound ones."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for one in self.parameters:
+            if one.name not in bound:
+                continue
+            value = bound[one.name]
+            if one.kind is ParameterKind.VAR_POSITIONAL:
+                args.extend(value)
+            elif one.kind is ParameterKind.VAR_KEYWORD:
+                kwargs |= value
+            elif one.kind is ParameterKind.KEYWORD_ONLY or len(args) < self._by_place.index(one.name):
+                kwargs[one.name] = value
+            else:
+                args.append(value)
+        return args, kwargs
+
+
+def _is_single(parameter: Parameter) -> bool:
+    return parameter.kind not in (ParameterKind.VAR_POSITIONAL, ParameterKind.VAR_KEYWORD)
+
+
+def _name_of(parameters: Sequence[Parameter], kind: ParameterKind) -> str | None:
+    return next((one.name for one in parameters if one.kind is kind), None)
+
+
+def _arguments(count: int) -> str:
+    if count == 1:
+        return "one positional argument"
+    return f"{count} positional arguments" if count else "no positional arguments"
