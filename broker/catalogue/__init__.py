@@ -14,8 +14,8 @@ from jobgate.broker.catalogue.documents import (
 
 __all__ = [
     # What is published
-    "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "Parameter", "ParameterKind", "Schema",
-    "read_catalogue",
+    "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "Parameter", "ParameterKind",
+    "Schema", "read_catalogue",
     # Arguments
     "ArgumentBinder", "ArgumentPath", "Misfit",
 ]  # fmt: skip
