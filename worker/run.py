@@ -210,7 +210,7 @@ class Run:
             await self._shutdown.call_on_shutdown(started=self._is_started)
 
     async def _leave_stubborn_jobs(self) -> None:
-        if self.owns_process and (self.jobs.snapshot() or self._runner.busy_threads):
+        if self.owns_process and (self.jobs.snapshot() or self._runner.outlasting):
             await self._shutdown.leave_stubborn_jobs()
 
     async def _close_pool(self) -> None:

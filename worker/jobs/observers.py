@@ -64,6 +64,9 @@ class Observer:
     def thread_abandoned(self, reference: str, count: int) -> None:
         """The function of a stopped job (`id:function`) still runs in a thread; there are `count` such."""
 
+    def coroutine_abandoned(self, job: RunningJob) -> None:
+        """The outcome of a job is stored although its function still runs: it ignores its cancellation."""
+
     def cron_skipped(self, function: str, reason: Skip, count: int) -> None:
         """Runs of a cron job were skipped: `function` is its name, `count` their number."""
 

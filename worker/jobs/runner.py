@@ -18,7 +18,7 @@ from jobgate.worker.jobs.admission import Admission
 from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, TryFacts, classify
 from jobgate.worker.jobs.persistence import Persistence
-from jobgate.worker.jobs.running_job import Phase, RunningJob
+from jobgate.worker.jobs.running_job import CLEANUP, Phase, RunningJob
 from jobgate.worker.jobs.shared import Shared
 from jobgate.worker.jobs.turns import Turns
 from jobgate.worker.log import logger
@@ -48,13 +48,15 @@ class JobRunner:
             max_processes=settings.max_processes, max_jobs=settings.max_jobs,
             on_abandoned=shared.observers.thread_abandoned,
         )  # fmt: skip
+        #: Jobs whose outcome is stored, or about to be, while their coroutine still runs.
+        self._abandoned: dict[RunningJob, asyncio.Task[None]] = {}
         #: For timers: asyncio keeps cancelled ones for a while, and with them the context of a job.
         self._outside = copy_context()
 
     @property
-    def busy_threads(self) -> int:
-        """Plain functions that run in threads now, those of stopped jobs included."""
-        return self._invoker.busy_threads
+    def outlasting(self) -> int:
+        """Functions that would outlast a cancellation now: those in threads, and abandoned coroutines."""
+        return self._invoker.busy_threads + len(self._abandoned)
 
     def start(self, claimed: ClaimedJob) -> None:
         """Run a claimed job in a task of its own."""
@@ -88,6 +90,7 @@ class JobRunner:
             logger.exception("job %s could not be processed", job.reference)
         finally:
             self._jobs.discard(job)
+            self._abandoned.pop(job, None)
             # The context of the task knows the job; one cycle for each job keeps the garbage collector busy.
             job.task = None
         await self._start_next(job)
@@ -101,6 +104,11 @@ class JobRunner:
             self._jobs.ending(job)
         else:
             outcome = await self._execute(job, *admitted)
+        if job not in self._abandoned:
+            await self._conclude(job, outcome)
+
+    async def _conclude(self, job: RunningJob, outcome: Outcome) -> None:
+        """See a try that has ended through to its stored outcome."""
         has_begun, seconds = bool(job.ctx), time.monotonic() - job.started
         if has_begun:
             self._observers.job_ended(job, outcome, seconds)
@@ -137,6 +145,8 @@ class JobRunner:
             if outcome.kind is OutcomeKind.RELEASE and job.leftovers:
                 job.hold()
                 await all_over(job.leftovers)
+        if job in self._abandoned:
+            return outcome
         self._jobs.ending(job)
         self._progress.forget(job.claimed.lease)
         if job.task is not None and job.task.cancelling():
@@ -147,7 +157,7 @@ class JobRunner:
         timer = None
         if (timeout := job.limits.timeout) is not None:
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(timeout, job.stop, Stop.TIMEOUT, context=self._outside)
+            timer = loop.call_later(timeout, self._time_out, job, context=self._outside)
         try:
             if self._hooks.start is not None:
                 await self._hooks.start(job.ctx)
@@ -155,6 +165,26 @@ class JobRunner:
         finally:
             if timer is not None:
                 timer.cancel()
+
+    def _time_out(self, job: RunningJob) -> None:
+        """Cancel a job, and abandon its coroutine if that has not ended when the lease is renewed no more."""
+        job.stop(Stop.TIMEOUT)
+        asyncio.get_running_loop().call_later(CLEANUP, self._abandon, job)
+
+    def _abandon(self, job: RunningJob) -> None:
+        if job.phase is not Phase.RUNNING or job.function is None or job.is_held:
+            return
+        self._abandoned[job] = asyncio.create_task(self._conclude_without(job, job.function))
+
+    async def _conclude_without(self, job: RunningJob, function: ResolvedFunction) -> None:
+        """Store the outcome of a job whose function still runs, because it ignores its cancellation."""
+        self._jobs.ending(job)
+        self._progress.forget(job.claimed.lease)
+        self._observers.coroutine_abandoned(job)
+        try:
+            await self._conclude(job, classify(asyncio.CancelledError(), self._facts(job, function)))
+        finally:
+            self._jobs.discard(job)
 
     def _context(self, job: RunningJob, enqueue_ms: int) -> dict[str, Any]:
         return {

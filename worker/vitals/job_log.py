@@ -93,6 +93,14 @@ class JobLog(Observer):
         text = "job %s was stopped, but its function still runs in a thread, which cannot be stopped (%s)"
         logger.warning(text, printable(reference), counted(count, "such thread"))
 
+    def coroutine_abandoned(self, job: RunningJob) -> None:
+        """Warn that a function ignores its cancellation."""
+        logger.warning(
+            "job %s was stopped, but its function ignores its cancellation and still runs: let "
+            "asyncio.CancelledError pass",
+            job.reference, extra=_about(job),
+        )  # fmt: skip
+
     def pickle_claimed(self, job: RunningJob) -> None:
         """Warn that a stock arq client will not be able to read the result."""
         logger.warning(
