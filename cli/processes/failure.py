@@ -1,5 +1,6 @@
 """How a command fails in the user's own code: the user's lines of the traceback, then one sentence."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from types import TracebackType
@@ -30,7 +31,9 @@ def with_startup(settings: Settings, on_started: Callable[[], None] = lambda: No
             answer = hook(ctx) if hook is not None else None
             if inspect.isawaitable(answer):
                 await answer
-        except Exception as error:
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
             name = type(error).__name__
             raise HookRaised(f"on_startup raised {name}: {message_of(error)}") from error
         on_started()

@@ -113,6 +113,8 @@ def _raised(raised: BaseException) -> Raised:
         message = str(raised)
     except Exception:
         message = f"<{type(raised).__name__} whose text cannot be read>"
+    if raised.__traceback__ is not None:  # without the frame of this module, which called it
+        raised.__traceback__ = raised.__traceback__.tb_next
     return Raised(blob, type(raised).__name__, message, traceback_text(raised))
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from jobgate.broker import Failure
-from jobgate.worker.jobs.outcome import Outcome, OutcomeKind
+from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, show_users_frames
 from jobgate.worker.jobs.running_job import CLEANUP, RunningJob
 from jobgate.worker.log import logger
 from jobgate.worker.settings import Hook, Settings
@@ -64,14 +64,16 @@ class Hooks:
         try:
             async with asyncio.timeout(job.limits.timeout):
                 await call_hook(hook, job.ctx)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as raised:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise  # the worker gives this job up
+            show_users_frames(raised)
             logger.exception("%s was cancelled for job %s, ignored", name, job.job_id)
         except BaseException as raised:
             if is_ctrl_c(raised, self._settings):
                 raise
+            show_users_frames(raised)
             logger.exception("%s raised for job %s, ignored", name, job.job_id)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import traceback
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from types import TracebackType
 from typing import Any
 
 from jobgate.broker import Backoff, Failure, FailureCode
@@ -15,6 +14,8 @@ from jobgate.worker.functions import Retry, RetryJob, RetryPolicy
 MESSAGE_LIMIT = 4_096
 NAME_LIMIT = 200
 TRACEBACK_LIMIT = 32_768
+#: Modules whose frames lead to the user's own code, and say nothing about it.
+_MACHINERY = ("jobgate.worker.", "concurrent.futures.", "asyncio.")
 #: The pause after a try in which a function cancelled itself.
 _PAUSE = Backoff(first=1, factor=2, longest=60, jitter=False)
 
@@ -201,7 +202,7 @@ def _defer_of(raised: BaseException) -> float | None:
 
 
 def _failed_with(raised: BaseException, code: FailureCode, message: str) -> Outcome:
-    raised.__traceback__ = _from_function(raised.__traceback__)
+    show_users_frames(raised)
     kind = raised.type_name if isinstance(raised, ProcessRaised) else type(raised).__name__
     failure = _bounded(Failure(type=kind, message=message, code=code, traceback=_traceback(raised)))
     return Outcome(OutcomeKind.FAILED, failure=failure, exception=raised)
@@ -215,11 +216,14 @@ def message_of(raised: BaseException) -> str:
         return f"<{type(raised).__name__} whose text cannot be read>"
 
 
-def _from_function(trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback without the worker's own frames at its top."""
-    while trace and str(trace.tb_frame.f_globals.get("__name__")).startswith("jobgate.worker."):
+def show_users_frames(raised: BaseException) -> None:
+    """Remove the frames that lead from the worker to the user's own code from an exception's traceback."""
+    users = trace = raised.__traceback__
+    while trace and (name := str(trace.tb_frame.f_globals.get("__name__"))).startswith(_MACHINERY):
         trace = trace.tb_next
-    return trace
+        if name.startswith("jobgate."):
+            users = trace
+    raised.__traceback__ = users
 
 
 def _traceback(raised: BaseException) -> str | None:
