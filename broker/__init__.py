@@ -24,6 +24,7 @@ from jobgate.broker.catalogue import (
     Parameter,
     ParameterKind,
     Schema,
+    is_signature,
 )
 from jobgate.broker.errors import (
     PASSING_ERRORS,
@@ -113,7 +114,7 @@ __all__ = [
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
     "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "Catalogue", "FunctionDocument", "Misfit", "Parameter",
-    "ParameterKind", "Schema",
+    "ParameterKind", "Schema", "is_signature",
     # Live functions
     "Availability", "LiveFunctions", "SharedReads",
     # Codecs

@@ -1,6 +1,6 @@
 """The functions of a worker as it publishes them: what each one is called with, and what it returns."""
 
-from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, Misfit
+from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, Misfit, is_signature
 from jobgate.broker.catalogue.documents import (
     LONGEST_CATALOGUE,
     NO_DEFAULT,
@@ -17,5 +17,5 @@ __all__ = [
     "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "Parameter", "ParameterKind",
     "Schema", "read_catalogue",
     # Arguments
-    "ArgumentBinder", "ArgumentPath", "Misfit",
+    "ArgumentBinder", "ArgumentPath", "Misfit", "is_signature",
 ]  # fmt: skip

@@ -3,15 +3,21 @@
 The gateway binds before it enqueues, and the worker before it calls, so both use this.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from jobgate.broker.catalogue.documents import Parameter, ParameterKind
 from jobgate.broker.near_names import did_you_mean
 
 #: Names and indexes that lead to a value in `{"args": […], "kwargs": {…}}`.
 ArgumentPath = tuple[str | int, ...]
+
+#: Misfits that are listed at most, so that an answer does not outgrow its request.
+MOST_MISFITS: Final = 20
+#: Characters of a name that a text shows.
+_LONGEST_NAME: Final = 64
 
 _BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
@@ -34,12 +40,14 @@ class ArgumentBinder:
     `*args` is bound to a list, `**kwargs` to a dict; they are left out where they are empty.
 
     Args:
-        parameters: The parameters, in the order of the signature and without `ctx`.
+        parameters: The parameters, in the order of the signature and without `ctx`. Parameters that no
+            function in Python can have (`is_signature`) do not raise; what is bound to them is undefined.
     """
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
         self.parameters = tuple(parameters)
         self._by_place = [one.name for one in parameters if one.kind in _BY_PLACE]
+        self._place = {name: place for place, name in enumerate(self._by_place)}
         self._by_name = {one.name: one for one in parameters if one.kind in _BY_NAME}
         self._required = frozenset(one.name for one in parameters if one.required and _is_single(one))
         self._var_positional = _name_of(parameters, ParameterKind.VAR_POSITIONAL)
@@ -73,37 +81,32 @@ class ArgumentBinder:
         return True
 
     def misfits(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Misfit]:
-        """Return everything that keeps the arguments from being bound, in the order of the parameters."""
-        found = list(self._missing(args, kwargs))
+        """Return what keeps the arguments from being bound, the first 20 in the order of the parameters."""
+        return list(islice(self._misfits(args, kwargs), MOST_MISFITS))
+
+    def _misfits(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[Misfit]:
+        yield from self._missing(args, kwargs)
         most = len(self._by_place)
         if len(args) > most and self._var_positional is None:
-            found.append(
-                Misfit(("args", most), f"The function takes {_arguments(most)}: leave out the rest.")
-            )
-        taken = set(self._by_place[: len(args)])
+            yield Misfit(("args", most), f"The function takes {_arguments(most)}: leave out the rest.")
         for name in kwargs:
-            if name in self._by_name:
-                if name in taken:
-                    found.append(Misfit(("kwargs", name), "It is also given in args: give it once."))
-            elif self._var_keyword is None:
-                found.append(Misfit(("kwargs", name), self._unknown(name)))
-        return found
+            if name not in self._by_name:
+                if self._var_keyword is None:
+                    yield Misfit(("kwargs", name), self._unknown(name))
+            elif self._place.get(name, len(args)) < len(args):
+                yield Misfit(("kwargs", name), "It is also given in args: give it once.")
 
-    def _missing(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Misfit]:
+    def _missing(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[Misfit]:
         given = {*self._by_place[: len(args)], *(kwargs.keys() & self._by_name.keys())}
-        return [
-            Misfit(
-                ("args",) if one.kind is ParameterKind.POSITIONAL_ONLY else ("kwargs",),
-                f"The required argument {one.name!r} is missing.",
-            )
-            for one in self.parameters
-            if one.name in self._required and one.name not in given
-        ]
+        for one in self.parameters:
+            if one.name in self._required and one.name not in given:
+                where = "args" if one.kind is ParameterKind.POSITIONAL_ONLY else "kwargs"
+                yield Misfit((where,), f"The required argument {one.name[:_LONGEST_NAME]!r} is missing.")
 
     def _unknown(self, name: str) -> str:
-        if name in self._by_place:
+        if name in self._place:
             return "It is positional-only: give it in args."
-        return f"The function has no such parameter{did_you_mean(name, self._by_name)}"
+        return f"The function has no such parameter{did_you_mean(name, self._by_name) or '.'}"
 
     def path(self, path: ArgumentPath, args: Sequence[Any], kwargs: Mapping[str, Any]) -> ArgumentPath:
         """Return where the caller wrote a bound value.
@@ -113,7 +116,7 @@ class ArgumentBinder:
             args: The arguments that were bound.
             kwargs: The arguments that were bound.
         """
-        name, rest = path[0], path[1:]
+        name, rest = str(path[0]), path[1:]
         if name == self._var_positional and rest:
             index, *rest_of_it = rest
             return ("args", len(self._by_place) + int(index), *rest_of_it)
@@ -121,7 +124,7 @@ class ArgumentBinder:
             return ("kwargs", *rest)
         if name in self._by_name and name in kwargs:
             return ("kwargs", *path)
-        return ("args", self._by_place.index(str(name)), *rest) if name in self._by_place else ("kwargs",)
+        return ("args", self._place[name], *rest) if name in self._place else ("kwargs",)
 
     def unbind(self, bound: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments with which to call the function, from bound ones."""
@@ -135,11 +138,21 @@ class ArgumentBinder:
                 args.extend(value)
             elif one.kind is ParameterKind.VAR_KEYWORD:
                 kwargs |= value
-            elif one.kind is ParameterKind.KEYWORD_ONLY or len(args) < self._by_place.index(one.name):
+            elif one.kind is ParameterKind.KEYWORD_ONLY or len(args) < self._place[one.name]:
+                # An argument before it was left out: this one can be given by its name alone.
                 kwargs[one.name] = value
             else:
                 args.append(value)
         return args, kwargs
+
+
+def is_signature(parameters: Sequence[Parameter]) -> bool:
+    """Return whether a function in Python can have these parameters: different names, kinds in order."""
+    order = list(ParameterKind)
+    places = [order.index(one.kind) for one in parameters]
+    kinds = [one.kind for one in parameters if not _is_single(one)]
+    names = {one.name for one in parameters}
+    return places == sorted(places) and len(kinds) == len(set(kinds)) and len(names) == len(parameters)
 
 
 def _is_single(parameter: Parameter) -> bool:
