@@ -73,7 +73,7 @@ def python_binds(
     }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(signatures(), CALLS)
 def test_it_binds_what_python_binds(
     signature: tuple[list[Parameter], inspect.Signature], call: tuple[list[Any], dict[str, Any]]

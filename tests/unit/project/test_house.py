@@ -35,7 +35,7 @@ NOT_USED_YET = {
     for door in ("broker", "catalogue")
     for name in (
         "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "Catalogue", "FunctionDocument", "LONGEST_CATALOGUE",
-        "Misfit", "Parameter", "ParameterKind", "Schema", "read_catalogue",
+        "Misfit", "Parameter", "ParameterKind", "Schema", "is_signature", "read_catalogue",
     )
 }  # fmt: skip
 #: Two places that name each other in types: here the first one imports the second for type checkers only.
