@@ -1,0 +1,213 @@
+"""Turns the JSON Schemas of functions into schemas of an OpenAPI document.
+
+The schemas come from Redis, where anybody may have written them, and the result is read by generators that
+stop at what they do not expect. So only keywords of JSON Schema 2020-12 are kept, references lead to named
+components only, and some forms are rewritten that generators take for something else:
+
+- boolean schemas become objects: openapi-python-client reads no others.
+- `title` is left out: openapi-python-client names classes after it, and two classes would have one name.
+- A `default` within a model becomes part of its description: openapi-typescript takes a member with a default
+  for one that must be given.
+- An object with named members and a schema for others says `additionalProperties: true`: the intersection
+  that generators make of the two has no values.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from jobgate.broker import Schema
+
+#: Deepest nesting that is described; what lies deeper is described as anything.
+_DEEPEST: Final = 40
+#: Longest text of a default that is shown in a description.
+_LONGEST_DEFAULT: Final = 80
+#: Longest pattern that is described.
+_LONGEST_PATTERN: Final = 1_000
+#: Keywords whose value is a schema, a list of schemas, or an object of schemas.
+_ONE: Final = frozenset({"items", "not", "if", "then", "else", "contains", "propertyNames", "contentSchema"})
+_ONE_OR_BOOLEAN: Final = frozenset({"additionalProperties", "unevaluatedProperties", "unevaluatedItems"})
+_SEVERAL: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
+#: Keywords without schemas. Their values are as the meta-schema says, which is checked before.
+_PLAIN: Final = frozenset({
+    "const", "contentEncoding", "contentMediaType", "dependentRequired", "deprecated", "enum",
+    "exclusiveMaximum", "exclusiveMinimum", "format", "maxContains", "maxItems", "maxLength",
+    "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties", "minimum",
+    "multipleOf", "pattern", "readOnly", "required", "type", "uniqueItems", "writeOnly",
+})  # fmt: skip
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,), "boolean": (bool,), "null": (type(None),), "array": (list,), "object": (dict,),
+    "integer": (int,), "number": (int, float),
+}  # fmt: skip
+#: Keywords that contradict every other type.
+_OF_TYPE: Final = {"array": ("items", "prefixItems"), "object": ("properties", "additionalProperties")}
+_DEFINITION: Final = re.compile(r"#/\$defs/([^/]+)")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def definition_of(reference: Any) -> str | None:
+    """Return the name in `#/$defs/<name>`; None for any other reference."""
+    match = _DEFINITION.fullmatch(reference) if isinstance(reference, str) else None
+    return match[1].replace("~1", "/").replace("~0", "~") if match else None
+
+
+def references(schema: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the names of the definitions that a schema refers to."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(schema, Mapping):
+        name = definition_of(schema.get("$ref"))
+        if name is not None:
+            yield name
+        for value in schema.values():
+            if isinstance(value, Mapping | list):
+                yield from references(value, depth + 1)
+    elif isinstance(schema, list):
+        for value in schema:
+            if isinstance(value, Mapping | list):
+                yield from references(value, depth + 1)
+
+
+def plain_text(text: Any) -> str:
+    """Return a text without control characters; empty if it is not a text.
+
+    The end of a comment in TypeScript, and of a docstring in Python, is broken up: generators write
+    descriptions into such places.
+    """
+    if not isinstance(text, str):
+        return ""
+    return _CONTROLS.sub(" ", text).replace("*/", "* /").replace('"""', "'''").strip()
+
+
+class SchemaWriter:
+    """Writes the schemas of one function as parts of an OpenAPI document.
+
+    Args:
+        components: Name of a definition -> name of the component that stands for it.
+    """
+
+    def __init__(self, components: Mapping[str, str]) -> None:
+        self._components = components
+
+    def write(self, schema: Schema, depth: int = 0) -> dict[str, Any]:
+        """Return a schema, which must be valid by the meta-schema, for an OpenAPI document."""
+        if schema is False:
+            return {"not": {}}
+        if schema is True or depth > _DEEPEST:
+            return {}
+        if "$ref" in schema:
+            return self._reference(schema)
+        found = ((keyword, self._value(keyword, value, depth)) for keyword, value in schema.items())
+        written = {keyword: value for keyword, value in found if value is not None or keyword == "const"}
+        if text := plain_text(schema.get("description")):
+            written["description"] = text
+        _straighten(written)
+        if (discriminator := self._discriminator(schema)) and "oneOf" in written:
+            written["discriminator"] = discriminator
+        return written
+
+    def _value(self, keyword: str, value: Any, depth: int) -> Any:
+        """Return the value of a keyword; None = it is left out."""
+        if keyword in _PLAIN or (keyword in _ONE_OR_BOOLEAN and isinstance(value, bool)):
+            return value
+        if keyword in _ONE or keyword in _ONE_OR_BOOLEAN:
+            return self.write(value, depth + 1)
+        if keyword in _SEVERAL:
+            return [self.write(one, depth + 1) for one in value]
+        if keyword in _NAMED:
+            are_patterns = keyword == "patternProperties"
+            return {
+                name: self._member(one, depth)
+                for name, one in value.items()
+                if not are_patterns or _is_pattern(name)
+            }
+        return None
+
+    def _reference(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        component = self._components.get(definition_of(schema["$ref"]) or "")
+        written = {} if component is None else {"$ref": f"#/components/schemas/{component}"}
+        text = plain_text(schema.get("description"))
+        return written | ({"description": text} if text else {})
+
+    def _member(self, schema: Schema, depth: int) -> dict[str, Any]:
+        written = self.write(schema, depth + 1)
+        if isinstance(schema, Mapping) and "default" in schema:
+            default = orjson.dumps(schema["default"]).decode()
+            if len(default) <= _LONGEST_DEFAULT:
+                said = [written.get("description", ""), plain_text(f"Default: {default}.")]
+                written["description"] = "\n\n".join(filter(None, said))
+        return written
+
+    def _discriminator(self, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what tells the alternatives apart, if it leads to components only."""
+        found = schema.get("discriminator")
+        if not isinstance(found, Mapping) or not isinstance(found.get("propertyName"), str):
+            return None
+        mapping = found.get("mapping")
+        targets = dict(mapping) if isinstance(mapping, Mapping) else {}
+        leads = {
+            value: self._components.get(definition_of(target) or "") for value, target in targets.items()
+        }
+        if None in leads.values():
+            return None
+        led = {value: f"#/components/schemas/{component}" for value, component in leads.items()}
+        return {"propertyName": found["propertyName"]} | ({"mapping": led} if led else {})
+
+
+def _straighten(written: dict[str, Any]) -> None:
+    """Add what generators need to be told, and leave out what contradicts the rest."""
+    kind = written.get("type")
+    if kind == "array":
+        _straighten_array(written)
+    elif kind == "object":
+        _straighten_object(written)
+    if isinstance(kind, str):
+        for keyword in {"array", "object"} - {kind}:
+            for unfit in _OF_TYPE[keyword]:
+                written.pop(unfit, None)
+    if "enum" in written and kind is not None and not _has_types(written["enum"], kind):
+        del written["type"]
+    if "pattern" in written and not _is_pattern(written["pattern"]):
+        del written["pattern"]
+    if "required" in written:
+        known = written.get("properties", {})
+        written["required"] = [name for name in written["required"] if name in known]
+        if not written["required"]:
+            del written["required"]
+
+
+def _straighten_array(written: dict[str, Any]) -> None:
+    if "prefixItems" not in written:
+        written.setdefault("items", {})
+    elif written.get("items") == {"not": {}}:
+        del written["items"]
+        written.setdefault("maxItems", len(written["prefixItems"]))
+
+
+def _straighten_object(written: dict[str, Any]) -> None:
+    others = written.get("additionalProperties")
+    if "properties" not in written:
+        written.setdefault("additionalProperties", True)
+    elif isinstance(others, dict):
+        written["additionalProperties"] = True
+
+
+@lru_cache(maxsize=1024)
+def _is_pattern(text: str) -> bool:
+    """Whether openapi-spec-validator takes a text for a pattern."""
+    try:
+        return len(text) <= _LONGEST_PATTERN and bool(re.compile(text))
+    except (re.error, RecursionError, OverflowError):
+        return False
+
+
+def _has_types(values: list[Any], kinds: str | list[str]) -> bool:
+    """Whether all values have one of these types."""
+    types = tuple(one for kind in ([kinds] if isinstance(kinds, str) else kinds) for one in _TYPES[kind])
+    return all(
+        isinstance(value, types) and (bool in types or not isinstance(value, bool)) for value in values
+    )

@@ -1,0 +1,54 @@
+"""Functions as they can be described: without schemas that are none, and without defaults that do not fit."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import jsonschema_rs
+
+from jobgate.broker import NO_DEFAULT, FunctionDocument, Parameter
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def sound(document: FunctionDocument) -> FunctionDocument:
+    """Return a function whose schemas are valid by the meta-schema, and whose defaults by their schemas.
+
+    A function with another schema is returned without any: it accepts and returns anything.
+    """
+    parameters = document.parameters or ()
+    schemas = [*(one.schema for one in parameters), document.returns, *document.definitions.values()]
+    if not _are_schemas(schemas):
+        bare = tuple(replace(one, schema=True) for one in parameters)
+        document = replace(document, parameters=document.parameters and bare, returns=True, definitions={})
+    if document.parameters and any(one.default is not NO_DEFAULT for one in document.parameters):
+        return replace(document, parameters=_with_fitting_defaults(document))
+    return document
+
+
+def _are_schemas(schemas: list[Any]) -> bool:
+    try:
+        return jsonschema_rs.meta.is_valid({"$schema": _DIALECT, "allOf": schemas or [True]})
+    except ValueError:
+        # Nested too deeply.
+        return False
+
+
+def _with_fitting_defaults(document: FunctionDocument) -> tuple[Parameter, ...]:
+    """Return the parameters, without defaults that a hint does not allow, as in `a: int = None`."""
+    parameters = document.parameters or ()
+    defaults = {one.name: one.default for one in parameters if one.default is not NO_DEFAULT}
+    try:
+        validator = jsonschema_rs.Draft202012Validator(
+            {"$defs": document.definitions, "properties": {one.name: one.schema for one in parameters}},
+            retriever=_refuse,
+            pattern_options=jsonschema_rs.RegexOptions(),
+        )
+        unfit = {str(error.instance_path[0]) for error in validator.iter_errors(defaults)}
+    except ValueError:
+        unfit = set(defaults)
+    return tuple(replace(one, default=NO_DEFAULT) if one.name in unfit else one for one in parameters)
+
+
+def _refuse(uri: str) -> Any:
+    """Fetch nothing: an address in a schema may be anybody's."""
+    raise ValueError("schemas refer to their own definitions only")
