@@ -71,6 +71,7 @@ class Run:
         self.jobs = RunningJobs(settings.max_jobs)
         self._shared = Shared(
             settings=settings,
+            functions=settings.resolved(),
             broker=self.broker,
             worker_id=worker_id,
             jobs=self.jobs,
@@ -188,7 +189,7 @@ class Run:
             self._at_end.push_async_callback(last)
         await self._begin(self._loop_watch, self._status, self._progress)
         self._at_end.push_async_callback(self._runner.close)
-        log_start(settings, self.broker)
+        log_start(self._shared)
         await connect(self.broker, self._shared.clock)
         await warn_of_losses(self.broker)
         settings.ctx["redis"] = self.pool = open_redis(settings, self.broker, self._wrap)

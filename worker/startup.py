@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from jobgate.broker import Broker, BrokerError, BrokerUnavailable, async_client, printable
 from jobgate.worker.clock import RedisClock
-from jobgate.worker.functions import doubt_of_ctx, signature_of
+from jobgate.worker.jobs import Shared
 from jobgate.worker.log import logger
 from jobgate.worker.roles import TaskRole
 from jobgate.worker.settings import Settings
@@ -19,8 +19,9 @@ from jobgate.worker.settings import Settings
 _LOOK_AT_DATA = 15.0
 
 
-def log_start(settings: Settings, broker: Broker) -> None:
-    """Log which functions are about to run, and where; warn of functions that seem to lack `ctx`."""
+def log_start(shared: Shared) -> None:
+    """Log which functions are about to run, and where; warn of those that seem to be defined wrongly."""
+    settings, broker = shared.settings, shared.broker
     names = ", ".join(function.name for function in settings.functions)
     # arq says "1 functions", and people look for it.
     logger.info("Starting worker for %d functions: %s", len(settings.functions), names)
@@ -29,8 +30,8 @@ def log_start(settings: Settings, broker: Broker) -> None:
     logger.info(
         "%s ◆ %s %s ◆ max_jobs %d", broker.settings.address, what, ", ".join(queues), settings.max_jobs
     )
-    for function in settings.functions:
-        if doubt := doubt_of_ctx(function.name, signature_of(function.coroutine)):
+    for function in shared.functions.values():
+        if doubt := function.doubt:
             logger.warning("%s", doubt)
 
 

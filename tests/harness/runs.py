@@ -21,6 +21,7 @@ def shared_of(
     chosen = Settings.of({"functions": functions}, **settings)
     return Shared(
         settings=chosen,
+        functions=chosen.resolved(),
         broker=broker or Broker("redis://localhost:1"),
         worker_id="w",
         jobs=RunningJobs(chosen.max_jobs),

@@ -12,11 +12,10 @@ from jobgate.worker.functions.retries import (
     as_backoff,
     as_retry_on,
 )
-from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
 
 __all__ = [
     # Functions
-    "Function", "as_function", "doubt_of_ctx", "func", "load_settings", "signature_of",
+    "Function", "as_function", "func", "load_settings",
     # Functions with their limits
     "ResolvedFunction", "RunLimits",
     # Retries

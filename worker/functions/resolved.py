@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobgate.broker import FunctionDocument
+from jobgate.worker.functions.descriptions import Description, describe
 from jobgate.worker.functions.function import Function
 from jobgate.worker.functions.retries import RetryPolicy
 from jobgate.worker.functions.signatures import doubt_of_ctx, positional_bounds, signature_of
@@ -25,12 +27,18 @@ class ResolvedFunction:
     """A function of one worker, ready to be called: its limits are its own or else the worker's."""
 
     __slots__ = (
-        "_least", "_most", "_signature", "call", "in_process", "in_thread", "is_cron", "is_plain",
-        "limits", "name", "policy",
+        "_description", "_least", "_most", "_signature", "call", "in_process", "in_thread", "is_cron",
+        "is_plain", "limits", "name", "policy",
     )  # fmt: skip
 
     def __init__(
-        self, function: Function, limits: RunLimits, policy: RetryPolicy | None, *, is_cron: bool
+        self,
+        function: Function,
+        limits: RunLimits,
+        policy: RetryPolicy | None,
+        *,
+        is_cron: bool,
+        validate: bool = True,
     ) -> None:
         self.name = function.name
         #: Whether a cron job runs it.
@@ -42,8 +50,31 @@ class ResolvedFunction:
         #: None: exceptions other than `Retry` fail the job.
         self.policy = policy
         self.limits = limits
+        self._description: Description = describe(function.coroutine, validate=validate)
         self._signature = signature_of(function.coroutine)
         self._least, self._most = positional_bounds(self._signature)
+
+    @property
+    def document(self) -> FunctionDocument:
+        """What the worker publishes of it."""
+        known = self._description
+        return FunctionDocument(
+            name=self.name,
+            description=known.text.description,
+            parameters=known.parameters,
+            returns=known.returns,
+            returns_description=known.text.returns,
+            definitions=known.adapters.definitions if known.adapters else {},
+            timeout=self.limits.timeout,
+            max_tries=self.limits.max_tries,
+        )
+
+    @property
+    def doubt(self) -> str | None:
+        """A warning for the start, in one line; None = there is nothing to warn of."""
+        problem = self._description.problem
+        found = [doubt_of_ctx(self.name, self._signature), f"{self.name} {problem}" if problem else None]
+        return "; ".join(filter(None, found)) or None
 
     def refusal(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
         """Return why a job's arguments do not fit the function; None where they fit.

@@ -1,6 +1,7 @@
 """Signatures of functions: `ctx` comes first, then the arguments of the job."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +10,19 @@ from jobgate.worker.errors import SettingsError
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 #: Words in the name or annotation of a first parameter that show that it is meant for `ctx`.
 _OF_CTX = ("dict", "mapping", "any", "ctx", "context")
+#: Python 3.14 evaluates hints as it reads a signature, and would raise where a name is missing.
+_UNRESOLVED: dict[str, Any] = {}
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    _UNRESOLVED["annotation_format"] = annotationlib.Format.FORWARDREF
 
 
 def signature_of(call: Callable[..., Any]) -> inspect.Signature | None:
     """Return the signature of a function; None where it cannot be read."""
     try:
         # A decorator may add arguments of its own: its signature counts, not that of the function it wraps.
-        return inspect.signature(call, follow_wrapped=False)
+        return inspect.signature(call, follow_wrapped=False, **_UNRESOLVED)
     except (TypeError, ValueError):  # some builtins have none
         return None
 

@@ -20,7 +20,7 @@ class Admission:
 
     def __init__(self, shared: Shared) -> None:
         settings = shared.settings
-        self._functions = settings.resolved()
+        self._functions = shared.functions
         self._decode = shared.broker.decode_job
         self._observers = shared.observers
         self._allow_aborts = settings.allow_abort_jobs

@@ -1,0 +1,316 @@
+"""JSON Schemas of arguments and results, by pydantic's generator with cures of our own.
+
+pydantic describes its types for readers. The gateway refuses jobs by these schemas, so that here they say
+what pydantic accepts: never more, and not much less. What is less is listed in docs/typed-functions.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic_core import core_schema
+
+from jobgate.worker.functions import number_patterns, text_patterns
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_LENGTHS_OF_OBJECTS = {"min_length": "minProperties", "max_length": "maxProperties"}
+_SCALARS = (str, int, float, bool, type(None))
+#: A JSON value that Python can put into a set.
+_HASHABLE = {"type": ["string", "number", "boolean", "null"]}
+_NOTHING: dict[str, Any] = {"not": {}}
+
+
+class SchemaGenerator(GenerateJsonSchema):
+    """Generates the schemas of one function; used once."""
+
+    def __init__(self) -> None:
+        super().__init__(by_alias=True)
+        #: Whether something was met that JSON has no form for, such as a class without fields.
+        self.met_unknown = False
+
+    def schemas(
+        self, inputs: Sequence[tuple[JsonSchemaMode, core_schema.CoreSchema]]
+    ) -> tuple[list[dict[str, Any]], dict[Any, dict[str, Any]]]:
+        """Return the schema of each input, and the definitions that they refer to."""
+        keyed = [(str(at), mode, schema) for at, (mode, schema) in enumerate(inputs)]
+        made, definitions = self.generate_definitions(keyed)
+        for name, definition in definitions.items():
+            if self._repeats(definition.get("title"), name):
+                del definition["title"]
+        return [made[key, mode] for key, mode, _ in keyed], dict(definitions)
+
+    def _repeats(self, title: object, name: str) -> bool:
+        """Whether a title only repeats the name of its class, which is in the name of the definition."""
+        of_class = name.removesuffix("-Input").removesuffix("-Output").rpartition("__")[2]
+        return isinstance(title, str) and self.normalize_name(title) in (name, of_class)
+
+    def sort(self, value: Any, parent_key: str | None = None) -> Any:
+        """Leave the order as it is: documents are sorted as they are stored."""
+        return value
+
+    def generate_inner(self, schema: Any) -> Any:
+        """Return a schema; a UUID of one version has a pattern, for no standard format says that."""
+        made = super().generate_inner(schema)
+        if schema["type"] == "uuid" and "version" in schema:
+            made = made | {"format": "uuid", "pattern": text_patterns.uuid(schema["version"])}
+        return made
+
+    # -- what has no schema
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Any:
+        """Accept anything where JSON has no form for a value."""
+        self.met_unknown = True
+        return {}
+
+    def is_subclass_schema(self, schema: Any) -> Any:
+        """Accept anything: JSON has no classes."""
+        return self.handle_invalid_for_json_schema(schema, "a class")
+
+    def emit_warning(self, kind: Any, detail: str) -> None:
+        """Say nothing: it concerns defaults that JSON cannot hold."""
+
+    # -- numbers
+
+    def int_schema(self, schema: core_schema.IntSchema) -> Any:
+        """Whole numbers of 64 bits, which is what bodies can hold."""
+        made: dict[str, Any] = {"type": "integer"} | _bounds(schema)
+        if "multiple_of" in schema:
+            made["multipleOf"] = schema["multiple_of"]
+        if not made.keys() & {"minimum", "exclusiveMinimum"}:
+            made["minimum"] = _LEAST
+        if not made.keys() & {"maximum", "exclusiveMaximum"}:
+            made["maximum"] = _MOST
+        return made
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> Any:
+        """Numbers. `multiple_of` is left to the worker: it allows for rounding, JSON Schema does not."""
+        return {"type": "number"} | _bounds(schema)
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> Any:
+        """Numbers, or text that keeps all digits; both within the bounds."""
+        text = _decimal_text(schema)
+        if self.mode == "serialization":
+            return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
+        number = {"type": "number"} | _bounds(schema) | _decimal_digits(schema)
+        return {"anyOf": [number] if text is None else [number, text]}
+
+    def fraction_schema(self, schema: Any) -> Any:
+        """Text such as `2/3`, and numbers, where there are no bounds."""
+        text = {"type": "string", "pattern": number_patterns.FRACTION}
+        if self.mode == "serialization":
+            return text
+        number = {"type": "number"} | _bounds(schema)
+        return {"anyOf": [number] if len(number) > 1 else [number, text]}
+
+    def complex_schema(self, schema: Any) -> Any:
+        """Text such as `1+2j`, and numbers."""
+        text = {"type": "string", "pattern": number_patterns.COMPLEX}
+        return text if self.mode == "serialization" else {"anyOf": [{"type": "number"}, text]}
+
+    # -- text
+
+    def str_schema(self, schema: core_schema.StringSchema) -> Any:
+        """Text; its pattern only where the gateway's engine gives it the same meaning."""
+        made = super().str_schema(schema)
+        portable = text_patterns.portable(made.pop("pattern", None))
+        if portable is not None:
+            made["pattern"] = portable
+        strips = schema.get("strip_whitespace", self._config.config_dict.get("str_strip_whitespace", False))
+        if strips and self.mode == "validation":
+            return text_patterns.stripped(made)
+        return made
+
+    def bytes_schema(self, schema: core_schema.BytesSchema) -> Any:
+        """Base64, or text where a model's own settings say so."""
+        at_least, at_most = schema.get("min_length"), schema.get("max_length")
+        key = "val_json_bytes" if self.mode == "validation" else "ser_json_bytes"
+        if self._config.config_dict.get(key) != "base64":
+            return {"type": "string", "format": "binary"} | text_patterns.utf8_lengths(at_least, at_most)
+        return {"type": "string", "contentEncoding": "base64"} | text_patterns.base64(at_least, at_most)
+
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> Any:
+        """A date and a time; with or without an offset where the type demands that."""
+        made = super().datetime_schema(schema)
+        return made | text_patterns.offset(schema.get("tz_constraint")) if self.mode == "validation" else made
+
+    def time_schema(self, schema: core_schema.TimeSchema) -> Any:
+        """A time of day; with or without an offset where the type demands that."""
+        made = super().time_schema(schema)
+        return made | text_patterns.offset(schema.get("tz_constraint")) if self.mode == "validation" else made
+
+    def url_schema(self, schema: core_schema.UrlSchema) -> Any:
+        """A URL with one of the schemes; the worker decides the rest."""
+        made = super().url_schema(schema)
+        schemes = schema.get("allowed_schemes")
+        return made | {"pattern": text_patterns.scheme(schemes)} if schemes else made
+
+    # -- enumerations
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> Any:
+        """The values of an Enum that JSON can hold."""
+        made = super().enum_schema(schema)
+        return _with_values(made, [one.value for one in schema["members"]])
+
+    def literal_schema(self, schema: core_schema.LiteralSchema) -> Any:
+        """The values of a Literal that JSON can hold."""
+        values = [getattr(one, "value", one) for one in schema["expected"]]
+        made = super().literal_schema(schema)
+        return made if all(isinstance(one, _SCALARS) for one in values) else _with_values(made, values)
+
+    # -- containers
+
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> Any:
+        """Arrays of a fixed length also say what their items may be, for generators of clients."""
+        made = super().tuple_schema(schema)
+        at = schema.get("variadic_item_index")
+        if at is not None and at + 1 < len(schema["items_schema"]):
+            rest = schema["items_schema"][at:]
+            made["minItems"] = max(made.get("minItems", 0), len(schema["items_schema"]) - 1)
+            made["items"] = self.get_union_of_schemas([self.generate_inner(one) for one in rest])
+        return self._with_items(made)
+
+    def named_tuple_schema(self, schema: Any) -> Any:
+        """The same for a named tuple."""
+        return self._with_items(super().named_tuple_schema(schema))
+
+    def p_arguments_schema(self, arguments: Any, var_args_schema: Any) -> Any:
+        """The same for a named tuple, as older releases of pydantic see it."""
+        return self._with_items(super().p_arguments_schema(arguments, var_args_schema))
+
+    def _with_items(self, made: dict[str, Any]) -> dict[str, Any]:
+        if "items" not in made:
+            made["items"] = self.get_union_of_schemas(made["prefixItems"]) if made.get("prefixItems") else {}
+        return made
+
+    def _common_set_schema(self, schema: Any) -> Any:
+        made = super()._common_set_schema(schema)
+        if not made["items"] and self.mode == "validation":
+            made["items"] = _HASHABLE
+        return made
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> Any:
+        """Objects with names that can be turned into the keys."""
+        return self._common_dict_schema(schema)
+
+    def _common_dict_schema(self, schema: Any) -> Any:
+        values = self.generate_inner(schema["values_schema"]) if "values_schema" in schema else {}
+        made: dict[str, Any] = {"type": "object", "additionalProperties": values or True}
+        keys = self._names(self.generate_inner(schema["keys_schema"])) if "keys_schema" in schema else True
+        if keys is not True:
+            made["propertyNames"] = keys
+        return made | {name: schema[key] for key, name in _LENGTHS_OF_OBJECTS.items() if key in schema}
+
+    def _names(self, keys: dict[str, Any]) -> dict[str, Any] | bool:
+        """Return the schema of an object's names, which are text, from that of the keys."""
+        if "anyOf" in keys:
+            names = [self._names(one) for one in keys["anyOf"]]
+            return (
+                True
+                if any(one is True for one in names)
+                else {"anyOf": [one for one in names if one] or [False]}
+            )
+        if "$ref" in keys or "enum" in keys or "const" in keys:
+            return keys
+        kind = keys.get("type")
+        if kind == "string":
+            return keys if len(keys) > 1 else True
+        if kind is None:
+            return True
+        pattern = {
+            "integer": number_patterns.WHOLE,
+            "number": number_patterns.PLAIN_DECIMAL,
+            "boolean": _BOOLEAN,
+        }
+        if kind not in pattern:
+            return False  # no text is a list, an object or None
+        return {"allOf": [{"pattern": one} for one in [pattern[kind], *_bound_patterns(keys)]]}
+
+    # -- objects
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Set no titles that only repeat a name."""
+        return False
+
+    def field_is_present(self, field: Any) -> bool:
+        """Leave out what a dataclass does not take."""
+        return super().field_is_present(field) and not (
+            self.mode == "validation" and field.get("init") is False
+        )
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        """In a result, a field with a default is always there."""
+        if self.mode == "serialization" and field["type"] != "typed-dict-field":
+            return field.get("serialization_exclude_if") is None
+        return super().field_is_required(field, total)
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> Any:
+        """Demand the member that tells the choices apart, even where it has a default."""
+        made = super().tagged_union_schema(schema)
+        if self.mode == "validation" and "discriminator" in made:
+            made["required"] = [made["discriminator"]["propertyName"]]
+        return made
+
+
+_BOOLEAN = "^(?:[Tt]rue|[Ff]alse|0|1)$"
+
+
+def _bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
+    bounds = {name: schema[key] for key, name in _BOUNDS.items() if schema.get(key) is not None}
+    plain = {name: float(one) if isinstance(one, Decimal) else one for name, one in bounds.items()}
+    return {name: one for name, one in plain.items() if abs(one) != float("inf")}
+
+
+def _bound_patterns(numbers: Mapping[str, Any]) -> list[str]:
+    """Return the patterns of numerals within the bounds that a JSON Schema of numbers has."""
+    found = []
+    for name, one in numbers.items():
+        if name in ("minimum", "exclusiveMinimum") and one != _LEAST:
+            found.append(number_patterns.at_least(Decimal(str(one)), inclusive=name == "minimum"))
+        elif name in ("maximum", "exclusiveMaximum") and one != _MOST:
+            found.append(number_patterns.at_most(Decimal(str(one)), inclusive=name == "maximum"))
+    return found
+
+
+def _decimal_text(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the schema of a Decimal as text; None = no pattern can say it, and only numbers are taken."""
+    if schema.get("multiple_of") is not None:
+        return None
+    patterns = _bound_patterns(
+        {name: schema[key] for key, name in _BOUNDS.items() if schema.get(key) is not None}
+    )
+    most, places = schema.get("max_digits"), schema.get("decimal_places")
+    if most is not None or places is not None:
+        patterns.append(number_patterns.digits(most=most, places=places))
+    if not patterns:
+        return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
+    return {
+        "type": "string",
+        "pattern": number_patterns.PLAIN_DECIMAL,
+        "allOf": [{"pattern": one} for one in patterns],
+    }
+
+
+def _decimal_digits(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `multiple_of`, `max_digits` and `decimal_places` say of a JSON number."""
+    most, places, step = schema.get("max_digits"), schema.get("decimal_places"), schema.get("multiple_of")
+    parts: list[dict[str, Any]] = [] if step is None else [{"multipleOf": float(step)}]
+    if most is not None:
+        fraction = 0 if places is None else min(places, most)
+        parts.append(
+            {"exclusiveMinimum": -(10 ** (most - fraction)), "exclusiveMaximum": 10 ** (most - fraction)}
+        )
+    if places is not None or most is not None:
+        parts.append({"multipleOf": float(Decimal(1).scaleb(-(places or 0)))})
+    return {"allOf": parts} if parts else {}
+
+
+def _with_values(made: dict[str, Any], values: list[Any]) -> dict[str, Any]:
+    kept = [one for one in values if isinstance(one, _SCALARS)]
+    made.pop("const", None)
+    if len(kept) < len(values):
+        made.pop("type", None)
+        made.pop("enum", None)
+        return made | ({"enum": kept} if kept else _NOTHING)
+    return made
