@@ -20,6 +20,9 @@ SECTIONS: Final = {
         "gateway": ("gateway", "Serve the HTTP API in front of Redis."),
         "worker": ("worker", "Run the functions of a WorkerSettings class."),
     },
+    "Call": {
+        "stubs": ("all", "Write typed declarations of a gateway's functions, for Python callers."),
+    },
     "Operate": {
         "check": ("worker", "Check whether a live worker serves the queues."),
         "health": ("all", "Check whether a gateway or worker answers on its /livez."),

@@ -29,6 +29,7 @@ from jobgate.client.info import JobInfo, JobProgress, JobStatus
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.per_loop import Home, PerLoop
 from jobgate.client.requests import check_keywords
+from jobgate.client.stub import DEFAULT, Stub, stub
 from jobgate.client.time_budget import GRACE, TimeBudget
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "InvalidRequest", "JobAborted", "JobExists", "JobFailed", "JobNotFound", "JobgateError", "MissingExtra",
     "NoWorker", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost", "ResultTimeout", "Unauthorized",
     "UnexpectedAnswer", "UnknownFunction",
+    # Declarations, as `jobgate stubs` writes them
+    "DEFAULT", "Stub", "stub",
     # What `jobgate.arq` builds on
     "GRACE", "Home", "PerLoop", "TimeBudget", "check_keywords",
 ]  # fmt: skip

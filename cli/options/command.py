@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
+from jobgate.cli.option import SectionedOption
 from jobgate.cli.options.environment import warnings_of_environment
-from jobgate.cli.options.option import SectionedOption
 
 
 class Command(click.Command):

@@ -7,12 +7,12 @@ from typing import Final
 import click
 
 from jobgate.broker import did_you_mean
-from jobgate.cli.options.option import VARIABLES
+from jobgate.cli.option import VARIABLES
 
 #: Where prometheus_client keeps metrics of several processes; it reads both when a metric is made.
 _METRICS_FOLDERS: Final = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
-#: Variables of jobgate that belong to no option: an argument, and the key in the examples for callers.
-_FURTHER: Final = ("JOBGATE_HEALTH_URL", "JOBGATE_KEY")
+#: Variables that no option here reads: those of `health` and `stubs`, for which the base install is enough.
+FURTHER: Final = ("JOBGATE_HEALTH_URL", "JOBGATE_KEY", "JOBGATE_OUTPUT", "JOBGATE_CHECK")
 #: Set once the warnings are written, so that child processes do not repeat them.
 _WARNED: Final = "JOBGATE_SUPERVISOR_WARNED"
 #: Variables by which processes of jobgate talk to each other, and those of its tests.
@@ -40,7 +40,7 @@ def warnings_of_environment() -> list[str]:
     """Return a sentence for each JOBGATE_ variable that has no effect; empty on the second call."""
     if _WARNED in os.environ:
         return []
-    known = [*sorted(VARIABLES), *_FURTHER]
+    known = [*sorted(VARIABLES), *FURTHER]
     unknown = sorted(
         name
         for name, value in os.environ.items()

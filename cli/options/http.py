@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from jobgate.cli.options.option import SEVERAL, option
+from jobgate.cli.option import SEVERAL, option
 
 _ADDRESS: Final = "HTTP"
 _ACCESS: Final = "Access"

@@ -14,8 +14,8 @@ import click
 
 from jobgate.broker import escape_record, log_line, traceback_text
 from jobgate.cli.log_lines import TEXT, JsonLines, TextLines
+from jobgate.cli.option import Decorated, option
 from jobgate.cli.options.environment import warnings_of_environment
-from jobgate.cli.options.option import Decorated, option
 
 _SECTION: Final = "Logging"
 logger = logging.getLogger("jobgate")

@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from jobgate.broker import is_plain_name
-from jobgate.cli.options.option import SEVERAL, option
+from jobgate.cli.option import SEVERAL, option
 
 
 def _parse_weights(

@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from jobgate.broker import DEFAULT_URL
-from jobgate.cli.options.option import option
+from jobgate.cli.option import option
 
 _SECTION: Final = "Redis"
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from jobgate.cli.options.option import option
+from jobgate.cli.option import option
 
 _SECTION: Final = "Processes"
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from jobgate.cli.main import COMMANDS, SECTIONS, main
-from jobgate.cli.options.environment import warnings_of_environment
-from jobgate.cli.options.option import VARIABLES
+from jobgate.cli.option import VARIABLES
+from jobgate.cli.options.environment import FURTHER, warnings_of_environment
 
 
 def test_version_is_the_package_s() -> None:
@@ -104,6 +104,12 @@ def test_help_names_the_variable_of_each_option(words: tuple[str, ...], command:
     named = re.findall(r"env var: (JOBGATE_[A-Z_]+)", help_text)
     assert len(named) == len(set(named)) == len(options)
     assert {name for option in options for name in option.envvar or ()} <= VARIABLES
+
+
+def test_options_of_stubs_are_known_to_commands_that_do_not_import_it() -> None:
+    command = main.get_command(click.Context(main), "stubs")
+    assert command is not None
+    assert {name for one in command.params for name in one.envvar or ()} <= set(FURTHER)
 
 
 @pytest.mark.parametrize("command", ["gateway", "worker", "check", "dev"])

@@ -1,0 +1,93 @@
+"""`jobgate stubs`: a typed Python module for programs that call the functions of a gateway."""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from jobgate.cli.option import option
+from jobgate.cli.stubs import StubsError, ask, base_url, changes, read_functions, write_module
+
+_SECTION: Final = "Stubs"
+
+
+@click.command("stubs", context_settings={"max_content_width": 100})
+@click.argument("url")
+@option(
+    "--output",
+    "-o",
+    "file",
+    section=_SECTION,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the module to FILE, which is replaced at once.  [default: standard output]",
+)
+@option(
+    "--check",
+    section=_SECTION,
+    is_flag=True,
+    help="Write nothing. Compare FILE with the functions that the gateway has now: exit code 0 = alike, "
+    "1 = FILE is stale; what has changed is listed.",
+)
+@option("--key", section=_SECTION, metavar="KEY", help="API key for the gateway.")
+def command(url: str, file: Path | None, check: bool, key: str | None) -> None:
+    r"""Write a Python module that declares the functions of the gateway at URL, for its callers.
+
+    \b
+    jobgate stubs http://127.0.0.1:8080 -o shop.py
+
+    \b
+    import shop
+    async with Client("http://127.0.0.1:8080") as client:
+        total = await client.call(shop.add, 1, 2)       # mypy and pyright check 1 and 2,
+        job = await client.enqueue(shop.add, 1, b=2)    # and know the type of the result
+
+    The module needs jobgate's base install, and nothing of the worker's code. For the same functions it is
+    always the same text: keep it under version control, and run --check in the CI of your program.
+    """
+    if check and file is None:
+        raise click.UsageError("--check compares a file: name it with -o FILE.")
+    try:
+        url = base_url(url)
+        text = write_module(read_functions(ask(url, key)), url, "FILE" if file is None else str(file))
+    except StubsError as error:
+        raise click.ClickException(str(error)) from error
+    if file is None:
+        click.echo(text, nl=False)
+    elif check:
+        raise SystemExit(_compare(file, text, url))
+    else:
+        _write(file, text)
+
+
+def _compare(file: Path, text: str, url: str) -> int:
+    """Write what has changed, and return the exit code."""
+    try:
+        found = changes(file.read_text(encoding="utf-8"), text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file} cannot be read: {error}") from error
+    if not found:
+        click.echo(f"{file} is up to date.")
+        return 0
+    click.echo(f"{file} is stale. Renew it: jobgate stubs {url} -o {file}", err=True)
+    for line in found:
+        click.echo(line, err=True)
+    return 1
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace a file in one step, so that nobody reads half of it."""
+    target = Path(os.path.realpath(file))
+    new = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        new.write_text(text, encoding="utf-8")
+        if target.exists():
+            shutil.copymode(target, new)
+        new.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from error
