@@ -24,7 +24,7 @@ class Stub(Generic[P, R_co]):
             name: Name of the function in the worker.
             declaration: Has its signature and docstring, and is never called.
         """
-        self.__name__ = self.__qualname__ = name
+        self.__name__ = self.__jobgate_name__ = name
         self.__module__ = declaration.__module__
         self.__doc__ = declaration.__doc__
 
