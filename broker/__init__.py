@@ -25,6 +25,7 @@ from jobgate.broker.catalogue import (
     ParameterKind,
     Schema,
     is_signature,
+    joined,
 )
 from jobgate.broker.errors import (
     PASSING_ERRORS,
@@ -92,6 +93,7 @@ from jobgate.broker.views import (
     JobMark,
     JobStatus,
     JobView,
+    LiveFunction,
     LiveFunctions,
     QueueDepth,
     QueuedJob,
@@ -114,9 +116,9 @@ __all__ = [
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
     "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "Catalogue", "FunctionDocument", "Misfit", "Parameter",
-    "ParameterKind", "Schema", "is_signature",
+    "ParameterKind", "Schema", "is_signature", "joined",
     # Live functions
-    "Availability", "LiveFunctions", "SharedReads",
+    "Availability", "LiveFunction", "LiveFunctions", "SharedReads",
     # Codecs
     "Codec", "codec_named", "custom_codec", "is_pickled",
     # Records

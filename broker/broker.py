@@ -24,7 +24,7 @@ from jobgate.broker.transitions import (
     RetryPart,
     renewer_of,
 )
-from jobgate.broker.views import ListPart, LiveFunctions, QueuePart, ServerPart, ViewPart
+from jobgate.broker.views import CataloguePart, ListPart, LiveFunctions, QueuePart, ServerPart, ViewPart
 from jobgate.broker.waiting import WakePart, WatchPart
 
 
@@ -38,6 +38,7 @@ class Broker(
     AbortPart,
     PausePart,
     AnnouncePart,
+    CataloguePart,
     ViewPart,
     ListPart,
     QueuePart,
@@ -79,7 +80,7 @@ class Broker(
         #: The data set that Redis held when this process last looked.
         self.data_set = self._core.data_set
         #: The functions of live workers, as this process has seen them.
-        self.live_functions = LiveFunctions(self.workers)
+        self.live_functions = LiveFunctions(self.workers, self.catalogue)
 
     async def __aenter__(self) -> Self:
         await self.connect()

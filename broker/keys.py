@@ -102,7 +102,7 @@ class Keys:
         return f"{queue}:workers"
 
     def worker(self, queue: str, worker_id: str) -> str:  # STRING (JSON), PX
-        """One worker's record: host, pid, functions, heartbeat."""
+        """One worker's record: host, pid, catalogue, heartbeat."""
         return f"{queue}:worker:{worker_id}"
 
     def progress(self, queue: str, job_id: str) -> str:  # STRING "<token> <unix ms> <JSON>", PX
@@ -131,6 +131,10 @@ class Keys:
     def idempotency(self, digest: str) -> str:  # STRING "<request digest> <job id>", PX
         """What an idempotency key was used for, in any queue."""
         return f"{self.default_queue}:idempotency:{digest}"
+
+    def catalogue(self, digest: str) -> str:  # STRING (one JSON document for each line), PX
+        """The functions of the workers that announce this digest, in any queue."""
+        return f"{self.default_queue}:catalogue:{digest}"
 
     @property
     def epoch(self) -> str:  # STRING

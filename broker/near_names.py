@@ -4,7 +4,7 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 #: How many names are returned at most.
 _MOST = 5
@@ -16,6 +16,8 @@ _NEARLY_EQUAL = 0.75
 _COMPARED = 48
 #: The same for `did_you_mean`, which compares letter by letter, and the longest names that it compares.
 _COMPARED_LONG, _LONGEST = 8, 100
+#: More names than these are not looked at: they were not written by a person.
+_LOOKED_AT = 20_000
 #: Bits of a signature for letters, and for pairs of letters.
 _LETTERS, _PAIRS = 64, 256
 
@@ -60,13 +62,14 @@ def _promising(wanted: str, names: Iterable[str]) -> list[str]:
     signature, length = _signature(wanted), len(wanted)
     # This takes 0.5 µs per name.
     return sorted(
-        names, key=lambda name: ((_signature(name) ^ signature).bit_count() + abs(len(name) - length), name)
+        islice(names, _LOOKED_AT),
+        key=lambda name: ((_signature(name) ^ signature).bit_count() + abs(len(name) - length), name),
     )
 
 
 def learn(names: Iterable[str]) -> None:
     """Prepare names for comparison, so that the first `near_names` is as fast as later ones."""
-    for name in names:
+    for name in islice(names, _LOOKED_AT):
         _signature(name)
 
 
@@ -81,7 +84,7 @@ def _pairs(name: str) -> set[tuple[str, str]]:
     return set(pairwise(f"^{name}$"))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=_LOOKED_AT)
 def _signature(name: str) -> int:
     """Return a number with a bit for each letter and each pair of letters in the name."""
     signature = 0

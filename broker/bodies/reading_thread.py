@@ -1,6 +1,6 @@
-"""Decides where a stored job or result is decoded: in the event loop, or in a thread if it is large.
+"""Decides where stored bytes are decoded: in the event loop, or in a thread if they are large.
 
-stored.py decodes.
+stored.py decodes jobs and results, catalogue_reader.py the catalogues of workers.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from jobgate.broker.bodies.codecs import Codec
 from jobgate.broker.bodies.stored import decode_job, decode_result
+from jobgate.broker.catalogue import Catalogue, read_catalogue
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.pickles import QUICK, TooLarge
 from jobgate.broker.records import JobBody, JobResult
@@ -20,6 +21,8 @@ Decoded = TypeVar("Decoded")
 
 #: Seconds to wait for a large pickle that is decoded in the thread, including the wait for its turn.
 DECODE_TIMEOUT = 3.0
+#: Longest catalogue in bytes that is read in the event loop; it takes a few milliseconds.
+_SHORT_CATALOGUE = 16_384
 
 
 @dataclass(slots=True)
@@ -82,6 +85,12 @@ class Decoder:
             return None if blob is None else await self.result(blob, job_id, until=until)
         except DecodeError:
             return None
+
+    async def catalogue(self, stored: bytes, digest: str) -> Catalogue:
+        """Read the catalogue of a worker. Raises DecodeError."""
+        if len(stored) <= _SHORT_CATALOGUE:
+            return read_catalogue(stored, digest)
+        return await self._in_thread(None, read_catalogue, stored, digest)
 
     def close(self) -> None:
         """Accept no more work. Does not wait for the decoding in progress."""

@@ -15,8 +15,6 @@ class WorkerRecord:
     host: str
     pid: int
     queues: Sequence[str]
-    #: Names of its functions.
-    functions: Sequence[str]
     max_jobs: int
     in_progress: int
     #: Jobs since its start.
@@ -26,12 +24,14 @@ class WorkerRecord:
     start_time_ms: int
     #: Key of its health line; None = arq's default.
     health_key: str | None = None
+    #: Digest of its catalogue; None = it publishes none.
+    catalogue: str | None = None
 
 
 _FIELDS = {field.name: field for field in fields(WorkerRecord)}
 _REQUIRED = frozenset(name for name, field in _FIELDS.items() if field.default is MISSING)
-_TEXTS = frozenset({"worker_id", "host", "health_key"})
-_LISTS = frozenset({"queues", "functions"})
+_TEXTS = frozenset({"worker_id", "host", "health_key", "catalogue"})
+_LISTS = frozenset({"queues"})
 
 
 def encode_worker_record(record: WorkerRecord) -> bytes:

@@ -1,6 +1,7 @@
 """The functions of a worker as it publishes them: what each one is called with, and what it returns."""
 
 from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, Misfit, is_signature
+from jobgate.broker.catalogue.catalogue_reader import read_catalogue
 from jobgate.broker.catalogue.documents import (
     LONGEST_CATALOGUE,
     NO_DEFAULT,
@@ -9,13 +10,13 @@ from jobgate.broker.catalogue.documents import (
     Parameter,
     ParameterKind,
     Schema,
-    read_catalogue,
+    joined,
 )
 
 __all__ = [
     # What is published
     "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "Parameter", "ParameterKind",
-    "Schema", "read_catalogue",
+    "Schema", "joined", "read_catalogue",
     # Arguments
     "ArgumentBinder", "ArgumentPath", "Misfit", "is_signature",
 ]  # fmt: skip

@@ -1,11 +1,12 @@
-"""Catalogues: what a worker publishes of its functions, as one JSON document named by its digest.
+"""Catalogues: what a worker publishes of its functions, stored under the digest of its bytes.
 
-All workers that run the same code publish the same document, so Redis holds it once, and a heartbeat carries
-the digest alone. Like everything in Redis, a document may have been written by anybody.
+All workers that run the same code publish the same catalogue, so Redis holds it once, and a heartbeat
+carries the digest alone. Its stored form is one JSON document for each function, one a line: they are decoded
+one by one, so that none blocks an event loop for long. `catalogue_reader.py` reads it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import cached_property
@@ -13,13 +14,15 @@ from typing import Any, Final
 
 import orjson
 
-from jobgate.broker.errors import DecodeError
+from jobgate.broker.errors import EncodeError
 
 #: A JSON Schema 2020-12: an object, or True = accepts anything.
 Schema = Mapping[str, Any] | bool
 
 #: Longest catalogue in bytes that is written and read.
 LONGEST_CATALOGUE: Final = 4 * 1024 * 1024
+#: Longest document of one function in bytes. A schema of this size would describe some thousand fields.
+LONGEST_FUNCTION: Final = 128 * 1024
 
 
 class ParameterKind(StrEnum):
@@ -90,6 +93,20 @@ class FunctionDocument:
         """SHA-256 of the document in hex: equal for two workers whose functions are alike."""
         return hashlib.sha256(orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
+    def encode(self) -> bytes:
+        """Return the document in its stored form, one line.
+
+        Raises:
+            EncodeError: It is too long or holds what JSON cannot hold.
+        """
+        try:
+            stored = orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)
+        except TypeError as error:
+            raise EncodeError(f"JSON cannot hold the document of a function: {error}") from error
+        if len(stored) > LONGEST_FUNCTION:
+            raise EncodeError(f"the document of a function is longer than {LONGEST_FUNCTION} bytes")
+        return stored
+
     def as_json(self) -> dict[str, Any]:
         """Return the document as it is stored and served."""
         parameters = self.parameters
@@ -110,53 +127,27 @@ class Catalogue:
     """All functions of one worker, by name."""
 
     functions: Mapping[str, FunctionDocument]
+    #: Whether all that was published could be read. If not, the worker may offer other functions, too.
+    is_whole: bool = True
+    #: About how many bytes it takes in memory; 0 = not known.
+    weight: int = field(default=0, compare=False)
 
     def encode(self) -> tuple[str, bytes]:
-        """Return its digest and its stored form, the same for the same functions."""
-        functions = [self.functions[name].as_json() for name in sorted(self.functions)]
-        stored = orjson.dumps({"functions": functions}, option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(stored).hexdigest(), stored
+        """Return its digest and its stored form, the same for the same functions.
+
+        Raises:
+            EncodeError: It is too long or holds what JSON cannot hold.
+        """
+        return joined(self.functions[name].encode() for name in sorted(self.functions))
 
 
-def read_catalogue(stored: bytes, digest: str) -> Catalogue:
-    """Return a stored catalogue. Of a function that is not described as it should be, the name alone counts.
+def joined(functions: Iterable[bytes]) -> tuple[str, bytes]:
+    """Return digest and stored form of the catalogue that has these encoded functions.
 
     Raises:
-        DecodeError: It does not have this digest, is too long, or is not a catalogue.
+        EncodeError: It is too long.
     """
-    if len(stored) > LONGEST_CATALOGUE or hashlib.sha256(stored).hexdigest() != digest:
-        raise DecodeError("the stored functions of a worker are not those that it announced")
-    try:
-        found = [_function(one) for one in orjson.loads(stored)["functions"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DecodeError("the stored functions of a worker cannot be read") from error
-    return Catalogue({one.name: one for one in found})
-
-
-def _function(document: dict[str, Any]) -> FunctionDocument:
-    """Return a function as it is described. Raises KeyError or TypeError if it has no name."""
-    name = document["name"]
-    if not isinstance(name, str):
-        raise TypeError("a name is a string")
-    parameters = document.get("parameters")
-    return FunctionDocument(
-        name=name,
-        description=document.get("description"),
-        parameters=None if parameters is None else tuple(map(_parameter, parameters)),
-        returns=document.get("returns", True),
-        returns_description=document.get("returns_description"),
-        definitions=document.get("$defs", {}),
-        timeout=document.get("timeout"),
-        max_tries=document.get("max_tries"),
-    )
-
-
-def _parameter(document: dict[str, Any]) -> Parameter:
-    return Parameter(
-        name=document["name"],
-        kind=ParameterKind(document["kind"]),
-        required=document["required"],
-        default=document.get("default", NO_DEFAULT),
-        schema=document["schema"],
-        description=document.get("description"),
-    )
+    stored = b"\n".join(functions)
+    if len(stored) > LONGEST_CATALOGUE:
+        raise EncodeError(f"the catalogue is longer than {LONGEST_CATALOGUE} bytes")
+    return hashlib.sha256(stored).hexdigest(), stored

@@ -9,21 +9,51 @@ from jobgate.broker.milliseconds import to_ms
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
 
+#: Seconds that a catalogue lives after the last heartbeat that names it. It must outlive the records of its
+#: workers (15 s), so that readers find it. The rest saves a worker that was blocked from sending it again.
+_CATALOGUE_TTL = 120.0
+
 
 class AnnouncePart(Part):
-    """Keeps the records of live workers (announce.lua, retire.lua) and the health line (health.lua)."""
+    """Keeps the records of live workers (announce.lua, retire.lua), what they offer, and the health line."""
 
-    async def announce(self, record: WorkerRecord, *, ttl: float) -> None:
-        """List a worker as alive in each of its queues, for the next `ttl` seconds."""
+    async def announce(self, record: WorkerRecord, *, ttl: float, size: int = 0) -> bool:
+        """List a worker as alive in each of its queues, for the next `ttl` seconds.
+
+        Args:
+            record: The worker.
+            ttl: Seconds.
+            size: Length of its catalogue in bytes.
+
+        Returns:
+            Whether its catalogue is there, and lives on; if not, `publish` it.
+        """
         stored = encode_worker_record(record)
-        await _each(
+        catalogue = [] if record.catalogue is None else [self.keys.catalogue(record.catalogue)]
+        answers = await _each(
             self._core.link.run(
                 script("announce"),
-                [self.keys.workers(self.keys.queue(queue)), self.keys.worker(queue, record.worker_id)],
-                [record.worker_id, stored, to_ms(ttl)],
+                [
+                    self.keys.workers(self.keys.queue(queue)),
+                    self.keys.worker(queue, record.worker_id),
+                    *catalogue,
+                ],
+                [record.worker_id, stored, to_ms(ttl), to_ms(_CATALOGUE_TTL), size],
                 is_hint=True,
             )
             for queue in record.queues
+        )
+        return all(answers)
+
+    async def publish(self, digest: str, catalogue: bytes) -> None:
+        """Store an encoded catalogue for as long as workers announce its digest.
+
+        Args:
+            digest: Its digest.
+            catalogue: Its stored form.
+        """
+        await self._core.link.run(
+            script("publish"), [self.keys.catalogue(digest)], [catalogue, to_ms(_CATALOGUE_TTL)], is_hint=True
         )
 
     async def retire(self, record: WorkerRecord) -> None:
@@ -62,13 +92,15 @@ class AnnouncePart(Part):
             )
 
 
-async def _each(calls: Iterable[Awaitable[Any]]) -> None:
-    """Make every call, even if one fails. Raises the last error."""
+async def _each(calls: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Make every call, even if one fails, and return the answers. Raises the last error."""
     failed: BrokerError | None = None
+    answers = []
     for call in calls:
         try:
-            await call
+            answers.append(await call)
         except BrokerError as error:
             failed = error
     if failed is not None:
         raise failed
+    return answers

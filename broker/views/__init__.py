@@ -1,15 +1,17 @@
 """What can be seen in Redis: jobs, lists, queues, workers, and the state of Redis itself."""
 
+from jobgate.broker.views.catalogues import CataloguePart
 from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_result, size_of
 from jobgate.broker.views.jobs import ViewPart
 from jobgate.broker.views.lists import ListPart, QueuedJob
 from jobgate.broker.views.live_functions import Availability, LiveFunctions
+from jobgate.broker.views.offers import LiveFunction
 from jobgate.broker.views.queue_depths import QueueDepth, QueuePart
 from jobgate.broker.views.server_state import Readiness, ServerPart
 from jobgate.broker.views.shared_reads import SharedReads
 
 __all__ = [
-    "Availability", "JobMark", "JobStatus", "JobView", "ListPart", "LiveFunctions", "QueueDepth",
-    "QueuePart", "QueuedJob", "Readiness", "ServerPart", "SharedReads", "ViewPart",
-    "mark_of_result", "size_of",
+    "Availability", "CataloguePart", "JobMark", "JobStatus", "JobView", "ListPart", "LiveFunction",
+    "LiveFunctions", "QueueDepth", "QueuePart", "QueuedJob", "Readiness", "ServerPart", "SharedReads",
+    "ViewPart", "mark_of_result", "size_of",
 ]  # fmt: skip

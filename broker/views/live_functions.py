@@ -1,23 +1,28 @@
-"""Which functions live workers offer on which queue, so that a misspelt name is refused at once."""
+"""Which functions live workers offer on which queue, and what they publish of them."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
+from hashlib import sha256
 from time import monotonic
 
 from jobgate.broker.bodies import WorkerRecord
+from jobgate.broker.catalogue import Catalogue, FunctionDocument
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
-from jobgate.broker.near_names import learn
+from jobgate.broker.views.catalogues import RememberedCatalogues
+from jobgate.broker.views.offers import LiveFunction, Offers
 from jobgate.broker.views.shared_reads import SharedReads
 
 logger = logging.getLogger("jobgate.broker")
 
 #: How many queues are remembered; others are read each time they are asked about.
 MOST_QUEUES = 64
+#: Seconds after which a read of a queue asks for no further catalogues; the next read continues.
+_READING = 2.0
 
 
 class Availability(Enum):
@@ -27,6 +32,8 @@ class Availability(Enum):
     OFFERED = auto()
     #: Live workers publish their functions, and none offers this one.
     UNKNOWN = auto()
+    #: None is known to offer it, but what one of the live workers offers is not known.
+    POSSIBLE = auto()
     #: Workers published their functions here before, and none is live now.
     NO_WORKERS = auto()
     #: No worker has published its functions here; stock arq workers never do.
@@ -37,18 +44,18 @@ class Availability(Enum):
 class _Queue:
     """What was last read about one queue."""
 
-    functions: frozenset[str] = frozenset()
-    #: Live workers that publish their functions.
-    workers: int = 0
-    #: Whether any such worker was ever seen by this process.
+    offers: Offers = Offers()  # noqa: RUF009 - it is immutable
+    #: Whether any worker that publishes its functions was ever seen by this process.
     seen: bool = False
     #: When it was read, by the monotonic clock; None = it has not been read.
     read_at: float | None = None
 
     def availability(self, function: str) -> Availability:
-        if function in self.functions:
+        if function in self.offers.functions:
             return Availability.OFFERED
-        if self.workers:
+        if self.offers.may_have_more:
+            return Availability.POSSIBLE
+        if self.offers.functions:
             return Availability.UNKNOWN
         return Availability.NO_WORKERS if self.seen else Availability.UNPUBLISHED
 
@@ -61,10 +68,16 @@ class LiveFunctions:
 
     Args:
         read: Returns the live workers of a queue.
+        read_catalogue: Returns the catalogue that has a digest; None = it is not there.
     """
 
-    def __init__(self, read: Callable[[str], Awaitable[Sequence[WorkerRecord]]]) -> None:
+    def __init__(
+        self,
+        read: Callable[[str], Awaitable[Sequence[WorkerRecord]]],
+        read_catalogue: Callable[[str], Awaitable[Catalogue | None]],
+    ) -> None:
         self._read_workers = read
+        self._catalogues = RememberedCatalogues(read_catalogue)
         self._queues: dict[str, _Queue] = {}
         self._reads: SharedReads[str, _Queue] = SharedReads()
         self._watched: frozenset[str] = frozenset()
@@ -72,6 +85,9 @@ class LiveFunctions:
         self.any_published = False
         #: All functions that live workers offer, on any queue.
         self.names: frozenset[str] = frozenset()
+        #: A text that changes when queues, functions or their documents do, and is the same in all processes
+        #: that see the same. It does not depend on the number of workers.
+        self.version = _version({})
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -127,34 +143,87 @@ class LiveFunctions:
 
     def names_on(self, queue: str) -> frozenset[str]:
         """Return the functions that live workers of a queue were last seen to offer."""
+        return frozenset(self._offers(queue).functions)
+
+    def documents(self, function: str, queue: str) -> Sequence[FunctionDocument]:
+        """Return what live workers of a queue were last seen to publish of a function, one for each version.
+
+        Empty if none offers it, or if a live worker may have a version that is not known. A document without
+        `parameters` says nothing about the arguments.
+        """
+        offers = self._offers(queue)
+        return () if offers.has_unknown else offers.functions.get(function, ())
+
+    def all_functions(self) -> dict[str, LiveFunction]:
+        """Return the functions that live workers of all `queues` were last seen to offer, sorted by name.
+
+        It takes some milliseconds for a thousand functions: remember what is made of it by `version`.
+        """
+        found: dict[str, list[str]] = {}
+        for queue in sorted(self._queues):
+            for name in self._queues[queue].offers.functions:
+                found.setdefault(name, []).append(queue)
+        return {name: self._live_function(name, found[name]) for name in sorted(found)}
+
+    def _live_function(self, name: str, queues: Sequence[str]) -> LiveFunction:
+        all_offers = [self._queues[queue].offers for queue in queues]
+        documents = {one.digest: one for offers in all_offers for one in offers.functions[name]}
+        workers: set[str] = set()
+        for offers in all_offers:
+            for digest, catalogue in offers.catalogues.items():
+                if name in catalogue.functions:
+                    workers |= offers.workers[digest]
+        return LiveFunction(
+            name=name,
+            documents=tuple(documents[digest] for digest in sorted(documents)),
+            queues=tuple(queues),
+            workers=len(workers),
+        )
+
+    def _offers(self, queue: str) -> Offers:
         known = self._queues.get(queue)
-        return known.functions if known else frozenset()
+        return known.offers if known else Offers()
 
     def _fresh(self, name: str) -> Awaitable[_Queue]:
         return self._reads.read(name, partial(self._read, name))
 
     async def _read(self, name: str) -> _Queue:
         queue = self._queues.get(name) or _Queue()
+        before = queue.offers
         try:
-            self._note(queue, [record for record in await self._read_workers(name) if record.functions])
+            records = await self._read_workers(name)
         except BrokerUnavailable:
             raise
         except BrokerError as error:
             # The ACL forbids it, or it is not a queue: what was known stays.
             logger.debug("could not read the workers of a queue: %s", error)
+        else:
+            queue.offers = before.after(records, await self._catalogues_of(records, before.catalogues))
+        queue.seen = queue.seen or queue.offers.publishes
+        self.any_published = self.any_published or queue.seen
         queue.read_at = monotonic()
         self._remember(name, queue)
+        if queue.offers.functions is not before.functions:
+            self._note_change()
         return queue
 
-    def _note(self, queue: _Queue, workers: Sequence[WorkerRecord]) -> None:
-        functions = frozenset(function for record in workers for function in record.functions)
-        queue.functions, has_changed = functions, functions != queue.functions
-        queue.workers = len(workers)
-        queue.seen = queue.seen or bool(workers)
-        self.any_published = self.any_published or queue.seen
-        if has_changed:
-            self.names = functions.union(*(each.functions for each in self._queues.values()))
-            learn(self.names)
+    async def _catalogues_of(
+        self, records: Sequence[WorkerRecord], known: Mapping[str, Catalogue]
+    ) -> dict[str, Catalogue]:
+        """Return the catalogues of workers by digest, without those that cannot be read now."""
+        digests = {record.catalogue for record in records if record.catalogue}
+        in_use = digests.union(*(queue.offers.catalogues for queue in self._queues.values()))
+        found = {digest: known[digest] for digest in digests & known.keys()}
+        until = monotonic() + _READING
+        for digest in digests - known.keys():
+            if monotonic() < until and (read := await self._catalogues.get(digest, in_use)) is not None:
+                found[digest] = read
+        return found
+
+    def _note_change(self) -> None:
+        offers = {name: queue.offers for name, queue in self._queues.items()}
+        self.names = frozenset().union(*(each.functions for each in offers.values()))
+        self.version = _version(offers)
 
     def _remember(self, name: str, queue: _Queue) -> None:
         if name not in self._queues and len(self._queues) >= MOST_QUEUES:
@@ -164,3 +233,8 @@ class LiveFunctions:
                 return
             del self._queues[unused.pop()]
         self._queues[name] = queue
+
+
+def _version(offers: Mapping[str, Offers]) -> str:
+    catalogues = sorted((queue, sorted(each.catalogues)) for queue, each in offers.items() if each.catalogues)
+    return sha256(repr(catalogues).encode(errors="surrogateescape")).hexdigest()

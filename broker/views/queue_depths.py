@@ -8,8 +8,8 @@ from jobgate.broker.keys import why_not_queue
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
 
-#: Largest record of a worker in bytes: enough for ten thousand functions.
-_LARGEST_RECORD = 1_048_576
+#: Largest record of a worker in bytes: enough for a thousand queues.
+_LARGEST_RECORD = 262_144
 #: Longest lease that is supported, in ms: running jobs are looked for among the ids due until then.
 _LONGEST_LEASE_MS = 60_000
 #: Most ids that are looked at in each of the two windows where running jobs can be.

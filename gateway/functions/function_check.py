@@ -5,6 +5,9 @@ from collections.abc import Callable
 from jobgate.broker import Availability, LiveFunctions, near_names
 from jobgate.gateway.http import Problem
 
+#: A live worker runs the function, or perhaps.
+_MAY_RUN = (Availability.OFFERED, Availability.POSSIBLE)
+
 
 class FunctionCheck:
     """Checks requests against what live workers offer.
@@ -25,9 +28,7 @@ class FunctionCheck:
         workers that have not started yet: such requests pass, too.
         """
         found = self._live.remembered(function, queue)
-        return found is Availability.OFFERED or (
-            found is Availability.UNPUBLISHED and not self._all_workers_publish
-        )
+        return found in _MAY_RUN or (found is Availability.UNPUBLISHED and not self._all_workers_publish)
 
     async def require(
         self, function: str, queue: str, *, waits: bool, may_know: Callable[[str], bool]
@@ -51,7 +52,7 @@ class FunctionCheck:
             near = near_names(function, self._live.names, may_know)
             detail = f"Did you mean {' or '.join(near)}?" if near else "Start a worker that offers it."
             raise Problem("unknown-function", detail, members={"near": near})
-        if found is not Availability.OFFERED and waits and self._all_workers_publish:
+        if found not in _MAY_RUN and waits and self._all_workers_publish:
             raise Problem("no-worker", "Nothing was enqueued; try again, or without a wait.")
 
     @property

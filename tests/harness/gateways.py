@@ -10,7 +10,17 @@ import aiohttp
 
 from harness.tools import free_port
 from harness.waiting import eventually_async
-from jobgate.broker import Broker, ClaimedJob, Failure, FailureCode, JobResult, Transition, WorkerRecord
+from jobgate.broker import (
+    Broker,
+    Catalogue,
+    ClaimedJob,
+    Failure,
+    FailureCode,
+    FunctionDocument,
+    JobResult,
+    Transition,
+    WorkerRecord,
+)
 from jobgate.gateway import GatewaySettings
 from jobgate.gateway.server import serve
 
@@ -92,6 +102,11 @@ async def functions_known(gateway: RunningGateway) -> None:
     await eventually_async(known, what="the gateway knows what workers offer")
 
 
+def catalogue_of(*functions: str) -> Catalogue:
+    """Return a catalogue of functions of which nothing but the name is known."""
+    return Catalogue({name: FunctionDocument(name=name) for name in functions})
+
+
 class PlayedWorker:
     """Claims and ends jobs when the test says so."""
 
@@ -101,7 +116,8 @@ class PlayedWorker:
         self.broker = broker
         self.name = name
         self.queue = queue
-        self.functions = functions
+        #: What it publishes.
+        self.catalogue = catalogue_of(*functions)
         self._claims = itertools.count(1)
 
     @property
@@ -112,17 +128,19 @@ class PlayedWorker:
             host="test",
             pid=1,
             queues=[self.queue],
-            functions=self.functions,
             max_jobs=1,
             in_progress=0,
             complete=0,
             failed=0,
             retried=0,
             start_time_ms=0,
+            catalogue=self.catalogue.encode()[0] if self.catalogue.functions else None,
         )
 
     async def announce(self) -> None:
-        """Say that it lives."""
+        """Publish its functions, and say that it lives."""
+        if self.catalogue.functions:
+            await self.broker.publish(*self.catalogue.encode())
         await self.broker.announce(self.record, ttl=15)
 
     async def claim(self) -> ClaimedJob:

@@ -28,7 +28,9 @@ EPOCH = "arq:queue:epoch"
 #: What may be there for some seconds after a job: for callers that wait, and to know repeated calls again.
 BRIEF = ("arq:queue:wanted:", "arq:queue:outcome:", "arq:queue:ended:")
 #: What may be there when nothing runs any more.
-LASTING = ("arq:result:", "arq:queue:idempotency:", "arq:queue:wake", EPOCH, *BRIEF)
+LASTING = (
+    "arq:result:", "arq:queue:idempotency:", "arq:queue:wake", "arq:queue:catalogue:", EPOCH, *BRIEF
+)  # fmt: skip
 
 
 class System:

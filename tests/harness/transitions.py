@@ -31,6 +31,7 @@ QUEUE = "arq:queue"
 JOB, RESULT, LEASE, TRIES = "arq:job:a", "arq:result:a", "arq:in-progress:a", "arq:retry:a"
 PROGRESS, SUSPECT = "arq:queue:progress:a", "arq:queue:suspect:a"
 WAKE, ABORT, CLAIM = "arq:queue:wake", "arq:abort", "arq:queue:claim:w"
+CATALOGUE = f"arq:queue:catalogue:{'d' * 64}"
 PAUSED, HEALTH = "arq:queue:paused", "arq:queue:health-check"
 
 BODY = '{"t":null,"f":"add","a":[1],"k":{},"et":1000,"jobgate":{"q":"arq:queue","rt":"r1"}}'
@@ -150,13 +151,13 @@ RECORD = WorkerRecord(
     host="h",
     pid=1,
     queues=[QUEUE],
-    functions=["add"],
     max_jobs=10,
     in_progress=0,
     complete=0,
     failed=0,
     retried=0,
     start_time_ms=0,
+    catalogue="d" * 64,
 )
 KEY = IdempotencyKey(digest="k", request_digest="d")
 REMEMBERED = "arq:queue:idempotency:k"

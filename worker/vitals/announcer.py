@@ -13,6 +13,7 @@ from jobgate.worker.log import logger, reason_of
 from jobgate.worker.roles import TaskRole
 from jobgate.worker.settings import Settings
 from jobgate.worker.vitals.liveness import Liveness, Verdict
+from jobgate.worker.vitals.publisher import Publisher
 
 #: Seconds between two records, and how long each is valid.
 _INTERVAL = 3.0
@@ -58,6 +59,7 @@ class Announcer(TaskRole):
         self._counts = counts
         self._liveness = liveness
         self._start_time_ms = int(time.time() * 1000)
+        self._publisher = Publisher(shared.broker, [each.document for each in shared.functions.values()])
         self._announced = False
         self._health_due = 0.0
         self._logged_health = ""
@@ -81,6 +83,9 @@ class Announcer(TaskRole):
             logger.debug("the worker's record is left to expire: %s", reason_of(error))
 
     async def _announce(self) -> None:
+        if not self._announced:
+            # First, so that whoever reads the record finds what it names.
+            await self._publisher.publish()
         self._announced = True
         # Each may fail without the other, for example because its key holds another type of value.
         for write in (self._write_record, self._write_health_if_due):
@@ -91,8 +96,10 @@ class Announcer(TaskRole):
                 logger.debug("heartbeat not written, still retrying: %s", reason_of(error))
 
     async def _write_record(self) -> None:
-        await self._broker.announce(self._record(), ttl=_TTL)
+        is_published = await self._broker.announce(self._record(), ttl=_TTL, size=self._publisher.size)
         self._liveness.contact()
+        if not is_published:
+            await self._publisher.publish()
 
     def _record(self) -> WorkerRecord:
         settings, counts = self._settings, self._counts
@@ -101,7 +108,6 @@ class Announcer(TaskRole):
             host=socket.gethostname(),
             pid=os.getpid(),
             queues=tuple(settings.weights),
-            functions=tuple(function.name for function in settings.functions),
             max_jobs=settings.max_jobs,
             in_progress=self._shared.jobs.in_progress,
             complete=counts.jobs_complete,
@@ -109,6 +115,7 @@ class Announcer(TaskRole):
             retried=counts.jobs_retried,
             start_time_ms=self._start_time_ms,
             health_key=settings.health_check_key,
+            catalogue=self._publisher.digest,
         )
 
     async def _write_health_if_due(self) -> None:

@@ -29,6 +29,7 @@ from jobgate.broker.link.settings import async_client
 QUEUE, OTHER, ABORT = "arq:queue", "arq:other", "arq:abort"
 WAKE, CLAIM, PAUSED, HEALTH = f"{QUEUE}:wake", f"{QUEUE}:claim:w", f"{QUEUE}:paused", f"{QUEUE}:health-check"
 WORKERS, WORKER, NEIGHBOUR = f"{QUEUE}:workers", f"{QUEUE}:worker:w", f"{QUEUE}:worker:x"
+CATALOGUE = f"{QUEUE}:catalogue:{'d' * 64}"
 JOB, RESULT, LEASE, TRIES = "arq:job:a", "arq:result:a", "arq:in-progress:a", "arq:retry:a"
 WANTED, OUTCOME = f"{QUEUE}:wanted:a", f"{QUEUE}:outcome:a"
 PROGRESS, ENDED, REMEMBERED = f"{QUEUE}:progress:a", f"{QUEUE}:ended:a", f"{QUEUE}:idempotency:k"
@@ -62,13 +63,13 @@ RECORD = WorkerRecord(
     host="h",
     pid=1,
     queues=[QUEUE, OTHER],
-    functions=["add"],
     max_jobs=10,
     in_progress=0,
     complete=0,
     failed=0,
     retried=0,
     start_time_ms=0,
+    catalogue="d" * 64,
 )
 
 
@@ -196,6 +197,18 @@ CASES = {
         {WORKERS: {"dead": -60}},
         lambda broker: each(broker.announce(RECORD, ttl=60)),
         (WORKERS, WORKER),
+        lambda answer: answer is False,
+    ),
+    "announce, with a catalogue": Case(
+        {CATALOGUE: Expiring("{}", 5)},
+        lambda broker: each(broker.announce(RECORD, ttl=60, size=2)),
+        (WORKERS, WORKER),
+        lambda answer: answer is True,
+    ),
+    "publish": Case(
+        {},
+        lambda broker: each(broker.publish("d" * 64, b"{}")),
+        (CATALOGUE,),
         lambda answer: answer is None,
     ),
     "retire": Case(

@@ -10,6 +10,7 @@ from harness.state import Expiring, Marked, about, content, seed
 from harness.transitions import (
     ABORT,
     BODY,
+    CATALOGUE,
     CLAIM,
     DAY,
     HEALTH,
@@ -247,8 +248,43 @@ CASES = {
         before={"arq:queue:workers": {"dead": -1}},
         call=lambda broker: broker.announce(RECORD, ttl=15),
         after={"arq:queue:workers": {"w": 15}, "arq:queue:worker:w": "…"},
-        answer=lambda answer: answer is None,
+        answer=lambda answer: answer is False,
         anything=("arq:queue:worker:w",),
+    ),
+    "announce: the catalogue lives on": Case(
+        before={CATALOGUE: Expiring("{}", 5)},
+        call=lambda broker: broker.announce(RECORD, ttl=15, size=2),
+        after={
+            CATALOGUE: Expiring("{}", 120),
+            "arq:queue:workers": {"w": 15},
+            "arq:queue:worker:w": "…",
+        },
+        answer=lambda answer: answer is True,
+        anything=("arq:queue:worker:w",),
+    ),
+    "announce: something else is in place of the catalogue": Case(
+        before={CATALOGUE: Expiring("other", 5)},
+        call=lambda broker: broker.announce(RECORD, ttl=15, size=2),
+        after={
+            CATALOGUE: Expiring("other", 5),
+            "arq:queue:workers": {"w": 15},
+            "arq:queue:worker:w": "…",
+        },
+        answer=lambda answer: answer is False,
+        anything=("arq:queue:worker:w",),
+    ),
+    "announce: a list is in place of the catalogue": Case(
+        before={CATALOGUE: ["x"]},
+        call=lambda broker: broker.announce(RECORD, ttl=15, size=2),
+        after={CATALOGUE: ["x"], "arq:queue:workers": {"w": 15}, "arq:queue:worker:w": "…"},
+        answer=lambda answer: answer is False,
+        anything=("arq:queue:worker:w",),
+    ),
+    "publish": Case(
+        before={CATALOGUE: ["x"]},
+        call=lambda broker: broker.publish("d" * 64, b"{}"),
+        after={CATALOGUE: Expiring("{}", 120)},
+        answer=lambda answer: answer is None,
     ),
     "retire": Case(
         before={

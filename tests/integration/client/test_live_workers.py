@@ -6,24 +6,18 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from jobgate.broker import Broker, BrokerUnavailable, WorkerRecord
+from harness.gateways import PlayedWorker
+from jobgate.broker import Broker, BrokerUnavailable
 from jobgate.client import Client, UnknownFunction
 
 QUEUES = {"arq:queue": "send_mail", "other": "send_mails"}
-
-
-def worker(queue: str, function: str) -> WorkerRecord:
-    return WorkerRecord(
-        worker_id=f"w.{queue}", host="h", pid=1, queues=[queue], functions=[function], max_jobs=1,
-        in_progress=0, complete=0, failed=0, retried=0, start_time_ms=0,
-    )  # fmt: skip
 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[Client]:
     async with Broker(redis_url) as broker:
         for queue, function in QUEUES.items():
-            await broker.announce(worker(queue, function), ttl=60)
+            await PlayedWorker(broker, function, name=f"w.{queue}", queue=queue).announce()
     async with Client(redis_url, registry=CollectorRegistry()) as made:
         yield made
 

@@ -132,7 +132,7 @@ HEARTBEATS = {
     "nothing in it": b"1 {}",
     "deep": b"1 " + b"[" * 100_000,
     "an endless number": b"9" * 5_000 + b" {}",
-    "huge": b'1 {"functions":["' + b"x" * 2_000_000 + b'"]}',
+    "huge": b'1 {"queues":["' + b"x" * 2_000_000 + b'"]}',
 }
 
 
@@ -156,8 +156,8 @@ async def test_a_worker_s_record_spoils_no_other(redis_url: str, client: redis.R
 
 #: Members of a worker's record -> values that they cannot have.
 MEMBERS: dict[str, Any] = {
-    "functions": ['"add"', "[1]", "{}", "null", '["add",null]'],
-    "queues": ["5", '[["arq:queue"]]'],
+    "catalogue": ["5", "[]", "{}", "true"],
+    "queues": ["5", '[["arq:queue"]]', '"arq:queue"', "[1]", "{}", "null", '["arq:queue",null]'],
     "pid": ['"1"', "null", "1e400", "[]"],
     "host": ["5", "{}", "null"],
     "worker_id": ["null", "[]"],

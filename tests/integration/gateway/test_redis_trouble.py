@@ -135,7 +135,7 @@ async def test_a_question_that_is_given_up_leaves_no_queue_behind(make_server: A
 async def test_a_queue_is_looked_at_before_anything_is_said_of_it(worker: PlayedWorker) -> None:
     await worker.announce()
     for configured in ((), ("arq:queue",)):
-        live = LiveFunctions(worker.broker.workers)
+        live = LiveFunctions(worker.broker.workers, worker.broker.catalogue)
         live.begin_to_watch(configured)
         assert live.remembered("ad", "arq:queue") is None
         asked = [asyncio.create_task(live.find("ad", "arq:queue")) for _ in range(3)]
@@ -150,7 +150,7 @@ async def test_a_worker_s_record_that_makes_no_sense_is_as_good_as_none(
     live = worker.broker.live_functions
     record = worker.broker.keys.worker("arq:queue", worker.name)
     with valkey_server.client() as client:
-        for odd in (b"[]", b"1", b'{"functions": [[1]]}', b"{"):
+        for odd in (b"[]", b"1", b'{"catalogue": [1]}', b"{"):
             client.set(record, b"1 " + odd)
             assert await live.find("f", "arq:queue") is Availability.UNPUBLISHED
 

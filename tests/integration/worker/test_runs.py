@@ -435,7 +435,10 @@ async def test_a_live_worker_is_announced_and_retired(broker: Broker, redis_url:
     async with working([func(add, name="sum")], redis_url, max_jobs=4) as worker:
         [record] = await eventually_async(broker.workers)
         assert (record.worker_id, record.max_jobs) == (worker.worker_id, 4)
-        assert list(record.functions) == ["sum"]
+        assert record.catalogue is not None
+        catalogue = await broker.catalogue(record.catalogue)
+        assert catalogue is not None
+        assert list(catalogue.functions) == ["sum"]
     assert await broker.workers() == []
 
 
