@@ -34,8 +34,8 @@ NOT_USED_YET = {
     (door, name)
     for door in ("broker", "catalogue")
     for name in (
-        "ArgumentBinder", "ArgumentPath", "Catalogue", "LiveFunction", "Misfit", "Parameter", "ParameterKind", "Schema",
-        "is_signature",
+        "ArgumentBinder", "ArgumentPath", "Catalogue", "LiveFunction", "Misfit", "Parameter", "ParameterKind",
+        "Schema", "is_signature",
     )
 }  # fmt: skip
 #: Two places that name each other in types: here the first one imports the second for type checkers only.
