@@ -26,7 +26,7 @@ from jobgate.broker.errors import DecodeError
 from jobgate.broker.near_names import learn
 
 #: Most functions in a catalogue, parameters and definitions of a function, and characters of a name.
-MOST_FUNCTIONS: Final = 10_000
+MOST_FUNCTIONS: Final = 2_000
 _MOST_PARAMETERS: Final = 256
 _MOST_DEFINITIONS: Final = 1_000
 _LONGEST_NAME: Final = 128

@@ -14,8 +14,10 @@ from jobgate.broker.views.shared_reads import SharedReads
 
 logger = logging.getLogger("jobgate.broker")
 
-#: Most catalogues that are remembered, and about how many bytes they may take in memory.
+#: Most catalogues that are remembered, with how many functions, and about how many bytes of memory they may
+#: take.
 MOST_CATALOGUES = 64
+MOST_FUNCTIONS = 10_000
 MOST_WEIGHT = 64 * 1024 * 1024
 #: Seconds for one to arrive, which requests may be waiting for.
 _READ_TIMEOUT = 3.0
@@ -58,7 +60,6 @@ class RememberedCatalogues:
         self._reads: SharedReads[str, Catalogue | None] = SharedReads()
         #: The oldest first.
         self._known: dict[str, Catalogue] = {}
-        self._weight = 0
         #: Digest -> when it may be read again, by the monotonic clock.
         self._pauses: dict[str, float] = {}
 
@@ -98,10 +99,17 @@ class RememberedCatalogues:
     def _remember(self, digest: str, found: Catalogue, in_use: Container[str]) -> bool:
         """Remember a catalogue, if there is room."""
         unused = [each for each in self._known if each not in in_use]
-        while len(self._known) >= MOST_CATALOGUES or self._weight + found.weight > MOST_WEIGHT:
+        while not self._has_room(found):
             if not unused:
                 return False
-            self._weight -= self._known.pop(unused.pop(0)).weight
+            del self._known[unused.pop(0)]
         self._known[digest] = found
-        self._weight += found.weight
         return True
+
+    def _has_room(self, catalogue: Catalogue) -> bool:
+        together = (*self._known.values(), catalogue)
+        return (
+            len(together) <= MOST_CATALOGUES
+            and sum(len(one.functions) for one in together) <= MOST_FUNCTIONS
+            and sum(one.weight for one in together) <= MOST_WEIGHT
+        )

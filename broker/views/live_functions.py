@@ -14,7 +14,7 @@ from jobgate.broker.bodies import WorkerRecord
 from jobgate.broker.catalogue import Catalogue, FunctionDocument
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
 from jobgate.broker.views.catalogues import RememberedCatalogues
-from jobgate.broker.views.offers import LiveFunction, Offers
+from jobgate.broker.views.offers import LiveFunction, Offers, together
 from jobgate.broker.views.shared_reads import SharedReads
 
 logger = logging.getLogger("jobgate.broker")
@@ -159,26 +159,7 @@ class LiveFunctions:
 
         It takes some milliseconds for a thousand functions: remember what is made of it by `version`.
         """
-        found: dict[str, list[str]] = {}
-        for queue in sorted(self._queues):
-            for name in self._queues[queue].offers.functions:
-                found.setdefault(name, []).append(queue)
-        return {name: self._live_function(name, found[name]) for name in sorted(found)}
-
-    def _live_function(self, name: str, queues: Sequence[str]) -> LiveFunction:
-        all_offers = [self._queues[queue].offers for queue in queues]
-        documents = {one.digest: one for offers in all_offers for one in offers.functions[name]}
-        workers: set[str] = set()
-        for offers in all_offers:
-            for digest, catalogue in offers.catalogues.items():
-                if name in catalogue.functions:
-                    workers |= offers.workers[digest]
-        return LiveFunction(
-            name=name,
-            documents=tuple(documents[digest] for digest in sorted(documents)),
-            queues=tuple(queues),
-            workers=len(workers),
-        )
+        return together({name: queue.offers for name, queue in self._queues.items()})
 
     def _offers(self, queue: str) -> Offers:
         known = self._queues.get(queue)

@@ -1,6 +1,6 @@
 """What the live workers of one queue offer, put together from their catalogues."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jobgate.broker.bodies import WorkerRecord
@@ -62,14 +62,54 @@ class Offers:
         return any(self.workers)
 
 
+def together(queues: Mapping[str, Offers]) -> dict[str, LiveFunction]:
+    """Return what the workers of several queues offer, sorted by name.
+
+    Args:
+        queues: Name of the queue -> what its workers offer.
+    """
+    places: dict[str, list[str]] = {}
+    for queue in sorted(queues):
+        for name in queues[queue].functions:
+            places.setdefault(name, []).append(queue)
+    workers = _workers(queues.values())
+    return {
+        name: LiveFunction(
+            name=name,
+            documents=_distinct(queues[queue].functions[name] for queue in places[name]),
+            queues=tuple(places[name]),
+            workers=len(workers[name]),
+        )
+        for name in sorted(places)
+    }
+
+
+def _workers(all_offers: Collection[Offers]) -> dict[str, frozenset[str]]:
+    """Return the ids of the workers that offer each function; a worker may serve several queues."""
+    ids: dict[str, frozenset[str]] = {}
+    for offers in all_offers:
+        for digest, workers in offers.workers.items():
+            ids[digest] = ids.get(digest, frozenset()) | workers
+    found: dict[str, frozenset[str]] = {}
+    for digest, catalogue in {
+        digest: one for each in all_offers for digest, one in each.catalogues.items()
+    }.items():
+        for name in catalogue.functions:
+            found[name] = found[name] | ids[digest] if name in found else ids[digest]
+    return found
+
+
+def _distinct(groups: Iterable[tuple[FunctionDocument, ...]]) -> tuple[FunctionDocument, ...]:
+    first, *others = groups
+    if not others:
+        return first
+    documents = {one.digest: one for group in (first, *others) for one in group}
+    return tuple(documents[digest] for digest in sorted(documents))
+
+
 def _merged(catalogues: Iterable[Catalogue]) -> dict[str, tuple[FunctionDocument, ...]]:
     merged: dict[str, tuple[FunctionDocument, ...]] = {}
     for catalogue in catalogues:
         for name, document in catalogue.functions.items():
-            others = merged.get(name, ())
-            if all(document.digest != other.digest for other in others):
-                merged[name] = (*others, document)
-    for name, documents in merged.items():
-        if len(documents) > 1:
-            merged[name] = tuple(sorted(documents, key=lambda one: one.digest))
+            merged[name] = _distinct((merged[name], (document,))) if name in merged else (document,)
     return merged

@@ -1,7 +1,10 @@
 """What is remembered of the functions that live workers offer, and reads that callers share."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,8 +13,12 @@ from jobgate.broker import (
     Availability,
     BrokerUnavailable,
     Catalogue,
+    DecodeError,
+    FunctionDocument,
+    LiveFunction,
     LiveFunctions,
     NotAQueue,
+    Parameter,
     SharedReads,
     WorkerRecord,
 )
@@ -196,3 +203,185 @@ async def test_names_are_known_by_queue() -> None:
     await live.find("add", Q)
     assert live.names_on(Q) == {"add"}
     assert live.names_on("other") == frozenset()
+
+
+def described(name: str, **members: Any) -> FunctionDocument:
+    return FunctionDocument(name=name, parameters=(Parameter(name="a"),), **members)
+
+
+ADD, OTHER_ADD = described("add"), described("add", timeout=5)
+
+
+def offering(*documents: FunctionDocument) -> Catalogue:
+    return Catalogue({one.name: one for one in documents})
+
+
+async def test_documents_are_known_by_queue_one_for_each_version() -> None:
+    fleet = Fleet()
+    live = fleet.live_functions()
+    assert live.documents("add", Q) == ()
+    fleet.start(offering(ADD, described("sub")))
+    fleet.start(offering(ADD))
+    await live.find("add", Q)
+    assert live.documents("add", Q) == (ADD,)
+    assert live.documents("nope", Q) == live.documents("add", "other") == ()
+    fleet.start(offering(OTHER_ADD))
+    await live.find("add", Q)
+    both = tuple(sorted((ADD, OTHER_ADD), key=lambda one: one.digest))
+    assert live.documents("add", Q) == both
+    del fleet.workers[:2]
+    await live.find("add", Q)
+    assert live.documents("add", Q) == (OTHER_ADD,)
+    assert live.documents("sub", Q) == ()
+
+
+async def test_a_catalogue_is_read_once() -> None:
+    fleet = Fleet({"add"}, {"add"})
+    live = fleet.live_functions()
+    for queue in (Q, Q, "other"):
+        await live.find("add", queue)
+    assert len(fleet.fetched) == 1
+    fleet.start(catalogue_of("sub"))
+    await live.find("add", Q)
+    assert len(fleet.fetched) == 2
+
+
+async def test_nothing_is_refused_while_a_live_worker_s_functions_are_not_known() -> None:
+    fleet = Fleet()
+    live = fleet.live_functions()
+    fleet.start(offering(ADD))
+    lost = catalogue_of("sub")
+    fleet.workers.append(lost)
+    assert await live.find("nope", Q) is Availability.POSSIBLE
+    assert await live.find("add", Q) is Availability.OFFERED
+    assert live.documents("add", Q) == (), "the other worker may have another version"
+    fleet.published[digest_of(lost)] = lost
+    assert await live.find("nope", Q) is Availability.UNKNOWN
+    assert live.documents("add", Q) == (ADD,)
+    fleet.workers.append(Catalogue({}))  # it publishes nothing
+    assert await live.find("nope", Q) is Availability.POSSIBLE
+
+
+async def test_a_worker_that_announced_its_functions_has_been_seen_even_if_they_could_not_be_read() -> None:
+    fleet = Fleet({"add"})
+    fleet.published.clear()
+    live = fleet.live_functions()
+    assert await live.find("add", Q) is Availability.POSSIBLE
+    fleet.workers.clear()
+    assert await live.find("add", Q) is Availability.NO_WORKERS
+
+
+async def test_a_catalogue_of_which_something_was_left_out_may_hold_more() -> None:
+    fleet = Fleet({"add"})
+    (digest,) = fleet.published
+    fleet.published[digest] = Catalogue({"add": ADD}, is_whole=False)
+    live = fleet.live_functions()
+    assert await live.find("nope", Q) is Availability.POSSIBLE
+    assert live.documents("add", Q) == (ADD,)
+
+
+async def test_one_that_cannot_be_read_is_not_read_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet({"add"})
+    live = fleet.live_functions()
+
+    async def unreadable(digest: str) -> Catalogue | None:
+        fleet.fetched.append(digest)
+        raise DecodeError("spoilt")
+
+    live = LiveFunctions(fleet.read, unreadable)
+    for _ in range(5):
+        assert await live.find("add", Q) is Availability.POSSIBLE
+    assert len(fleet.fetched) == 1
+    monkeypatch.setattr("jobgate.broker.views.catalogues.monotonic", lambda: time.monotonic() + 11)
+    await live.find("add", Q)
+    assert len(fleet.fetched) == 2
+
+
+async def test_a_digest_that_is_none_is_not_asked_for() -> None:
+    fleet = Fleet({"add"})
+
+    async def read(queue: str) -> Sequence[WorkerRecord]:
+        odd = ("", "x", "F" * 64, "0" * 63, "../" * 30, "0" * 64 + "\n")
+        return [replace(record(queue, "w", fleet.workers[0]), catalogue=one) for one in odd]
+
+    live = LiveFunctions(read, fleet.catalogue)
+    assert await live.find("add", Q) is Availability.POSSIBLE
+    assert fleet.fetched == []
+
+
+@pytest.mark.parametrize(
+    ("catalogues", "limit", "most"),
+    [
+        ([Catalogue({"f": FunctionDocument(name="f", timeout=n)}) for n in range(70)], "CATALOGUES", 64),
+        ([catalogue_of(*(f"f{n}.{m}" for m in range(50))) for n in range(4)], "FUNCTIONS", 150),
+        ([Catalogue({f"f{n}": described(f"f{n}")}, weight=100) for n in range(4)], "WEIGHT", 300),
+    ],
+)
+async def test_remembered_catalogues_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, catalogues: list[Catalogue], limit: str, most: int
+) -> None:
+    monkeypatch.setattr(f"jobgate.broker.views.catalogues.MOST_{limit}", most)
+    fleet = Fleet()
+    for catalogue in catalogues:
+        fleet.start(catalogue)
+    live = fleet.live_functions()
+    for _ in range(3):
+        assert await live.find("nope", Q) is Availability.POSSIBLE
+    assert len(fleet.fetched) == len(catalogues), "none is read twice"
+    fleet.workers = catalogues[-1:]
+    monkeypatch.setattr("jobgate.broker.views.catalogues.monotonic", lambda: time.monotonic() + 11)
+    for _ in range(2):
+        found = await live.find("nope", Q)
+    assert found is Availability.UNKNOWN, "those that are gone make room"
+
+
+async def test_all_functions_with_their_queues_and_workers() -> None:
+    fleet, other = Fleet({"sub"}), Fleet()
+    fleet.start(offering(ADD))
+    other.start(offering(OTHER_ADD))
+    fleet.published |= other.published
+
+    async def read(queue: str) -> Sequence[WorkerRecord]:
+        records = [*await fleet.read(queue)]
+        if queue == "b":  # another worker, and the first one serves this queue, too
+            records = [replace(one, worker_id="w9") for one in await other.read(queue)] + records[:1]
+        return records
+
+    live = LiveFunctions(read, fleet.catalogue)
+    assert live.all_functions() == {}
+    for queue in ("b", "a"):
+        await live.find("add", queue)
+    found = live.all_functions()
+    assert list(found) == ["add", "sub"]
+    assert found["add"] == LiveFunction(
+        name="add",
+        documents=tuple(sorted((ADD, OTHER_ADD), key=lambda one: one.digest)),
+        queues=("a", "b"),
+        workers=2,
+    )
+    assert (found["sub"].queues, found["sub"].workers) == (("a", "b"), 1)
+
+
+async def test_the_version_changes_with_the_functions_and_is_the_same_elsewhere() -> None:
+    fleet = Fleet()
+    live = fleet.live_functions()
+    versions = [live.version]
+    for change in (
+        lambda: fleet.start(offering(ADD)),
+        lambda: fleet.start(offering(OTHER_ADD)),
+        lambda: fleet.workers.pop(0),
+        fleet.workers.clear,
+    ):
+        change()
+        await live.find("add", Q)
+        versions.append(live.version)
+    assert len(set(versions)) == 4
+    assert versions[0] == versions[-1], "there is nothing again"
+    fleet.start(offering(ADD))
+    fleet.start(offering(ADD))
+    other = fleet.live_functions()
+    for each in (live, other):
+        await each.find("add", Q)
+    assert live.version == other.version == versions[1], "the number of workers does not count"
+    await other.find("add", "other")
+    assert live.version != other.version
