@@ -2,10 +2,7 @@
 
 import re
 
-from yarl import URL
-
 from jobgate.client.errors import InvalidOption, MissingExtra
-from jobgate.client.http import Exchange, HttpTransport
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.transport import Transport
 
@@ -45,10 +42,7 @@ def transport_for(
             raise InvalidOption(
                 "serializer and namespace are settings of the gateway: leave them out for an http address"
             )
-        exchange = Exchange(
-            _base_url(url), headers=_headers(key), max_connections=max_connections, metrics=metrics
-        )
-        return HttpTransport(exchange, request_timeout=request_timeout)
+        return _http(url, key, request_timeout, max_connections, metrics)
     if scheme in _REDIS:
         if key is not None:
             raise InvalidOption("a key is only for a gateway: put the password of Redis into the URL")
@@ -59,7 +53,21 @@ def transport_for(
     )
 
 
+def _http(
+    url: str, key: str | None, request_timeout: float, max_connections: int, metrics: ClientMetrics
+) -> Transport:
+    # Not at the top: workers and callers of `jobgate.arq` use Redis alone, and would start a third slower.
+    from jobgate.client.http import Exchange, HttpTransport  # noqa: PLC0415
+
+    exchange = Exchange(
+        _base_url(url), headers=_headers(key), max_connections=max_connections, metrics=metrics
+    )
+    return HttpTransport(exchange, request_timeout=request_timeout)
+
+
 def _base_url(url: str) -> str:
+    from yarl import URL  # noqa: PLC0415 - as above
+
     try:
         parsed = URL(url)
     except ValueError:

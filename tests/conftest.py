@@ -4,6 +4,9 @@ import compileall
 import itertools
 import logging
 import os
+import signal
+import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,15 +31,30 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile, once, the tests and what hundreds of child processes import.
+    """Prepare, once, what all parallel processes and their hundreds of children need."""
+    if hasattr(config, "workerinput"):
+        os.environ.pop("PYTEST_PLUGINS", None)
+        return
+    if config.option.numprocesses:
+        # xdist brings the plugins of `-p` into its processes only after these have read our settings of them.
+        os.environ["PYTEST_PLUGINS"] = ",".join(name for name in config.option.plugins if ":" not in name)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell's `&` leaves it. Children would ignore Ctrl-C too, and some are to end by it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _compile(config)
+
+
+def _compile(config: pytest.Config) -> None:
+    """Compile the tests and what child processes import.
 
     Else each parallel process would rewrite the assertions of all tests for itself. And where the environment
-    has PYTHONDONTWRITEBYTECODE, each child would compile all of jobgate: a quarter of what it takes to start.
+    has PYTHONDONTWRITEBYTECODE, each child would compile all of jobgate, and what an installer other than pip
+    has left: half of what it takes to start.
     """
-    if hasattr(config, "workerinput"):
-        return
     for folder in COMPILED:
         compileall.compile_dir(ROOT / folder, quiet=2)
+    if sys.dont_write_bytecode:
+        compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2)
     if config.option.numprocesses:
         for path in Path(__file__).parent.rglob("test_*.py"):
             _compile_test(path, config)

@@ -37,3 +37,9 @@ def test_a_missing_package_is_one_sentence(missing: list[str], program: str, say
 def test_the_worker_alone_needs_nothing_of_the_gateway_s() -> None:
     code = "import sys; sys.modules['yaml'] = None; import jobgate.worker"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_worker_starts_without_what_only_a_gateway_and_its_callers_need() -> None:
+    """It takes a third of the time that a worker takes to start."""
+    code = "import sys, jobgate.cli.commands.worker; assert not {'aiohttp', 'yarl', 'yaml'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], check=True)
