@@ -10,7 +10,7 @@ from jobgate.worker.errors import (
     SettingsError,
     WorkerError,
 )
-from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, load_settings
+from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, job, load_settings
 from jobgate.worker.invocation import Deadline, ProgressReporter
 from jobgate.worker.jobs import JobOutcome, message_of
 from jobgate.worker.process import stop_signals
@@ -24,7 +24,8 @@ __all__ = [
     # For the command line
     "EXIT_WEDGED", "State", "look_for_workers", "message_of", "stop_signals",
     # Settings
-    "Backoff", "CronJob", "Function", "Seconds", "Settings", "cron", "func", "load_settings", "next_cron",
+    "Backoff", "CronJob", "Function", "Seconds", "Settings", "cron", "func", "job", "load_settings",
+    "next_cron",
     # What a function and the hooks find in their ctx
     "Deadline", "JobOutcome", "ProgressReporter",
     # What a function raises to be run again

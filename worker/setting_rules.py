@@ -173,6 +173,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "job_deserializer": _callable,
     "log_results": _flag,
     "log_arguments": _flag,
+    "validate": _flag,
     "serializer": _one_of("json", "msgpack", "pickle"),
     "result_limit": _whole(1024),
     "lease": _at_least(1),

@@ -113,6 +113,9 @@ class Settings:
     log_results: bool = True
     #: Show the repr of arguments in the log. This does not cover what a function itself logs or raises.
     log_arguments: bool = True
+    #: Use the type hints of functions: validate and convert arguments and results, and publish their schemas.
+    #: `func(…, validate=…)` decides for one function.
+    validate: bool = True
     #: json, msgpack or pickle; `job_serializer` takes precedence.
     serializer: str = "json"
     #: Longest encoded result in bytes; a longer one fails its job with `unserialisable-result`.
@@ -203,7 +206,11 @@ class Settings:
         crons = {cron.name for cron in self.cron_jobs}
         return {
             each.name: ResolvedFunction(
-                each, self._limits_of(each), self._policy_of(each), is_cron=each.name in crons
+                each,
+                self._limits_of(each),
+                self._policy_of(each),
+                is_cron=each.name in crons,
+                validate=self.validate if each.validate is None else each.validate,
             )
             for each in self.functions
         }

@@ -13,6 +13,7 @@ What each codec keeps:
 | naive datetime, date, time | ISO 8601 text | ISO 8601 text | as it is |
 | UUID, Decimal | text | text | as it is |
 | Enum, dataclass | its value, its fields | the same | as it is |
+| pydantic model | its fields, by their aliases | the same | as it is |
 | set and everything else | refused | refused | as it is, if it can be pickled |
 
 A naive datetime is written without an offset, because any offset would be a guess. A Decimal is written as
@@ -161,6 +162,8 @@ def _as_plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value
+    if hasattr(type(value), "__pydantic_serializer__") and hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=True)
     if _is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]
         return {name: getattr(value, name) for name in names}

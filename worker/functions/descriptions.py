@@ -12,6 +12,7 @@ from jobgate.worker.functions.signatures import signature_of
 
 if TYPE_CHECKING:  # it imports pydantic
     from jobgate.worker.functions.adapters import Adapters, TypedValue
+    from jobgate.worker.functions.conversion import ArgumentConverter, ResultConverter
 
 _NULL = {"type": "null"}
 
@@ -121,3 +122,17 @@ def _described(one: Parameter, schemas: dict[str, Any], text: FunctionText) -> P
         schema = schema["additionalProperties"]
     own = schema.get("description") if isinstance(schema, dict) and "$ref" not in schema else None
     return replace(one, schema=schema, description=text.parameters.get(one.name, own))
+
+
+def converters_of(known: Description) -> "tuple[ArgumentConverter | None, ResultConverter | None]":
+    """Return what converts the arguments and the results of a function; None = nothing is to be done."""
+    adapters = known.adapters
+    if adapters is None or known.parameters is None:
+        return None, None
+    from jobgate.worker.functions.conversion import ArgumentConverter, ResultConverter  # noqa: PLC0415 - as above
+
+    names = [one.name for one in known.parameters if one.name in adapters.schemas]
+    return (
+        ArgumentConverter(known.parameters, adapters.arguments, names) if adapters.arguments else None,
+        ResultConverter(adapters.returns) if adapters.returns else None,
+    )

@@ -5,7 +5,7 @@ arq's own objects are recognised by their attributes; arq is never imported.
 
 import inspect
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,6 +44,8 @@ class Function:
     backoff: Backoff | Rule | None = None
     #: Where a plain function runs: `thread` or `process`; None = in a thread.
     executor: Executor | None = None
+    #: Whether its type hints are used: arguments and results are validated and converted.
+    validate: bool | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -52,7 +54,11 @@ class Function:
         return not (inspect.iscoroutinefunction(self.coroutine) or inspect.iscoroutinefunction(call))
 
 
-def func(  # noqa: PLR0913 - arq's arguments, and three more
+#: The attribute in which `job` keeps the options of a function.
+OPTIONS = "__jobgate_options__"
+
+
+def func(  # noqa: PLR0913 - arq's arguments, and four more
     coroutine: str | Function | Callable[..., Any],
     *,
     name: str | None = None,
@@ -63,8 +69,11 @@ def func(  # noqa: PLR0913 - arq's arguments, and three more
     retry_on: type[Exception] | Sequence[type[Exception]] | None = None,
     backoff: Seconds | Backoff | Rule | None = None,
     executor: Executor | None = None,
+    validate: bool | None = None,
 ) -> Function:
     """Define a function with limits of its own, as arq's `func`; None = as in the worker's settings.
+
+    The options of a function that `job` has decorated count where they are not given here.
 
     Args:
         coroutine: The function, or its import path `module.function`.
@@ -76,6 +85,7 @@ def func(  # noqa: PLR0913 - arq's arguments, and three more
         retry_on: Exceptions after which the job runs again; a timeout is a `TimeoutError`.
         backoff: Pauses before that: seconds of the first, `Backoff(…)`, or a function from try to seconds.
         executor: Where a plain function runs: "thread" (the default) or "process".
+        validate: Whether its type hints are used: arguments and results are validated and converted.
 
     Raises:
         SettingsError: The function cannot be called, cannot take `ctx` or has no name, or an argument is out
@@ -84,24 +94,39 @@ def func(  # noqa: PLR0913 - arq's arguments, and three more
     """
     if isinstance(coroutine, Function):
         return coroutine
-    if isinstance(coroutine, str):
-        name, coroutine = name or coroutine, import_string(coroutine)
-    if not callable(coroutine):
-        raise SettingsError(f"functions: {coroutine!r} cannot be called, pass a function or its import path")
-    made = Function(
-        name=name or _own_name(coroutine),
-        coroutine=coroutine,
+    path = coroutine if isinstance(coroutine, str) else None
+    call: Any = import_string(path) if path else coroutine
+    if not callable(call):
+        raise SettingsError(f"functions: {call!r} cannot be called, pass a function or its import path")
+    given = {
+        "name": name, "keep_result": keep_result, "keep_result_forever": keep_result_forever,
+        "timeout": timeout, "max_tries": max_tries, "retry_on": retry_on, "backoff": backoff,
+        "executor": executor, "validate": validate,
+    }  # fmt: skip
+    options = {**getattr(call, OPTIONS, {}), **{key: one for key, one in given.items() if one is not None}}
+    made = _made(call, options.get("name") or path or _own_name(call), options)
+    _check_executor(made)
+    check_place_of_ctx(made.name, call)
+    return made
+
+
+def _made(call: Callable[..., Any], name: str, options: Mapping[str, Any]) -> Function:
+    timeout, keep_result, max_tries = (options.get(key) for key in ("timeout", "keep_result", "max_tries"))
+    retry_on, backoff, validate = (options.get(key) for key in ("retry_on", "backoff", "validate"))
+    if validate not in (None, True, False):
+        raise SettingsError(f"func(validate=…) must be True or False, not {validate!r}")
+    return Function(
+        name=name,
+        coroutine=call,
         timeout_s=duration("func(timeout=…)", timeout, 0.001) if timeout else None,
         keep_result_s=None if keep_result is None else duration("func(keep_result=…)", keep_result, 0),
-        keep_result_forever=keep_result_forever,
+        keep_result_forever=options.get("keep_result_forever"),
         max_tries=None if max_tries is None else whole("func(max_tries=…)", max_tries, 1),
         retry_on=None if retry_on is None else as_retry_on("func(retry_on=…)", retry_on),
         backoff=None if backoff is None else as_backoff("func(backoff=…)", backoff),
-        executor=executor,
+        executor=options.get("executor"),
+        validate=validate,
     )
-    _check_executor(made)
-    check_place_of_ctx(made.name, coroutine)
-    return made
 
 
 def _check_executor(function: Function) -> None:

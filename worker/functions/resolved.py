@@ -4,11 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.broker import FunctionDocument
-from jobgate.worker.functions.descriptions import Description, describe
+from jobgate.broker import FunctionDocument, ParameterKind, printable
+from jobgate.worker.functions.arguments import Arguments, ArgumentsRefused
+from jobgate.worker.functions.descriptions import Description, converters_of, describe
 from jobgate.worker.functions.function import Function
 from jobgate.worker.functions.retries import RetryPolicy
 from jobgate.worker.functions.signatures import doubt_of_ctx, positional_bounds, signature_of
+from jobgate.worker.log import logger
+
+#: Characters of a reason in a warning.
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +32,9 @@ class ResolvedFunction:
     """A function of one worker, ready to be called: its limits are its own or else the worker's."""
 
     __slots__ = (
-        "_description", "_least", "_most", "_signature", "call", "in_process", "in_thread", "is_cron",
-        "is_plain", "limits", "name", "policy",
+        "_argument_converter", "_description", "_least", "_most", "_result_converter", "_signature",
+        "_takes_any_name", "_warned", "call", "in_process", "in_thread", "is_cron", "is_plain", "limits",
+        "name", "policy",
     )  # fmt: skip
 
     def __init__(
@@ -50,9 +56,14 @@ class ResolvedFunction:
         #: None: exceptions other than `Retry` fail the job.
         self.policy = policy
         self.limits = limits
-        self._description: Description = describe(function.coroutine, validate=validate)
         self._signature = signature_of(function.coroutine)
         self._least, self._most = positional_bounds(self._signature)
+        self._description: Description = describe(function.coroutine, validate=validate)
+        self._argument_converter, self._result_converter = converters_of(self._description)
+        parameters = self._description.parameters or ()
+        self._takes_any_name = any(one.kind is ParameterKind.VAR_KEYWORD for one in parameters)
+        #: Warnings that were logged: each is logged once.
+        self._warned: set[str] = set()
 
     @property
     def document(self) -> FunctionDocument:
@@ -77,7 +88,7 @@ class ResolvedFunction:
         return "; ".join(filter(None, found)) or None
 
     def refusal(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
-        """Return why a job's arguments do not fit the function; None where they fit.
+        """Return why a job's arguments cannot be passed to the function; None where they can.
 
         Args:
             args: Positional arguments, without `ctx`.
@@ -91,3 +102,59 @@ class ResolvedFunction:
             doubt = doubt_of_ctx(self.name, self._signature)
             return f"{error}; {doubt}" if doubt else str(error)
         return None
+
+    def arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, is_plain: bool) -> Arguments:
+        """Return the arguments to call the function with: what its hints say, in place of plain data.
+
+        Args:
+            args: Positional arguments, without `ctx`.
+            kwargs: Keyword arguments.
+            is_plain: They are known to be plain data, because they came as JSON.
+
+        Raises:
+            ArgumentsRefused: They cannot be passed, or are not of the types that the hints say.
+            BaseException: What the user's own validators raise.
+        """
+        converter = self._argument_converter
+        if converter is None or (kwargs and self._takes_any_name):
+            # Only Python's own binding knows that `ctx` is not among these names.
+            self._check_binding(args, kwargs)
+        if converter is None:
+            return args, kwargs
+        converted = converter.convert(args, kwargs, is_plain=is_plain)
+        if converted is None:
+            self._check_binding(args, kwargs)
+            raise ArgumentsRefused(converter.misfits(args, kwargs) or "the arguments do not fit")
+        return converted
+
+    def _check_binding(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if (mismatch := self.refusal(args, kwargs)) is not None:
+            raise ArgumentsRefused(mismatch)
+
+    def as_plain(self, value: Any) -> Any:
+        """Return what the function has returned as plain data, as its hint says; else as it is.
+
+        A value that does not fit the hint is turned into plain data as far as possible.
+        """
+        converter = self._result_converter
+        if converter is None:
+            return value
+        try:
+            return converter.convert(value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a type's own code may raise anything
+            text = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+            self.warn("%s returned a value that does not fit its type hint: %s", self.name, printable(text))
+        try:
+            return converter.convert(value, strict=False)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            return value
+
+    def warn(self, text: str, *parts: object) -> None:
+        """Log a warning, once for each text."""
+        if text not in self._warned:
+            self._warned.add(text)
+            logger.warning(text, *parts)

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobgate.broker import DecodeError, FailureCode, JobBody, begun_ms, is_pickled, printable
-from jobgate.worker.functions import ResolvedFunction, RunLimits
+from jobgate.worker.functions import ArgumentsRefused, ResolvedFunction, RunLimits
+from jobgate.worker.jobs.hooks import is_ctrl_c
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, failed, max_tries_exceeded
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared
@@ -21,7 +22,10 @@ class Admission:
     def __init__(self, shared: Shared) -> None:
         settings = shared.settings
         self._functions = shared.functions
+        self._settings = settings
         self._decode = shared.broker.decode_job
+        #: Whether bodies that look like JSON are JSON.
+        self._knows_json = settings.job_serializer is None
         self._observers = shared.observers
         self._allow_aborts = settings.allow_abort_jobs
         #: Whether to warn of the next job of a stock arq client that could not read its result.
@@ -54,7 +58,7 @@ class Admission:
         job.limits = _limits_of(body, job.function.limits if job.function else job.limits)
         job.tries = max(job.tries, body.first_try or 0)
         job.start_ms = begun_ms(job.start_ms, body.enqueue_time_ms, job.claimed.score_ms)
-        return self._admit_body(job, body)
+        return self._admit_body(job, body, blob)
 
     def _damaged(self, job: RunningJob, blob: bytes | None) -> Outcome:
         """Return the outcome of a damaged job; the rest of its body says which function it was for."""
@@ -63,7 +67,7 @@ class Admission:
         text = "a Redis key of this job holds another type of value: another program wrote it"
         return failed(FailureCode.LOST_BODY, text, type_name="DeserializationError")
 
-    def _admit_body(self, job: RunningJob, body: JobBody) -> Admitted | Outcome:
+    def _admit_body(self, job: RunningJob, body: JobBody, blob: bytes) -> Admitted | Outcome:
         mark_ms = job.claimed.abort_mark_ms if self._allow_aborts else None
         if job.stop_reason is Stop.ABORT or (mark_ms is not None and body.is_meant_by(mark_ms)):
             return failed(
@@ -77,10 +81,44 @@ class Admission:
             is_lost = job.claimed.lease.tries > 1
             note = "its last try never finished; its worker probably died" if is_lost else ""
             return max_tries_exceeded(most, note)
-        mismatch = job.function.refusal(body.args, body.kwargs)
-        if mismatch is not None:
-            return failed(FailureCode.INVALID_ARGUMENTS, mismatch, type_name="TypeError")
-        return job.function, body
+        return self._admit_arguments(job.function, body, blob)
+
+    def _admit_arguments(self, function: ResolvedFunction, body: JobBody, blob: bytes) -> Admitted | Outcome:
+        """Return the body with the arguments that the function takes, converted as its hints say."""
+        try:
+            is_plain = self._knows_json and blob.startswith(b"{")
+            args, kwargs = function.arguments(body.args, body.kwargs, is_plain=is_plain)
+        except BaseException as raised:  # validators of the user's own types may raise anything
+            if is_ctrl_c(raised, self._settings):
+                raise
+            return self._admit_misfits(function, body, blob, raised)
+        if args is body.args and kwargs is body.kwargs:
+            return function, body
+        return function, JobBody(
+            function=body.function,
+            args=args,
+            kwargs=kwargs,
+            enqueue_time_ms=body.enqueue_time_ms,
+            first_try=body.first_try,
+            options=body.options,
+        )
+
+    def _admit_misfits(
+        self, function: ResolvedFunction, body: JobBody, blob: bytes, raised: BaseException
+    ) -> Admitted | Outcome:
+        """Return the outcome of a job whose arguments do not fit; those of arq's producers run as in arq."""
+        refused = isinstance(raised, ArgumentsRefused)
+        if isinstance(raised, ArgumentsRefused) and not raised.by_hints:
+            return failed(FailureCode.INVALID_ARGUMENTS, str(raised), type_name="TypeError")
+        reason = str(raised) if refused else f"their validation raised {type(raised).__name__}"
+        if body.options.queue is None or is_pickled(blob):
+            function.warn(
+                "%s runs with arguments that do not fit its type hints, as in arq: %s", function.name, reason
+            )
+            return function, body
+        if not refused:
+            logger.error("the validation of arguments of %s raised", function.name, exc_info=raised)
+        return failed(FailureCode.INVALID_ARGUMENTS, reason, type_name="ValidationError")
 
 
 def _not_ours(job: RunningJob) -> Outcome | None:

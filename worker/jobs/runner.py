@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Any
 
 from jobgate.broker import EPOCH, ClaimedJob, JobBody, time_of
@@ -50,6 +51,7 @@ class JobRunner:
         )  # fmt: skip
         #: Jobs whose outcome is stored, or about to be, while their coroutine still runs.
         self._abandoned: dict[RunningJob, asyncio.Task[None]] = {}
+        self._keeps_objects = settings.serializer == "pickle" and settings.job_serializer is None
         #: For timers: asyncio keeps cancelled ones for a while, and with them the context of a job.
         self._outside = copy_context()
 
@@ -114,12 +116,19 @@ class JobRunner:
             self._observers.job_ended(job, outcome, seconds)
             if self._hooks.end is not None:
                 await self._hooks.end(job, outcome, seconds)
-        outcome = await self._persistence.write(job, outcome, seconds)
+        outcome = await self._persistence.write(job, self._as_stored(job, outcome), seconds)
         await self._start_next(job)
         if has_begun and self._hooks.after_end is not None:
             await self._hooks.after_end(job, outcome, seconds)
         # ctx["progress"] knows the job; one cycle for each job keeps the garbage collector busy.
         job.ctx = {}
+
+    def _as_stored(self, job: RunningJob, outcome: Outcome) -> Outcome:
+        """Return an outcome with its value as plain data, which every codec but pickle writes."""
+        if outcome.kind is not OutcomeKind.SUCCESS or job.function is None or self._keeps_objects:
+            return outcome
+        value = job.function.as_plain(outcome.value)
+        return outcome if value is outcome.value else replace(outcome, value=value)
 
     async def _start_next(self, job: RunningJob) -> None:
         """Start the job that has waited for this one, which has its id, or release it if the worker stops."""
