@@ -1,5 +1,6 @@
 """Call functions that run in a worker, from any Python program: over HTTP, or directly through Redis."""
 
+from jobgate.client.caller import Caller
 from jobgate.client.client import Client
 from jobgate.client.errors import (
     ArgumentError,
@@ -20,6 +21,7 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     RateLimited,
     ResultGone,
+    ResultMismatch,
     ResultTimeout,
     Unauthorized,
     UnexpectedAnswer,
@@ -34,12 +36,12 @@ from jobgate.client.time_budget import GRACE, TimeBudget
 
 __all__ = [
     # The client and its jobs
-    "Client", "JobHandle", "JobInfo", "JobProgress", "JobStatus",
+    "Caller", "Client", "JobHandle", "JobInfo", "JobProgress", "JobStatus",
     # Errors
     "ArgumentError", "ClientClosed", "Forbidden", "GatewayUnavailable", "InvalidArguments", "InvalidOption",
     "InvalidRequest", "JobAborted", "JobExists", "JobFailed", "JobNotFound", "JobgateError", "MissingExtra",
-    "NoWorker", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost", "ResultTimeout", "Unauthorized",
-    "UnexpectedAnswer", "UnknownFunction",
+    "NoWorker", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost", "ResultMismatch", "ResultTimeout",
+    "Unauthorized", "UnexpectedAnswer", "UnknownFunction",
     # Declarations, as `jobgate stubs` writes them
     "DEFAULT", "Stub", "stub",
     # What `jobgate.arq` builds on

@@ -20,8 +20,9 @@ JobgateError
 │   ├── NoWorker               no live worker could take the call
 │   └── OutcomeUnknown         the answer was lost: the job may or may not exist
 ├── UnexpectedAnswer           the answer is not jobgate's
+├── ResultMismatch             the job succeeded, and its result has not the type of the return hint
 ├── ClientClosed               the client is not open (also a RuntimeError)
-└── MissingExtra               a package for this kind of address is not installed (also an ImportError)
+└── MissingExtra               a package for this address or this call is not installed (also an ImportError)
 ```
 
 The docstring of each class is its default message.
@@ -29,7 +30,7 @@ The docstring of each class is its default message.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from jobgate.client.job_handle import JobHandle
@@ -45,7 +46,7 @@ class JobgateError(Exception):
         """Keep `message`; by default it is the first paragraph of the class docstring."""
         super().__init__(message or (type(self).__doc__ or "").split("\n\n")[0])
         #: The job that the error is about, to ask for it again later; None where there is none.
-        self.job: JobHandle | None = None
+        self.job: JobHandle[Any] | None = None
 
 
 class JobFailed(JobgateError):
@@ -208,6 +209,36 @@ class OutcomeUnknown(GatewayUnavailable):
 
 class UnexpectedAnswer(JobgateError):
     """The answer is not jobgate's: check the URL, and the proxies on the way."""
+
+
+class ResultMismatch(JobgateError):
+    """The job succeeded, but its result has not the type of the function's return hint.
+
+    The worker probably runs another version of the function.
+
+    Attributes:
+        function: Name of the function.
+        result: The result as it arrived.
+        detail: What does not fit.
+    """
+
+    outcome = "mismatch"
+
+    def __init__(self, function: str = "", result: Any = None, detail: str = "") -> None:
+        """Keep the result."""
+        super().__init__(
+            f"The job succeeded, but its result has not the type that {function!r} returns here ({detail}): "
+            "the worker probably runs another version; `result` of this error has the value."
+            if function
+            else None
+        )
+        self.function = function
+        self.result = result
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[JobgateError], tuple[Any, ...]]:
+        """Pickle the fields, not the message, so that it can be sent to another process."""
+        return type(self), (self.function, self.result, self.detail)
 
 
 class ClientClosed(JobgateError, RuntimeError):

@@ -2,16 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from jobgate.client.errors import JobgateError, JobLost, JobNotFound, ResultGone
 from jobgate.client.info import JobInfo, JobProgress, JobStatus
 from jobgate.client.requests import Default, Timeout, waiting_time
-from jobgate.client.transport import Transport
+from jobgate.client.transport import JobEnd, Transport
+from jobgate.client.values import ReadResult
+
+# Type checkers have typing_extensions of their own: `JobHandle` without brackets is `JobHandle[Any]`.
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    R_co = TypeVar("R_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    R_co = TypeVar("R_co", covariant=True)
 
 
-class JobHandle:
+class JobHandle(Generic[R_co]):
     """One job; `Client.enqueue` and `Client.job` return it.
+
+    It is a `JobHandle[T]`, with the type of the result, where the function itself was passed to `enqueue`.
 
     Every method raises GatewayUnavailable when the other side cannot answer, and JobNotFound when there is no
     such job. The errors have this handle as `job`.
@@ -25,6 +38,7 @@ class JobHandle:
         queue: str | None = None,
         timeout: float | None = None,
         acknowledged: bool = False,
+        read: ReadResult | None = None,
     ) -> None:
         """Refer to a job; nothing is sent.
 
@@ -34,12 +48,14 @@ class JobHandle:
             queue: Its queue; None = not known.
             timeout: How long `result` and `abort` wait by default, in seconds; None = for ever.
             acknowledged: Whether it is known to have been enqueued.
+            read: Converts its result; None = it stays as it is.
         """
         self.id = job_id
         self.queue = queue
         self._transport = transport
         self._timeout = timeout
         self._acknowledged = acknowledged
+        self._read = read
 
     def __repr__(self) -> str:
         return f"JobHandle({self.id!r})"
@@ -57,7 +73,7 @@ class JobHandle:
         """Return the progress that the function last reported; None if there is none or it is not running."""
         return (await self.info()).progress
 
-    async def result(self, timeout: Timeout = Default.TIMEOUT) -> Any:
+    async def result(self, timeout: Timeout = Default.TIMEOUT) -> R_co:
         """Wait for the end of the job and return its result.
 
         Args:
@@ -68,13 +84,18 @@ class JobHandle:
             JobFailed: The job failed for good; JobAborted if it was aborted.
             ResultTimeout: It has not ended in time, and keeps running.
             ResultGone: It has ended and its result was not kept.
+            ResultMismatch: Its result has not the type of the function's return hint.
             UnknownFunction: Its worker does not have the function.
             InvalidArguments: Its worker found that the arguments do not fit the function.
         """
         wait = waiting_time("timeout", timeout, self._timeout)
         with self.named_in_errors():
-            end = await self._transport.wait(self.id, self.queue, wait)
-            return end.value()
+            return self.value_of(await self._transport.wait(self.id, self.queue, wait))
+
+    def value_of(self, end: JobEnd) -> R_co:
+        """Return the result of an end of this job in its type; raise its failure, as `result`."""
+        value: R_co = end.value()
+        return value if self._read is None else self._read(value)
 
     async def abort(self, timeout: Timeout = Default.TIMEOUT) -> bool:
         """Abort the job, whether it is waiting or running, and wait until it has ended.

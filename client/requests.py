@@ -50,7 +50,7 @@ class Options:
     timeout: float | None = None
 
 
-def job_options(
+def job_options(  # noqa: PLR0913 - the options of a call, and how they are written
     *,
     job_id: str | None,
     queue: str | None,
@@ -60,23 +60,24 @@ def job_options(
     run_timeout: Seconds | None,
     defer_by: Seconds | None = None,
     defer_until: datetime | None = None,
+    mark: str = "_",
 ) -> Options:
-    """Check the options of a call or an enqueue.
+    """Check the options of a call or an enqueue. In messages, their names begin with `mark`.
 
     Raises:
         InvalidOption: An option has a wrong value, or both deferrals are given.
     """
     if defer_by is not None and defer_until is not None:
-        raise InvalidOption("give _defer_by or _defer_until, not both")
+        raise InvalidOption(f"give {mark}defer_by or {mark}defer_until, not both")
     return Options(
         job_id=None if job_id is None else check_new_id(job_id),
         queue=queue,
-        defer_by=seconds("_defer_by", defer_by),
-        defer_until=_moment(defer_until),
-        expires=seconds("_expires", expires),
-        max_tries=_tries(max_tries),
-        keep_result=seconds("_keep_result", keep_result),
-        timeout=seconds("_run_timeout", run_timeout),
+        defer_by=seconds(f"{mark}defer_by", defer_by),
+        defer_until=_moment(mark, defer_until),
+        expires=seconds(f"{mark}expires", expires),
+        max_tries=_tries(mark, max_tries),
+        keep_result=seconds(f"{mark}keep_result", keep_result),
+        timeout=seconds(f"{mark}run_timeout", run_timeout),
     )
 
 
@@ -102,11 +103,8 @@ def new_job(function: str, args: Sequence[Any], kwargs: Mapping[str, Any], optio
     """Return a job with the id of the options, or with 128 random bits in hex.
 
     Raises:
-        InvalidOption: `function` is not a name, or a keyword begins with `_` and is not an option.
+        InvalidOption: A keyword begins with `_` and is not an option.
     """
-    name: object = function
-    if not isinstance(name, str) or not name:  # the gateway has stricter rules
-        raise InvalidOption("call a function by its name, a string that is not empty")
     check_keywords(kwargs, _OPTIONS)
     job_id = options.job_id or secrets.token_hex(16)
     return NewJob(function=function, args=args, kwargs=kwargs, options=options, job_id=job_id)
@@ -203,16 +201,16 @@ def waiting_time(name: str, value: Timeout, default: float | None) -> float | No
     return default if isinstance(value, Default) else seconds(name, value)
 
 
-def _moment(value: object) -> datetime | None:
+def _moment(mark: str, value: object) -> datetime | None:
     """Return a time in UTC; a naive one is local time, as in arq."""
     if value is None:
         return None
     if not isinstance(value, datetime):
-        raise InvalidOption("_defer_until must be a datetime")
+        raise InvalidOption(f"{mark}defer_until must be a datetime")
     return value.astimezone(UTC)
 
 
-def _tries(value: object) -> int | None:
+def _tries(mark: str, value: object) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
         return value
-    raise InvalidOption("_max_tries must be a whole number of at least 1")
+    raise InvalidOption(f"{mark}max_tries must be a whole number of at least 1")

@@ -36,6 +36,7 @@ from jobgate.client.per_loop import PerLoop
 from jobgate.client.requests import NewJob, Options
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
 from jobgate.client.transport import JobEnd
+from jobgate.client.values import JSON, MSGPACK
 
 #: How old the knowledge of live workers may be, in seconds.
 _FRESH = 1.0
@@ -88,6 +89,7 @@ class RedisTransport:
 
     def __init__(self, url: str, *, request_timeout: float, serializer: str, namespace: str | None) -> None:
         self._request_timeout = request_timeout
+        self._serializer = serializer
         self._is_open = False
         #: Whether Redis has answered, and nothing has failed since.
         self._is_reached = False
@@ -203,7 +205,7 @@ class RedisTransport:
         try:
             async with asyncio.timeout(budget.left + GRACE):
                 with _translated():
-                    enqueued = await self._broker.enqueue(_request(job, wants_outcome))
+                    enqueued = await self._broker.enqueue(_request(job, self._serializer, wants_outcome))
         except GatewayUnavailable:
             self._is_reached = False
             raise
@@ -243,13 +245,19 @@ class RedisTransport:
 _NAMES = tuple(name for name in JobOptions._fields if name in Options.__dataclass_fields__)
 
 
-def _request(job: NewJob, wants_outcome: bool) -> records.JobRequest:
+#: Serializer -> how arguments become plain data; pickle carries the objects themselves.
+_PLAIN_DATA = {"json": JSON, "msgpack": MSGPACK}
+
+
+def _request(job: NewJob, serializer: str, wants_outcome: bool) -> records.JobRequest:
     options = job.options
+    plain = _PLAIN_DATA.get(serializer)
+    args, kwargs = plain.of(job.function, job.args, job.kwargs) if plain else (job.args, job.kwargs)
     until = options.defer_until
     return records.JobRequest(
         function=job.function,
-        args=job.args,
-        kwargs=job.kwargs,
+        args=args,
+        kwargs=kwargs,
         options=JobOptions(**{name: getattr(options, name) for name in _NAMES}, wants_outcome=wants_outcome),
         job_id=job.job_id,
         defer_by=options.defer_by,

@@ -211,7 +211,7 @@ async def test_arguments_that_do_not_fit_are_refused(client: Client) -> None:
         await client.call("add", nope=1)
 
 
-@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), 2**64], ids=type)
+@pytest.mark.parametrize("value", [float("nan"), {1j}, object(), 2**64], ids=type)
 async def test_arguments_that_cannot_be_sent_enqueue_nothing(client: Client, value: Any) -> None:
     with pytest.raises(InvalidArguments) as caught:
         await client.enqueue("echo", value)

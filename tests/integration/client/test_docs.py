@@ -20,7 +20,9 @@ from jobgate.client.metrics import FUNCTION_LABELS, metrics_of
 
 DOC = (REPOSITORY / "docs" / "client.md").read_text()
 WORDS = len((REPOSITORY / "README.md").read_text().split())
-FIRST, ENQUEUE, JOB, FAILURE, DIRECT = re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+FIRST, ENQUEUE, TYPED, JOB, FAILURE, DIRECT = re.findall(
+    r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL
+)
 
 
 def table(first: str) -> list[list[str]]:
@@ -73,6 +75,7 @@ async def test_the_examples_run(
     assert await printed(FIRST) == f"{WORDS}\n"
     async with Client(url, key=places["JOBGATE_KEY"]) as client:
         assert (await printed(ENQUEUE, client=client)).startswith("{'lines': 10, ")
+        assert await printed(TYPED, client=client) == "True\n"
         assert re.fullmatch(
             r"(queued|in_progress) (None|JobProgress\(.*\))\n[01]\nTrue\n", await printed(JOB, client=client)
         )
@@ -94,6 +97,11 @@ def test_call_and_enqueue_take_these_options() -> None:
         assert {row[column] for row in rows} == {"yes", "–"}
         told = {codes(row[0])[0] for row in rows if row[column] == "yes"}
         assert told == options(method).keys()
+
+
+def test_a_caller_takes_the_same_options_without_the_mark() -> None:
+    marked = options(Client.call) | options(Client.enqueue)
+    assert options(Client.with_options).keys() == {name.removeprefix("_") for name in marked}
 
 
 def test_a_handle_has_these_methods() -> None:

@@ -125,6 +125,6 @@ def test_development_install_is_found_by_a_user_s_type_checker(tmp_path: Path) -
     words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", sys.executable, "caller.py"]
     checked = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
-    assert 'Revealed type is "def (str' in checked.stdout
+    assert 'Revealed type is "Overload(def [P, T] (' in checked.stdout
     assert 'Revealed type is "str"' in checked.stdout
     assert "CronJob" in checked.stdout

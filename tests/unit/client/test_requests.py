@@ -135,7 +135,7 @@ def test_all_options_are_sent_under_the_names_of_the_http_api() -> None:
     }
 
 
-@pytest.mark.parametrize("value", [{1, 2}, object(), 2**64, {1: 2}, b"bytes", "\ud800"])
+@pytest.mark.parametrize("value", [object(), 2**64, {1.5: 2}, 1j, "\ud800"])
 def test_what_json_cannot_carry_is_refused(value: Any) -> None:
     with pytest.raises(InvalidArguments, match="'fn'"):
         encode(a_request(value))
