@@ -6,7 +6,21 @@ from typing import Final
 from urllib.parse import unquote
 
 from jobgate.gateway.context import Call
-from jobgate.gateway.handlers import abort, enqueue, jobs, livez, metrics, openapi, readyz, result, status
+from jobgate.gateway.handlers import (
+    abort,
+    docs,
+    enqueue,
+    function,
+    functions,
+    jobs,
+    livez,
+    metrics,
+    openapi,
+    readyz,
+    result,
+    status,
+    ui_file,
+)
 from jobgate.gateway.http import Answer, Problem
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -37,7 +51,11 @@ ROUTES: Final = (
     Route("livez", "GET", "/livez", livez, is_open=True),
     Route("readyz", "GET", "/readyz", readyz, is_open=True),
     Route("metrics", "GET", "/metrics", metrics),
+    Route("functions", "GET", "/functions", functions),
+    Route("function", "GET", "/functions/{function}", function),
     Route("openapi", "GET", "/openapi.json", openapi),
+    Route("docs", "GET", "/docs", docs, is_open=True),
+    Route("ui_file", "GET", "/ui/{file}", ui_file, is_open=True),
 )
 
 #: The routes of the metrics port, which needs no key.

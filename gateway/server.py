@@ -15,8 +15,7 @@ from aiohttp.web import ServerRunner
 from jobgate.broker import Broker
 from jobgate.gateway.auth import KeysFile, Waits
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.functions import FunctionCheck, QueueNames
-from jobgate.gateway.handlers import openapi_json
+from jobgate.gateway.functions import Descriptions, FunctionCheck, QueueNames, base_document
 from jobgate.gateway.http import Door, HttpServer, PortError, Unsent, listen
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
@@ -52,6 +51,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         settings=settings,
         broker=broker,
         functions=FunctionCheck(live, beside_arq=settings.serializer == "pickle"),
+        descriptions=Descriptions(live),
         queues=queues,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
         looks=Looks(broker, lambda: live.queues),
@@ -109,7 +109,7 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
 
 async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then drain and return; raises `GatewayError` if it cannot start."""
-    openapi_json()
+    base_document()
     if HttpRequestParser is HttpRequestParserPy:
         logger.warning("aiohttp runs without its C parser: it is slower, and accepts more than HTTP allows")
     async with open_gateway(settings) as gateway:

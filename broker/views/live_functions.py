@@ -111,6 +111,16 @@ class LiveFunctions:
                     await self._fresh(name)
             await asyncio.sleep(every)
 
+    async def read_once(self) -> None:
+        """Read the watched queues that have not been read since the start.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        for name in self._watched:
+            if self._queues[name].read_at is None:
+                await self._fresh(name)
+
     def remembered(self, function: str, queue: str) -> Availability | None:
         """Return what `watch` last found, without asking Redis; None = this queue is not watched."""
         known = self._queues.get(queue)

@@ -12,7 +12,8 @@ class LiveFunction:
     """A function that live workers offer."""
 
     name: str
-    #: What they publish of it: one document for each version that is live, in an order that stays.
+    #: What they publish of it: one document for each version that is live. The first one is that of most
+    #: workers; where numbers are equal, the order stays.
     documents: tuple[FunctionDocument, ...]
     #: The queues in which they offer it, sorted.
     queues: tuple[str, ...]
@@ -72,31 +73,45 @@ def together(queues: Mapping[str, Offers]) -> dict[str, LiveFunction]:
     for queue in sorted(queues):
         for name in queues[queue].functions:
             places.setdefault(name, []).append(queue)
-    workers = _workers(queues.values())
+    announced = _Announced(queues.values())
     return {
         name: LiveFunction(
             name=name,
-            documents=_distinct(queues[queue].functions[name] for queue in places[name]),
+            documents=announced.by_workers(
+                name, _distinct(queues[queue].functions[name] for queue in places[name])
+            ),
             queues=tuple(places[name]),
-            workers=len(workers[name]),
+            workers=len(announced.workers[name]),
         )
         for name in sorted(places)
     }
 
 
-def _workers(all_offers: Collection[Offers]) -> dict[str, frozenset[str]]:
-    """Return the ids of the workers that offer each function; a worker may serve several queues."""
-    ids: dict[str, frozenset[str]] = {}
-    for offers in all_offers:
-        for digest, workers in offers.workers.items():
-            ids[digest] = ids.get(digest, frozenset()) | workers
-    found: dict[str, frozenset[str]] = {}
-    for digest, catalogue in {
-        digest: one for each in all_offers for digest, one in each.catalogues.items()
-    }.items():
-        for name in catalogue.functions:
-            found[name] = found[name] | ids[digest] if name in found else ids[digest]
-    return found
+class _Announced:
+    """Which workers announce what; a worker may serve several queues."""
+
+    def __init__(self, all_offers: Collection[Offers]) -> None:
+        self._catalogues = {digest: one for each in all_offers for digest, one in each.catalogues.items()}
+        self._ids: dict[str, frozenset[str]] = {}
+        for offers in all_offers:
+            for digest, workers in offers.workers.items():
+                self._ids[digest] = self._ids.get(digest, frozenset()) | workers
+        #: Function -> ids of the workers that offer it.
+        self.workers: dict[str, frozenset[str]] = {}
+        for digest, catalogue in self._catalogues.items():
+            for name in catalogue.functions:
+                known, ids = self.workers.get(name), self._ids[digest]
+                self.workers[name] = ids if known is None else known | ids
+
+    def by_workers(self, name: str, documents: tuple[FunctionDocument, ...]) -> tuple[FunctionDocument, ...]:
+        """Return the documents of a function, that of most workers first."""
+        if len(documents) == 1:
+            return documents
+        ids: dict[str, frozenset[str]] = {}
+        for digest, catalogue in self._catalogues.items():
+            if (document := catalogue.functions.get(name)) is not None:
+                ids[document.digest] = ids.get(document.digest, frozenset()) | self._ids[digest]
+        return tuple(sorted(documents, key=lambda one: (-len(ids[one.digest]), one.digest)))
 
 
 def _distinct(groups: Iterable[tuple[FunctionDocument, ...]]) -> tuple[FunctionDocument, ...]:

@@ -1,5 +1,6 @@
 """The functions that requests name: valid names, and what live workers offer."""
 
+from jobgate.gateway.functions.descriptions import Description, Descriptions, as_listed, base_document
 from jobgate.gateway.functions.function_check import FunctionCheck
 from jobgate.gateway.functions.names import (
     QueueNames,
@@ -10,5 +11,8 @@ from jobgate.gateway.functions.names import (
 )
 
 __all__ = [
-    "FunctionCheck", "QueueNames", "function_name", "status_path", "why_not_function", "why_not_new_id",
+    # Names
+    "QueueNames", "function_name", "status_path", "why_not_function", "why_not_new_id",
+    # Live functions
+    "Description", "Descriptions", "FunctionCheck", "as_listed", "base_document",
 ]  # fmt: skip

@@ -3,15 +3,18 @@
 from jobgate.gateway.handlers.abort import abort
 from jobgate.gateway.handlers.broker_problems import broker_problem
 from jobgate.gateway.handlers.enqueue import enqueue
+from jobgate.gateway.handlers.functions import function, functions
 from jobgate.gateway.handlers.job_list import jobs
-from jobgate.gateway.handlers.openapi import openapi, openapi_json
+from jobgate.gateway.handlers.openapi import openapi
+from jobgate.gateway.handlers.pages import docs, ui_file
 from jobgate.gateway.handlers.probes import livez, metrics, readyz
 from jobgate.gateway.handlers.result import result
 from jobgate.gateway.handlers.status import status
 
 __all__ = [
     # Operations
-    "abort", "enqueue", "jobs", "livez", "metrics", "openapi", "readyz", "result", "status",
+    "abort", "docs", "enqueue", "function", "functions", "jobs", "livez", "metrics", "openapi", "readyz",
+    "result", "status", "ui_file",
     # What they share with the service
-    "broker_problem", "openapi_json",
+    "broker_problem",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """What any HTTP service needs: connections, the door, bodies, strict JSON, answers, streams, problems."""
 
 from jobgate.gateway.http.access_log import log_access
-from jobgate.gateway.http.answers import Answer, SharedBody
+from jobgate.gateway.http.answers import Answer, SharedBody, tagged
 from jobgate.gateway.http.body import body_at_hand, body_to_come
 from jobgate.gateway.http.connection import HttpServer
 from jobgate.gateway.http.door import Door, check_origin, target_of
@@ -20,4 +20,5 @@ __all__ = [
     "asked_wait", "body_at_hand", "body_to_come", "check_limit", "page_limit", "read_json", "read_query",
     # Answers
     "Answer", "Problem", "SharedBody", "StreamedAnswer", "Unsent", "applied", "field_errors",
+    "tagged",
 ]  # fmt: skip

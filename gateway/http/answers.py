@@ -18,6 +18,8 @@ from typing import Self
 from aiohttp.web import BaseRequest
 
 JSON = "application/json"
+#: Most answers are for one caller and one moment.
+NO_STORE = "no-store"
 
 #: Largest body, in bytes, that goes into the socket's buffer at once. Larger ones are written in pieces of
 #: this size, as fast as the client reads.
@@ -26,12 +28,12 @@ _BODILESS = {204, 304}
 
 
 @lru_cache(maxsize=256)
-def _head(status: int, content_type: str) -> str:
+def _head(status: int, content_type: str, cache: str) -> str:
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         f"Content-Type: {content_type}",
         "Server: jobgate",
-        "Cache-Control: no-store",
+        f"Cache-Control: {cache}",
         "X-Content-Type-Options: nosniff",
         "",
     ]
@@ -43,6 +45,32 @@ def _head(status: int, content_type: str) -> str:
 @lru_cache(maxsize=1)
 def _date(second: int) -> str:
     return f"Date: {formatdate(second, usegmt=True)}\r\n"
+
+
+def tagged(
+    request: BaseRequest,
+    body: bytes,
+    etag: str,
+    *,
+    headers: dict[str, str] | None = None,
+    content_type: str = JSON,
+    cache: str = NO_STORE,
+) -> "Answer":
+    """Return 200 with an `ETag`, or 304 if `If-None-Match` has it.
+
+    Args:
+        request: The request.
+        body: What it asks for.
+        etag: Identifies the body, without quotes.
+        headers: Further headers of both answers.
+        content_type: The media type of the body.
+        cache: What caches may do with it, as `Cache-Control`.
+    """
+    known = request.headers.get("If-None-Match", "")
+    all_headers = {**(headers or {}), "ETag": f'"{etag}"'}
+    if f'"{etag}"' in known or known.strip() == "*":
+        return Answer(304, headers=all_headers, cache=cache)
+    return Answer(200, body, headers=all_headers, content_type=content_type, cache=cache)
 
 
 class SharedBody:
@@ -66,12 +94,14 @@ class Answer:
         body: Its body.
         headers: Further headers, such as `Retry-After`. Their values are not escaped: check them before.
         content_type: The media type of the body.
+        cache: What caches may do with it, as `Cache-Control`.
         close: Whether the connection ends after this answer.
     """
 
     __slots__ = (
         "_request",
         "body",
+        "cache",
         "content_type",
         "headers",
         "held",
@@ -89,12 +119,14 @@ class Answer:
         *,
         headers: dict[str, str] | None = None,
         content_type: str = JSON,
+        cache: str = NO_STORE,
         close: bool = False,
     ) -> None:
         self.status = status
         self.body = body
         self.headers = headers or {}
         self.content_type = content_type
+        self.cache = cache
         #: Whether the connection stays open; None = as the request asks, decided by `prepare`.
         self.keep_alive: bool | None = False if close else None
         #: Kept alive until the answer is sent: the body that it shares with others.
@@ -159,7 +191,7 @@ class Answer:
             connection = "Connection: keep-alive\r\n"
         headers = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
         return (
-            f"{_head(self.status, self.content_type)}{_date(int(time.time()))}"
+            f"{_head(self.status, self.content_type, self.cache)}{_date(int(time.time()))}"
             f"X-Request-ID: {self.request_id}\r\n{headers}{connection}{framing}\r\n"
         ).encode("latin-1")
 

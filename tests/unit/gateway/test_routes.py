@@ -1,6 +1,5 @@
 """Routes, and that `openapi.yaml` says the same as the code."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,8 @@ import yaml
 from jobgate.broker import (
     FailureCode,
 )
-from jobgate.gateway.handlers import openapi_json
+from jobgate.gateway.functions import base_document
+from jobgate.gateway.handlers.pages import UI_FILES
 from jobgate.gateway.http.problems import KINDS, Problem
 from jobgate.gateway.routes import ROUTES, Router
 
@@ -37,7 +37,12 @@ def test_openapi_names_all_failure_codes() -> None:
 
 
 def test_openapi_json_is_the_same_document() -> None:
-    assert json.loads(openapi_json()) == DOCUMENT
+    assert base_document() == DOCUMENT
+
+
+def test_every_file_of_the_pages_is_served() -> None:
+    found = {path.name for path in (ROOT / "gateway" / "ui").iterdir() if path.is_file()}
+    assert set(UI_FILES) == found - {"__init__.py", "docs.html"}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,10 @@ def test_openapi_json_is_the_same_document() -> None:
         ("HEAD", "/jobs/x/result", "result", "x"),
         ("POST", "/jobs/x/abort", "abort", "x"),
         ("GET", "/livez", "livez", ""),
+        ("GET", "/functions", "functions", ""),
+        ("GET", "/functions/a%3Ab", "function", "a:b"),
+        ("GET", "/ui/docs.css", "ui_file", "docs.css"),
+        ("GET", "/ui/..%2Fopenapi.yaml", "ui_file", "../openapi.yaml"),
         ("GET", "/jobs/%2F..%2F/status", "status", "/../"),
     ],
 )

@@ -1,0 +1,25 @@
+"""`GET /functions` and `GET /functions/{function}`: what live workers offer to the caller."""
+
+from jobgate.broker import near_names
+from jobgate.gateway.context import Call
+from jobgate.gateway.functions import Description, as_listed, function_name
+from jobgate.gateway.http import Answer, Problem, tagged
+
+
+async def functions(call: Call) -> Answer:
+    """Answer 200 with the functions that the caller may enqueue, or 304 if it has this list already."""
+    description = await call.gateway.descriptions.listing(call.caller.may_enqueue)
+    return tagged(call.request, description.body, description.etag)
+
+
+async def function(call: Call) -> Answer:
+    """Answer 200 with one function, or 304; 404 if there is none that the caller may enqueue."""
+    name, may_see = function_name(call.name), call.caller.may_enqueue
+    visible = await call.gateway.descriptions.visible(may_see)
+    found = next((one for one in visible if one.name == name), None)
+    if found is None:
+        near = near_names(name, (one.name for one in visible), may_see)
+        detail = f"Did you mean {' or '.join(near)}?" if near else "See GET /functions."
+        raise Problem("unknown-function", detail, members={"near": near})
+    description = Description.of(as_listed(found))
+    return tagged(call.request, description.body, description.etag)

@@ -1,0 +1,1 @@
+"""Pages for browsers, as package data: HTML, CSS and JavaScript that load nothing from elsewhere."""

@@ -1,0 +1,87 @@
+// Puts the fields of a form together to the body of a request, and leads errors back to the fields.
+import { Wrong } from "./fields.js";
+
+/**
+ * Return the body of a call as JSON text.
+ *
+ * Arguments are given by name where that is possible. Errors are shown at the fields, and give null.
+ */
+export function bodyOf(fields) {
+  const values = new Map();
+  let isWrong = false;
+  for (const field of fields) {
+    try {
+      values.set(field, field.json());
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      field.showError(error.message);
+      isWrong = true;
+    }
+  }
+  return isWrong ? null : written(fields, values);
+}
+
+function written(fields, values) {
+  const places = placesOf(fields, values);
+  const args = argsText(places, values);
+  if (args === null) return null;
+  const byName = fields.filter((field) => !field.isVariable && !places.includes(field) && values.get(field) !== undefined);
+  const named = byName.map((field) => `${JSON.stringify(field.name)}: ${values.get(field)}`);
+  const rest = fields.find((field) => field.kind === "var_keyword");
+  const more = rest && values.get(rest) !== undefined ? inside(values.get(rest)) : "";
+  const kwargs = [...named, more].filter(Boolean).join(", ");
+  return `{${[args && `"args": [${args}]`, kwargs && `"kwargs": {${kwargs}}`].filter(Boolean).join(", ")}}`;
+}
+
+/** Return the fields whose values are given by place: all that can be where further ones follow. */
+function placesOf(fields, values) {
+  const rest = fields.find((field) => field.kind === "var_positional");
+  const hasMore = rest && values.get(rest) !== undefined && inside(values.get(rest)) !== "";
+  const kinds = hasMore ? ["positional_only", "positional_or_keyword"] : ["positional_only"];
+  return [...fields.filter((field) => kinds.includes(field.kind)), ...(hasMore ? [rest] : [])];
+}
+
+function argsText(places, values) {
+  const given = places.map((field) => values.get(field));
+  const last = given.findLastIndex((value) => value !== undefined);
+  const texts = places.slice(0, last + 1).map((field, at) => {
+    const value = given[at];
+    if (value !== undefined) return field.isVariable ? inside(value) : value;
+    if ("default" in field.parameter) return JSON.stringify(field.parameter.default);
+    field.showError("Fill this in, too: a later argument follows by place.");
+    return null;
+  });
+  return texts.includes(null) ? null : texts.join(", ");
+}
+
+/** Return what is between the brackets of a JSON list or object. */
+function inside(text) {
+  return text.trim().slice(1, -1).trim();
+}
+
+/** Return the field that the pointer of an error leads to, and the rest of the way; undefined = none. */
+export function fieldAt(fields, pointer) {
+  const [place, key, ...rest] = pointer.replace(/^#\//, "").split("/").map(unescaped);
+  if (key === undefined) return undefined;
+  if (place === "kwargs") {
+    const field = fields.find((one) => one.name === key && !one.isVariable && one.kind !== "positional_only");
+    const more = fields.find((one) => one.kind === "var_keyword");
+    return field ? { field, rest } : more && { field: more, rest: [key, ...rest] };
+  }
+  if (place !== "args") return undefined;
+  const places = fields.filter((one) => one.kind.startsWith("positional"));
+  const index = Number(key);
+  if (index < places.length) return { field: places[index], rest };
+  const more = fields.find((one) => one.kind === "var_positional");
+  return more && { field: more, rest: [String(index - places.length), ...rest] };
+}
+
+function unescaped(part) {
+  let text = part;
+  try {
+    text = decodeURIComponent(part);
+  } catch {
+    // It is no percent-encoding.
+  }
+  return text.replaceAll("~1", "/").replaceAll("~0", "~");
+}

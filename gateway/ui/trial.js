@@ -1,0 +1,128 @@
+// The form that calls a function, and what it shows afterwards.
+import { bodyOf, fieldAt } from "./arguments.js";
+import { make } from "./elements.js";
+import { Field, Wrong } from "./fields.js";
+import { call, curl, outcome } from "./gateway.js";
+
+/** Return the elements of the form of a function. */
+export function trial(fn) {
+  const fields = fn.parameters === null ? [] : fn.parameters.map((parameter) => new Field(fn, parameter));
+  const free = fn.parameters === null ? freeFields(fn) : null;
+  const button = make("button", { type: "submit" }, "Call");
+  const general = make("div.error", { role: "alert" });
+  const shown = make("div.outcome", { role: "status" });
+  const command = make("code");
+  const rows = (free ?? fields).map((field) => field.row());
+  const form = make("form.trial", { noValidate: true }, ...rows, make("div.row", {}, button), general, shown);
+  const body = () => (free ? freeBody(free) : bodyOf(fields));
+  const clear = () => {
+    (free ?? fields).forEach((field) => field.showError(""));
+    general.replaceChildren();
+  };
+  const show = () => {
+    const text = body();
+    clear();
+    command.textContent = curl(fn.name, text ?? "{}");
+  };
+  form.addEventListener("input", show);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    clear();
+    shown.replaceChildren();
+    const text = body();
+    if (text === null) return focusWrong(form);
+    button.disabled = true;
+    shown.replaceChildren(make("p.note", {}, "Waiting …"));
+    await answered(() => call(fn.name, text), { fields, general, shown });
+    button.disabled = false;
+    focusWrong(form);
+  });
+  show();
+  return [make("h3", {}, "Call it"), form, make("h3", {}, "With curl"), copyable(command)];
+}
+
+/** Return the fields of a function whose parameters are not known. */
+function freeFields(fn) {
+  const parameter = (name, type) => ({ name, kind: "keyword_only", required: false, schema: { type } });
+  return [new Field(fn, parameter("args", "array")), new Field(fn, parameter("kwargs", "object"))];
+}
+
+function freeBody(fields) {
+  const texts = fields.map((field) => {
+    try {
+      const text = field.json();
+      return text === undefined ? "" : `"${field.name}": ${text}`;
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      field.showError(error.message);
+      return null;
+    }
+  });
+  return texts.includes(null) ? null : `{${texts.filter(Boolean).join(", ")}}`;
+}
+
+function focusWrong(form) {
+  form.querySelector("[aria-invalid]")?.focus();
+}
+
+async function answered(request, view) {
+  const start = performance.now();
+  let answer;
+  try {
+    answer = await request();
+  } catch {
+    view.shown.replaceChildren(make("p.error", {}, "The gateway cannot be reached."));
+    return;
+  }
+  const took = Math.round(performance.now() - start);
+  view.shown.replaceChildren();
+  if (answer.status === 200) view.shown.append(...ended(answer.document, took));
+  else if (answer.status === 202) view.shown.append(...unfinished(answer.document, view));
+  else refused(answer.document, view);
+}
+
+function ended(document, took) {
+  const job = make("p.note", {}, `Job ${document.job_id}, ${took} ms`);
+  if (document.success) {
+    const text = JSON.stringify(document.result, null, 2) ?? "null";
+    return [make("h4.good", {}, "Result"), make("pre", { tabIndex: 0 }, text), job];
+  }
+  const { type, message, code, traceback } = document.error;
+  const parts = [make("h4.bad", {}, "The function failed"), make("pre", { tabIndex: 0 }, `${type}: ${message}`)];
+  if (traceback) parts.push(make("details", {}, make("summary", {}, "Traceback"), make("pre", { tabIndex: 0 }, traceback)));
+  return [...parts, make("p.note", {}, `Code ${code}`), job];
+}
+
+function unfinished(job, view) {
+  const button = make("button", { type: "button" }, "Wait longer");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    button.textContent = "Waiting …";
+    await answered(() => outcome(job.job_id), view);
+  });
+  return [make("h4", {}, `Not finished: ${job.status.replace("_", " ")}`), make("p.note", {}, `Job ${job.job_id}`), button];
+}
+
+function refused(problem, { fields, general }) {
+  const errors = Array.isArray(problem?.errors) ? problem.errors : [];
+  const others = errors.filter(({ pointer, detail }) => {
+    const found = fieldAt(fields, pointer);
+    if (found) found.field.showError(found.rest.length ? `${found.rest.join(" › ")}: ${detail}` : detail);
+    return !found;
+  });
+  const title = problem?.title ?? "The gateway refused the call";
+  const said = errors.length ? others.map(({ detail }) => detail) : [problem?.detail ?? ""];
+  general.replaceChildren(make("p", {}, make("strong", {}, title), "."), ...said.map((text) => make("p", {}, text)));
+}
+
+function copyable(code) {
+  const pre = make("pre", { tabIndex: 0 }, code);
+  if (!navigator.clipboard) return pre;
+  const button = make("button.quiet", { type: "button" }, "Copy");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+  return make("div.copyable", {}, pre, button);
+}

@@ -1,0 +1,155 @@
+"""`/functions`, the live `/openapi.json` and `/docs`: what is shown to whom, and when it changes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
+from harness.many_functions import INTEGER, every_form, function, many, parameter
+from harness.waiting import eventually_async
+from jobgate.broker import Catalogue, FunctionDocument
+from jobgate.gateway import new_key
+from jobgate.gateway.handlers.pages import UI_FILES
+
+PATHS = ("/functions", "/functions/add", "/openapi.json")
+
+
+def catalogue(functions: Sequence[FunctionDocument]) -> Catalogue:
+    return Catalogue({one.name: one for one in functions})
+
+
+async def announced(gateway: RunningGateway, worker: PlayedWorker, *functions: FunctionDocument) -> None:
+    worker.catalogue = catalogue(functions)
+    await worker.announce()
+    await functions_known(gateway)
+
+
+def names(document: Any) -> list[str]:
+    return [one["name"] for one in document["functions"]]
+
+
+async def test_functions_are_listed_by_name_as_the_worker_published_them(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await announced(gateway, worker, *every_form())
+    status, document, _ = await gateway.get("/functions")
+    assert status == 200
+    assert names(document) == sorted(one.name for one in every_form())
+    (add,) = (one for one in every_form() if one.name == "add")
+    more = {"queues": ["arq:queue"], "workers": 1, "versions": 1}
+    assert document["functions"][names(document).index("add")] == add.as_json() | more
+    assert (await gateway.get("/functions/add"))[1] == add.as_json() | more
+    assert (await gateway.get("/functions/cron%3Atidy"))[1]["name"] == "cron:tidy"
+
+
+async def test_without_workers_there_are_none(gateway: RunningGateway) -> None:
+    assert (await gateway.get("/functions"))[:2] == (200, {"functions": []})
+    status, problem, _ = await gateway.get("/functions/add")
+    assert (status, problem["code"], problem["near"]) == (404, "unknown-function", [])
+
+
+async def test_an_unknown_function_has_near_names(gateway: RunningGateway, worker: PlayedWorker) -> None:
+    await announced(gateway, worker, *every_form())
+    status, problem, _ = await gateway.get("/functions/ordr")
+    assert (status, problem["near"][0]) == (404, "order")
+    assert (await gateway.get("/functions/a%20b"))[0] == 422
+
+
+async def test_what_is_unchanged_is_answered_304(gateway: RunningGateway, worker: PlayedWorker) -> None:
+    await announced(gateway, worker, *every_form())
+    for path in (*PATHS, "/docs", "/ui/docs.js"):
+        _, _, headers = await gateway.get(path)
+        known = {"If-None-Match": headers["ETag"]}
+        status, body, again = await gateway.get(path, headers=known)
+        assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
+        assert (await gateway.get(path, headers={"If-None-Match": '"other"'}))[0] == 200
+
+
+async def test_a_change_is_seen_in_the_list_and_in_the_document(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await announced(gateway, worker, function("add", parameter("a", INTEGER)))
+    before = [(await gateway.get(path))[2]["ETag"] for path in PATHS]
+    await announced(gateway, worker, function("add", parameter("a", INTEGER), parameter("b", INTEGER)))
+
+    async def changed() -> bool:
+        _, document, _ = await gateway.get("/functions/add")
+        return len(document["parameters"]) == 2
+
+    await eventually_async(changed, what="the change is seen")
+    after = [(await gateway.get(path))[2]["ETag"] for path in PATHS]
+    assert not set(before) & set(after)
+    _, openapi, _ = await gateway.get("/openapi.json")
+    body = openapi["paths"]["/jobs/add"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["kwargs"]["required"] == ["a", "b"]
+
+
+async def test_of_two_versions_the_one_of_most_workers_is_shown(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    old = function("add", parameter("a", INTEGER))
+    await announced(gateway, worker, old)
+    for number in range(2):
+        other = PlayedWorker(worker.broker, name=f"new{number}")
+        await announced(gateway, other, function("add", parameter("b", INTEGER)), function("later"))
+
+    async def known() -> bool:
+        return bool((await gateway.get("/functions/add"))[1]["workers"] == 3)
+
+    await eventually_async(known, what="all workers are known")
+    _, shown, _ = await gateway.get("/functions/add")
+    assert (shown["versions"], shown["parameters"][0]["name"]) == (2, "b")
+    assert names((await gateway.get("/functions"))[1]) == ["add", "later"]
+
+
+async def test_two_hundred_functions_have_a_path_each(gateway: RunningGateway, worker: PlayedWorker) -> None:
+    await announced(gateway, worker, *many(200))
+    _, document, _ = await gateway.get("/openapi.json")
+    assert sum(path.startswith("/jobs/") and "{" not in path for path in document["paths"]) == 200
+
+
+async def test_a_key_sees_what_it_may_enqueue(redis_url: str, worker: PlayedWorker, tmp_path: Path) -> None:
+    keys = {"some": new_key("some", ("enqueue:p*",)), "none": new_key("none", ("read:*",))}
+    (tmp_path / "keys.toml").write_text("".join(entry for _, entry in keys.values()))
+    worker.catalogue = catalogue(every_form())
+    await worker.announce()
+    async with running_gateway(redis_url, keys_file=tmp_path / "keys.toml") as gateway:
+        for path in PATHS:
+            status, _, headers = await gateway.get(path)
+            assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+        some, none = ({"Authorization": f"Bearer {key}"} for key, _ in keys.values())
+        assert names((await gateway.get("/functions", headers=some))[1]) == ["pack", "ping"]
+        assert names((await gateway.get("/functions", headers=none))[1]) == []
+        _, document, _ = await gateway.get("/openapi.json", headers=some)
+        shown = [path for path in document["paths"] if path.startswith("/jobs/") and "{" not in path]
+        assert shown == ["/jobs/pack", "/jobs/ping"]
+        assert "Item" not in document["components"]["schemas"]
+        status, problem, _ = await gateway.get("/functions/order", headers=some)
+        assert (status, problem["near"]) == (404, [])
+
+
+async def test_redis_that_was_never_seen_is_503_not_an_empty_list(redis_url: str) -> None:
+    async with running_gateway("redis://127.0.0.1:1", redis_deadline=0.5) as gateway:
+        for path in PATHS:
+            assert (await gateway.get(path))[0] == 503
+
+
+@pytest.mark.parametrize("path", ["/docs", *(f"/ui/{name}" for name in UI_FILES)])
+async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway, path: str) -> None:
+    status, body, headers = await gateway.get(path)
+    types = {"docs": "text/html", "css": "text/css", "js": "text/javascript"}
+    kind = types[path.removeprefix("/").rpartition(".")[2]]
+    assert (status, headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-cache"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src")
+    assert "//" not in body.decode().replace("// ", "") or b"http" not in body.replace(
+        b"https://example", b""
+    )
+
+
+@pytest.mark.parametrize("name", ["docs.html", "__init__.py", "..%2Fopenapi.yaml", "%2e%2e", "docs.js%00"])
+async def test_other_files_are_not_served(gateway: RunningGateway, name: str) -> None:
+    assert (await gateway.get(f"/ui/{name}"))[0] == 404
