@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import CoreConfig, SchemaSerializer
 
 from jobgate.broker import ArgumentBinder, ArgumentPath, Parameter, printable
 from jobgate.worker.functions.arguments import Arguments, ArgumentsRefused
@@ -20,6 +21,8 @@ _PLAIN = frozenset((str, int, bool, type(None)))
 _NO_OBJECTS = (
     orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 )
+
+_BASE64 = CoreConfig(ser_json_bytes="base64")
 
 
 class ArgumentConverter:
@@ -84,7 +87,8 @@ class ResultConverter:
     """Turns the return values of one function into plain data."""
 
     def __init__(self, adapter: TypeAdapter[Any]) -> None:
-        self._dump = adapter.serializer.to_python
+        # pydantic's own serializer writes bytes that are a member of the TypedDict itself as UTF-8.
+        self._dump = SchemaSerializer(adapter.core_schema, _BASE64).to_python
 
     def convert(self, value: Any, *, strict: bool = True) -> Any:
         """Return a value as plain data.
