@@ -12,7 +12,7 @@ import redis
 from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.waiting import eventually_async, fast_enough
 from harness.workers import working
-from jobgate.broker import Availability, Broker, LiveFunctions
+from jobgate.broker import Availability, Broker, LiveFunctions, WorkerRecord
 from jobgate.broker.catalogue import LONGEST_CATALOGUE
 from jobgate.worker import Worker, func
 
@@ -121,6 +121,22 @@ async def test_workers_that_run_the_same_code_publish_one_catalogue(redis_url: s
             await eventually_async(both)
             (key,) = client.scan_iter(CATALOGUES, count=1000)
             assert 100_000 < client.pttl(key) <= 120_000
+
+
+async def test_whoever_reads_the_first_record_finds_what_it_names(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+    announce = Broker.announce
+
+    async def seen(broker: Broker, record: WorkerRecord, **options: Any) -> bool:
+        found.append(await broker.catalogue(record.catalogue or "") is not None)
+        return await announce(broker, record, **options)
+
+    monkeypatch.setattr(Broker, "announce", seen)
+    async with working([func(add, name="add")], redis_url) as worker:
+        await eventually_async(lambda: announced(redis_url, worker))
+    assert found[0]
 
 
 @pytest.mark.parametrize("loss", ["all data", "the catalogue", "another type", "other content"])
