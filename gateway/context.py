@@ -10,7 +10,7 @@ from aiohttp.web import BaseRequest
 from jobgate.broker import Broker
 from jobgate.gateway.auth import ANYBODY, Caller, KeysFile, Waits
 from jobgate.gateway.deadline import RedisDeadline
-from jobgate.gateway.functions import Descriptions, FunctionCheck, QueueNames
+from jobgate.gateway.functions import ArgumentCheck, Descriptions, FunctionCheck, QueueNames
 from jobgate.gateway.http import Unsent, asked_wait
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
@@ -35,6 +35,7 @@ class Gateway:
     broker: Broker
     functions: FunctionCheck
     descriptions: Descriptions
+    arguments: ArgumentCheck
     queues: QueueNames
     waits: Waits
     looks: Looks

@@ -15,7 +15,13 @@ from aiohttp.web import ServerRunner
 from jobgate.broker import Broker
 from jobgate.gateway.auth import KeysFile, Waits
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.functions import Descriptions, FunctionCheck, QueueNames, base_document
+from jobgate.gateway.functions import (
+    ArgumentCheck,
+    Descriptions,
+    FunctionCheck,
+    QueueNames,
+    base_document,
+)
 from jobgate.gateway.http import Door, HttpServer, PortError, Unsent, listen
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
@@ -52,6 +58,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         broker=broker,
         functions=FunctionCheck(live, beside_arq=settings.serializer == "pickle"),
         descriptions=Descriptions(live),
+        arguments=ArgumentCheck(),
         queues=queues,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
         looks=Looks(broker, lambda: live.queues),

@@ -65,12 +65,21 @@ async def _enqueue_if_offered(call: Call, request: JobRequest, wait: float | Non
 
 
 async def _enqueue_offered(call: Call, request: JobRequest, wait: float | None) -> Answer:
+    _require_arguments(call, request)
     if wait is not None:
         return await _call(call, request, wait)
     enqueued = await _enqueued(call, request)
     if enqueued.created:
         return _accepted(request, enqueued)
     return await call.deadline.within(_existed(call, request, enqueued))
+
+
+def _require_arguments(call: Call, request: JobRequest) -> None:
+    """Return if live workers accept the arguments, or if it is not known what they accept."""
+    queue = request.options.queue or call.gateway.queues.default
+    documents = call.gateway.broker.live_functions.documents(request.function, queue)
+    if documents:
+        call.gateway.arguments.require(documents, request.args, request.kwargs)
 
 
 def _request(call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:

@@ -19,7 +19,7 @@ from jobgate.broker import (
     OptionKind,
     did_you_mean,
 )
-from jobgate.gateway.functions import QueueNames, why_not_new_id
+from jobgate.gateway.functions import QueueNames, json_pointer, why_not_new_id
 from jobgate.gateway.http import Problem, field_errors
 
 #: Longest duration of an option, in seconds: ten years.
@@ -106,7 +106,7 @@ def _given(
         if name in _ARGUMENTS:
             continue
         if name not in _MEMBERS:
-            errors.append((f"#/{_pointer(name)}", _no_such_member(name)))
+            errors.append((json_pointer((name,)), _no_such_member(name)))
         elif value is not None:
             wrong = (
                 queues.why_not(value) if name == "queue" and isinstance(value, str) else _CHECKS[name](value)
@@ -128,11 +128,6 @@ def _given(
 def _no_such_member(name: str) -> str:
     hint = did_you_mean(name, sorted(_MEMBERS))
     return f"No such member{hint} Arguments go into args and kwargs." if hint else _NO_SUCH_MEMBER
-
-
-def _pointer(name: str) -> str:
-    # The name is the caller's text: everything that could be markup or a control character is replaced.
-    return "".join(c if c.isalnum() or c in "_-." else "?" for c in name[:64])
 
 
 def _seconds(low: float) -> Callable[[Any], str | None]:

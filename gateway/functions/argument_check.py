@@ -1,0 +1,85 @@
+"""Refuses arguments that a function does not accept: 422 `invalid-arguments`, before anything is enqueued."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from jobgate.broker import FunctionDocument
+from jobgate.gateway.functions.argument_errors import MOST_TIME
+from jobgate.gateway.functions.argument_validator import ArgumentValidator
+from jobgate.gateway.functions.pointers import json_pointer
+from jobgate.gateway.http import field_errors
+
+#: Most JSON values in the schemas of all functions that are kept compiled. Each takes some 300 bytes.
+_MOST_VALUES: Final = 300_000
+#: Versions of a function that are checked. If more are live, someone plays tricks: all is accepted.
+_MOST_VERSIONS: Final = 5
+#: What a function counts besides its schemas.
+_ONE_FUNCTION: Final = 20
+
+#: A pointer into the request, and what is wrong there.
+Errors = list[tuple[str, str]]
+
+
+class ArgumentCheck:
+    """Checks arguments against what live workers publish of a function. Each version is compiled once."""
+
+    def __init__(self) -> None:
+        self._validators: dict[str, ArgumentValidator] = {}
+        self._values = 0
+
+    def require(
+        self, documents: Sequence[FunctionDocument], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
+        """Return if the arguments are accepted; raises `Problem` 422 with all errors."""
+        if errors := self.errors(documents, args, kwargs):
+            raise field_errors("invalid-arguments", errors)
+
+    def errors(
+        self, documents: Sequence[FunctionDocument], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Errors:
+        """Return why arguments are not accepted, at most 20 reasons; empty = they are.
+
+        Args:
+            documents: The live versions of the function. What one of them accepts is accepted; if all refuse,
+                the errors are those of the version that has the fewest. Without any, everything is accepted.
+            args: The positional arguments, plain data from JSON.
+            kwargs: The arguments by name.
+        """
+        if len(documents) > _MOST_VERSIONS:
+            return []
+        validators = [self._validator(document) for document in documents]
+        if any(_accepts(one, args, kwargs) for one in validators):
+            return []
+        return min((_errors(one, args, kwargs, len(documents)) for one in validators), key=len, default=[])
+
+    def _validator(self, document: FunctionDocument) -> ArgumentValidator:
+        digest = document.digest
+        validator = self._validators.get(digest)
+        if validator is None:
+            validator = ArgumentValidator(document)
+            self._values += validator.size + _ONE_FUNCTION
+            self._validators[digest] = validator
+            while self._values > _MOST_VALUES and len(self._validators) > 1:
+                oldest = self._validators.pop(next(iter(self._validators)))
+                self._values -= oldest.size + _ONE_FUNCTION
+        return validator
+
+
+def _accepts(validator: ArgumentValidator, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    if validator.binder is None:
+        return True
+    bound = validator.binder.bind(args, kwargs)
+    return bound is not None and validator.accepts(bound)
+
+
+def _errors(
+    validator: ArgumentValidator, args: Sequence[Any], kwargs: Mapping[str, Any], versions: int
+) -> Errors:
+    binder = validator.binder
+    if binder is None:
+        return []
+    bound = binder.bind(args, kwargs)
+    if bound is None:
+        return [(json_pointer(one.path), one.text) for one in binder.misfits(args, kwargs)]
+    found = validator.errors(bound, MOST_TIME / versions)
+    return [(json_pointer(binder.path(path, args, kwargs)), text) for path, text in found]
