@@ -5,10 +5,11 @@ Importing it imports pydantic, which takes a while: only for workers whose funct
 
 from collections import abc
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NotRequired, get_args, get_origin
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, NotRequired, get_args, get_origin
 
-from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+from pydantic import ConfigDict, EncodedBytes, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+from pydantic_core import CoreConfig, SchemaSerializer
 from typing_extensions import TypedDict
 
 from jobgate.worker.functions.schema_generator import SchemaGenerator
@@ -33,8 +34,8 @@ class Adapters:
 
     #: Validates a dict of arguments; None = no argument is to be validated.
     arguments: TypeAdapter[Any] | None = None
-    #: Turns `{RETURN: value}` into plain data; None = there is nothing to turn.
-    returns: TypeAdapter[Any] | None = None
+    #: Turns `{name: value}` into plain data; None = there is nothing to turn.
+    returns: SchemaSerializer | None = None
     #: Name of a parameter, or `RETURN` -> its schema.
     schemas: dict[str, Any] = field(default_factory=dict)
     #: Name -> the schemas that these refer to.
@@ -50,6 +51,7 @@ def adapters_of(arguments: Iterable[TypedValue], returns: TypedValue | None) -> 
     that is no data, it is not reported.
     """
     values = [_usable(one) for one in arguments]
+    returns = None if returns is None else _usable(returns)
     try:
         return _adapters(values, returns)
     except _Unusable:
@@ -80,17 +82,17 @@ def _with(made: Adapters, unusable: dict[str, str]) -> Adapters:
 
 
 def _adapters(arguments: list[TypedValue], returns: TypedValue | None) -> Adapters:
-    made = Adapters(
-        arguments=_adapter("Arguments", arguments) if arguments else None,
-        returns=_adapter("Returned", [returns]) if returns is not None else None,
-    )
+    taken = _adapter("Arguments", arguments) if arguments else None
+    returned = _adapter("Returned", [returns]) if returns is not None else None
     try:
-        _describe(made)
+        schemas, definitions = _schemas(taken, returned)
+        # The settings of its dict alone would not reach it.
+        serializer = returned and SchemaSerializer(returned.core_schema, CoreConfig(ser_json_bytes="base64"))
     except _Unusable:
         raise
     except Exception as error:  # a type's own code
         raise _Unusable(f"{type(error).__name__}: {error}") from error
-    return made
+    return Adapters(arguments=taken, returns=serializer, schemas=schemas, definitions=definitions)
 
 
 def _adapter(name: str, values: list[TypedValue]) -> TypeAdapter[Any]:
@@ -108,21 +110,21 @@ def _adapter(name: str, values: list[TypedValue]) -> TypeAdapter[Any]:
         raise _Unusable(f"{type(error).__name__}: {error}") from error
 
 
-def _describe(made: Adapters) -> None:
-    """Add the schemas of both adapters."""
+def _schemas(
+    arguments: TypeAdapter[Any] | None, returns: TypeAdapter[Any] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schemas of all values by name, and the definitions that they refer to."""
     generator = SchemaGenerator()
-    inputs: list[Any] = []
-    if made.arguments is not None:
-        inputs.append(("validation", made.arguments.core_schema))
-    if made.returns is not None:
-        inputs.append(("serialization", made.returns.core_schema))
-    schemas, definitions = generator.schemas(inputs)
+    inputs: list[Any] = [("validation", arguments.core_schema)] if arguments else []
+    inputs += [("serialization", returns.core_schema)] if returns else []
+    made, definitions = generator.schemas(inputs)
     if generator.met_unknown:
         raise _Unusable
-    for schema in schemas:
+    schemas: dict[str, Any] = {}
+    for schema in made:
         whole = definitions[schema["$ref"].removeprefix(_REFERENCE)] if "$ref" in schema else schema
-        made.schemas |= whole["properties"]
-    made.definitions = _reachable(made.schemas, definitions)
+        schemas |= whole["properties"]
+    return schemas, _reachable(schemas, definitions)
 
 
 def _reachable(schemas: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,8 +151,12 @@ def _references(schema: Any) -> Iterable[str]:
 
 
 def _usable(one: TypedValue) -> TypedValue:
-    """Return a value whose hint has elements as a list: pydantic would check them as the function runs."""
-    if get_origin(one.hint) is not abc.Iterable:
-        return one
-    [element] = get_args(one.hint)
-    return TypedValue(one.name, list[element], one.required)  # type: ignore[valid-type]
+    """Return a value with a hint that pydantic takes as it is meant."""
+    if get_origin(one.hint) is abc.Iterable:
+        # pydantic would check the elements of others than lists as the function runs.
+        return replace(one, hint=list[get_args(one.hint)])  # type: ignore[misc]
+    if get_origin(one.hint) is Annotated:
+        # It decodes base64, which is done here already.
+        kept = [each for each in get_args(one.hint) if not isinstance(each, EncodedBytes)]
+        return replace(one, hint=Annotated[tuple(kept)] if len(kept) > 1 else kept[0])
+    return one

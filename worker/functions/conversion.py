@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import CoreConfig, SchemaSerializer
+from pydantic_core import SchemaSerializer
 
 from jobgate.broker import ArgumentBinder, ArgumentPath, Parameter, printable
 from jobgate.worker.functions.arguments import Arguments, ArgumentsRefused
@@ -16,13 +16,13 @@ from jobgate.worker.functions.hints import RETURN
 
 #: Misfits that a message lists, and characters of each.
 _MOST_MISFITS, _LONGEST_MISFIT = 20, 300
+#: Floats below it are whole numbers of 64 bits.
+_MOST_INTEGER = 2.0**63
 _PLAIN = frozenset((str, int, bool, type(None)))
 #: Objects are no plain data, even where orjson could write them.
 _NO_OBJECTS = (
     orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 )
-
-_BASE64 = CoreConfig(ser_json_bytes="base64")
 
 
 class ArgumentConverter:
@@ -66,11 +66,22 @@ class ArgumentConverter:
             return None
         values = bound if self._all_have_hints else {key: bound[key] for key in self._names if key in bound}
         try:
-            text = _as_json(values, is_plain=is_plain)
-            valid = self._validate_python(values) if text is None else self._validate_json(text)
+            valid = self._valid(values, is_plain=is_plain)
         except ValidationError as error:
             raise ArgumentsRefused(self._text(error, args, kwargs), by_hints=True) from None
         return self._binder.unbind(bound | valid)
+
+    def _valid(self, values: Mapping[str, Any], *, is_plain: bool) -> Any:
+        text = _as_json(values, is_plain=is_plain)
+        if text is None:
+            return self._validate_python(values)
+        try:
+            return self._validate_json(text)
+        except ValidationError:
+            # 1.0 is an integer to JSON Schema, and so to the gateway, but not to all types of pydantic.
+            if (again := orjson.dumps(_with_integers(values))) == text:
+                raise
+        return self._validate_json(again)
 
     def _text(self, error: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """Return all misfits in one line, without the values."""
@@ -86,9 +97,8 @@ class ArgumentConverter:
 class ResultConverter:
     """Turns the return values of one function into plain data."""
 
-    def __init__(self, adapter: TypeAdapter[Any]) -> None:
-        # pydantic's own serializer writes bytes that are a member of the TypedDict itself as UTF-8.
-        self._dump = SchemaSerializer(adapter.core_schema, _BASE64).to_python
+    def __init__(self, serializer: SchemaSerializer) -> None:
+        self._dump = serializer.to_python
 
     def convert(self, value: Any, *, strict: bool = True) -> Any:
         """Return a value as plain data.
@@ -130,6 +140,17 @@ def _is_plain(values: object) -> bool:
         elif not (isinstance(one, float) and -float("inf") < one < float("inf")):
             return False
     return True
+
+
+def _with_integers(value: Any) -> Any:
+    """Return plain data with whole numbers as int."""
+    if isinstance(value, dict):
+        return {name: _with_integers(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_integers(one) for one in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _MOST_INTEGER:
+        return int(value)
+    return value
 
 
 def _place(path: ArgumentPath) -> str:

@@ -18,7 +18,7 @@ COMPLEX = (
     rf"^(?:[+-]?{_UNSIGNED}(?:[+-]{_UNSIGNED}j)?|[+-]?{_UNSIGNED}j|\([+-]?{_UNSIGNED}[+-]{_UNSIGNED}j\))$"
 )
 #: Any fraction.
-FRACTION = r"^[+-]?[0-9]+(?:/0*[1-9][0-9]*)?$"
+FRACTION = r"^[+-]?(?:[0-9]+(?:/0*[1-9][0-9]*)?|[0-9]+\.[0-9]*|\.[0-9]+)$"
 _FRACTION = r"(?:\.[0-9]*)?"
 _ANY = f"[0-9]*{_FRACTION}"
 

@@ -1,5 +1,6 @@
 """Functions with everything resolved that each job would otherwise look up again."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,8 +145,10 @@ class ResolvedFunction:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a type's own code may raise anything
-            text = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
-            self.warn("%s returned a value that does not fit its type hint: %s", self.name, printable(text))
+            # pydantic's text would show parts of the value.
+            expected = ", ".join(re.findall("Expected `[^`]+`", str(error))) or type(error).__name__
+            kind = printable(f"{type(value).__name__} ({expected})"[:_LONGEST_REASON])
+            self.warn("%s returned a value that does not fit its type hint: %s", self.name, kind)
         try:
             return converter.convert(value, strict=False)
         except KeyboardInterrupt:

@@ -4,8 +4,11 @@ pydantic describes its types for readers. The gateway refuses jobs by these sche
 what pydantic accepts: never more, and not much less. What is less is listed in docs/typed-functions.md.
 """
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from enum import Flag, IntFlag
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
@@ -19,6 +22,8 @@ _LENGTHS_OF_OBJECTS = {"min_length": "minProperties", "max_length": "maxProperti
 _SCALARS = (str, int, float, bool, type(None))
 #: A JSON value that Python can put into a set.
 _HASHABLE = {"type": ["string", "number", "boolean", "null"]}
+#: Flags of which all combinations are listed.
+_MOST_FLAGS = 8
 _NOTHING: dict[str, Any] = {"not": {}}
 
 
@@ -29,6 +34,7 @@ class SchemaGenerator(GenerateJsonSchema):
         super().__init__(by_alias=True)
         #: Whether something was met that JSON has no form for, such as a class without fields.
         self.met_unknown = False
+        self._core_definitions: dict[str, Any] = {}
 
     def schemas(
         self, inputs: Sequence[tuple[JsonSchemaMode, core_schema.CoreSchema]]
@@ -51,10 +57,12 @@ class SchemaGenerator(GenerateJsonSchema):
         return value
 
     def generate_inner(self, schema: Any) -> Any:
-        """Return a schema; a UUID of one version has a pattern, for no standard format says that."""
+        """Return a schema, with a pattern where it has a format that only pydantic knows."""
         made = super().generate_inner(schema)
         if schema["type"] == "uuid" and "version" in schema:
             made = made | {"format": "uuid", "pattern": text_patterns.uuid(schema["version"])}
+        elif made.get("format") in text_patterns.ENCODED and "pattern" not in made:
+            made = made | {"pattern": text_patterns.ENCODED[made["format"]]}
         return made
 
     # -- what has no schema
@@ -107,7 +115,8 @@ class SchemaGenerator(GenerateJsonSchema):
     def complex_schema(self, schema: Any) -> Any:
         """Text such as `1+2j`, and numbers."""
         text = {"type": "string", "pattern": number_patterns.COMPLEX}
-        return text if self.mode == "serialization" else {"anyOf": [{"type": "number"}, text]}
+        number = {"type": "number", "minimum": _LEAST, "maximum": _MOST}
+        return text if self.mode == "serialization" else {"anyOf": [number, text]}
 
     # -- text
 
@@ -149,15 +158,17 @@ class SchemaGenerator(GenerateJsonSchema):
     # -- enumerations
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> Any:
-        """The values of an Enum that JSON can hold."""
+        """The values of an Enum that JSON can hold; of a flag, those of all combinations."""
         made = super().enum_schema(schema)
+        if issubclass(schema["cls"], IntFlag):  # it takes all numbers
+            return {"type": "integer", "minimum": _LEAST, "maximum": _MOST}
+        if issubclass(schema["cls"], Flag):
+            return {"type": "integer"} | _flags([one.value for one in schema["members"]])
         return _with_values(made, [one.value for one in schema["members"]])
 
     def literal_schema(self, schema: core_schema.LiteralSchema) -> Any:
         """The values of a Literal that JSON can hold."""
-        values = [getattr(one, "value", one) for one in schema["expected"]]
-        made = super().literal_schema(schema)
-        return made if all(isinstance(one, _SCALARS) for one in values) else _with_values(made, values)
+        return _with_values(super().literal_schema(schema), schema["expected"])
 
     # -- containers
 
@@ -190,6 +201,11 @@ class SchemaGenerator(GenerateJsonSchema):
             made["items"] = _HASHABLE
         return made
 
+    def definitions_schema(self, schema: core_schema.DefinitionsSchema) -> Any:
+        """Remember what references lead to."""
+        self._core_definitions |= {one["ref"]: one for one in schema["definitions"]}
+        return super().definitions_schema(schema)
+
     def dict_schema(self, schema: core_schema.DictSchema) -> Any:
         """Objects with names that can be turned into the keys."""
         return self._common_dict_schema(schema)
@@ -197,15 +213,21 @@ class SchemaGenerator(GenerateJsonSchema):
     def _common_dict_schema(self, schema: Any) -> Any:
         values = self.generate_inner(schema["values_schema"]) if "values_schema" in schema else {}
         made: dict[str, Any] = {"type": "object", "additionalProperties": values or True}
-        keys = self._names(self.generate_inner(schema["keys_schema"])) if "keys_schema" in schema else True
+        keys = self._names(schema["keys_schema"]) if "keys_schema" in schema else True
         if keys is not True:
             made["propertyNames"] = keys
         return made | {name: schema[key] for key, name in _LENGTHS_OF_OBJECTS.items() if key in schema}
 
-    def _names(self, keys: dict[str, Any]) -> dict[str, Any] | bool:
-        """Return the schema of an object's names, which are text, from that of the keys."""
+    def _names(self, keys: Any) -> dict[str, Any] | bool:
+        """Return the schema of an object's names, which are text, from pydantic's schema of the keys."""
+        keys = self._core_definitions[keys["schema_ref"]] if keys["type"] == "definition-ref" else keys
+        if keys["type"] == "enum" and keys.get("sub_type") == "int":
+            return {"enum": [str(one.value) for one in keys["members"]]}
+        return self._as_names(self.generate_inner(keys))
+
+    def _as_names(self, keys: dict[str, Any]) -> dict[str, Any] | bool:
         if "anyOf" in keys:
-            names = [self._names(one) for one in keys["anyOf"]]
+            names = [self._as_names(one) for one in keys["anyOf"]]
             return (
                 True
                 if any(one is True for one in names)
@@ -234,7 +256,9 @@ class SchemaGenerator(GenerateJsonSchema):
         return False
 
     def field_is_present(self, field: Any) -> bool:
-        """Leave out what a dataclass does not take."""
+        """Leave out what a dataclass does not take, and what is deep inside of other members."""
+        if self.mode == "validation" and _is_deep(field.get("validation_alias")):
+            return False
         return super().field_is_present(field) and not (
             self.mode == "validation" and field.get("init") is False
         )
@@ -295,7 +319,10 @@ def _decimal_text(schema: Mapping[str, Any]) -> dict[str, Any] | None:
 def _decimal_digits(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `multiple_of`, `max_digits` and `decimal_places` say of a JSON number."""
     most, places, step = schema.get("max_digits"), schema.get("decimal_places"), schema.get("multiple_of")
-    parts: list[dict[str, Any]] = [] if step is None else [{"multipleOf": float(step)}]
+    parts: list[dict[str, Any]] = []
+    if step is not None:
+        most_steps = float(step) * 1e25  # Python divides with 28 digits
+        parts.append({"multipleOf": float(step), "minimum": -most_steps, "maximum": most_steps})
     if most is not None:
         fraction = 0 if places is None else min(places, most)
         parts.append(
@@ -306,11 +333,26 @@ def _decimal_digits(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"allOf": parts} if parts else {}
 
 
+def _flags(values: list[int]) -> dict[str, Any]:
+    """Return what describes the combinations of flags; where they are many, their range."""
+    if len(values) > _MOST_FLAGS:
+        return {"minimum": 0, "maximum": functools.reduce(operator.or_, values, 0)}
+    combinations = {0}
+    for one in values:
+        combinations |= {each | one for each in combinations}
+    return {"enum": sorted(combinations)}
+
+
+def _is_deep(alias: Any) -> bool:
+    """Whether an alias leads into other members, and has no plain name."""
+    return isinstance(alias, list) and all(isinstance(one, str | int) or len(one) > 1 for one in alias)
+
+
 def _with_values(made: dict[str, Any], values: list[Any]) -> dict[str, Any]:
-    kept = [one for one in values if isinstance(one, _SCALARS)]
-    made.pop("const", None)
-    if len(kept) < len(values):
-        made.pop("type", None)
-        made.pop("enum", None)
-        return made | ({"enum": kept} if kept else _NOTHING)
-    return made
+    """Keep the values that are plain data: pydantic does not take others from JSON."""
+    scalars = [one for one in values if isinstance(one, _SCALARS)]
+    kept = [getattr(one, "value", one) for one in scalars]
+    if len(kept) == len(values):
+        return made
+    without = {name: one for name, one in made.items() if name not in ("const", "enum", "type")}
+    return without | ({"enum": kept} if kept else _NOTHING)

@@ -19,6 +19,12 @@ _NEGATED = re.compile(r"\\[DSWPp]|\[\^[^\]]*\\[dsw]")
 _BYTE_SIZE = r"^\s*(\d*\.?\d+)\s*(\w+)?"
 BYTE_SIZE = r"^[0-9]+(?:\.[0-9]+)? ?(?:(?:[KMGTPEkmgtpe][Ii]?)?[Bb](?:[Ii][Tt])?)?$"
 
+#: The formats of pydantic's `Base64Bytes` and the like -> pattern; Python demands the padding.
+ENCODED = {
+    name: f"^(?:{one}{{4}})*(?:{one}{_END_OF_TWO}==|{one}{{2}}{_END_OF_THREE}=)?$"
+    for name, one in (("base64", _STANDARD), ("base64url", _FOR_URLS))
+}
+
 
 def portable(pattern: str | None) -> str | None:
     """Return a user's pattern in a form that accepts no more in the gateway; None = there is none."""
@@ -83,7 +89,9 @@ def offset(constraint: object) -> dict[str, Any]:
 def uuid(version: int) -> str:
     """Return the pattern of a UUID of one version."""
     four = "[0-9A-Fa-f]{4}"
-    return f"^{four}{four}-?{four}-?{version}[0-9A-Fa-f]{{3}}-?[89ABab][0-9A-Fa-f]{{3}}-?{four}{four}{four}$"
+    versioned = f"{version}[0-9A-Fa-f]{{3}}-?[89ABab][0-9A-Fa-f]{{3}}"
+    # What stands around it is left to the format.
+    return rf"^(?:urn:uuid:|\{{)?{four}{four}-?{four}-?{versioned}-?{four}{four}{four}\}}?$"
 
 
 def scheme(schemes: Sequence[str]) -> str:
