@@ -1,5 +1,6 @@
 """The generated module: one declaration for each function, and the types that these need."""
 
+import ast
 import hashlib
 import re
 import shlex
@@ -66,10 +67,21 @@ def _body(functions: Sequence[Function]) -> Iterator[str]:
 
 
 def _imports(code: str) -> Iterator[str]:
-    """Yield the imports of what the code names; a name that only a text has may be among them."""
-    used = set(re.findall(r"\w+", code))
+    """Yield the imports of what the code names."""
+    used = set(_names(code))
     for group in (IMPORTS, _OWN):
         found = sorted((module, name) for name, module in group.items() if name in used)
         for module, pairs in groupby(found, lambda pair: pair[0]):
             yield f"from {module} import {', '.join(name for _, name in pairs)}"
         yield from ("",) if found and group is IMPORTS else ()
+
+
+def _names(code: str) -> Iterator[str]:
+    """Yield the names in the code, also those in types that are strings."""
+    for statement in ast.parse(code).body:
+        is_type = isinstance(statement, ast.Assign | ast.AnnAssign)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name):
+                yield node.id
+            elif is_type and isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from re.findall(r"\w+", node.value)
