@@ -42,8 +42,8 @@ def command(url: str, file: Path | None, check: bool, key: str | None) -> None:
     \b
     import shop
     async with Client("http://127.0.0.1:8080") as client:
-        total = await client.call(shop.add, 1, 2)       # mypy and pyright check 1 and 2,
-        job = await client.enqueue(shop.add, 1, b=2)    # and know the type of the result
+        total = await shop.add(client, 1, 2)          # mypy and pyright check 1 and 2,
+        job = await shop.add.enqueue(client, 1, b=2)  # and know the type of the result
 
     The module needs jobgate's base install, and nothing of the worker's code. For the same functions it is
     always the same text: keep it under version control, and run --check in the CI of your program.

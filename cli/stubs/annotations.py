@@ -24,17 +24,25 @@ IMPORTS: Final = {
     "NotRequired": "typing",
     "TypeAlias": "typing",
     "TypedDict": "typing",
+    "Decimal": "decimal",
     "date": "datetime",
     "datetime": "datetime",
     "time": "datetime",
+    "timedelta": "datetime",
     "UUID": "uuid",
 }
 _SCALARS: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _TYPES: Final = {str: "str", int: "int", float: "float", bool: "bool", NoneType: "None"}
 #: Builtins that annotations use.
-BUILTINS: Final = frozenset({"dict", "list", "tuple", *_SCALARS.values()})
+BUILTINS: Final = frozenset({"bytes", "dict", "list", "set", "tuple", *_SCALARS.values()})
 #: Format of a string -> what the client turns into such a string.
-_FORMATS: Final = {"date-time": "datetime", "date": "date", "time": "time", "uuid": "UUID"}
+_FORMATS: Final = {
+    "date": "date",
+    "date-time": "datetime",
+    "duration": "timedelta",
+    "time": "time",
+    "uuid": "UUID",
+}
 
 
 class Models(Protocol):
@@ -46,7 +54,20 @@ class Models(Protocol):
 
 def depends_on_way(schema: Mapping[str, Any]) -> bool:
     """Whether this part of a schema has another type as an argument than as a result."""
-    return "prefixItems" in schema or _FORMATS.get(str(schema.get("format"))) is not None
+    return bool("prefixItems" in schema or schema.get("uniqueItems") or _real(schema) or _is_decimal(schema))
+
+
+def _real(schema: Mapping[str, Any]) -> str | None:
+    """Return what the client turns into such a string; None if nothing."""
+    is_base64 = schema.get("contentEncoding") == "base64"
+    return "bytes" if is_base64 else _FORMATS.get(str(schema.get("format")))
+
+
+def _is_decimal(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema allows a number or its digits, as a worker describes a Decimal."""
+    either = [one for one in members(schema.get("anyOf")) if isinstance(one, Mapping)]
+    is_number = any(one.get("type") == "number" for one in either)
+    return is_number and any(one.get("type") == "string" and "pattern" in one for one in either)
 
 
 class Annotator:
@@ -83,6 +104,8 @@ class Annotator:
         elif "const" in schema or isinstance(schema.get("enum"), list):
             yield from _literals([schema["const"]] if "const" in schema else schema["enum"])
         elif several := [one for key in UNIONS for one in members(schema.get(key))]:
+            if _is_decimal(schema) and self._way is Way.ARGUMENT:
+                yield "Decimal"
             for one in several:
                 yield from self._alternatives(one, wanted)
         elif "allOf" in schema:
@@ -104,10 +127,10 @@ class Annotator:
     def _typed(self, kind: object, schema: Mapping[str, Any], wanted: str) -> Iterator[str]:
         match kind:
             case "string":
-                real = _FORMATS.get(str(schema.get("format")))
+                real = _real(schema)
                 yield from (real, "str") if real and self._way is Way.ARGUMENT else ("str",)
             case "array":
-                yield self._array(schema, f"{wanted} Item")
+                yield from self._array(schema, f"{wanted} Item")
             case "object":
                 yield self._object(schema, wanted)
             case None if schema.get("properties"):
@@ -115,12 +138,16 @@ class Annotator:
             case _:
                 yield _SCALARS.get(str(kind), "Any")
 
-    def _array(self, schema: Mapping[str, Any], wanted: str) -> str:
+    def _array(self, schema: Mapping[str, Any], wanted: str) -> Iterator[str]:
         first = members(schema.get("prefixItems"))
         is_fixed = bool(first) and (schema.get("items") is False or schema.get("maxItems") == len(first))
         if is_fixed and self._way is Way.ARGUMENT and schema.get("minItems") == len(first):
-            return f"tuple[{', '.join(self.type_of(one, wanted) for one in first)}]"
-        return f"list[{self._union([*first, *([] if is_fixed else [schema.get('items', True)])], wanted)}]"
+            yield f"tuple[{', '.join(self.type_of(one, wanted) for one in first)}]"
+            return
+        items = self._union([*first, *([] if is_fixed else [schema.get("items", True)])], wanted)
+        yield f"list[{items}]"
+        if schema.get("uniqueItems") is True and self._way is Way.ARGUMENT:
+            yield f"set[{items}]"
 
     def _object(self, schema: Mapping[str, Any], wanted: str) -> str:
         if has_properties(schema):

@@ -10,7 +10,7 @@ _TYPES: Final = (
     ast.BinOp, ast.BitOr, ast.Constant, ast.Load, ast.Name, ast.Subscript, ast.Tuple, ast.UnaryOp, ast.USub,
 )  # fmt: skip
 
-_MODULES: Final = frozenset({"__future__", "datetime", "jobgate.client", "typing", "uuid"})
+_MODULES: Final = frozenset({"__future__", "datetime", "decimal", "jobgate.client", "typing", "uuid"})
 
 
 def check_module(text: str) -> None:

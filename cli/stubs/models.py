@@ -49,7 +49,9 @@ class Models:
         """Return the name of the type for a schema, which is written later."""
         identity = (id(schema), wanted, way)
         if identity not in self._seen:
-            self._seen[identity] = self._model(schema, in_pascal_case(wanted), definitions, way)
+            self._seen[identity] = self._model(
+                schema, in_pascal_case(wanted.removesuffix("-Input")), definitions, way
+            )
         return self._seen[identity].name
 
     def _model(self, schema: Any, wanted: str, definitions: Definitions, way: Way) -> _Model:
