@@ -1,6 +1,6 @@
 """The gateway's problem details (RFC 9457), and the client's error for each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -96,7 +96,14 @@ def _invalid_arguments(answer: ProblemAnswer) -> JobgateError:
         for entry in answer.listed("errors")
         if isinstance(entry, dict)
     ]
-    return InvalidArguments(answer.detail, errors=errors)
+    return InvalidArguments(_listed(errors) if errors else answer.detail, errors=errors)
+
+
+def _listed(errors: Sequence[ArgumentError]) -> str:
+    lines = [f"{error.pointer.removeprefix('#/')}: {error.detail}" for error in errors]
+    if len(lines) == 1:
+        return f"The function does not accept the arguments: {lines[0]}"
+    return "\n  ".join(["The function does not accept the arguments:", *lines])
 
 
 def _plain(kind: type[JobgateError]) -> Callable[[ProblemAnswer], JobgateError]:

@@ -171,12 +171,30 @@ async def test_a_final_answer_is_one_request_and_one_error(reply: Reply, kind: t
 
 
 async def test_wrong_arguments_come_with_their_places() -> None:
-    errors = [{"pointer": "#/args/0", "detail": "is no integer"}]
+    errors = [
+        {"pointer": "#/args/0", "detail": "It must be an integer."},
+        {"pointer": "#/kwargs/lang", "detail": "It must be a string."},
+    ]
     gateway = Gateway(problem(422, "invalid-arguments", errors=errors))
     async with gateway.client() as client:
         with pytest.raises(InvalidArguments) as caught:
             await client.call("fn", "x")
-    assert [(error.pointer, error.detail) for error in caught.value.errors] == [("#/args/0", "is no integer")]
+    found = [(error.pointer, error.detail) for error in caught.value.errors]
+    assert found == [("#/args/0", "It must be an integer."), ("#/kwargs/lang", "It must be a string.")]
+    assert str(caught.value) == (
+        "The function does not accept the arguments:\n"
+        "  args/0: It must be an integer.\n"
+        "  kwargs/lang: It must be a string."
+    )
+
+
+async def test_one_wrong_argument_is_one_line() -> None:
+    errors = [{"pointer": "#/args/0", "detail": "It must be an integer."}]
+    gateway = Gateway(problem(422, "invalid-arguments", errors=errors))
+    async with gateway.client() as client:
+        with pytest.raises(InvalidArguments) as caught:
+            await client.call("fn", "x")
+    assert str(caught.value) == "The function does not accept the arguments: args/0: It must be an integer."
 
 
 async def test_integers_of_any_size_arrive_exactly() -> None:
