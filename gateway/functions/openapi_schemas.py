@@ -20,6 +20,7 @@ from typing import Any, Final
 import orjson
 
 from jobgate.broker import Schema
+from jobgate.gateway.functions.checkable_schema import LISTED, NAMED, ONE, PLAIN
 
 #: Deepest nesting that is described; what lies deeper is described as anything.
 _DEEPEST: Final = 40
@@ -27,18 +28,8 @@ _DEEPEST: Final = 40
 _LONGEST_DEFAULT: Final = 80
 #: Longest pattern that is described.
 _LONGEST_PATTERN: Final = 1_000
-#: Keywords whose value is a schema, a list of schemas, or an object of schemas.
-_ONE: Final = frozenset({"items", "not", "if", "then", "else", "contains", "propertyNames", "contentSchema"})
-_ONE_OR_BOOLEAN: Final = frozenset({"additionalProperties", "unevaluatedProperties", "unevaluatedItems"})
-_SEVERAL: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-_NAMED: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
 #: Keywords without schemas. Their values are as the meta-schema says, which is checked before.
-_PLAIN: Final = frozenset({
-    "const", "contentEncoding", "contentMediaType", "dependentRequired", "deprecated", "enum",
-    "exclusiveMaximum", "exclusiveMinimum", "format", "maxContains", "maxItems", "maxLength",
-    "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties", "minimum",
-    "multipleOf", "pattern", "readOnly", "required", "type", "uniqueItems", "writeOnly",
-})  # fmt: skip
+_PLAIN: Final = PLAIN | {"contentEncoding", "contentMediaType", "deprecated", "readOnly", "writeOnly"}
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,), "boolean": (bool,), "null": (type(None),), "array": (list,), "object": (dict,),
     "integer": (int,), "number": (int, float),
@@ -112,13 +103,13 @@ class SchemaWriter:
 
     def _value(self, keyword: str, value: Any, depth: int) -> Any:
         """Return the value of a keyword; None = it is left out."""
-        if keyword in _PLAIN or (keyword in _ONE_OR_BOOLEAN and isinstance(value, bool)):
+        if keyword in _PLAIN or (keyword == "additionalProperties" and isinstance(value, bool)):
             return value
-        if keyword in _ONE or keyword in _ONE_OR_BOOLEAN:
+        if keyword in ONE:
             return self.write(value, depth + 1)
-        if keyword in _SEVERAL:
+        if keyword in LISTED:
             return [self.write(one, depth + 1) for one in value]
-        if keyword in _NAMED:
+        if keyword in NAMED:
             are_patterns = keyword == "patternProperties"
             return {
                 name: self._member(one, depth)

@@ -6,6 +6,8 @@ from typing import Any, Final
 import jsonschema_rs
 
 from jobgate.broker import NO_DEFAULT, FunctionDocument, Parameter
+from jobgate.gateway.functions.argument_validator import compiled
+from jobgate.gateway.functions.checkable_schema import Uncheckable
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,18 +39,9 @@ def _with_fitting_defaults(document: FunctionDocument) -> tuple[Parameter, ...]:
     """Return the parameters, without defaults that a hint does not allow, as in `a: int = None`."""
     parameters = document.parameters or ()
     defaults = {one.name: one.default for one in parameters if one.default is not NO_DEFAULT}
+    schema = {"$defs": document.definitions, "properties": {one.name: one.schema for one in parameters}}
     try:
-        validator = jsonschema_rs.Draft202012Validator(
-            {"$defs": document.definitions, "properties": {one.name: one.schema for one in parameters}},
-            retriever=_refuse,
-            pattern_options=jsonschema_rs.RegexOptions(),
-        )
-        unfit = {str(error.instance_path[0]) for error in validator.iter_errors(defaults)}
-    except ValueError:
+        unfit = {str(error.instance_path[0]) for error in compiled(schema).iter_errors(defaults)}
+    except (Uncheckable, ValueError):
         unfit = set(defaults)
     return tuple(replace(one, default=NO_DEFAULT) if one.name in unfit else one for one in parameters)
-
-
-def _refuse(uri: str) -> Any:
-    """Fetch nothing: an address in a schema may be anybody's."""
-    raise ValueError("schemas refer to their own definitions only")

@@ -21,6 +21,11 @@ export function bodyOf(fields) {
   return isWrong ? null : written(fields, values);
 }
 
+/** Return the same with examples in place of what is missing or wrong. */
+export function exampleBody(fields) {
+  return written(fields, new Map(fields.map((field) => [field, field.jsonOrExample()]))) ?? "{}";
+}
+
 function written(fields, values) {
   const places = placesOf(fields, values);
   const args = argsText(places, values);

@@ -83,8 +83,8 @@ function view(fn) {
     parameters(fn),
     make("h3", {}, "Returns"),
     make("p", {}, ...text(words(fn.returns)), fn.returns_description ? `: ${fn.returns_description}` : ""),
-    ...models(fn).flatMap((name) => model(fn, name)),
     ...trial(fn),
+    ...models(fn).flatMap((name) => model(fn, name)),
   ];
 }
 
@@ -120,7 +120,8 @@ function model(fn, name) {
   const said = typeof schema?.description === "string" ? prose(schema.description) : [];
   if (properties.length === 0) return [heading, make("p", {}, ...text(words(schema))), ...said];
   const required = Array.isArray(schema.required) ? schema.required : [];
-  const rows = properties.map(([key, one]) => [
+  const isOptional = ([key]) => Number(!required.includes(key));
+  const rows = properties.sort((one, other) => isOptional(one) - isOptional(other)).map(([key, one]) => [
     make("code", {}, key),
     text(words(one)),
     required.includes(key) ? "required" : one?.default !== undefined ? make("code", {}, JSON.stringify(one.default)) : "optional",

@@ -18,7 +18,8 @@ export class Field {
     this.parameter = parameter;
     const { schema, accepts } = withoutNull(fn, parameter.schema);
     this.acceptsNull = accepts;
-    this.input = this.isVariable ? jsonInput(example(fn, { type: "null" })) : this.inputFor(fn, schema);
+    this.example = example(fn, schema);
+    this.input = this.isVariable ? jsonInput(null) : this.inputFor(fn, schema);
     this.input.id = `field-${this.name}`;
     this.input.autocomplete = "off";
     this.error = make("p.error", { id: `error-${this.name}` });
@@ -31,7 +32,7 @@ export class Field {
     const kind = kindOf(fn, schema);
     if (kind === "choice") return this.choice(choicesOf(fn, schema));
     this.format = kind;
-    if (kind === "json") return jsonInput(this.required ? example(fn, schema) : null);
+    if (kind === "json") return jsonInput(this.required ? this.example : null);
     const types = { "date-time": "datetime-local", date: "date" };
     const input = make("input", { type: types[kind] ?? "text", spellcheck: false });
     if (kind === "date-time") input.step = 1;
@@ -85,7 +86,18 @@ export class Field {
     if (this.kind === "var_positional" && !Array.isArray(value)) throw new Wrong("Enter a list: [1, 2].");
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     if (this.kind === "var_keyword" && !isObject) throw new Wrong('Enter an object: {"name": 1}.');
-    return text.trim();
+    return compact(text);
+  }
+
+  /** Return the JSON text of the value, or of an example where a value is missing or wrong. */
+  jsonOrExample() {
+    if (this.required && this.input.value.trim() === "") return JSON.stringify(this.example);
+    try {
+      return this.json();
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      return this.required ? JSON.stringify(this.example) : undefined;
+    }
   }
 
   /** Show what is wrong with the value; "" = nothing. */
@@ -99,6 +111,11 @@ export class Field {
 function jsonInput(value) {
   const text = value === null || value === undefined ? "" : JSON.stringify(value, null, 2);
   return make("textarea", { rows: Math.min(10, Math.max(2, text.split("\n").length)), spellcheck: false, value: text });
+}
+
+/** Return JSON text without the space between its parts. */
+function compact(text) {
+  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, string) => string ?? "");
 }
 
 function number(text) {

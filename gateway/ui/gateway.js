@@ -19,22 +19,31 @@ export function onKeyNeeded(listener) {
   listeners.add(listener);
 }
 
-/** Return an answer of the gateway: its status, headers, and parsed JSON. */
-export async function ask(path, options = {}) {
+/**
+ * Return an answer of the gateway: its status, headers, and parsed JSON.
+ * @param {string} path
+ * @param {Object} options - as of `fetch`
+ * @param {function(string): *} parse - parses JSON
+ */
+export async function ask(path, options = {}, parse = JSON.parse) {
   const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
   const response = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
   if (response.status === 401) listeners.forEach((listener) => listener(key !== ""));
   const text = await response.text();
-  return { status: response.status, headers: response.headers, document: text ? parsed(text) : null };
+  return { status: response.status, headers: response.headers, document: text ? parsed(text, parse) : null };
 }
 
-/** Parse JSON and keep all digits of long numbers, where the browser can. */
-function parsed(text) {
+/** Parse JSON to be shown: long numbers keep all digits, where the browser can do that. */
+function exactly(text) {
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && context?.source && JSON.rawJSON
+      ? JSON.rawJSON(context.source)
+      : value);
+}
+
+function parsed(text, parse) {
   try {
-    return JSON.parse(text, (_, value, context) =>
-      typeof value === "number" && !Number.isSafeInteger(value) && context?.source && JSON.rawJSON
-        ? JSON.rawJSON(context.source)
-        : value);
+    return parse(text);
   } catch {
     return { detail: "The answer is not JSON." };
   }
@@ -48,12 +57,12 @@ export function pathOf(name) {
 /** Call a function with a body of JSON text. */
 export function call(name, body) {
   const headers = { "Content-Type": "application/json", Prefer: `wait=${WAIT}` };
-  return ask(pathOf(name), { method: "POST", headers, body });
+  return ask(pathOf(name), { method: "POST", headers, body }, exactly);
 }
 
 /** Wait for the outcome of a job. */
 export function outcome(jobId) {
-  return ask(`jobs/${encodeURIComponent(jobId)}/result?wait=${WAIT}`);
+  return ask(`jobs/${encodeURIComponent(jobId)}/result?wait=${WAIT}`, {}, exactly);
 }
 
 /** Return the command that makes the same call. */

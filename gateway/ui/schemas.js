@@ -87,7 +87,7 @@ function limits(schema) {
   say("multipleOf", (value) => `a multiple of ${value}`);
   say("minLength", (value) => `at least ${value} characters`);
   say("maxLength", (value) => `at most ${value} characters`);
-  if (typeof schema.pattern === "string" && schema.pattern.length < 60 && !schema.format) found.push(`like ${schema.pattern}`);
+  if (typeof schema.pattern === "string" && schema.pattern.length < 30 && !schema.format) found.push(`like ${schema.pattern}`);
   return found.filter(Boolean);
 }
 

@@ -1,5 +1,5 @@
 // The form that calls a function, and what it shows afterwards.
-import { bodyOf, fieldAt } from "./arguments.js";
+import { bodyOf, exampleBody, fieldAt } from "./arguments.js";
 import { make } from "./elements.js";
 import { Field, Wrong } from "./fields.js";
 import { call, curl, outcome } from "./gateway.js";
@@ -20,9 +20,8 @@ export function trial(fn) {
     general.replaceChildren();
   };
   const show = () => {
-    const text = body();
+    command.textContent = curl(fn.name, free ? (freeBody(free) ?? "{}") : exampleBody(fields));
     clear();
-    command.textContent = curl(fn.name, text ?? "{}");
   };
   form.addEventListener("input", show);
   form.addEventListener("submit", async (event) => {
@@ -38,7 +37,7 @@ export function trial(fn) {
     focusWrong(form);
   });
   show();
-  return [make("h3", {}, "Call it"), form, make("h3", {}, "With curl"), copyable(command)];
+  return [make("h3", {}, "Call it"), form, headed("With curl", command), make("pre", { tabIndex: 0 }, command)];
 }
 
 /** Return the fields of a function whose parameters are not known. */
@@ -90,7 +89,8 @@ function ended(document, took) {
   const { type, message, code, traceback } = document.error;
   const parts = [make("h4.bad", {}, "The function failed"), make("pre", { tabIndex: 0 }, `${type}: ${message}`)];
   if (traceback) parts.push(make("details", {}, make("summary", {}, "Traceback"), make("pre", { tabIndex: 0 }, traceback)));
-  return [...parts, make("p.note", {}, `Code ${code}`), job];
+  job.prepend(`Code ${code} · `);
+  return [...parts, job];
 }
 
 function unfinished(job, view) {
@@ -115,14 +115,15 @@ function refused(problem, { fields, general }) {
   general.replaceChildren(make("p", {}, make("strong", {}, title), "."), ...said.map((text) => make("p", {}, text)));
 }
 
-function copyable(code) {
-  const pre = make("pre", { tabIndex: 0 }, code);
-  if (!navigator.clipboard) return pre;
+/** Return a heading with a button that copies a text, where the browser allows that. */
+function headed(title, code) {
+  const heading = make("h3", {}, title);
+  if (!navigator.clipboard) return heading;
   const button = make("button.quiet", { type: "button" }, "Copy");
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(code.textContent);
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), 1500);
   });
-  return make("div.copyable", {}, pre, button);
+  return make("div.headed", {}, heading, button);
 }
