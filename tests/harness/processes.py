@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from harness import tether
+from harness.forked import ForkedProcess, can_fork, environment, start_zygote
 from harness.tools import free_port
 from harness.waiting import PATIENCE, eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+JOBGATE = [sys.executable, "-m", "jobgate.cli"]
 
 
 class Process:
@@ -28,6 +30,10 @@ class Process:
         #: Base URL of what it serves; empty when it serves nothing.
         self.url = ""
         self._log: IO[bytes] = log_file.open("wb")
+        self._process: subprocess.Popen[bytes] | ForkedProcess
+        if argv[:3] == JOBGATE and can_fork(words := tuple(argv[3:]), env):
+            self._process = ForkedProcess(words, cwd=cwd, env=env, log=self._log.fileno())
+            return
         self._process = subprocess.Popen(
             tether.command(argv),
             cwd=cwd,
@@ -118,20 +124,18 @@ class Processes:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._started: list[Process] = []
+        start_zygote()
 
     def start(
         self, *words: str, cwd: Path = REPOSITORY, env: Mapping[str, str] | None = None, program: str = ""
     ) -> Process:
         """Start `jobgate WORDS…` (or another program) in `cwd`, without waiting for anything.
 
-        The environment is this process's own without `JOBGATE_…`, plus `env`. There are no certificates in
-        it: nothing is asked over TLS, and reading them is a tenth of what it takes to start.
+        The environment is `forked.environment`, plus `env`.
         """
-        argv = [program, *words] if program else [sys.executable, "-m", "jobgate.cli", *words]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("JOBGATE_")}
+        argv = [program, *words] if program else [*JOBGATE, *words]
         log_file = self.directory / f"{len(self._started)}-{Path(words[0] if words else program).name}.log"
-        environment = {**inherited, "PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": os.devnull, **(env or {})}
-        process = Process(argv, log_file, cwd=cwd, env=environment)
+        process = Process(argv, log_file, cwd=cwd, env=environment(os.environ) | dict(env or {}))
         self._started.append(process)
         return process
 

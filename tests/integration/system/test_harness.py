@@ -48,9 +48,34 @@ def test_version_of_the_real_command(processes: Processes) -> None:
     assert process.log.startswith("jobgate 0.")
 
 
-def test_children_die_with_a_killed_parent() -> None:
+PROBE = """
+import __main__, os, signal, sys
+print(sys.argv[1:], sys.path, os.getcwd(), sys.dont_write_bytecode, __main__.__spec__.name)
+print(sorted(os.environ.items() - {("PYTHONDEVMODE", "")}))
+print([signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)])
+print([os.fstat(number).st_mode for number in range(3)], os.getpgid(0) == os.getsid(0) == os.getpid())
+print(sorted(os.listdir("/proc/self/fd")))
+os._exit(7)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there, every process is a new interpreter")
+def test_a_forked_process_is_like_a_new_one(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "probe.py").write_text(PROBE)
+    words = ("worker", "probe.WorkerSettings", "-v")
+    paths = {"PYTHONPATH": f"{tmp_path}:/nowhere", "LIKE": "this"}
+    forked = processes.start(*words, cwd=tmp_path, env=paths)
+    new = processes.start(*words, cwd=tmp_path, env=paths | {"PYTHONDEVMODE": ""})
+    assert (forked.wait(), new.wait()) == (7, 7)
+    assert forked.log == new.log
+    assert "'LIKE', 'this'" in forked.log
+    assert "zygote" in Path(f"/proc/{processes.start('gateway').pid}/cmdline").read_text()
+
+
+@pytest.mark.parametrize("program", ["_PARENT", "_PARENT_OF_FORKED"])
+def test_children_die_with_a_killed_parent(program: str, tmp_path: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", _PARENT],
+        [sys.executable, "-c", globals()[program], str(tmp_path)],
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     )
@@ -75,5 +100,11 @@ import subprocess, time
 from harness import tether
 child = subprocess.Popen(tether.command(["sleep", "60"]), start_new_session=True)
 print(child.pid, flush=True)
+time.sleep(60)
+"""
+_PARENT_OF_FORKED = """
+import pathlib, sys, time
+from harness.processes import Processes
+print(Processes(pathlib.Path(sys.argv[1])).start("gateway", "--redis", "redis://127.0.0.1:1").pid, flush=True)
 time.sleep(60)
 """

@@ -1,0 +1,124 @@
+"""`jobgate` processes that begin as forks of one that has imported all of jobgate: see `zygote.py`."""
+
+import atexit
+import functools
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+#: Commands that are started so: those whose imports take long.
+COMMANDS = ("check", "gateway", "key", "queue", "worker")
+#: Variables that an interpreter, or an import, reads once.
+_EARLY = ("LANG", "LC_", "PYTHON", "SSL_")
+#: Those of them that `zygote.py` heeds in each process that it forks, or that make no difference.
+_HEEDED = ("PYTHONPATH", "PYTHONUNBUFFERED")
+
+
+def can_fork(words: tuple[str, ...], env: Mapping[str, str]) -> bool:
+    """Whether a fork does what a new interpreter would do with these words and this environment."""
+    return sys.platform == "linux" and words[0] in COMMANDS and _early(env) == _early(environment(os.environ))
+
+
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of `jobgate` processes: without settings, and without certificates.
+
+    Nothing is asked over TLS, and reading certificates is a tenth of what a process takes to start.
+    """
+    ours = {name: value for name, value in inherited.items() if not name.startswith("JOBGATE_")}
+    return {**ours, "PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": os.devnull}
+
+
+def _early(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: env[name] for name in env if name.startswith(_EARLY) and name not in _HEEDED}
+
+
+class ForkedProcess:
+    """What tests use of `subprocess.Popen`, for a process whose parent is the zygote."""
+
+    def __init__(self, words: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], log: int) -> None:
+        self._told, telling = os.pipe()
+        request = json.dumps({"words": words, "cwd": str(cwd), "env": dict(env)}).encode()
+        with _ASKING:
+            socket.send_fds(_zygote(), [request + b"\n"], [log, telling])
+            os.close(telling)
+            #: Process id.
+            self.pid = int(self._line())
+        self._lock = threading.Lock()
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+        with self._lock:
+            if self._code is None and select.select([self._told], [], [], 0)[0]:
+                self._code = int(self._line())
+                os.close(self._told)
+            return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It runs on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            left = 1.0 if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired("jobgate", timeout or 0)
+            with self._lock:
+                if self._code is None:
+                    select.select([self._told], [], [], min(left, 0.05))
+        return code
+
+    def send_signal(self, sign: signal.Signals) -> None:
+        """Send a signal, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, sign)
+
+    def _line(self) -> bytes:
+        """Read up to the end of a line, or of the pipe; byte by byte, for the next line is for later."""
+        line = b""
+        while (byte := os.read(self._told, 1)) not in {b"\n", b""}:
+            line += byte
+        return line
+
+
+_ASKING = threading.Lock()
+
+
+@functools.cache
+def _zygote() -> socket.socket:
+    """Start the zygote of this process, and return its socket."""
+    ours, theirs = socket.socketpair()
+    env = environment(os.environ)
+    env.pop("PYTHONPATH", None)
+    zygote = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("zygote.py")), str(theirs.fileno())],
+        stdin=subprocess.DEVNULL,
+        pass_fds=[theirs.fileno()],
+        env=env,
+        start_new_session=True,
+    )
+    theirs.close()
+    atexit.register(_end, zygote, ours)
+    return ours
+
+
+def _end(zygote: "subprocess.Popen[bytes]", ours: socket.socket) -> None:
+    ours.close()
+    zygote.wait()
+
+
+def start_zygote() -> None:
+    """Start the zygote before anything is forked: what looks for processes left behind then knows it."""
+    if sys.platform == "linux":
+        with _ASKING:
+            _zygote()
