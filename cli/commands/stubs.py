@@ -14,7 +14,21 @@ from jobgate.cli.stubs import StubsError, ask, base_url, changes, read_functions
 _SECTION: Final = "Stubs"
 
 
-@click.command("stubs", context_settings={"max_content_width": 100})
+@click.command(
+    "stubs",
+    epilog="""\b
+Examples:
+  jobgate stubs http://127.0.0.1:8080 -o shop.py
+  jobgate stubs http://127.0.0.1:8080 -o shop.py --check
+
+\b
+In a program:
+  import shop
+  from jobgate.client import Client
+  async with Client("http://127.0.0.1:8080") as client:
+      total = await shop.add(client, 1, 2)
+      job = await shop.add.enqueue(client, 1, b=2)""",
+)
 @click.argument("url")
 @option(
     "--output",
@@ -34,19 +48,11 @@ _SECTION: Final = "Stubs"
 )
 @option("--key", section=_SECTION, metavar="KEY", help="API key for the gateway.")
 def command(url: str, file: Path | None, check: bool, key: str | None) -> None:
-    r"""Write a Python module that declares the functions of the gateway at URL, for its callers.
+    """Write a Python module that declares the functions of the gateway at URL, for its callers.
 
-    \b
-    jobgate stubs http://127.0.0.1:8080 -o shop.py
-
-    \b
-    import shop
-    async with Client("http://127.0.0.1:8080") as client:
-        total = await shop.add(client, 1, 2)          # mypy and pyright check 1 and 2,
-        job = await shop.add.enqueue(client, 1, b=2)  # and know the type of the result
-
-    The module needs jobgate's base install, and nothing of the worker's code. For the same functions it is
-    always the same text: keep it under version control, and run --check in the CI of your program.
+    mypy and pyright then know the arguments and the result of each function. The module needs jobgate's base
+    install, and nothing of the worker's code. For the same functions it is always the same text: keep it
+    under version control, and run --check in the CI of your program. docs/typed-clients.md shows more.
     """
     if check and file is None:
         raise click.UsageError("--check compares a file: name it with -o FILE.")

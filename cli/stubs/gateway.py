@@ -84,9 +84,9 @@ def ask(url: str, key: str | None) -> object:
         meaning = _MEANINGS.get(error.code, "is this the URL of a jobgate gateway?")
         raise StubsError(f"{url} answers {error.code}: {meaning}") from None
     except (OSError, HTTPException) as error:
-        raise StubsError(
-            f"{url} does not answer: {error}. Check the URL, and that the gateway runs."
-        ) from None
+        reason = getattr(error, "reason", error)  # of a URLError
+        why = getattr(reason, "strerror", None) or reason
+        raise StubsError(f"{url} does not answer: {why}. Check the URL, and that the gateway runs.") from None
     return _json(body, url)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.arq import ARQ_VERSIONS, arq_program
+from harness.generators import node_programs
 from harness.guide import DOCS, Follower, Step, steps
 from harness.processes import Processes
 from harness.stock_arq import arq_packages
@@ -160,6 +161,30 @@ def test_tls(processes: Processes, tmp_path: Path) -> None:
     assert len(reader.running) == 4
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("language", [pytest.param("ts", marks=pytest.mark.long), "python"])
+def test_typed_clients(language: str, processes: Processes, redis_url: str, tmp_path: Path) -> None:
+    """In TypeScript only in the long form: tests of the README and of generated clients compile the same."""
+    processes.worker("examples.settings.WorkerSettings", redis_url)
+    gateway = processes.gateway(redis_url)
+    path = programs(
+        tmp_path / "programs",
+        python=sys.executable,
+        jobgate=f"{sys.executable} -m jobgate.cli",
+        mypy=f"{sys.executable} -m mypy --python-executable {sys.executable}",
+    )
+    for name, line in node_programs().items():
+        (tmp_path / "programs" / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / "programs" / name).chmod(0o755)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    instead = {"http://localhost:8080": gateway.url}
+    reader = Follower(processes, folder, path=path, instead=instead, ready={})
+    typescript, python = (DOCS / "typed-clients.md").read_text().split("\n## Python")
+    followed = [reader.do(step) for step in steps(typescript if language == "ts" else python)]
+    assert len(followed) > 4
+
+
 def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:
     """Proof that a guide which says something else than what happens does not pass."""
     reader = Follower(processes, tmp_path, path="/usr/bin:/bin", instead={"8080": "80"}, ready={})
@@ -172,6 +197,7 @@ def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:
 
 
 def test_every_block_of_the_guides_is_followed() -> None:
-    for name in ("in-front-of-arq.md", "move-from-arq.md", "testing.md"):
+    for name in ("in-front-of-arq.md", "move-from-arq.md", "testing.md", "typed-clients.md"):
         kinds = [step.kind for step in steps((DOCS / name).read_text())]
-        assert len([kind for kind in kinds if kind != "stop"]) == (DOCS / name).read_text().count("```") / 2
+        blocks = re.findall(r"^```(\w+)", (DOCS / name).read_text(), re.MULTILINE)
+        assert len([kind for kind in kinds if kind != "stop"]) == len(blocks) - blocks.count("text")

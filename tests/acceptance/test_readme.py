@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.generators import node_programs
 from harness.guide import Follower, steps
 from harness.processes import REPOSITORY, Processes
 from harness.tools import free_port, require_tool, valkey_binary
@@ -35,7 +36,8 @@ def reader(processes: Processes, redis_url: str, tmp_path: Path) -> Follower:
     valkey_binary()
     port = str(free_port())
     clone = tmp_path / "clone"
-    for name, line in PROGRAMS.items():
+    of_node = {f"programs/{name}": line for name, line in node_programs().items()}
+    for name, line in {**PROGRAMS, **of_node}.items():
         program = clone / name
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(f"#!/bin/sh\n{line}\n")
@@ -76,6 +78,10 @@ def test_from_the_top(reader: Follower) -> None:
     assert node == f"{WORDS}\n"
     assert re.fullmatch(rf"{WORDS}\n\w+ {{'lines': 10, .*}}\n", python)
 
+    (generated,) = follow(reader, "Let a compiler check the calls")
+    assert "openapi.json → jobgate.d.ts" in generated
+    assert "async def count_words(path: str) -> int:" in (reader.folder / "shop.py").read_text()
+
     (added,) = follow(reader, "Your own functions")
     assert '"result":3' in added
     assert [process.running for process in reader.running.values()] == [True] * 2
@@ -89,4 +95,5 @@ def test_from_the_top(reader: Follower) -> None:
 
 
 def test_what_is_followed_is_all_that_comes_before_the_installation() -> None:
-    assert list(PARTS)[:5] == ["Why", "Start", "Call it", "Your own functions", "Install what you need"]
+    followed = ["Start", "Call it", "Let a compiler check the calls", "Your own functions"]
+    assert list(PARTS)[:6] == ["Why", *followed, "Install what you need"]

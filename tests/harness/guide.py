@@ -2,10 +2,12 @@
 
 What is followed, and nothing else in the text:
 
-- "`tasks.py`:" at the end of the paragraph above a block of Python, JavaScript or nginx: write that file.
+- "`tasks.py`:" at the end of the paragraph above a block of Python, JavaScript, TypeScript or nginx: write
+  that file.
 - a block of `sh`: run its commands. Variables that are set stay set.
 - the same below a paragraph that says "in its own terminal": start each line and leave it running.
-- a block of `console`: run what follows each `$ `, and compare what it prints; `…` stands for anything.
+- a block of `console`: run what follows each `$ `, and compare what it prints; `…` stands for anything. It
+  must fail where the guide shows `: error`, and nowhere else.
 - a block of `yaml` or `text`: only read.
 - "Stop `command`" in a paragraph: SIGINT, as Ctrl-C sends it, to what was started with that command.
 """
@@ -22,7 +24,7 @@ from harness.processes import Process, Processes
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"`(\w+\.(?:py|mjs|conf))`[^`]*:$")
+_FILE = re.compile(r"`(\w+\.(?:py|mjs|ts|conf))`[^`]*:$")
 _ONLY_READ = {"text", "yaml"}
 _STOP = re.compile(r"[Ss]top `([^`]+)`")
 _OWN_TERMINAL = re.compile(r"in its own terminal", re.IGNORECASE)
@@ -59,7 +61,7 @@ def _stops(prose: str) -> Iterator[Step]:
 
 def _step(language: str, code: str, paragraph: str) -> Step:
     file = _FILE.search(paragraph)
-    if language in {"python", "js", "nginx"} and file:
+    if language in {"python", "js", "ts", "nginx"} and file:
         return Step("write", code, file.group(1))
     if language == "console":
         return Step("compare", code)
@@ -124,8 +126,8 @@ class Follower:
                 self.stop(text)
         return ""
 
-    def run(self, commands: str) -> str:
-        """Run commands in a shell and return what a terminal would show."""
+    def run(self, commands: str, *, fails: bool = False) -> str:
+        """Run commands in a shell, which succeed or fail, and return what a terminal would show."""
         keep = f". ./{_VARIABLES}; set -eu\n{commands}\nexport -p > {_VARIABLES}\n"
         (self.folder / _VARIABLES).touch()
         done = subprocess.run(
@@ -138,7 +140,7 @@ class Follower:
             check=False,
             timeout=60,
         )
-        assert done.returncode == 0, f"{commands}\n{done.stdout}\n{self._logs()}"
+        assert (done.returncode != 0) is fails, f"{commands}\n{done.stdout}\n{self._logs()}"
         return done.stdout
 
     def stop(self, command: str) -> None:
@@ -170,7 +172,7 @@ class Follower:
     def _compare(self, session: str) -> None:
         for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
             command, told = _command_and_answer(part)
-            printed = self.run(command).strip()
+            printed = self.run(command, fails=": error" in told).strip()
             pattern = ".*".join(map(re.escape, told.strip().split("…")))
             assert re.fullmatch(pattern, printed, re.DOTALL), (
                 f"$ {command}\nthe guide says: {told}\nit prints: {printed}\n{self._logs()}"

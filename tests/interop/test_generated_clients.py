@@ -16,15 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.generators import installed
 from harness.processes import REPOSITORY, Processes
 from harness.servers import RedisServer
-from harness.tools import missing, require_tool, valkey_binary
+from harness.tools import require_tool, valkey_binary
 
 pytestmark = pytest.mark.early
 
 HERE = Path(__file__).parent / "generators"
-#: Where `make test` installs the generators.
-INSTALLED = REPOSITORY / ".generators"
 BIN = Path(sys.executable).parent
 WORDS = len((REPOSITORY / "README.md").read_text().split())
 
@@ -140,10 +139,6 @@ def run(*words: str | Path, cwd: Path, code: int = 0) -> str:
     assert done.returncode == code, said
     assert "warning" not in said.lower(), said
     return done.stdout
-
-
-def installed(path: str) -> Path:
-    return INSTALLED / path if (INSTALLED / path).exists() else Path(missing(f"no {path}: run make test"))
 
 
 def marked(file: str, text: str, mark: str) -> set[tuple[str, int, str]]:

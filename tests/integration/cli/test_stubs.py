@@ -179,7 +179,7 @@ def test_urls_that_are_none(url: str, says: str) -> None:
 def test_no_gateway_and_a_broken_key(url: str) -> None:
     away = stubs(f"http://127.0.0.1:{free_port()}")
     assert (away.exit_code, away.output.count("\n")) == (1, 1)
-    assert "does not answer: " in away.output
+    assert "does not answer: Connection refused. Check" in away.output
     assert "line break" in stubs(url, "--key", f"{KEY}\n").output
 
 
