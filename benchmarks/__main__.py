@@ -1,9 +1,10 @@
 """Run all benchmarks on one private server and print them as ratios.
 
-python -m benchmarks [--rounds 3] [--arq-python PATH]
+python -m benchmarks [--rounds 3] [--arq-python PATH] [--only enqueue]
 """
 
 import argparse
+import asyncio
 import contextlib
 import platform
 import socket
@@ -20,10 +21,12 @@ from statistics import median
 import redis
 
 from benchmarks import load
+from jobgate.broker import Broker
 from jobgate.broker.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
 BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
+TYPED = b'{"args":[42,"Ann",9.5,"2026-01-31T12:00:00Z",["a","b"]]}'
 ARQ_JOBS, JOBGATE_JOBS, REQUESTS, CALLS, ARQ_CALLS = 3_000, 60_000, 30_000, 2_000, 6
 
 
@@ -111,10 +114,16 @@ class Benchmarks:
         self._rounds = rounds
         self._gateway_port, self._bare_port, self._worker_port = _free_port(), _free_port(), _free_port()
 
-    def run(self) -> list[Mark]:
-        """Measure everything, with progress on standard error."""
-        measures = (self._drain, self._enqueue, self._call_alone, self._call_together)
-        return [self._alone(measure) for measure in measures]
+    def run(self, only: str = "") -> list[Mark]:
+        """Measure everything, or what `only` names, with progress on standard error."""
+        measures = {
+            "drain": self._drain,
+            "enqueue": self._enqueue,
+            "enqueue-typed": self._enqueue_typed,
+            "call-alone": self._call_alone,
+            "call-together": self._call_together,
+        }
+        return [self._alone(measure) for name, measure in measures.items() if name.startswith(only)]
 
     def _alone(self, measure: Callable[[], Mark]) -> Mark:
         """Measure on an empty server: the results of a measure are no load on the next one's."""
@@ -150,6 +159,39 @@ class Benchmarks:
                 "enqueue", lambda: rate(self._gateway_port), lambda: rate(self._bare_port)
             )
         return Mark("Enqueue over HTTP, 64 connections", "requests/s", ours, "bare", theirs, at_least=0.6)
+
+    def _enqueue_typed(self) -> Mark:
+        """Measure what the check of arguments costs. The worker that publishes the types is paused."""
+
+        def rate(function: str) -> float:
+            self._empty()
+            request = load.post(f"/jobs/{function}", TYPED)
+            return load.run(
+                self._gateway_port, request, connections=64, requests=REQUESTS // 2, expected=b"202"
+            )[0]
+
+        asyncio.run(self._pause())
+        with self._jobgate_worker(), self._gateway():
+            self._wait_for_types()
+            rate("typed"), rate("untyped")
+            ours, theirs = self._paired("enqueue with types", lambda: rate("typed"), lambda: rate("untyped"))
+        name = "Enqueue over HTTP of a function with five typed parameters, against one without types"
+        return Mark(name, "requests/s", ours, "untyped", theirs, at_least=0.85)
+
+    async def _pause(self) -> None:
+        async with Broker(self._server.url) as broker:
+            await broker.pause("arq:queue")
+
+    def _wait_for_types(self) -> None:
+        """Wait until the gateway refuses wrong arguments."""
+        wrong = load.post("/jobs/typed", b'{"args":[]}')
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(AssertionError):
+                load.run(self._gateway_port, wrong, connections=1, requests=1, expected=b"422")
+                return
+            time.sleep(0.1)
+        raise SystemExit("The gateway does not know the types of the function.")
 
     def _call_alone(self) -> Mark:
         with self._gateway(), self._jobgate_worker():
@@ -221,13 +263,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (default 3)")
     parser.add_argument("--arq-python", default=".venv-arq/0.28.0/bin/python", help="a Python that has arq")
+    parser.add_argument("--only", default="", help="how the names of the measurements begin, such as enqueue")
     options = parser.parse_args()
     # No append-only file: all sides write to the same server, and its disk is not what is measured.
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedServer(Path(folder), options={"appendonly": "no"}) as server,
     ):
-        marks = Benchmarks(server, options.arq_python, options.rounds).run()
+        marks = Benchmarks(server, options.arq_python, options.rounds).run(options.only)
     print(f"Python {platform.python_version()}, medians of {options.rounds} rounds:")
     print(*marks, sep="\n")
     sys.exit(0 if all(mark.reached for mark in marks) else 1)
