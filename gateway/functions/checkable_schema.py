@@ -32,6 +32,14 @@ PLAIN: Final = frozenset(
      "minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minContains",
      "maxContains", "minProperties", "maxProperties", "required", "dependentRequired"}
 )  # fmt: skip
+#: Types of their values, where they are read before the validator has checked them.
+_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "type": (str, list),
+    "enum": list,
+    "required": list,
+    "pattern": str,
+    "format": str,
+}
 #: They change what a schema means, and are not checked.
 _FOREIGN: Final = frozenset(
     {"$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$recursiveAnchor", "$vocabulary",
@@ -100,7 +108,7 @@ class Trimmer:
     def _keywords(self, schema: dict[str, Any], levels: int) -> Iterator[tuple[str, Any]]:
         for keyword, value in schema.items():
             if keyword in PLAIN:
-                self._spend_all(value, levels)
+                self._spend_all(_typed(value, _TYPES.get(keyword, object)), levels)
                 yield keyword, value
             elif keyword in ONE:
                 yield keyword, self._trim(value, levels)
@@ -146,7 +154,7 @@ class Trimmer:
         return str(_typed(value, str))
 
 
-def _typed(value: Any, kind: type) -> Any:
+def _typed(value: Any, kind: type | tuple[type, ...]) -> Any:
     if not isinstance(value, kind):
         raise Uncheckable("a keyword of a schema has a value of another type")
     return value
