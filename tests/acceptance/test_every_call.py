@@ -208,11 +208,20 @@ async def test_failures(caller: Caller) -> None:
         ("count_words", "no such file", {}, "error", ["error"]),
         ("slow_report", 600, {"timeout": 0.2}, "timeout", ["timeout"]),
         ("flaky", 3, {"max_tries": 2}, "max-tries", ["retried", "max-tries"]),
-        ("noop", "too much", {}, "invalid-arguments", ["invalid-arguments"]),
     ):
         outcome = await caller.call(function, argument, **options)
         assert (outcome["success"], outcome["error"]["code"]) == (False, code)
         caller.done.job(function, *outcomes)
+
+
+async def test_wrong_arguments(caller: Caller) -> None:
+    """They are refused with all errors, and nothing is enqueued."""
+    wrong = {"args": [5, 6], "kwargs": {"pat": "x"}}
+    problem = await caller.ask("enqueue", 422, "POST", "/jobs/count_words", json=wrong)
+    assert problem["code"] == "invalid-arguments"
+    assert [error["pointer"] for error in problem["errors"]] == ["#/args/1", "#/kwargs/pat"]
+    problem = await caller.ask("enqueue", 422, "POST", "/jobs/count_words", json={"args": [5]})
+    assert problem["errors"] == [{"pointer": "#/args/0", "detail": "It must be a string."}]
 
 
 async def test_same_job_again(caller: Caller) -> None:
