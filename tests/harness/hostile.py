@@ -121,24 +121,33 @@ def refused() -> Iterator[tuple[str, bytes]]:
     yield "BUILD on a class", b"cos\nsystem\n}b"
 
 
-def bombs() -> Iterator[tuple[str, bytes]]:
-    """Yield small or large pickles that stand for huge ones, or for much work."""
-    yield from _deep()
+def bombs(part: int = 1) -> Iterator[tuple[str, bytes]]:
+    """Yield small or large pickles that stand for huge ones, or for much work.
+
+    With another `part` than 1, those that are read, with much work, stand for that part of it.
+    """
+    yield from _deep(part)
     yield from _doubled()
-    yield from _long()
+    yield from _long(part)
     yield from _shared()
     for name, function, arguments in _shared_calls():
         ops = b"c" + function + b"\nq\x000" + arguments + b"q\x010("
-        yield f"{name} shared", ops + b"h\x00h\x01R" * MANY + b"l"
+        yield f"{name} shared", ops + b"h\x00h\x01R" * (MANY // part) + b"l"
 
 
-def _deep() -> Iterator[tuple[str, bytes]]:
-    yield "deep lists", b"]" * 200_000 + b"a" * 199_999
-    yield "deep tuples", b")" + b"\x85" * 400_000
-    yield "deep dicts", (b"}" + text("a")) * 100_000 + b"N" + b"s" * 100_000
-    yield "deep objects", b"cm\nX\nq\x000" + b"h\x00" * 160_000 + b"N" + b"\x85R" * 160_000
-    yield "deep states", b"cm\nX\nq\x000" + b"h\x00)\x81" * 120_000 + b"N" + b"b" * 120_000
-    yield "open marks", b"(" * 499_000
+def _deep(part: int) -> Iterator[tuple[str, bytes]]:
+    yield "deep lists", b"]" * (200_000 // part) + b"a" * (200_000 // part - 1)
+    yield "deep tuples", b")" + b"\x85" * (400_000 // part)
+    yield "deep dicts", (b"}" + text("a")) * (100_000 // part) + b"N" + b"s" * (100_000 // part)
+    yield (
+        "deep objects",
+        b"cm\nX\nq\x000" + b"h\x00" * (160_000 // part) + b"N" + b"\x85R" * (160_000 // part),
+    )
+    yield (
+        "deep states",
+        b"cm\nX\nq\x000" + b"h\x00)\x81" * (120_000 // part) + b"N" + b"b" * (120_000 // part),
+    )
+    yield "open marks", b"(" * (499_000 // part)
     yield "a list in itself", b"]q\x00h\x00a"
     yield "a dict in itself", b"}q\x00" + text("a") + b"h\x00s"
     yield "an object in itself", b"cm\nX\n)\x81q\x00}" + text("me") + b"h\x00sb"
@@ -154,18 +163,18 @@ def _doubled() -> Iterator[tuple[str, bytes]]:
     yield "exceptions in exceptions", b"cm\nError\nq\x000" + b"h\x00" * 90 + b"N" + b"\x85R" * 90
 
 
-def _long() -> Iterator[tuple[str, bytes]]:
+def _long(part: int) -> Iterator[tuple[str, bytes]]:
     yield "too many values", b"](" + b"N" * 480_000 + b"e"
     yield "too many opcodes", b"K\x010" * 600_000 + b"N"
     yield "too many bytes", text(b"a" * (16 * MEBI))
-    yield "memo of everything", b"(" + b"]\x94" * 240_000 + b"t"
+    yield "memo of everything", b"(" + b"]\x94" * (240_000 // part) + b"t"
     yield "memo at a huge index", b"N" + b"r\xff\xff\xff\xff" * 100_000 + b"p" + b"9" * 4000 + b"\n"
-    yield "empty dicts", b"(" + b"}" * 249_000 + b"l"
+    yield "empty dicts", b"(" + b"}" * (249_000 // part) + b"l"
     yield "wide text", text(WIDE + b"a" * (15 * MEBI))
     yield "huge number", b"\x8b" + struct.pack("<i", 15 * MEBI) + b"\x7f" * 15 * MEBI
-    yield "long numbers", b"(" + (b"L" + b"9" * 4000 + b"L\n") * 4000 + b"l"
+    yield "long numbers", b"(" + (b"L" + b"9" * 4000 + b"L\n") * (4000 // part) + b"l"
     yield "a long float", b"F0." + b"1" * 15 * MEBI + b"\n"
-    yield "escapes", b"(" + b"V\\u0041\n" * 240_000 + b"l"
+    yield "escapes", b"(" + b"V\\u0041\n" * (240_000 // part) + b"l"
     keys = (pickle.dumps(number * sys.hash_info.modulus, 2)[2:-1] for number in range(1, 100_000))
     places = (b"p%d\n" % (number * sys.hash_info.modulus) for number in range(1, 400_000))
     yield "colliding places in the memo", b"N" + b"".join(places)
@@ -182,7 +191,10 @@ def _shared() -> Iterator[tuple[str, bytes]]:
     yield "bytes shared", eight + b"q\x000(" + b"h\x00" * 9 + b"l"
     yield "names shared", names + b"h\x00h\x01\x93" * MANY + b"t"
     yield "a long number shared", number + b"q\x000(" + b"h\x00" * MANY + b"l"
-    yield "attributes shared", attributes + b"q\x000cm\nX\nq\x010(" + b"h\x01)\x81h\x00b" * 80_000 + b"l"
+    yield (
+        "attributes shared",
+        attributes + b"q\x000cm\nX\nq\x010(" + b"h\x01)\x81h\x00b" * 80_000 + b"l",
+    )
 
 
 def _shared_calls() -> Iterator[tuple[str, bytes, bytes]]:
