@@ -118,6 +118,8 @@ class Benchmarks:
         """Measure everything, or what `only` names, with progress on standard error."""
         measures = {
             "drain": self._drain,
+            "drain-typed": self._drain_typed,
+            "start-typed": self._start_typed,
             "enqueue": self._enqueue,
             "enqueue-typed": self._enqueue_typed,
             "call-alone": self._call_alone,
@@ -140,6 +142,24 @@ class Benchmarks:
         return Mark(
             "No-op jobs drained by one worker, max_jobs 100", "jobs/s", ours, "arq", theirs, at_least=12
         )
+
+    def _drain_typed(self) -> Mark:
+        ours, theirs = self._paired(
+            "drain with type hints",
+            lambda: self._worker(sys.executable, "typed", JOBGATE_JOBS // 2),
+            lambda: self._worker(sys.executable, "untyped", JOBGATE_JOBS // 2),
+        )
+        name = "Jobs with five typed arguments drained by one worker"
+        return Mark(name, "jobs/s", ours, "untyped", theirs, at_least=0.8)
+
+    def _start_typed(self) -> Mark:
+        words = [sys.executable, "-m", "benchmarks.typed"]
+
+        def seconds() -> float:
+            return float(subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+
+        ours = [seconds() for _ in range(self._rounds)]
+        return Mark("Start of a worker with 500 typed functions", "s", ours, "itself", ours, at_most=2)
 
     def _worker(self, python: str, kind: str, jobs: int) -> float:
         self._empty()

@@ -26,7 +26,15 @@ from jobgate.broker import (
 )
 from jobgate.worker.cron_jobs import CronJob
 from jobgate.worker.errors import SettingsError
-from jobgate.worker.functions import Backoff, Function, ResolvedFunction, RetryPolicy, Rule, RunLimits
+from jobgate.worker.functions import (
+    AdapterCache,
+    Backoff,
+    Function,
+    ResolvedFunction,
+    RetryPolicy,
+    Rule,
+    RunLimits,
+)
 from jobgate.worker.log import logger
 from jobgate.worker.setting_rules import checked
 
@@ -203,14 +211,14 @@ class Settings:
 
     def resolved(self) -> dict[str, ResolvedFunction]:
         """Return the functions by name, each with its own limits or else the worker's."""
-        crons = {cron.name for cron in self.cron_jobs}
+        crons, cache = {cron.name for cron in self.cron_jobs}, AdapterCache()
         return {
             each.name: ResolvedFunction(
                 each,
                 self._limits_of(each),
                 self._policy_of(each),
                 is_cron=each.name in crons,
-                validate=self.validate if each.validate is None else each.validate,
+                cache=cache if (self.validate if each.validate is None else each.validate) else None,
             )
             for each in self.functions
         }

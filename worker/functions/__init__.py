@@ -1,5 +1,6 @@
 """The functions of a worker: how users define them, and how they are resolved for each job."""
 
+from jobgate.worker.functions.adapter_cache import AdapterCache
 from jobgate.worker.functions.arguments import ArgumentsRefused
 from jobgate.worker.functions.decorator import job
 from jobgate.worker.functions.function import Function, as_function, func
@@ -19,7 +20,7 @@ __all__ = [
     # Functions
     "Function", "as_function", "func", "job", "load_settings",
     # Functions with their limits, and what they are called with
-    "ArgumentsRefused", "ResolvedFunction", "RunLimits",
+    "AdapterCache", "ArgumentsRefused", "ResolvedFunction", "RunLimits",
     # Retries
     "Backoff", "Retry", "RetryJob", "RetryPolicy", "Rule", "as_backoff", "as_retry_on",
 ]  # fmt: skip

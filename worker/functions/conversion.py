@@ -1,19 +1,22 @@
 """Conversion by type hints: of a job's arguments into what they say, and of a result into plain data.
 
-Like adapters.py, importing it imports pydantic.
+Like hint_adapters.py, importing it imports pydantic.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Final
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import SchemaSerializer
+from pydantic import ValidationError
 
-from jobgate.broker import ArgumentBinder, ArgumentPath, Parameter, printable
+from jobgate.broker import ArgumentBinder, ArgumentPath, Parameter, ParameterKind, printable
 from jobgate.worker.functions.arguments import Arguments, ArgumentsRefused
-from jobgate.worker.functions.hints import RETURN
+from jobgate.worker.functions.hint_adapters import HintAdapter
 
+_BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
+_LEFT_OUT: Final = object()
 #: Misfits that a message lists, and characters of each.
 _MOST_MISFITS, _LONGEST_MISFIT = 20, 300
 #: Floats below it are whole numbers of 64 bits.
@@ -30,18 +33,24 @@ class ArgumentConverter:
 
     Args:
         parameters: Its parameters.
-        adapter: Validates a dict of those that have hints.
-        names: The names of these.
+        adapters: Name of a parameter -> what pydantic made of its hint.
     """
 
-    def __init__(
-        self, parameters: Sequence[Parameter], adapter: TypeAdapter[Any], names: Sequence[str]
-    ) -> None:
+    def __init__(self, parameters: Sequence[Parameter], adapters: Mapping[str, HintAdapter]) -> None:
         self._binder = ArgumentBinder(parameters)
-        self._validate_json = adapter.validator.validate_json
-        self._validate_python = adapter.validator.validate_python
-        self._names = names
-        self._all_have_hints = len(names) == len(parameters)
+        known = {
+            one.name: _PART_OF.get(one.kind, _Part)(one.name, adapters[one.name])
+            for one in parameters
+            if one.name in adapters
+        }
+        self._parts = list(known.values())
+        by_place = [one for one in parameters if one.kind in _BY_PLACE]
+        #: What validates each argument that has a place; None = nothing.
+        self._places = [known.get(one.name) for one in by_place]
+        #: Fewest arguments that can be given by their places alone.
+        self._least = sum(one.required for one in by_place)
+        if any(one.required for one in parameters if one.kind is ParameterKind.KEYWORD_ONLY):
+            self._least = len(by_place) + 1
 
     def misfits(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
         """Return why arguments cannot be bound to the parameters; None = they can."""
@@ -61,44 +70,116 @@ class ArgumentConverter:
         Raises:
             ArgumentsRefused: They are not of these types.
         """
+        if not kwargs and self._least <= len(args) <= len(self._places):
+            return self._converted_by_place(args, is_plain=is_plain), kwargs
         bound = self._binder.bind(args, kwargs)
         if bound is None:
             return None
-        values = bound if self._all_have_hints else {key: bound[key] for key in self._names if key in bound}
-        try:
-            valid = self._valid(values, is_plain=is_plain)
-        except ValidationError as error:
-            raise ArgumentsRefused(self._text(error, args, kwargs), by_hints=True) from None
-        return self._binder.unbind(bound | valid)
+        wrong: list[tuple[ArgumentPath, str]] = []
+        for part in self._parts:
+            if (value := bound.get(part.name, _LEFT_OUT)) is _LEFT_OUT:
+                continue
+            try:
+                bound[part.name] = part.valid(value, is_plain=is_plain)
+            except ValidationError as error:
+                wrong += part.misfits(value, error)
+        if wrong:
+            raise ArgumentsRefused(self._text(wrong, args, kwargs), by_hints=True)
+        return self._binder.unbind(bound)
 
-    def _valid(self, values: Mapping[str, Any], *, is_plain: bool) -> Any:
+    def _converted_by_place(self, args: Sequence[Any], *, is_plain: bool) -> Sequence[Any]:
+        """Return positional arguments as the hints say: the common case, without binding."""
+        converted = list(args)
+        wrong: list[tuple[ArgumentPath, str]] = []
+        for place, (value, part) in enumerate(zip(args, self._places, strict=False)):
+            if part is None:
+                continue
+            try:
+                converted[place] = part.valid(value, is_plain=is_plain)
+            except ValidationError as error:
+                wrong += part.misfits(value, error)
+        if wrong:
+            raise ArgumentsRefused(self._text(wrong, args, {}), by_hints=True)
+        return converted
+
+    def _text(
+        self, wrong: Sequence[tuple[ArgumentPath, str]], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> str:
+        """Return all misfits in one line, without the values."""
+        texts = (f"{_place(self._binder.path(path, args, kwargs))}: {reason}" for path, reason in wrong)
+        shown = [printable(text)[:_LONGEST_MISFIT] for text in islice(texts, _MOST_MISFITS)]
+        more = len(wrong) - len(shown)
+        return "; ".join(shown) + (f"; and {more} more" if more else "")
+
+
+class _Part:
+    """Validates the argument of one parameter. pydantic gets values in a list."""
+
+    def __init__(self, name: str, adapter: HintAdapter) -> None:
+        self.name = name
+        self._exact = adapter.exact
+        self._validate_json = adapter.validator.validate_json
+        self._validate_python = adapter.validator.validate_python
+
+    def valid(self, value: Any, *, is_plain: bool) -> Any:
+        """Return the value as the hint says; raises ValidationError."""
+        if type(value) is self._exact:
+            return value
+        if is_plain:
+            with suppress(TypeError, ValidationError):  # then it is looked at closely
+                return self._validate_json(orjson.dumps([value]))[0]
+        return self._all_valid([value], is_plain=is_plain)[0]
+
+    def misfits(self, value: Any, error: ValidationError) -> list[tuple[ArgumentPath, str]]:
+        """Return what is wrong with a value, each with the path to it."""
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return [((self.name, *self._path(value, one["loc"])), _reason(one)) for one in found]
+
+    def _path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
+        """Return a path that pydantic has found in the list, without the list."""
+        return path[1:]
+
+    def _all_valid(self, values: list[Any], *, is_plain: bool) -> list[Any]:
         text = _as_json(values, is_plain=is_plain)
         if text is None:
-            return self._validate_python(values)
+            return self._validate_python(values)  # type: ignore[no-any-return]
         try:
-            return self._validate_json(text)
+            return self._validate_json(text)  # type: ignore[no-any-return]
         except ValidationError:
             # 1.0 is an integer to JSON Schema, and so to the gateway, but not to all types of pydantic.
             if (again := orjson.dumps(_with_integers(values))) == text:
                 raise
-        return self._validate_json(again)
+        return self._validate_json(again)  # type: ignore[no-any-return]
 
-    def _text(self, error: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """Return all misfits in one line, without the values."""
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        texts = []
-        for one in found[:_MOST_MISFITS]:
-            place = _place(self._binder.path(one["loc"], args, kwargs)) if one["loc"] else "arguments"
-            texts.append(printable(f"{place}: {_reason(one)}")[:_LONGEST_MISFIT])
-        more = len(found) - len(texts)
-        return "; ".join(texts) + (f"; and {more} more" if more else "")
+
+class _PositionalPart(_Part):
+    """Validates the elements of `*args`."""
+
+    def valid(self, value: Any, *, is_plain: bool) -> Any:
+        return self._all_valid(value, is_plain=is_plain)
+
+    def _path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
+        return path
+
+
+class _KeywordPart(_Part):
+    """Validates the values of `**kwargs`."""
+
+    def valid(self, value: Any, *, is_plain: bool) -> Any:
+        return dict(zip(value, self._all_valid(list(value.values()), is_plain=is_plain), strict=True))
+
+    def _path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
+        return (list(value)[int(path[0])], *path[1:]) if path else path
+
+
+_PART_OF = {ParameterKind.VAR_POSITIONAL: _PositionalPart, ParameterKind.VAR_KEYWORD: _KeywordPart}
 
 
 class ResultConverter:
     """Turns the return values of one function into plain data."""
 
-    def __init__(self, serializer: SchemaSerializer) -> None:
-        self._dump = serializer.to_python
+    def __init__(self, adapter: HintAdapter) -> None:
+        self._dump = adapter.serializer.to_python
 
     def convert(self, value: Any, *, strict: bool = True) -> Any:
         """Return a value as plain data.
@@ -110,13 +191,10 @@ class ResultConverter:
         Raises:
             Exception: It is not of this type, or code of its type failed.
         """
-        dumped = self._dump(
-            {RETURN: value}, mode="json", by_alias=True, warnings="error" if strict else False
-        )
-        return dumped[RETURN]
+        return self._dump([value], mode="json", by_alias=True, warnings="error" if strict else "none")[0]
 
 
-def _as_json(values: Mapping[str, Any], *, is_plain: bool) -> bytes | None:
+def _as_json(values: list[Any], *, is_plain: bool) -> bytes | None:
     """Return plain data as JSON; None where it is not plain."""
     try:
         text = orjson.dumps(values, option=None if is_plain else _NO_OBJECTS)

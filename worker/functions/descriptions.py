@@ -1,18 +1,19 @@
 """Functions as they are published and checked: signature, type hints and docstring, put together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from jobgate.broker import Parameter, ParameterKind, Schema, printable
+from jobgate.worker.functions.adapter_cache import AdapterCache, UnusableHint
+from jobgate.worker.functions.definitions import merged
 from jobgate.worker.functions.docstrings import FunctionText, read_docstring
 from jobgate.worker.functions.hints import RETURN, Hints, is_unpacked, members_of, read_hints
 from jobgate.worker.functions.parameters import read_parameters
 from jobgate.worker.functions.signatures import signature_of
 
 if TYPE_CHECKING:  # it imports pydantic
-    from jobgate.worker.functions.adapters import Adapters, TypedValue
-    from jobgate.worker.functions.conversion import ArgumentConverter, ResultConverter
+    from jobgate.worker.functions.hint_adapters import HintAdapter
 
 _NULL = {"type": "null"}
 
@@ -25,8 +26,10 @@ class Description:
     parameters: tuple[Parameter, ...] | None = None
     returns: Schema = True
     text: FunctionText = field(default_factory=FunctionText)
-    #: What pydantic made of the hints; None = nothing is validated.
-    adapters: "Adapters | None" = None
+    #: Name of a parameter, or "return" -> what pydantic made of its hint.
+    adapters: "Mapping[str, HintAdapter]" = field(default_factory=dict)
+    #: Name -> the schemas that the others refer to.
+    definitions: Mapping[str, Schema] = field(default_factory=dict)
     #: Name of a parameter, or "return" -> why its hint is not used.
     unusable: dict[str, str] = field(default_factory=dict)
 
@@ -39,54 +42,53 @@ class Description:
         return f"accepts anything where a type hint cannot be used ({printable(hints)})"
 
 
-def describe(call: Callable[..., Any], *, validate: bool) -> Description:
+def describe(call: Callable[..., Any], cache: AdapterCache | None) -> Description:
     """Return the description of a function.
 
     Args:
         call: The function.
-        validate: Make use of its type hints.
+        cache: The adapters of the worker's hints; None = make no use of hints.
     """
     text, signature = read_docstring(call), signature_of(call)
     if signature is None:
         return Description(text=text)
     parameters = read_parameters(signature)
-    hints = read_hints(call, signature) if validate else Hints()
+    if cache is None:
+        return Description(parameters=_with_texts(parameters, text), text=text)
+    hints = read_hints(call, signature)
     unusable = {name: why for name, why in hints.unknown.items() if _is_ours(name, parameters)}
-    parameters, values = _typed(parameters, hints)
-    adapters, returned = None, hints.known.get(RETURN, Any)
-    if values or returned not in (Any, type(None)):
-        adapters = _adapters(values, returned)
-        unusable |= adapters.unusable
-    schemas = adapters.schemas if adapters else {}
+    named, values = _with_hints(parameters, hints)
+    adapters = _adapters(values, cache, unusable)
+    schemas, definitions = _schemas(adapters)
+    typed = (replace(one, schema=schemas.get(one.name) or True) for one in named)
+    returned = schemas.get(RETURN) or True
     return Description(
-        parameters=tuple(_described(one, schemas, text) for one in parameters),
-        returns=schemas.get(RETURN, True) if returned is not type(None) else _NULL,
+        parameters=_with_texts(typed, text),
+        returns=_NULL if hints.known.get(RETURN) is type(None) else returned,
         text=text,
         adapters=adapters,
+        definitions=definitions,
         unusable=unusable,
     )
 
 
-def _is_ours(name: str, parameters: tuple[Parameter, ...]) -> bool:
+def _is_ours(name: str, parameters: Iterable[Parameter]) -> bool:
     """Whether a hint is of use: that of `ctx` is not."""
     return name == RETURN or any(one.name == name for one in parameters)
 
 
-def _typed(
-    parameters: tuple[Parameter, ...], hints: Hints
-) -> tuple[tuple[Parameter, ...], "list[TypedValue]"]:
-    """Return the parameters, and those with a hint together with it."""
-    found, values = [], []
+def _with_hints(parameters: Iterable[Parameter], hints: Hints) -> tuple[list[Parameter], dict[str, Any]]:
+    """Return the parameters, and by name the hints that are to be used."""
+    found: list[Parameter] = []
+    values: dict[str, Any] = {}
     for one in parameters:
         hint = hints.known.get(one.name, Any)
-        pairs = [(one, hint)]
-        if is_unpacked(hint):
-            pairs = list(_unpacked(one, *get_args(hint)))
-        for each, its_hint in pairs:
+        for each, its_hint in _unpacked(one, *get_args(hint)) if is_unpacked(hint) else [(one, hint)]:
             found.append(each)
-            if its_hint is not Any:
-                values.append(_value(each, its_hint))
-    return tuple(found), values
+            values[each.name] = its_hint
+    if (returned := hints.known.get(RETURN, Any)) is not type(None):
+        values[RETURN] = returned
+    return found, {name: hint for name, hint in values.items() if hint is not Any}
 
 
 def _unpacked(parameter: Parameter, hint: Any) -> Iterator[tuple[Parameter, Any]]:
@@ -98,41 +100,50 @@ def _unpacked(parameter: Parameter, hint: Any) -> Iterator[tuple[Parameter, Any]
         yield Parameter(name=name, kind=ParameterKind.KEYWORD_ONLY, required=required), its_hint
 
 
-def _value(parameter: Parameter, hint: Any) -> "TypedValue":
-    from jobgate.worker.functions.adapters import TypedValue  # noqa: PLC0415 - it imports pydantic
-
-    if parameter.kind is ParameterKind.VAR_POSITIONAL:
-        hint = list[hint]
-    elif parameter.kind is ParameterKind.VAR_KEYWORD:
-        hint = dict[str, hint]
-    return TypedValue(parameter.name, hint, parameter.required)
-
-
-def _adapters(values: "list[TypedValue]", returned: Any) -> "Adapters":
-    from jobgate.worker.functions.adapters import TypedValue, adapters_of  # noqa: PLC0415 - as above
-
-    return adapters_of(values, None if returned in (Any, type(None)) else TypedValue(RETURN, returned))
-
-
-def _described(one: Parameter, schemas: dict[str, Any], text: FunctionText) -> Parameter:
-    schema: Any = schemas.get(one.name) or True
-    if schema is not True and one.kind is ParameterKind.VAR_POSITIONAL:
-        schema = schema["items"] or True
-    elif schema is not True and one.kind is ParameterKind.VAR_KEYWORD:
-        schema = schema["additionalProperties"]
-    own = schema.get("description") if isinstance(schema, dict) and "$ref" not in schema else None
-    return replace(one, schema=schema, description=text.parameters.get(one.name, own))
+def _adapters(
+    hints: Mapping[str, Any], cache: AdapterCache, unusable: dict[str, str]
+) -> "dict[str, HintAdapter]":
+    """Return the adapters of hints, and note which hints cannot be used."""
+    made: dict[str, HintAdapter] = {}
+    for name, hint in hints.items():
+        try:
+            adapter = cache.of(hint)
+            _ = adapter.result if name == RETURN else adapter.argument
+        except UnusableHint as error:
+            if text := str(error):
+                unusable[name] = text
+        else:
+            made[name] = adapter
+    return made
 
 
-def converters_of(known: Description) -> "tuple[ArgumentConverter | None, ResultConverter | None]":
-    """Return what converts the arguments and the results of a function; None = nothing is to be done."""
-    adapters = known.adapters
-    if adapters is None or known.parameters is None:
-        return None, None
-    from jobgate.worker.functions.conversion import ArgumentConverter, ResultConverter  # noqa: PLC0415 - as above
+def _schemas(adapters: "Mapping[str, HintAdapter]") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schemas by name, and the definitions that they refer to."""
+    names = sorted(adapters, key=RETURN.__eq__)
+    arguments = [adapters[name].argument for name in names if name != RETURN]
+    found = merged(arguments, adapters[RETURN].result if RETURN in adapters else None)
+    if found is None:
+        # Classes of one name: pydantic finds names for them that tell them apart.
+        from jobgate.worker.functions.hint_adapters import described_together  # noqa: PLC0415 - imported already
 
-    names = [one.name for one in known.parameters if one.name in adapters.schemas]
-    return (
-        ArgumentConverter(known.parameters, adapters.arguments, names) if adapters.arguments else None,
-        ResultConverter(adapters.returns) if adapters.returns else None,
+        together = described_together(
+            [("serialization" if name == RETURN else "validation", adapters[name]) for name in names]
+        )
+        found = (
+            [one.schema for one in together],
+            {name: schema for one in together for name, schema in one.definitions.items()},
+        )
+    schemas, definitions = found
+    return dict(zip(names, schemas, strict=True)), definitions
+
+
+def _with_texts(parameters: Iterable[Parameter], text: FunctionText) -> tuple[Parameter, ...]:
+    """Return parameters with their descriptions: those of the docstring, or else of an annotated hint."""
+    return tuple(
+        replace(one, description=text.parameters.get(one.name, _own_description(one.schema)))
+        for one in parameters
     )
+
+
+def _own_description(schema: Schema) -> str | None:
+    return schema.get("description") if isinstance(schema, dict) and "$ref" not in schema else None

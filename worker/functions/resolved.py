@@ -3,15 +3,20 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobgate.broker import FunctionDocument, ParameterKind, printable
+from jobgate.worker.functions.adapter_cache import AdapterCache
 from jobgate.worker.functions.arguments import Arguments, ArgumentsRefused
-from jobgate.worker.functions.descriptions import Description, converters_of, describe
+from jobgate.worker.functions.descriptions import Description, describe
 from jobgate.worker.functions.function import Function
+from jobgate.worker.functions.hints import RETURN
 from jobgate.worker.functions.retries import RetryPolicy
 from jobgate.worker.functions.signatures import doubt_of_ctx, positional_bounds, signature_of
 from jobgate.worker.log import logger
+
+if TYPE_CHECKING:  # it imports pydantic
+    from jobgate.worker.functions.conversion import ArgumentConverter, ResultConverter
 
 #: Characters of a reason in a warning.
 _LONGEST_REASON = 300
@@ -30,7 +35,15 @@ class RunLimits:
 
 
 class ResolvedFunction:
-    """A function of one worker, ready to be called: its limits are its own or else the worker's."""
+    """A function of one worker, ready to be called: its limits are its own or else the worker's.
+
+    Args:
+        function: The function as it is defined.
+        limits: Its own or else the worker's.
+        policy: Its retry policy.
+        is_cron: Whether a cron job runs it.
+        cache: The adapters of the worker's type hints; None = the function's hints are not used.
+    """
 
     __slots__ = (
         "_argument_converter", "_description", "_least", "_most", "_result_converter", "_signature",
@@ -45,7 +58,7 @@ class ResolvedFunction:
         policy: RetryPolicy | None,
         *,
         is_cron: bool,
-        validate: bool = True,
+        cache: AdapterCache | None = None,
     ) -> None:
         self.name = function.name
         #: Whether a cron job runs it.
@@ -59,8 +72,8 @@ class ResolvedFunction:
         self.limits = limits
         self._signature = signature_of(function.coroutine)
         self._least, self._most = positional_bounds(self._signature)
-        self._description: Description = describe(function.coroutine, validate=validate)
-        self._argument_converter, self._result_converter = converters_of(self._description)
+        self._description: Description = describe(function.coroutine, cache)
+        self._argument_converter, self._result_converter = _converters_of(self._description)
         parameters = self._description.parameters or ()
         self._takes_any_name = any(one.kind is ParameterKind.VAR_KEYWORD for one in parameters)
         #: Warnings that were logged: each is logged once.
@@ -76,7 +89,7 @@ class ResolvedFunction:
             parameters=known.parameters,
             returns=known.returns,
             returns_description=known.text.returns,
-            definitions=known.adapters.definitions if known.adapters else {},
+            definitions=known.definitions,
             timeout=self.limits.timeout,
             max_tries=self.limits.max_tries,
         )
@@ -161,3 +174,20 @@ class ResolvedFunction:
         if text not in self._warned:
             self._warned.add(text)
             logger.warning(text, *parts)
+
+
+def _converters_of(known: Description) -> "tuple[ArgumentConverter | None, ResultConverter | None]":
+    """Return what converts the arguments and the results of a function; None = nothing is to be done."""
+    adapters = dict(known.adapters)
+    if not adapters:
+        return None, None
+    from jobgate.worker.functions.conversion import (  # noqa: PLC0415 - it imports pydantic
+        ArgumentConverter,
+        ResultConverter,
+    )
+
+    returned = adapters.pop(RETURN, None)
+    return (
+        ArgumentConverter(known.parameters or (), adapters) if adapters else None,
+        ResultConverter(returned) if returned else None,
+    )

@@ -4,20 +4,19 @@ pydantic describes its types for readers. The gateway refuses jobs by these sche
 what pydantic accepts: never more, and not much less. What is less is listed in docs/typed-functions.md.
 """
 
+import contextlib
 import functools
 import operator
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from enum import Flag, IntFlag
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import core_schema
 
-from jobgate.worker.functions import number_patterns, text_patterns
+from jobgate.worker.functions import number_patterns, number_schemas, text_patterns
+from jobgate.worker.functions.definitions import Described, only_needed
 
-_LEAST, _MOST = -(2**63), 2**63 - 1
-_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 _LENGTHS_OF_OBJECTS = {"min_length": "minProperties", "max_length": "maxProperties"}
 _SCALARS = (str, int, float, bool, type(None))
 #: A JSON value that Python can put into a set.
@@ -27,14 +26,31 @@ _MOST_FLAGS = 8
 _NOTHING: dict[str, Any] = {"not": {}}
 
 
-class SchemaGenerator(GenerateJsonSchema):
-    """Generates the schemas of one function; used once."""
+def described(
+    inputs: Sequence[tuple[JsonSchemaMode, core_schema.CoreSchema]],
+) -> list[Described] | None:
+    """Return the schemas of the elements of lists; None where JSON has no form for one of them.
+
+    Args:
+        inputs: Whether arguments or results are described, and pydantic's schema of a list of them.
+    """
+    generator = _Generator()
+    schemas, definitions = generator.schemas(inputs)
+    if generator.met_unknown:
+        return None
+    return [only_needed(one["items"], definitions) for one in schemas]
+
+
+class _Generator(GenerateJsonSchema):
+    """Generates schemas; used once."""
 
     def __init__(self) -> None:
         super().__init__(by_alias=True)
         #: Whether something was met that JSON has no form for, such as a class without fields.
         self.met_unknown = False
         self._core_definitions: dict[str, Any] = {}
+        #: Whether the settings of a class apply, and not those of the function.
+        self._in_class = False
 
     def schemas(
         self, inputs: Sequence[tuple[JsonSchemaMode, core_schema.CoreSchema]]
@@ -83,25 +99,25 @@ class SchemaGenerator(GenerateJsonSchema):
 
     def int_schema(self, schema: core_schema.IntSchema) -> Any:
         """Whole numbers of 64 bits, which is what bodies can hold."""
-        made: dict[str, Any] = {"type": "integer"} | _bounds(schema)
+        made: dict[str, Any] = {"type": "integer"} | number_schemas.bounds(schema)
         if "multiple_of" in schema:
             made["multipleOf"] = schema["multiple_of"]
         if not made.keys() & {"minimum", "exclusiveMinimum"}:
-            made["minimum"] = _LEAST
+            made["minimum"] = number_schemas.LEAST
         if not made.keys() & {"maximum", "exclusiveMaximum"}:
-            made["maximum"] = _MOST
+            made["maximum"] = number_schemas.MOST
         return made
 
     def float_schema(self, schema: core_schema.FloatSchema) -> Any:
         """Numbers. `multiple_of` is left to the worker: it allows for rounding, JSON Schema does not."""
-        return {"type": "number"} | _bounds(schema)
+        return {"type": "number"} | number_schemas.bounds(schema)
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> Any:
         """Numbers, or text that keeps all digits; both within the bounds."""
-        text = _decimal_text(schema)
+        text = number_schemas.decimal_text(schema)
         if self.mode == "serialization":
             return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
-        number = {"type": "number"} | _bounds(schema) | _decimal_digits(schema)
+        number = {"type": "number"} | number_schemas.bounds(schema) | number_schemas.decimal_digits(schema)
         return {"anyOf": [number] if text is None else [number, text]}
 
     def fraction_schema(self, schema: Any) -> Any:
@@ -109,13 +125,13 @@ class SchemaGenerator(GenerateJsonSchema):
         text = {"type": "string", "pattern": number_patterns.FRACTION}
         if self.mode == "serialization":
             return text
-        number = {"type": "number"} | _bounds(schema)
+        number = {"type": "number"} | number_schemas.bounds(schema)
         return {"anyOf": [number] if len(number) > 1 else [number, text]}
 
     def complex_schema(self, schema: Any) -> Any:
         """Text such as `1+2j`, and numbers."""
         text = {"type": "string", "pattern": number_patterns.COMPLEX}
-        number = {"type": "number", "minimum": _LEAST, "maximum": _MOST}
+        number = {"type": "number", "minimum": number_schemas.LEAST, "maximum": number_schemas.MOST}
         return text if self.mode == "serialization" else {"anyOf": [number, text]}
 
     # -- text
@@ -135,7 +151,7 @@ class SchemaGenerator(GenerateJsonSchema):
         """Base64, or text where a model's own settings say so."""
         at_least, at_most = schema.get("min_length"), schema.get("max_length")
         key = "val_json_bytes" if self.mode == "validation" else "ser_json_bytes"
-        if self._config.config_dict.get(key) != "base64":
+        if self._in_class and self._config.config_dict.get(key) != "base64":
             return {"type": "string", "format": "binary"} | text_patterns.utf8_lengths(at_least, at_most)
         return {"type": "string", "contentEncoding": "base64"} | text_patterns.base64(at_least, at_most)
 
@@ -161,7 +177,7 @@ class SchemaGenerator(GenerateJsonSchema):
         """The values of an Enum that JSON can hold; of a flag, those of all combinations."""
         made = super().enum_schema(schema)
         if issubclass(schema["cls"], IntFlag):  # it takes all numbers
-            return {"type": "integer", "minimum": _LEAST, "maximum": _MOST}
+            return {"type": "integer", "minimum": number_schemas.LEAST, "maximum": number_schemas.MOST}
         if issubclass(schema["cls"], Flag):
             return {"type": "integer"} | _flags([one.value for one in schema["members"]])
         return _with_values(made, [one.value for one in schema["members"]])
@@ -247,9 +263,36 @@ class SchemaGenerator(GenerateJsonSchema):
         }
         if kind not in pattern:
             return False  # no text is a list, an object or None
-        return {"allOf": [{"pattern": one} for one in [pattern[kind], *_bound_patterns(keys)]]}
+        return {"allOf": [{"pattern": one} for one in [pattern[kind], *number_schemas.bound_patterns(keys)]]}
 
     # -- objects
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> Any:
+        """A model, which has its own settings."""
+        with self._settings_of_class():
+            return super().model_schema(schema)
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> Any:
+        """A dataclass, which has the settings of the function if it has none."""
+        if not hasattr(schema["cls"], "__pydantic_config__"):
+            return super().dataclass_schema(schema)
+        with self._settings_of_class():
+            return super().dataclass_schema(schema)
+
+    def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> Any:
+        """A TypedDict, which has the settings of the function if it has none."""
+        if not hasattr(schema.get("cls"), "__pydantic_config__"):
+            return super().typed_dict_schema(schema)
+        with self._settings_of_class():
+            return super().typed_dict_schema(schema)
+
+    @contextlib.contextmanager
+    def _settings_of_class(self) -> Iterator[None]:
+        before, self._in_class = self._in_class, True
+        try:
+            yield
+        finally:
+            self._in_class = before
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """Set no titles that only repeat a name."""
@@ -278,59 +321,6 @@ class SchemaGenerator(GenerateJsonSchema):
 
 
 _BOOLEAN = "^(?:[Tt]rue|[Ff]alse|0|1)$"
-
-
-def _bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
-    bounds = {name: schema[key] for key, name in _BOUNDS.items() if schema.get(key) is not None}
-    plain = {name: float(one) if isinstance(one, Decimal) else one for name, one in bounds.items()}
-    return {name: one for name, one in plain.items() if abs(one) != float("inf")}
-
-
-def _bound_patterns(numbers: Mapping[str, Any]) -> list[str]:
-    """Return the patterns of numerals within the bounds that a JSON Schema of numbers has."""
-    found = []
-    for name, one in numbers.items():
-        if name in ("minimum", "exclusiveMinimum") and one != _LEAST:
-            found.append(number_patterns.at_least(Decimal(str(one)), inclusive=name == "minimum"))
-        elif name in ("maximum", "exclusiveMaximum") and one != _MOST:
-            found.append(number_patterns.at_most(Decimal(str(one)), inclusive=name == "maximum"))
-    return found
-
-
-def _decimal_text(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the schema of a Decimal as text; None = no pattern can say it, and only numbers are taken."""
-    if schema.get("multiple_of") is not None:
-        return None
-    patterns = _bound_patterns(
-        {name: schema[key] for key, name in _BOUNDS.items() if schema.get(key) is not None}
-    )
-    most, places = schema.get("max_digits"), schema.get("decimal_places")
-    if most is not None or places is not None:
-        patterns.append(number_patterns.digits(most=most, places=places))
-    if not patterns:
-        return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
-    return {
-        "type": "string",
-        "pattern": number_patterns.PLAIN_DECIMAL,
-        "allOf": [{"pattern": one} for one in patterns],
-    }
-
-
-def _decimal_digits(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `multiple_of`, `max_digits` and `decimal_places` say of a JSON number."""
-    most, places, step = schema.get("max_digits"), schema.get("decimal_places"), schema.get("multiple_of")
-    parts: list[dict[str, Any]] = []
-    if step is not None:
-        most_steps = float(step) * 1e25  # Python divides with 28 digits
-        parts.append({"multipleOf": float(step), "minimum": -most_steps, "maximum": most_steps})
-    if most is not None:
-        fraction = 0 if places is None else min(places, most)
-        parts.append(
-            {"exclusiveMinimum": -(10 ** (most - fraction)), "exclusiveMaximum": 10 ** (most - fraction)}
-        )
-    if places is not None or most is not None:
-        parts.append({"multipleOf": float(Decimal(1).scaleb(-(places or 0)))})
-    return {"allOf": parts} if parts else {}
 
 
 def _flags(values: list[int]) -> dict[str, Any]:

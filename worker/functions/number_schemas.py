@@ -1,0 +1,65 @@
+"""JSON Schemas of numbers within bounds, from pydantic's own schemas of them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from jobgate.worker.functions import number_patterns
+
+#: Whole numbers of 64 bits: bodies hold no others.
+LEAST, MOST = -(2**63), 2**63 - 1
+_NAMES = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+def bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the limits of numbers; those that are infinite are none."""
+    given = {name: schema[key] for key, name in _NAMES.items() if schema.get(key) is not None}
+    plain = {name: float(one) if isinstance(one, Decimal) else one for name, one in given.items()}
+    return {name: one for name, one in plain.items() if abs(one) != float("inf")}
+
+
+def bound_patterns(numbers: Mapping[str, Any]) -> list[str]:
+    """Return the patterns of numerals within the bounds that a JSON Schema of numbers has."""
+    found = []
+    for name, one in numbers.items():
+        if name in ("minimum", "exclusiveMinimum") and one != LEAST:
+            found.append(number_patterns.at_least(Decimal(str(one)), inclusive=name == "minimum"))
+        elif name in ("maximum", "exclusiveMaximum") and one != MOST:
+            found.append(number_patterns.at_most(Decimal(str(one)), inclusive=name == "maximum"))
+    return found
+
+
+def decimal_text(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the schema of a Decimal as text; None = no pattern can say it, and only numbers are taken."""
+    if schema.get("multiple_of") is not None:
+        return None
+    patterns = bound_patterns(
+        {name: schema[key] for key, name in _NAMES.items() if schema.get(key) is not None}
+    )
+    most, places = schema.get("max_digits"), schema.get("decimal_places")
+    if most is not None or places is not None:
+        patterns.append(number_patterns.digits(most=most, places=places))
+    if not patterns:
+        return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
+    return {
+        "type": "string",
+        "pattern": number_patterns.PLAIN_DECIMAL,
+        "allOf": [{"pattern": one} for one in patterns],
+    }
+
+
+def decimal_digits(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `multiple_of`, `max_digits` and `decimal_places` say of a JSON number."""
+    most, places, step = schema.get("max_digits"), schema.get("decimal_places"), schema.get("multiple_of")
+    parts: list[dict[str, Any]] = []
+    if step is not None:
+        most_steps = float(step) * 1e25  # Python divides with 28 digits
+        parts.append({"multipleOf": float(step), "minimum": -most_steps, "maximum": most_steps})
+    if most is not None:
+        fraction = 0 if places is None else min(places, most)
+        parts.append(
+            {"exclusiveMinimum": -(10 ** (most - fraction)), "exclusiveMaximum": 10 ** (most - fraction)}
+        )
+    if places is not None or most is not None:
+        parts.append({"multipleOf": float(Decimal(1).scaleb(-(places or 0)))})
+    return {"allOf": parts} if parts else {}
