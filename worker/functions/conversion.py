@@ -4,7 +4,6 @@ Like hint_adapters.py, importing it imports pydantic.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -126,8 +125,10 @@ class _Part:
         if type(value) is self._exact:
             return value
         if is_plain:
-            with suppress(TypeError, ValidationError):  # then it is looked at closely
+            try:  # noqa: SIM105 - `suppress` takes as long as the validation
                 return self._validate_json(orjson.dumps([value]))[0]
+            except (TypeError, ValidationError):
+                pass  # it is looked at closely
         return self._all_valid([value], is_plain=is_plain)[0]
 
     def misfits(self, value: Any, error: ValidationError) -> list[tuple[ArgumentPath, str]]:
