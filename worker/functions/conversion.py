@@ -125,7 +125,7 @@ class _Part:
         if type(value) is self._exact:
             return value
         if is_plain:
-            try:  # noqa: SIM105 - `suppress` takes as long as the validation
+            try:
                 return self._validate_json(orjson.dumps([value]))[0]
             except (TypeError, ValidationError):
                 pass  # it is looked at closely
