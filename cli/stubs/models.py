@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.cli.stubs.annotations import Annotator, Way, depends_on_way, has_properties
+from jobgate.cli.stubs.annotations import Annotator, Way, has_properties
+from jobgate.cli.stubs.closures import Closures
 from jobgate.cli.stubs.names import Names, in_pascal_case, is_identifier
-from jobgate.cli.stubs.schemas import Definitions, closure, digest, members, parts
+from jobgate.cli.stubs.schemas import Definitions, members
 from jobgate.cli.stubs.texts import broken, comment, docstring, quoted
 
 
@@ -39,6 +40,7 @@ class Models:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._closures = Closures()
         #: What a schema says -> the name of its type.
         self._known: dict[object, str] = {}
         #: Which schema object -> its model, which keeps the object.
@@ -55,9 +57,8 @@ class Models:
         return self._seen[identity].name
 
     def _model(self, schema: Any, wanted: str, definitions: Definitions, way: Way) -> _Model:
-        reached = [schema, *closure(schema, definitions).values()]
-        differs = any(depends_on_way(part) for one in reached for part in parts(one))
-        key = (wanted, digest(schema, definitions), way if differs else None)
+        closure = self._closures.of(schema, definitions)
+        key = (wanted, closure.digest, way if closure.depends_on_way else None)
         is_new = key not in self._known
         if is_new:
             further = [f"{wanted}Output"] if way is Way.RESULT and not wanted.endswith("Output") else []

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import Any, Final
 
-import orjson
-
 Definitions = Mapping[str, Any]
 _POINTER: Final = "#/$defs/"
 #: What names a schema's alternatives.
@@ -53,23 +51,6 @@ def is_deeper(value: object, limit: int) -> bool:
         below = [one.values() if isinstance(one, Mapping) else members(one) for one in level]
         level = [each for one in below for each in one if isinstance(each, Mapping | list)]
     return bool(level)
-
-
-def closure(schema: object, definitions: Definitions) -> dict[str, Any]:
-    """Return the definitions to which a schema refers, directly or through others."""
-    found: dict[str, Any] = {}
-    rest = [schema]
-    while rest:
-        for name in filter(None, map(target, parts(rest.pop()))):
-            if name in definitions and name not in found:
-                found[name] = definitions[name]
-                rest.append(definitions[name])
-    return found
-
-
-def digest(schema: object, definitions: Definitions) -> bytes:
-    """Return bytes that are equal for schemas that say the same."""
-    return orjson.dumps([schema, closure(schema, definitions)], option=orjson.OPT_SORT_KEYS)
 
 
 def is_endless(name: str, definitions: Definitions) -> bool:

@@ -359,8 +359,8 @@ def test_a_deep_document_costs_its_function_the_signature() -> None:
 
 
 def test_a_long_chain_of_definitions() -> None:
-    chain = {f"D{n}": {"type": "object", "properties": {"next": ref(f"D{n + 1}")}} for n in range(100)}
-    assert module(documented(returns=ref("D0"), definitions=chain)).count("(TypedDict)") == 100
+    chain = {f"D{n}": {"type": "object", "properties": {"next": ref(f"D{n + 1}")}} for n in range(300)}
+    assert module(documented(returns=ref("D0"), definitions=chain)).count("(TypedDict)") == 300
 
 
 @pytest.mark.parametrize(
