@@ -1,8 +1,11 @@
 """The live OpenAPI document: `openapi.yaml`, and an operation for each function that live workers offer."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+import orjson
 
 from jobgate.broker import FunctionDocument
 from jobgate.gateway.functions.names import why_not_function
@@ -18,6 +21,9 @@ from jobgate.gateway.functions.sound_documents import sound
 
 #: Endings of the names that generators make for schemas without a name, after that of the operation.
 _INLINE: Final = ("Body", "BodyKwargs", "Data", "Error", "Errors", "Response", "Responses")
+
+
+_REFERENCES: Final = re.compile(rb'"\$ref":"#/components/schemas/([A-Za-z0-9_]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +48,25 @@ def live_document(base: Mapping[str, Any], functions: Iterable[FunctionDocument]
     operations = [(writer.operation(one), one) for one in sorted(known, key=lambda one: one.name)]
     paths = {path_of(one.name): writer.path(operation, sound(one)) for operation, one in operations}
     components = base["components"]
-    schemas = {**components["schemas"], **writer.components.schemas}
+    schemas = {**components["schemas"], **_used(writer.components.schemas, paths)}
     return {
         **base,
         "paths": {**base["paths"], **paths},
         "components": {**components, "schemas": schemas},
     }
+
+
+def _used(schemas: Mapping[str, Any], paths: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the components that the paths refer to. What a choice of anything left out needs none."""
+    used, new = set(), _referred(paths)
+    while new:
+        used |= new
+        new = {name for one in new for name in _referred(schemas.get(one, {}))} - used
+    return {name: schema for name, schema in schemas.items() if name in used}
+
+
+def _referred(document: Mapping[str, Any]) -> set[str]:
+    return {name.decode() for name in _REFERENCES.findall(orjson.dumps(document))}
 
 
 class _Writer:

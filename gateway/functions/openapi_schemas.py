@@ -2,40 +2,30 @@
 
 The schemas come from Redis, where anybody may have written them, and the result is read by generators that
 stop at what they do not expect. So only keywords of JSON Schema 2020-12 are kept, references lead to named
-components only, and some forms are rewritten that generators take for something else:
+components only, and three things are said in another way:
 
-- boolean schemas become objects: openapi-python-client reads no others.
+- Boolean schemas become objects: openapi-python-client reads no others.
 - `title` is left out: openapi-python-client names classes after it, and two classes would have one name.
 - A `default` within a model becomes part of its description: openapi-typescript takes a member with a default
   for one that must be given.
-- An object with named members and a schema for others says `additionalProperties: true`: the intersection
-  that generators make of the two has no values.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
 from jobgate.broker import Schema
 from jobgate.gateway.functions.checkable_schema import LISTED, NAMED, ONE, PLAIN
+from jobgate.gateway.functions.openapi_forms import is_pattern, straightened
 
 #: Deepest nesting that is described; what lies deeper is described as anything.
-_DEEPEST: Final = 40
+_DEEPEST: Final = 20
 #: Longest text of a default that is shown in a description.
 _LONGEST_DEFAULT: Final = 80
-#: Longest pattern that is described.
-_LONGEST_PATTERN: Final = 1_000
 #: Keywords without schemas. Their values are as the meta-schema says, which is checked before.
 _PLAIN: Final = PLAIN | {"contentEncoding", "contentMediaType", "deprecated", "readOnly", "writeOnly"}
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "string": (str,), "boolean": (bool,), "null": (type(None),), "array": (list,), "object": (dict,),
-    "integer": (int,), "number": (int, float),
-}  # fmt: skip
-#: Keywords that contradict every other type.
-_OF_TYPE: Final = {"array": ("items", "prefixItems"), "object": ("properties", "additionalProperties")}
 _DEFINITION: Final = re.compile(r"#/\$defs/([^/]+)")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -96,10 +86,9 @@ class SchemaWriter:
         written = {keyword: value for keyword, value in found if value is not None or keyword == "const"}
         if text := plain_text(schema.get("description")):
             written["description"] = text
-        _straighten(written)
-        if (discriminator := self._discriminator(schema)) and "oneOf" in written:
+        if discriminator := self._discriminator(schema):
             written["discriminator"] = discriminator
-        return written
+        return straightened(written)
 
     def _value(self, keyword: str, value: Any, depth: int) -> Any:
         """Return the value of a keyword; None = it is left out."""
@@ -114,7 +103,7 @@ class SchemaWriter:
             return {
                 name: self._member(one, depth)
                 for name, one in value.items()
-                if not are_patterns or _is_pattern(name)
+                if not are_patterns or is_pattern(name)
             }
         return None
 
@@ -147,58 +136,3 @@ class SchemaWriter:
             return None
         led = {value: f"#/components/schemas/{component}" for value, component in leads.items()}
         return {"propertyName": found["propertyName"]} | ({"mapping": led} if led else {})
-
-
-def _straighten(written: dict[str, Any]) -> None:
-    """Add what generators need to be told, and leave out what contradicts the rest."""
-    kind = written.get("type")
-    if kind == "array":
-        _straighten_array(written)
-    elif kind == "object":
-        _straighten_object(written)
-    if isinstance(kind, str):
-        for keyword in {"array", "object"} - {kind}:
-            for unfit in _OF_TYPE[keyword]:
-                written.pop(unfit, None)
-    if "enum" in written and kind is not None and not _has_types(written["enum"], kind):
-        del written["type"]
-    if "pattern" in written and not _is_pattern(written["pattern"]):
-        del written["pattern"]
-    if "required" in written:
-        known = written.get("properties", {})
-        written["required"] = [name for name in written["required"] if name in known]
-        if not written["required"]:
-            del written["required"]
-
-
-def _straighten_array(written: dict[str, Any]) -> None:
-    if "prefixItems" not in written:
-        written.setdefault("items", {})
-    elif written.get("items") == {"not": {}}:
-        del written["items"]
-        written.setdefault("maxItems", len(written["prefixItems"]))
-
-
-def _straighten_object(written: dict[str, Any]) -> None:
-    others = written.get("additionalProperties")
-    if "properties" not in written:
-        written.setdefault("additionalProperties", True)
-    elif isinstance(others, dict):
-        written["additionalProperties"] = True
-
-
-@lru_cache(maxsize=1024)
-def _is_pattern(text: str) -> bool:
-    """Whether openapi-spec-validator takes a text for a pattern."""
-    try:
-        return len(text) <= _LONGEST_PATTERN and bool(re.compile(text))
-    except (re.error, RecursionError, OverflowError):
-        return False
-
-
-def _has_types(values: list[Any], kinds: str | list[str]) -> bool:
-    """Whether all values have one of these types."""
-    types = tuple(one for kind in ([kinds] if isinstance(kinds, str) else kinds) for one in _TYPES[kind])
-    return all(
-        isinstance(value, types) and (bool in types or not isinstance(value, bool)) for value in values
-    )

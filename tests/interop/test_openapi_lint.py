@@ -11,14 +11,15 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from harness.many_functions import many
 from harness.processes import REPOSITORY
+from harness.spoilt_functions import spoilt
 from harness.tools import missing, require_tool
 from jobgate.gateway.functions.openapi_document import live_document
 
 pytestmark = pytest.mark.early
 
 BASE = yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)
-#: With 200 functions, and all forms among them.
-LIVE = orjson.dumps(live_document(BASE, many(200)))
+#: With 200 functions, all forms among them, and odd ones.
+LIVE = orjson.dumps(live_document(BASE, [*many(200), *spoilt()]))
 REDOCLY = REPOSITORY / ".generators/node/node_modules/@redocly/cli/bin/cli.js"
 #: It must not tell its maker about its use, nor look for a newer version of itself.
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
