@@ -26,6 +26,7 @@ from jobgate.broker.catalogue import (
     Schema,
     is_signature,
     joined,
+    read_catalogue,
 )
 from jobgate.broker.errors import (
     PASSING_ERRORS,
@@ -116,7 +117,7 @@ __all__ = [
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
     "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "Catalogue", "FunctionDocument", "Misfit", "Parameter",
-    "ParameterKind", "Schema", "is_signature", "joined",
+    "ParameterKind", "Schema", "is_signature", "joined", "read_catalogue",
     # Live functions
     "Availability", "LiveFunction", "LiveFunctions", "SharedReads",
     # Codecs

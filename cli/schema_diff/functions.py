@@ -1,0 +1,165 @@
+"""Compares functions: which calls of the old ones fail with the new ones, and which results differ?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from jobgate.broker import FunctionDocument, Parameter, ParameterKind
+from jobgate.cli.schema_diff.narrowing import losses
+
+_BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between the functions of two releases."""
+
+    function: str
+    #: A sentence.
+    text: str
+    #: Whether callers of the old release may fail.
+    breaks: bool = True
+    #: Whether they certainly do, in calls that there can be.
+    certain: bool = True
+
+
+def changes(old: Mapping[str, FunctionDocument], new: Mapping[str, FunctionDocument]) -> list[Change]:
+    """Return the differences between two sets of functions, by name."""
+    found: list[Change] = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            found.append(Change(name, "It was removed."))
+        elif name not in old:
+            found.append(Change(name, "It is new.", breaks=False))
+        else:
+            found += _changes(old[name], new[name])
+    return found
+
+
+def _changes(old: FunctionDocument, new: FunctionDocument) -> Iterator[Change]:
+    pair = _Pair(old, new)
+    try:
+        breaking = list(dict.fromkeys([*pair.calls(), *pair.results()]))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        breaking = [Change(old.name, "It has a schema that is none, and cannot be compared.", certain=False)]
+    yield from breaking
+    if not breaking:
+        if old.parameters != new.parameters or old.definitions != new.definitions:
+            yield Change(old.name, "Its parameters have changed, and accept all old calls.", breaks=False)
+        if old.returns != new.returns:
+            yield Change(old.name, "Its result has changed, and fits what old callers expect.", breaks=False)
+
+
+class _Pair:
+    """Two releases of one function."""
+
+    def __init__(self, old: FunctionDocument, new: FunctionDocument) -> None:
+        self._old = old
+        self._new = new
+        parameters = new.parameters or ()
+        self._places = [one for one in parameters if one.kind in _BY_PLACE]
+        self._names = {one.name: one for one in parameters if one.kind in _BY_NAME}
+        self._var_args = _of_kind(parameters, ParameterKind.VAR_POSITIONAL)
+        self._var_kwargs = _of_kind(parameters, ParameterKind.VAR_KEYWORD)
+
+    def _change(self, text: str, *, certain: bool = True) -> Change:
+        return Change(self._old.name, text, certain=certain)
+
+    def results(self) -> Iterator[Change]:
+        """Yield what old callers do not expect of a result."""
+        new, old = self._new, self._old
+        for loss in losses(new.returns, new.definitions, old.returns, old.definitions):
+            where = f" at {loss.place}" if loss.place else ""
+            if loss.certain:
+                verb = "have" if loss.place else "be"
+                yield self._change(f"Results may now {verb} {loss.what}{where}.")
+            else:
+                yield self._change(f"Results may have changed{where}: {loss.what}.", certain=False)
+
+    def calls(self) -> Iterator[Change]:
+        """Yield the ways in which calls fail."""
+        if self._new.parameters is None:
+            return
+        if self._old.parameters is None:
+            if self._new.parameters or self._var_args or self._var_kwargs:
+                yield self._change("The old parameters are not known.", certain=False)
+            return
+        old = self._old.parameters
+        places = [one for one in old if one.kind in _BY_PLACE]
+        for index, one in enumerate(places):
+            yield from self._by_place(index, one)
+        for one in old:
+            if one.kind in _BY_NAME:
+                yield from self._by_name(one)
+        yield from self._further(old, len(places))
+        yield from self._required(old, places)
+
+    def _by_place(self, index: int, old: Parameter) -> Iterator[Change]:
+        new = self._places[index] if index < len(self._places) else self._var_args
+        is_variadic = new is not None and new is self._var_args
+        if old.kind is ParameterKind.POSITIONAL_ONLY:
+            if new is None:
+                yield self._change(f"The parameter {old.name!r} was removed.")
+        elif new is None or is_variadic:
+            if old.name in self._names:  # else `_by_name` reports it
+                yield self._change(f"The parameter {old.name!r} can no longer be passed by position.")
+        elif new.name != old.name:
+            yield self._change(f"Argument {index + 1} was {old.name!r} and is now {new.name!r}.")
+        if new is not None:
+            yield from self._narrowed(old, new, old.name)
+
+    def _by_name(self, old: Parameter) -> Iterator[Change]:
+        new = self._names.get(old.name, self._var_kwargs)
+        if new is not None:
+            yield from self._narrowed(old, new, old.name)
+        elif any(one.name == old.name for one in self._places):
+            yield self._change(f"The parameter {old.name!r} can no longer be passed by name.")
+        else:
+            yield self._change(f"The parameter {old.name!r} was removed.")
+
+    def _further(self, old: Sequence[Parameter], places: int) -> Iterator[Change]:
+        """Yield what concerns arguments of `*args` and `**kwargs`."""
+        if (args := _of_kind(old, ParameterKind.VAR_POSITIONAL)) is not None:
+            for new in self._places[places:]:
+                yield from self._narrowed(args, new, f"*{args.name}")
+            if self._var_args is None:
+                yield self._change(f"The parameter '*{args.name}' was removed.")
+            else:
+                yield from self._narrowed(args, self._var_args, f"*{args.name}")
+        if (kwargs := _of_kind(old, ParameterKind.VAR_KEYWORD)) is not None:
+            before = {one.name: one for one in old}
+            for name, new in self._names.items():
+                if name not in before:
+                    yield from self._narrowed(kwargs, new, f"**{kwargs.name}")
+                elif before[name].kind is ParameterKind.POSITIONAL_ONLY:
+                    yield self._change(f"{name!r} can no longer be a name among '**{kwargs.name}'.")
+            if self._var_kwargs is None:
+                yield self._change(f"The parameter '**{kwargs.name}' was removed.")
+            else:
+                yield from self._narrowed(kwargs, self._var_kwargs, f"**{kwargs.name}")
+
+    def _required(self, old: Sequence[Parameter], places: Sequence[Parameter]) -> Iterator[Change]:
+        known = {one.name: one for one in old}
+        for index, new in enumerate(self._places):
+            if new.kind is ParameterKind.POSITIONAL_ONLY and new.required and index < len(places):
+                known[new.name] = places[index]  # its name does not matter
+        for new in [*self._places, *(one for one in self._names.values() if one.kind not in _BY_PLACE)]:
+            if not new.required:
+                continue
+            before = known.get(new.name)
+            if before is None or before.kind not in (*_BY_PLACE, *_BY_NAME):
+                yield self._change(f"The parameter {new.name!r} was added and is required.")
+            elif not before.required:
+                yield self._change(f"The parameter {new.name!r} is now required.")
+
+    def _narrowed(self, old: Parameter, new: Parameter, shown: str) -> Iterator[Change]:
+        for loss in losses(old.schema, self._old.definitions, new.schema, self._new.definitions):
+            where = f"{shown!r}{f' at {loss.place}' if loss.place else ''}"
+            if loss.certain:
+                yield self._change(f"The parameter {where} no longer accepts {loss.what}.")
+            else:
+                yield self._change(f"The parameter {where} may accept less: {loss.what}.", certain=False)
+
+
+def _of_kind(parameters: Sequence[Parameter], kind: ParameterKind) -> Parameter | None:
+    return next((one for one in parameters if one.kind is kind), None)
