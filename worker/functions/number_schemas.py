@@ -29,10 +29,8 @@ def bound_patterns(numbers: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def decimal_text(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the schema of a Decimal as text; None = no pattern can say it, and only numbers are taken."""
-    if schema.get("multiple_of") is not None:
-        return None
+def decimal_text(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a Decimal as text. Whether it is a multiple is left to the worker."""
     patterns = bound_patterns(
         {name: schema[key] for key, name in _NAMES.items() if schema.get(key) is not None}
     )

@@ -118,7 +118,7 @@ class _Generator(GenerateJsonSchema):
         if self.mode == "serialization":
             return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
         number = {"type": "number"} | number_schemas.bounds(schema) | number_schemas.decimal_digits(schema)
-        return {"anyOf": [number] if text is None else [number, text]}
+        return {"anyOf": [number, text]}
 
     def fraction_schema(self, schema: Any) -> Any:
         """Text such as `2/3`, and numbers, where there are no bounds."""
