@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobgate.worker import Function, LoadError, Settings, SettingsError, cron, func, load_settings
+from jobgate.worker import Function, LoadError, Settings, SettingsError, cron, func, job, load_settings
 from jobgate.worker.functions.function import as_function
 from jobgate.worker.functions.resolved import ResolvedFunction
 from jobgate.worker.functions.signatures import doubt_of_ctx, signature_of
@@ -224,3 +224,52 @@ def test_settings_are_loaded_from_the_current_directory(
         load_settings("lacking_of_this_test.WorkerSettings")
     with pytest.raises(LoadError, match="did you mean 'WorkerSettings'"):
         load_settings("jobs_of_this_test.WorkerSetting")
+
+
+@job
+async def bare(ctx: Ctx, a: int) -> int:
+    return a
+
+
+@job(timeout=30, name="shop.add", max_tries=2)
+async def with_options(ctx: Ctx, a: int) -> int:
+    return a
+
+
+def test_a_decorated_function_is_the_function_itself_with_its_options() -> None:
+    assert as_function(bare) == Function(name="bare", coroutine=bare)
+    expected = Function(name="shop.add", coroutine=with_options, timeout_s=30.0, max_tries=2)
+    assert as_function(with_options) == func(with_options) == expected
+    assert [each.__jobgate_name__ for each in (bare, with_options)] == ["bare", "shop.add"]  # type: ignore[attr-defined]
+    assert with_options.__name__ == "with_options"
+
+
+def test_given_options_win_over_those_of_the_decorator() -> None:
+    made = func(with_options, timeout=5, name="other")
+    assert (made.name, made.timeout_s, made.max_tries) == ("other", 5.0, 2)
+    assert cron(with_options).function.name == "cron:shop.add"
+
+
+def test_only_functions_are_decorated_and_options_are_checked_at_the_start() -> None:
+    with pytest.raises(SettingsError, match="@job decorates functions"):
+        job(3)  # type: ignore[call-overload]
+    with pytest.raises(SettingsError, match="timeout"):
+        Settings.of([job(timeout=-1)(lambda ctx: None)])
+    with pytest.raises(SettingsError, match="validate"):
+        func(plain, validate="no")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="validate"):
+        Settings.of([plain], validate="no")
+
+
+@pytest.mark.parametrize(
+    ("worker", "function", "used"),
+    [(True, None, True), (False, None, False), (False, True, True), (True, False, False)],
+)
+def test_hints_are_used_where_the_function_or_else_the_worker_says_so(
+    worker: bool, function: bool | None, used: bool
+) -> None:
+    document = offer(func(plain, validate=function), validate=worker).document
+    assert document.parameters is not None
+    assert [one.name for one in document.parameters] == ["a", "b", "note"]
+    assert (document.parameters[0].schema is not True) is used
+    assert (document.returns is not True) is used
