@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 #: Commands that are started so: those whose imports take long.
-COMMANDS = ("check", "gateway", "key", "queue", "worker")
+COMMANDS = ("check", "dev", "gateway", "key", "queue", "worker")
 #: Variables that an interpreter, or an import, reads once.
 _EARLY = ("LANG", "LC_", "PYTHON", "SSL_")
 #: Those of them that `zygote.py` heeds in each process that it forks, or that make no difference.

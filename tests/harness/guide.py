@@ -12,6 +12,7 @@ What is followed, and nothing else in the text:
 - "Stop `command`" in a paragraph: SIGINT, as Ctrl-C sends it, to what was started with that command.
 """
 
+import os
 import re
 import shlex
 import signal
@@ -96,7 +97,8 @@ class Follower:
         self._processes = processes
         self.instead = instead
         self._ready = ready
-        self.environment = {"PATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        quick = {"PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": os.devnull}  # as in `forked.environment`
+        self.environment = {"PATH": path, **quick, **(environment or {})}
 
     def follow(self, name: str) -> int:
         """Follow a guide to its end, and return how many steps it has."""

@@ -21,7 +21,7 @@ from typing import Any
 
 PRELOADED = (
     "uvloop",
-    *(f"jobgate.cli.commands.{name}" for name in ("check", "gateway", "key", "queue", "worker")),
+    *(f"jobgate.cli.commands.{name}" for name in ("check", "dev", "gateway", "key", "queue", "worker")),
 )
 
 
