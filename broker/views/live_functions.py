@@ -167,9 +167,11 @@ class LiveFunctions:
     def all_functions(self) -> dict[str, LiveFunction]:
         """Return the functions that live workers of all `queues` were last seen to offer, sorted by name.
 
-        It takes some milliseconds for a thousand functions: remember what is made of it by `version`.
+        It takes some milliseconds for a thousand functions, and may be called in any thread. Remember what is
+        made of it by `version`.
         """
-        return together({name: queue.offers for name, queue in self._queues.items()})
+        # The copy is made at one go, so that a thread may ask, too.
+        return together({name: queue.offers for name, queue in self._queues.copy().items()})
 
     def _offers(self, queue: str) -> Offers:
         known = self._queues.get(queue)

@@ -68,6 +68,7 @@ class Descriptions:
         self._listed: dict[str, LiveFunction] = {}
         #: When it was listed, and from what.
         self._listed_at, self._version = -_LISTED, ""
+        self._listing_anew = asyncio.Lock()
         self._made: OrderedDict[bytes, Description] = OrderedDict()
         self._making: SharedReads[bytes, Description] = SharedReads()
 
@@ -81,10 +82,11 @@ class Descriptions:
             BrokerUnavailable: Nothing is known yet, and Redis does not answer.
         """
         await self._live.read_once()
-        if self._version != self._live.version or monotonic() - self._listed_at > _LISTED:
-            found = self._live.all_functions()
-            self._listed = {name: one for name, one in found.items() if why_not_function(name) is None}
-            self._listed_at, self._version = monotonic(), self._live.version
+        async with self._listing_anew:
+            if self._version != self._live.version or monotonic() - self._listed_at > _LISTED:
+                version = self._live.version
+                self._listed = await asyncio.to_thread(_listed, self._live)
+                self._listed_at, self._version = monotonic(), version
         return [one for name, one in self._listed.items() if may_see(name)]
 
     async def listing(self, may_see: Callable[[str], bool]) -> Description:
@@ -113,6 +115,11 @@ class Descriptions:
             while len(self._made) > _MOST_REMEMBERED:
                 self._made.popitem(last=False)
         return known
+
+
+def _listed(live: LiveFunctions) -> dict[str, LiveFunction]:
+    """Return the functions that a request can name."""
+    return {name: one for name, one in live.all_functions().items() if why_not_function(name) is None}
 
 
 def _state(function: LiveFunction) -> list[Any]:
