@@ -29,9 +29,14 @@ _ISO_DURATION = re.compile(
     rf"[+-]?P(?:(?:{_AMOUNT}[YMWD])+(?:T(?:{_AMOUNT}[HMS])*)?|T(?:{_AMOUNT}[HMS])+)",
 )
 _ISO_PART = re.compile(rf"({_AMOUNT})([A-Z])")
+#: Only the last part may have a fraction.
+_FRACTION_BEFORE_MORE = re.compile(r"[.,][0-9]+[A-Z].")
 _SPAN = rf"[0-9]{{1,2}}:[0-5][0-9]:[0-5][0-9]{_FRACTION}?|[0-9]{{2}}:[0-5][0-9]"
+_SPAN_OF_DAY = (
+    rf"(?:[0-9]|[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]{_FRACTION}?|(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+)
 _SPAN_DURATION = re.compile(
-    rf"[+-]?(?:(?P<days>[0-9]{{1,9}}) ?d(?:ays?)?(?:(?:,| |, )(?:{_SPAN}))?|{_SPAN})", re.IGNORECASE
+    rf"[+-]?(?:(?P<days>[0-9]{{1,9}}) ?(?:[Dd]|days?)(?:(?:,| |, )(?:{_SPAN_OF_DAY}))?|{_SPAN})"
 )
 #: Days of the units before `T`, and seconds of those after it.
 _DAYS: Final = {"Y": 365.0, "M": 30.0, "W": 7.0, "D": 1.0}
@@ -62,7 +67,7 @@ def _is_duration(text: str) -> bool:
     if len(text) > _LONGEST:
         return False
     if _ISO_DURATION.fullmatch(text):
-        return _iso_days(text) <= _MOST_DAYS
+        return _FRACTION_BEFORE_MORE.search(text) is None and _iso_days(text) <= _MOST_DAYS
     found = _SPAN_DURATION.fullmatch(text)
     return found is not None and int(found["days"] or 0) <= _MOST_DAYS
 
