@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, HttpUrl
 
+from jobgate.broker import ArgumentBinder
 from jobgate.gateway.functions.argument_check import ArgumentCheck
 from jobgate.worker import Settings, func
 from jobgate.worker.functions import ResolvedFunction
@@ -53,6 +54,14 @@ class Door:
         with suppress(Exception):  # a type's own code may raise anything
             return self.function.arguments(args, kwargs or {}, is_plain=True)
         return None
+
+    def side_by_side(self, given: Arguments, got: Arguments) -> tuple[list[Any], list[Any]]:
+        """Return the values of all parameters, as they were given and as the function gets them."""
+        binder = ArgumentBinder(self._document.parameters or ())
+        some, others = binder.bind(*given), binder.bind(*got)
+        assert some is not None
+        assert others is not None
+        return [some[name] for name in some], [others[name] for name in some]
 
 
 def is_left_to_worker(hint: Any, value: Any) -> bool:

@@ -5,6 +5,8 @@ import hashlib
 import os
 import subprocess
 import sysconfig
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
 
-from examples import functions
+from examples import functions, shop
 from examples.settings import WorkerSettings
 from harness.tools import require_tool
 from jobgate.worker import ProgressReporter, Retry, Settings
@@ -141,4 +143,18 @@ async def test_flaky_succeeds_at_the_try_that_it_was_told() -> None:
 def test_the_worker_takes_the_settings() -> None:
     settings = Settings.of(WorkerSettings)
     names = {function.name for function in settings.functions}
-    assert names == {"count_words", "fetch", "flaky", "hash_file", "noop", "slow_report", "thumbnail"}
+    of_files = {"count_words", "fetch", "flaky", "hash_file", "noop", "slow_report", "thumbnail"}
+    assert names == of_files | {"convert_prices", "make_invoice"}
+
+
+async def test_a_bill_has_a_total_and_a_day() -> None:
+    customer = shop.Customer(name="Ada", language=shop.Language.GERMAN)
+    positions = [shop.Position(article="pen", count=3, price=Decimal("1.50"))]
+    bill = await shop.make_invoice(CTX, customer, positions, datetime(2026, 1, 2, tzinfo=UTC), days=10)
+    assert (bill.title, bill.total, bill.due) == ("Rechnung", Decimal("4.50"), date(2026, 1, 12))
+
+
+async def test_prices_are_converted_and_rounded() -> None:
+    prices = {"pen": Decimal("1.50"), "ink": Decimal("0.99")}
+    assert await shop.convert_prices(CTX, prices) == {"pen": Decimal("1.62"), "ink": Decimal("1.07")}
+    assert await shop.convert_prices(CTX, prices, "EUR") == prices

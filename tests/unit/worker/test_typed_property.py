@@ -130,4 +130,4 @@ def test_gateway_and_worker_agree(call: tuple[list[P], list[Any], dict[str, Any]
     if accepted and got is None:
         assert is_left_to_worker([one.annotation for one in parameters], [args, kwargs])
     if got is not None and not accepted:
-        assert why_stricter([args, kwargs], [list(got[0]), got[1]])
+        assert why_stricter(*door.side_by_side((args, kwargs), got))
