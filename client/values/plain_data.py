@@ -28,6 +28,8 @@ from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
+
 from jobgate.client.errors import ArgumentError, InvalidArguments
 
 #: The range of integers that orjson, msgpack and jobgate's gateway read.
@@ -41,6 +43,18 @@ _MOST_ERRORS: Final = 20
 
 class _NotPlain(Exception):
     """A value that cannot be plain data. The argument says why, as the end of a sentence."""
+
+
+class _Enough(Exception):
+    """No more errors are listed. Data that holds itself twice has no end of them."""
+
+
+class _Errors(list[ArgumentError]):
+    def add(self, pointer: str, reason: _NotPlain) -> None:
+        """Add an error. Raises _Enough when there are enough."""
+        self.append(ArgumentError(pointer, str(reason)))
+        if len(self) == _MOST_ERRORS:
+            raise _Enough
 
 
 class PlainData:
@@ -67,22 +81,27 @@ class PlainData:
         Raises:
             InvalidArguments: One cannot be sent; `errors` says which, and why.
         """
-        errors: list[ArgumentError] = []
-        plain_args = self._plain(list(args), "#/args", 0, errors)
-        plain_kwargs = self._plain(dict(kwargs), "#/kwargs", 0, errors)
+        if _needs_nothing(args, kwargs):
+            return list(args), dict(kwargs)
+        errors = _Errors()
+        try:
+            plain_args = self._plain(list(args), "#/args", 0, errors)
+            plain_kwargs = self._plain(dict(kwargs), "#/kwargs", 0, errors)
+        except _Enough:
+            pass
         if errors:
             first = errors[0]
             raise InvalidArguments(
                 f"the argument {first.pointer} of {function!r} cannot be sent: {first.detail}",
-                errors=errors[:_MOST_ERRORS],
+                errors=errors,
             )
         return plain_args, plain_kwargs
 
-    def _plain(self, value: Any, pointer: str, depth: int, errors: list[ArgumentError]) -> Any:
+    def _plain(self, value: Any, pointer: str, depth: int, errors: _Errors) -> Any:
         try:
             value = self._checked(value, depth)
         except _NotPlain as reason:
-            errors.append(ArgumentError(pointer, str(reason)))
+            errors.add(pointer, reason)
             return None
         if type(value) is list:
             members = enumerate(value)
@@ -113,9 +132,7 @@ class PlainData:
                 raise _NotPlain(f"{error}: pass text, numbers, lists or dicts.") from error
         raise _NotPlain(f"{type(value).__name__} has no plain form: pass text, numbers, lists or dicts.")
 
-    def _dict(
-        self, value: dict[Any, Any], pointer: str, depth: int, errors: list[ArgumentError]
-    ) -> dict[Any, Any]:
+    def _dict(self, value: dict[Any, Any], pointer: str, depth: int, errors: _Errors) -> dict[Any, Any]:
         plain: dict[Any, Any] = {}
         for name, member in value.items():
             try:
@@ -123,11 +140,20 @@ class PlainData:
                 if key in plain:
                     raise _NotPlain("two keys of the dict become the same text: make them differ.")
             except _NotPlain as reason:
-                errors.append(ArgumentError(pointer, str(reason)))
+                errors.add(pointer, reason)
                 continue
             escaped = str(key).replace("~", "~0").replace("/", "~1")
             plain[key] = self._plain(member, f"{pointer}/{escaped}", depth + 1, errors)
         return plain
+
+
+def _needs_nothing(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether each serializer takes the arguments as they are, which orjson finds out quickly."""
+    try:
+        written = orjson.dumps((list(args), dict(kwargs)), option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    except orjson.JSONEncodeError:
+        return False
+    return b"null" not in written  # it may have been a NaN
 
 
 def one_step(value: object) -> object:

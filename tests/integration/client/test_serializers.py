@@ -1,9 +1,13 @@
 """The client with each serializer, straight through Redis and over HTTP."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.processes import REPOSITORY, Processes
+from harness.typed_functions import Part, moment, parts
 from jobgate.client import Client, JobAborted, JobFailed
 
 SETTINGS = "harness.client_worker.WorkerSettings"
@@ -33,6 +37,16 @@ async def test_results_and_failures_travel_with_each_serializer(
                 await job.result()
         # With pickle the function's own exception travels along.
         assert isinstance(caught.value.__cause__, ValueError) is (serializer == "pickle")
+
+
+async def test_pickle_carries_the_objects_of_typed_calls(processes: Processes, redis_url: str) -> None:
+    settings = "harness.typed_functions.WorkerSettings"
+    processes.worker(settings, redis_url, "--serializer", "pickle", cwd=REPOSITORY / "tests")
+    part = Part(b"\xff", Decimal("1.10"), {1})
+    async with Client(redis_url, serializer="pickle", registry=CollectorRegistry()) as client:
+        assert await client.call(parts, part, 2) == [part, part]
+        value = datetime.now(UTC)
+        assert await client.call(moment, value) == value
 
 
 async def test_pickle_carries_what_json_cannot(processes: Processes, redis_url: str) -> None:

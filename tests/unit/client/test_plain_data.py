@@ -148,7 +148,10 @@ def sent(*args: Any, **kwargs: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("value", "plain", "hint"), TABLE, ids=lambda one: type(one).__name__)
 def test_both_transports_send_the_same_and_workers_turn_it_back(value: Any, plain: Any, hint: Any) -> None:
     assert sent(value, key=[value]) == {"args": [plain], "kwargs": {"key": [plain]}}
-    assert JSON.of("fn", (value,), {"key": [value]}) == ([plain], {"key": [plain]})
+    # The second one makes the walk through all values necessary.
+    for more in ({}, {"none": None}):
+        args, kwargs = JSON.of("fn", (value,), {"key": [value], **more})
+        assert orjson.loads(orjson.dumps([args, kwargs])) == [[plain], {"key": [plain], **more}]
     if hint is not None:
         assert TypeAdapter(hint).validate_json(orjson.dumps(plain)) == value
 
@@ -209,7 +212,9 @@ def test_what_holds_itself_is_refused() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
-    for value in (loop, deep):
+    twice: list[Any] = []
+    twice += [twice, twice]
+    for value in (loop, deep, twice):
         with pytest.raises(InvalidArguments, match="nested deeper"):
             sent(value)
         with pytest.raises(InvalidArguments, match="nested deeper"):
