@@ -1,6 +1,7 @@
 """`jobgate check`: is a worker alive, and would its next release break its callers?"""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,14 @@ from jobgate.broker import FunctionDocument, counted, printable
 from jobgate.cli.option import option
 from jobgate.cli.options import Command, queues, storage, workers
 from jobgate.cli.processes import failed_with
-from jobgate.cli.schema_diff import Change, UnreadableFile, changes, read_functions, write_functions
+from jobgate.cli.schema_diff import (
+    Change,
+    UnreadableFile,
+    changes,
+    read_functions,
+    several_versions,
+    write_functions,
+)
 from jobgate.worker import Settings, WorkerError, load_settings, look_for_workers
 
 _SECTION: Final = "Functions (need no Redis)"
@@ -93,20 +101,27 @@ def _written(functions: dict[str, FunctionDocument]) -> str:
 
 def _compare(old: Path, new: dict[str, FunctionDocument]) -> int:
     """Write what has changed, and return the exit code."""
-    try:
-        with click.open_file(str(old), "rb") as file:
-            before = read_functions(file.read())
-        # As it would be read from a file: tuples are lists, for example.
-        found = changes(before, read_functions(_written(new).encode()))
-    except OSError as error:
-        raise click.ClickException(f"{old} cannot be read: {error.strerror or error}.") from error
-    except UnreadableFile as error:
-        raise click.ClickException(f"{old}: {error}.") from error
+    found = changes(_read(old), new)
     for one in found:
         click.echo(f"{_verdict(one)}: {printable(one.function)}: {printable(one.text, 500)}")
     breaking = sum(one.breaks for one in found)
     click.echo(_summary(len(found), breaking), err=bool(breaking))
     return 1 if breaking else 0
+
+
+def _read(old: Path) -> Mapping[str, FunctionDocument]:
+    try:
+        with click.open_file(str(old), "rb") as file:
+            text = file.read()
+        found = read_functions(text)
+    except OSError as error:
+        raise click.ClickException(f"{old} cannot be read: {error.strerror or error}.") from error
+    except UnreadableFile as error:
+        raise click.ClickException(f"{old}: {error}.") from error
+    if mixed := several_versions(text):
+        names = printable(", ".join(mixed), 500)
+        click.echo(f"Warning: {old} has one of several versions that were live: {names}", err=True)
+    return found
 
 
 def _verdict(change: Change) -> str:

@@ -34,6 +34,12 @@ def write_functions(functions: Iterable[FunctionDocument]) -> str:
     return written.decode()
 
 
+def several_versions(text: bytes) -> list[str]:
+    """Return the names of functions of which a gateway has seen several versions; it lists one of them."""
+    listed = orjson.loads(text)["functions"]
+    return [one["name"] for one in listed if isinstance(found := one.get("versions"), int) and found > 1]
+
+
 def read_functions(text: bytes) -> Mapping[str, FunctionDocument]:
     """Return the functions of a document, by name.
 

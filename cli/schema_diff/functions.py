@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from jobgate.broker import FunctionDocument, Parameter, ParameterKind
 from jobgate.cli.schema_diff.narrowing import losses
 
@@ -36,18 +38,28 @@ def changes(old: Mapping[str, FunctionDocument], new: Mapping[str, FunctionDocum
     return found
 
 
-def _changes(old: FunctionDocument, new: FunctionDocument) -> Iterator[Change]:
-    pair = _Pair(old, new)
+def _changes(old: FunctionDocument, new: FunctionDocument) -> list[Change]:
     try:
+        pair = _Pair(old, new)
         breaking = list(dict.fromkeys([*pair.calls(), *pair.results()]))
+        return breaking or list(_harmless(old, new))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
-        breaking = [Change(old.name, "It has a schema that is none, and cannot be compared.", certain=False)]
-    yield from breaking
-    if not breaking:
-        if old.parameters != new.parameters or old.definitions != new.definitions:
-            yield Change(old.name, "Its parameters have changed, and accept all old calls.", breaks=False)
-        if old.returns != new.returns:
-            yield Change(old.name, "Its result has changed, and fits what old callers expect.", breaks=False)
+        text = "It has a schema that is none, and cannot be compared."
+        return [Change(old.name, text, certain=False)]
+
+
+def _harmless(old: FunctionDocument, new: FunctionDocument) -> Iterator[Change]:
+    before, after = _as_written(old), _as_written(new)
+    if any(before[name] != after[name] for name in ("parameters", "$defs")):
+        yield Change(old.name, "Its parameters have changed, and accept all old calls.", breaks=False)
+    if before["returns"] != after["returns"]:
+        yield Change(old.name, "Its result has changed, and fits what old callers expect.", breaks=False)
+
+
+def _as_written(function: FunctionDocument) -> dict[str, bytes]:
+    """Return the members of a document as JSON, in which 1 is not True and a tuple is a list."""
+    document = function.as_json()
+    return {name: orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for name, one in document.items()}
 
 
 class _Pair:

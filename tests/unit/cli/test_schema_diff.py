@@ -232,6 +232,8 @@ def test_the_exit_code_tells_whether_a_change_breaks_callers(tmp_path: Path) -> 
     answer = json.dumps(
         {"functions": [{**one, "queues": ["q"], "workers": 1, "versions": 1} for one in rest]}
     )
+    mixed = json.dumps({"functions": [{**one, "versions": 2} for one in document["functions"]]})
+    assert "several versions that were live: " in run("--schema-diff", "-", stdin=mixed.encode()).stderr
     added = run("--schema-diff", "-", stdin=answer.encode())
     assert added.exit_code == 0
     assert added.output == (
