@@ -94,13 +94,13 @@ class FunctionDocument:
         return hashlib.sha256(orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     def encode(self) -> bytes:
-        """Return the document in its stored form, one line.
+        """Return the document in its stored form, one line. The members of a model keep their order.
 
         Raises:
             EncodeError: It is too long or holds what JSON cannot hold.
         """
         try:
-            stored = orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)
+            stored = orjson.dumps(self.as_json())
         except TypeError as error:
             raise EncodeError(f"JSON cannot hold the document of a function: {error}") from error
         if len(stored) > LONGEST_FUNCTION:

@@ -51,6 +51,7 @@ function list() {
     if (fn.name === chosen()?.name) link.setAttribute("aria-current", "page");
     return make("li", {}, link);
   }));
+  $("list").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   $("none").hidden = found.length > 0;
 }
 

@@ -82,11 +82,11 @@ def every_form() -> list[FunctionDocument]:
     order = (
         parameter("customer", STRING, description="Who pays."),
         parameter("items", {"type": "array", "items": {"$ref": "#/$defs/Item"}}),
-        parameter("pet", PET, kind=KEYWORD),
         parameter("when", {"type": "string", "format": "date-time"}, optional=True),
         parameter("size", PAIR, default=[1, "cm"]),
         parameter("color", {"$ref": "#/$defs/Color"}, default="red"),
         parameter("note", {"anyOf": [STRING, {"type": "null"}]}, default=None),
+        parameter("pet", PET, kind=KEYWORD),
     )
     whole = "Place an order.\n\nThe order is shipped on the same day."
     return [

@@ -42,6 +42,8 @@ async def test_functions_are_listed_by_name_as_the_worker_published_them(
     assert document["functions"][names(document).index("add")] == add.as_json() | more
     assert (await gateway.get("/functions/add"))[1] == add.as_json() | more
     assert (await gateway.get("/functions/cron%3Atidy"))[1]["name"] == "cron:tidy"
+    order = document["functions"][names(document).index("order")]
+    assert list(order["$defs"]["Item"]["properties"]) == ["name", "count", "color", "tags"]
 
 
 async def test_without_workers_there_are_none(gateway: RunningGateway) -> None:
