@@ -75,7 +75,10 @@ class Target:
 
 
 def _reader(function: Callable[..., Any]) -> ReadResult | None:
-    return reader_of(function) if hasattr(function, "__qualname__") else None
+    if not hasattr(function, "__qualname__"):
+        return None
+    # Of a method, the function alone: the object may have no hash.
+    return reader_of(getattr(function, "__func__", function))
 
 
 def _own_name(function: Callable[..., Any]) -> str:

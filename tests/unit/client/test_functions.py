@@ -33,7 +33,9 @@ renamed.__jobgate_name__ = "reports.daily"  # type: ignore[attr-defined]
 
 
 class Reports:
-    """Holds functions."""
+    """Holds functions, and cannot be a key of a dict."""
+
+    __hash__ = None  # type: ignore[assignment]
 
     async def monthly(self, ctx: dict[str, Any]) -> date:
         """Never called."""
