@@ -77,6 +77,8 @@ class _Generator(GenerateJsonSchema):
         made = super().generate_inner(schema)
         if schema["type"] == "uuid" and "version" in schema:
             made = made | {"format": "uuid", "pattern": text_patterns.uuid(schema["version"])}
+        elif made.get("format") == "fraction" and "pattern" not in made:  # before pydantic 2.14
+            made = made | {"pattern": number_patterns.FRACTION}
         elif made.get("format") in text_patterns.ENCODED and "pattern" not in made:
             made = made | {"pattern": text_patterns.ENCODED[made["format"]]}
         return made
@@ -131,7 +133,7 @@ class _Generator(GenerateJsonSchema):
     def complex_schema(self, schema: Any) -> Any:
         """Text such as `1+2j`, and numbers."""
         text = {"type": "string", "pattern": number_patterns.COMPLEX}
-        number = {"type": "number", "minimum": number_schemas.LEAST, "maximum": number_schemas.MOST}
+        number = {"type": "number", "minimum": -(2**53), "maximum": 2**53}
         return text if self.mode == "serialization" else {"anyOf": [number, text]}
 
     # -- text
@@ -139,6 +141,10 @@ class _Generator(GenerateJsonSchema):
     def str_schema(self, schema: core_schema.StringSchema) -> Any:
         """Text; its pattern only where the gateway's engine gives it the same meaning."""
         made = super().str_schema(schema)
+        # Before pydantic 2.14 its generator overlooks these settings of a model.
+        for key, name in (("str_min_length", "minLength"), ("str_max_length", "maxLength")):
+            if (length := self._config.config_dict.get(key)) is not None:
+                made.setdefault(name, length)
         portable = text_patterns.portable(made.pop("pattern", None))
         if portable is not None:
             made["pattern"] = portable
