@@ -1,5 +1,6 @@
 """Refuses arguments that a function does not accept: 422 `invalid-arguments`, before anything is enqueued."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ from jobgate.gateway.functions.argument_errors import MOST_TIME
 from jobgate.gateway.functions.argument_validator import ArgumentValidator
 from jobgate.gateway.functions.pointers import json_pointer
 from jobgate.gateway.http import field_errors
+
+logger = logging.getLogger("jobgate.gateway")
 
 #: Most JSON values in the schemas of all functions that are kept compiled. Each takes some 300 bytes.
 _MOST_VALUES: Final = 300_000
@@ -57,6 +60,8 @@ class ArgumentCheck:
         validator = self._validators.get(digest)
         if validator is None:
             validator = ArgumentValidator(document)
+            if validator.doubt is not None:
+                logger.warning("%s", validator.doubt)
             self._values += validator.size + _ONE_FUNCTION
             self._validators[digest] = validator
             while self._values > _MOST_VALUES and len(self._validators) > 1:

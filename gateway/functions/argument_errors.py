@@ -148,6 +148,7 @@ class ErrorSearch:
         others = schema.get("additionalProperties", True)
         skips = self._skips(others, value)
         for name, one in value.items():
+            self._require_time()  # each name costs a comparison with expressions, or with all known names
             inside = [known[name]] if name in known else []
             inside += [patterns[each] for each in patterns if self._meets({"pattern": each}, name)]
             if not inside and others is False:

@@ -1,7 +1,6 @@
 """Compiles the schemas of one function to one validator of its bound arguments."""
 
-import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import thread_time
 from typing import Any, Final
 
@@ -15,11 +14,9 @@ from jobgate.gateway.functions.schema_weight import Weight, weight
 from jobgate.gateway.functions.union_errors import Error
 from jobgate.gateway.functions.value_formats import FORMATS
 
-logger = logging.getLogger("jobgate.gateway")
-
-#: Parameters of one function, and those that a log line names.
+#: Parameters of one function, and those that a line names.
 _MOST_PARAMETERS: Final = 500
-_MOST_LOGGED: Final = 3
+_MOST_NAMED: Final = 3
 #: Bytes of one compiled regular expression, and seconds to compile those of a function on the event loop.
 _REGEX_SIZE: Final = 1 << 20
 _REGEX_TIME: Final = 0.03
@@ -58,13 +55,15 @@ def _refuse(address: str) -> Any:
 class ArgumentValidator:
     """Checks the arguments of one version of a function.
 
-    What cannot be checked is accepted, because the worker decides in the end. That is logged once.
+    What cannot be checked is accepted, because the worker decides in the end.
 
     Args:
         document: The function, as a worker published it.
     """
 
     def __init__(self, document: FunctionDocument) -> None:
+        #: What is not checked, and why, as a line for the log; None = all is.
+        self.doubt: str | None = None
         #: None = the parameters are not known.
         self.binder: ArgumentBinder | None = None
         #: What is checked of each parameter, those that accept anything left out.
@@ -80,14 +79,14 @@ class ArgumentValidator:
         if parameters is None:
             return
         if len(parameters) > _MOST_PARAMETERS or not is_signature(parameters):
-            _log(document, "no function in Python has such parameters")
+            self.doubt = _doubt(document, "no function in Python has such parameters")
             return
         self.binder = ArgumentBinder(parameters)
         try:
             self._compile(document, parameters)
         except Uncheckable as error:
             self.properties = {}
-            _log(document, str(error))
+            self.doubt = _doubt(document, str(error))
 
     def _compile(self, document: FunctionDocument, parameters: Iterable[Parameter]) -> None:
         schemas = _Schemas(document.definitions)
@@ -98,7 +97,7 @@ class ArgumentValidator:
             except Uncheckable as error:
                 unchecked[one.name] = str(error)
         if unchecked:
-            _log(document, next(iter(unchecked.values())), list(unchecked))
+            self.doubt = _doubt(document, next(iter(unchecked.values())), list(unchecked))
         if schemas.properties:
             self._validator = compiled({"properties": schemas.properties, "$defs": schemas.definitions})
             self.properties, self.definitions = schemas.properties, schemas.definitions
@@ -208,7 +207,7 @@ class _Schemas:
                 self._expressions.add(expression)
 
 
-def _log(document: FunctionDocument, why: str, parameters: list[str] | None = None) -> None:
-    named = ", ".join(repr(one[:64]) for one in (parameters or [])[:_MOST_LOGGED])
+def _doubt(document: FunctionDocument, why: str, parameters: Sequence[str] = ()) -> str:
+    named = ", ".join(repr(one[:64]) for one in parameters[:_MOST_NAMED])
     what = f"the arguments {named} of" if named else "arguments of"
-    logger.warning("%s %s are not checked: %s", what, document.name[:128], why)
+    return f"{what} {document.name[:128]} are not checked: {why}"

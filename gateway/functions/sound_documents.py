@@ -6,8 +6,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from jobgate.broker import NO_DEFAULT, FunctionDocument, Parameter
-from jobgate.gateway.functions.argument_validator import compiled
-from jobgate.gateway.functions.checkable_schema import Uncheckable
+from jobgate.gateway.functions.argument_validator import ArgumentValidator
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,11 +36,11 @@ def _are_schemas(schemas: list[Any]) -> bool:
 
 def _with_fitting_defaults(document: FunctionDocument) -> tuple[Parameter, ...]:
     """Return the parameters, without defaults that a hint does not allow, as in `a: int = None`."""
-    parameters = document.parameters or ()
-    defaults = {one.name: one.default for one in parameters if one.default is not NO_DEFAULT}
-    schema = {"$defs": document.definitions, "properties": {one.name: one.schema for one in parameters}}
-    try:
-        unfit = {str(error.instance_path[0]) for error in compiled(schema).iter_errors(defaults)}
-    except (Uncheckable, ValueError):
-        unfit = set(defaults)
-    return tuple(replace(one, default=NO_DEFAULT) if one.name in unfit else one for one in parameters)
+    # What the check of arguments leaves out could keep a validator busy for ever.
+    validator = ArgumentValidator(document)
+    return tuple(
+        one
+        if one.default is NO_DEFAULT or validator.accepts({one.name: one.default})
+        else replace(one, default=NO_DEFAULT)
+        for one in document.parameters or ()
+    )

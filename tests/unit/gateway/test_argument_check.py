@@ -354,6 +354,16 @@ HOSTILE: dict[str, tuple[Schema, dict[str, Any], Any]] = {
     "numbers beyond floats": ({"minimum": 10**400, "multipleOf": 0}, {}, 1),
     "unevaluated members": ({"unevaluatedProperties": False}, {}, {"a": 1}),
     "a dynamic reference": ({"$dynamicRef": "http://127.0.0.1:9/x#a"}, {}, {"a": 1}),
+    "names that fit no expression": (
+        {"patternProperties": {"^q": INTEGER}, "required": ["x"]},
+        {},
+        {f"k{n}": 1 for n in range(99_000)},
+    ),
+    "many unknown names": (
+        {"properties": {f"p{n}": True for n in range(9_000)}, "additionalProperties": False},
+        {},
+        {f"k{n}": 1 for n in range(50_000)},
+    ),
     "many names": ({"properties": {f"n{n}": INTEGER for n in range(15_000)}}, {}, {"n1": "x"}),
     "a large document": (
         {"properties": {f"n{n}": {"enum": ["x" * 1_000]} for n in range(900)}},

@@ -197,3 +197,11 @@ def test_two_hundred_functions_have_a_path_each() -> None:
     assert len(operations(document)) == 200
     ids = [one["operationId"] for one in operations(document).values()]
     assert len({name.replace("_", "").lower() for name in ids}) == 200
+
+
+def test_a_default_whose_check_would_never_end_is_not_checked(caplog: pytest.LogCaptureFixture) -> None:
+    ends: dict[str, Any] = {"d60": INTEGER}
+    doubling = {f"d{at}": {"allOf": [{"$ref": f"#/$defs/d{at + 1}"}] * 2} for at in range(60)}
+    hostile = function("f", parameter("x", {"$ref": "#/$defs/d0"}, default=1), definitions=doubling | ends)
+    assert "/jobs/f" in made(hostile)["paths"]
+    assert not caplog.records, "the check of arguments tells of it"
