@@ -11,19 +11,24 @@ const NOTES = { positional_only: "only in args", keyword_only: "only by name" };
 let functions = [];
 let etag = "";
 let shown = "";
+let timer;
 
+/** Show what the gateway offers now; while it offers nothing, ask again. */
 async function load() {
+  clearTimeout(timer);
   let answer;
   try {
     answer = await ask("functions", { headers: etag ? { "If-None-Match": etag } : {} });
   } catch {
-    return say("The gateway cannot be reached.");
+    answer = { status: 503, document: { detail: "The gateway cannot be reached." } };
   }
-  if (answer.status === 304) return undefined;
   if (answer.status === 401) return say("");
+  if (answer.status >= 500 || functions.length === 0) timer = setTimeout(load, 2000);
+  if (answer.status === 304) return undefined;
   if (answer.status !== 200) return say(answer.document?.detail ?? `The gateway answered ${answer.status}.`);
   etag = answer.headers.get("ETag") ?? "";
   functions = answer.document.functions;
+  if (functions.length > 0) clearTimeout(timer);
   $("key").hidden = true;
   $("document").hidden = hasKey(); // a link cannot send the key
   $("page").hidden = functions.length === 0;

@@ -59,7 +59,7 @@ class Page:
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         message = {"id": number, "method": method, "params": params}
         await self._socket.send_json(message | ({"sessionId": self._session} if self._session else {}))
-        return await asyncio.wait_for(answer, 20)
+        return await asyncio.wait_for(answer, 60)
 
     async def listen(self) -> None:
         """Read what the browser sends, until cancelled."""

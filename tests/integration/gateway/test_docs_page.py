@@ -180,6 +180,16 @@ async def test_hostile_texts_stay_texts(page: Page, url: str) -> None:
     assert (text.count(EVIL), text.count(EVIL_NAME)) == (5, 2)
 
 
+async def test_functions_of_a_worker_that_starts_later_appear(
+    page: Page, gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await page.open(f"{gateway.url}/docs")
+    await page.until("document.querySelector('#state').textContent.startsWith('No live worker')")
+    worker.catalogue = Catalogue({"late": FunctionDocument(name="late")})
+    await worker.announce()
+    await page.until("document.querySelector('h2')?.textContent === 'late'")
+
+
 async def test_without_a_function_of_that_name_it_says_so(page: Page, url: str) -> None:
     await page.open(f"{url}#/no%20such")
     await page.until("document.querySelector('main p')")

