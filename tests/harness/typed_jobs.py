@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from jobgate.worker.invocation import RUNNING_JOB
+
 Ctx = dict[str, Any]
 
 
@@ -52,6 +54,18 @@ def raising(value: int) -> int:
 
 
 async def guarded(ctx: Ctx, value: Annotated[int, AfterValidator(raising)]) -> None: ...
+
+
+def outlasting_lease(value: int) -> int:
+    """Take as long as the lease, as a validator may that lets no other thread run; once for each job."""
+    job: Any = RUNNING_JOB.get()
+    if job.tries == 1:
+        job.lease_until = 0.0
+    return value
+
+
+async def slowly_validated(ctx: Ctx, value: Annotated[int, AfterValidator(outlasting_lease)]) -> int:
+    return int(ctx["job_try"])
 
 
 async def wrong_result(ctx: Ctx, value: Any) -> set[int]:

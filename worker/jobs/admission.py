@@ -81,7 +81,12 @@ class Admission:
             is_lost = job.claimed.lease.tries > 1
             note = "its last try never finished; its worker probably died" if is_lost else ""
             return max_tries_exceeded(most, note)
-        return self._admit_arguments(job.function, body, blob)
+        admitted = self._admit_arguments(job.function, body, blob)
+        if time.monotonic() > job.lease_until:
+            # The user's validators took that long. Given back, it would do the same again, and use up no try.
+            self._observers.lease_lost(job)
+            return Outcome(OutcomeKind.LOST)
+        return admitted
 
     def _admit_arguments(self, function: ResolvedFunction, body: JobBody, blob: bytes) -> Admitted | Outcome:
         """Return the body with the arguments that the function takes, converted as its hints say."""

@@ -166,3 +166,13 @@ async def test_models_are_stored_without_a_hint_too(redis_url: str, codec: str) 
     async with Broker(redis_url, codec=codec) as broker:
         result = await run(broker, redis_url, functions.untyped_result, "pen", serializer=codec)
         assert result.result == {"line": {"article": "pen", "count": 1}, "day": "2026-01-02"}
+
+
+async def test_a_job_whose_lease_ran_out_as_it_was_validated_does_not_begin(
+    broker: Broker, redis_url: str
+) -> None:
+    job_id = await enqueue(broker, "slowly_validated", 1)
+    await burst([functions.slowly_validated], redis_url, lease=1.0)
+    result = await broker.result(job_id)
+    assert result is not None
+    assert result.result == 2, "the try that began"
