@@ -1,6 +1,5 @@
 """Type checkers find no fault with generated modules, and know what their functions take and return."""
 
-import json
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from harness.many_functions import many
 from harness.processes import REPOSITORY
+from harness.pyright import complaints
 from interop.typed_functions import WorkerSettings
 from jobgate.cli.stubs import read_functions, write_module
 from jobgate.worker import Settings
@@ -87,12 +87,7 @@ def mypy(folder: Path) -> Iterator[tuple[str, int]]:
 
 def pyright(folder: Path) -> Iterator[tuple[str, int]]:
     """Yield the file and line of each error and warning."""
-    (folder / "pyrightconfig.json").write_text(
-        json.dumps({"extraPaths": [str(REPOSITORY / ".types")], "typeCheckingMode": "standard"})
-    )
-    out = run("basedpyright", "--pythonpath", sys.executable, "--outputjson", cwd=folder)
-    for one in json.loads(out)["generalDiagnostics"]:
-        yield Path(one["file"]).name, one["range"]["start"]["line"] + 1
+    return ((file, line) for file, line, _ in complaints(folder))
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright])

@@ -1,6 +1,5 @@
 """Type checkers know the arguments and the result of a call of the function itself."""
 
-import json
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.processes import REPOSITORY
+from harness.pyright import complaints
 
 SAMPLE = """
 import enum
@@ -149,13 +149,7 @@ def mypy(sample: Path) -> Iterator[int]:
 
 def pyright(sample: Path) -> Iterator[int]:
     """Yield the line of each error."""
-    (sample.parent / "pyrightconfig.json").write_text(
-        json.dumps({"extraPaths": [str(REPOSITORY / ".types")], "typeCheckingMode": "standard"})
-    )
-    words = ["--project", str(sample.parent), "--pythonpath", sys.executable, "--outputjson"]
-    for one in json.loads(run("basedpyright", *words))["generalDiagnostics"]:
-        if one["severity"] == "error":
-            yield one["range"]["start"]["line"] + 1
+    return (line for _, line, severity in complaints(sample.parent) if severity == "error")
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
