@@ -4,7 +4,6 @@ Like hint_adapters.py, importing it imports pydantic.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -16,8 +15,8 @@ from jobgate.worker.functions.hint_adapters import HintAdapter
 
 _BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
 _LEFT_OUT: Final = object()
-#: Misfits that a message lists, and characters of each.
-_MOST_MISFITS, _LONGEST_MISFIT = 20, 300
+#: Misfits that a message lists.
+_MOST_MISFITS = 20
 #: Floats below it are whole numbers of 64 bits.
 _MOST_INTEGER = 2.0**63
 _PLAIN = frozenset((str, int, bool, type(None)))
@@ -74,41 +73,58 @@ class ArgumentConverter:
         bound = self._binder.bind(args, kwargs)
         if bound is None:
             return None
-        wrong: list[tuple[ArgumentPath, str]] = []
+        wrong = _Misfits()
         for part in self._parts:
             if (value := bound.get(part.name, _LEFT_OUT)) is _LEFT_OUT:
                 continue
             try:
                 bound[part.name] = part.valid(value, is_plain=is_plain)
             except ValidationError as error:
-                wrong += part.misfits(value, error)
-        if wrong:
+                wrong.add(error, part, value)
+        if wrong.count:
             raise ArgumentsRefused(self._text(wrong, args, kwargs), by_hints=True)
         return self._binder.unbind(bound)
 
     def _converted_by_place(self, args: Sequence[Any], *, is_plain: bool) -> Sequence[Any]:
         """Return positional arguments as the hints say: the common case, without binding."""
         converted = list(args)
-        wrong: list[tuple[ArgumentPath, str]] = []
+        wrong = _Misfits()
         for place, (value, part) in enumerate(zip(args, self._places, strict=False)):
             if part is None:
                 continue
             try:
                 converted[place] = part.valid(value, is_plain=is_plain)
             except ValidationError as error:
-                wrong += part.misfits(value, error)
-        if wrong:
+                wrong.add(error, part, value)
+        if wrong.count:
             raise ArgumentsRefused(self._text(wrong, args, {}), by_hints=True)
         return converted
 
-    def _text(
-        self, wrong: Sequence[tuple[ArgumentPath, str]], args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> str:
-        """Return all misfits in one line, without the values."""
-        texts = (f"{_place(self._binder.path(path, args, kwargs))}: {reason}" for path, reason in wrong)
-        shown = [printable(text)[:_LONGEST_MISFIT] for text in islice(texts, _MOST_MISFITS)]
-        more = len(wrong) - len(shown)
+    def _text(self, wrong: "_Misfits", args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """Return the misfits in one line, without the values."""
+        shown = [
+            f"{printable(_place(self._binder.path(path, args, kwargs)))}: {printable(reason)}"
+            for path, reason in wrong.first
+        ]
+        more = wrong.count - len(shown)
         return "; ".join(shown) + (f"; and {more} more" if more else "")
+
+
+class _Misfits:
+    """What is wrong with the arguments of one job."""
+
+    def __init__(self) -> None:
+        #: Paths and reasons, the first of all.
+        self.first: list[tuple[ArgumentPath, str]] = []
+        self.count = 0
+
+    def add(self, error: ValidationError, part: "_Part", value: Any) -> None:
+        """Add what pydantic says of the argument of one parameter."""
+        self.count += error.error_count()
+        room = _MOST_MISFITS - len(self.first)
+        if room > 0:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            self.first += [(part.path(value, one["loc"]), _reason(one)) for one in found[:room]]
 
 
 class _Part:
@@ -131,14 +147,9 @@ class _Part:
                 pass  # it is looked at closely
         return self._all_valid([value], is_plain=is_plain)[0]
 
-    def misfits(self, value: Any, error: ValidationError) -> list[tuple[ArgumentPath, str]]:
-        """Return what is wrong with a value, each with the path to it."""
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        return [((self.name, *self._path(value, one["loc"])), _reason(one)) for one in found]
-
-    def _path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
-        """Return a path that pydantic has found in the list, without the list."""
-        return path[1:]
+    def path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
+        """Return a path that pydantic has found in the list, from the parameter."""
+        return (self.name, *path[1:])
 
     def _all_valid(self, values: list[Any], *, is_plain: bool) -> list[Any]:
         text = _as_json(values, is_plain=is_plain)
@@ -159,8 +170,8 @@ class _PositionalPart(_Part):
     def valid(self, value: Any, *, is_plain: bool) -> Any:
         return self._all_valid(value, is_plain=is_plain)
 
-    def _path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
-        return path
+    def path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
+        return (self.name, *path)
 
 
 class _KeywordPart(_Part):
@@ -169,8 +180,8 @@ class _KeywordPart(_Part):
     def valid(self, value: Any, *, is_plain: bool) -> Any:
         return dict(zip(value, self._all_valid(list(value.values()), is_plain=is_plain), strict=True))
 
-    def _path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
-        return (list(value)[int(path[0])], *path[1:]) if path else path
+    def path(self, value: Any, path: ArgumentPath) -> ArgumentPath:
+        return (self.name, list(value)[int(path[0])], *path[1:]) if path else (self.name,)
 
 
 _PART_OF = {ParameterKind.VAR_POSITIONAL: _PositionalPart, ParameterKind.VAR_KEYWORD: _KeywordPart}

@@ -46,7 +46,10 @@ def _own_docstring(call: Callable[..., Any]) -> str | None:
     text = getattr(call, "__doc__", None)
     if not isinstance(text, str) or text == type(call).__doc__:
         text = getattr(getattr(call, "func", None), "__doc__", None)  # a partial
-    return inspect.cleandoc(text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    # JSON holds no lone surrogates.
+    return inspect.cleandoc(text).encode(errors="replace").decode()
 
 
 def _description(parsed: Docstring) -> str | None:

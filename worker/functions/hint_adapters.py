@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin
 
+import orjson
 from pydantic import ConfigDict, EncodedBytes, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
@@ -78,6 +79,7 @@ def described_together(adapters: Sequence[tuple[JsonSchemaMode, HintAdapter]]) -
     """
     try:
         made = described([(mode, one.core_schema) for mode, one in adapters])
+        orjson.dumps(made)  # what the user's own parts of schemas hold, it may not hold
     except Exception as error:  # a type's own code
         raise UnusableHint(f"{type(error).__name__}: {error}") from error
     if made is None:

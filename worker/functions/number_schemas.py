@@ -14,8 +14,13 @@ _NAMES = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 def bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the limits of numbers; those that are infinite are none."""
     given = {name: schema[key] for key, name in _NAMES.items() if schema.get(key) is not None}
-    plain = {name: float(one) if isinstance(one, Decimal) else one for name, one in given.items()}
+    plain = {name: one if _is_plain(one) else float(one) for name, one in given.items()}
     return {name: one for name, one in plain.items() if abs(one) != float("inf")}
+
+
+def _is_plain(bound: Any) -> bool:
+    """Whether JSON holds a limit exactly as it is."""
+    return isinstance(bound, float) or (isinstance(bound, int) and LEAST <= bound <= MOST)
 
 
 def bound_patterns(numbers: Mapping[str, Any]) -> list[str]:

@@ -10,8 +10,6 @@ import orjson
 
 from jobgate.broker import NO_DEFAULT, Parameter, ParameterKind
 
-_SCALARS = (str, int, float, bool, type(None))
-
 
 def read_parameters(signature: inspect.Signature) -> tuple[Parameter, ...]:
     """Return the parameters after `ctx`, without their schemas."""
@@ -38,8 +36,6 @@ def plain_default(value: Any) -> Any:
     """Return a default as plain data; `NO_DEFAULT` where JSON cannot hold it."""
     if isinstance(value, float) and not math.isfinite(value):
         return NO_DEFAULT
-    if type(value) in _SCALARS and not isinstance(value, int):
-        return value
     if isinstance(value, set | frozenset):
         # In an order that all workers share: the document is named by its digest.
         value = sorted(value, key=repr)

@@ -6,13 +6,15 @@ what pydantic accepts: never more, and not much less. What is less is listed in 
 
 import contextlib
 import functools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from enum import Flag, IntFlag
 from typing import Any
 
+import orjson
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
-from pydantic_core import core_schema
+from pydantic_core import PydanticSerializationError, core_schema
 
 from jobgate.worker.functions import number_patterns, number_schemas, text_patterns
 from jobgate.worker.functions.definitions import Described, only_needed
@@ -106,8 +108,18 @@ class _Generator(GenerateJsonSchema):
             made["multipleOf"] = schema["multiple_of"]
         if not made.keys() & {"minimum", "exclusiveMinimum"}:
             made["minimum"] = number_schemas.LEAST
-        if not made.keys() & {"maximum", "exclusiveMaximum"}:
+        if made.get("maximum", made.get("exclusiveMaximum", math.inf)) > number_schemas.MOST:
+            made.pop("exclusiveMaximum", None)
             made["maximum"] = number_schemas.MOST
+        return made
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as JSON; one that JSON cannot hold is left out."""
+        made = super().encode_default(dft)
+        try:
+            orjson.dumps(made)
+        except TypeError as error:
+            raise PydanticSerializationError(str(error)) from error
         return made
 
     def float_schema(self, schema: core_schema.FloatSchema) -> Any:
@@ -344,9 +356,13 @@ def _is_deep(alias: Any) -> bool:
     return isinstance(alias, list) and all(isinstance(one, str | int) or len(one) > 1 for one in alias)
 
 
+def _is_large(value: Any) -> bool:
+    return isinstance(value, int) and not number_schemas.LEAST <= value <= number_schemas.MOST
+
+
 def _with_values(made: dict[str, Any], values: list[Any]) -> dict[str, Any]:
     """Keep the values that are plain data: pydantic does not take others from JSON."""
-    scalars = [one for one in values if isinstance(one, _SCALARS)]
+    scalars = [one for one in values if isinstance(one, _SCALARS) and not _is_large(one)]
     kept = [getattr(one, "value", one) for one in scalars]
     if len(kept) == len(values):
         return made
