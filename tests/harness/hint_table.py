@@ -246,6 +246,8 @@ ROWS: list[Row] = [
     (Annotated[Decimal, Field(ge=Decimal("0.5"), lt=Decimal("12.25"))], [("0.5", Decimal("0.5")), ("12.24", Decimal("12.24")), (12.2, Decimal("12.2"))], ["0.49", "12.25", "100", 12.25]),
     (Annotated[Decimal, Field(decimal_places=2)], [("1.50", Decimal("1.50")), (0.07, Decimal("0.07")), ("1.500", Decimal("1.500"))], ["1.005", 1.005]),
     (Annotated[Decimal, Field(max_digits=4, decimal_places=2)], [("12.34", Decimal("12.34")), (99.99, Decimal("99.99"))], ["123.4", "1.234", 100]),
+    (Annotated[Decimal, Field(max_digits=38, decimal_places=2)], [("1" * 36 + ".25", Decimal("1" * 36 + ".25"))], ["1" * 37, "1.234"]),
+    (Annotated[int, Field(le=10**30, ge=-(10**30), multiple_of=5)], [(10, 10), (2**63 - 8, 2**63 - 8)], [1, 1e19]),
     (Annotated[Decimal, Field(max_digits=3)], [("0.12", Decimal("0.12")), ("007", Decimal(7)), (999, Decimal(999))], ["1234", "12.34", 1000]),
     (Annotated[Decimal, Field(multiple_of=0.05)], [(0.15, Decimal("0.15")), ("1.5", Decimal("1.5"))], [0.07]),
     (HttpUrl, [("http://x.y/", HttpUrl("http://x.y/"))], ["ftp://x.y/", "x", ""]),

@@ -8,6 +8,8 @@ from jobgate.worker.functions import number_patterns
 
 #: Whole numbers of 64 bits: bodies hold no others.
 LEAST, MOST = -(2**63), 2**63 - 1
+#: Powers of ten that are floats.
+_MOST_EXPONENT = 308
 _NAMES = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
@@ -60,9 +62,10 @@ def decimal_digits(schema: Mapping[str, Any]) -> dict[str, Any]:
         parts.append({"multipleOf": float(step), "minimum": -most_steps, "maximum": most_steps})
     if most is not None:
         fraction = 0 if places is None else min(places, most)
-        parts.append(
-            {"exclusiveMinimum": -(10 ** (most - fraction)), "exclusiveMaximum": 10 ** (most - fraction)}
-        )
+        if most - fraction <= _MOST_EXPONENT:
+            # As a float: JSON holds no whole numbers of so many digits.
+            beyond = float(10 ** (most - fraction))
+            parts.append({"exclusiveMinimum": -beyond, "exclusiveMaximum": beyond})
     if places is not None or most is not None:
         parts.append({"multipleOf": float(Decimal(1).scaleb(-(places or 0)))})
     return {"allOf": parts} if parts else {}

@@ -46,9 +46,9 @@ class ResolvedFunction:
     """
 
     __slots__ = (
-        "_argument_converter", "_description", "_least", "_most", "_result_converter", "_signature",
-        "_takes_any_name", "_warned", "call", "in_process", "in_thread", "is_cron", "is_plain", "limits",
-        "name", "policy",
+        "_argument_converter", "_description", "_least", "_most", "_only_by_place", "_result_converter",
+        "_signature", "_takes_any_name", "_warned", "call", "in_process", "in_thread", "is_cron", "is_plain",
+        "limits", "name", "policy",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,12 @@ class ResolvedFunction:
         self._argument_converter, self._result_converter = _converters_of(self._description)
         parameters = self._description.parameters or ()
         self._takes_any_name = any(one.kind is ParameterKind.VAR_KEYWORD for one in parameters)
+        #: Names that `**kwargs` takes although parameters that are given by place have them.
+        self._only_by_place = frozenset(
+            one.name
+            for one in parameters
+            if self._takes_any_name and one.kind is ParameterKind.POSITIONAL_ONLY
+        )
         #: Warnings that were logged: each is logged once.
         self._warned: set[str] = set()
 
@@ -110,6 +116,9 @@ class ResolvedFunction:
         """
         if self._signature is None or (not kwargs and self._least <= len(args) <= self._most):
             return None  # the common case, without binding
+        if self._only_by_place:
+            # Before Python 3.13, `bind` does not know that `**kwargs` takes these names.
+            kwargs = {name: value for name, value in kwargs.items() if name not in self._only_by_place}
         try:
             self._signature.bind(None, *args, **kwargs)
         except TypeError as error:

@@ -13,6 +13,7 @@ from jobgate.broker import (
     FunctionDocument,
     joined,
     printable,
+    read_catalogue,
 )
 from jobgate.worker.log import logger, reason_of
 
@@ -105,6 +106,11 @@ def _line(document: FunctionDocument, forms: Sequence[_Form]) -> bytes:
 def _problems(documents: Sequence[FunctionDocument]) -> Iterator[EncodeError]:
     for document in documents:
         try:
-            document.encode()
+            digest, stored = joined([document.encode()])
         except EncodeError as error:
             yield EncodeError(f"{printable(document.name)}: {error}")
+            continue
+        read = read_catalogue(stored, digest).functions.get(document.name)
+        if read is None or (read.parameters is None and document.parameters is not None):
+            why = "it has too many parameters, too large schemas, or a name that cannot be shown"
+            yield EncodeError(f"{printable(document.name)}: {why}")

@@ -267,7 +267,7 @@ def test_a_builtin_without_signature_is_described_by_its_docstring() -> None:
     ("default", "plain"),
     [
         (1, 1), (None, None), ((1, 2), [1, 2]), (Size.LARGE, "large"), (math.nan, NO_DEFAULT),
-        (2**70, NO_DEFAULT),
+        (2**70, NO_DEFAULT), ("\ud800", NO_DEFAULT), (["\ud800"], NO_DEFAULT),
         (b"a", "YQ=="), (object(), NO_DEFAULT), ({"b", "a"}, ["a", "b"]), (Box(1), {"width": 1, "height": 1}),
         (Picture(path="x"), {"path": "x", "size": "small", "taken": None, "parts": []}),
     ],

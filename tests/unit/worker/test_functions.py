@@ -127,6 +127,9 @@ def test_keeping_for_ever_wins_over_seconds() -> None:
     assert offer(func(plain, keep_result_forever=True)).limits.keep is None
 
 
+def with_gaps(ctx: Any, a: int, b: int = 2, /, **others: int) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("function", "args", "kwargs", "fits"),
     [
@@ -142,6 +145,8 @@ def test_keeping_for_ever_wins_over_seconds() -> None:
         (decorated, (1,), {"nope": 1}, False),
         (open_ended, (), {}, True),
         (open_ended, tuple(range(99)), {"x": 1}, True),
+        (with_gaps, (1,), {"b": 3}, True),
+        (with_gaps, (), {"a": 3}, False),
         (strict, (), {}, False),
         (strict, (), {"note": "x"}, True),
         (in_a_thread, (1,), {}, True),

@@ -54,6 +54,13 @@ def test_a_function_that_does_not_fit_is_published_with_less(
     assert message.startswith("published without schemas: f: ")
 
 
+def test_what_readers_leave_out_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    many = FunctionDocument(name="many", parameters=tuple(Parameter(name=f"p{n}") for n in range(300)))
+    assert published(publisher_of(many, FINE)) == {"many": FunctionDocument(name="many"), "g": FINE}
+    (message,) = caplog.messages
+    assert message.startswith("published without schemas: many: it has too many parameters")
+
+
 def test_a_catalogue_that_does_not_fit_is_published_without_schemas(caplog: pytest.LogCaptureFixture) -> None:
     one = Parameter(name="a", schema={"title": "x" * 100_000})
     found = published(publisher_of(*(FunctionDocument(name=f"f{n}", parameters=(one,)) for n in range(42))))
