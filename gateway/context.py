@@ -8,12 +8,14 @@ from typing import TypeVar
 from aiohttp.web import BaseRequest
 
 from jobgate.broker import Broker
+from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, Caller, KeysFile, Waits
 from jobgate.gateway.deadline import RedisDeadline
-from jobgate.gateway.functions import ArgumentCheck, Descriptions, FunctionCheck, QueueNames
+from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Unsent, asked_wait
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
+from jobgate.gateway.openapi import Descriptions
 from jobgate.gateway.redis_state import RedisState
 from jobgate.gateway.settings import GatewaySettings
 

@@ -13,18 +13,14 @@ from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from aiohttp.web import ServerRunner
 
 from jobgate.broker import Broker
+from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import KeysFile, Waits
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.functions import (
-    ArgumentCheck,
-    Descriptions,
-    FunctionCheck,
-    QueueNames,
-    base_document,
-)
+from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Door, HttpServer, PortError, Unsent, listen
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
+from jobgate.gateway.openapi import Descriptions, base_document
 from jobgate.gateway.redis_state import RedisState
 from jobgate.gateway.routes import METRICS_ROUTES, Router
 from jobgate.gateway.service import GatewayService

@@ -2,8 +2,9 @@
 
 from jobgate.broker import near_names
 from jobgate.gateway.context import Call
-from jobgate.gateway.functions import Description, as_listed, function_name
+from jobgate.gateway.functions import function_name
 from jobgate.gateway.http import Answer, Problem, tagged
+from jobgate.gateway.openapi import Description, as_listed
 
 
 async def functions(call: Call) -> Answer:

@@ -19,7 +19,8 @@ from jobgate.broker import (
     OptionKind,
     did_you_mean,
 )
-from jobgate.gateway.functions import QueueNames, json_pointer, why_not_new_id
+from jobgate.gateway.arguments import json_pointer
+from jobgate.gateway.functions import QueueNames, why_not_new_id
 from jobgate.gateway.http import Problem, field_errors
 
 #: Longest duration of an option, in seconds: ten years.

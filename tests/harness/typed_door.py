@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, HttpUrl
 
 from jobgate.broker import ArgumentBinder
-from jobgate.gateway.functions.argument_check import ArgumentCheck
+from jobgate.gateway.arguments.argument_check import ArgumentCheck
 from jobgate.worker import Settings, func
 from jobgate.worker.functions import ResolvedFunction
 

@@ -13,7 +13,7 @@ from harness.many_functions import many
 from harness.processes import REPOSITORY
 from harness.spoilt_functions import spoilt
 from harness.tools import missing, require_tool
-from jobgate.gateway.functions.openapi_document import live_document
+from jobgate.gateway.openapi.live_document import live_document
 
 pytestmark = pytest.mark.early
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from jobgate.broker import FunctionDocument, Parameter, ParameterKind, Schema
-from jobgate.gateway.functions import ArgumentCheck, checkable_schema
+from jobgate.gateway.arguments import ArgumentCheck, checkable_schema
 
 INTEGER = {"type": "integer"}
 TEXT = {"type": "string"}

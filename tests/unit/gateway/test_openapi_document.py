@@ -12,7 +12,7 @@ import yaml
 from harness.many_functions import DEFINITIONS, INTEGER, every_form, function, item, many, parameter
 from harness.spoilt_functions import spoilt
 from jobgate.broker import FunctionDocument
-from jobgate.gateway.functions.openapi_document import live_document
+from jobgate.gateway.openapi.live_document import live_document
 
 BASE = yaml.load((Path(__file__).resolve().parents[3] / "openapi.yaml").read_text(), yaml.CSafeLoader)
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -8,9 +8,9 @@ import yaml
 from jobgate.broker import (
     FailureCode,
 )
-from jobgate.gateway.functions import base_document
 from jobgate.gateway.handlers.pages import UI_FILES
 from jobgate.gateway.http.problems import KINDS, Problem
+from jobgate.gateway.openapi import base_document
 from jobgate.gateway.routes import ROUTES, Router
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import IPvAnyAddress, IPvAnyInterface, IPvAnyNetwork, TypeAdapter, ValidationError
 
-from jobgate.gateway.functions.value_formats import FORMATS
+from jobgate.gateway.arguments.value_formats import FORMATS
 
 TYPES: dict[str, Any] = {
     "date-time": datetime,

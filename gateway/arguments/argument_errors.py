@@ -12,9 +12,9 @@ from time import thread_time
 from typing import Any, Final
 
 from jobgate.broker import ArgumentPath, Schema, did_you_mean
-from jobgate.gateway.functions.checkable_schema import PLAIN, definition_named
-from jobgate.gateway.functions.schema_phrases import quoted, sentence, type_phrase
-from jobgate.gateway.functions.union_errors import Error, nearest
+from jobgate.gateway.arguments.checkable_schema import PLAIN, definition_named
+from jobgate.gateway.arguments.schema_phrases import quoted, sentence, type_phrase
+from jobgate.gateway.arguments.union_errors import Error, nearest
 
 #: Whether a value meets a schema.
 Meets = Callable[[Any], bool]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from jobgate.broker import NO_DEFAULT, FunctionDocument, Parameter, ParameterKind
-from jobgate.gateway.functions.openapi_schemas import SchemaWriter, plain_text
+from jobgate.gateway.openapi.schema_writer import SchemaWriter, plain_text
 
 _BY_PLACE: Final = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
 _BY_NAME: Final = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)

@@ -8,11 +8,11 @@ import orjson
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
 from jobgate.broker import ArgumentBinder, FunctionDocument, Parameter, ParameterKind, Schema, is_signature
-from jobgate.gateway.functions.argument_errors import ErrorSearch
-from jobgate.gateway.functions.checkable_schema import PLAIN, Trimmer, Uncheckable, schemas_in
-from jobgate.gateway.functions.schema_weight import Weight, weight
-from jobgate.gateway.functions.union_errors import Error
-from jobgate.gateway.functions.value_formats import FORMATS
+from jobgate.gateway.arguments.argument_errors import ErrorSearch
+from jobgate.gateway.arguments.checkable_schema import PLAIN, Trimmer, Uncheckable, schemas_in
+from jobgate.gateway.arguments.schema_weight import Weight, weight
+from jobgate.gateway.arguments.union_errors import Error
+from jobgate.gateway.arguments.value_formats import FORMATS
 
 #: Parameters of one function, and those that a line names.
 _MOST_PARAMETERS: Final = 500

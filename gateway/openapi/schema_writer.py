@@ -17,8 +17,8 @@ from typing import Any, Final
 import orjson
 
 from jobgate.broker import Schema
-from jobgate.gateway.functions.checkable_schema import LISTED, NAMED, ONE, PLAIN
-from jobgate.gateway.functions.openapi_forms import is_pattern, straightened
+from jobgate.gateway.arguments import LISTED, NAMED, ONE, PLAIN
+from jobgate.gateway.openapi.schema_forms import is_pattern, straightened
 
 #: Deepest nesting that is described; what lies deeper is described as anything.
 _DEEPEST: Final = 20

@@ -8,16 +8,16 @@ from typing import Any, Final
 import orjson
 
 from jobgate.broker import FunctionDocument
-from jobgate.gateway.functions.names import why_not_function
-from jobgate.gateway.functions.openapi_components import Components
-from jobgate.gateway.functions.openapi_names import UniqueNames, class_name, operation_id
-from jobgate.gateway.functions.openapi_operations import (
+from jobgate.gateway.functions import why_not_function
+from jobgate.gateway.openapi.components import Components
+from jobgate.gateway.openapi.operations import (
     path_of,
     request_body,
     succeeded,
     summary_and_description,
 )
-from jobgate.gateway.functions.sound_documents import sound
+from jobgate.gateway.openapi.sound_documents import sound
+from jobgate.gateway.openapi.unique_names import UniqueNames, class_name, operation_id
 
 #: Endings of the names that generators make for schemas without a name, after that of the operation.
 _INLINE: Final = ("Body", "BodyKwargs", "Data", "Error", "Errors", "Response", "Responses")

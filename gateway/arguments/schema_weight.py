@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jobgate.broker import Schema
-from jobgate.gateway.functions.checkable_schema import Uncheckable, definition_named
+from jobgate.gateway.arguments.checkable_schema import Uncheckable, definition_named
 
 #: Most checks of one value, and most steps to find that out.
 _MOST_CHECKS: Final = 2_000

@@ -13,8 +13,8 @@ from typing import Any, Final
 import orjson
 
 from jobgate.broker import LiveFunction, LiveFunctions, SharedReads, need
-from jobgate.gateway.functions.names import why_not_function
-from jobgate.gateway.functions.openapi_document import live_document
+from jobgate.gateway.functions import why_not_function
+from jobgate.gateway.openapi.live_document import live_document
 
 need("yaml", extra="[gateway]")
 import yaml  # noqa: E402 - a package that is missing is one sentence

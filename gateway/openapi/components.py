@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from jobgate.broker import FunctionDocument
-from jobgate.gateway.functions.openapi_names import UniqueNames, class_name
-from jobgate.gateway.functions.openapi_schemas import SchemaWriter, references
+from jobgate.gateway.openapi.schema_writer import SchemaWriter, references
+from jobgate.gateway.openapi.unique_names import UniqueNames, class_name
 
 
 class Components:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from jobgate.broker import NO_DEFAULT, FunctionDocument, Parameter
-from jobgate.gateway.functions.argument_validator import ArgumentValidator
+from jobgate.gateway.arguments import ArgumentValidator
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

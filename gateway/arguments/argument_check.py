@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jobgate.broker import FunctionDocument
-from jobgate.gateway.functions.argument_errors import MOST_TIME
-from jobgate.gateway.functions.argument_validator import ArgumentValidator
-from jobgate.gateway.functions.pointers import json_pointer
+from jobgate.gateway.arguments.argument_errors import MOST_TIME
+from jobgate.gateway.arguments.argument_validator import ArgumentValidator
+from jobgate.gateway.arguments.pointers import json_pointer
 from jobgate.gateway.http import field_errors
 
 logger = logging.getLogger("jobgate.gateway")

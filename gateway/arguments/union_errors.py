@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jobgate.broker import ArgumentPath, Schema
-from jobgate.gateway.functions.schema_phrases import any_of, options_phrase, quoted
+from jobgate.gateway.arguments.schema_phrases import any_of, options_phrase, quoted
 
 #: A place inside the bound arguments, and what is wrong there.
 Error = tuple[ArgumentPath, str]

@@ -1,0 +1,5 @@
+"""The OpenAPI document: that of the API, and in it an operation for each live function."""
+
+from jobgate.gateway.openapi.descriptions import Description, Descriptions, as_listed, base_document
+
+__all__ = ["Description", "Descriptions", "as_listed", "base_document"]
