@@ -83,7 +83,7 @@ def _function(number: int) -> Callable[..., Any]:
 
 def start() -> tuple[float, int]:
     """Return the seconds until all functions are described, and the size of their catalogue in bytes."""
-    from jobgate.broker import Catalogue
+    from jobgate.broker.catalogue import Catalogue
     from jobgate.worker import Settings
 
     offered = functions()

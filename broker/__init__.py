@@ -18,9 +18,7 @@ from jobgate.broker.catalogue import (
     NO_DEFAULT,
     ArgumentBinder,
     ArgumentPath,
-    Catalogue,
     FunctionDocument,
-    Misfit,
     Parameter,
     ParameterKind,
     Schema,
@@ -116,8 +114,8 @@ __all__ = [
     "DEFAULT_NAMESPACE", "Keys", "did_you_mean", "is_plain_name", "near_names", "why_not_health_key",
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
-    "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "Catalogue", "FunctionDocument", "Misfit", "Parameter",
-    "ParameterKind", "Schema", "is_signature", "joined", "read_catalogue",
+    "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument", "Parameter", "ParameterKind",
+    "Schema", "is_signature", "joined", "read_catalogue",
     # Live functions
     "Availability", "LiveFunction", "LiveFunctions", "SharedReads",
     # Codecs

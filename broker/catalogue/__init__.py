@@ -1,6 +1,6 @@
 """The functions of a worker as it publishes them: what each one is called with, and what it returns."""
 
-from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, Misfit, is_signature
+from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, is_signature
 from jobgate.broker.catalogue.catalogue_reader import read_catalogue
 from jobgate.broker.catalogue.documents import (
     LONGEST_CATALOGUE,
@@ -18,5 +18,5 @@ __all__ = [
     "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "Parameter", "ParameterKind",
     "Schema", "joined", "read_catalogue",
     # Arguments
-    "ArgumentBinder", "ArgumentPath", "Misfit", "is_signature",
+    "ArgumentBinder", "ArgumentPath", "is_signature",
 ]  # fmt: skip

@@ -12,7 +12,6 @@ from harness.tools import free_port
 from harness.waiting import eventually_async
 from jobgate.broker import (
     Broker,
-    Catalogue,
     ClaimedJob,
     Failure,
     FailureCode,
@@ -21,6 +20,7 @@ from jobgate.broker import (
     Transition,
     WorkerRecord,
 )
+from jobgate.broker.catalogue import Catalogue
 from jobgate.gateway import GatewaySettings
 from jobgate.gateway.server import serve
 

@@ -16,7 +16,8 @@ import redis
 from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.waiting import eventually_async
 from harness.workers import working
-from jobgate.broker import Catalogue, FunctionDocument, Parameter, WorkerRecord
+from jobgate.broker import FunctionDocument, Parameter, WorkerRecord
+from jobgate.broker.catalogue import Catalogue
 
 INTEGER = {"type": "integer"}
 TEXT = {"type": "string"}

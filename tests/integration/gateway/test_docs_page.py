@@ -12,7 +12,8 @@ from harness.browser import Page, open_page, start_browser
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.many_functions import INTEGER, KEYWORD, POSITIONAL, STRING, function, parameter
 from harness.processes import Processes
-from jobgate.broker import Catalogue, ClaimedJob, Failure, FailureCode, FunctionDocument
+from jobgate.broker import ClaimedJob, Failure, FailureCode, FunctionDocument
+from jobgate.broker.catalogue import Catalogue
 from jobgate.gateway import new_key
 
 pytestmark = pytest.mark.early

@@ -9,7 +9,8 @@ import pytest
 from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.many_functions import INTEGER, every_form, function, many, parameter
 from harness.waiting import eventually_async
-from jobgate.broker import Catalogue, FunctionDocument
+from jobgate.broker import FunctionDocument
+from jobgate.broker.catalogue import Catalogue
 from jobgate.gateway import new_key
 from jobgate.gateway.handlers.pages import UI_FILES
 

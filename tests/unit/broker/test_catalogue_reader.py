@@ -13,7 +13,6 @@ import pytest
 
 from harness.waiting import fast_enough
 from jobgate.broker import (
-    Catalogue,
     DecodeError,
     EncodeError,
     FunctionDocument,
@@ -22,7 +21,7 @@ from jobgate.broker import (
 )
 from jobgate.broker.bodies.codecs import codec_named
 from jobgate.broker.bodies.reading_thread import Decoder
-from jobgate.broker.catalogue import LONGEST_CATALOGUE, read_catalogue
+from jobgate.broker.catalogue import LONGEST_CATALOGUE, Catalogue, read_catalogue
 from jobgate.broker.catalogue.catalogue_reader import MOST_FUNCTIONS
 from jobgate.broker.catalogue.documents import LONGEST_FUNCTION
 

@@ -12,7 +12,6 @@ from harness.gateways import catalogue_of
 from jobgate.broker import (
     Availability,
     BrokerUnavailable,
-    Catalogue,
     DecodeError,
     FunctionDocument,
     LiveFunction,
@@ -22,6 +21,7 @@ from jobgate.broker import (
     SharedReads,
     WorkerRecord,
 )
+from jobgate.broker.catalogue import Catalogue
 from jobgate.broker.views.live_functions import MOST_QUEUES
 
 Q = "arq:queue"

@@ -29,15 +29,6 @@ PUBLIC_MODULES = {"jobgate.broker.embedded"}
 REDIS_SIDE = {"client/redis/transport.py"}
 #: What users import from: their names need no other user.
 DOORS_OF_USERS = {"jobgate.arq", "jobgate.client", "jobgate.worker"}
-#: Names of the broker's door that typed functions are being built on; the list ends with them.
-NOT_USED_YET = {
-    (door, name)
-    for door in ("broker", "catalogue")
-    for name in (
-        "ArgumentBinder", "ArgumentPath", "Catalogue", "LiveFunction", "Misfit", "Parameter", "ParameterKind",
-        "Schema", "is_signature",
-    )
-}  # fmt: skip
 #: Two places that name each other in types: here the first one imports the second for type checkers only.
 NAMED_IN_TYPES = {("jobgate.client.errors", "jobgate.client.job_handle")}
 #: A module of a room, named in a string: an import that no other test would see.
@@ -246,7 +237,6 @@ def test_each_name_of_a_door_is_used_by_another_place() -> None:
     }
     doors = [door for door in packages() if door not in DOORS_OF_USERS]
     unused = {(door, name) for door in doors for name in listed(door)} - used
-    unused -= {(door, name) for door, name in unused if (door.split(".")[-1], name) in NOT_USED_YET}
     assert unused == {("jobgate.gateway.http", "StreamedAnswer")}, "the answer of handlers that stream"
 
 
