@@ -19,6 +19,7 @@ from jobgate.broker.catalogue import (
     ArgumentBinder,
     ArgumentPath,
     FunctionDocument,
+    KnownPattern,
     Parameter,
     ParameterKind,
     Schema,
@@ -114,8 +115,8 @@ __all__ = [
     "DEFAULT_NAMESPACE", "Keys", "did_you_mean", "is_plain_name", "near_names", "why_not_health_key",
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
-    "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument", "Parameter", "ParameterKind",
-    "Schema", "is_signature", "joined", "read_catalogue",
+    "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument", "KnownPattern", "Parameter",
+    "ParameterKind", "Schema", "is_signature", "joined", "read_catalogue",
     # Live functions
     "Availability", "LiveFunction", "LiveFunctions", "SharedReads",
     # Codecs

@@ -12,11 +12,12 @@ from jobgate.broker.catalogue.documents import (
     Schema,
     joined,
 )
+from jobgate.broker.catalogue.known_patterns import KnownPattern
 
 __all__ = [
     # What is published
-    "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "Parameter", "ParameterKind",
-    "Schema", "joined", "read_catalogue",
+    "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "KnownPattern", "Parameter",
+    "ParameterKind", "Schema", "joined", "read_catalogue",
     # Arguments
     "ArgumentBinder", "ArgumentPath", "is_signature",
 ]  # fmt: skip

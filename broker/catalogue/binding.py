@@ -88,7 +88,7 @@ class ArgumentBinder:
         yield from self._missing(args, kwargs)
         most = len(self._by_place)
         if len(args) > most and self._var_positional is None:
-            yield Misfit(("args", most), f"The function takes {_arguments(most)}: leave out the rest.")
+            yield Misfit(("args", most), f"The function takes {_arguments(most)}: {self._rest(kwargs)}.")
         for name in kwargs:
             if name not in self._by_name:
                 if self._var_keyword is None:
@@ -103,7 +103,14 @@ class ArgumentBinder:
                 where = "args" if one.kind is ParameterKind.POSITIONAL_ONLY else "kwargs"
                 yield Misfit((where,), f"The required argument {one.name[:_LONGEST_NAME]!r} is missing.")
 
+    def _rest(self, kwargs: Mapping[str, Any]) -> str:
+        """Return what to do with arguments for which there is no place."""
+        takes_more = any(one not in self._place and one not in kwargs for one in self._by_name)
+        return "give the rest by name, in kwargs" if takes_more else "leave out the rest"
+
     def _unknown(self, name: str) -> str:
+        if name == self._var_positional:
+            return "Its values have no name: give them in args, after the others."
         if name in self._place:
             return "It is positional-only: give it in args."
         return f"The function has no such parameter{did_you_mean(name, self._by_name) or '.'}"

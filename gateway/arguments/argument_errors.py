@@ -11,9 +11,9 @@ from itertools import islice
 from time import thread_time
 from typing import Any, Final
 
-from jobgate.broker import ArgumentPath, Schema, did_you_mean
+from jobgate.broker import ArgumentPath, KnownPattern, Schema, did_you_mean
 from jobgate.gateway.arguments.checkable_schema import PLAIN, definition_named
-from jobgate.gateway.arguments.schema_phrases import quoted, sentence, type_phrase
+from jobgate.gateway.arguments.schema_phrases import is_known_pattern, quoted, sentence, type_phrase
 from jobgate.gateway.arguments.union_errors import Error, nearest
 
 #: Whether a value meets a schema.
@@ -27,6 +27,8 @@ _UNKNOWN_ERROR: Final = "It does not fit the function's schema."
 #: Arrays and objects with more values are searched by the validator, so many items at a time.
 _FEW: Final = 16
 _MANY: Final = 64
+#: Characters of a decimal number whose bounds are told.
+_LONGEST_DECIMAL: Final = 256
 #: Keywords that are checked together with others.
 _TOGETHER: Final = {"if": ("if", "then", "else"), "contains": ("contains", "minContains", "maxContains")}
 _WALKED: Final = frozenset({"type", "enum", "const", "required", "minContains", "maxContains"})
@@ -97,6 +99,8 @@ class ErrorSearch:
                 and not self._meets({keyword: schema[keyword]}, value)
             ):
                 yield path, sentence(keyword, schema[keyword])
+                if is_known_pattern(keyword, schema):
+                    return  # the bounds of what it is not say nothing more
         if isinstance(value, dict):
             yield from self._members(schema, value, path)
         elif isinstance(value, list):
@@ -133,9 +137,25 @@ class ErrorSearch:
         found = [list(islice(self._errors(one, value, path), MOST_ERRORS)) for one in branches]
         fitting = found.count([])
         if not fitting:
-            yield from nearest([self._resolved(one) for one in branches], found, value, path)
+            resolved = [self._resolved(one) for one in branches]
+            yield from self._decimal(resolved, value, path) or nearest(resolved, found, value, path)
         elif fitting > 1 and keyword == "oneOf":
             yield path, "It fits more than one of the forms that the function accepts: only one may fit."
+
+    def _decimal(self, branches: list[Schema], value: Any, path: ArgumentPath) -> list[Error]:
+        """Return what is wrong with a decimal number that is written as text, as if it were a JSON number.
+
+        As text its bounds are regular expressions, which say nothing to a reader.
+        """
+        objects = [one for one in branches if isinstance(one, Mapping)]
+        if not isinstance(value, str) or len(value) > _LONGEST_DECIMAL:
+            return []
+        if all(one.get("pattern") != KnownPattern.PLAIN_DECIMAL for one in objects):
+            return []
+        if not self._meets({"pattern": KnownPattern.PLAIN_DECIMAL.value}, value):
+            return []
+        numbers = [one for one in objects if one.get("type") == "number"]
+        return [error for one in numbers for error in self._errors(one, float(value), path)][:MOST_ERRORS]
 
     def _members(
         self, schema: Mapping[str, Any], value: Mapping[str, Any], path: ArgumentPath

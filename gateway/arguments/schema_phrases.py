@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import orjson
 
+from jobgate.broker import KnownPattern
+
 #: Characters that are shown of a text from a schema, and values of a list.
 _LONGEST: Final = 60
 _MOST_SHOWN: Final = 10
@@ -31,13 +33,24 @@ _FORMATS: Final = {
     "hostname": "a host name such as example.org",
     "regex": "a regular expression",
 }
+_PATTERNS: Final[Mapping[str, str]] = {
+    KnownPattern.ANY_DECIMAL: "It must be a decimal number such as 12.50.",
+    KnownPattern.PLAIN_DECIMAL: "It must be a decimal number such as 12.50.",
+    KnownPattern.WHOLE: "It must be a whole number such as 42.",
+    KnownPattern.COMPLEX: "It must be a complex number such as 1+2j.",
+    KnownPattern.FRACTION: "It must be a fraction such as 2/3.",
+    KnownPattern.BASE64: "It must be base64 text such as aGVsbG8=.",
+    KnownPattern.PADDED_BASE64: "It must be base64 text with its padding, such as aGVsbG8=.",
+    KnownPattern.PADDED_BASE64URL: "It must be base64url text with its padding, such as aGVsbG8=.",
+    KnownPattern.AWARE: "It must have an offset from UTC, such as Z or +01:00.",
+    KnownPattern.NAIVE: "It must not have an offset from UTC.",
+}
 _BOUNDS: Final = {
     "minimum": "It must be at least {}.",
     "maximum": "It must be at most {}.",
     "exclusiveMinimum": "It must be more than {}.",
     "exclusiveMaximum": "It must be less than {}.",
     "multipleOf": "It must be a multiple of {}.",
-    "pattern": "It must match the regular expression {}.",
 }
 _COUNTS: Final = {
     "minLength": ("at least", "character"),
@@ -84,7 +97,7 @@ def options_phrase(options: Sequence[Any]) -> str:
     shown = [value_phrase(one) for one in options[:_MOST_SHOWN]]
     if len(options) > _MOST_SHOWN:
         return f"one of {len(options)} values, such as {any_of(shown[:3])}"
-    return f"one of {any_of(shown)}" if len(shown) > 1 else any_of(shown)
+    return f"one of {', '.join(shown)}" if len(shown) > 2 else any_of(shown)
 
 
 def type_phrase(types: str | Sequence[str], schema: Mapping[str, Any]) -> str:
@@ -106,8 +119,17 @@ def sentence(keyword: str, value: Any) -> str:
     return _SENTENCES.get(keyword, _other)(keyword, value)
 
 
+def is_known_pattern(keyword: str, schema: Mapping[str, Any]) -> bool:
+    """Whether the keyword is a pattern that is told in words."""
+    return keyword == "pattern" and schema[keyword] in _PATTERNS
+
+
 def _bound(keyword: str, value: Any) -> str:
     return _BOUNDS[keyword].format(value_phrase(value))
+
+
+def _pattern(_: str, value: Any) -> str:
+    return _PATTERNS.get(value) or f"It must match the regular expression {quoted(str(value))}."
 
 
 def _format(_: str, value: Any) -> str:
@@ -122,6 +144,7 @@ def _other(keyword: str, _: Any) -> str:
 _SENTENCES: Final[Mapping[str, Callable[[str, Any], str]]] = {
     **dict.fromkeys(_BOUNDS, _bound),
     "format": _format,
+    "pattern": _pattern,
     "enum": lambda _, value: f"It must be {options_phrase(value)}.",
     "const": lambda _, value: f"It must be {value_phrase(value)}.",
     "uniqueItems": lambda _, __: "Its items must differ from each other.",

@@ -115,4 +115,6 @@ def field_errors(code: str, errors: list[tuple[str, str]]) -> Problem:
     """Return a problem with a list of `(pointer, what is wrong)`; `#/…` is in the body, `?…` in the query."""
     listed = [{"pointer": pointer, "detail": detail} for pointer, detail in errors]
     pointer, detail = errors[0]
-    return Problem(code, f"{pointer.removeprefix('#/') or 'The body'}: {detail}", members={"errors": listed})
+    more = f" ({len(errors) - 1} more in errors.)" if len(errors) > 1 else ""
+    text = f"{pointer.removeprefix('#/') or 'The body'}: {detail}{more}"
+    return Problem(code, text, members={"errors": listed})

@@ -6,19 +6,6 @@ They match numerals in plain notation, `-12.50`, and none with an exponent unles
 from collections.abc import Iterator
 from decimal import Decimal
 
-#: Any decimal number, with an exponent too. Longer exponents would be no numbers for Python.
-ANY_DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
-#: Any decimal number in plain notation.
-PLAIN_DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)$"
-#: Whole numbers of 64 bits.
-WHOLE = r"^-?[0-9]{1,18}$"
-_UNSIGNED = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"
-#: Any complex number, as Python writes it.
-COMPLEX = (
-    rf"^(?:[+-]?{_UNSIGNED}(?:[+-]{_UNSIGNED}j)?|[+-]?{_UNSIGNED}j|\([+-]?{_UNSIGNED}[+-]{_UNSIGNED}j\))$"
-)
-#: Any fraction.
-FRACTION = r"^[+-]?(?:[0-9]+(?:/0*[1-9][0-9]*)?|[0-9]+\.[0-9]*|\.[0-9]+)$"
 _FRACTION = r"(?:\.[0-9]*)?"
 _ANY = f"[0-9]*{_FRACTION}"
 

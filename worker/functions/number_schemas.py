@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from jobgate.broker import KnownPattern
 from jobgate.worker.functions import number_patterns
 
 #: Whole numbers of 64 bits: bodies hold no others.
@@ -45,10 +46,10 @@ def decimal_text(schema: Mapping[str, Any]) -> dict[str, Any]:
     if most is not None or places is not None:
         patterns.append(number_patterns.digits(most=most, places=places))
     if not patterns:
-        return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
+        return {"type": "string", "pattern": KnownPattern.ANY_DECIMAL.value}
     return {
         "type": "string",
-        "pattern": number_patterns.PLAIN_DECIMAL,
+        "pattern": KnownPattern.PLAIN_DECIMAL.value,
         "allOf": [{"pattern": one} for one in patterns],
     }
 

@@ -16,7 +16,8 @@ import orjson
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import PydanticSerializationError, core_schema
 
-from jobgate.worker.functions import number_patterns, number_schemas, text_patterns
+from jobgate.broker import KnownPattern
+from jobgate.worker.functions import number_schemas, text_patterns
 from jobgate.worker.functions.definitions import Described, only_needed
 
 _LENGTHS_OF_OBJECTS = {"min_length": "minProperties", "max_length": "maxProperties"}
@@ -80,7 +81,7 @@ class _Generator(GenerateJsonSchema):
         if schema["type"] == "uuid" and "version" in schema:
             made = made | {"format": "uuid", "pattern": text_patterns.uuid(schema["version"])}
         elif made.get("format") == "fraction" and "pattern" not in made:  # before pydantic 2.14
-            made = made | {"pattern": number_patterns.FRACTION}
+            made = made | {"pattern": KnownPattern.FRACTION.value}
         elif made.get("format") in text_patterns.ENCODED and "pattern" not in made:
             made = made | {"pattern": text_patterns.ENCODED[made["format"]]}
         return made
@@ -130,13 +131,13 @@ class _Generator(GenerateJsonSchema):
         """Numbers, or text that keeps all digits; both within the bounds."""
         text = number_schemas.decimal_text(schema)
         if self.mode == "serialization":
-            return {"type": "string", "pattern": number_patterns.ANY_DECIMAL}
+            return {"type": "string", "pattern": KnownPattern.ANY_DECIMAL.value}
         number = {"type": "number"} | number_schemas.bounds(schema) | number_schemas.decimal_digits(schema)
         return {"anyOf": [number, text]}
 
     def fraction_schema(self, schema: Any) -> Any:
         """Text such as `2/3`, and numbers, where there are no bounds."""
-        text = {"type": "string", "pattern": number_patterns.FRACTION}
+        text = {"type": "string", "pattern": KnownPattern.FRACTION.value}
         if self.mode == "serialization":
             return text
         number = {"type": "number"} | number_schemas.bounds(schema)
@@ -144,7 +145,7 @@ class _Generator(GenerateJsonSchema):
 
     def complex_schema(self, schema: Any) -> Any:
         """Text such as `1+2j`, and numbers."""
-        text = {"type": "string", "pattern": number_patterns.COMPLEX}
+        text = {"type": "string", "pattern": KnownPattern.COMPLEX.value}
         number = {"type": "number", "minimum": -(2**53), "maximum": 2**53}
         return text if self.mode == "serialization" else {"anyOf": [number, text]}
 
@@ -275,8 +276,8 @@ class _Generator(GenerateJsonSchema):
         if kind is None:
             return True
         pattern = {
-            "integer": number_patterns.WHOLE,
-            "number": number_patterns.PLAIN_DECIMAL,
+            "integer": KnownPattern.WHOLE.value,
+            "number": KnownPattern.PLAIN_DECIMAL.value,
             "boolean": _BOOLEAN,
         }
         if kind not in pattern:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from jobgate.broker import KnownPattern
+
 #: What `str_strip_whitespace` strips.
 _SPACE = r"\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
-_STANDARD, _FOR_URLS = "[A-Za-z0-9+/]", "[A-Za-z0-9_-]"
-_END_OF_TWO, _END_OF_THREE = "[AQgw]", "[AEIMQUYcgkosw048]"
 #: Looking around, references and atomic groups: no engine that runs in linear time has them.
 _NOT_LINEAR = re.compile(r"\(\?(?:[=!>(|]|<[=!])|\\[1-9kG]|\(\?P[=>]|[*+?}]\+")
 #: What the gateway reads as ASCII and pydantic as Unicode, in the places where that accepts more.
@@ -21,8 +21,8 @@ BYTE_SIZE = r"^[0-9]+(?:\.[0-9]+)? ?(?:(?:[KMGTPEkmgtpe][Ii]?)?[Bb](?:[Ii][Tt])?
 
 #: The formats of pydantic's `Base64Bytes` and the like -> pattern; Python demands the padding.
 ENCODED = {
-    name: f"^(?:{one}{{4}})*(?:{one}{_END_OF_TWO}==|{one}{{2}}{_END_OF_THREE}=)?$"
-    for name, one in (("base64", _STANDARD), ("base64url", _FOR_URLS))
+    "base64": KnownPattern.PADDED_BASE64.value,
+    "base64url": KnownPattern.PADDED_BASE64URL.value,
 }
 
 
@@ -55,11 +55,7 @@ def stripped(schema: dict[str, Any]) -> dict[str, Any]:
 
 def base64(at_least: int | None, at_most: int | None) -> dict[str, Any]:
     """Return what describes base64, in either alphabet and with or without padding, of so many bytes."""
-    alphabets = (
-        f"(?:{one}{{4}})*(?:{one}{_END_OF_TWO}(?:==?)?|{one}{{2}}{_END_OF_THREE}=?)?"
-        for one in (_STANDARD, _FOR_URLS)
-    )
-    made: dict[str, Any] = {"pattern": f"^(?:{'|'.join(alphabets)})$"}
+    made: dict[str, Any] = {"pattern": KnownPattern.BASE64.value}
     if at_least or at_most is not None:
         most = "" if at_most is None else _encoded(at_most)
         made["allOf"] = [{"pattern": f"^[^=]{{{_encoded(at_least or 0)},{most}}}=*$"}]
@@ -80,9 +76,9 @@ def utf8_lengths(at_least: int | None, at_most: int | None) -> dict[str, Any]:
 def offset(constraint: object) -> dict[str, Any]:
     """Return what describes a time with an offset, or without one."""
     if constraint == "naive":
-        return {"pattern": r"^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt _]?)?[0-9:.,]*$"}
+        return {"pattern": KnownPattern.NAIVE.value}
     if constraint == "aware":
-        return {"pattern": r":.*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})$"}
+        return {"pattern": KnownPattern.AWARE.value}
     return {}
 
 

@@ -176,6 +176,14 @@ def test_misfits_are_sentences() -> None:
         (("kwargs", "number"), "It is also given in args: give it once."),
         (("kwargs", "qqq"), "The function has no such parameter."),
     ]
+    by_name = Parameter(name="lang", kind=ParameterKind.KEYWORD_ONLY, required=False)
+    assert texts(number, by_name, args=[1, "de"]) == [
+        (("args", 1), "The function takes one positional argument: give the rest by name, in kwargs.")
+    ]
+    numbers = Parameter(name="numbers", kind=ParameterKind.VAR_POSITIONAL, required=False)
+    assert texts(numbers, kwargs={"numbers": [1]}) == [
+        (("kwargs", "numbers"), "Its values have no name: give them in args, after the others.")
+    ]
     only = Parameter(name="number", kind=ParameterKind.POSITIONAL_ONLY)
     assert texts(only, kwargs={"number": 1}) == [
         (("args",), "The required argument 'number' is missing."),
