@@ -26,7 +26,7 @@ class KnownPattern(StrEnum):
     WHOLE = r"^-?[0-9]{1,18}$"
     #: Any complex number, as Python writes it.
     COMPLEX = (
-        rf"^(?:[+-]?{_UNSIGNED}(?:[+-]{_UNSIGNED}j)?|[+-]?{_UNSIGNED}j|\([+-]?{_UNSIGNED}[+-]{_UNSIGNED}j\))$"  # noqa: E501
+        rf"^(?:[+-]?{_UNSIGNED}(?:[+-]{_UNSIGNED}j)?|[+-]?{_UNSIGNED}j|\([+-]?{_UNSIGNED}[+-]{_UNSIGNED}j\))$"
     )
     #: Any fraction.
     FRACTION = r"^[+-]?(?:[0-9]+(?:/0*[1-9][0-9]*)?|[0-9]+\.[0-9]*|\.[0-9]+)$"

@@ -21,10 +21,16 @@ from jobgate.cli.schema_diff import (
 )
 from jobgate.worker import Settings, WorkerError, load_settings, look_for_workers
 
+_EXAMPLES: Final = """\b
+Examples:
+  jobgate check my_jobs.WorkerSettings
+  jobgate check my_jobs.WorkerSettings --schema > old.json
+  jobgate check my_jobs.WorkerSettings --schema-diff old.json"""
+
 _SECTION: Final = "Functions (need no Redis)"
 
 
-@click.command("check", cls=Command)
+@click.command("check", cls=Command, epilog=_EXAMPLES)
 @workers.SETTINGS
 @storage.REDIS.of_settings()
 @storage.NAMESPACE.of_settings()
@@ -53,7 +59,7 @@ def command(settings: str, redis: str | None, schema: bool, schema_diff: Path | 
     workers do not announce themselves: use `arq --check` for them.
 
     With --schema-diff, it tells whether callers of an earlier release could fail. It writes one line for each
-    function that has changed. Exit codes: 0 no change breaks callers, 1 one does or may do so.
+    change. Exit codes: 0 no change breaks callers, 1 one does or may do so.
     """
     if schema and schema_diff is not None:
         raise click.UsageError("Use --schema or --schema-diff, not both.")

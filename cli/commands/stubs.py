@@ -73,6 +73,10 @@ def _compare(file: Path, text: str, url: str) -> int:
     """Write what has changed, and return the exit code."""
     try:
         found = changes(file.read_text(encoding="utf-8"), text)
+    except FileNotFoundError as error:
+        raise click.ClickException(
+            f"{file} does not exist. Write it: jobgate stubs {url} -o {file}"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{file} cannot be read: {error}") from error
     if not found:

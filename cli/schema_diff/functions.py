@@ -44,7 +44,7 @@ def _changes(old: FunctionDocument, new: FunctionDocument) -> list[Change]:
         breaking = list(dict.fromkeys([*pair.calls(), *pair.results()]))
         return breaking or list(_harmless(old, new))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
-        text = "It has a schema that is none, and cannot be compared."
+        text = "One of its schemas is invalid, so it cannot be compared."
         return [Change(old.name, text, certain=False)]
 
 
@@ -118,12 +118,14 @@ class _Pair:
         elif new.name != old.name:
             yield self._change(f"Argument {index + 1} was {old.name!r} and is now {new.name!r}.")
         if new is not None:
-            yield from self._narrowed(old, new, old.name)
+            renamed = old.kind is not ParameterKind.POSITIONAL_ONLY and new.name != old.name
+            subject = f"Argument {index + 1}" if renamed and not is_variadic else _parameter(old.name)
+            yield from self._narrowed(old, new, subject)
 
     def _by_name(self, old: Parameter) -> Iterator[Change]:
         new = self._names.get(old.name, self._var_kwargs)
         if new is not None:
-            yield from self._narrowed(old, new, old.name)
+            yield from self._narrowed(old, new, _parameter(old.name))
         elif any(one.name == old.name for one in self._places):
             yield self._change(f"The parameter {old.name!r} can no longer be passed by name.")
         else:
@@ -133,22 +135,22 @@ class _Pair:
         """Yield what concerns arguments of `*args` and `**kwargs`."""
         if (args := _of_kind(old, ParameterKind.VAR_POSITIONAL)) is not None:
             for new in self._places[places:]:
-                yield from self._narrowed(args, new, f"*{args.name}")
+                yield from self._narrowed(args, new, _parameter(f"*{args.name}"))
             if self._var_args is None:
                 yield self._change(f"The parameter '*{args.name}' was removed.")
             else:
-                yield from self._narrowed(args, self._var_args, f"*{args.name}")
+                yield from self._narrowed(args, self._var_args, _parameter(f"*{args.name}"))
         if (kwargs := _of_kind(old, ParameterKind.VAR_KEYWORD)) is not None:
             before = {one.name: one for one in old}
             for name, new in self._names.items():
                 if name not in before:
-                    yield from self._narrowed(kwargs, new, f"**{kwargs.name}")
+                    yield from self._narrowed(kwargs, new, _parameter(f"**{kwargs.name}"))
                 elif before[name].kind is ParameterKind.POSITIONAL_ONLY:
                     yield self._change(f"{name!r} can no longer be a name among '**{kwargs.name}'.")
             if self._var_kwargs is None:
                 yield self._change(f"The parameter '**{kwargs.name}' was removed.")
             else:
-                yield from self._narrowed(kwargs, self._var_kwargs, f"**{kwargs.name}")
+                yield from self._narrowed(kwargs, self._var_kwargs, _parameter(f"**{kwargs.name}"))
 
     def _required(self, old: Sequence[Parameter], places: Sequence[Parameter]) -> Iterator[Change]:
         known = {one.name: one for one in old}
@@ -164,13 +166,17 @@ class _Pair:
             elif not before.required:
                 yield self._change(f"The parameter {new.name!r} is now required.")
 
-    def _narrowed(self, old: Parameter, new: Parameter, shown: str) -> Iterator[Change]:
+    def _narrowed(self, old: Parameter, new: Parameter, subject: str) -> Iterator[Change]:
         for loss in losses(old.schema, self._old.definitions, new.schema, self._new.definitions):
-            where = f"{shown!r}{f' at {loss.place}' if loss.place else ''}"
+            where = f"{subject}{f' at {loss.place}' if loss.place else ''}"
             if loss.certain:
-                yield self._change(f"The parameter {where} no longer accepts {loss.what}.")
+                yield self._change(f"{where} no longer accepts {loss.what}.")
             else:
-                yield self._change(f"The parameter {where} may accept less: {loss.what}.", certain=False)
+                yield self._change(f"{where} may accept less: {loss.what}.", certain=False)
+
+
+def _parameter(name: str) -> str:
+    return f"The parameter {name!r}"
 
 
 def _of_kind(parameters: Sequence[Parameter], kind: ParameterKind) -> Parameter | None:

@@ -7,6 +7,9 @@ from jobgate.gateway.http import Problem
 
 #: A live worker runs the function, or perhaps.
 _MAY_RUN = (Availability.OFFERED, Availability.POSSIBLE)
+_NONE_NEAR = (
+    "GET /functions lists what live workers offer. Start a worker that offers it, or correct the name."
+)
 
 
 class FunctionCheck:
@@ -50,7 +53,7 @@ class FunctionCheck:
         found = await self._live.find(function, queue)
         if found is Availability.UNKNOWN:
             near = near_names(function, self._live.names, may_know)
-            detail = f"Did you mean {' or '.join(near)}?" if near else "Start a worker that offers it."
+            detail = f"Did you mean {' or '.join(near)}?" if near else _NONE_NEAR
             raise Problem("unknown-function", detail, members={"near": near})
         if found not in _MAY_RUN and waits and self._all_workers_publish:
             raise Problem("no-worker", "Nothing was enqueued; try again, or without a wait.")

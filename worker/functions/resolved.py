@@ -168,8 +168,9 @@ class ResolvedFunction:
             raise
         except BaseException as error:  # a type's own code may raise anything
             # pydantic's text would show parts of the value.
-            expected = ", ".join(re.findall("Expected `[^`]+`", str(error))) or type(error).__name__
-            kind = printable(f"{type(value).__name__} ({expected})"[:_LONGEST_REASON])
+            expected = ", ".join(re.findall("Expected (`[^`]+`)", str(error)))
+            reason = f", expected {expected}" if expected else f" ({type(error).__name__})"
+            kind = printable(f"got {type(value).__name__}{reason}"[:_LONGEST_REASON])
             self.warn("%s returned a value that does not fit its type hint: %s", self.name, kind)
         try:
             return converter.convert(value, strict=False)

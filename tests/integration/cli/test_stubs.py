@@ -106,7 +106,7 @@ def test_check(gateway: Gateway, url: str, tmp_path: Path) -> None:
     file = tmp_path / "shop.py"
     missing = stubs(url, "--check", "-o", file)
     assert (missing.exit_code, file.exists()) == (1, False)
-    assert "cannot be read" in missing.output
+    assert "does not exist. Write it: jobgate stubs http" in missing.output
 
     stubs(url, "-o", file)
     fresh = stubs(url, "--check", "-o", file)
