@@ -27,7 +27,6 @@ from jobgate.broker import (
 from jobgate.worker.cron_jobs import CronJob
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import (
-    AdapterCache,
     Backoff,
     Function,
     ResolvedFunction,
@@ -35,6 +34,7 @@ from jobgate.worker.functions import (
     Rule,
     RunLimits,
 )
+from jobgate.worker.hints import AdapterCache
 from jobgate.worker.log import logger
 from jobgate.worker.setting_rules import checked
 

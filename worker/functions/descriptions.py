@@ -5,15 +5,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from jobgate.broker import Parameter, ParameterKind, Schema, printable
-from jobgate.worker.functions.adapter_cache import AdapterCache, UnusableHint
-from jobgate.worker.functions.definitions import merged
 from jobgate.worker.functions.docstrings import FunctionText, read_docstring
-from jobgate.worker.functions.hints import RETURN, Hints, is_unpacked, members_of, read_hints
 from jobgate.worker.functions.parameters import read_parameters
 from jobgate.worker.functions.signatures import signature_of
+from jobgate.worker.hints import (
+    RETURN,
+    AdapterCache,
+    Hints,
+    UnusableHint,
+    is_unpacked,
+    members_of,
+    merged,
+    read_hints,
+)
 
 if TYPE_CHECKING:  # it imports pydantic
-    from jobgate.worker.functions.hint_adapters import HintAdapter
+    from jobgate.worker.hints.hint_adapters import HintAdapter
 
 _NULL = {"type": "null"}
 
@@ -124,7 +131,7 @@ def _schemas(adapters: "Mapping[str, HintAdapter]") -> tuple[dict[str, Any], dic
     found = merged(arguments, adapters[RETURN].result if RETURN in adapters else None)
     if found is None:
         # Classes of one name: pydantic finds names for them that tell them apart.
-        from jobgate.worker.functions.hint_adapters import described_together  # noqa: PLC0415 - imported already
+        from jobgate.worker.hints.hint_adapters import described_together  # noqa: PLC0415 - imported already
 
         together = described_together(
             [("serialization" if name == RETURN else "validation", adapters[name]) for name in names]

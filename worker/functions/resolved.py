@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgate.broker import FunctionDocument, ParameterKind, printable
-from jobgate.worker.functions.adapter_cache import AdapterCache
-from jobgate.worker.functions.arguments import Arguments, ArgumentsRefused
 from jobgate.worker.functions.descriptions import Description, describe
 from jobgate.worker.functions.function import Function
-from jobgate.worker.functions.hints import RETURN
 from jobgate.worker.functions.retries import RetryPolicy
 from jobgate.worker.functions.signatures import doubt_of_ctx, positional_bounds, signature_of
+from jobgate.worker.hints import RETURN, AdapterCache, Arguments, ArgumentsRefused
 from jobgate.worker.log import logger
 
 if TYPE_CHECKING:  # it imports pydantic
-    from jobgate.worker.functions.conversion import ArgumentConverter, ResultConverter
+    from jobgate.worker.hints.conversion import ArgumentConverter, ResultConverter
 
 #: Characters of a reason in a warning.
 _LONGEST_REASON = 300
@@ -191,7 +189,7 @@ def _converters_of(known: Description) -> "tuple[ArgumentConverter | None, Resul
     adapters = dict(known.adapters)
     if not adapters:
         return None, None
-    from jobgate.worker.functions.conversion import (  # noqa: PLC0415 - it imports pydantic
+    from jobgate.worker.hints.conversion import (  # noqa: PLC0415 - it imports pydantic
         ArgumentConverter,
         ResultConverter,
     )

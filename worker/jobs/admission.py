@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobgate.broker import DecodeError, FailureCode, JobBody, begun_ms, is_pickled, printable
-from jobgate.worker.functions import ArgumentsRefused, ResolvedFunction, RunLimits
+from jobgate.worker.functions import ResolvedFunction, RunLimits
+from jobgate.worker.hints import ArgumentsRefused
 from jobgate.worker.jobs.hooks import is_ctrl_c
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, failed, max_tries_exceeded
 from jobgate.worker.jobs.running_job import RunningJob

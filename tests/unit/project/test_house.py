@@ -23,8 +23,12 @@ ALLOWED = {
     "gateway": {"broker"},
     "worker": {"broker"},
 }
-#: Modules that other rooms import by their own names, because few need what they need.
-PUBLIC_MODULES = {"jobgate.broker.embedded"}
+#: Modules that other places import by their own names, because few need what they need.
+PUBLIC_MODULES = {
+    "jobgate.broker.embedded",
+    "jobgate.worker.hints.conversion",
+    "jobgate.worker.hints.hint_adapters",
+}
 #: The client's Redis side: the files that may know the broker. The base install never loads them.
 REDIS_SIDE = {"client/redis/transport.py"}
 #: What users import from: their names need no other user.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from harness.typed_door import Door, P, function_of, taking
 from jobgate.worker import Settings
-from jobgate.worker.functions import ArgumentsRefused
+from jobgate.worker.hints import ArgumentsRefused
 
 
 class Line(BaseModel):

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobgate.broker import KnownPattern
-from jobgate.worker.functions import number_patterns
+from jobgate.worker.hints import number_patterns
 
 #: Whole numbers of 64 bits: bodies hold no others.
 LEAST, MOST = -(2**63), 2**63 - 1

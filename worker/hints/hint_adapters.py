@@ -14,9 +14,9 @@ from pydantic import ConfigDict, EncodedBytes, PydanticSchemaGenerationError, Py
 from pydantic.json_schema import JsonSchemaMode
 from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
 
-from jobgate.worker.functions.adapter_cache import UnusableHint
-from jobgate.worker.functions.definitions import Described
-from jobgate.worker.functions.schema_generator import described
+from jobgate.worker.hints.adapter_cache import UnusableHint
+from jobgate.worker.hints.definitions import Described
+from jobgate.worker.hints.schema_generator import described
 
 _CONFIG = ConfigDict(val_json_bytes="base64", ser_json_bytes="base64")
 _CORE_CONFIG = CoreConfig(val_json_bytes="base64", ser_json_bytes="base64")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # it imports pydantic
-    from jobgate.worker.functions.hint_adapters import HintAdapter
+    from jobgate.worker.hints.hint_adapters import HintAdapter
 
 
 class UnusableHint(Exception):
@@ -41,7 +41,7 @@ class AdapterCache:
 
 
 def _adapter_of(hint: Any) -> "HintAdapter | UnusableHint":
-    from jobgate.worker.functions.hint_adapters import HintAdapter  # noqa: PLC0415 - it imports pydantic
+    from jobgate.worker.hints.hint_adapters import HintAdapter  # noqa: PLC0415 - it imports pydantic
 
     try:
         made = HintAdapter(hint)

@@ -10,8 +10,8 @@ import orjson
 from pydantic import ValidationError
 
 from jobgate.broker import ArgumentBinder, ArgumentPath, Parameter, ParameterKind, printable
-from jobgate.worker.functions.arguments import Arguments, ArgumentsRefused
-from jobgate.worker.functions.hint_adapters import HintAdapter
+from jobgate.worker.hints.arguments import Arguments, ArgumentsRefused
+from jobgate.worker.hints.hint_adapters import HintAdapter
 
 _BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
 _LEFT_OUT: Final = object()

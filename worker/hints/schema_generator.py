@@ -17,8 +17,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import PydanticSerializationError, core_schema
 
 from jobgate.broker import KnownPattern
-from jobgate.worker.functions import number_schemas, text_patterns
-from jobgate.worker.functions.definitions import Described, only_needed
+from jobgate.worker.hints import number_schemas, text_patterns
+from jobgate.worker.hints.definitions import Described, only_needed
 
 _LENGTHS_OF_OBJECTS = {"min_length": "minProperties", "max_length": "maxProperties"}
 _SCALARS = (str, int, float, bool, type(None))
