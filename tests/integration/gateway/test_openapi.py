@@ -82,7 +82,7 @@ VALUES = st.recursive(
         max_size=20,
     )
 )
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5 if LONG else 2, deadline=None, suppress_health_check=list(HealthCheck))
 def test_arguments_come_back_as_they_were_sent(
     redis_url: str, calls: list[tuple[list[Any], dict[str, Any]]]
 ) -> None:
