@@ -66,7 +66,7 @@ def follow(reader: Follower, part: str) -> list[str]:
     return [text for text in printed if text]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)  # it takes 20 s of processor time
 def test_from_the_top(reader: Follower) -> None:
     assert follow(reader, "Start") == []
 

@@ -195,7 +195,7 @@ def test_a_call_of_a_call_is_named_after_the_first() -> None:
     assert read_ops(b"cm\nX\n)R" + b")R" * 100_000) == {"__class__": "m.X"}
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(40)
 @pytest.mark.parametrize(
     ("shared", "call"),
     [
