@@ -152,6 +152,7 @@ ROWS: list[Row] = [
     (object, [({"a": 1}, {"a": 1})], []),
     (bytes, [("QQ==", b"A"), ("QQ", b"A"), ("-_8=", b"\xfb\xff"), ("+/8=", b"\xfb\xff")], ["Q", "QR==", "+_8=", "!", 1]),
     (Base64Bytes, [("QUI=", b"AB")], ["Q"]),
+    (list[Base64Bytes | None], [(["QUI=", None], [b"AB", None])], [["Q"]]),
     (Decimal, [("1.50", Decimal("1.50")), (1.5, Decimal("1.5")), (7, Decimal(7)), ("1e5", Decimal("1e5"))], ["x", "", "NaN", None]),
     (complex, [("1+2j", 1 + 2j), (1, 1 + 0j)], ["x", None]),
     (fractions.Fraction, [("2/3", fractions.Fraction(2, 3))], ["1/0", "x"]),

@@ -4,14 +4,16 @@ Like hint_adapters.py, importing it imports pydantic.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
+from pydantic_core import SchemaValidator
 
 from jobgate.broker import ArgumentBinder, ArgumentPath, Parameter, ParameterKind, printable
 from jobgate.worker.hints.arguments import Arguments, ArgumentsRefused
-from jobgate.worker.hints.hint_adapters import HintAdapter
+from jobgate.worker.hints.hint_adapters import HintAdapter, validator_of_all
 
 _BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
 _LEFT_OUT: Final = object()
@@ -45,6 +47,7 @@ class ArgumentConverter:
         by_place = [one for one in parameters if one.kind in _BY_PLACE]
         #: What validates each argument that has a place; None = nothing.
         self._places = [known.get(one.name) for one in by_place]
+        self._adapters = [adapters.get(one.name) for one in by_place]
         #: Fewest arguments that can be given by their places alone.
         self._least = sum(one.required for one in by_place)
         if any(one.required for one in parameters if one.kind is ParameterKind.KEYWORD_ONLY):
@@ -85,8 +88,20 @@ class ArgumentConverter:
             raise ArgumentsRefused(self._text(wrong, args, kwargs), by_hints=True)
         return self._binder.unbind(bound)
 
+    @cached_property
+    def _validator_of_all(self) -> SchemaValidator | None:
+        return validator_of_all(self._adapters)
+
     def _converted_by_place(self, args: Sequence[Any], *, is_plain: bool) -> Sequence[Any]:
         """Return positional arguments as the hints say: the common case, without binding."""
+        if is_plain and len(args) == len(self._places) and self._validator_of_all is not None:
+            try:
+                return list(self._validator_of_all.validate_json(orjson.dumps(args)))
+            except (TypeError, ValidationError):
+                pass  # they are looked at closely
+        return self._converted_one_by_one(args, is_plain=is_plain)
+
+    def _converted_one_by_one(self, args: Sequence[Any], *, is_plain: bool) -> Sequence[Any]:
         converted = list(args)
         wrong = _Misfits()
         for place, (value, part) in enumerate(zip(args, self._places, strict=False)):

@@ -7,12 +7,12 @@ from collections import abc
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import orjson
 from pydantic import ConfigDict, EncodedBytes, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
-from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
+from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator, core_schema
 
 from jobgate.worker.hints.adapter_cache import UnusableHint
 from jobgate.worker.hints.definitions import Described
@@ -48,7 +48,7 @@ class HintAdapter:
             raise UnusableHint(error.message) from error
         except Exception as error:  # pydantic's other errors, and those of a type's own code
             raise UnusableHint(f"{type(error).__name__}: {error}") from error
-        _spread_config(self.core_schema)
+        _adapt(self.core_schema)
 
     @cached_property
     def validator(self) -> SchemaValidator:
@@ -87,32 +87,72 @@ def described_together(adapters: Sequence[tuple[JsonSchemaMode, HintAdapter]]) -
     return made
 
 
+def validator_of_all(adapters: Sequence[HintAdapter | None]) -> SchemaValidator | None:
+    """Return what validates a list with one value for each adapter at once; None where pydantic refuses that.
+
+    It takes half the time of one validation for each value.
+
+    Args:
+        adapters: None = any value.
+    """
+    items: list[Any] = []
+    definitions: dict[str, Any] = {}
+    for one in adapters:
+        schema: Any = core_schema.list_schema() if one is None else one.core_schema
+        if schema["type"] == "definitions":
+            definitions |= {each["ref"]: each for each in schema["definitions"]}
+            schema = schema["schema"]
+        items.append(schema.get("items_schema", core_schema.any_schema()))
+    together: Any = core_schema.tuple_schema(items)
+    if definitions:
+        together = core_schema.definitions_schema(together, list(definitions.values()))
+    try:
+        return SchemaValidator(together, _CORE_CONFIG)
+    except Exception:  # schemas that were not made to be put together
+        return None
+
+
 def _usable(hint: Any) -> Any:
     """Return a hint that pydantic takes as it is meant."""
     if get_origin(hint) is abc.Iterable:
         # pydantic would check the elements of others than lists as the function runs.
         return list[get_args(hint)]  # type: ignore[misc]
-    if get_origin(hint) is Annotated:
-        # It decodes base64, which is done here already.
-        kept = [each for each in get_args(hint) if not isinstance(each, EncodedBytes)]
-        return Annotated[tuple(kept)] if len(kept) > 1 else kept[0]
     return hint
 
 
-def _spread_config(schema: Any) -> None:
-    """Give dataclasses without settings those of the function; pydantic gives them only to TypedDicts."""
+def _adapt(schema: Any) -> None:
+    """Make base64 of bytes everywhere but in classes that have settings of their own.
+
+    pydantic gives dataclasses none of the function's settings, and `Base64Bytes` would decode twice.
+    """
     if isinstance(schema, list):
         for one in schema:
-            _spread_config(one)
-    if not isinstance(schema, dict):
+            _adapt(one)
+    if not isinstance(schema, dict) or _has_own_settings(schema):
         return
-    kind = schema.get("type")
-    # Those of models and of pydantic's own dataclasses belong to their classes.
-    if kind == "model" or (kind == "dataclass" and "__pydantic_core_schema__" in vars(schema["cls"])):
-        return
-    if kind == "dataclass":
+    if isinstance(getattr(_function_of(schema), "__self__", None), EncodedBytes):
+        inner = schema["schema"]
+        schema.clear()
+        schema |= inner
+    if schema.get("type") == "dataclass":
         with suppress(KeyError, TypeError):
             schema["config"] |= _CORE_CONFIG
     for key, one in schema.items():
         if key not in ("metadata", "serialization"):
-            _spread_config(one)
+            _adapt(one)
+
+
+def _has_own_settings(schema: dict[str, Any]) -> bool:
+    match schema.get("type"):
+        case "model":
+            return True
+        case "dataclass":
+            return "__pydantic_core_schema__" in vars(schema["cls"])
+        case "typed-dict":
+            return hasattr(schema.get("cls"), "__pydantic_config__")
+    return False
+
+
+def _function_of(schema: dict[str, Any]) -> object:
+    """Return the validator that a schema calls after its inner one; None = it calls none."""
+    return schema["function"].get("function") if schema.get("type") == "function-after" else None
