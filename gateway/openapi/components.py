@@ -4,14 +4,11 @@ Definitions that are equal, with all that they refer to, share a component. Of d
 name, the first function's keeps it; the others' get the name of their function in front.
 """
 
-import hashlib
-from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from jobgate.broker import FunctionDocument
-from jobgate.gateway.openapi.schema_writer import SchemaWriter, references
+from jobgate.gateway.openapi.closures import closures
+from jobgate.gateway.openapi.schema_writer import SchemaWriter
 from jobgate.gateway.openapi.unique_names import UniqueNames, class_name
 
 
@@ -51,26 +48,3 @@ class Components:
         if name[0].isdigit():
             name = f"Model{name}"
         return self._names.take(name, f"{prefix}{name}")
-
-
-def closures(document: FunctionDocument) -> dict[str, str]:
-    """Return the definitions that a function uses, each with a digest of it and of all that it refers to."""
-    definitions = document.definitions
-    direct = {name: {*references(schema)} & definitions.keys() for name, schema in definitions.items()}
-    used = {name for parameter in document.parameters or () for name in references(parameter.schema)}
-    used |= {*references(document.returns)}
-    found = sorted(_reachable(used & definitions.keys(), direct))
-    return {name: _digest(name, sorted(_reachable({name}, direct)), definitions) for name in found}
-
-
-def _reachable(names: set[str], direct: Mapping[str, set[str]]) -> set[str]:
-    found, new = set(names), set(names)
-    while new:
-        new = set().union(*(direct[name] for name in new)) - found
-        found |= new
-    return found
-
-
-def _digest(name: str, closure: list[str], definitions: Mapping[str, Any]) -> str:
-    text = orjson.dumps([name, [[each, definitions[each]] for each in closure]], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).hexdigest()

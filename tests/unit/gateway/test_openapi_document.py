@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 import jsonschema_rs
@@ -203,3 +204,33 @@ def test_a_default_whose_check_would_never_end_is_not_checked(caplog: pytest.Log
     hostile = function("f", parameter("x", {"$ref": "#/$defs/d0"}, default=1), definitions=doubling | ends)
     assert "/jobs/f" in made(hostile)["paths"]
     assert not caplog.records, "the check of arguments tells of it"
+
+
+def chain(length: int, end: Any, start: int = 0) -> dict[str, Any]:
+    """Return definitions of which each refers to the next one, and the last to the first."""
+    links = {
+        f"D{at}": {"properties": {"next": {"$ref": f"#/$defs/D{at + 1}"}}} for at in range(start, length)
+    }
+    return links | {f"D{length}": {"type": "object", "properties": {"back": end}}}
+
+
+def test_definitions_that_refer_to_each_other_are_shared_where_all_of_them_are_equal() -> None:
+    back, other = {"$ref": "#/$defs/D1"}, {"$ref": "#/$defs/D2"}
+    first, same, different = (
+        function(name, parameter("x", {"$ref": "#/$defs/D0"}), definitions=chain(5, end))
+        for name, end in (("a", back), ("b", back), ("c", other))
+    )
+    schemas = made(first, same, different)["components"]["schemas"]
+    assert {f"D{at}" for at in range(6)} | {f"CD{at}" for at in range(6)} <= schemas.keys()
+    assert not any(name.startswith("BD") for name in schemas)
+    assert schemas["CD1"]["properties"]["next"] == {"$ref": "#/components/schemas/CD2"}
+
+
+def test_long_chains_of_definitions_are_described_fast() -> None:
+    functions = [
+        function(f"f{at}", parameter("x", {"$ref": "#/$defs/D0"}), definitions=chain(900, {"const": at}))
+        for at in range(3)
+    ]
+    start = thread_time()
+    made(*functions)
+    assert thread_time() - start < 2.0
