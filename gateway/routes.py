@@ -107,7 +107,7 @@ class Router:
             name, slash, tail = rest.partition("/")
             methods = self._named.get((head, tail)) if name and bool(slash) == bool(tail) else None
         if methods is None:
-            raise Problem("not-found", "See /docs for all functions, /openapi.json for all paths.")
+            raise Problem("not-found", "See /docs for all functions, and /openapi.json for all paths.")
         route = methods.get(method)
         if route is None:
             allowed = ", ".join(sorted(methods))

@@ -11,6 +11,7 @@ const NOTES = { positional_only: "only in args", keyword_only: "only by name" };
 let functions = [];
 let etag = "";
 let shown = "";
+let address = ""; // of the function that is shown
 let timer;
 
 /** Show what the gateway offers now; while it offers nothing, ask again. */
@@ -64,15 +65,21 @@ function list() {
 function chosen() {
   let name = "";
   try {
-    name = decodeURIComponent(location.hash.replace(/^#\//, ""));
+    name = isWithinPage() ? "" : decodeURIComponent(location.hash.replace(/^#\//, ""));
   } catch {
     // It is no percent-encoding, and names no function.
   }
   return functions.find((fn) => fn.name === name) ?? (name ? undefined : functions[0]);
 }
 
+/** Whether the address names a place in the page, such as the table of a model, and no function. */
+function isWithinPage() {
+  return location.hash !== "" && !location.hash.startsWith("#/");
+}
+
 function show() {
   const fn = chosen();
+  address = `#/${encodeURIComponent(fn?.name ?? "")}`;
   const text = JSON.stringify(fn, (key, value) => (key === "workers" ? undefined : value)) ?? location.hash;
   if (text === shown) return; // what was entered stays
   shown = text;
@@ -138,7 +145,10 @@ function model(fn, name) {
 
 $("filter").addEventListener("input", list);
 addEventListener("hashchange", () => {
-  if (location.hash !== "" && !location.hash.startsWith("#/")) return; // a link within the page
+  if (isWithinPage()) {
+    history.replaceState(null, "", address); // the browser is there; a reload still finds the function
+    return;
+  }
   list();
   show();
   $("function").focus({ preventScroll: true });

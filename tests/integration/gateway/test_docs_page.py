@@ -111,6 +111,14 @@ async def test_it_lists_functions_and_shows_the_one_that_is_chosen(page: Page, u
     assert await page.text("#none") != ""
 
 
+async def test_a_link_to_a_model_keeps_the_address_of_the_function(page: Page, url: str) -> None:
+    await page.open(f"{url}#model-Item")
+    await page.until("document.querySelector('h2')?.textContent === 'add'")
+    await chosen(page, url, "every")
+    await page.run("document.querySelector('main table a[href^=\"#model-\"]').click()")
+    await page.until("scrollY > 0 && location.hash === '#/every'")
+
+
 async def test_a_call_shows_its_result(page: Page, url: str, published: PlayedWorker) -> None:
     await chosen(page, url, "add")
     await page.fill("#field-a", "9007199254740993")
