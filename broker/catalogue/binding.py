@@ -53,8 +53,16 @@ class ArgumentBinder:
         self._var_positional = _name_of(parameters, ParameterKind.VAR_POSITIONAL)
         self._var_keyword = _name_of(parameters, ParameterKind.VAR_KEYWORD)
 
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the bound arguments; None where they do not fit: `misfits` says why."""
+    def bind(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, partly: bool = False
+    ) -> dict[str, Any] | None:
+        """Return the bound arguments; None where they do not fit: `misfits` says why.
+
+        Args:
+            args: The arguments by place.
+            kwargs: The arguments by name.
+            partly: Required ones may be missing.
+        """
         names = self._by_place
         bound = dict(zip(names, args, strict=False))
         if len(args) > len(names):
@@ -63,7 +71,7 @@ class ArgumentBinder:
             bound[self._var_positional] = list(args[len(names) :])
         if kwargs and not self._bind_keywords(bound, kwargs):
             return None
-        return bound if bound.keys() >= self._required else None
+        return bound if partly or bound.keys() >= self._required else None
 
     def _bind_keywords(self, bound: dict[str, Any], kwargs: Mapping[str, Any]) -> bool:
         rest = {}
@@ -79,6 +87,20 @@ class ArgumentBinder:
                 return False
             bound[self._var_keyword] = rest
         return True
+
+    def fitting(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Return the arguments for which there is a place: at least these can be bound partly."""
+        if self._var_positional is None:
+            args = args[: len(self._by_place)]
+        return args, {name: value for name, value in kwargs.items() if self._takes(name, len(args))}
+
+    def _takes(self, name: str, places: int) -> bool:
+        """Whether an argument can be given by name, beside so many that are given by place."""
+        if name in self._by_name:
+            return self._place.get(name, places) >= places
+        return self._var_keyword is not None
 
     def misfits(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Misfit]:
         """Return what keeps the arguments from being bound, the first 20 in the order of the parameters."""

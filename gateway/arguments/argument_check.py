@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jobgate.broker import FunctionDocument
-from jobgate.gateway.arguments.argument_errors import MOST_TIME
+from jobgate.gateway.arguments.argument_errors import MOST_ERRORS, MOST_TIME
 from jobgate.gateway.arguments.argument_validator import ArgumentValidator
 from jobgate.gateway.arguments.pointers import json_pointer
 from jobgate.gateway.http import field_errors
@@ -83,8 +83,12 @@ def _errors(
     binder = validator.binder
     if binder is None:
         return []
-    bound = binder.bind(args, kwargs)
-    if bound is None:
-        return [(json_pointer(one.path), one.text) for one in binder.misfits(args, kwargs)]
+    wrong = [(json_pointer(one.path), one.text) for one in binder.misfits(args, kwargs)]
+    if wrong:
+        args, kwargs = binder.fitting(args, kwargs)
+    bound = binder.bind(args, kwargs, partly=True) or {}
+    if wrong and validator.accepts(bound):
+        return wrong
     found = validator.errors(bound, MOST_TIME / versions)
-    return [(json_pointer(binder.path(path, args, kwargs)), text) for path, text in found]
+    wrong += [(json_pointer(binder.path(path, args, kwargs)), text) for path, text in found]
+    return wrong[:MOST_ERRORS]

@@ -131,17 +131,9 @@ async def test_a_real_worker_and_the_gateway_agree(redis_url: str) -> None:
         status, problem, _ = await gateway.post(
             "/jobs/send?wait=10", {"args": ["soon"], "kwargs": {"copies": "x", "copis": 1}}
         )
-        assert (status, problem["errors"]) == (
-            422,
-            [
-                {
-                    "pointer": "#/kwargs/copis",
-                    "detail": "The function has no such parameter, did you mean 'copies'?",
-                }
-            ],
-        )
-        status, problem, _ = await gateway.post("/jobs/send", {"args": ["soon"], "kwargs": {"copies": "x"}})
+        assert status == 422
         assert [(one["pointer"], one["detail"]) for one in problem["errors"]] == [
+            ("#/kwargs/copis", "The function has no such parameter, did you mean 'copies'?"),
             ("#/args/0", "It must be a date and time such as 2026-01-31T12:00:00Z."),
             ("#/kwargs/copies", "It must be an integer."),
         ]

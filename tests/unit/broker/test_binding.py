@@ -86,7 +86,9 @@ def test_it_binds_what_python_binds(
     assert (binder.misfits(args, kwargs) == []) == (bound is not None)
     if bound is None or expected is None:
         check_places_of_misfits(binder, args, kwargs)
+        check_what_fits(binder, args, kwargs)
         return
+    assert binder.fitting(args, kwargs) == (args, kwargs)
     assert bound == expected
     assert python_binds(oracle, *binder.unbind(bound)) == expected
     check_paths(binder, bound, args, kwargs)
@@ -101,6 +103,20 @@ def check_places_of_misfits(binder: ArgumentBinder, args: list[Any], kwargs: dic
             assert "missing" not in misfit.text
         else:
             assert "missing" in misfit.text
+
+
+def check_what_fits(binder: ArgumentBinder, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """What fits can be bound, and is left out only where a misfit says so."""
+    some, others = binder.fitting(args, kwargs)
+    assert all("missing" in misfit.text for misfit in binder.misfits(some, others))
+    misplaced = {misfit.path for misfit in binder.misfits(args, kwargs)}
+    assert {("kwargs", name) for name in kwargs.keys() - others.keys()} == {
+        path for path in misplaced if path[0] == "kwargs" and len(path) > 1
+    }
+    assert (len(some) < len(args)) == (("args", len(some)) in misplaced)
+    bound = binder.bind(some, others, partly=True)
+    assert bound is not None
+    check_paths(binder, bound, list(some), dict(others))
 
 
 def check_paths(

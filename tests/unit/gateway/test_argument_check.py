@@ -165,6 +165,22 @@ def test_arguments_that_do_not_fit_the_signature() -> None:
     ]
 
 
+def test_values_are_checked_beside_arguments_that_do_not_fit_the_signature() -> None:
+    document = function(INTEGER, TEXT, lang=TEXT, size=INTEGER)
+    assert errors(document, "x", p0=2, lnag="de", size="large") == [
+        ("#/kwargs", "The required argument 'p1' is missing."),
+        ("#/kwargs/p0", "It is also given in args: give it once."),
+        ("#/kwargs/lnag", "The function has no such parameter, did you mean 'lang'?"),
+        ("#/args/0", "It must be an integer."),
+        ("#/kwargs/size", "It must be an integer."),
+    ]
+    assert errors(document, 1, 2, "3", lang="de", size=5) == [
+        ("#/args/2", "The function takes 2 positional arguments: leave out the rest."),
+        ("#/args/1", "It must be a string."),
+    ]
+    assert len(errors(function(*[INTEGER] * 30), *["x"] * 30, **{f"no{n}": n for n in range(15)})) == 20
+
+
 def test_of_a_union_the_nearest_branch_tells() -> None:
     pets = {"oneOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}, {"type": "null"}]}
     document = function(pets)
@@ -182,7 +198,7 @@ def test_two_versions_accept_what_either_accepts() -> None:
     old, new = function(INTEGER), function(TEXT, lang=TEXT)
     assert errors([old, new], 1) == []
     assert errors([old, new], "x", lang="de") == []
-    assert errors([old, new], 1.5, lang=2) == [("#/kwargs/lang", "The function has no such parameter.")], (
+    assert errors([old, new], "x", lang=2) == [("#/kwargs/lang", "It must be a string.")], (
         "the errors of the version that has fewer"
     )
     assert errors([old, FunctionDocument(name="f")], {}, 1, 2, 3) == [], "nothing is known of one of them"
