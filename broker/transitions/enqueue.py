@@ -93,6 +93,14 @@ class EnqueuePart(Part):
             due_time_ms=due_ms,
         )
 
+    async def may_repeat(self, request: JobRequest) -> bool:
+        """Whether a request may repeat an earlier one, because its key or the job's id has been used."""
+        key, job_id = request.idempotency, request.job_id
+        names = [self.keys.idempotency(key.digest)] if key else []
+        if job_id is not None and not request.id_is_made:
+            names += [self.keys.job(job_id), self.keys.result(job_id), self.keys.ended(job_id)]
+        return bool(names) and bool(await self._core.link.command("EXISTS", *names))
+
     async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Enqueued | BrokerError]:
         """Enqueue several jobs; returns the answers in order, with an error for each request that failed."""
         answers = await asyncio.gather(*map(self.enqueue, requests), return_exceptions=True)

@@ -48,12 +48,18 @@ class ArgumentCheck:
             args: The positional arguments, plain data from JSON.
             kwargs: The arguments by name.
         """
-        if len(documents) > _MOST_VERSIONS:
+        if self.accepts(documents, args, kwargs):
             return []
-        validators = [self._validator(document) for document in documents]
-        if any(_accepts(one, args, kwargs) for one in validators):
-            return []
+        validators = map(self._validator, documents)
         return min((_errors(one, args, kwargs, len(documents)) for one in validators), key=len, default=[])
+
+    def accepts(
+        self, documents: Sequence[FunctionDocument], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> bool:
+        """Whether one of the live versions of a function accepts arguments, or there are none or too many."""
+        if not documents or len(documents) > _MOST_VERSIONS:
+            return True
+        return any(_accepts(self._validator(document), args, kwargs) for document in documents)
 
     def _validator(self, document: FunctionDocument) -> ArgumentValidator:
         digest = document.digest

@@ -42,10 +42,10 @@ async def enqueue(call: Call) -> Answer:
     if body is None:
         return await call.deadline.within(_enqueue_slowly(call, function, wait))
     request = _request(call, function, body, wait)
-    if not gateway.functions.passes(function, request.options.queue or gateway.queues.default):
-        return await call.deadline.within(_enqueue_if_offered(call, request, wait))
+    if not _passes(call, request):
+        return await call.deadline.within(_enqueue_if_acceptable(call, request, wait))
     # The common case makes one call to Redis, which has the broker's own deadline.
-    return await _enqueue_offered(call, request, wait)
+    return await _enqueue_accepted(call, request, wait)
 
 
 async def _enqueue_slowly(call: Call, function: str, wait: float | None) -> Answer:
@@ -53,19 +53,20 @@ async def _enqueue_slowly(call: Call, function: str, wait: float | None) -> Answ
     settings = call.gateway.settings
     with call.deadline.paused(settings.body_deadline):
         body = await body_to_come(call.request, limit=settings.max_body, deadline=settings.body_deadline)
-    return await _enqueue_if_offered(call, _request(call, function, body, wait), wait)
+    return await _enqueue_if_acceptable(call, _request(call, function, body, wait), wait)
 
 
-async def _enqueue_if_offered(call: Call, request: JobRequest, wait: float | None) -> Answer:
-    queue, waits = request.options.queue or call.gateway.queues.default, wait is not None
-    await call.gateway.functions.require(
-        request.function, queue, waits=waits, may_know=call.caller.may_enqueue
-    )
-    return await _enqueue_offered(call, request, wait)
+async def _enqueue_if_acceptable(call: Call, request: JobRequest, wait: float | None) -> Answer:
+    try:
+        await _require_acceptable(call, request, waits=wait is not None)
+    except Problem:
+        # Workers may have changed since an earlier request, of which the answer was lost: its job exists.
+        if not await call.gateway.broker.may_repeat(request):
+            raise
+    return await _enqueue_accepted(call, request, wait)
 
 
-async def _enqueue_offered(call: Call, request: JobRequest, wait: float | None) -> Answer:
-    _require_arguments(call, request)
+async def _enqueue_accepted(call: Call, request: JobRequest, wait: float | None) -> Answer:
     if wait is not None:
         return await _call(call, request, wait)
     enqueued = await _enqueued(call, request)
@@ -74,12 +75,21 @@ async def _enqueue_offered(call: Call, request: JobRequest, wait: float | None) 
     return await call.deadline.within(_existed(call, request, enqueued))
 
 
-def _require_arguments(call: Call, request: JobRequest) -> None:
-    """Return if live workers accept the arguments, or if it is not known what they accept."""
-    queue = request.options.queue or call.gateway.queues.default
-    documents = call.gateway.broker.live_functions.documents(request.function, queue)
-    if documents:
-        call.gateway.arguments.require(documents, request.args, request.kwargs)
+def _passes(call: Call, request: JobRequest) -> bool:
+    """Whether live workers offer the function and accept the arguments, as far as is known without Redis."""
+    gateway, queue = call.gateway, request.options.queue or call.gateway.queues.default
+    if not gateway.functions.passes(request.function, queue):
+        return False
+    documents = gateway.broker.live_functions.documents(request.function, queue)
+    return not documents or gateway.arguments.accepts(documents, request.args, request.kwargs)
+
+
+async def _require_acceptable(call: Call, request: JobRequest, *, waits: bool) -> None:
+    """Return if live workers offer the function and accept the arguments, or if that is not known."""
+    gateway, queue = call.gateway, request.options.queue or call.gateway.queues.default
+    await gateway.functions.require(request.function, queue, waits=waits, may_know=call.caller.may_enqueue)
+    documents = gateway.broker.live_functions.documents(request.function, queue)
+    gateway.arguments.require(documents, request.args, request.kwargs)
 
 
 def _request(call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:

@@ -75,10 +75,33 @@ async def test_an_unknown_function_and_a_bad_option_are_told_first(
     await offer(gateway, worker, typed("add", a=INTEGER))
     assert (await gateway.post("/jobs/ad", {"args": ["x"]}))[1]["code"] == "unknown-function"
     assert (await gateway.post("/jobs/add", {"args": ["x"], "expires": -1}))[1]["code"] == "invalid-request"
-    await gateway.post("/jobs/add", {"args": [1], "job_id": "taken"})
-    assert (await gateway.post("/jobs/add", {"args": ["x"], "job_id": "taken"}))[1][
-        "code"
-    ] == "invalid-arguments"
+
+
+@pytest.mark.parametrize("wait", ["", "?wait=5"])
+@pytest.mark.parametrize("change", [[typed("add", a=TEXT)], [typed("sub", a=INTEGER)], []])
+async def test_a_repeated_request_finds_its_job_although_the_workers_have_changed(
+    gateway: RunningGateway, worker: PlayedWorker, change: list[FunctionDocument], wait: str
+) -> None:
+    await offer(gateway, worker, typed("add", a=INTEGER))
+    body, key = {"args": [1]}, {"Idempotency-Key": "once"}
+    _, first, _ = await gateway.post("/jobs/add", body, headers=key)
+    await gateway.post("/jobs/add", body | {"job_id": "mine"})
+    if change:
+        await offer(gateway, worker, *change)
+    else:
+        await worker.broker.retire(worker.record)
+
+    async def is_refused() -> bool:
+        return (await gateway.post("/jobs/add?wait=1", body))[0] in {404, 422, 503}
+
+    await eventually_async(is_refused, what="the gateway knows of the change")
+    status, job, headers = await gateway.post(f"/jobs/add{wait}", body, headers=key)
+    assert (status, job["job_id"], headers["Idempotent-Replayed"]) == (202, first["job_id"], "true")
+    status, problem, _ = await gateway.post(f"/jobs/add{wait}", body | {"job_id": "mine"})
+    assert (status, problem["code"]) == (409, "job-exists")
+    # What was not sent before is judged by what is live now.
+    status, problem, _ = await gateway.post(f"/jobs/add{wait}", body, headers={"Idempotency-Key": "other"})
+    assert status in ({404, 422, 503} if change or wait else {202})
 
 
 async def test_two_versions_that_are_live_accept_what_either_accepts(
