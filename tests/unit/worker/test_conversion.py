@@ -8,11 +8,11 @@ from uuid import UUID
 
 import orjson
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from harness.typed_door import Door, P, function_of, taking
 from jobgate.worker import Settings
-from jobgate.worker.hints import ArgumentsRefused
+from jobgate.worker.hints import AdapterCache, ArgumentsRefused
 
 
 class Line(BaseModel):
@@ -139,3 +139,46 @@ def test_functions_without_hints_are_passed_their_arguments_as_they_are() -> Non
     assert function.arguments(args, kwargs, is_plain=True) == (args, kwargs)
     assert function.arguments(args, kwargs, is_plain=True)[0] is args
     assert function.as_plain(kwargs["b"]) is kwargs["b"]
+
+
+def models_of_one_name() -> list[Any]:
+    def model(kind: Any) -> Any:
+        return create_model("Item", value=(kind, ...))
+
+    return [model(int), model(str)]
+
+
+def test_different_classes_of_one_name_have_different_definitions() -> None:
+    one, other = models_of_one_name()
+    function = function_of(
+        [
+            P("a", P.POSITIONAL_OR_KEYWORD, annotation=one),
+            P("b", P.POSITIONAL_OR_KEYWORD, annotation=list[other]),  # type: ignore[valid-type]
+        ],
+        one,
+    )
+    document = function.document
+    assert len(document.definitions) >= 2
+    door = Door(function)
+    assert door.accepts([{"value": 1}, [{"value": "x"}]])
+    assert not door.accepts([{"value": "x"}, [{"value": "x"}]])
+    assert not door.accepts([{"value": 1}, [{"value": 1}]])
+
+
+def test_what_refers_to_a_class_with_two_definitions_has_two_as_well() -> None:
+    class Inner(BaseModel):
+        a: int = 1
+
+    class Outer(BaseModel):
+        inner: Inner
+
+    definitions: Any = taking(Outer).document.definitions
+    assert set(definitions) == {"Inner-Input", "Inner-Output", "Outer-Input", "Outer-Output"}
+    assert definitions["Outer-Output"]["properties"]["inner"] == {"$ref": "#/$defs/Inner-Output"}
+    assert definitions["Inner-Output"]["required"] == ["a"]
+
+
+def test_functions_with_equal_hints_share_their_adapters_but_not_those_of_another_order() -> None:
+    cache = AdapterCache()
+    assert cache.of(list[int]) is cache.of(list[int])
+    assert cache.of(int | str) is not cache.of(str | int)
