@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
+
+if TYPE_CHECKING:
+    from jobgate.worker.vitals.publisher import Publisher
 
 Ctx = dict[str, Any]
 FUNCTIONS = 500
@@ -81,16 +84,17 @@ def _function(number: int) -> Callable[..., Any]:
     return call
 
 
-def start() -> tuple[float, int]:
-    """Return the seconds until all functions are described, and the size of their catalogue in bytes."""
-    from jobgate.broker.catalogue import Catalogue
+def start() -> tuple[float, "Publisher"]:
+    """Return the seconds until all functions are described and encoded, and what would publish them."""
+    from jobgate.broker import Broker
     from jobgate.worker import Settings
+    from jobgate.worker.vitals.publisher import Publisher
 
     offered = functions()
     started = time.perf_counter()
     resolved = Settings.of(offered).resolved()
-    _, stored = Catalogue({name: one.document for name, one in resolved.items()}).encode()
-    return time.perf_counter() - started, len(stored)
+    publisher = Publisher(Broker(), [one.document for one in resolved.values()])
+    return time.perf_counter() - started, publisher
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """What a worker publishes when not everything fits in."""
 
+import time
 from typing import Any
 
 import pytest
 
+from benchmarks.typed import FUNCTIONS, start
+from harness.waiting import fast_enough
 from jobgate.broker import Broker, FunctionDocument, Parameter
 from jobgate.broker.catalogue import read_catalogue
 from jobgate.worker.vitals.publisher import Publisher
@@ -72,6 +75,19 @@ def test_a_catalogue_that_does_not_fit_is_published_without_schemas(caplog: pyte
 def test_what_fits_is_published_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     assert published(publisher_of(FINE)) == {"g": FINE}
     assert caplog.messages == []
+
+
+async def test_hundreds_of_typed_functions_are_published_in_full_within_two_seconds() -> None:
+    async def seconds() -> float:
+        began = time.process_time()  # other programs may use the processor, too
+        _, publisher = start()
+        took = time.process_time() - began
+        found = published(publisher)
+        assert len(found) == FUNCTIONS
+        assert all(one.parameters and one.returns is not True for one in found.values())
+        return took
+
+    await fast_enough(seconds, 2, what="the description of 500 functions")
 
 
 async def test_names_that_cannot_be_written_are_not_published(caplog: pytest.LogCaptureFixture) -> None:
