@@ -193,8 +193,8 @@ async def test_hostile_documents_hurt_nobody(gateway: RunningGateway, worker: Pl
                 asked = asyncio.create_task(gateway.post(f"/jobs/{name}", {"args": [value]}))
                 slowest = max(slowest, await seconds_of_livez(gateway))
                 assert (await asked)[0] == 202, name
-        # Some milliseconds on an idle machine; what is to be kept out takes seconds to years.
-        assert slowest < 1
+        # Some milliseconds on an idle machine; what is to be kept out takes far longer, some of it for ever.
+        assert slowest < 5
         assert (await gateway.post("/jobs/add", {"args": ["x"]}))[0] == 422, "others are checked"
         server.settimeout(0.01)
         with pytest.raises(TimeoutError):

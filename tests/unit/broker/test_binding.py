@@ -221,4 +221,4 @@ def test_many_misfits_take_a_moment_and_are_not_all_listed() -> None:
     binder.misfits([], {"warm": 1})
     start = time.thread_time()
     assert len(binder.misfits([], kwargs)) == MOST_MISFITS
-    assert time.thread_time() - start < 0.2
+    assert time.thread_time() - start < 0.8

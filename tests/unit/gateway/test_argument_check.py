@@ -211,7 +211,7 @@ def test_errors_are_bounded_in_number_length_and_time() -> None:
     start = thread_time()
     assert len(errors(document, ["x"] * 99_000)) == 20
     assert errors(document, [*range(99_000), "x"]) == [("#/args/0/99000", "It must be an integer.")]
-    assert thread_time() - start < 0.3
+    assert thread_time() - start < 1
     name = "\x1b[31m<b>" + "x" * 5_000
     ((pointer, detail),) = errors(
         function({"additionalProperties": False, "properties": {"a": {}}}), {name: 1}
@@ -419,8 +419,8 @@ def test_hostile_documents_take_a_moment_and_raise_nothing(
         start = thread_time()
         check.errors([document], [value], {})
         took.append(thread_time() - start)
-    # A tenth of this on an idle machine of today; what is to be kept out takes seconds to years.
-    assert max(took) < 0.25
+    # A thirtieth of this on an idle machine of today; what is to be kept out takes seconds to years.
+    assert max(took) < 0.75
     assert len(caplog.records) <= 1, "one line for each version"
 
 

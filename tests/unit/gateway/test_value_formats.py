@@ -101,4 +101,4 @@ def test_a_megabyte_takes_a_moment(name: str, unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     start = clock.thread_time()
     FORMATS[name](text)
-    assert clock.thread_time() - start < 0.02
+    assert clock.thread_time() - start < 0.1
