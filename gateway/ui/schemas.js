@@ -9,6 +9,8 @@ const FORMATS = {
   email: "e-mail address", uri: "URL",
 };
 const DEEPEST = 8;
+/** Values of an example. */
+const MOST_VALUES = 1000;
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const json = (value) => JSON.stringify(value) ?? "";
@@ -130,27 +132,31 @@ export function choicesOf(fn, schema) {
   return "const" in own ? [own.const] : [true, false];
 }
 
-/** Return a value that shows the form of what a schema accepts. */
-export function example(fn, schema, depth = 0) {
+/** Return a value that shows the form of what a schema accepts; of a huge one, only the beginning. */
+export function example(fn, schema) {
+  return exampleOf(fn, schema, 0, { left: MOST_VALUES });
+}
+
+function exampleOf(fn, schema, depth, values) {
   const own = resolved(fn, schema);
-  if (!isObject(own) || depth > 3) return null;
+  if (!isObject(own) || depth > 3 || values.left-- <= 0) return null;
   if ("const" in own) return own.const;
   if (Array.isArray(own.enum)) return own.enum[0] ?? null;
   const choice = listOf(own.anyOf ?? own.oneOf ?? own.allOf)[0];
-  if (choice !== undefined) return example(fn, choice, depth + 1);
+  if (choice !== undefined) return exampleOf(fn, choice, depth + 1, values);
   const type = Array.isArray(own.type) ? own.type[0] : own.type;
   if (type === "array") {
-    if (Array.isArray(own.prefixItems)) return own.prefixItems.map((one) => example(fn, one, depth + 1));
-    return depth < 2 && isObject(own.items) ? [example(fn, own.items, depth + 1)] : [];
+    if (Array.isArray(own.prefixItems)) return own.prefixItems.map((one) => exampleOf(fn, one, depth + 1, values));
+    return depth < 2 && isObject(own.items) ? [exampleOf(fn, own.items, depth + 1, values)] : [];
   }
-  if (type === "object") return exampleObject(fn, own, depth);
+  if (type === "object") return exampleObject(fn, own, depth, values);
   return exampleScalar(own, type);
 }
 
-function exampleObject(fn, own, depth) {
+function exampleObject(fn, own, depth, values) {
   const properties = isObject(own.properties) ? own.properties : {};
   const names = listOf(own.required).filter((name) => Object.hasOwn(properties, name));
-  return Object.fromEntries(names.map((name) => [name, example(fn, properties[name], depth + 1)]));
+  return Object.fromEntries(names.map((name) => [name, exampleOf(fn, properties[name], depth + 1, values)]));
 }
 
 function exampleScalar(own, type) {

@@ -21,6 +21,12 @@ pytestmark = pytest.mark.early
 EVIL = '<img src=x onerror="document.title=`broken`"><script>document.title="broken"</script>'
 #: The same as the name of a model, which has no slashes.
 EVIL_NAME = "<img src=x onerror='document.title=1'>"
+#: A whole example of it has more values than a browser can hold.
+WIDE = {
+    "type": "object",
+    "properties": {f"m{n}": {"$ref": "#/$defs/Wide"} for n in range(150)},
+    "required": [f"m{n}" for n in range(150)],
+}
 ITEMS = {"type": "array", "items": {"$ref": "#/$defs/Item"}}
 FUNCTIONS = (
     function("add", parameter("a", INTEGER), parameter("b", INTEGER, default=1), returns=INTEGER),
@@ -38,10 +44,14 @@ FUNCTIONS = (
     function(
         "hostile",
         parameter("x", {"$ref": f"#/$defs/{EVIL_NAME}"}, description=EVIL, default=EVIL),
+        parameter("wide", {"$ref": "#/$defs/Wide"}),
         description=EVIL,
         returns={"enum": [EVIL]},
         returns_description=EVIL,
-        definitions={EVIL_NAME: {"properties": {EVIL: STRING, "__proto__": STRING}, "description": EVIL}},
+        definitions={
+            "Wide": WIDE,
+            EVIL_NAME: {"properties": {EVIL: STRING, "__proto__": STRING}, "description": EVIL},
+        },
     ),
     FunctionDocument(name="unknown"),
 )
