@@ -5,6 +5,7 @@ Whatever pydantic takes of JSON, the gateway accepts, apart from what the rules 
 
 import functools
 import os
+from collections import abc
 from collections.abc import Callable
 from typing import Any, Optional, Union
 
@@ -25,7 +26,8 @@ def _is_hashable(value: object) -> bool:
     return True
 
 
-HINTS = [hint for hint, _, _ in ROWS]
+#: Elements of an Iterable inside of other types are converted as the function runs.
+HINTS = [hint for hint, _, _ in ROWS if getattr(hint, "__origin__", None) is not abc.Iterable]
 GOOD = {repr(hint): [given for given, _ in good] for hint, good, _ in ROWS}
 ANY = [value for _, good, bad in ROWS for value in [*(given for given, _ in good), *bad]]
 #: Hints of which a set or the keys of a dict can be; those of anything take lists too.
