@@ -4,12 +4,13 @@ from jobgate.broker import near_names
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import function_name
 from jobgate.gateway.http import Answer, Problem, tagged
-from jobgate.gateway.openapi import Description, as_listed
+from jobgate.gateway.openapi import LONGEST_MAKING, Description, as_listed
 
 
 async def functions(call: Call) -> Answer:
     """Answer 200 with the functions that the caller may enqueue, or 304 if it has this list already."""
-    description = await call.gateway.descriptions.listing(call.caller.may_enqueue)
+    with call.deadline.paused(LONGEST_MAKING):
+        description = await call.gateway.descriptions.listing(call.caller.may_enqueue)
     return tagged(call.request, description.body, description.etag)
 
 

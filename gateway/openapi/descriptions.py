@@ -21,6 +21,8 @@ import yaml  # noqa: E402 - a package that is missing is one sentence
 
 #: Seconds for which a list is used: live functions are read anew as often.
 _LISTED: Final = 1.0
+#: Seconds for which a request waits for a description of thousands of functions to be made.
+LONGEST_MAKING: Final = 30.0
 #: Most bodies that are remembered. Callers who may see the same share one.
 _MOST_REMEMBERED: Final = 8
 

@@ -1,5 +1,6 @@
 """`/functions`, the live `/openapi.json` and `/docs`: what is shown to whom, and when it changes."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from jobgate.broker import FunctionDocument
 from jobgate.broker.catalogue import Catalogue
 from jobgate.gateway import new_key
 from jobgate.gateway.handlers.pages import UI_FILES
+from jobgate.gateway.openapi import descriptions
 
 PATHS = ("/functions", "/functions/add", "/openapi.json")
 
@@ -156,3 +158,21 @@ async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway, p
 @pytest.mark.parametrize("name", ["docs.html", "__init__.py", "..%2Fopenapi.yaml", "%2e%2e", "docs.js%00"])
 async def test_other_files_are_not_served(gateway: RunningGateway, name: str) -> None:
     assert (await gateway.get(f"/ui/{name}"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "made_by"), [("/openapi.json", "live_document"), ("/functions", "as_listed")]
+)
+async def test_a_description_may_take_longer_than_redis(
+    redis_url: str, worker: PlayedWorker, monkeypatch: pytest.MonkeyPatch, path: str, made_by: str
+) -> None:
+    make = getattr(descriptions, made_by)
+
+    def make_slowly(*given: Any) -> Any:
+        time.sleep(0.8)
+        return make(*given)
+
+    monkeypatch.setattr(descriptions, made_by, make_slowly)
+    async with running_gateway(redis_url, redis_deadline=0.5) as gateway:
+        await announced(gateway, worker, function("add", parameter("a", INTEGER)))
+        assert (await gateway.get(path))[0] == 200
