@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack, overload
 
-from jobgate.broker import Seconds
+from jobgate.broker import Seconds, did_you_mean
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions.function import OPTIONS, Executor
 from jobgate.worker.functions.retries import Backoff, Rule
@@ -38,11 +38,14 @@ def job(function: Any = None, /, **options: Unpack[FunctionOptions]) -> Any:
 
     Args:
         function: The function, where the decorator has no arguments.
-        options: See `func`, whose own arguments take precedence. They are checked as the worker starts.
+        options: See `func`, whose own arguments take precedence. Values are checked as the worker starts.
 
     Raises:
-        SettingsError: What is decorated is not a function.
+        SettingsError: There is no such option, or what is decorated is not a function.
     """
+    for name in options.keys() - FunctionOptions.__annotations__.keys():
+        hint = did_you_mean(name, FunctionOptions.__annotations__)
+        raise SettingsError(f"{name!r} is not an option of @job{hint or ': it has those of func'}")
     if function is None:
         return lambda decorated: _noted(decorated, options)
     return _noted(function, options)

@@ -256,6 +256,8 @@ def test_given_options_win_over_those_of_the_decorator() -> None:
 
 
 def test_only_functions_are_decorated_and_options_are_checked_at_the_start() -> None:
+    with pytest.raises(SettingsError, match="'timeot' is not an option of @job, did you mean 'timeout'"):
+        job(timeot=3)  # type: ignore[call-overload]
     with pytest.raises(SettingsError, match="@job decorates functions"):
         job(3)  # type: ignore[call-overload]
     with pytest.raises(SettingsError, match="timeout"):
