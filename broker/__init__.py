@@ -15,6 +15,8 @@ from jobgate.broker.bodies import (
 )
 from jobgate.broker.broker import Broker
 from jobgate.broker.catalogue import (
+    BY_NAME,
+    BY_PLACE,
     NO_DEFAULT,
     ArgumentBinder,
     ArgumentPath,
@@ -115,8 +117,8 @@ __all__ = [
     "DEFAULT_NAMESPACE", "Keys", "did_you_mean", "is_plain_name", "near_names", "why_not_health_key",
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
-    "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument", "KnownPattern", "Parameter",
-    "ParameterKind", "Schema", "is_signature", "joined", "read_catalogue",
+    "BY_NAME", "BY_PLACE", "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument",
+    "KnownPattern", "Parameter", "ParameterKind", "Schema", "is_signature", "joined", "read_catalogue",
     # Live functions
     "Availability", "LiveFunction", "LiveFunctions", "SharedReads",
     # Codecs

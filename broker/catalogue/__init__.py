@@ -3,6 +3,8 @@
 from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, is_signature
 from jobgate.broker.catalogue.catalogue_reader import read_catalogue
 from jobgate.broker.catalogue.documents import (
+    BY_NAME,
+    BY_PLACE,
     LONGEST_CATALOGUE,
     NO_DEFAULT,
     Catalogue,
@@ -16,8 +18,8 @@ from jobgate.broker.catalogue.known_patterns import KnownPattern
 
 __all__ = [
     # What is published
-    "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument", "KnownPattern", "Parameter",
-    "ParameterKind", "Schema", "joined", "read_catalogue",
+    "BY_NAME", "BY_PLACE", "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument",
+    "KnownPattern", "Parameter", "ParameterKind", "Schema", "joined", "read_catalogue",
     # Arguments
     "ArgumentBinder", "ArgumentPath", "is_signature",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from jobgate.broker.catalogue.documents import Parameter, ParameterKind
+from jobgate.broker.catalogue.documents import BY_NAME, BY_PLACE, Parameter, ParameterKind
 from jobgate.broker.near_names import did_you_mean
 
 #: Names and indexes that lead to a value in `{"args": […], "kwargs": {…}}`.
@@ -18,9 +18,6 @@ ArgumentPath = tuple[str | int, ...]
 MOST_MISFITS: Final = 20
 #: Characters of a name that a text shows.
 _LONGEST_NAME: Final = 64
-
-_BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
-_BY_NAME = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,9 @@ class ArgumentBinder:
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
         self.parameters = tuple(parameters)
-        self._by_place = [one.name for one in parameters if one.kind in _BY_PLACE]
+        self._by_place = [one.name for one in parameters if one.kind in BY_PLACE]
         self._place = {name: place for place, name in enumerate(self._by_place)}
-        self._by_name = {one.name: one for one in parameters if one.kind in _BY_NAME}
+        self._by_name = {one.name: one for one in parameters if one.kind in BY_NAME}
         self._required = frozenset(one.name for one in parameters if one.required and _is_single(one))
         self._var_positional = _name_of(parameters, ParameterKind.VAR_POSITIONAL)
         self._var_keyword = _name_of(parameters, ParameterKind.VAR_KEYWORD)

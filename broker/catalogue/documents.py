@@ -37,6 +37,11 @@ class ParameterKind(StrEnum):
     VAR_KEYWORD = "var_keyword"
 
 
+#: The kinds whose arguments can be given by place, and those whose arguments can be given by name.
+BY_PLACE: Final = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
+BY_NAME: Final = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
+
+
 class NoDefault(Enum):
     """Stands for the default of a parameter that has none, or none that JSON can hold."""
 

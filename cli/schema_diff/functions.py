@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from jobgate.broker import FunctionDocument, Parameter, ParameterKind
+from jobgate.broker import BY_NAME, BY_PLACE, FunctionDocument, Parameter, ParameterKind
 from jobgate.cli.schema_diff.narrowing import losses
-
-_BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
-_BY_NAME = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +66,8 @@ class _Pair:
         self._old = old
         self._new = new
         parameters = new.parameters or ()
-        self._places = [one for one in parameters if one.kind in _BY_PLACE]
-        self._names = {one.name: one for one in parameters if one.kind in _BY_NAME}
+        self._places = [one for one in parameters if one.kind in BY_PLACE]
+        self._names = {one.name: one for one in parameters if one.kind in BY_NAME}
         self._var_args = _of_kind(parameters, ParameterKind.VAR_POSITIONAL)
         self._var_kwargs = _of_kind(parameters, ParameterKind.VAR_KEYWORD)
 
@@ -97,11 +94,11 @@ class _Pair:
                 yield self._change("The old parameters are not known.", certain=False)
             return
         old = self._old.parameters
-        places = [one for one in old if one.kind in _BY_PLACE]
+        places = [one for one in old if one.kind in BY_PLACE]
         for index, one in enumerate(places):
             yield from self._by_place(index, one)
         for one in old:
-            if one.kind in _BY_NAME:
+            if one.kind in BY_NAME:
                 yield from self._by_name(one)
         yield from self._further(old, len(places))
         yield from self._required(old, places)
@@ -157,11 +154,11 @@ class _Pair:
         for index, new in enumerate(self._places):
             if new.kind is ParameterKind.POSITIONAL_ONLY and new.required and index < len(places):
                 known[new.name] = places[index]  # its name does not matter
-        for new in [*self._places, *(one for one in self._names.values() if one.kind not in _BY_PLACE)]:
+        for new in [*self._places, *(one for one in self._names.values() if one.kind not in BY_PLACE)]:
             if not new.required:
                 continue
             before = known.get(new.name)
-            if before is None or before.kind not in (*_BY_PLACE, *_BY_NAME):
+            if before is None or before.kind not in (*BY_PLACE, *BY_NAME):
                 yield self._change(f"The parameter {new.name!r} was added and is required.")
             elif not before.required:
                 yield self._change(f"The parameter {new.name!r} is now required.")

@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from jobgate.broker import NO_DEFAULT, FunctionDocument, Parameter, ParameterKind
+from jobgate.broker import BY_NAME, BY_PLACE, NO_DEFAULT, FunctionDocument, Parameter, ParameterKind
 from jobgate.gateway.openapi.schema_writer import SchemaWriter, plain_text
 
-_BY_PLACE: Final = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
-_BY_NAME: Final = (ParameterKind.POSITIONAL_OR_KEYWORD, ParameterKind.KEYWORD_ONLY)
 #: Most lengths of a tuple that are described one by one.
 _MOST_LENGTHS: Final = 8
 
@@ -36,8 +34,8 @@ def request_body(
     """
     parameters = document.parameters or ()
     takes_more = any(one.kind is ParameterKind.VAR_POSITIONAL for one in parameters)
-    by_place = [one for one in parameters if one.kind in (_BY_PLACE if takes_more else _BY_PLACE[:1])]
-    by_name = [one for one in parameters if one.kind in _BY_NAME and one not in by_place]
+    by_place = [one for one in parameters if one.kind in (BY_PLACE if takes_more else BY_PLACE[:1])]
+    by_name = [one for one in parameters if one.kind in BY_NAME and one not in by_place]
     members = _args(parameters, by_place, writer) | _kwargs(parameters, by_name, writer)
     needs = {"args": any(map(_is_needed, by_place)), "kwargs": any(map(_is_needed, by_name))}
     required = [name for name in members if needs[name]]

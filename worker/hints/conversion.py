@@ -11,11 +11,10 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 
-from jobgate.broker import ArgumentBinder, ArgumentPath, Parameter, ParameterKind, printable
+from jobgate.broker import BY_PLACE, ArgumentBinder, ArgumentPath, Parameter, ParameterKind, printable
 from jobgate.worker.hints.arguments import Arguments, ArgumentsRefused
 from jobgate.worker.hints.hint_adapters import HintAdapter, validator_of_all
 
-_BY_PLACE = (ParameterKind.POSITIONAL_ONLY, ParameterKind.POSITIONAL_OR_KEYWORD)
 _LEFT_OUT: Final = object()
 #: Misfits that a message lists.
 _MOST_MISFITS = 20
@@ -44,7 +43,7 @@ class ArgumentConverter:
             if one.name in adapters
         }
         self._parts = list(known.values())
-        by_place = [one for one in parameters if one.kind in _BY_PLACE]
+        by_place = [one for one in parameters if one.kind in BY_PLACE]
         #: What validates each argument that has a place; None = nothing.
         self._places = [known.get(one.name) for one in by_place]
         self._adapters = [adapters.get(one.name) for one in by_place]
