@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import itertools
+from collections.abc import Generator, Iterable
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -74,3 +76,11 @@ async def wrong_result(ctx: Ctx, value: Any) -> set[int]:
 
 async def untyped_result(ctx, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     return {"line": Line(article=value), "day": date(2026, 1, 2)}
+
+
+def endless(ctx: Ctx) -> Generator[int, None, None]:
+    yield from itertools.count()
+
+
+def a_few(ctx: Ctx) -> Iterable[int]:
+    yield from [1, 2]

@@ -1,7 +1,7 @@
 """Functions with everything resolved that each job would otherwise look up again."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +158,8 @@ class ResolvedFunction:
         A value that does not fit the hint is turned into plain data as far as possible.
         """
         converter = self._result_converter
-        if converter is None:
+        # Reading an iterator would run the function's code here, perhaps without end.
+        if converter is None or issubclass(type(value), Iterator):
             return value
         try:
             return converter.convert(value)

@@ -176,3 +176,12 @@ async def test_a_job_whose_lease_ran_out_as_it_was_validated_does_not_begin(
     result = await broker.result(job_id)
     assert result is not None
     assert result.result == 2, "the try that began"
+
+
+@pytest.mark.parametrize("function", [functions.endless, functions.a_few])
+async def test_a_generator_is_no_result_whatever_the_hint_says(
+    broker: Broker, redis_url: str, function: Any
+) -> None:
+    result = await run(broker, redis_url, function)
+    assert result.failure is not None
+    assert result.failure.code is FailureCode.UNSERIALISABLE_RESULT
