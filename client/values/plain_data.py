@@ -91,8 +91,9 @@ class PlainData:
             pass
         if errors:
             first = errors[0]
+            place = first.pointer.removeprefix("#/")
             raise InvalidArguments(
-                f"the argument {first.pointer} of {function!r} cannot be sent: {first.detail}",
+                f"the argument {place} of {function!r} cannot be sent: {first.detail}",
                 errors=errors,
             )
         return plain_args, plain_kwargs

@@ -35,7 +35,7 @@ _FORMATS: Final = {
 }
 _PATTERNS: Final[Mapping[str, str]] = {
     KnownPattern.ANY_DECIMAL: "It must be a decimal number such as 12.50.",
-    KnownPattern.PLAIN_DECIMAL: "It must be a decimal number such as 12.50.",
+    KnownPattern.PLAIN_DECIMAL: "It must be a decimal number without an exponent, such as 12.50.",
     KnownPattern.WHOLE: "It must be a whole number such as 42.",
     KnownPattern.COMPLEX: "It must be a complex number such as 1+2j.",
     KnownPattern.FRACTION: "It must be a fraction such as 2/3.",

@@ -100,7 +100,7 @@ PRICE = {
         ({"const": "a"}, "b", "It must be 'a'."),
         ({"pattern": "^a+$"}, "b", "It must match the regular expression '^a+$'."),
         ({"pattern": KnownPattern.BASE64.value}, "?", "It must be base64 text such as aGVsbG8=."),
-        (PRICE, "x", "It must be a decimal number such as 12.50."),
+        (PRICE, "x", "It must be a decimal number without an exponent, such as 12.50."),
         (PRICE, "-1", "It must be at least 0."),
         (PRICE, "1.005", "It must be a multiple of 0.01."),
         (PRICE, None, "It must be a number or a string."),
