@@ -73,15 +73,15 @@ class ArgumentBinder:
     def _bind_keywords(self, bound: dict[str, Any], kwargs: Mapping[str, Any]) -> bool:
         rest = {}
         for name, value in kwargs.items():
-            if name not in self._by_name:
-                rest[name] = value
-            elif name in bound:
-                return False
-            else:
+            if name in self._by_name:
+                if name in bound:
+                    return False
                 bound[name] = value
-        if rest:
-            if self._var_keyword is None:
-                return False
+            elif self._var_keyword is None:
+                return False  # the first one tells: a request may have 100,000 of them
+            else:
+                rest[name] = value
+        if self._var_keyword is not None and rest:
             bound[self._var_keyword] = rest
         return True
 
