@@ -142,7 +142,8 @@ function exampleOf(fn, schema, depth, values) {
   if (!isObject(own) || depth > 3 || values.left-- <= 0) return null;
   if ("const" in own) return own.const;
   if (Array.isArray(own.enum)) return own.enum[0] ?? null;
-  const choice = listOf(own.anyOf ?? own.oneOf ?? own.allOf)[0];
+  const parts = own.type === undefined ? own.allOf : []; // else they only limit the type
+  const choice = listOf(own.anyOf ?? own.oneOf ?? parts)[0];
   if (choice !== undefined) return exampleOf(fn, choice, depth + 1, values);
   const type = Array.isArray(own.type) ? own.type[0] : own.type;
   if (type === "array") {

@@ -129,6 +129,13 @@ async def test_a_link_to_a_model_keeps_the_address_of_the_function(page: Page, u
     await page.until("scrollY > 0 && location.hash === '#/every'")
 
 
+async def test_the_example_of_a_limited_number_is_a_number(page: Page, url: str) -> None:
+    await page.open(url)
+    price = {"anyOf": [{"type": "number", "allOf": [{"multipleOf": 0.01}]}, {"type": "string"}]}
+    shown = await page.run(f"import('./ui/schemas.js').then((one) => one.example({{}}, {json.dumps(price)}))")
+    assert shown == 1.5
+
+
 async def test_a_call_shows_its_result(page: Page, url: str, published: PlayedWorker) -> None:
     await chosen(page, url, "add")
     await page.fill("#field-a", "9007199254740993")
