@@ -17,6 +17,7 @@ from jobgate.broker.broker import Broker
 from jobgate.broker.catalogue import (
     BY_NAME,
     BY_PLACE,
+    DEFINITIONS,
     NO_DEFAULT,
     ArgumentBinder,
     ArgumentPath,
@@ -25,6 +26,7 @@ from jobgate.broker.catalogue import (
     Parameter,
     ParameterKind,
     Schema,
+    definition_of,
     is_signature,
     joined,
     read_catalogue,
@@ -117,8 +119,9 @@ __all__ = [
     "DEFAULT_NAMESPACE", "Keys", "did_you_mean", "is_plain_name", "near_names", "why_not_health_key",
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
-    "BY_NAME", "BY_PLACE", "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument",
-    "KnownPattern", "Parameter", "ParameterKind", "Schema", "is_signature", "joined", "read_catalogue",
+    "BY_NAME", "BY_PLACE", "DEFINITIONS", "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument",
+    "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of", "is_signature", "joined",
+    "read_catalogue",
     # Live functions
     "Availability", "LiveFunction", "LiveFunctions", "SharedReads",
     # Codecs

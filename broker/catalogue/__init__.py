@@ -15,11 +15,12 @@ from jobgate.broker.catalogue.documents import (
     joined,
 )
 from jobgate.broker.catalogue.known_patterns import KnownPattern
+from jobgate.broker.catalogue.references import DEFINITIONS, definition_of
 
 __all__ = [
     # What is published
-    "BY_NAME", "BY_PLACE", "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument",
-    "KnownPattern", "Parameter", "ParameterKind", "Schema", "joined", "read_catalogue",
+    "BY_NAME", "BY_PLACE", "DEFINITIONS", "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument",
+    "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of", "joined", "read_catalogue",
     # Arguments
     "ArgumentBinder", "ArgumentPath", "is_signature",
 ]  # fmt: skip

@@ -6,12 +6,12 @@ A schema is not checked against the rules of JSON Schema here: whoever compiles 
 from collections.abc import Container, Iterable, Iterator
 from typing import Any, Final
 
+from jobgate.broker.catalogue.references import definition_of
 from jobgate.broker.errors import DecodeError
 
 #: Deepest nesting of a schema or a default.
 _DEEPEST: Final = 64
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_LOCAL: Final = "#/$defs/"
 #: Keywords that give a schema an address or a dialect, or lead to one that can be anywhere.
 _REFUSED: Final = frozenset(
     {"$anchor", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef", "$vocabulary"}
@@ -69,7 +69,5 @@ def _check_references(schema: dict[str, Any], definitions: Container[str]) -> No
     if isinstance(dialect := schema.get("$schema"), str) and dialect != _DIALECT:
         raise DecodeError("a schema must be of JSON Schema 2020-12")
     reference = schema.get("$ref")
-    if isinstance(reference, str) and not (
-        reference.startswith(_LOCAL) and reference.removeprefix(_LOCAL) in definitions
-    ):
+    if isinstance(reference, str) and definition_of(reference) not in definitions:
         raise DecodeError("a schema may refer only to the definitions of its function")

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
-from jobgate.broker import Schema
+from jobgate.broker import Schema, definition_of
 
-_LOCAL: Final = "#/$defs/"
 #: A number is a whole one or a fraction.
 NUMBER: Final = frozenset({"integer", "fraction"})
 TYPES: Final = frozenset({"null", "boolean", "string", "array", "object"}) | NUMBER
@@ -61,7 +60,7 @@ class Level:
                 level.repeats = True
             elif isinstance(reference, str):
                 seen.add(reference)
-                pending.append(definitions.get(reference.removeprefix(_LOCAL), {"$ref": None}))
+                pending.append(definitions.get(definition_of(reference) or "", {"$ref": None}))
             pending += schema.get("allOf", ())
             level.unions += [(schema[name], name == "oneOf") for name in _UNIONS if schema.get(name)]
             level.is_never |= schema.get("not") in ({}, True) or schema.get("enum") == []

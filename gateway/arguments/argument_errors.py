@@ -11,8 +11,8 @@ from itertools import islice
 from time import thread_time
 from typing import Any, Final
 
-from jobgate.broker import ArgumentPath, KnownPattern, Schema, did_you_mean
-from jobgate.gateway.arguments.checkable_schema import PLAIN, definition_named
+from jobgate.broker import ArgumentPath, KnownPattern, Schema, definition_of, did_you_mean
+from jobgate.gateway.arguments.checkable_schema import PLAIN
 from jobgate.gateway.arguments.schema_phrases import is_known_pattern, quoted, sentence, type_phrase
 from jobgate.gateway.arguments.union_errors import Error, nearest
 
@@ -79,7 +79,7 @@ class ErrorSearch:
     def _resolved(self, schema: Schema) -> Schema:
         """Return the schema that a schema refers to, if it does nothing else."""
         while isinstance(schema, Mapping) and schema.keys() == {"$ref"}:
-            schema = self._definitions[definition_named(schema["$ref"])]
+            schema = self._definitions[definition_of(schema["$ref"]) or ""]
         return schema
 
     def _errors(self, schema: Schema, value: Any, path: ArgumentPath) -> Iterator[Error]:
@@ -122,7 +122,7 @@ class ErrorSearch:
 
     def _in_place(self, schema: Mapping[str, Any], value: Any, path: ArgumentPath) -> Iterator[Error]:
         if "$ref" in schema:
-            yield from self._errors(self._definitions[definition_named(schema["$ref"])], value, path)
+            yield from self._errors(self._definitions[definition_of(schema["$ref"]) or ""], value, path)
         for one in schema.get("allOf", ()):
             yield from self._errors(one, value, path)
         for keyword in ("anyOf", "oneOf"):

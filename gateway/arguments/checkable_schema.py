@@ -8,7 +8,7 @@ not be left out without a change of meaning makes the whole schema uncheckable.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from jobgate.broker import Schema
+from jobgate.broker import Schema, definition_of
 
 #: JSON values in the schemas of one function, and characters of their strings.
 MOST_VALUES: Final = 20_000
@@ -16,7 +16,6 @@ MOST_TEXT: Final = 65_536
 #: Levels of nesting in one schema, references not counted.
 DEEPEST: Final = 48
 
-_DEFINITIONS: Final = "#/$defs/"
 
 #: Keywords whose value is a schema.
 ONE: Final = frozenset(
@@ -60,11 +59,6 @@ def schemas_in(schema: Schema) -> Iterator[Mapping[str, Any]]:
         inside = [value] if keyword in ONE else value if keyword in LISTED else ()
         for one in value.values() if keyword in NAMED else inside:
             yield from schemas_in(one)
-
-
-def definition_named(reference: str) -> str:
-    """Return the name of the definition that a checked `$ref` leads to."""
-    return reference.removeprefix(_DEFINITIONS).replace("~1", "/").replace("~0", "~")
 
 
 class Trimmer:
@@ -124,8 +118,8 @@ class Trimmer:
 
     def _reference(self, value: Any) -> str:
         reference = self._string(value)
-        name = definition_named(reference)
-        if not reference.startswith(_DEFINITIONS) or "%" in name or name not in self._definitions:
+        name = definition_of(reference)
+        if name is None or "%" in name or name not in self._definitions:
             raise Uncheckable("a $ref leads to another place than the function's own $defs")
         if name not in self.used:
             self.used[name] = True

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jobgate.broker import Schema
-from jobgate.gateway.arguments.checkable_schema import Uncheckable, definition_named
+from jobgate.broker import Schema, definition_of
+from jobgate.gateway.arguments.checkable_schema import Uncheckable
 
 #: Most checks of one value, and most steps to find that out.
 _MOST_CHECKS: Final = 2_000
@@ -117,7 +117,7 @@ def _group(
 
 def _in_place(schema: dict[str, Any], definitions: Mapping[str, Schema]) -> Iterator[Schema]:
     if (reference := schema.get("$ref")) is not None:
-        yield definitions[definition_named(reference)]
+        yield definitions[definition_of(reference) or ""]
     for keyword in _IN_PLACE_LISTED:
         yield from schema.get(keyword, ())
     for keyword in _IN_PLACE_ONE:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from jobgate.broker import Schema
+from jobgate.broker import Schema, definition_of
 from jobgate.gateway.arguments import LISTED, NAMED, ONE, PLAIN
 from jobgate.gateway.openapi.schema_forms import is_pattern, straightened
 
@@ -26,14 +26,7 @@ _DEEPEST: Final = 20
 _LONGEST_DEFAULT: Final = 80
 #: Keywords without schemas. Their values are as the meta-schema says, which is checked before.
 _PLAIN: Final = PLAIN | {"contentEncoding", "contentMediaType", "deprecated", "readOnly", "writeOnly"}
-_DEFINITION: Final = re.compile(r"#/\$defs/([^/]+)")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def definition_of(reference: Any) -> str | None:
-    """Return the name in `#/$defs/<name>`; None for any other reference."""
-    match = _DEFINITION.fullmatch(reference) if isinstance(reference, str) else None
-    return match[1].replace("~1", "/").replace("~0", "~") if match else None
 
 
 def references(schema: Any, depth: int = 0) -> Iterator[str]:

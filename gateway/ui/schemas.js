@@ -10,7 +10,7 @@ const FORMATS = {
 };
 const DEEPEST = 8;
 /** Values of an example. */
-const MOST_VALUES = 1000;
+const MOST_VALUES = 100;
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const json = (value) => JSON.stringify(value) ?? "";

@@ -219,7 +219,7 @@ async def test_wrong_arguments(caller: Caller) -> None:
     wrong = {"args": [5, 6], "kwargs": {"pat": "x"}}
     problem = await caller.ask("enqueue", 422, "POST", "/jobs/count_words", json=wrong)
     assert problem["code"] == "invalid-arguments"
-    assert [error["pointer"] for error in problem["errors"]] == ["#/args/1", "#/kwargs/pat"]
+    assert [error["pointer"] for error in problem["errors"]] == ["#/args/1", "#/kwargs/pat", "#/args/0"]
     problem = await caller.ask("enqueue", 422, "POST", "/jobs/count_words", json={"args": [5]})
     assert problem["errors"] == [{"pointer": "#/args/0", "detail": "It must be a string."}]
 

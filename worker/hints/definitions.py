@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_PREFIX = "#/$defs/"
+from jobgate.broker import DEFINITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Renaming:
 
     def __init__(self, names: set[str], suffix: str) -> None:
         self._names = {name: name + suffix for name in names}
-        self._references = {_PREFIX + old: _PREFIX + new for old, new in self._names.items()}
+        self._references = {DEFINITIONS + old: DEFINITIONS + new for old, new in self._names.items()}
 
     def definitions(self, definitions: Mapping[str, Any]) -> dict[str, Any]:
         return {self._names.get(name, name): self.schema(one) for name, one in definitions.items()}
@@ -84,7 +84,7 @@ class _Renaming:
 def _references(schema: Any) -> Iterator[str]:
     if isinstance(schema, dict):
         if isinstance(reference := schema.get("$ref"), str):
-            yield reference.removeprefix(_PREFIX)
+            yield reference.removeprefix(DEFINITIONS)
         for one in schema.values():
             yield from _references(one)
     elif isinstance(schema, list):
