@@ -18,6 +18,7 @@ from jobgate.broker.catalogue import (
     BY_NAME,
     BY_PLACE,
     DEFINITIONS,
+    MOST_MISFITS,
     NO_DEFAULT,
     ArgumentBinder,
     ArgumentPath,
@@ -119,7 +120,8 @@ __all__ = [
     "DEFAULT_NAMESPACE", "Keys", "did_you_mean", "is_plain_name", "near_names", "why_not_health_key",
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
-    "BY_NAME", "BY_PLACE", "DEFINITIONS", "NO_DEFAULT", "ArgumentBinder", "ArgumentPath", "FunctionDocument",
+    "BY_NAME", "BY_PLACE", "DEFINITIONS", "MOST_MISFITS", "NO_DEFAULT", "ArgumentBinder", "ArgumentPath",
+    "FunctionDocument",
     "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of", "is_signature", "joined",
     "read_catalogue",
     # Live functions

@@ -1,6 +1,6 @@
 """The functions of a worker as it publishes them: what each one is called with, and what it returns."""
 
-from jobgate.broker.catalogue.binding import ArgumentBinder, ArgumentPath, is_signature
+from jobgate.broker.catalogue.binding import MOST_MISFITS, ArgumentBinder, ArgumentPath, is_signature
 from jobgate.broker.catalogue.catalogue_reader import read_catalogue
 from jobgate.broker.catalogue.documents import (
     BY_NAME,
@@ -22,5 +22,5 @@ __all__ = [
     "BY_NAME", "BY_PLACE", "DEFINITIONS", "LONGEST_CATALOGUE", "NO_DEFAULT", "Catalogue", "FunctionDocument",
     "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of", "joined", "read_catalogue",
     # Arguments
-    "ArgumentBinder", "ArgumentPath", "is_signature",
+    "MOST_MISFITS", "ArgumentBinder", "ArgumentPath", "is_signature",
 ]  # fmt: skip

@@ -14,7 +14,8 @@ from jobgate.broker.near_names import did_you_mean
 #: Names and indexes that lead to a value in `{"args": […], "kwargs": {…}}`.
 ArgumentPath = tuple[str | int, ...]
 
-#: Misfits that are listed at most, so that an answer does not outgrow its request.
+#: Misfits of one job that are listed at most, also by gateway and worker: an answer must not outgrow its
+#: request.
 MOST_MISFITS: Final = 20
 #: Characters of a name that a text shows.
 _LONGEST_NAME: Final = 64

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jobgate.broker import FunctionDocument
-from jobgate.gateway.arguments.argument_errors import MOST_ERRORS, MOST_TIME
+from jobgate.broker import MOST_MISFITS, FunctionDocument
+from jobgate.gateway.arguments.argument_errors import MOST_TIME
 from jobgate.gateway.arguments.argument_validator import ArgumentValidator
 from jobgate.gateway.arguments.pointers import json_pointer
 from jobgate.gateway.http import field_errors
@@ -97,4 +97,4 @@ def _errors(
         return wrong
     found = validator.errors(bound, MOST_TIME / versions)
     wrong += [(json_pointer(binder.path(path, args, kwargs)), text) for path, text in found]
-    return wrong[:MOST_ERRORS]
+    return wrong[:MOST_MISFITS]

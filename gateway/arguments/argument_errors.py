@@ -11,7 +11,7 @@ from itertools import islice
 from time import thread_time
 from typing import Any, Final
 
-from jobgate.broker import ArgumentPath, KnownPattern, Schema, definition_of, did_you_mean
+from jobgate.broker import MOST_MISFITS, ArgumentPath, KnownPattern, Schema, definition_of, did_you_mean
 from jobgate.gateway.arguments.checkable_schema import PLAIN
 from jobgate.gateway.arguments.schema_phrases import is_known_pattern, quoted, sentence, type_phrase
 from jobgate.gateway.arguments.union_errors import Error, nearest
@@ -19,8 +19,6 @@ from jobgate.gateway.arguments.union_errors import Error, nearest
 #: Whether a value meets a schema.
 Meets = Callable[[Any], bool]
 
-#: Errors of one call that are reported.
-MOST_ERRORS: Final = 20
 #: Seconds of the event loop for one call.
 MOST_TIME: Final = 0.04
 _UNKNOWN_ERROR: Final = "It does not fit the function's schema."
@@ -64,7 +62,7 @@ class ErrorSearch:
         with suppress(_OutOfTime, RecursionError):
             for name, value in bound.items():
                 if name in properties:
-                    found += islice(self._errors(properties[name], value, (name,)), MOST_ERRORS - len(found))
+                    found += islice(self._errors(properties[name], value, (name,)), MOST_MISFITS - len(found))
         return found or [((self._refused(properties, bound),), _UNKNOWN_ERROR)]
 
     def _refused(self, properties: Mapping[str, Schema], bound: Mapping[str, Any]) -> str:
@@ -134,7 +132,7 @@ class ErrorSearch:
                 yield path, sentence(keyword, schema[keyword])
 
     def _union(self, keyword: str, branches: list[Schema], value: Any, path: ArgumentPath) -> Iterator[Error]:
-        found = [list(islice(self._errors(one, value, path), MOST_ERRORS)) for one in branches]
+        found = [list(islice(self._errors(one, value, path), MOST_MISFITS)) for one in branches]
         fitting = found.count([])
         if not fitting:
             resolved = [self._resolved(one) for one in branches]
@@ -155,7 +153,7 @@ class ErrorSearch:
         if not self._meets({"pattern": KnownPattern.PLAIN_DECIMAL.value}, value):
             return []
         numbers = [one for one in objects if one.get("type") == "number"]
-        return [error for one in numbers for error in self._errors(one, float(value), path)][:MOST_ERRORS]
+        return [error for one in numbers for error in self._errors(one, float(value), path)][:MOST_MISFITS]
 
     def _members(
         self, schema: Mapping[str, Any], value: Mapping[str, Any], path: ArgumentPath

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from jobgate.broker import (
+    MOST_MISFITS,
     OPTION_FORMS,
     IdempotencyKey,
     JobOptions,
@@ -26,8 +27,6 @@ from jobgate.gateway.http import Problem, field_errors
 #: Longest duration of an option, in seconds: ten years.
 MAX_SECONDS = 315_360_000
 MAX_TRIES = 1000
-#: Most errors of one body that are reported: an answer must not outgrow its request.
-MAX_ERRORS = 20
 
 _ARGUMENTS = frozenset({"args", "kwargs"})
 #: The options that are stored with the job as one record.
@@ -102,7 +101,7 @@ def _given(
     given: dict[str, Any] = {}
     options: dict[str, Any] = {}
     for name, value in document.items():
-        if len(errors) >= MAX_ERRORS:
+        if len(errors) >= MOST_MISFITS:
             break
         if name in _ARGUMENTS:
             continue

@@ -11,13 +11,19 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 
-from jobgate.broker import BY_PLACE, ArgumentBinder, ArgumentPath, Parameter, ParameterKind, printable
+from jobgate.broker import (
+    BY_PLACE,
+    MOST_MISFITS,
+    ArgumentBinder,
+    ArgumentPath,
+    Parameter,
+    ParameterKind,
+    printable,
+)
 from jobgate.worker.hints.arguments import Arguments, ArgumentsRefused
 from jobgate.worker.hints.hint_adapters import HintAdapter, validator_of_all
 
 _LEFT_OUT: Final = object()
-#: Misfits that a message lists.
-_MOST_MISFITS = 20
 #: Floats below it are whole numbers of 64 bits.
 _MOST_INTEGER = 2.0**63
 _PLAIN = frozenset((str, int, bool, type(None)))
@@ -135,7 +141,7 @@ class _Misfits:
     def add(self, error: ValidationError, part: "_Part", value: Any) -> None:
         """Add what pydantic says of the argument of one parameter."""
         self.count += error.error_count()
-        room = _MOST_MISFITS - len(self.first)
+        room = MOST_MISFITS - len(self.first)
         if room > 0:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             self.first += [(part.path(value, one["loc"]), _reason(one)) for one in found[:room]]
