@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from jobgate.broker import (
     BrokerUnavailable,
     DataSetChanged,
     Enqueued,
+    FunctionDocument,
     IdempotencyConflict,
     JobRequest,
     JobResult,
@@ -77,19 +79,25 @@ async def _enqueue_accepted(call: Call, request: JobRequest, wait: float | None)
 
 def _passes(call: Call, request: JobRequest) -> bool:
     """Whether live workers offer the function and accept the arguments, as far as is known without Redis."""
-    gateway, queue = call.gateway, request.options.queue or call.gateway.queues.default
-    if not gateway.functions.passes(request.function, queue):
+    gateway = call.gateway
+    if not gateway.functions.passes(request.function, _queue_of(call, request)):
         return False
-    documents = gateway.broker.live_functions.documents(request.function, queue)
-    return not documents or gateway.arguments.accepts(documents, request.args, request.kwargs)
+    return gateway.arguments.accepts(_live_versions(call, request), request.args, request.kwargs)
 
 
 async def _require_acceptable(call: Call, request: JobRequest, *, waits: bool) -> None:
     """Return if live workers offer the function and accept the arguments, or if that is not known."""
-    gateway, queue = call.gateway, request.options.queue or call.gateway.queues.default
+    gateway, queue = call.gateway, _queue_of(call, request)
     await gateway.functions.require(request.function, queue, waits=waits, may_know=call.caller.may_enqueue)
-    documents = gateway.broker.live_functions.documents(request.function, queue)
-    gateway.arguments.require(documents, request.args, request.kwargs)
+    gateway.arguments.require(_live_versions(call, request), request.args, request.kwargs)
+
+
+def _live_versions(call: Call, request: JobRequest) -> Sequence[FunctionDocument]:
+    return call.gateway.broker.live_functions.documents(request.function, _queue_of(call, request))
+
+
+def _queue_of(call: Call, request: JobRequest) -> str:
+    return request.options.queue or call.gateway.queues.default
 
 
 def _request(call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:
