@@ -46,7 +46,8 @@ SCOPES: Final = option(
     metavar="SCOPE",
     multiple=True,
     required=True,
-    help="enqueue:FUNCTION (a glob pattern), read, read:*, inspect, abort or metrics. Can be repeated.",
+    help="enqueue:FUNCTION (a glob pattern), read, read:*, inspect, abort, operate or metrics. Can be "
+    "repeated.",
 )
 INSECURE: Final = option(
     "--insecure", section=_ACCESS, is_flag=True, help="Let everybody call without a key, on any address."

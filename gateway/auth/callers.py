@@ -10,7 +10,8 @@ allow = ["enqueue:send_*", "read", "abort"]
 ```
 
 Scopes: `enqueue:<function glob>`, `read` (own jobs), `read:*` (all jobs), `inspect` (arguments and
-tracebacks), `abort`, `metrics`. Everything else is refused. Two keys with the same name are the same caller,
+tracebacks), `abort`, `operate` (pause and resume queues, bulk operations, retry jobs of others), `metrics`.
+Everything else is refused. Two keys with the same name are the same caller,
 so that a key can be replaced without a gap.
 """
 
@@ -27,7 +28,7 @@ from jobgate.gateway.http import Problem
 from jobgate.gateway.settings import KeysFileError
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_SCOPE = re.compile(r"enqueue:[A-Za-z0-9_.:<>*?\[\]!-]{1,128}|read|read:\*|inspect|abort|metrics")
+_SCOPE = re.compile(r"enqueue:[A-Za-z0-9_.:<>*?\[\]!-]{1,128}|read|read:\*|inspect|abort|operate|metrics")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MEMBERS = {"name", "sha256", "allow", "not_after", "waits"}
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -61,6 +62,28 @@ class Caller:
     def may_enqueue(self, function: str) -> bool:
         """Whether the caller may enqueue this function."""
         return self.name is None or any(fnmatchcase(function, glob) for glob in self.functions)
+
+    def require_retry(self, function: str, owner: str | None) -> None:
+        """Raise `Problem` 403 unless the caller may retry this job, which must exist for it (`reaches`).
+
+        A retry of an own job is an enqueue of its function; that of any other needs `operate`.
+        """
+        if self.operates:
+            return
+        if owner != self.name:
+            raise Problem(
+                "forbidden", "The job is another caller's: to retry it, the key needs the scope operate."
+            )
+        self.require_function(function)
+
+    @property
+    def operates(self) -> bool:
+        """Whether it may pause and resume queues, and retry and abort in bulk, whosever the jobs are."""
+        return self.name is None or "operate" in self.scopes
+
+    def reaches(self, owner: str | None) -> bool:
+        """Whether a job with this owner exists for the caller where it retries, or aborts in bulk."""
+        return self.operates or self.sees(owner)
 
     @property
     def inspects(self) -> bool:
@@ -174,7 +197,7 @@ def new_key(name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
     wrong = [scope for scope in scopes if not _fits(_SCOPE, scope)]
     if wrong:
         raise KeysFileError(
-            f"No such scope: {wrong[0]}. Use enqueue:<glob>, read, read:*, inspect, abort, metrics."
+            f"No such scope: {wrong[0]}. Use enqueue:<glob>, read, read:*, inspect, abort, operate, metrics."
         )
     key = f"jg_{secrets.token_urlsafe(32)}"
     digest = hashlib.sha256(key.encode()).hexdigest()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobgate.gateway.auth.callers import ANYBODY, new_key
+from jobgate.gateway.auth.callers import ANYBODY, Caller, new_key
 from jobgate.gateway.auth.keys_file import KeysFile
 from jobgate.gateway.http.problems import Problem
 from jobgate.gateway.settings import KeysFileError
@@ -85,7 +85,7 @@ def test_keys_end_and_are_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixt
         '[[key]]\nname = "a b"\nsha256 = "{digest}"\nallow = []',
         '[[key]]\nname = "a"\nsha256 = "abc"\nallow = []',
         '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = ["everything"]',
-        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = ["operate"]',
+        '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = ["operate:*"]',
         '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = "read"',
         '[[key]]\nname = "a"\nsha256 = "{digest}"\nallow = [["read"], {}]',
         "[[key]]\nname = [1]\nsha256 = {}\nallow = []",
@@ -127,8 +127,37 @@ def test_a_missing_keys_file_is_an_error(tmp_path: Path) -> None:
         KeysFile(tmp_path / "none.toml").load()
 
 
+@pytest.mark.parametrize(
+    ("scopes", "owner", "reaches", "retries"),
+    [
+        ({"read"}, "me", True, True),
+        ({"read"}, "other", False, False),
+        ({"read:*"}, "other", True, False),
+        ({"read:*"}, None, True, False),
+        ({"operate"}, "other", True, True),
+        ({"operate"}, None, True, True),
+    ],
+)
+def test_who_may_retry(scopes: set[str], owner: str | None, reaches: bool, retries: bool) -> None:
+    caller = Caller(name="me", scopes=frozenset(scopes), functions=("send_*",))
+    assert caller.reaches(owner) == reaches
+    if retries:
+        caller.require_retry("send_mail", owner)
+    else:
+        with pytest.raises(Problem, match="forbidden"):
+            caller.require_retry("send_mail", owner)
+
+
+def test_a_retry_of_an_own_job_needs_its_function() -> None:
+    caller = Caller(name="me", scopes=frozenset({"read", "abort"}), functions=("send_*",))
+    with pytest.raises(Problem, match="forbidden"):
+        caller.require_retry("drop_tables", "me")
+
+
 def test_anybody_may_do_everything() -> None:
     ANYBODY.require("metrics")
+    ANYBODY.require("operate")
+    ANYBODY.require_retry("f", "x")
     ANYBODY.require_function("f")
     assert ANYBODY.sees("x")
     assert ANYBODY.inspects
