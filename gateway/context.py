@@ -12,7 +12,7 @@ from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, Caller, KeysFile, Waits
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.functions import FunctionCheck, QueueNames
-from jobgate.gateway.http import Unsent, asked_wait
+from jobgate.gateway.http import Proxies, Unsent, asked_wait
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions
@@ -46,6 +46,8 @@ class Gateway:
     redis: RedisState
     #: None = no keys are in use.
     keys: KeysFile | None = None
+    #: Whose headers say who the client is.
+    proxies: Proxies = field(default_factory=Proxies)
     #: True from SIGTERM on: `/readyz` says so, and connections end with their next answer.
     is_draining: bool = False
     job_ids: Iterator[str] = field(default_factory=_job_ids)
@@ -69,6 +71,11 @@ class Call:
     caller: Caller = ANYBODY
     #: The job that it is about, once that is known.
     job_id: str | None = None
+
+    @property
+    def client(self) -> str:
+        """The client's address; behind a trusted proxy the one that it names, on a Unix socket `unix`."""
+        return self.gateway.proxies.client_of(self.request)
 
     async def waiting(self, seconds: float, waiting: Callable[[], Awaitable[Result | None]]) -> Result | None:
         """Return what `waiting` returns; None if the gateway shuts down first.

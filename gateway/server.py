@@ -17,7 +17,7 @@ from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import KeysFile, Waits
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.functions import FunctionCheck, QueueNames
-from jobgate.gateway.http import Door, HttpServer, PortError, Unsent, listen
+from jobgate.gateway.http import Door, HttpServer, PortError, Proxies, Unsent, listen
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions, base_document
@@ -62,6 +62,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         meter=Meter(),
         redis=RedisState(broker, settings.serializer),
         keys=keys,
+        proxies=Proxies(settings.trusted_proxies, settings.proxy_header),
     )
     try:
         await gateway.redis.greet()

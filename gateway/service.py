@@ -50,7 +50,7 @@ class GatewayService:
         route, call.name = self._router.find(call.request.method, path)
         call.route, call.path = route.name, route.path
         if route.method == "POST":
-            check_origin(call.request)
+            check_origin(call.request, self._gateway.proxies.hosts_of(call.request))
         if not (self._keys is None or route.is_open):
             call.caller = self._keys.caller(call.request.headers.get("Authorization"))
         try:
@@ -80,6 +80,7 @@ def _log(call: Call, answer: Answer, seconds: float) -> None:
         seconds=seconds,
         route=call.route or UNMATCHED,
         shown=_SHOWN,
+        client=call.client,
         caller=call.caller.name,
         function=named if "{function}" in call.path else None,
         job_id=named if "{job_id}" in call.path else call.job_id,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobgate.broker import DEFAULT_URL, RedisSettings, is_plain_name, why_not_namespace, why_not_queue
+from jobgate.gateway.http import Proxies, ProxyHeader
 
 
 class GatewayError(Exception):
@@ -49,6 +50,11 @@ class GatewaySettings:
     queues: tuple[str, ...] = ()
     #: Values that `Host` may have besides names of loopback; it is checked if the address is loopback.
     allowed_hosts: tuple[str, ...] = ()
+    #: Reverse proxies whose headers name the client: addresses, networks such as `10.0.0.0/8`, and `unix` for
+    #: every peer on the Unix socket. Headers of others are not read.
+    trusted_proxies: tuple[str, ...] = ()
+    #: The header in which they do: `x-forwarded-for`, or `forwarded` (RFC 7239). The other one is not read.
+    proxy_header: ProxyHeader = "x-forwarded-for"
     #: The event loop: `asyncio`, `uvloop`, or `auto`, which is uvloop if it is installed.
     loop: str = "auto"
     #: One JSON line per request.
@@ -94,6 +100,10 @@ class GatewaySettings:
         if not 1024 <= self.max_header <= 1024 * 1024:
             raise GatewayError(f"max_header must be between 1024 and 1048576 bytes, not {self.max_header}.")
         self._check_names()
+        try:
+            Proxies(self.trusted_proxies)
+        except ValueError as error:
+            raise GatewayError(f"trusted_proxies: {error}.") from error
         if not (self.is_loopback or self.keys_file or self.insecure):
             raise GatewayError(
                 f"Without keys the gateway binds loopback only: give --keys FILE for {self.host}, "

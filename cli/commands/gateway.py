@@ -29,6 +29,8 @@ Examples:
 @http.KEYS
 @http.INSECURE
 @http.ALLOWED_HOSTS
+@http.TRUSTED_PROXIES
+@http.PROXY_HEADER
 @http.MAX_WAIT
 @http.MAX_HEADER
 @http.MAX_UNSENT

@@ -62,6 +62,23 @@ ALLOWED_HOSTS: Final = option(
     help="Host header that requests may carry besides those of loopback. Can be repeated; the variable "
     "takes commas.",
 )
+TRUSTED_PROXIES: Final = option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    section=_ACCESS,
+    type=SEVERAL,
+    multiple=True,
+    metavar="ADDRESS",
+    help="Reverse proxy whose headers name the client: an address, a network such as 10.0.0.0/8, or `unix` "
+    "for all on the Unix socket. Can be repeated; the variable takes commas.",
+)
+PROXY_HEADER: Final = option(
+    "--proxy-header",
+    section=_ACCESS,
+    type=click.Choice(["x-forwarded-for", "forwarded"]),
+    default="x-forwarded-for",
+    help="Header in which trusted proxies name the client; the other one is not read.",
+)
 MAX_WAIT: Final = option(
     "--max-wait",
     section=_LIMITS,

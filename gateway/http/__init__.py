@@ -7,6 +7,7 @@ from jobgate.gateway.http.connection import HttpServer
 from jobgate.gateway.http.door import Door, check_origin, target_of
 from jobgate.gateway.http.listener import PortError, listen
 from jobgate.gateway.http.problems import Problem, field_errors
+from jobgate.gateway.http.proxies import Proxies, ProxyHeader
 from jobgate.gateway.http.query import applied, asked_wait, check_limit, page_limit, read_query
 from jobgate.gateway.http.quiet_log import StateLog
 from jobgate.gateway.http.streams import StreamedAnswer
@@ -15,7 +16,8 @@ from jobgate.gateway.http.unsent import Unsent
 
 __all__ = [
     # Serving
-    "Door", "HttpServer", "PortError", "StateLog", "check_origin", "listen", "log_access", "target_of",
+    "Door", "HttpServer", "PortError", "Proxies", "ProxyHeader", "StateLog", "check_origin", "listen",
+    "log_access", "target_of",
     # Requests
     "asked_wait", "body_at_hand", "body_to_come", "check_limit", "page_limit", "read_json", "read_query",
     # Answers

@@ -11,6 +11,7 @@ from aiohttp.web import BaseRequest
 
 from jobgate.broker import without_secrets
 from jobgate.gateway.http.answers import Answer
+from jobgate.gateway.http.proxies import peer_of
 
 logger = logging.getLogger("jobgate.gateway.access")
 
@@ -58,7 +59,7 @@ def log_access(
             status=answer.status,
             ms=round(seconds * 1000, 2),
             bytes=answer.size,
-            remote=request.remote,
+            remote=peer_of(request),
             request_id=answer.request_id,
             **members,
         )

@@ -53,6 +53,12 @@ class Connection(RequestHandler):
         super().connection_made(transport)
         self._arm()
 
+    @property
+    def peername(self) -> Any:
+        """The address of the client; empty on a Unix socket, whatever name the client has given its end."""
+        found = super().peername
+        return "" if isinstance(found, str | bytes) else found
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop all timers."""
         self._disarm()

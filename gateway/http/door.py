@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Generic, Protocol, TypeVar
 
 import orjson
@@ -157,15 +157,19 @@ def target_of(request: BaseRequest) -> tuple[str, str]:
     return path, query
 
 
-def check_origin(request: BaseRequest) -> None:
+def check_origin(request: BaseRequest, hosts: Collection[str]) -> None:
     """Raise `Problem` 403 for a request that a page of another site made a browser send.
 
     A form can carry JSON, and browsers send forms without asking for permission (CORS preflight).
+
+    Args:
+        request: The request.
+        hosts: The names, in lower case, that the gateway has for its client.
     """
     headers = request.headers
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     is_foreign = site is not None and site not in {"same-origin", "none"}
-    if origin is not None and origin.partition("://")[2].lower() != headers.get("Host", "").lower():
+    if origin is not None and origin.partition("://")[2].lower() not in hosts:
         is_foreign = True
     if is_foreign:
         raise Problem("cross-site", "A browser sent this on behalf of another site.")
