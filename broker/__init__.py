@@ -43,6 +43,7 @@ from jobgate.broker.errors import (
     EmbeddedServerError,
     EncodeError,
     IdempotencyConflict,
+    InvalidCursor,
     InvalidJobRequest,
     InvalidName,
     NotAQueue,
@@ -146,5 +147,5 @@ __all__ = [
     # Errors
     "PASSING_ERRORS", "BrokerError", "BrokerFull", "BrokerMisconfigured", "BrokerUnavailable",
     "DataSetChanged", "DecodeError", "EmbeddedServerError", "EncodeError", "IdempotencyConflict",
-    "InvalidName", "InvalidJobRequest", "NotAQueue", "WriteInDoubt",
+    "InvalidCursor", "InvalidName", "InvalidJobRequest", "NotAQueue", "WriteInDoubt",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from jobgate.broker.transitions import (
     PausePart,
     ProgressPart,
     ReleasePart,
+    RenewPart,
     RetryPart,
     renewer_of,
 )
@@ -31,6 +32,7 @@ from jobgate.broker.waiting import WakePart, WatchPart
 class Broker(
     EnqueuePart,
     ClaimPart,
+    RenewPart,
     FinishPart,
     RetryPart,
     ReleasePart,

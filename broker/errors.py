@@ -10,6 +10,7 @@ BrokerError
 ├── DataSetChanged             Redis has lost its data, including the job that was waited for
 ├── InvalidJobRequest          a job request contradicts itself
 │   └── InvalidName            the name of a queue, a namespace or a job would collide with other keys
+├── InvalidCursor              a cursor is not from a page of this list
 ├── CodecError
 │   ├── EncodeError            the codec cannot encode a value
 │   └── DecodeError            stored bytes cannot be read
@@ -68,6 +69,10 @@ class InvalidJobRequest(BrokerError):
 
 class InvalidName(InvalidJobRequest, ValueError):
     """A name would collide with other keys: choose another."""
+
+
+class InvalidCursor(BrokerError, ValueError):
+    """The cursor is not from an earlier page of this list: start without one."""
 
 
 class CodecError(BrokerError):

@@ -48,6 +48,11 @@ class Keys:
         """The queue that is used if none is named. The queue's name is its key."""
         return f"{self.namespace}:queue"
 
+    @property
+    def operations(self) -> str:  # ZSET, as of any queue
+        """The queue of operations on many jobs, which gateways run. Callers cannot use its name."""
+        return f"{self.namespace}:operations"
+
     def job(self, job_id: str) -> str:  # STRING, PX
         """The encoded job, from its enqueue until its end."""
         return f"{self.namespace}:job:{job_id}"
@@ -77,6 +82,8 @@ class Keys:
         """
         if not name:
             return self.default_queue
+        if name == self.operations:
+            return name
         if wrong := why_not_queue(self.namespace, name):
             raise InvalidName(wrong)
         return name

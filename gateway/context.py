@@ -11,6 +11,7 @@ from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, Caller, KeysFile, Waits
 from jobgate.gateway.deadline import RedisDeadline
+from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Proxies, Unsent, asked_wait
 from jobgate.gateway.job_looks import Looks
@@ -41,6 +42,7 @@ class Gateway:
     queues: QueueNames
     waits: Waits
     looks: Looks
+    finder: Finder
     unsent: Unsent
     meter: Meter
     redis: RedisState

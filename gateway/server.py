@@ -16,6 +16,7 @@ from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import KeysFile, Waits
 from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Door, HttpServer, PortError, Proxies, Unsent, listen
 from jobgate.gateway.job_looks import Looks
@@ -58,6 +59,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         queues=queues,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
         looks=Looks(broker, lambda: live.queues),
+        finder=Finder(broker),
         unsent=Unsent(settings.max_unsent),
         meter=Meter(),
         redis=RedisState(broker, settings.serializer),

@@ -17,7 +17,9 @@ UNMATCHED: Final = "unmatched"
 CLIENT_GONE: Final = 499
 _MALFORMED: Final = 400
 #: Query parameters whose values the access log shows.
-_SHOWN: Final = frozenset({"wait", "queue", "status", "function", "cursor", "limit"})
+_SHOWN: Final = frozenset(
+    {"wait", "queue", "status", "success", "code", "function", "since", "until", "scan", "cursor", "limit"}
+)
 #: Most characters of an unknown name that are logged; valid names are never longer.
 _LONGEST_NAME: Final = 128
 

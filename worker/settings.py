@@ -23,6 +23,7 @@ from jobgate.broker import (
     settings_of,
     why_not_health_key,
     why_not_job_id,
+    why_not_queue,
 )
 from jobgate.worker.cron_jobs import CronJob
 from jobgate.worker.errors import SettingsError
@@ -249,6 +250,10 @@ class Settings:
         line, ids = self.health_check_key, (job.job_id for job in self.cron_jobs)
         wrong = why_not_health_key(self.namespace, line, queues) if line else None
         wrong = wrong or next(filter(None, (why_not_job_id(job_id) for job_id in ids if job_id)), None)
+        # Its jobs are run by gateways alone.
+        wrong = wrong or (
+            why_not_queue(self.namespace, keys.operations) if keys.operations in queues else None
+        )
         if wrong:
             raise SettingsError(wrong)
 

@@ -2,7 +2,7 @@
 
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.bodies.end_marks import AbortMark, abort_mark, note_of, note_of_abort
-from jobgate.broker.bodies.progress import Progress, encode_progress, progress_of
+from jobgate.broker.bodies.progress import Progress, encode_progress, place_of, progress_of
 from jobgate.broker.bodies.reading_thread import DECODE_TIMEOUT, Decoder
 from jobgate.broker.bodies.stored import OWNER_WITHIN, encode_job, encode_result, is_pickled
 from jobgate.broker.bodies.tokens import begun_ms, claim_token, claimed_ms, worker_of
@@ -15,6 +15,6 @@ __all__ = [
     "DECODE_TIMEOUT", "Decoder", "OWNER_WITHIN", "encode_job", "encode_result", "is_pickled",
     # Other values
     "AbortMark", "Progress", "WorkerRecord", "abort_mark", "begun_ms", "claim_token", "claimed_ms",
-    "encode_progress", "encode_worker_record", "note_of", "note_of_abort", "progress_of", "worker_of",
-    "worker_record",
+    "encode_progress", "encode_worker_record", "note_of", "note_of_abort", "place_of", "progress_of",
+    "worker_of", "worker_record",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The stored form of progress: `<token of the lease> <unix ms> <JSON>`."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -16,9 +17,23 @@ class Progress:
     time_ms: int
 
 
-def encode_progress(fraction: float, message: str | None) -> bytes:
-    """Return what a worker reports; progress.lua writes token and time before it."""
-    return orjson.dumps({"f": fraction, "m": message})
+def encode_progress(fraction: float, message: str | None, place: Any = None) -> bytes:
+    """Return what a worker reports; progress.lua writes token and time before it.
+
+    Args:
+        fraction: From 0 to 1.
+        message: What the job does, in a few words.
+        place: Where the next try can resume, as JSON can hold it; None = nowhere.
+    """
+    return orjson.dumps({"f": fraction, "m": message} | ({} if place is None else {"p": place}))
+
+
+def place_of(stored: bytes | None) -> Any:
+    """Return the `place` in stored progress, whichever lease reported it; None if there is none."""
+    try:
+        return orjson.loads((stored or b"").split(b" ", 2)[2]).get("p")
+    except (IndexError, AttributeError, ValueError):
+        return None
 
 
 def progress_of(stored: bytes | None, token: bytes | None) -> Progress | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobgate.broker.bodies import encode_progress
+from jobgate.broker.bodies import encode_progress, place_of
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import BODY_TTL_MS
 from jobgate.broker.part import Core, Part
@@ -25,7 +25,9 @@ class ProgressPart(Part):
             weight=lambda report: len(report[1]),
         )
 
-    async def report_progress(self, lease: Lease, fraction: float, message: str | None = None) -> bool:
+    async def report_progress(
+        self, lease: Lease, fraction: float, message: str | None = None, *, place: Any = None
+    ) -> bool:
         """Store how far a running job is, for `JobView.progress`; kept until the job ends, or for a day.
 
         Calls made in the same turn of the event loop are sent as one script call.
@@ -34,11 +36,18 @@ class ProgressPart(Part):
             lease: As claimed.
             fraction: From 0 to 1.
             message: What the job does, in a few words.
+            place: Where another try can resume, for `reported_place`; JSON must be able to hold it.
 
         Returns:
             False if another worker owns the lease by now; then nothing was changed.
         """
-        return await self._reports.submit((lease, encode_progress(fraction, message)))
+        return await self._reports.submit((lease, encode_progress(fraction, message, place)))
+
+    async def reported_place(self, lease: Lease) -> Any:
+        """Return the place that this or an earlier try of a job last reported; None if there is none."""
+        # MGET, unlike GET, shows a key of another kind as none.
+        (stored,) = await self._core.link.command("MGET", self.keys.progress(lease.queue, lease.job_id))
+        return place_of(stored)
 
     async def _send_reports(self, reports: Sequence[_Report], since: float) -> Sequence[bool]:
         keys, queue = self.keys, reports[0][0].queue

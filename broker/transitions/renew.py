@@ -1,7 +1,7 @@
-"""The transitions *renew*, *release* and *reclaim* from a thread, over its own blocking connection."""
+"""The transition *renew*; and *release* and *reclaim* from a thread, over its own blocking connection."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from redis import Redis
@@ -10,6 +10,7 @@ from redis import exceptions as redis_errors
 from jobgate.broker.keys import Keys
 from jobgate.broker.link import TRUSTED_FOR, RedisSettings, sync_client, translate, unnamed
 from jobgate.broker.milliseconds import BODY_TTL_MS, ms_of, to_ms
+from jobgate.broker.part import Part
 from jobgate.broker.scripts import Script, script
 from jobgate.broker.transitions.leases import ClaimedJob, Lease, Renewal
 from jobgate.broker.transitions.release import by_queue, reclaim_call, release_calls
@@ -21,6 +22,15 @@ _TIMEOUT, _SHARE = 2.0, 1 / 5
 _ALL_TRIES = 0.5
 #: Seconds within which a failed release is retried once.
 _RELEASE = 1.0
+
+
+class RenewPart(Part):
+    """Extends leases (renew.lua), for those whose event loop is never blocked for long."""
+
+    async def renew(self, leases: Sequence[Lease], *, lease: float) -> Renewal:
+        """Extend all leases by `lease` seconds from now, like `LeaseRenewer.renew`."""
+        link = self._core.link
+        return _renewal([await link.run(*call) for call in _renew_calls(self.keys, leases, lease)])
 
 
 class LeaseRenewer:
@@ -45,13 +55,10 @@ class LeaseRenewer:
             BrokerUnavailable: Redis does not answer; the leases still run and can be renewed later.
             BrokerMisconfigured: Redis refuses the command.
         """
-        lost: list[str] = []
-        aborts: dict[str, int] = {}
-        for queue, part in by_queue(leases, lambda one: one.queue).items():
-            lost_here, marked = self._renew(queue, part, lease)
-            lost += map(_text, lost_here)
-            aborts.update({_text(marked[at]): ms_of(marked[at + 1]) for at in range(0, len(marked), 2)})
-        return Renewal(lost=lost, aborts=aborts)
+        within = lease * _ALL_TRIES
+        return _renewal(
+            [self._answer(*call, within=within) for call in _renew_calls(self._keys, leases, lease)]
+        )
 
     def release(self, claimed: Sequence[ClaimedJob]) -> None:
         """Give jobs back as if they had never been claimed, like `Broker.release`.
@@ -80,14 +87,6 @@ class LeaseRenewer:
     def close(self) -> None:
         """Close the connection."""
         self._redis.close()
-
-    def _renew(self, queue: str, leases: Sequence[Lease], lease: float) -> tuple[list[bytes], list[bytes]]:
-        keys = self._keys
-        args: list[Any] = [keys.job(""), keys.in_progress(""), keys.retry(""), to_ms(lease), BODY_TTL_MS]
-        for one in leases:
-            args += [one.job_id, one.token, one.tries]
-        lost, marked = self._answer(script("renew"), [queue, keys.abort], args, within=lease * _ALL_TRIES)
-        return lost, marked
 
     def _answer(self, script: Script, keys: Sequence[str], args: Sequence[Any], *, within: float) -> Any:
         """Run a script that may be repeated; tries once more on a new connection.
@@ -135,6 +134,26 @@ def renewer_of(settings: RedisSettings, keys: Keys, lease: float) -> LeaseRenewe
     opening = min(timeout, settings.conn_timeout)
     client = sync_client(settings, socket_timeout=timeout, socket_connect_timeout=opening, **unnamed())
     return LeaseRenewer(client, keys)
+
+
+def _renew_calls(
+    keys: Keys, leases: Sequence[Lease], lease: float
+) -> Iterator[tuple[Script, Sequence[str], Sequence[Any]]]:
+    """Yield the script, its KEYS and its ARGV for the leases of each queue."""
+    for queue, part in by_queue(leases, lambda one: one.queue).items():
+        args: list[Any] = [keys.job(""), keys.in_progress(""), keys.retry(""), to_ms(lease), BODY_TTL_MS]
+        for one in part:
+            args += [one.job_id, one.token, one.tries]
+        yield script("renew"), [queue, keys.abort], args
+
+
+def _renewal(answers: Sequence[tuple[Sequence[bytes], Sequence[bytes]]]) -> Renewal:
+    lost: list[str] = []
+    aborts: dict[str, int] = {}
+    for lost_here, marked in answers:
+        lost += map(_text, lost_here)
+        aborts.update({_text(marked[at]): ms_of(marked[at + 1]) for at in range(0, len(marked), 2)})
+    return Renewal(lost=lost, aborts=aborts)
 
 
 def _text(job_id: bytes) -> str:

@@ -3,16 +3,23 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from jobgate.broker.errors import DecodeError
+from jobgate.broker.errors import DecodeError, InvalidCursor
 from jobgate.broker.milliseconds import ms_of
 from jobgate.broker.part import Part
 from jobgate.broker.records import JobBody, JobResult
 from jobgate.broker.scripts import script
+from jobgate.broker.views.job_view import JobStatus
 
 #: Values that one command fetches: a result may be megabytes large.
 _AT_ONCE = 64
+#: Entries of a queue that one script looks at: it blocks Redis for less than a millisecond.
+MOST_LOOKS: Final = 1000
+#: Longest id in a cursor, in bytes: stock arq's producers may write any.
+_LONGEST_ID = 512
+#: A score as Redis writes it.
+_SCORE = re.compile(r"-?([0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?|inf)")
 _WILDCARDS = re.compile(r"([\\*?\[\]])")
 
 
@@ -41,7 +48,7 @@ class QueuePage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdPage:
-    """A part of a list of job ids, in no particular order and without duplicates."""
+    """A part of a list of job ids, without duplicates."""
 
     ids: Sequence[str]
     #: Where the next page begins; empty = this is the last page.
@@ -79,11 +86,49 @@ class ListPart(Part):
             jobs=[await self._queued(queue, *entry) for entry in entries], cursor=_next_cursor(following)
         )
 
-    async def queued_ids(self, queue: str, *, cursor: str = "", limit: int = 100) -> IdPage:
-        """Return a page of the ids of the jobs that wait or run in a queue; arguments as in `queued_jobs`."""
-        following, found = await self._core.link.command("ZSCAN", queue, cursor or "0", "COUNT", limit)
-        # ZSCAN may return an id twice.
-        return IdPage(ids=list(dict.fromkeys(map(_text, found[::2]))), cursor=_next_cursor(following))
+    async def due_ids(
+        self,
+        queue: str,
+        *,
+        cursor: str = "",
+        limit: int = 100,
+        looks: int = MOST_LOOKS,
+        status: JobStatus | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+    ) -> IdPage:
+        """Return ids of the jobs that wait or run in a queue, in order.
+
+        The order is that of the due times; a running job stands at the end of its lease. A job that keeps its
+        place is on one page. One that is claimed, retried or released moves.
+
+        Args:
+            queue: Name of the queue.
+            cursor: From the previous page; empty = start.
+            limit: Most ids on the page.
+            looks: Most entries of the queue to look at, up to 1,000. A page may be empty and not be the last.
+            status: Only jobs of this status; None = all.
+            since_ms: The earliest due time.
+            until_ms: The latest due time.
+
+        Raises:
+            InvalidCursor: The cursor is not from a page.
+        """
+        score, job_id = _place(cursor)
+        lowest = "-inf" if since_ms is None else since_ms
+        highest = "inf" if until_ms is None else until_ms
+        last_score, last_id, *ids = await self._core.link.read(
+            script("due_order"),
+            [queue],
+            [
+                *(self.keys.in_progress(""), lowest, highest, score, job_id),
+                *(limit, min(looks, MOST_LOOKS), status or ""),
+            ],
+        )
+        if len(last_id) > _LONGEST_ID:
+            last_id = last_id[:_LONGEST_ID] + b"\xff"  # skips what begins alike, so that cursors stay short
+        following = f"{last_score.decode()}:{_text(last_id)}" if last_score else ""
+        return IdPage(ids=list(map(_text, ids)), cursor=following)
 
     async def result_ids(self, *, cursor: str = "", limit: int = 1000) -> IdPage:
         """Return a page of the ids of all results; arguments as in `results`."""
@@ -133,6 +178,14 @@ class ListPart(Part):
             body=await self._core.decoder.job_or_none(blob),
             is_lost=blob is None,
         )
+
+
+def _place(cursor: str) -> tuple[str, str]:
+    """Return the score and the id in a cursor of `due_ids`, as text; empty = start."""
+    score, colon, job_id = cursor.partition(":")
+    if cursor and not (colon and _SCORE.fullmatch(score)):
+        raise InvalidCursor
+    return score, job_id
 
 
 def _text(raw: Any) -> str:

@@ -1,11 +1,8 @@
 """Turns the JSON of a request into the broker's `JobRequest`: a 422 lists all errors at once."""
 
 import hashlib
-import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,7 +19,7 @@ from jobgate.broker import (
 )
 from jobgate.gateway.arguments import json_pointer
 from jobgate.gateway.functions import QueueNames, why_not_new_id
-from jobgate.gateway.http import Problem, field_errors
+from jobgate.gateway.http import Problem, field_errors, moment_ms, why_not_moment
 
 #: Longest duration of an option, in seconds: ten years.
 MAX_SECONDS = 315_360_000
@@ -33,10 +30,6 @@ _ARGUMENTS = frozenset({"args", "kwargs"})
 _OPTIONS = {name: form for name, form in OPTION_FORMS.items() if form.in_http}
 _COUNTS = [name for name, form in _OPTIONS.items() if form.kind is OptionKind.COUNT]
 _NO_SUCH_MEMBER = "No such member: arguments go into args and kwargs."
-
-_DATE_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 Errors = list[tuple[str, str]]
 
@@ -121,7 +114,7 @@ def _given(
     if (until := given.pop("defer_until", None)) is not None:
         if "defer_by" in given:
             errors.append(("#/defer_until", "Give defer_by or defer_until, not both."))
-        given["defer_until_ms"] = math.ceil(datetime.fromisoformat(until.upper()).timestamp() * 1000)
+        given["defer_until_ms"] = moment_ms(until)
     return given, options
 
 
@@ -153,14 +146,7 @@ def _tries(value: Any) -> str | None:
 
 
 def _moment(value: Any) -> str | None:
-    wrong = "It must be a date-time of RFC 3339 with an offset, within the years 2000 to 2199."
-    if not isinstance(value, str) or _DATE_TIME.fullmatch(value) is None:
-        return wrong
-    try:
-        moment = datetime.fromisoformat(value.upper())
-    except ValueError:
-        return wrong
-    return None if 2000 <= moment.year < 2200 else wrong
+    return why_not_moment(value if isinstance(value, str) else "")
 
 
 def _id(value: Any) -> str | None:

@@ -6,6 +6,7 @@ from jobgate.gateway.http.body import body_at_hand, body_to_come
 from jobgate.gateway.http.connection import HttpServer
 from jobgate.gateway.http.door import Door, check_origin, target_of
 from jobgate.gateway.http.listener import PortError, listen
+from jobgate.gateway.http.moments import moment_ms, why_not_moment
 from jobgate.gateway.http.problems import Problem, field_errors
 from jobgate.gateway.http.proxies import Proxies, ProxyHeader
 from jobgate.gateway.http.query import applied, asked_wait, check_limit, page_limit, read_query
@@ -19,7 +20,8 @@ __all__ = [
     "Door", "HttpServer", "PortError", "Proxies", "ProxyHeader", "StateLog", "check_origin", "listen",
     "log_access", "target_of",
     # Requests
-    "asked_wait", "body_at_hand", "body_to_come", "check_limit", "page_limit", "read_json", "read_query",
+    "asked_wait", "body_at_hand", "body_to_come", "check_limit", "moment_ms", "page_limit", "read_json",
+    "read_query", "why_not_moment",
     # Answers
     "Answer", "Problem", "SharedBody", "StreamedAnswer", "Unsent", "applied", "field_errors",
     "tagged",

@@ -13,6 +13,9 @@ def before_call(
     if case.headers is not None:
         # It would use a key again for another request, and be refused rightly.
         case.headers.pop("Idempotency-Key", None)
+    if case.query is not None:
+        # One of the right form that comes from no page is refused rightly.
+        case.query.pop("cursor", None)
     if isinstance(case.body, dict):
         if case.body.get("keep_result") == 0:
             # Together with a wait it is refused rightly.

@@ -65,14 +65,13 @@ async def test_jobs_of_every_status_are_listed_as_they_are(
     assert await every_page(gateway, "queue=nobody-s") == []
 
 
-async def test_the_loop_of_the_documents_finds_all_behind_an_empty_page(
-    gateway: RunningGateway, worker: PlayedWorker
-) -> None:
+async def test_the_loop_of_the_documents_finds_all(gateway: RunningGateway, worker: PlayedWorker) -> None:
     document = (REPOSITORY / "docs" / "operations.md").read_text()
     (loop,) = re.findall(r"^```sh\n(cursor=.*?)^```", document, re.MULTILINE | re.DOTALL)
-    (first,) = re.findall(r"even the first one:\n`(.*?)`", document)
+    ids = [f"job-{number:03}" for number in range(120)]
     await enqueue(gateway, "ended")
     await worker.run_one(7)
+    await enqueue(gateway, *ids)
     require_tool("curl")
     shell = await asyncio.create_subprocess_exec(
         *(require_tool("sh"), "-c", loop.replace("localhost:8080", gateway.url.removeprefix("http://"))),
@@ -80,10 +79,54 @@ async def test_the_loop_of_the_documents_finds_all_behind_an_empty_page(
     )
     async with asyncio.timeout(60):
         printed, _ = await shell.communicate()
-    pages = printed.splitlines()
-    assert pages[0] == first.encode()
-    assert [job["job_id"] for page in pages for job in orjson.loads(page)["jobs"]] == ["ended"]
-    assert orjson.loads(pages[-1])["next_cursor"] == ""
+    pages = [orjson.loads(page) for page in printed.splitlines()]
+    assert len(pages) > 1
+    assert [job["job_id"] for page in pages for job in page["jobs"]] == [*ids, "ended"]
+    assert pages[-1]["next_cursor"] == ""
+
+
+async def test_jobs_that_wait_come_by_due_time_with_cursors_that_stay(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    """Many are due at the same time, and the job that a cursor names may be gone."""
+    body = orjson.dumps({"t": None, "f": "add", "a": [], "k": {}, "et": 0})
+    due = {f"{score:04}-{number}": score for score in (5, 7, 2000) for number in range(9)}
+    with valkey_server.client() as client:
+        client.zadd("arq:queue", due)
+        client.mset({f"arq:job:{job_id}": body for job_id in due})
+        seen, cursor = [], ""
+        while len(seen) < len(due):
+            _, page, _ = await gateway.get(f"/jobs?limit=4&cursor={cursor}")
+            assert len(page["jobs"]) <= 4
+            seen += [job["job_id"] for job in page["jobs"]]
+            client.zrem("arq:queue", seen[-1])
+            client.delete(f"arq:job:{seen[-1]}")
+            cursor = page["next_cursor"]
+        assert seen == sorted(due)
+
+
+async def test_times_bound_what_is_listed(gateway: RunningGateway) -> None:
+    due = {f"of-{year}": f"{year}-01-01T00:00:00Z" for year in (2101, 2102, 2103)}
+    for job_id, until in due.items():
+        await enqueue(gateway, job_id, defer_until=until)
+    asked = "since=2102-01-01T01:00:00%2B01:00&until=2102-01-01T00:00:00Z"
+    assert [job["job_id"] for job in await every_page(gateway, asked)] == ["of-2102"]
+    unescaped = "since=2102-01-01T01:00:00+01:00"
+    assert [job["job_id"] for job in await every_page(gateway, unescaped)] == ["of-2102", "of-2103"]
+
+
+async def test_a_status_is_found_among_many_others(
+    gateway: RunningGateway, worker: PlayedWorker, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        client.zadd("arq:queue", {f"waits-{number}": 9e14 + number for number in range(3000)})
+    await enqueue(gateway, "runs")
+    await worker.claim()
+    _, page, _ = await gateway.get("/jobs?status=in_progress")
+    assert [job["job_id"] for job in page["jobs"]] == ["runs"]
+    assert page["next_cursor"] == ""
+    _, page, _ = await gateway.get("/jobs?status=queued")
+    assert page == {"jobs": [], "next_cursor": ""}
 
 
 async def test_a_long_list_comes_in_pages(gateway: RunningGateway, worker: PlayedWorker) -> None:
@@ -115,7 +158,25 @@ async def test_what_cannot_be_read_spoils_no_list(
     "query",
     [
         *("limit=0", "limit=1001", "limit=x", "limit=1&limit=2", "status=done", "function=1", "wait=1"),
-        *("cursor=x", "cursor=q-1", "queue=arq:abort", "queue=a%20b", "queue=", "%", "limit"),
+        *(
+            "success=maybe",
+            "code=none",
+            "since=today",
+            "until=1999-01-01T00:00:00Z",
+            "scan=1",
+            "queue=arq:operations",
+        ),
+        *(
+            "cursor=x",
+            "cursor=q1",
+            "cursor=wAAAA",
+            "cursor=wA",
+            "queue=arq:abort",
+            "queue=a%20b",
+            "queue=",
+            "%",
+            "limit",
+        ),
     ],
 )
 async def test_a_query_that_makes_no_sense_is_refused(gateway: RunningGateway, query: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import pytest
 
 from harness.forms import LONG
-from jobgate.broker.keys import Keys
+from jobgate.broker.keys import Keys, why_not_queue
 
 #: Parameters that are the name of a queue, which is checked, and those that take any text.
 QUEUES = frozenset({"queue", "name"})
@@ -24,7 +24,7 @@ ORDINARY = """
 TAKEN = """
     arq:job arq:job:x arq:result arq:retry arq:in-progress:a arq:abort q:wake q:workers q:worker
     q:worker:w q:claim q:claim:w q:progress q:progress:x:y q:paused q:health-check q:abort-notices
-    arq:queue:ended arq:queue:idempotency arq:queue:idempotency:x
+    arq:queue:ended arq:queue:idempotency arq:queue:idempotency:x arq:operations:wake
 """
 
 #: Stands for any text.
@@ -78,7 +78,10 @@ def is_taken(make: Callable[[str], object], name: str) -> bool:
 
 
 def accepted_queues(keys: Keys, candidates: Iterable[str]) -> list[str]:
-    return [name for name in candidates if name and not is_taken(keys.queue, name)]
+    """Those that callers can use: not the queue of operations, whose keys `forms` adds."""
+    return [
+        name for name in candidates if name and name != keys.operations and not is_taken(keys.queue, name)
+    ]
 
 
 def forms(keys: Keys, queues: Iterable[str]) -> Forms:
@@ -87,7 +90,7 @@ def forms(keys: Keys, queues: Iterable[str]) -> Forms:
     for function, parameters in FUNCTIONS.items():
         if function in {"queue", "default_queue"}:
             continue
-        for queue in queues if "queue" in parameters else [""]:
+        for queue in [*queues, keys.operations] if "queue" in parameters else [""]:
             given = [queue if name in QUEUES else HOLE for name in parameters]
             text, hole, _ = call(keys, function, *given).partition(HOLE)
             found.append((text, bool(hole), (function, queue)))
@@ -156,6 +159,14 @@ def test_keys_of_all_namespaces_differ() -> None:
             found += [(text, is_open, ("arq", *meaning)) for text, is_open, meaning in forms(Keys(), [])]
         assert meetings(found) == [], namespace
     assert free > 300
+
+
+@pytest.mark.parametrize("namespace", ["arq", "shop"])
+def test_the_queue_of_operations_is_refused_to_callers_and_known_to_the_broker(namespace: str) -> None:
+    keys = Keys(namespace)
+    assert keys.queue(keys.operations) == keys.operations
+    refused = {why_not_queue(namespace, name) for name in {keys.operations, "arq:operations"}}
+    assert all(wrong and "operations" in wrong for wrong in refused)
 
 
 @pytest.mark.parametrize("name", ORDINARY.split())
