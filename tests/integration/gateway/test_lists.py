@@ -94,7 +94,8 @@ async def test_jobs_that_wait_come_by_due_time_with_cursors_that_stay(
     with valkey_server.client() as client:
         client.zadd("arq:queue", due)
         client.mset({f"arq:job:{job_id}": body for job_id in due})
-        seen, cursor = [], ""
+        seen: list[str] = []
+        cursor = ""
         while len(seen) < len(due):
             _, page, _ = await gateway.get(f"/jobs?limit=4&cursor={cursor}")
             assert len(page["jobs"]) <= 4
