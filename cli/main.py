@@ -26,7 +26,7 @@ SECTIONS: Final = {
     "Operate": {
         "check": ("worker", "Check whether a live worker serves the queues."),
         "health": ("all", "Check whether a gateway or worker answers on its /livez."),
-        "key": ("gateway", "Make keys for callers of the gateway."),
+        "key": ("gateway", "Make, list, replace and revoke keys of callers."),
         "queue": ("worker", "List, pause and resume queues."),
     },
 }

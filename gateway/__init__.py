@@ -1,6 +1,16 @@
 """jobgate.gateway: HTTP in front of the broker."""
 
-from jobgate.gateway.auth import new_key
+from jobgate.gateway.auth import (
+    KeyEntry,
+    KeysDocument,
+    edited_keys,
+    keys_of_text,
+    moment_text,
+    new_key,
+    read_keys,
+    renewed,
+    same_rights,
+)
 from jobgate.gateway.server import run
 from jobgate.gateway.settings import GatewayError, GatewaySettings, KeysFileError
 
@@ -8,7 +18,8 @@ __all__ = [
     # The gateway
     "GatewaySettings", "run",
     # Keys
-    "new_key",
+    "KeyEntry", "KeysDocument", "edited_keys", "keys_of_text", "moment_text", "new_key",
+    "read_keys", "renewed", "same_rights",
     # Errors
     "GatewayError", "KeysFileError",
 ]  # fmt: skip

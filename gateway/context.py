@@ -9,7 +9,7 @@ from aiohttp.web import BaseRequest
 
 from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
-from jobgate.gateway.auth import ANYBODY, Caller, KeysFile, Waits
+from jobgate.gateway.auth import ANYBODY, Caller, Keys, Waits
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
@@ -47,7 +47,7 @@ class Gateway:
     meter: Meter
     redis: RedisState
     #: None = no keys are in use.
-    keys: KeysFile | None = None
+    keys: Keys | None = None
     #: Whose headers say who the client is.
     proxies: Proxies = field(default_factory=Proxies)
     #: True from SIGTERM on: `/readyz` says so, and connections end with their next answer.

@@ -14,7 +14,7 @@ from aiohttp.web import ServerRunner
 
 from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
-from jobgate.gateway.auth import KeysFile, Waits
+from jobgate.gateway.auth import Keys, KeysFile, KeysText, Waits
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
@@ -75,7 +75,9 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             await asyncio.wait_for(broker.close(), _CLOSING)
 
 
-def _keys(settings: GatewaySettings) -> KeysFile | None:
+def _keys(settings: GatewaySettings) -> Keys | None:
+    if settings.keys_text is not None:
+        return KeysText(settings.keys_text)
     if settings.keys_file is None:
         return None
     keys = KeysFile(settings.keys_file, grace=settings.keys_grace)

@@ -38,8 +38,10 @@ class GatewaySettings:
     metrics_port: int | None = None
     #: The address of that port; it shows names of functions and queues to everybody who can reach it.
     metrics_host: str = "127.0.0.1"
-    #: The API keys of callers; None = everybody who can reach the port may call.
+    #: The API keys of callers, a file or a folder of files; None = everybody who can reach the port may call.
     keys_file: Path | None = None
+    #: The content of a keys file, in place of a file.
+    keys_text: str | None = field(default=None, repr=False)
     #: How long the keys stay valid when the file cannot be read; after that all requests are refused.
     keys_grace: float = 60.0
     #: Allow an address other than loopback without keys.
@@ -104,7 +106,9 @@ class GatewaySettings:
             Proxies(self.trusted_proxies)
         except ValueError as error:
             raise GatewayError(f"trusted_proxies: {error}.") from error
-        if not (self.is_loopback or self.keys_file or self.insecure):
+        if self.keys_file is not None and self.keys_text is not None:
+            raise GatewayError("Give keys_file or keys_text, not both.")
+        if not (self.is_loopback or self.has_keys or self.insecure):
             raise GatewayError(
                 f"Without keys the gateway binds loopback only: give --keys FILE for {self.host}, "
                 "or --insecure if everybody who can reach it may run jobs."
@@ -123,6 +127,11 @@ class GatewaySettings:
             wrong = wrong or (why_not_queue(self.namespace, name) if name else None)
         if wrong:
             raise GatewayError(wrong)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether callers need API keys."""
+        return self.keys_file is not None or self.keys_text is not None
 
     @property
     def is_loopback(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from jobgate.cli.options import Command, environment, http, logs, queues, storage, workers
+from jobgate.cli.options import Command, environment, http, keys, logs, queues, storage, workers
 from jobgate.gateway import GatewayError, GatewaySettings, run
 
 
@@ -26,7 +26,7 @@ Examples:
 @http.PORT
 @http.DRAIN
 @workers.LOOP
-@http.KEYS
+@keys.KEYS
 @http.INSECURE
 @http.ALLOWED_HOSTS
 @http.TRUSTED_PROXIES
@@ -43,10 +43,17 @@ def command(**options: Any) -> None:
     environment.check_environment()
     log_format = logs.set_up_log(options)
     try:
-        settings = GatewaySettings(**options | {"queues": tuple(options["queues"] or ())})
+        settings = GatewaySettings(**_settings_of(options))
     except GatewayError as error:
         raise click.UsageError(str(error)) from error
     try:
         run(settings)
     except GatewayError as error:
         raise logs.fail(str(error), log_format) from error
+
+
+def _settings_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings by the names that `GatewaySettings` has for them."""
+    given = options.pop("keys")
+    key_settings = {"keys_text": given} if isinstance(given, str) else {"keys_file": given}
+    return options | key_settings | {"queues": tuple(options["queues"] or ())}

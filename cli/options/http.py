@@ -1,6 +1,5 @@
 """What is served over HTTP, to whom, and within which limits."""
 
-from pathlib import Path
 from typing import Final
 
 import click
@@ -24,30 +23,6 @@ DRAIN: Final = option(
     default=3.0,
     metavar="SECONDS",
     help="After SIGTERM, keep serving for this long while load balancers take the gateway out.",
-)
-KEYS: Final = option(
-    "--keys",
-    "keys_file",
-    section=_ACCESS,
-    type=click.Path(dir_okay=False, readable=False, path_type=Path),  # the gateway's own error says more
-    help="File with the API keys of callers, made by `jobgate key new`.",
-)
-#: The same file for the command that writes it.
-KEYS_TO_WRITE: Final = KEYS.but(
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("keys.toml"),
-    show_default=True,
-    help="File to add the key to; the gateway reads it with --keys.",
-)
-SCOPES: Final = option(
-    "--allow",
-    "scopes",
-    section=_ACCESS,
-    metavar="SCOPE",
-    multiple=True,
-    required=True,
-    help="enqueue:FUNCTION (a glob pattern), read, read:*, inspect, abort, operate or metrics. Can be "
-    "repeated.",
 )
 INSECURE: Final = option(
     "--insecure", section=_ACCESS, is_flag=True, help="Let everybody call without a key, on any address."

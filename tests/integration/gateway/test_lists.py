@@ -15,7 +15,7 @@ from harness.processes import REPOSITORY, Processes
 from harness.servers import RedisServer
 from harness.tools import require_tool
 from jobgate.broker import Broker
-from jobgate.gateway.auth.callers import new_key
+from jobgate.gateway import new_key
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """API keys: new ones, their scopes, and files that hold them."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
-from jobgate.gateway.auth.callers import ANYBODY, Caller, new_key
-from jobgate.gateway.auth.keys_file import KeysFile
+from jobgate.gateway.auth.callers import ANYBODY, Caller
+from jobgate.gateway.auth.key_entry import new_key
+from jobgate.gateway.auth.keys_file import KeysFile, KeysText
 from jobgate.gateway.http.problems import Problem
 from jobgate.gateway.settings import KeysFileError
 
@@ -120,6 +122,88 @@ def test_a_keys_file_that_stays_away_is_logged_once(tmp_path: Path, caplog: pyte
     path.unlink()
     keys.refresh()
     assert caplog.text.count("previous keys stay") == 2
+
+
+def test_a_folder_of_keys_is_read_like_one_file(tmp_path: Path) -> None:
+    """As Kubernetes mounts a secret: an update swaps the link `..data`, and all files change at once."""
+    made = {name: new_key(name, ("read",)) for name in ("shop", "billing", "late")}
+
+    def version(number: int, *names: str) -> None:
+        (tmp_path / f"..{number}").mkdir()
+        for name in names:
+            (tmp_path / f"..{number}" / name).write_text(made[name][1])
+        (tmp_path / "..data_tmp").symlink_to(f"..{number}")
+        (tmp_path / "..data_tmp").rename(tmp_path / "..data")
+
+    def admitted() -> list[str]:
+        found = []
+        for name, (key, _) in made.items():
+            with contextlib.suppress(Problem):
+                found.append(keys.caller(f"Bearer {key}").name or name)
+        return found
+
+    version(1, "shop", "billing")
+    for name in ("shop", "billing"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    (tmp_path / ".hidden").write_text("not toml")
+    (tmp_path / "shop~").write_text("not toml")
+    (tmp_path / "lost+found").mkdir()
+    keys = KeysFile(tmp_path)
+    keys.load()
+    assert admitted() == ["shop", "billing"]
+    version(2, "shop", "late")
+    (tmp_path / "billing").unlink()
+    (tmp_path / "late").symlink_to("..data/late")
+    keys.refresh()
+    assert admitted() == ["shop", "late"]
+
+
+def test_a_folder_that_loses_its_files_admits_nobody_new_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, entry = new_key("shop", ("read",))
+    (tmp_path / "shop").write_text(entry)
+    keys = KeysFile(tmp_path)
+    keys.load()
+    (tmp_path / "shop").unlink()
+    keys.refresh()
+    assert "the folder has no files; it may not be mounted yet" in caplog.text
+    keys.caller(f"Bearer {key}")
+    (tmp_path / "shop").write_text("# nobody\n")
+    keys.refresh()
+    with pytest.raises(Problem):
+        keys.caller(f"Bearer {key}")
+
+
+def test_a_fragment_that_is_wrong_is_named(tmp_path: Path) -> None:
+    (tmp_path / "good").write_text(new_key("shop", ("read",))[1])
+    (tmp_path / "wrong").write_text("[[key]]\nname = 1\n")
+    with pytest.raises(
+        KeysFileError, match=rf"^The keys file {tmp_path}/wrong cannot be used: entry 1: name"
+    ):
+        KeysFile(tmp_path).load()
+
+
+def test_a_mount_that_still_shows_a_replaced_file_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bind mount of one file keeps leading to the former file, here for ever: a revoked key must end."""
+    _, entry = new_key("shop", ("read",))
+    path = tmp_path / "keys.toml"
+    path.write_text(entry)
+    with path.open() as file:
+        keys = KeysFile(Path(f"/proc/self/fd/{file.fileno()}"))
+        keys.load()
+        path.unlink()
+        keys.refresh()
+    assert "it was replaced outside of this container; mount its folder" in caplog.text
+
+
+def test_keys_can_be_given_as_text() -> None:
+    key, entry = new_key("shop", ("read",))
+    assert KeysText(f"# all keys\n{entry}").caller(f"Bearer {key}").name == "shop"
+    with pytest.raises(KeysFileError, match=r"^The text of the keys cannot be used: entry 1: "):
+        KeysText("[[key]]")
 
 
 def test_a_missing_keys_file_is_an_error(tmp_path: Path) -> None:
