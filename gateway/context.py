@@ -9,7 +9,7 @@ from aiohttp.web import BaseRequest
 
 from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
-from jobgate.gateway.auth import ANYBODY, Caller, Keys, Waits
+from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, Waits
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
@@ -48,6 +48,8 @@ class Gateway:
     redis: RedisState
     #: None = no keys are in use.
     keys: Keys | None = None
+    #: Counts wrong keys.
+    bad_keys: BadKeys = field(default_factory=BadKeys)
     #: Whose headers say who the client is.
     proxies: Proxies = field(default_factory=Proxies)
     #: True from SIGTERM on: `/readyz` says so, and connections end with their next answer.
@@ -91,6 +93,12 @@ class Call:
         """
         with self.gateway.waits.place(self.caller), self.deadline.paused(seconds):
             return await self.gateway.waits.run(waiting)
+
+    @property
+    def max_body(self) -> int:
+        """The largest body that the caller may send, in bytes."""
+        own = self.caller.max_body
+        return self.gateway.settings.max_body if own is None else own
 
     def wait(self) -> float | None:
         """Return the wait that the request asks for, in seconds; None = no wait. Raises `Problem` 422."""

@@ -5,10 +5,11 @@ from typing import Final
 from aiohttp.web import BaseRequest
 
 from jobgate.broker import BrokerError, without_secrets
+from jobgate.gateway.auth import Caller, Keys
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.handlers import broker_problem
-from jobgate.gateway.http import Answer, check_origin, log_access, target_of
+from jobgate.gateway.http import Answer, Problem, check_origin, log_access, target_of
 from jobgate.gateway.routes import Router
 
 #: The route, in metrics and logs, of a request that has none.
@@ -54,12 +55,22 @@ class GatewayService:
         if route.method == "POST":
             check_origin(call.request, self._gateway.proxies.hosts_of(call.request))
         if not (self._keys is None or route.is_open):
-            call.caller = self._keys.caller(call.request.headers.get("Authorization"))
+            call.caller = self._caller(self._keys, call.request)
         try:
             handled = route.handle(call)
             return await (handled if route.keeps_time else call.deadline.within(handled))
         except BrokerError as error:
             raise broker_problem(error) from error
+
+    def _caller(self, keys: Keys, request: BaseRequest) -> Caller:
+        """Return the caller with the request's key; raises `Problem` 401, after too many wrong keys 429."""
+        authorization = request.headers.get("Authorization")
+        try:
+            return keys.caller(authorization)
+        except Problem as problem:
+            if authorization is not None and problem.code == "unauthorized":
+                self._gateway.bad_keys.count(self._gateway.proxies.client_of(request))
+            raise
 
     def end(self, call: Call, answer: Answer | None, seconds: float) -> None:
         """Count a call, and log it if it was answered."""

@@ -1,5 +1,6 @@
 """Who calls, what they may do, and how many of them may wait."""
 
+from jobgate.gateway.auth.bad_keys import BadKeys
 from jobgate.gateway.auth.callers import ANYBODY, Caller
 from jobgate.gateway.auth.key_entry import KeyEntry, moment_text, new_key, renewed, same_rights
 from jobgate.gateway.auth.keys_document import KeysDocument
@@ -10,7 +11,7 @@ from jobgate.gateway.auth.wait_limit import Waits
 
 __all__ = [
     # Who calls
-    "ANYBODY", "Caller", "Keys", "KeysFile", "KeysText", "Waits",
+    "ANYBODY", "BadKeys", "Caller", "Keys", "KeysFile", "KeysText", "Waits",
     # Keys files
     "KeyEntry", "KeysDocument", "edited_keys", "keys_of_text", "moment_text", "new_key",
     "read_keys", "renewed", "same_rights",

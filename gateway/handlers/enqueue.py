@@ -36,11 +36,10 @@ _REPLAYED = {"Idempotent-Replayed": "true"}
 
 async def enqueue(call: Call) -> Answer:
     """Answer 202 with the job, or 200 with its outcome if the request waits and the job ends in time."""
-    gateway = call.gateway
     function = function_name(call.name)
     call.caller.require_function(function)
     wait = call.wait()
-    body = body_at_hand(call.request, limit=gateway.settings.max_body)
+    body = body_at_hand(call.request, limit=call.max_body)
     if body is None:
         return await call.deadline.within(_enqueue_slowly(call, function, wait))
     request = _request(call, function, body, wait)
@@ -54,7 +53,7 @@ async def _enqueue_slowly(call: Call, function: str, wait: float | None) -> Answ
     """Enqueue once the body has arrived."""
     settings = call.gateway.settings
     with call.deadline.paused(settings.body_deadline):
-        body = await body_to_come(call.request, limit=settings.max_body, deadline=settings.body_deadline)
+        body = await body_to_come(call.request, limit=call.max_body, deadline=settings.body_deadline)
     return await _enqueue_if_acceptable(call, _request(call, function, body, wait), wait)
 
 

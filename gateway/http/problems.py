@@ -50,6 +50,9 @@ KINDS = {
     "invalid-json": ProblemKind(422, "The JSON cannot be stored exactly"),
     "invalid-arguments": ProblemKind(422, "The arguments are not accepted"),
     "idempotency-key-reused": ProblemKind(422, "The idempotency key was used for another request"),
+    "too-many-bad-keys": ProblemKind(429, "Too many wrong keys came from this address", retryable=True),
+    "rate-limited": ProblemKind(429, "The key enqueues more jobs a second than it may", retryable=True),
+    "too-many-pending": ProblemKind(429, "The key has too many unfinished jobs", retryable=True),
     "too-many-waits": ProblemKind(429, "Too many requests are waiting", retryable=True),
     "header-too-large": ProblemKind(431, "The headers are too large", closes=True),
     "internal-error": ProblemKind(500, "The gateway failed"),
@@ -93,7 +96,7 @@ class Problem(Exception):
         self.detail = detail
         self.headers = headers or {}
         if kind.retryable and not kind.closes:
-            self.headers |= {"Retry-After": _RETRY_AFTER}
+            self.headers = {"Retry-After": _RETRY_AFTER, **self.headers}
         self.members = members
 
     def document(self, request_id: str) -> dict[str, Any]:

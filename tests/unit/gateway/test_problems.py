@@ -47,6 +47,9 @@ def test_broker_errors_become_problems_without_redis_text(error: BrokerError, st
 def test_which_problems_may_pass_with_time() -> None:
     assert {code for code, kind in KINDS.items() if kind.retryable} == {
         "body-timeout",
+        "too-many-bad-keys",
+        "rate-limited",
+        "too-many-pending",
         "too-many-waits",
         "unavailable",
         "outcome-unknown",
