@@ -20,6 +20,8 @@ COMMANDS = ("check", "dev", "gateway", "key", "queue", "worker")
 _EARLY = ("LANG", "LC_", "PYTHON", "SSL_")
 #: Those of them that `zygote.py` heeds in each process that it forks, or that make no difference.
 _HEEDED = ("PYTHONPATH", "PYTHONUNBUFFERED")
+#: Makes room for the command line of what is forked.
+_ROOM = "·" * 2000
 
 
 def can_fork(words: tuple[str, ...], env: Mapping[str, str]) -> bool:
@@ -43,11 +45,21 @@ def _early(env: Mapping[str, str]) -> dict[str, str]:
 class ForkedProcess:
     """What tests use of `subprocess.Popen`, for a process whose parent is the zygote."""
 
-    def __init__(self, words: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], log: int) -> None:
+    def __init__(
+        self,
+        words: tuple[str, ...],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: int,
+        errors: int | None = None,
+    ) -> None:
         self._told, telling = os.pipe()
-        request = json.dumps({"words": words, "cwd": str(cwd), "env": dict(env)}).encode()
+        argv = ["-m", "jobgate.cli", *words]
+        request = json.dumps({"argv": argv, "cwd": str(cwd), "env": dict(env)}).encode()
         with _ASKING:
-            socket.send_fds(_zygote(), [request + b"\n"], [log, telling])
+            streams = [log, log if errors is None else errors]
+            socket.send_fds(_zygote(), [request + b"\n"], [*streams, telling])
             os.close(telling)
             #: Process id.
             self.pid = int(self._line())
@@ -101,7 +113,7 @@ def _zygote() -> socket.socket:
     env = environment(os.environ)
     env.pop("PYTHONPATH", None)
     zygote = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("zygote.py")), str(theirs.fileno())],
+        [sys.executable, str(Path(__file__).with_name("zygote.py")), str(theirs.fileno()), _ROOM],
         stdin=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
         env=env,

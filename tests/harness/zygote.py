@@ -2,11 +2,12 @@
 
 Tests start hundreds of `jobgate` processes, and importing is most of what each of them would take. What comes
 of a fork is in all else like `python -m jobgate.cli WORDS…`: `forked.py` asks for it, and says when that will
-not do. Run as `python zygote.py DESCRIPTOR`, with a socket; it ends, and kills what it has started, when the
-other end is closed.
+not do. Run as `python zygote.py DESCRIPTOR ROOM`, with a socket and a long word that makes room for command
+lines; it ends, and kills what it has started, when the other end is closed.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -17,7 +18,14 @@ import signal
 import socket
 import sys
 import time
+import types
+from pathlib import Path
 from typing import Any
+
+#: The folder of this file, before any other: first where Python has put it, and then for what forks import.
+sys.path[:1] = [str(Path(__file__).parents[1])]
+
+from harness import siblings  # noqa: E402
 
 PRELOADED = (
     "uvloop",
@@ -29,8 +37,9 @@ class Zygote:
     """Forks at requests, and tells how what it has forked has ended.
 
     Args:
-        requests: One request is one line of JSON (`words`, `cwd` and `env`) and two descriptors: the log, and
-            a pipe to which the process id is written, and at the end the exit code, each in a line.
+        requests: One request is one line of JSON (`argv`, `cwd` and `env`) and three descriptors: standard
+            output, standard error, and a pipe to which the process id is written, and at the end the exit
+            code, each in a line.
     """
 
     def __init__(self, requests: socket.socket) -> None:
@@ -50,18 +59,19 @@ class Zygote:
                 self._reap()
             if self._requests.fileno() not in ready:
                 continue
-            line, descriptors, _, _ = socket.recv_fds(self._requests, 1 << 16, 2)
+            line, descriptors, _, _ = socket.recv_fds(self._requests, 1 << 16, 3)
             while line and not line.endswith(b"\n"):
                 line += self._requests.recv(1 << 16)
             if not line:
                 self._kill_all()
                 return None
-            log, tell = descriptors
+            output, errors, tell = descriptors
             if (pid := os.fork()) == 0:
-                self._let_go(log, tell)
+                self._let_go(output, errors, tell)
                 request: dict[str, Any] = json.loads(line)
                 return request
-            os.close(log)
+            os.close(output)
+            os.close(errors)
             self._tell[pid] = tell
 
     def _reap(self) -> None:
@@ -77,7 +87,7 @@ class Zygote:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
 
-    def _let_go(self, log: int, tell: int) -> None:
+    def _let_go(self, output: int, errors: int, tell: int) -> None:
         """In a forked process: close what is the zygote's, and have the streams of a new process."""
         os.setsid()
         os.write(
@@ -88,25 +98,52 @@ class Zygote:
         self._requests.close()
         for descriptor in (self._woken, self._wake, tell, *self._tell.values()):
             os.close(descriptor)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
+        for descriptor, stream in ((output, 1), (errors, 2)):
+            os.dup2(descriptor, stream)
+            os.close(descriptor)
 
 
-def become(words: list[str], cwd: str, env: dict[str, str]) -> None:
-    """Do what `python -m jobgate.cli WORDS…` does."""
+def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
+    """Do what `python ARGV…` does: `-m MODULE …` or `-c CODE …`, and `-P` before either."""
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
-    sys.path[:1] = [os.getcwd(), *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
-    sys.argv[1:] = words
-    runpy.run_module("jobgate.cli", run_name="__main__", alter_sys=True)
+    _show([sys.executable, *argv])
+    path = [*filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
+    if argv[0] == "-P":
+        argv = argv[1:]
+    else:
+        path.insert(0, os.getcwd() if argv[0] == "-m" else "")
+    sys.path[:1] = path
+    how, program, *words = argv
+    if how == "-m":
+        sys.argv[1:] = words
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = ["-c", *words]
+        sys.modules["__main__"] = main = types.ModuleType("__main__")
+        exec(compile(program, "<string>", "exec"), vars(main))
 
 
-if __name__ == "__main__":
+def _show(words: list[str]) -> None:
+    """Have the system show this command line, as far as there is room."""
+    start, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
+    text = b"\0".join(map(os.fsencode, words))[: end - start - 1]
+    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
+
+
+def main() -> None:
+    """Serve requests, and become what they ask for."""
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()
-    if (asked := Zygote(socket.socket(fileno=int(sys.argv[1]))).serve()) is not None:
+    asked = Zygote(socket.socket(fileno=int(sys.argv[1]))).serve()
+    if asked is not None and siblings.wanted(asked["argv"]):
+        asked = siblings.have_forked() or asked
+    if asked is not None:
         become(**asked)
+
+
+if __name__ == "__main__":
+    main()
