@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.arq import ARQ_VERSIONS, arq_program
+from harness.forked import forked_python
 from harness.generators import node_programs
 from harness.guide import DOCS, Follower, Step, steps
 from harness.processes import Processes
@@ -53,7 +54,7 @@ def pip(folder: Path, beside: Path | None = None) -> str:
     script.write_text(
         f"from pathlib import Path\nEXTRAS = {sorted(EXTRAS)}\nBESIDE = Path({str(beside)!r})\n{PIP}"
     )
-    return f"{sys.executable} {script}"
+    return f"{forked_python()} {script}"
 
 
 def put_in(redis_url: str) -> dict[str, str]:
@@ -75,7 +76,7 @@ def test_in_front_of_arq(version: str, processes: Processes, redis_url: str, tmp
         tmp_path / "programs",
         arq=arq_program("arq", version),
         python=arq_program("python", version),
-        jobgate=f"{sys.executable} -m jobgate.cli",
+        jobgate=f"{forked_python()} -m jobgate.cli",
         pip=pip(tmp_path),
     )
     folder = tmp_path / "project"
@@ -94,9 +95,9 @@ def moving(processes: Processes, redis_url: str, tmp_path: Path) -> Follower:
     beside.symlink_to(arq_packages())
     path = programs(
         tmp_path / "programs",
-        arq=f"{sys.executable} -m arq",
-        python=sys.executable,
-        jobgate=f"{sys.executable} -m jobgate.cli",
+        arq=f"{forked_python()} -m arq",
+        python=forked_python(),
+        jobgate=f"{forked_python()} -m jobgate.cli",
         pip=pip(tmp_path, beside),
     )
     folder = tmp_path / "project"
@@ -131,7 +132,7 @@ async def test_each_step_can_be_taken_back_while_jobs_wait(moving: Follower, red
 
 @pytest.mark.timeout(120)
 def test_testing(processes: Processes, tmp_path: Path) -> None:
-    path = programs(tmp_path / "programs", python=sys.executable)
+    path = programs(tmp_path / "programs", python=forked_python())
     folder = tmp_path / "project"
     folder.mkdir()
     fast = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -144,7 +145,7 @@ def test_testing(processes: Processes, tmp_path: Path) -> None:
 def test_tls(processes: Processes, tmp_path: Path) -> None:
     tools = {name: require_tool(name) for name in ("nginx", "openssl", "redis-server")}
     path = programs(
-        tmp_path / "programs", jobgate=f"{sys.executable} -m jobgate.cli", python=sys.executable, **tools
+        tmp_path / "programs", jobgate=f"{forked_python()} -m jobgate.cli", python=forked_python(), **tools
     )
     folder = tmp_path / "project"
     folder.mkdir()
@@ -169,8 +170,8 @@ def test_typed_clients(language: str, processes: Processes, redis_url: str, tmp_
     gateway = processes.gateway(redis_url)
     path = programs(
         tmp_path / "programs",
-        python=sys.executable,
-        jobgate=f"{sys.executable} -m jobgate.cli",
+        python=forked_python(),
+        jobgate=f"{forked_python()} -m jobgate.cli",
         mypy=f"{sys.executable} -m mypy --python-executable {sys.executable}",
     )
     for name, line in node_programs().items():

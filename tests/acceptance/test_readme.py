@@ -2,11 +2,11 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from harness.forked import forked_python
 from harness.generators import node_programs
 from harness.guide import Follower, steps
 from harness.processes import REPOSITORY, Processes
@@ -21,13 +21,17 @@ READY = {
     ".venv/bin/jobgate worker": "Starting worker for",
     ".venv/bin/jobgate gateway": "listening on",
 }
-DEV = f"{sys.executable} -m jobgate.cli dev examples.settings.WorkerSettings"
-PROGRAMS = {
-    ".venv/bin/jobgate": f'exec {sys.executable} -m jobgate.cli "$@"',
-    ".venv/bin/python": f'exec {sys.executable} "$@"',
-    # What it does besides is tests/acceptance/test_run.py's.
-    "programs/make": f'test "$*" = run && exec {DEV} --port $PORT',
-}
+DEV = "jobgate.cli dev examples.settings.WorkerSettings"
+
+
+def programs_of(python: str) -> dict[str, str]:
+    """Return the commands of the programs that the README names and that are Python's."""
+    return {
+        ".venv/bin/jobgate": f'exec {python} -m jobgate.cli "$@"',
+        ".venv/bin/python": f'exec {python} "$@"',
+        # What it does besides is tests/acceptance/test_run.py's.
+        "programs/make": f'test "$*" = run && exec {python} -m {DEV} --port $PORT',
+    }
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def reader(processes: Processes, redis_url: str, tmp_path: Path) -> Follower:
     port = str(free_port())
     clone = tmp_path / "clone"
     of_node = {f"programs/{name}": line for name, line in node_programs().items()}
-    for name, line in {**PROGRAMS, **of_node}.items():
+    for name, line in {**programs_of(forked_python()), **of_node}.items():
         program = clone / name
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(f"#!/bin/sh\n{line}\n")

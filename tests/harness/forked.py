@@ -5,41 +5,30 @@ import functools
 import json
 import os
 import select
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.variables import early, environment
+
 #: Commands that are started so: those whose imports take long.
 COMMANDS = ("check", "dev", "gateway", "key", "queue", "worker")
-#: Variables that an interpreter, or an import, reads once.
-_EARLY = ("LANG", "LC_", "PYTHON", "SSL_")
-#: Those of them that `zygote.py` heeds in each process that it forks, or that make no difference.
-_HEEDED = ("PYTHONPATH", "PYTHONUNBUFFERED")
+_HERE = Path(__file__).parent
 #: Makes room for the command line of what is forked.
 _ROOM = "·" * 2000
 
 
 def can_fork(words: tuple[str, ...], env: Mapping[str, str]) -> bool:
     """Whether a fork does what a new interpreter would do with these words and this environment."""
-    return sys.platform == "linux" and words[0] in COMMANDS and _early(env) == _early(environment(os.environ))
-
-
-def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment of `jobgate` processes: without settings, and without certificates.
-
-    Nothing is asked over TLS, and reading certificates is a tenth of what a process takes to start.
-    """
-    ours = {name: value for name, value in inherited.items() if not name.startswith("JOBGATE_")}
-    return {**ours, "PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": os.devnull}
-
-
-def _early(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: env[name] for name in env if name.startswith(_EARLY) and name not in _HEEDED}
+    return sys.platform == "linux" and words[0] in COMMANDS and early(env) == early(environment(os.environ))
 
 
 class ForkedProcess:
@@ -57,9 +46,9 @@ class ForkedProcess:
         self._told, telling = os.pipe()
         argv = ["-m", "jobgate.cli", *words]
         request = json.dumps({"argv": argv, "cwd": str(cwd), "env": dict(env)}).encode()
-        with _ASKING:
-            streams = [log, log if errors is None else errors]
-            socket.send_fds(_zygote(), [request + b"\n"], [*streams, telling])
+        with _ASKING, open(os.devnull) as nothing:
+            streams = [nothing.fileno(), log, log if errors is None else errors]
+            socket.send_fds(_zygote(), [request], [*streams, telling])
             os.close(telling)
             #: Process id.
             self.pid = int(self._line())
@@ -109,24 +98,41 @@ _ASKING = threading.Lock()
 @functools.cache
 def _zygote() -> socket.socket:
     """Start the zygote of this process, and return its socket."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = environment(os.environ)
     env.pop("PYTHONPATH", None)
-    zygote = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("zygote.py")), str(theirs.fileno()), _ROOM],
-        stdin=subprocess.DEVNULL,
-        pass_fds=[theirs.fileno()],
-        env=env,
-        start_new_session=True,
-    )
-    theirs.close()
+    with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+        door.bind(_door())
+        descriptors = [theirs.fileno(), door.fileno()]
+        zygote = subprocess.Popen(
+            [sys.executable, str(_HERE / "zygote.py"), *map(str, descriptors), _ROOM],
+            stdin=subprocess.DEVNULL,
+            pass_fds=descriptors,
+            env=env,
+            start_new_session=True,
+        )
     atexit.register(_end, zygote, ours)
     return ours
+
+
+@functools.cache
+def _door() -> str:
+    folder = tempfile.mkdtemp(prefix="jobgate-")
+    atexit.register(shutil.rmtree, folder)
+    return f"{folder}/zygote"
 
 
 def _end(zygote: "subprocess.Popen[bytes]", ours: socket.socket) -> None:
     ours.close()
     zygote.wait()
+
+
+def forked_python() -> str:
+    """Return a shell's words for this interpreter: what they start is forked where that will do."""
+    if sys.platform != "linux":
+        return shlex.quote(sys.executable)
+    start_zygote()
+    return shlex.join([sys.executable, "-I", "-S", str(_HERE / "launcher.py"), _door()])
 
 
 def start_zygote() -> None:

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import variables
 from harness.processes import Process, Processes
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -97,7 +98,8 @@ class Follower:
         self._processes = processes
         self.instead = instead
         self._ready = ready
-        quick = {"PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": os.devnull}  # as in `forked.environment`
+        # Those of the tests, so that programs can be forked.
+        quick = {"PYTHONUNBUFFERED": "1", **variables.early(variables.environment(os.environ))}
         self.environment = {"PATH": path, **quick, **(environment or {})}
 
     def follow(self, name: str) -> int:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from harness import tether
-from harness.forked import ForkedProcess, can_fork, environment, start_zygote
+from harness.forked import ForkedProcess, can_fork, start_zygote
 from harness.tools import free_port
+from harness.variables import environment
 from harness.waiting import PATIENCE, eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -131,7 +132,7 @@ class Processes:
     ) -> Process:
         """Start `jobgate WORDS…` (or another program) in `cwd`, without waiting for anything.
 
-        The environment is `forked.environment`, plus `env`.
+        The environment is `variables.environment`, plus `env`.
         """
         argv = [program, *words] if program else [*JOBGATE, *words]
         log_file = self.directory / f"{len(self._started)}-{Path(words[0] if words else program).name}.log"

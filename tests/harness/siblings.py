@@ -29,6 +29,8 @@ _ARGV, _KEPT, _CWD, _ENV, _STDIN, _STDOUT, _STDERR, _ERROR_PIPE, _NEW_SESSION, _
 #: System calls `clone` and `prctl`, by machine and by number.
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _PR_GET_TID_ADDRESS = 40
+#: Descriptors from this one on are not used otherwise.
+_APART = 200
 _CLONE_PARENT, _CLONE_CHILD_CLEARTID, _CLONE_CHILD_SETTID = 0x8000, 0x200000, 0x1000000
 
 
@@ -46,7 +48,9 @@ def have_forked() -> dict[str, Any] | None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork():
         theirs.close()
-        _redirect(ours)
+        # Under a number that no descriptor of the command would have.
+        _redirect(socket.socket(fileno=fcntl.fcntl(ours.fileno(), fcntl.F_DUPFD_CLOEXEC, _APART)))
+        ours.close()
         return None
     ours.close()
     os.setsid()
@@ -120,8 +124,8 @@ def _fork_for_parent() -> int:
 def _begin(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
     """Give a new process the descriptors, under their numbers, and the session that it is to have."""
     targets = request.pop("targets")
-    # Out of the way first: a descriptor may have the number that another one is to get.
-    apart = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(targets) + 1) for descriptor in descriptors]
+    # A descriptor may have the number that another one is to get.
+    apart = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _APART) for descriptor in descriptors]
     for descriptor, target in zip(apart, targets, strict=True):
         os.dup2(descriptor, target)
         os.close(descriptor)

@@ -25,7 +25,7 @@ from typing import Any
 #: The folder of this file, before any other: first where Python has put it, and then for what forks import.
 sys.path[:1] = [str(Path(__file__).parents[1])]
 
-from harness import siblings  # noqa: E402
+from harness import siblings, variables  # noqa: E402
 
 PRELOADED = (
     "uvloop",
@@ -34,45 +34,60 @@ PRELOADED = (
 
 
 class Zygote:
-    """Forks at requests, and tells how what it has forked has ended.
+    """Forks at requests, and says how what it has forked has ended.
+
+    One request is JSON (`argv`, `cwd` and `env`) and four descriptors: standard input, output and error, and
+    a pipe to which the process id is written, 0 if a fork will not do, and at the end the exit code, each in
+    a line. What was forked is killed when nobody reads this pipe any more.
 
     Args:
-        requests: One request is one line of JSON (`argv`, `cwd` and `env`) and three descriptors: standard
-            output, standard error, and a pipe to which the process id is written, and at the end the exit
-            code, each in a line.
+        parent: The socket of the process that started this one, and ends it by closing the other end.
+        door: The socket of programs that `launcher.py` stands for.
     """
 
-    def __init__(self, requests: socket.socket) -> None:
-        self._requests = requests
+    def __init__(self, parent: socket.socket, door: socket.socket) -> None:
+        self._sockets = {each.fileno(): each for each in (parent, door)}
         self._tell: dict[int, int] = {}
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake)
+        self._poll = select.poll()
+        for descriptor in (*self._sockets, self._woken):
+            self._poll.register(descriptor, select.POLLIN)
 
     def serve(self) -> dict[str, Any] | None:
         """Return the request in each forked process; in this one, nothing when there will be no more."""
         while True:
-            ready, _, _ = select.select([self._requests.fileno(), self._woken], [], [])
-            if self._woken in ready:
-                os.read(self._woken, 4096)
-                self._reap()
-            if self._requests.fileno() not in ready:
-                continue
-            line, descriptors, _, _ = socket.recv_fds(self._requests, 1 << 16, 3)
-            while line and not line.endswith(b"\n"):
-                line += self._requests.recv(1 << 16)
-            if not line:
-                self._kill_all()
-                return None
-            output, errors, tell = descriptors
-            if (pid := os.fork()) == 0:
-                self._let_go(output, errors, tell)
-                request: dict[str, Any] = json.loads(line)
-                return request
-            os.close(output)
-            os.close(errors)
+            for ready, _ in self._poll.poll():
+                if ready in self._sockets:
+                    message, descriptors, _, _ = socket.recv_fds(self._sockets[ready], 1 << 20, 4)
+                    if not message:
+                        self._kill(*self._tell)
+                        return None
+                    if request := self._take(json.loads(message), descriptors):
+                        return request
+                elif ready == self._woken:
+                    os.read(self._woken, 4096)
+                else:
+                    self._kill(*(pid for pid, tell in self._tell.items() if tell == ready))
+                    self._poll.unregister(ready)
+            self._reap()
+
+    def _take(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any] | None:
+        *streams, tell = descriptors
+        if variables.early(request["env"]) != variables.early(os.environ) or not can_become(request["argv"]):
+            os.write(tell, b"0\n")
+            os.close(tell)
+        elif pid := os.fork():
             self._tell[pid] = tell
+            self._poll.register(tell, 0)
+        else:
+            self._let_go(streams, tell)
+            return request
+        for stream in streams:
+            os.close(stream)
+        return None
 
     def _reap(self) -> None:
         for pid, tell in list(self._tell.items()):
@@ -80,50 +95,59 @@ class Zygote:
             if ended:
                 with contextlib.suppress(BrokenPipeError):
                     os.write(tell, b"%d\n" % os.waitstatus_to_exitcode(status))
+                with contextlib.suppress(KeyError):
+                    self._poll.unregister(tell)
                 os.close(self._tell.pop(pid))
 
-    def _kill_all(self) -> None:
-        for pid in self._tell:
+    def _kill(self, *pids: int) -> None:
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
 
-    def _let_go(self, output: int, errors: int, tell: int) -> None:
+    def _let_go(self, streams: list[int], tell: int) -> None:
         """In a forked process: close what is the zygote's, and have the streams of a new process."""
         os.setsid()
-        os.write(
-            tell, b"%d\n" % os.getpid()
-        )  # not before it is a group of its own, and can be killed as such
+        # Not before it is a group of its own, and can be killed as such.
+        os.write(tell, b"%d\n" % os.getpid())
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._requests.close()
+        for each in self._sockets.values():
+            each.close()
         for descriptor in (self._woken, self._wake, tell, *self._tell.values()):
             os.close(descriptor)
-        for descriptor, stream in ((output, 1), (errors, 2)):
-            os.dup2(descriptor, stream)
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
             os.close(descriptor)
+
+
+def can_become(argv: list[str]) -> bool:
+    """Whether a fork can do what `python ARGV…` does: a module, code or a file, after `-P` or nothing."""
+    words = argv[1:] if argv[:1] == ["-P"] else argv
+    return bool(words) and (words[0].endswith(".py") or (len(words) > 1 and words[0] in {"-c", "-m"}))
 
 
 def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
-    """Do what `python ARGV…` does: `-m MODULE …` or `-c CODE …`, and `-P` before either."""
+    """Do what `python ARGV…` does."""
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
     _show([sys.executable, *argv])
-    path = [*filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
-    if argv[0] == "-P":
-        argv = argv[1:]
-    else:
-        path.insert(0, os.getcwd() if argv[0] == "-m" else "")
-    sys.path[:1] = path
-    how, program, *words = argv
+    is_safe = argv[0] == "-P"
+    how, *words = argv[1:] if is_safe else argv
+    sys.path[:1] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
+    if not is_safe:
+        sys.path.insert(0, {"-c": "", "-m": os.getcwd()}.get(how, os.path.dirname(os.path.realpath(how))))
     if how == "-m":
-        sys.argv[1:] = words
-        runpy.run_module(program, run_name="__main__", alter_sys=True)
-    else:
-        sys.argv[:] = ["-c", *words]
+        sys.argv[1:] = words[1:]
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    elif how == "-c":
+        sys.argv[:] = ["-c", *words[1:]]
         sys.modules["__main__"] = main = types.ModuleType("__main__")
-        exec(compile(program, "<string>", "exec"), vars(main))
+        exec(compile(words[0], "<string>", "exec"), vars(main))
+    else:
+        sys.argv[:] = [how, *words]
+        runpy.run_path(how, run_name="__main__")
 
 
 def _show(words: list[str]) -> None:
@@ -138,7 +162,7 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()
-    asked = Zygote(socket.socket(fileno=int(sys.argv[1]))).serve()
+    asked = Zygote(*(socket.socket(fileno=int(word)) for word in sys.argv[1:3])).serve()
     if asked is not None and siblings.wanted(asked["argv"]):
         asked = siblings.have_forked() or asked
     if asked is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -55,21 +56,26 @@ print(sorted(os.environ.items() - {("PYTHONDEVMODE", "")}))
 print([signal.getsignal(sign) for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)])
 print([os.fstat(number).st_mode for number in range(3)], os.getpgid(0) == os.getsid(0) == os.getpid())
 print(sorted(os.listdir("/proc/self/fd")))
-os._exit(7)
+os._exit(1)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there, every process is a new interpreter")
-def test_a_forked_process_is_like_a_new_one(processes: Processes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("further", [(), ("--workers", "1")], ids=["itself", "its child"])
+def test_a_forked_process_is_like_a_new_one(
+    processes: Processes, tmp_path: Path, further: tuple[str, ...]
+) -> None:
     (tmp_path / "probe.py").write_text(PROBE)
-    words = ("worker", "probe.WorkerSettings", "-v")
+    words = ("worker", "probe.WorkerSettings", "-v", *further)
     paths = {"PYTHONPATH": f"{tmp_path}:/nowhere", "LIKE": "this"}
     forked = processes.start(*words, cwd=tmp_path, env=paths)
     new = processes.start(*words, cwd=tmp_path, env=paths | {"PYTHONDEVMODE": ""})
-    assert (forked.wait(), new.wait()) == (7, 7)
+    assert (forked.wait(), new.wait()) == (1, 1)
     assert forked.log == new.log
     assert "'LIKE', 'this'" in forked.log
-    assert "zygote" in Path(f"/proc/{processes.start('gateway').pid}/cmdline").read_text()
+    parent = psutil.Process(processes.start("gateway").pid).parent()
+    assert parent is not None
+    assert "zygote.py" in " ".join(parent.cmdline())
 
 
 @pytest.mark.parametrize("program", ["_PARENT", "_PARENT_OF_FORKED"])
