@@ -1,6 +1,7 @@
 -- Read everything about one job at one moment. Writes nothing.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read)
+-- Uses: brief.lua (brief_of, value_of)
 --
 -- KEYS[1] job          STRING  body
 -- KEYS[2] result       STRING  result
@@ -11,8 +12,7 @@
 -- KEYS[7…]  pairs: a queue to look in (ZSET), progress in that queue (STRING)
 -- ARGV[1]   job id
 -- ARGV[2]   'whole', or
---           'brief': marks of body and result instead of their values, "<length>:<last 256 bytes>". The end holds the
---           times and the request token, so another job of this id has another mark. Or
+--           'brief': marks of body and result instead of their values, see brief.lua. Or
 --           'handed': like 'whole', but if nothing else is left of the job its outcome stands for its result
 -- ARGV[3]   owner, '' = any: a job that cannot be this owner's is not read and is returned as unknown
 -- ARGV[4]   number of bytes at the end of a stored job or result that contain its owner
@@ -20,19 +20,6 @@
 -- Returns { now, body or false, result or false, token or false, tries or false, position of the queue or 0,
 --           due time or false, progress or false, name of the data set or false };
 --           '' stands for a key that holds another type of value
-
-local function stored(key)
-  local value, spoilt = read('GET', key)
-  return spoilt and '' or value
-end
-
-local function mark(key)
-  local length, spoilt = read('STRLEN', key)
-  if spoilt then
-    return ''
-  end
-  return length > 0 and length .. ':' .. redis.call('GETRANGE', key, -256, -1)
-end
 
 -- Whether the value may name the owner. The cost does not depend on its size.
 local function may_name_owner(key)
@@ -50,21 +37,21 @@ local function is_anothers()
   return answer
 end
 
-local answer = { now, false, false, false, false, 0, false, false, stored(KEYS[6]) }
+local answer = { now, false, false, false, false, 0, false, false, value_of(KEYS[6]) }
 if is_anothers() then
   return answer
 end
-local body = ARGV[2] == 'brief' and mark or stored
-answer[2], answer[3], answer[4], answer[5] = body(KEYS[1]), body(KEYS[2]), stored(KEYS[3]), stored(KEYS[4])
+local body = ARGV[2] == 'brief' and brief_of or value_of
+answer[2], answer[3], answer[4], answer[5] = body(KEYS[1]), body(KEYS[2]), value_of(KEYS[3]), value_of(KEYS[4])
 for at = 7, #KEYS, 2 do
   local score = read('ZSCORE', KEYS[at], ARGV[1])
   if score then
     answer[6], answer[7] = (at - 5) / 2, score
-    answer[8] = stored(KEYS[at + 1])
+    answer[8] = value_of(KEYS[at + 1])
     break
   end
 end
 if ARGV[2] == 'handed' and not (answer[2] or answer[3] or answer[4] or answer[7]) then
-  answer[3] = stored(KEYS[5])
+  answer[3] = value_of(KEYS[5])
 end
 return answer

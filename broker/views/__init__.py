@@ -1,6 +1,7 @@
 """What can be seen in Redis: jobs, lists, queues, workers, and the state of Redis itself."""
 
 from jobgate.broker.views.catalogues import CataloguePart
+from jobgate.broker.views.job_marks import due_ms_of, moved, read_marks
 from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_result, size_of
 from jobgate.broker.views.jobs import ViewPart
 from jobgate.broker.views.lists import ListPart, QueuedJob
@@ -13,5 +14,5 @@ from jobgate.broker.views.shared_reads import SharedReads
 __all__ = [
     "Availability", "CataloguePart", "JobMark", "JobStatus", "JobView", "ListPart", "LiveFunction",
     "LiveFunctions", "QueueDepth", "QueuePart", "QueuedJob", "Readiness", "ServerPart", "SharedReads",
-    "ViewPart", "mark_of_result", "size_of",
+    "ViewPart", "due_ms_of", "mark_of_result", "moved", "read_marks", "size_of",
 ]  # fmt: skip

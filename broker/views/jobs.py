@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from jobgate.broker.bodies import DECODE_TIMEOUT, OWNER_WITHIN, begun_ms, claimed_ms, progress_of, worker_of
+from jobgate.broker.bodies import DECODE_TIMEOUT, OWNER_WITHIN, progress_of, worker_of
 from jobgate.broker.errors import DecodeError, NotAQueue
 from jobgate.broker.milliseconds import ms_of
 from jobgate.broker.part import Part
 from jobgate.broker.records import JobBody, JobResult
 from jobgate.broker.scripts import script
+from jobgate.broker.views.job_marks import count_of, job_mark, mark_of_state, running_since, status_of
 from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of
 
 
@@ -48,9 +49,7 @@ class ViewPart(Part):
         """Return the `JobView.mark` that a view in these queues would have, cheaply; None = unknown."""
         places = list(dict.fromkeys([self.keys.default_queue, *queues]))
         answer = await self._look(job_id, places, "brief")
-        now_ms, body, result, token, *_, score, _ = answer
-        status = _status(now_ms, body, result, token, score)
-        return None if status is None else _mark(status, places, answer, (body, result))
+        return mark_of_state(answer[0], places, answer[1:])
 
     async def result(self, job_id: str) -> JobResult | None:
         """Return a result; None if there is none. Raises DecodeError if it cannot be read."""
@@ -89,7 +88,7 @@ class ViewPart(Part):
         self, job_id: str, queues: Sequence[str], answer: Sequence[Any], until: float
     ) -> JobView | None:
         now_ms, body_blob, result_blob, token, tries, place, score, progress = answer
-        status = _status(now_ms, body_blob, result_blob, token, score)
+        status = status_of(now_ms, body_blob, result_blob, token, score)
         if status is None:
             return None
         decoder = self._core.decoder
@@ -103,43 +102,10 @@ class ViewPart(Part):
             queue=queues[place - 1] if place else (result.queue if result else None),
             body=body,
             result=result,
-            tries=result.tries if result else _count(tries),
+            tries=result.tries if result else count_of(tries),
             due_time_ms=ms_of(score) if waits and score else None,
             worker=result.worker if result else worker_of(holder),
-            running_since_ms=None if result else _running_since(holder, body),
+            running_since_ms=None if result else running_since(holder, body),
             progress=None if result else progress_of(progress, token),
-            mark=_mark(status, queues, answer, (mark_of(body_blob), mark_of(result_blob))),
+            mark=job_mark(status, queues, answer, (mark_of(body_blob), mark_of(result_blob))),
         )
-
-
-def _running_since(token: str | None, body: JobBody | None) -> int | None:
-    sent_ms = claimed_ms(token)
-    return begun_ms(sent_ms, body.enqueue_time_ms) if sent_ms is not None and body else sent_ms
-
-
-def _mark(status: JobStatus, queues: Sequence[str], answer: Sequence[Any], marks: tuple[Any, Any]) -> JobMark:
-    *_, token, tries, place, score, progress = answer
-    if status is JobStatus.COMPLETE:
-        return "complete", marks[1]
-    # While it runs the score is the end of its lease, which is renewed all the time.
-    due = None if status is JobStatus.IN_PROGRESS else score
-    return status, marks[0], token, tries, queues[place - 1] if place else None, due, progress
-
-
-def _status(
-    now_ms: int, body: bytes | None, result: bytes | None, token: bytes | None, score: bytes | None
-) -> JobStatus | None:
-    if result is not None:
-        return JobStatus.COMPLETE
-    if token is not None:
-        return JobStatus.IN_PROGRESS
-    if score is None and body is None:
-        return None
-    return JobStatus.DEFERRED if score is not None and float(score) > now_ms else JobStatus.QUEUED
-
-
-def _count(tries: bytes | None) -> int:
-    try:
-        return int(tries or 0)
-    except ValueError:  # something else wrote this key
-        return 0

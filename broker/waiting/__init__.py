@@ -1,7 +1,8 @@
 """Waiting for results and for work."""
 
+from jobgate.broker.waiting.followed_jobs import FollowedJob
 from jobgate.broker.waiting.results import WatchPart
 from jobgate.broker.waiting.wait_for_work import WakePart
 from jobgate.broker.waiting.watch import Watch
 
-__all__ = ["WakePart", "Watch", "WatchPart"]
+__all__ = ["FollowedJob", "WakePart", "Watch", "WatchPart"]

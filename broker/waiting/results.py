@@ -1,32 +1,28 @@
 """Waiting for results: Redis pushes notices of writes; polling is the fallback. Keys are authoritative."""
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from jobgate.broker.backoff import with_jitter
-from jobgate.broker.errors import BrokerError, BrokerMisconfigured, DataSetChanged
+from jobgate.broker.errors import BrokerError, DataSetChanged
 from jobgate.broker.link import Coalescer
 from jobgate.broker.part import Core, Part
 from jobgate.broker.records import JobResult
-from jobgate.broker.waiting.tracker import TrackedReader, tracked_reader
-from jobgate.broker.waiting.watch import POLL_INTERVAL, Seen, Watch
+from jobgate.broker.waiting.followed_jobs import FollowedJob, FollowedJobs
+from jobgate.broker.waiting.notices import Notices
+from jobgate.broker.waiting.watch import Seen, Watch
 from jobgate.broker.waiting.wishes import Wishes
-
-logger = logging.getLogger("jobgate.broker")
-
-#: Seconds until a tracking connection is opened again after it was lost, and after Redis refused it.
-_LOST_PAUSE, _REFUSED_PAUSE = 0.5, 30.0
 
 
 class WatchPart(Part):
-    """Waits for results."""
+    """Waits for results, and for other changes of jobs."""
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
-        self._watcher = ResultWatcher(core)
+        self._notices = Notices(core.link)
+        self._watcher = ResultWatcher(core, self._notices)
+        self._followed = FollowedJobs(core, self._notices, self._watcher.wishes)
 
     def watch(self, job_id: str, *, in_request: bool = False) -> Watch:
         """Return a watch for a result, which may begin before the job is enqueued.
@@ -49,7 +45,25 @@ class WatchPart(Part):
         with self.watch(job_id) as watch:
             return await watch.wait(timeout)
 
+    def follow(self, job_id: str, *, queues: Sequence[str] = (), notify: Callable[[], None]) -> FollowedJob:
+        """Return a job that is followed while the block runs: its mark is kept up to date.
+
+        Args:
+            job_id: Id of the job.
+            queues: Where to look for it; empty = the default queue.
+            notify: Called after each read that has found another mark.
+
+        ```
+        with broker.follow("42", notify=changed.set) as job:
+            await changed.wait()
+            print(job.mark)
+        ```
+        """
+        return FollowedJob(self._followed, job_id, tuple(queues) or (self.keys.default_queue,), notify)
+
     async def _drain(self) -> None:
+        await self._notices.close()
+        await self._followed.close()
         await self._watcher.close()
         await super()._drain()
 
@@ -63,21 +77,21 @@ class _Look(NamedTuple):
 
 
 class ResultWatcher:
-    """Serves all watches of a process over one pair of connections; connects on first use."""
+    """Serves all watches of a process."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, notices: Notices) -> None:
         self._core = core
+        self._notices = notices
+        notices.listen(self._notice)
         self._prefix = core.keys.result("").encode()
         self._watches: dict[str, set[Watch]] = {}
         self._looks: Coalescer[_Look, Seen] = Coalescer(self._send, in_flight=1)
         self.wishes = Wishes(core)
-        self._reader: TrackedReader | None = None
-        self._supervisor: asyncio.Task[None] | None = None
 
     @property
     def pushes(self) -> bool:
         """Whether Redis sends notices; if not, keys are polled."""
-        return self._reader is not None
+        return self._notices.reader is not None
 
     @property
     def data_set(self) -> str | None:
@@ -86,8 +100,7 @@ class ResultWatcher:
 
     def add(self, watch: Watch) -> None:
         """Register a watch and read its key, which subscribes to the notice."""
-        if self._supervisor is None:
-            self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
+        self._notices.start()
         self._watches.setdefault(watch.job_id, set()).add(watch)
         self._refresh(watch.job_id)
 
@@ -115,11 +128,7 @@ class ResultWatcher:
         return await self._core.decoder.result(blob, job_id)
 
     async def close(self) -> None:
-        """Close the connections; watches that still wait end with their timeout."""
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            await asyncio.gather(self._supervisor, return_exceptions=True)
-            self._supervisor = None
+        """Wait for pending reads; watches that still wait end with their timeout."""
         await self._looks.drain()
         await self.wishes.drain()
 
@@ -189,23 +198,6 @@ class ResultWatcher:
         ]
 
     async def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        if self._reader is not None:
-            return await self._reader.read(commands)
+        if (reader := self._notices.reader) is not None:
+            return await reader.read(commands)
         return [await self._core.link.command(*command) for command in commands]
-
-    async def _supervise(self) -> None:
-        while True:
-            pause = _LOST_PAUSE
-            try:
-                async with tracked_reader(self._core.link, self._notice) as self._reader:
-                    # Read what was written while there were no notices.
-                    self._notice(None)
-                    await self._reader.closed.wait()
-            except BrokerMisconfigured:
-                pause = _REFUSED_PAUSE
-                logger.warning("Redis refuses CLIENT TRACKING: results are polled every %s s", POLL_INTERVAL)
-            except BrokerError:
-                logger.debug("the connection that tracks results is down, results are polled meanwhile")
-            finally:
-                self._reader = None
-            await asyncio.sleep(with_jitter(pause))
