@@ -11,6 +11,7 @@ from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, Waits
 from jobgate.gateway.deadline import RedisDeadline
+from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Proxies, Unsent, asked_wait
@@ -41,6 +42,7 @@ class Gateway:
     arguments: ArgumentCheck
     queues: QueueNames
     waits: Waits
+    streams: OpenStreams
     looks: Looks
     finder: Finder
     unsent: Unsent

@@ -1,19 +1,17 @@
 """Reads of jobs that requests share, so that many requests about one large job cost little more than one.
 
-Requests that want a job at the same time read and decode it once. Requests that wait for it to change ask
-Redis once for all of them, and for its mark, not for its arguments.
+Requests that want a job at the same time read and decode it once. Requests that wait for it to change follow
+its mark, for which Redis need not read its arguments.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
-from jobgate.broker import Broker, BrokerError, JobMark, JobView, SharedReads
+from jobgate.broker import Broker, JobMark, JobView, SharedReads
 
-#: Seconds between two checks of a job that requests wait for: Redis pushes its end, but not its start.
-_LOOK_AGAIN = 0.5
 #: How many jobs' last states are remembered.
 _REMEMBERED = 4096
 
@@ -34,14 +32,6 @@ class Known:
     has_ended: bool
 
 
-@dataclass(slots=True)
-class _Watched:
-    """A job that requests wait for, with the mark that each of them knows."""
-
-    waiters: dict["asyncio.Future[None]", JobMark] = field(default_factory=dict)
-    task: "asyncio.Task[None] | None" = None
-
-
 class Looks:
     """The shared reads of one gateway.
 
@@ -55,7 +45,6 @@ class Looks:
         self._queues = queues
         self._reads: SharedReads[_Look, JobView | None] = SharedReads()
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._watched: dict[str, _Watched] = {}
 
     async def view(self, job_id: str, *, waits: bool = False, owner: str | None = None) -> JobView | None:
         """Look at a job as `Broker.view` does; the read is shared with others who may see the same."""
@@ -87,37 +76,16 @@ class Looks:
 
     async def change(self, known: Known, timeout: float) -> None:
         """Return once a job may have changed, or after `timeout` seconds."""
-        with self._waiter(known) as waiter:
-            await asyncio.wait([waiter], timeout=timeout)
-
-    @contextmanager
-    def _waiter(self, known: Known) -> Iterator["asyncio.Future[None]"]:
-        watched = self._watched.setdefault(known.job_id, _Watched())
-        waiter = asyncio.get_running_loop().create_future()
-        watched.waiters[waiter] = known.mark
-        if watched.task is None:
-            watched.task = asyncio.create_task(self._watch(known, watched))
-        try:
-            yield waiter
-        finally:
-            del watched.waiters[waiter]
-            if not watched.waiters:
-                watched.task.cancel()
-                del self._watched[known.job_id]
-
-    async def _watch(self, known: Known, watched: _Watched) -> None:
-        """Look at one job for all requests that wait for it."""
-        with self._broker.watch(known.job_id) as watch:
-            while True:
-                await watch.notice(_LOOK_AGAIN)
-                with suppress(BrokerError):  # the requests keep waiting
-                    mark = await self._mark(known)
-                    for waiter, seen in watched.waiters.items():
-                        if seen != mark and not waiter.done():
-                            waiter.set_result(None)
-                if watch.has_ended:
-                    # Nothing more will be pushed; requests that still wait have just arrived.
-                    await asyncio.sleep(_LOOK_AGAIN)
+        queues = [known.queue] if known.queue else self._queues()
+        changed = asyncio.Event()
+        with (
+            suppress(TimeoutError),
+            self._broker.follow(known.job_id, queues=queues, notify=changed.set) as job,
+        ):
+            async with asyncio.timeout(timeout):
+                while job.as_of is None or job.mark == known.mark:
+                    await changed.wait()
+                    changed.clear()
 
     async def _mark(self, known: Known) -> JobMark | None:
         queues = [known.queue] if known.queue else []

@@ -12,6 +12,7 @@ from jobgate.gateway.handlers import (
     enqueue,
     function,
     functions,
+    job_events,
     jobs,
     livez,
     metrics,
@@ -48,6 +49,7 @@ ROUTES: Final = (
     Route("status", "GET", "/jobs/{job_id}/status", status),
     Route("result", "GET", "/jobs/{job_id}/result", result),
     Route("abort", "POST", "/jobs/{job_id}/abort", abort),
+    Route("job_events", "GET", "/jobs/{job_id}/events", job_events, keeps_time=True),
     Route("livez", "GET", "/livez", livez, is_open=True),
     Route("readyz", "GET", "/readyz", readyz, is_open=True),
     Route("metrics", "GET", "/metrics", metrics),
@@ -67,8 +69,8 @@ METRICS_ROUTES: Final = (
 
 #: Without this, a caller who looks for a job at /jobs/<id> would be led to enqueue a function of that name.
 _PARTS_OF_A_JOB: Final = (
-    " (POST /jobs/<function> enqueues; of a job there are GET /jobs/<id>/status, GET /jobs/<id>/result "
-    "and POST /jobs/<id>/abort)"
+    " (POST /jobs/<function> enqueues; of a job there are GET /jobs/<id>/status, GET /jobs/<id>/result, "
+    "GET /jobs/<id>/events and POST /jobs/<id>/abort)"
 )
 
 

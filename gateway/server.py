@@ -16,6 +16,7 @@ from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import Keys, KeysFile, KeysText, Waits
 from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Door, HttpServer, PortError, Proxies, Unsent, listen
@@ -58,6 +59,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         arguments=ArgumentCheck(),
         queues=queues,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
+        streams=OpenStreams(limit=settings.max_streams, limit_per_key=settings.max_waits_per_key),
         looks=Looks(broker, lambda: live.queues),
         finder=Finder(broker),
         unsent=Unsent(settings.max_unsent),
@@ -101,7 +103,8 @@ def _broker(settings: GatewaySettings) -> Broker:
 async def _background(gateway: Gateway) -> AsyncIterator[None]:
     """Run the background tasks; they are cancelled and awaited at the end."""
     redis = gateway.redis
-    helpers = (gateway.broker.live_functions.watch(), redis.look_around(), redis.watch_data_set())
+    live = gateway.broker.live_functions
+    helpers = (live.watch(), redis.look_around(), redis.watch_data_set(), gateway.streams.watch_keys())
     running = [asyncio.create_task(each) for each in helpers]
     stop = threading.Event()
     if gateway.keys is not None:
@@ -138,6 +141,7 @@ async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(hurry.wait(), gateway.settings.drain)
     gateway.waits.end_all()
+    gateway.streams.end_all()
 
 
 async def _listen(gateway: Gateway) -> list[ServerRunner]:

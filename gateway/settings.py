@@ -76,6 +76,8 @@ class GatewaySettings:
     max_waits: int = 2000
     #: Most waits of one key at the same time.
     max_waits_per_key: int = 100
+    #: Most event streams at the same time, all callers together. A key may have as many as it may have waits.
+    max_streams: int = 1000
     #: From the connect, or from the first byte of a request, to the end of its headers.
     header_deadline: float = 10.0
     #: From the end of the headers to the end of the body.

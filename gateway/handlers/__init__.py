@@ -5,6 +5,7 @@ from jobgate.gateway.handlers.broker_problems import broker_problem
 from jobgate.gateway.handlers.enqueue import enqueue
 from jobgate.gateway.handlers.functions import function, functions
 from jobgate.gateway.handlers.job_list import jobs
+from jobgate.gateway.handlers.job_stream import job_events
 from jobgate.gateway.handlers.openapi import openapi
 from jobgate.gateway.handlers.pages import docs, ui_file
 from jobgate.gateway.handlers.probes import livez, metrics, readyz
@@ -13,8 +14,8 @@ from jobgate.gateway.handlers.status import status
 
 __all__ = [
     # Operations
-    "abort", "docs", "enqueue", "function", "functions", "jobs", "livez", "metrics", "openapi", "readyz",
-    "result", "status", "ui_file",
+    "abort", "docs", "enqueue", "function", "functions", "job_events", "jobs", "livez", "metrics",
+    "openapi", "readyz", "result", "status", "ui_file",
     # What they share with the service
     "broker_problem",
 ]  # fmt: skip

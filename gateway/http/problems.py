@@ -54,6 +54,7 @@ KINDS = {
     "rate-limited": ProblemKind(429, "The key enqueues more jobs a second than it may", retryable=True),
     "too-many-pending": ProblemKind(429, "The key has too many unfinished jobs", retryable=True),
     "too-many-waits": ProblemKind(429, "Too many requests are waiting", retryable=True),
+    "too-many-streams": ProblemKind(429, "Too many event streams are open", retryable=True),
     "header-too-large": ProblemKind(431, "The headers are too large", closes=True),
     "internal-error": ProblemKind(500, "The gateway failed"),
     "unavailable": ProblemKind(503, "Redis is not available", retryable=True),

@@ -51,6 +51,7 @@ def test_which_problems_may_pass_with_time() -> None:
         "rate-limited",
         "too-many-pending",
         "too-many-waits",
+        "too-many-streams",
         "unavailable",
         "outcome-unknown",
         "queue-full",

@@ -52,6 +52,7 @@ def test_every_file_of_the_pages_is_served() -> None:
         ("GET", "/jobs/x/status", "status", "x"),
         ("HEAD", "/jobs/x/result", "result", "x"),
         ("POST", "/jobs/x/abort", "abort", "x"),
+        ("GET", "/jobs/x/events", "job_events", "x"),
         ("GET", "/livez", "livez", ""),
         ("GET", "/functions", "functions", ""),
         ("GET", "/functions/a%3Ab", "function", "a:b"),
@@ -91,5 +92,5 @@ def test_whoever_looks_for_a_job_is_told_where_its_parts_are(method: str) -> Non
         Router().find(method, "/jobs/8f14e45f")
     assert caught.value.detail == (
         "Use POST (POST /jobs/<function> enqueues; of a job there are GET /jobs/<id>/status, "
-        "GET /jobs/<id>/result and POST /jobs/<id>/abort)."
+        "GET /jobs/<id>/result, GET /jobs/<id>/events and POST /jobs/<id>/abort)."
     )

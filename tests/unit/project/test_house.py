@@ -241,7 +241,7 @@ def test_each_name_of_a_door_is_used_by_another_place() -> None:
     }
     doors = [door for door in packages() if door not in DOORS_OF_USERS]
     unused = {(door, name) for door in doors for name in listed(door)} - used
-    assert unused == {("jobgate.gateway.http", "StreamedAnswer")}, "the answer of handlers that stream"
+    assert unused == set()
 
 
 def test_code_uses_our_words() -> None:

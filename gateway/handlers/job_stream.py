@@ -1,0 +1,171 @@
+"""`GET /jobs/{job_id}/events`: a job as a stream of server-sent events.
+
+Each event shows the whole state of the job, so a client that misses some of them misses nothing in the end.
+The id of an event names that state: a client that reconnects with it gets the state only if it differs.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobView, moved
+from jobgate.gateway.context import Call
+from jobgate.gateway.events import BEGIN, HEARTBEAT, Stream, event_text
+from jobgate.gateway.handlers.broker_problems import broker_problem
+from jobgate.gateway.handlers.event_access import EVENT_STREAM, STREAM_HEADERS, may_still_read
+from jobgate.gateway.handlers.job_access import job_if_visible, visible_job
+from jobgate.gateway.handlers.presentation import job_of_view, to_json
+from jobgate.gateway.http import Answer, Problem, StreamedAnswer, field_errors
+
+#: Seconds after which a stream in which nothing happens shows that it lives.
+_QUIET: Final = 15.0
+#: Seconds until a job is read again after Redis did not answer.
+_PAUSE: Final = 1.0
+_NO_LIMIT: Final = 1 << 62
+
+
+async def job_events(call: Call) -> Answer:
+    """Answer 200 with the stream, or 204 if the caller has seen the end of the job."""
+    call.caller.require("read")
+    if call.query:
+        raise field_errors("invalid-request", [("?", "There are no query parameters.")])
+    data_set = call.gateway.broker.data_set.known
+    view = await call.deadline.within(visible_job(call, waits=True))
+    stream = _JobStream(call, view, call.request.headers.get("Last-Event-ID", ""), data_set)
+    if view.has_ended and stream.is_up_to_date:
+        # Browsers reconnect after each end; this status stops them.
+        return Answer(204)
+    call.gateway.streams.require_place(call.caller)
+    stream.answer = StreamedAnswer(stream.pieces(), content_type=EVENT_STREAM, headers=dict(STREAM_HEADERS))
+    return stream.answer
+
+
+class _State(NamedTuple):
+    """What a stream shows of a job at one moment."""
+
+    #: `<try>:<status>:<digest of the body>`.
+    cursor: str
+    #: The job as JSON.
+    body: bytes
+    has_ended: bool
+    has_progress: bool
+
+    @classmethod
+    def of(cls, view: JobView) -> "_State":
+        body = to_json(job_of_view(view, inspects=False), limit=_NO_LIMIT)
+        digest = hashlib.blake2b(body, digest_size=9).hexdigest()
+        cursor = f"{view.tries}:{view.status.value}:{digest}"
+        return cls(cursor, body, view.has_ended, view.progress is not None)
+
+    def kind_after(self, seen: str) -> str:
+        """Return the kind of the event that shows it to a caller who has seen this cursor."""
+        if self.has_ended:
+            return "finished"
+        is_same_try = self.cursor.rpartition(":")[0] == seen.rpartition(":")[0]
+        return "progress" if is_same_try and self.has_progress else "status"
+
+
+class _JobStream:
+    """The states of one job, one after the other.
+
+    Args:
+        call: The request.
+        view: The job.
+        seen: The cursor of the state that the caller knows; empty = none.
+        data_set: Name of the data set before the job was read.
+    """
+
+    def __init__(self, call: Call, view: JobView, seen: str, data_set: str | None) -> None:
+        self._call = call
+        self._seen = seen
+        self._data_set = data_set
+        #: Why there will be no further state.
+        self._gone: Problem | None = None
+        self.answer: Answer | None = None
+        self._read(view)
+
+    def _read(self, view: JobView) -> None:
+        """Take a job that was read by itself."""
+        #: Time of the event loop: marks that were read before are older than the view.
+        self._as_of = asyncio.get_running_loop().time()
+        self._state = _State.of(view)
+        self._view = _without_values(view)
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the caller knows the state."""
+        return self._state.cursor == self._seen
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield the text of the stream."""
+        call, broker = self._call, self._call.gateway.broker
+        queues = [self._view.queue] if self._view.queue else broker.live_functions.queues
+        with (
+            call.gateway.streams.open(call.caller, lambda: may_still_read(call)) as stream,
+            broker.follow(call.name, queues=queues, notify=stream.wake) as job,
+        ):
+            yield BEGIN
+            while stream.farewell is None:
+                if text := self._news():
+                    yield text
+                if self._gone or self._state.has_ended:
+                    return
+                if not await self._change(stream, job) and stream.farewell is None:
+                    yield HEARTBEAT
+            yield stream.farewell
+        if self.answer:
+            self.answer.keep_alive = False
+
+    def _news(self) -> bytes | None:
+        """Return the event that shows the state; None if the caller knows it."""
+        if self._gone:
+            document = self._gone.document(self.answer.request_id if self.answer else "")
+            return event_text("gone", "gone", to_json(document, limit=_NO_LIMIT))
+        if self.is_up_to_date:
+            return None
+        kind, self._seen = self._state.kind_after(self._seen), self._state.cursor
+        return event_text(kind, self._state.cursor, self._state.body)
+
+    async def _change(self, stream: Stream, job: FollowedJob) -> bool:
+        """Return True when there is news; False if the stream has to end, or to show that it lives."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + _QUIET
+        while (left := end - clock()) > 0 and stream.farewell is None:
+            if job.as_of is None or job.mark == self._view.mark:
+                await stream.wait(left)
+                continue
+            if job.as_of < self._as_of:
+                job.refresh()
+            elif await self._follow(job):
+                return True
+            await stream.wait(min(left, _PAUSE))
+        return False
+
+    async def _follow(self, job: FollowedJob) -> bool:
+        """Move on to the newest state of the job; False if there is none, or Redis does not answer."""
+        view = moved(self._view, job.mark)
+        if view is not None:
+            self._view, self._state = view, _State.of(view)
+            return not self.is_up_to_date
+        try:
+            view = await job_if_visible(self._call, waits=True)
+        except BrokerError:
+            return False
+        if view is None:
+            self._gone = self._loss()
+            return True
+        self._read(view)
+        return not self.is_up_to_date
+
+    def _loss(self) -> Problem:
+        if self._call.gateway.broker.data_set.changed_since(self._data_set):
+            return broker_problem(DataSetChanged())
+        return Problem("result-not-kept", "It finished, and its result was not kept.")
+
+
+def _without_values(view: JobView) -> JobView:
+    """Return a job without arguments and result: a stream that waits holds none."""
+    body = replace(view.body, args=(), kwargs={}) if view.body else None
+    return replace(view, body=body, result=None)
