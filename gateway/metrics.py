@@ -66,13 +66,16 @@ class Meter:
         if queue not in self.queues and len(self.queues) < _MOST_QUEUES:
             self.queues[queue] = None
 
-    def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int) -> bytes:
+    def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int, streams: int) -> bytes:
         """Return the text for Prometheus; `depths` None = Redis could not be read."""
         registry = CollectorRegistry()
         waiting = GaugeMetricFamily(
             "jobgate_gateway_waits_in_flight", "Requests that are waiting for a job.", value=waits
         )
-        registry.register(_Snapshot([*self._families(), waiting, *_queues(depths)]))
+        streaming = GaugeMetricFamily(
+            "jobgate_gateway_event_streams", "Event streams that are open.", value=streams
+        )
+        registry.register(_Snapshot([*self._families(), waiting, streaming, *_queues(depths)]))
         return generate_latest(self._process) + generate_latest(registry)
 
     def _families(self) -> Iterable[Metric]:

@@ -31,5 +31,5 @@ async def metrics(call: Call) -> Answer:
     gateway = call.gateway
     queues = dict.fromkeys((*gateway.broker.live_functions.queues, *gateway.meter.queues))
     depths = await gateway.redis.depths(queues)
-    text = gateway.meter.exposition(depths, waits=gateway.waits.count)
+    text = gateway.meter.exposition(depths, waits=gateway.waits.count, streams=gateway.streams.count)
     return Answer(200, text, content_type=CONTENT_TYPE_LATEST)

@@ -66,7 +66,7 @@ class Served:
         return await asyncio.open_connection("127.0.0.1", self.port, **options)
 
     def metrics(self) -> list[str]:
-        lines = self.gateway.meter.exposition(None, waits=0).decode().splitlines()
+        lines = self.gateway.meter.exposition(None, waits=0, streams=0).decode().splitlines()
         return [line for line in lines if line.startswith("jobgate_gateway_requests_total{")]
 
     async def counted(self, *lines: str) -> None:

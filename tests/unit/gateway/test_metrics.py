@@ -23,7 +23,7 @@ def test_metrics_count_and_bound_their_labels() -> None:
         workers=4,
         has_health_line=True,
     )
-    text = meter.exposition([depth], waits=7).decode()
+    text = meter.exposition([depth], waits=7, streams=8).decode()
     for line in (
         'jobgate_gateway_requests_total{route="enqueue",status="202"} 2.0',
         'jobgate_gateway_request_duration_seconds_bucket{le="0.001",route="enqueue"} 1.0',
@@ -34,6 +34,7 @@ def test_metrics_count_and_bound_their_labels() -> None:
         'jobgate_gateway_enqueued_total{function="other"} 1000.0',
         'jobgate_gateway_enqueued_total{function="known"} 1.0',
         "jobgate_gateway_waits_in_flight 7.0",
+        "jobgate_gateway_event_streams 8.0",
         "jobgate_gateway_redis_up 1.0",
         'jobgate_gateway_queue_depth{queue="arq:queue",state="deferred"} 2.0',
         'jobgate_gateway_oldest_due_age_seconds{queue="arq:queue"} 1.5',
@@ -45,6 +46,6 @@ def test_metrics_count_and_bound_their_labels() -> None:
 
 
 def test_metrics_without_redis() -> None:
-    text = Meter().exposition(None, waits=0).decode()
+    text = Meter().exposition(None, waits=0, streams=0).decode()
     assert "jobgate_gateway_redis_up 0.0" in text
     assert "queue=" not in text
