@@ -75,6 +75,8 @@ class Call:
     #: The part of the target after `?`, as sent.
     query: str = ""
     caller: Caller = ANYBODY
+    #: Id of the request, for the problems inside of its answer.
+    request_id: str = ""
     #: The job that it is about, once that is known.
     job_id: str | None = None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from jobgate.gateway.batch import enqueue_many
 from jobgate.gateway.context import Call
 from jobgate.gateway.handlers import (
     abort,
@@ -45,6 +46,7 @@ class Route:
 
 ROUTES: Final = (
     Route("enqueue", "POST", "/jobs/{function}", enqueue, keeps_time=True),
+    Route("enqueue_many", "POST", "/jobs", enqueue_many, keeps_time=True),
     Route("jobs", "GET", "/jobs", jobs),
     Route("status", "GET", "/jobs/{job_id}/status", status),
     Route("result", "GET", "/jobs/{job_id}/result", result),

@@ -47,8 +47,9 @@ class GatewayService:
         """Return the call for a request."""
         return Call(self._gateway, request, RedisDeadline(self._gateway.settings.redis_deadline))
 
-    async def answer(self, call: Call) -> Answer:
+    async def answer(self, call: Call, request_id: str) -> Answer:
         """Answer a call; raises `Problem`."""
+        call.request_id = request_id
         path, call.query = target_of(call.request)
         route, call.name = self._router.find(call.request.method, path)
         call.route, call.path = route.name, route.path

@@ -2,7 +2,16 @@
 
 from jobgate.gateway.handlers.abort import abort
 from jobgate.gateway.handlers.broker_problems import broker_problem
-from jobgate.gateway.handlers.enqueue import enqueue
+from jobgate.gateway.handlers.enqueue import (
+    counted,
+    enqueue,
+    enqueue_problem,
+    new_job,
+    passes,
+    replayed_job,
+    request_of,
+    require_acceptable,
+)
 from jobgate.gateway.handlers.functions import function, functions
 from jobgate.gateway.handlers.job_list import jobs
 from jobgate.gateway.handlers.job_stream import job_events
@@ -18,4 +27,6 @@ __all__ = [
     "openapi", "readyz", "result", "status", "ui_file",
     # What they share with the service
     "broker_problem",
+    # What single jobs and batches share
+    "counted", "enqueue_problem", "new_job", "passes", "replayed_job", "request_of", "require_acceptable",
 ]  # fmt: skip

@@ -43,7 +43,7 @@ async def enqueue(call: Call) -> Answer:
     if body is None:
         return await call.deadline.within(_enqueue_slowly(call, function, wait))
     request = _request(call, function, body, wait)
-    if not _passes(call, request):
+    if not passes(call, request):
         return await call.deadline.within(_enqueue_if_acceptable(call, request, wait))
     # The common case makes one call to Redis, which has the broker's own deadline.
     return await _enqueue_accepted(call, request, wait)
@@ -58,12 +58,7 @@ async def _enqueue_slowly(call: Call, function: str, wait: float | None) -> Answ
 
 
 async def _enqueue_if_acceptable(call: Call, request: JobRequest, wait: float | None) -> Answer:
-    try:
-        await _require_acceptable(call, request, waits=wait is not None)
-    except Problem:
-        # Workers may have changed since an earlier request, of which the answer was lost: its job exists.
-        if not await call.gateway.broker.may_repeat(request):
-            raise
+    await require_acceptable(call, request, waits=wait is not None)
     return await _enqueue_accepted(call, request, wait)
 
 
@@ -76,7 +71,7 @@ async def _enqueue_accepted(call: Call, request: JobRequest, wait: float | None)
     return await call.deadline.within(_existed(call, request, enqueued))
 
 
-def _passes(call: Call, request: JobRequest) -> bool:
+def passes(call: Call, request: JobRequest) -> bool:
     """Whether live workers offer the function and accept the arguments, as far as is known without Redis."""
     gateway = call.gateway
     if not gateway.functions.passes(request.function, _queue_of(call, request)):
@@ -84,11 +79,22 @@ def _passes(call: Call, request: JobRequest) -> bool:
     return gateway.arguments.accepts(_live_versions(call, request), request.args, request.kwargs)
 
 
-async def _require_acceptable(call: Call, request: JobRequest, *, waits: bool) -> None:
-    """Return if live workers offer the function and accept the arguments, or if that is not known."""
+async def require_acceptable(call: Call, request: JobRequest, *, waits: bool) -> None:
+    """Return if live workers offer the function and accept the arguments, or if that is not known.
+
+    Raises:
+        Problem: They do not, and no earlier request that this one may repeat has been accepted.
+    """
     gateway, queue = call.gateway, _queue_of(call, request)
-    await gateway.functions.require(request.function, queue, waits=waits, may_know=call.caller.may_enqueue)
-    gateway.arguments.require(_live_versions(call, request), request.args, request.kwargs)
+    try:
+        await gateway.functions.require(
+            request.function, queue, waits=waits, may_know=call.caller.may_enqueue
+        )
+        gateway.arguments.require(_live_versions(call, request), request.args, request.kwargs)
+    except Problem:
+        # Workers may have changed since an earlier request, of which the answer was lost: its job exists.
+        if not await gateway.broker.may_repeat(request):
+            raise
 
 
 def _live_versions(call: Call, request: JobRequest) -> Sequence[FunctionDocument]:
@@ -101,16 +107,23 @@ def _queue_of(call: Call, request: JobRequest) -> str:
 
 def _request(call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:
     key = call.request.headers.get("Idempotency-Key")
-    job_id, waits = next(call.gateway.job_ids), wait is not None
-    sender = Sender(owner=call.caller.name, idempotency_key=key, job_id=job_id, waits=waits)
-    return job_request(function, read_json(body) if body else {}, sender, call.gateway.queues)
+    document = read_json(body) if body else {}
+    return request_of(call, function, document, key, waits=wait is not None)
+
+
+def request_of(
+    call: Call, function: str, document: Any, idempotency_key: str | None, *, waits: bool = False
+) -> JobRequest:
+    """Return the job that a caller asks for, with an id in any case; raises `Problem` 422."""
+    job_id = next(call.gateway.job_ids)
+    sender = Sender(owner=call.caller.name, idempotency_key=idempotency_key, job_id=job_id, waits=waits)
+    return job_request(function, document, sender, call.gateway.queues)
 
 
 async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
-    gateway = call.gateway
     call.job_id = request.job_id
     try:
-        enqueued = await gateway.broker.enqueue(request)
+        enqueued = await call.gateway.broker.enqueue(request)
         call.job_id = enqueued.job_id
     except asyncio.CancelledError:
         if not call.deadline.is_over:
@@ -118,13 +131,24 @@ async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
         # It has been sent to Redis anyway.
         raise broker_problem(WriteInDoubt(), job_id=request.job_id) from None
     except BrokerError as error:
-        if isinstance(error, NotAQueue) and request.options.queue != gateway.queues.default:
-            wrong = [("#/queue", "The key of this queue holds another type of value: choose another queue.")]
-            raise field_errors("invalid-request", wrong) from error
-        raise broker_problem(error, job_id=request.job_id) from error
+        raise enqueue_problem(call, request, error) from error
+    return counted(call, request, enqueued)
+
+
+def enqueue_problem(call: Call, request: JobRequest, error: BrokerError) -> Problem:
+    """Return the problem with which a job is answered that the broker did not enqueue, or perhaps did."""
+    if isinstance(error, NotAQueue) and request.options.queue != call.gateway.queues.default:
+        wrong = [("#/queue", "The key of this queue holds another type of value: choose another queue.")]
+        return field_errors("invalid-request", wrong)
+    return broker_problem(error, job_id=request.job_id)
+
+
+def counted(call: Call, request: JobRequest, enqueued: Enqueued) -> Enqueued:
+    """Count a job that was enqueued; raises `Problem` if the answer names an impossible one."""
     if why_not_new_id(enqueued.job_id):  # something else wrote the key's record
         raise broker_problem(IdempotencyConflict())
     if enqueued.created:
+        gateway = call.gateway
         gateway.meter.enqueued(request.function, gateway.broker.live_functions.names, enqueued.queue)
     return enqueued
 
@@ -164,7 +188,12 @@ def _gone(request: JobRequest, enqueued: Enqueued, wait: float) -> Answer:
 
 
 def _accepted(request: JobRequest, enqueued: Enqueued, wait: float | None = None) -> Answer:
-    return _answer(job_of_enqueued(request.function, enqueued, _status(request, enqueued)), applied(wait))
+    return _answer(new_job(request, enqueued), applied(wait))
+
+
+def new_job(request: JobRequest, enqueued: Enqueued) -> dict[str, Any]:
+    """Return the JSON of a job that was just enqueued."""
+    return job_of_enqueued(request.function, enqueued, _status(request, enqueued))
 
 
 async def _unfinished(
@@ -191,9 +220,14 @@ async def _unfinished(
 
 async def _existed(call: Call, request: JobRequest, enqueued: Enqueued, wait: float | None = None) -> Answer:
     """Answer for a job that was there before, with the same idempotency key or with the same id."""
+    return _answer(await replayed_job(call, request, enqueued), applied(wait) | _REPLAYED)
+
+
+async def replayed_job(call: Call, request: JobRequest, enqueued: Enqueued) -> dict[str, Any]:
+    """Return the JSON of the job that an earlier, equal request made; raises `Problem` 409 for another."""
     job = await _existing(call, request, enqueued)
     if enqueued.replayed:
-        return _answer(job, applied(wait) | _REPLAYED)
+        return job
     raise Problem(
         "job-exists",
         "Choose another job_id, or read that job.",

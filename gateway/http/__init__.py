@@ -5,6 +5,7 @@ from jobgate.gateway.http.answers import Answer, SharedBody, tagged
 from jobgate.gateway.http.body import body_at_hand, body_to_come
 from jobgate.gateway.http.connection import HttpServer
 from jobgate.gateway.http.door import Door, check_origin, target_of
+from jobgate.gateway.http.lines import NDJSON, BodyLines, Line, is_ndjson
 from jobgate.gateway.http.listener import PortError, listen
 from jobgate.gateway.http.moments import moment_ms, why_not_moment
 from jobgate.gateway.http.problems import Problem, field_errors
@@ -20,9 +21,9 @@ __all__ = [
     "Door", "HttpServer", "PortError", "Proxies", "ProxyHeader", "StateLog", "check_origin", "listen",
     "log_access", "target_of",
     # Requests
-    "asked_wait", "body_at_hand", "body_to_come", "check_limit", "moment_ms", "page_limit", "read_json",
-    "read_query", "why_not_moment",
+    "BodyLines", "Line", "asked_wait", "body_at_hand", "body_to_come", "check_limit", "is_ndjson",
+    "moment_ms", "page_limit", "read_json", "read_query", "why_not_moment",
     # Answers
-    "Answer", "Problem", "SharedBody", "StreamedAnswer", "Unsent", "applied", "field_errors",
+    "Answer", "NDJSON", "Problem", "SharedBody", "StreamedAnswer", "Unsent", "applied", "field_errors",
     "tagged",
 ]  # fmt: skip

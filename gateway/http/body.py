@@ -29,7 +29,7 @@ def body_at_hand(request: BaseRequest, *, limit: int) -> bytes | None:
     if not request.body_exists:
         return b""
     _check_type(request.headers.get("Content-Type"))
-    _check_encoding(request.headers.get("Content-Encoding"))
+    check_encoding(request.headers.get("Content-Encoding"))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     content = request.content
@@ -54,23 +54,29 @@ async def body_to_come(request: BaseRequest, *, limit: int, deadline: float) -> 
         Problem: 408 if it takes longer, 413 if it is larger, 400 if its transfer encoding is broken, 417 if
             the client expects something other than 100-continue.
     """
-    _answer_expectation(request)
+    answer_expectation(request)
     return await _read_slowly(request.content, limit, deadline)
 
 
 def _check_type(header: str | None) -> None:
     if header is None or header == "application/json":
         return
-    kind, *parameters = header.split(";")
-    if kind.strip().lower() not in _JSON_TYPES:
+    if media_type(header) not in _JSON_TYPES:
         raise Problem("unsupported-media-type", "Send the body as application/json.")
+
+
+def media_type(header: str) -> str:
+    """Return the type that a `Content-Type` names, in lower case; raises `Problem` 415 if it is not UTF-8."""
+    kind, *parameters = header.split(";")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip(' "').lower() not in _UTF8:
             raise Problem("unsupported-media-type", "Send the body in UTF-8.")
+    return kind.strip().lower()
 
 
-def _check_encoding(header: str | None) -> None:
+def check_encoding(header: str | None) -> None:
+    """Raise `Problem` 415 if a `Content-Encoding` says that the body is compressed."""
     if header is not None and header.strip().lower() not in {"", "identity"}:
         raise Problem("unsupported-media-type", "Send the body without compression.")
 
@@ -79,7 +85,8 @@ def _too_large(limit: int) -> Problem:
     return Problem("body-too-large", f"A body may have at most {limit} bytes.")
 
 
-def _answer_expectation(request: BaseRequest) -> None:
+def answer_expectation(request: BaseRequest) -> None:
+    """Ask for the body if the client waits for that; raises `Problem` 417 if it expects anything else."""
     expectation = request.headers.get("Expect")
     if expectation is None:
         return

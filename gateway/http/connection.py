@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
-from aiohttp.web import BaseRequest, Server, StreamResponse
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web import BaseRequest, RequestPayloadError, Server, StreamResponse
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from jobgate.gateway.http.door import Door
 from jobgate.gateway.http.problems import Problem
@@ -36,7 +36,7 @@ _TOO_MANY = "Too many headers received"
 class Connection(RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_blind_timer", "_header_timer", "_is_deaf", "_kept", "_server")
+    __slots__ = ("_blind_timer", "_header_timer", "_is_deaf", "_is_patient", "_kept", "_server")
 
     def __init__(self, server: "HttpServer", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
@@ -47,6 +47,8 @@ class Connection(RequestHandler):
         self._kept: bytearray | None = None
         #: Whether further bytes are discarded, because the last answer is being sent.
         self._is_deaf = False
+        #: Whether a client that sends too fast is held up for as long as it takes.
+        self._is_patient = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the deadline for the first request's headers."""
@@ -80,6 +82,8 @@ class Connection(RequestHandler):
             self._keep(data)
             return
         super().data_received(data)
+        if self._messages and self._current_request is not None:
+            self._note_broken_body(self._current_request)
         if self._messages or self._current_request is not None:
             if self._header_timer is not None:
                 self._disarm()
@@ -91,9 +95,29 @@ class Connection(RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
+    def _note_broken_body(self, request: BaseRequest) -> None:
+        """End the read of a body whose transfer encoding is broken: for aiohttp it would never arrive."""
+        if isinstance(self._messages[-1][0], _ErrInfo) and not request.content.is_eof():
+            request.content.set_exception(RequestPayloadError("broken transfer encoding"))
+
+    def hold_up(self, is_patient: bool) -> None:
+        """Say whether the body of the current request is read as a stream.
+
+        Then a client that sends too fast is held up, by TCP, until the next read of the body. If it hangs up
+        meanwhile, the next read or write shows it.
+        """
+        self._is_patient = is_patient
+        if is_patient and self._blind_timer is not None:
+            self._blind_timer.cancel()
+            self._blind_timer = None
+        elif is_patient and self._kept is not None:
+            super()._pause_transport_reading()
+
     def _pause_transport_reading(self) -> None:
         """Pause only briefly: otherwise a client that hangs up would go unnoticed."""
-        if self._kept is None and self._blind_timer is None:
+        if self._is_patient:
+            super()._pause_transport_reading()
+        elif self._kept is None and self._blind_timer is None:
             super()._pause_transport_reading()
             self._blind_timer = self._loop.call_later(_BLIND, self._read_on)
 

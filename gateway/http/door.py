@@ -39,7 +39,7 @@ class Service(Protocol[CallT]):
     def begin(self, request: BaseRequest) -> CallT:
         """Return what the service keeps of a request while it handles it."""
 
-    async def answer(self, call: CallT) -> Answer:
+    async def answer(self, call: CallT, request_id: str) -> Answer:
         """Answer one request; raises `Problem`."""
 
     def end(self, call: CallT, answer: Answer | None, seconds: float) -> None:
@@ -87,7 +87,7 @@ class Door(Generic[CallT]):
         request_id = given_id(request.headers.get("X-Request-ID")) or next(self._ids)
         try:
             self._check(request)
-            answer = await self._service.answer(call)
+            answer = await self._service.answer(call, request_id)
         except Problem as problem:
             if problem.kind.status >= 500 and problem.__cause__ is not None:
                 self._log.line("request %s: %s", request_id, problem.__cause__)

@@ -64,6 +64,7 @@ KINDS = {
     "answers-unread": ProblemKind(503, "Too many large answers are being sent", retryable=True),
     "no-worker": ProblemKind(503, "No live worker offers this function", retryable=True),
     "keys-unavailable": ProblemKind(503, "The gateway cannot check keys at the moment", retryable=True),
+    "shutting-down": ProblemKind(503, "The gateway is shutting down", retryable=True),
     "not-ready": ProblemKind(503, "The gateway is not ready", retryable=True),
     "http-version": ProblemKind(505, "Only HTTP/1.0 and HTTP/1.1 are supported", closes=True),
 }

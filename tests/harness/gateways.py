@@ -43,7 +43,7 @@ class RunningGateway:
         """Send a request; return status, JSON (or bytes) and headers."""
         async with self.session.request(method, self.url + path, **options) as answer:
             body = await answer.read()
-            is_json = "json" in answer.headers.get("Content-Type", "")
+            is_json = "json" in answer.headers.get("Content-Type", "").replace("ndjson", "lines")
             return answer.status, (await answer.json(content_type=None)) if is_json else body, answer.headers
 
     async def post(self, path: str, document: Any = None, **options: Any) -> tuple[int, Any, Any]:

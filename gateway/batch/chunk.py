@@ -1,0 +1,101 @@
+"""Enqueues a limited number of jobs together, and makes one result for each, in order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final
+
+from jobgate.broker import BrokerError, Enqueued, JobRequest
+from jobgate.gateway.batch.items import Item
+from jobgate.gateway.batch.results import Result, enqueued_result, problem_result
+from jobgate.gateway.context import Call
+from jobgate.gateway.deadline import RedisDeadline
+from jobgate.gateway.handlers import (
+    broker_problem,
+    counted,
+    enqueue_problem,
+    passes,
+    replayed_job,
+    require_acceptable,
+)
+from jobgate.gateway.http import Problem
+
+#: Existing jobs that are read at the same time: their results may be large.
+_LOOKS: Final = 8
+
+#: A result, or what reads the job that it is about.
+Found = Result | Callable[[], Awaitable[Result]]
+
+
+async def results(call: Call, items: Sequence[Item]) -> list[Result]:
+    """Return one result for each job; raises nothing but `CancelledError`.
+
+    Jobs that are cut off by a cancellation have been enqueued or not, each of them wholly.
+    """
+    checked = await _checked(call, items)
+    requests = [item for item in checked if isinstance(item, JobRequest)]
+    answers = iter(await call.gateway.broker.enqueue_many(requests))
+    found: list[Found] = [
+        problem_result(call, item) if isinstance(item, Problem) else _result(call, item, next(answers))
+        for item in checked
+    ]
+    return await _looked_up(found)
+
+
+async def _checked(call: Call, items: Sequence[Item]) -> Sequence[Item]:
+    """Replace the jobs that live workers do not accept by what is wrong with them."""
+    doubtful = [
+        (place, item)
+        for place, item in enumerate(items)
+        if isinstance(item, JobRequest) and not passes(call, item)
+    ]
+    if not doubtful:
+        return items
+    checked = list(items)
+    for place, request in doubtful:
+        # The look at Redis for one job mostly answers for the others, too.
+        if not passes(call, request):
+            checked[place] = await _acceptable(call, request)
+    return checked
+
+
+async def _acceptable(call: Call, request: JobRequest) -> Item:
+    deadline = RedisDeadline(call.gateway.settings.redis_deadline)
+    try:
+        await deadline.within(require_acceptable(call, request, waits=False))
+    except Problem as problem:
+        return problem
+    except BrokerError as error:
+        return broker_problem(error)
+    return request
+
+
+def _result(call: Call, request: JobRequest, answer: Enqueued | BrokerError) -> Found:
+    if isinstance(answer, BrokerError):
+        return problem_result(call, enqueue_problem(call, request, answer))
+    try:
+        counted(call, request, answer)
+    except Problem as problem:
+        return problem_result(call, problem)
+    return enqueued_result(request, answer) if answer.created else partial(_existing, call, request, answer)
+
+
+async def _existing(call: Call, request: JobRequest, enqueued: Enqueued) -> Result:
+    deadline = RedisDeadline(call.gateway.settings.redis_deadline)
+    try:
+        job = await deadline.within(replayed_job(call, request, enqueued))
+    except Problem as problem:
+        return problem_result(call, problem)
+    except BrokerError as error:
+        return problem_result(call, broker_problem(error))
+    return {"status": 202, "replayed": True, "job": job}
+
+
+async def _looked_up(found: Sequence[Found]) -> list[Result]:
+    """Return the results, some jobs being read at a time where they were there before."""
+    looks = [each for each in found if not isinstance(each, dict)]
+    seen: list[Result] = []
+    for start in range(0, len(looks), _LOOKS):
+        seen += await asyncio.gather(*(look() for look in looks[start : start + _LOOKS]))
+    in_order = iter(seen)
+    return [each if isinstance(each, dict) else next(in_order) for each in found]

@@ -1,0 +1,59 @@
+"""`POST /jobs`: enqueue many jobs, given as an array or as NDJSON."""
+
+from typing import Any, Final
+
+import orjson
+
+from jobgate.gateway.batch.chunk import results
+from jobgate.gateway.batch.items import item_of
+from jobgate.gateway.batch.stream import stream_answer
+from jobgate.gateway.context import Call
+from jobgate.gateway.http import (
+    Answer,
+    Problem,
+    body_at_hand,
+    body_to_come,
+    field_errors,
+    is_ndjson,
+    read_json,
+)
+
+#: Most jobs in one array; NDJSON has no limit.
+MOST_JOBS: Final = 1000
+#: A job may be nested as deep as in a request of its own; it stands two levels below the top.
+_DEPTH: Final = 64 + 2
+
+
+async def enqueue_many(call: Call) -> Answer:
+    """Answer 200 with one result for each job, in order; one that is refused does not affect others."""
+    if call.query:
+        raise field_errors("invalid-request", [("?", "A batch has no query parameters, and does not wait.")])
+    if call.request.headers.get("Idempotency-Key") is not None:
+        detail = "Give each job an idempotency_key of its own: the header Idempotency-Key is for single jobs."
+        raise Problem("invalid-request", detail)
+    if is_ndjson(call.request):
+        return stream_answer(call)
+    found = await results(call, [item_of(call, job) for job in _jobs(await _body(call))])
+    return Answer(200, b'{"results":%b}' % orjson.dumps(found))
+
+
+async def _body(call: Call) -> bytes:
+    settings = call.gateway.settings
+    body = body_at_hand(call.request, limit=settings.max_body)
+    if body is not None:
+        return body
+    return await body_to_come(call.request, limit=settings.max_body, deadline=settings.body_deadline)
+
+
+def _jobs(body: bytes) -> list[Any]:
+    """Return the jobs of a body; raises `Problem` if it is not an object with a list of them."""
+    document = read_json(body, max_depth=_DEPTH) if body else {"jobs": []}
+    if not isinstance(document, dict) or document.keys() != {"jobs"}:
+        raise field_errors("invalid-request", [("#", 'It must be an object with one member, "jobs".')])
+    jobs = document["jobs"]
+    if not isinstance(jobs, list):
+        raise field_errors("invalid-request", [("#/jobs", "It must be an array of jobs.")])
+    if len(jobs) > MOST_JOBS:
+        detail = f"It may have at most {MOST_JOBS} jobs: send more as application/x-ndjson, one in each line."
+        raise field_errors("invalid-request", [("#/jobs", detail)])
+    return jobs
