@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import CompletedProcess
+from tempfile import TemporaryFile
 from typing import IO
 
 from harness import tether
@@ -20,6 +22,23 @@ from harness.waiting import PATIENCE, eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 JOBGATE = [sys.executable, "-m", "jobgate.cli"]
+
+
+def run_jobgate(*words: str, cwd: Path = REPOSITORY, timeout: float = 90) -> CompletedProcess[str]:
+    """Run `jobgate WORDS…` to its end and return what it has written and its exit code."""
+    env = environment(os.environ)
+    if not can_fork(words, env):
+        return subprocess.run(
+            [*JOBGATE, *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        process = ForkedProcess(words, cwd=cwd, env=env, log=output.fileno(), errors=errors.fileno())
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.send_signal(signal.SIGKILL)
+        written = [file.read() for file in (output, errors) if not file.seek(0)]
+    return CompletedProcess(words, code, *written)
 
 
 class Process:

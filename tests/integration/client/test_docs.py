@@ -4,8 +4,6 @@ import ast
 import dataclasses
 import inspect
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import jobgate.client
-from harness.processes import REPOSITORY, Processes
+from harness.processes import REPOSITORY, Processes, run_jobgate
 from jobgate.client import Client, JobgateError, JobHandle, JobInfo, JobProgress
 from jobgate.client.metrics import FUNCTION_LABELS, metrics_of
 
@@ -47,7 +45,7 @@ def places(processes: Processes, redis_url: str, tmp_path: Path) -> dict[str, st
     keys = tmp_path / "keys.toml"
     words = ["key", "new", "docs", "--keys", str(keys)]
     scopes = ["--allow", "enqueue:*", "--allow", "read", "--allow", "abort"]
-    key = subprocess.check_output([sys.executable, "-m", "jobgate.cli", *words, *scopes], text=True).strip()
+    key = run_jobgate(*words, *scopes).stdout.strip()
     processes.worker("examples.settings.WorkerSettings", redis_url)
     url = processes.gateway(redis_url, "--keys", str(keys)).url
     return {"http://localhost:8080": url, "redis://localhost:6379": redis_url, "JOBGATE_KEY": key}

@@ -1,20 +1,17 @@
 """The client and a gateway that wants keys."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.processes import Processes
+from harness.processes import Processes, run_jobgate
 from jobgate.client import Client, Forbidden, JobNotFound, Unauthorized
 
 
 def new_key(keys: Path, name: str, *scopes: str) -> str:
     words = [word for scope in scopes for word in ("--allow", scope)]
-    argv = [sys.executable, "-m", "jobgate.cli", "key", "new", name, "--keys", str(keys), *words]
-    return subprocess.check_output(argv, text=True).strip()
+    return run_jobgate("key", "new", name, "--keys", str(keys), *words).stdout.strip()
 
 
 async def test_what_a_key_allows_is_allowed_and_nothing_else(

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,20 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from harness.processes import REPOSITORY, Processes
+from harness.processes import Processes, run_jobgate
 from harness.tools import free_port
 from harness.waiting import eventually_async
-
-
-def jobgate(*words: str, cwd: Path = REPOSITORY) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "jobgate.cli", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
 
 
 def test_it_says_where_it_listens_and_takes_its_options_from_the_environment(
@@ -93,7 +80,7 @@ def test_a_second_signal_ends_the_drain(processes: Processes, redis_url: str) ->
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_it_refuses_to_be_open_by_accident(host: str) -> None:
-    done = jobgate("gateway", "--host", host)
+    done = run_jobgate("gateway", "--host", host)
     assert done.returncode == 2
     assert "--keys" in done.stderr
     assert "--insecure" in done.stderr
@@ -121,7 +108,7 @@ def test_it_refuses_to_be_open_by_accident(host: str) -> None:
     ],
 )
 def test_it_says_in_one_sentence_why_it_cannot_begin(words: list[str], message: str) -> None:
-    done = jobgate("gateway", "--drain", "0", *words)
+    done = run_jobgate("gateway", "--drain", "0", *words)
     assert done.returncode in {1, 2}
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -131,7 +118,7 @@ def test_it_says_in_one_sentence_why_it_cannot_begin(words: list[str], message: 
 def test_a_port_in_use_is_said(processes: Processes, redis_url: str) -> None:
     process = processes.gateway(redis_url)
     port = process.url.rpartition(":")[2]
-    done = jobgate("gateway", "--redis", redis_url, "--port", port)
+    done = run_jobgate("gateway", "--redis", redis_url, "--port", port)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         f"Error: Port {port} of 127.0.0.1 is in use: stop the program that uses it, or choose another port."
@@ -144,21 +131,21 @@ def test_a_port_in_use_is_said(processes: Processes, redis_url: str) -> None:
     [("203.0.113.9", "Cannot assign requested address"), ("no-such-host.invalid", "")],
 )
 def test_an_address_that_is_not_this_machine_s_is_said(redis_url: str, host: str, why: str) -> None:
-    done = jobgate("gateway", "--redis", redis_url, "--port", "0", "--host", host, "--insecure")
+    done = run_jobgate("gateway", "--redis", redis_url, "--port", "0", "--host", host, "--insecure")
     assert done.returncode == 1
     assert f"Error: Port 0 of {host} cannot be opened: {why}" in done.stderr
     assert "bind" not in done.stderr
 
 
 def test_a_key_is_made_and_admits(processes: Processes, redis_url: str, tmp_path: Path) -> None:
-    made = jobgate("key", "new", "billing", "--allow", "enqueue:send_*", "--allow", "read", cwd=tmp_path)
+    made = run_jobgate("key", "new", "billing", "--allow", "enqueue:send_*", "--allow", "read", cwd=tmp_path)
     assert made.stderr == "Written to keys.toml, which keeps only its hash; the key is shown only once:\n"
     assert made.returncode == 0
     key = made.stdout.strip()
     path = tmp_path / "keys.toml"
     assert path.stat().st_mode & 0o077 == 0
     assert key not in path.read_text()
-    assert jobgate("key", "new", "other", "--allow", "metrics", cwd=tmp_path).returncode == 0
+    assert run_jobgate("key", "new", "other", "--allow", "metrics", cwd=tmp_path).returncode == 0
     assert path.read_text().count("[[key]]") == 2
 
     process = processes.gateway(redis_url, "--keys", str(path))
@@ -172,7 +159,7 @@ def test_a_key_is_made_and_admits(processes: Processes, redis_url: str, tmp_path
 
 @pytest.mark.parametrize("words", [["a b", "--allow", "read"], ["a", "--allow", "everything"], ["a"]])
 def test_keys_that_cannot_be_made(words: list[str], tmp_path: Path) -> None:
-    done = jobgate("key", "new", *words, cwd=tmp_path)
+    done = run_jobgate("key", "new", *words, cwd=tmp_path)
     assert done.returncode in {1, 2}
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "keys.toml").exists()
@@ -200,7 +187,7 @@ def test_a_redis_that_is_away_is_named_with_the_reason(processes: Processes, mak
 def test_the_access_log_tells_who_asked_for_what(
     processes: Processes, redis_url: str, tmp_path: Path, form: str
 ) -> None:
-    done = jobgate("key", "new", "billing", "--allow", "enqueue:*", "--allow", "read", cwd=tmp_path)
+    done = run_jobgate("key", "new", "billing", "--allow", "enqueue:*", "--allow", "read", cwd=tmp_path)
     key = done.stdout.strip()
     words = ("--keys", str(tmp_path / "keys.toml"), "--access-log", "--log-format", form)
     process = processes.gateway(redis_url, *words)
@@ -257,6 +244,6 @@ def test_the_log_is_configured_as_a_worker_s(processes: Processes, redis_url: st
     process.wait_for_log("^MINE Redis answers")
     process.wait_for_log('^MINE {"method": "GET", "target": "/livez"')
     assert process.terminate() == 0
-    done = jobgate("gateway", "--keys", "/nonexistent", "--log-format", "json")
+    done = run_jobgate("gateway", "--keys", "/nonexistent", "--log-format", "json")
     assert done.returncode == 1
     assert json.loads(done.stderr)["level"] == "CRITICAL"
