@@ -67,3 +67,11 @@ class _SplitAtCommas(click.types.StringParamType):
 
 #: Type of options that may be repeated; in a variable the values have commas between them.
 SEVERAL = _SplitAtCommas()
+
+
+def octal(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
+    """Return the number that octal digits mean, such as the permissions of a file; a callback of options."""
+    try:
+        return int(value, 8)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a mode in octal, such as 660.") from None

@@ -6,11 +6,10 @@ import gc
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
-from aiohttp.web import ServerRunner
 
 from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
@@ -19,8 +18,9 @@ from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
-from jobgate.gateway.http import Door, HttpServer, PortError, Proxies, Unsent, listen
+from jobgate.gateway.http import Door, HttpServer, Proxies, Unsent
 from jobgate.gateway.job_looks import Looks
+from jobgate.gateway.listening import Certificate, Listener, TcpPort, UnixSocket, listen
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions, base_document
 from jobgate.gateway.redis_state import RedisState
@@ -123,15 +123,35 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     base_document()
     if HttpRequestParser is HttpRequestParserPy:
         logger.warning("aiohttp runs without its C parser: it is slower, and accepts more than HTTP allows")
+    certificate = _certificate(settings)
     async with open_gateway(settings) as gateway:
-        runners = await _listen(gateway)
-        try:
-            await stop.wait()
-            stop.clear()
-            await _drain(gateway, stop)
-        finally:
-            await asyncio.gather(*(runner.cleanup() for runner in runners))
+        with _watched(certificate):
+            listeners = await _listen(gateway, certificate)
+            try:
+                await stop.wait()
+                stop.clear()
+                await _drain(gateway, stop)
+            finally:
+                await _close(listeners)
     logger.info("stopped")
+
+
+def _certificate(settings: GatewaySettings) -> Certificate | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key)
+
+
+@contextlib.contextmanager
+def _watched(certificate: Certificate | None) -> Iterator[None]:
+    """Read the certificate again when it changes."""
+    stop = threading.Event()
+    if certificate is not None:
+        threading.Thread(target=certificate.watch, args=(stop,), name="jobgate-tls", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
@@ -144,37 +164,55 @@ async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
     gateway.streams.end_all()
 
 
-async def _listen(gateway: Gateway) -> list[ServerRunner]:
+async def _listen(gateway: Gateway, certificate: Certificate | None) -> list[Listener]:
     settings = gateway.settings
     door = Door(
         GatewayService(gateway, Router()),
         write_deadline=settings.write_deadline,
-        hosts=settings.allowed_hosts if settings.is_loopback else None,
+        hosts=settings.allowed_hosts if settings.is_loopback and settings.unix_socket is None else None,
     )
-    runners = [await _runner(settings, door, settings.host, settings.port, "listening")]
+    place: TcpPort | UnixSocket = TcpPort(settings.host, settings.port)
+    if settings.unix_socket is not None:
+        place = UnixSocket(settings.unix_socket, settings.unix_socket_mode)
+    listeners = [await _listener(settings, door, place, "listening", certificate)]
     if settings.metrics_port is not None:
         service = GatewayService(gateway, Router(METRICS_ROUTES))
         door = Door(service, write_deadline=settings.write_deadline)
-        host, port = settings.metrics_host, settings.metrics_port
-        runners.append(await _runner(settings, door, host, port, "metrics listening"))
-    return runners
+        place = TcpPort(settings.metrics_host, settings.metrics_port)
+        try:
+            listeners.append(await _listener(settings, door, place, "metrics listening"))
+        except GatewayError:
+            await _close(listeners)
+            raise
+    return listeners
 
 
-async def _runner(
-    settings: GatewaySettings, door: Door[Call], host: str, port: int, what: str
-) -> ServerRunner:
+async def _listener(
+    settings: GatewaySettings,
+    door: Door[Call],
+    place: TcpPort | UnixSocket,
+    what: str,
+    certificate: Certificate | None = None,
+) -> Listener:
     server = HttpServer(
         door,
         header_deadline=settings.header_deadline,
         keepalive=settings.keepalive,
         max_header=settings.max_header,
     )
-    try:
-        runner, url = await listen(server, host, port, shutdown=settings.shutdown)
-    except PortError as error:
-        raise GatewayError(str(error)) from error
-    logger.info("%s on %s", what, url)
-    return runner
+    listener = await listen(
+        server,
+        place,
+        shutdown=settings.shutdown,
+        tls=certificate.context if certificate else None,
+        handshake_deadline=settings.header_deadline,
+    )
+    logger.info("%s on %s", what, listener.url)
+    return listener
+
+
+async def _close(listeners: list[Listener]) -> None:
+    await asyncio.gather(*(listener.close() for listener in listeners))
 
 
 def run(settings: GatewaySettings) -> None:

@@ -34,6 +34,13 @@ class GatewaySettings:
     host: str = "127.0.0.1"
     #: 0 = any free port, which is logged.
     port: int = 8080
+    #: The certificate to show, with its chain, and its private key: files in PEM form. None = plain HTTP.
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    #: A Unix socket to listen on in place of host and port. It needs no keys: its permissions protect it.
+    unix_socket: Path | None = None
+    #: The permissions of its file.
+    unix_socket_mode: int = 0o660
     #: A second port, for `/metrics` alone and without keys; None = `/metrics` is on the first port only.
     metrics_port: int | None = None
     #: The address of that port; it shows names of functions and queues to everybody who can reach it.
@@ -108,13 +115,22 @@ class GatewaySettings:
             Proxies(self.trusted_proxies)
         except ValueError as error:
             raise GatewayError(f"trusted_proxies: {error}.") from error
+        self._check_transport()
         if self.keys_file is not None and self.keys_text is not None:
             raise GatewayError("Give keys_file or keys_text, not both.")
-        if not (self.is_loopback or self.has_keys or self.insecure):
+        if not (self.is_local or self.has_keys or self.insecure):
             raise GatewayError(
                 f"Without keys the gateway binds loopback only: give --keys FILE for {self.host}, "
                 "or --insecure if everybody who can reach it may run jobs."
             )
+
+    def _check_transport(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise GatewayError("TLS needs both a certificate and its key: give --tls-cert and --tls-key.")
+        if self.unix_socket is not None and self.tls_cert is not None:
+            raise GatewayError("A Unix socket has no TLS: give --unix-socket, or --tls-cert and --tls-key.")
+        if not 0 <= self.unix_socket_mode <= 0o777:
+            raise GatewayError(f"unix_socket_mode must be between 0 and 777, not {self.unix_socket_mode:o}.")
 
     def _check_names(self) -> None:
         queue = () if self.default_queue is None else (("default_queue", self.default_queue),)
@@ -136,8 +152,13 @@ class GatewaySettings:
         return self.keys_file is not None or self.keys_text is not None
 
     @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the gateway."""
+        return self.unix_socket is not None or self.is_loopback
+
+    @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the port."""
+        """Whether the address is loopback."""
         if self.host == "localhost":
             return True
         try:

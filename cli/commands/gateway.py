@@ -24,6 +24,10 @@ Examples:
 @queues.REQUEST_QUEUES
 @http.HOST
 @http.PORT
+@http.UNIX_SOCKET
+@http.UNIX_SOCKET_MODE
+@http.TLS_CERT
+@http.TLS_KEY
 @http.DRAIN
 @workers.LOOP
 @keys.KEYS

@@ -1,10 +1,11 @@
 """What is served over HTTP, to whom, and within which limits."""
 
+from pathlib import Path
 from typing import Final
 
 import click
 
-from jobgate.cli.option import SEVERAL, option
+from jobgate.cli.option import SEVERAL, octal, option
 
 _ADDRESS: Final = "HTTP"
 _ACCESS: Final = "Access"
@@ -16,6 +17,35 @@ HOST: Final = option(
 )
 PORT: Final = option(
     "--port", section=_ADDRESS, metavar="PORT", default=8080, help="Port of the gateway; 0 = any free one."
+)
+TLS_CERT: Final = option(
+    "--tls-cert",
+    section=_ADDRESS,
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
+    metavar="FILE",
+    help="Serve HTTPS with the certificate in FILE (PEM, with its chain); read again when it changes.",
+)
+TLS_KEY: Final = option(
+    "--tls-key",
+    section=_ADDRESS,
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
+    metavar="FILE",
+    help="Private key of that certificate (PEM, not encrypted).",
+)
+UNIX_SOCKET: Final = option(
+    "--unix-socket",
+    section=_ADDRESS,
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
+    metavar="PATH",
+    help="Listen on a Unix socket in place of --host and --port. It needs no keys.",
+)
+UNIX_SOCKET_MODE: Final = option(
+    "--unix-socket-mode",
+    section=_ADDRESS,
+    callback=octal,
+    default="660",
+    metavar="MODE",
+    help="Permissions of the socket, in octal: who may write to it may call.",
 )
 DRAIN: Final = option(
     "--drain",

@@ -6,7 +6,6 @@ from jobgate.gateway.http.body import body_at_hand, body_to_come
 from jobgate.gateway.http.connection import HttpServer
 from jobgate.gateway.http.door import Door, check_origin, target_of
 from jobgate.gateway.http.lines import NDJSON, BodyLines, Line, is_ndjson
-from jobgate.gateway.http.listener import PortError, listen
 from jobgate.gateway.http.moments import moment_ms, why_not_moment
 from jobgate.gateway.http.problems import Problem, field_errors
 from jobgate.gateway.http.proxies import Proxies, ProxyHeader
@@ -18,7 +17,7 @@ from jobgate.gateway.http.unsent import Unsent
 
 __all__ = [
     # Serving
-    "Door", "HttpServer", "PortError", "Proxies", "ProxyHeader", "StateLog", "check_origin", "listen",
+    "Door", "HttpServer", "Proxies", "ProxyHeader", "StateLog", "check_origin",
     "log_access", "target_of",
     # Requests
     "BodyLines", "Line", "asked_wait", "body_at_hand", "body_to_come", "check_limit", "is_ndjson",

@@ -69,6 +69,9 @@ class Connection(RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Finish an answer that is being sent; take the end of input during a wait as hanging up."""
+        if self.ssl_context is not None:
+            # TLS has no end of one direction: the event loop closes the connection anyway.
+            return False
         is_answered = self._request_in_progress and self._current_request is None
         if is_answered:
             self.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -57,11 +58,18 @@ class RunningGateway:
 
 @asynccontextmanager
 async def running_gateway(redis_url: str, **options: Any) -> AsyncIterator[RunningGateway]:
-    """Serve a gateway until the block ends."""
+    """Serve a gateway until the block ends; the session trusts its certificate, and uses its Unix socket."""
     port = free_port()
     settings = GatewaySettings(**{"redis": redis_url, "port": port, "drain": 0.0, **options})
-    async with aiohttp.ClientSession() as session:
-        gateway = RunningGateway(f"http://127.0.0.1:{port}", session)
+    scheme = "http"
+    connector: aiohttp.BaseConnector | None = None
+    if settings.unix_socket is not None:
+        connector = aiohttp.UnixConnector(str(settings.unix_socket))
+    if settings.tls_cert is not None:
+        scheme = "https"
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=settings.tls_cert))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        gateway = RunningGateway(f"{scheme}://127.0.0.1:{port}", session)
         serving = asyncio.create_task(serve(settings, gateway.stop))
         try:
             await _answers(gateway, serving)

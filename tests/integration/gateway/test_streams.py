@@ -14,7 +14,8 @@ from harness.bad_requests import request
 from harness.waiting import eventually_async
 from jobgate.gateway import GatewaySettings
 from jobgate.gateway.context import Call, Gateway
-from jobgate.gateway.http import Answer, Door, HttpServer, StreamedAnswer, listen
+from jobgate.gateway.http import Answer, Door, HttpServer, StreamedAnswer
+from jobgate.gateway.listening import Listener, TcpPort, listen
 from jobgate.gateway.routes import Route, Router
 from jobgate.gateway.server import open_gateway
 from jobgate.gateway.service import GatewayService
@@ -60,7 +61,7 @@ class Served:
 
     gateway: Gateway
     port: int
-    runner: Any
+    listener: Listener
 
     async def connect(self, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, **options)
@@ -89,11 +90,11 @@ async def streaming(redis_url: str, make: Callable[[], Pieces], **options: Any) 
         router = Router((Route("stream", "GET", "/stream", handle),))
         door = Door(GatewayService(gateway, router), write_deadline=settings.write_deadline)
         server = HttpServer(door, header_deadline=10, keepalive=75, max_header=8192)
-        runner, url = await listen(server, "127.0.0.1", 0, shutdown=settings.shutdown)
+        listener = await listen(server, TcpPort("127.0.0.1", 0), shutdown=settings.shutdown)
         try:
-            yield Served(gateway, int(url.rpartition(":")[2]), runner)
+            yield Served(gateway, int(listener.url.rpartition(":")[2]), listener)
         finally:
-            await runner.cleanup()
+            await listener.close()
 
 
 def asked(method: str = "GET", version: str = "1.1") -> bytes:
@@ -240,7 +241,7 @@ async def test_streams_end_with_the_gateway(redis_url: str) -> None:
         writer.write(asked())
         await reader.readuntil(b"\r\n\r\n")
         start = asyncio.get_running_loop().time()
-        await served.runner.cleanup()
+        await served.listener.close()
         assert producer.has_ended.is_set()
         assert asyncio.get_running_loop().time() - start < 3
         assert await reader.read() == b""
