@@ -3,9 +3,12 @@
 import jobgate.broker.requirements  # noqa: F401 - first, so that a missing package is reported in one sentence
 from jobgate.broker.backoff import Backoff, Seconds, in_seconds, with_jitter
 from jobgate.broker.bodies import (
+    MOST_RUNNING,
     Codec,
     Progress,
+    RunningTry,
     WorkerRecord,
+    WorkerVitals,
     begun_ms,
     claim_token,
     claimed_ms,
@@ -101,6 +104,7 @@ from jobgate.broker.views import (
     JobView,
     LiveFunction,
     LiveFunctions,
+    LiveWorker,
     QueueDepth,
     QueuedJob,
     Readiness,
@@ -126,14 +130,15 @@ __all__ = [
     "FunctionDocument",
     "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of", "is_signature", "joined",
     "read_catalogue",
-    # Live functions
-    "Availability", "LiveFunction", "LiveFunctions", "SharedReads",
+    # Live functions and workers
+    "MOST_RUNNING", "Availability", "LiveFunction", "LiveFunctions", "LiveWorker", "RunningTry",
+    "SharedReads", "WorkerRecord", "WorkerVitals",
     # Codecs
     "Codec", "codec_named", "custom_codec", "is_pickled",
     # Records
     "LOST_BODY", "AbortAnswer", "Claim", "ClaimedJob", "Enqueued", "Failure", "FailureCode",
     "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus", "JobView", "Lease",
-    "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition", "WorkerRecord",
+    "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition",
     # What identifies a claim, or one state of a job
     "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "moved",
     "size_of",

@@ -25,7 +25,15 @@ from jobgate.broker.transitions import (
     RetryPart,
     renewer_of,
 )
-from jobgate.broker.views import CataloguePart, ListPart, LiveFunctions, QueuePart, ServerPart, ViewPart
+from jobgate.broker.views import (
+    CataloguePart,
+    ListPart,
+    LiveFunctions,
+    QueuePart,
+    ServerPart,
+    ViewPart,
+    WorkerPart,
+)
 from jobgate.broker.waiting import WakePart, WatchPart
 
 
@@ -44,6 +52,7 @@ class Broker(
     ViewPart,
     ListPart,
     QueuePart,
+    WorkerPart,
     ServerPart,
     WatchPart,
     WakePart,

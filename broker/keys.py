@@ -112,6 +112,15 @@ class Keys:
         """One worker's record: host, pid, catalogue, heartbeat."""
         return f"{queue}:worker:{worker_id}"
 
+    @property
+    def queues(self) -> str:  # ZSET queue -> unix ms at which it was last in use, PX
+        """The queues of the namespace that are in use, so that nobody has to scan for them."""
+        return f"{self.default_queue}:queues"
+
+    def vitals(self, worker_id: str) -> str:  # STRING (JSON), PX
+        """What a worker does now: see worker_vitals.py. Written once, whatever number of queues it serves."""
+        return f"{self.default_queue}:vitals:{worker_id}"
+
     def progress(self, queue: str, job_id: str) -> str:  # STRING "<token> <unix ms> <JSON>", PX
         """The progress that a running job last reported, and its lease."""
         return f"{queue}:progress:{job_id}"

@@ -13,6 +13,7 @@ from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, Waits
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
+from jobgate.gateway.fleet_reads import FleetReads
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Proxies, Unsent, asked_wait
 from jobgate.gateway.job_looks import Looks
@@ -41,6 +42,7 @@ class Gateway:
     descriptions: Descriptions
     arguments: ArgumentCheck
     queues: QueueNames
+    fleet: FleetReads
     waits: Waits
     streams: OpenStreams
     looks: Looks

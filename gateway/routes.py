@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from jobgate.gateway.batch import enqueue_many
 from jobgate.gateway.context import Call
+from jobgate.gateway.fleet import pause, queue, queues, resume, worker, workers
 from jobgate.gateway.handlers import (
     abort,
     docs,
@@ -57,6 +58,12 @@ ROUTES: Final = (
     Route("metrics", "GET", "/metrics", metrics),
     Route("functions", "GET", "/functions", functions),
     Route("function", "GET", "/functions/{function}", function),
+    Route("queues", "GET", "/queues", queues),
+    Route("queue", "GET", "/queues/{queue}", queue),
+    Route("pause", "POST", "/queues/{queue}/pause", pause),
+    Route("resume", "POST", "/queues/{queue}/resume", resume),
+    Route("workers", "GET", "/workers", workers),
+    Route("worker", "GET", "/workers/{worker}", worker),
     Route("openapi", "GET", "/openapi.json", openapi),
     Route("docs", "GET", "/docs", docs, is_open=True),
     Route("ui_file", "GET", "/ui/{file}", ui_file, is_open=True),

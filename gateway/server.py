@@ -17,6 +17,7 @@ from jobgate.gateway.auth import Keys, KeysFile, KeysText, Waits
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
+from jobgate.gateway.fleet_reads import FleetReads
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Door, HttpServer, Proxies, Unsent
 from jobgate.gateway.job_looks import Looks
@@ -51,6 +52,8 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     live = broker.live_functions
     queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
     live.begin_to_watch(tuple(dict.fromkeys((queues.default, *settings.queues))))
+    meter = Meter()
+    fleet = FleetReads(broker, queues, local=lambda: live.queues, enqueued=lambda: meter.queues)
     gateway = Gateway(
         settings=settings,
         broker=broker,
@@ -58,12 +61,13 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         descriptions=Descriptions(live),
         arguments=ArgumentCheck(),
         queues=queues,
+        fleet=fleet,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
         streams=OpenStreams(limit=settings.max_streams, limit_per_key=settings.max_waits_per_key),
         looks=Looks(broker, lambda: live.queues),
         finder=Finder(broker),
         unsent=Unsent(settings.max_unsent),
-        meter=Meter(),
+        meter=meter,
         redis=RedisState(broker, settings.serializer),
         keys=keys,
         proxies=Proxies(settings.trusted_proxies, settings.proxy_header),
@@ -103,8 +107,14 @@ def _broker(settings: GatewaySettings) -> Broker:
 async def _background(gateway: Gateway) -> AsyncIterator[None]:
     """Run the background tasks; they are cancelled and awaited at the end."""
     redis = gateway.redis
-    live = gateway.broker.live_functions
-    helpers = (live.watch(), redis.look_around(), redis.watch_data_set(), gateway.streams.watch_keys())
+    live, fleet, streams = gateway.broker.live_functions, gateway.fleet, gateway.streams
+    helpers = (
+        live.watch(),
+        redis.look_around(),
+        redis.watch_data_set(),
+        fleet.note_enqueued(),
+        streams.watch_keys(),
+    )
     running = [asyncio.create_task(each) for each in helpers]
     stop = threading.Event()
     if gateway.keys is not None:

@@ -6,7 +6,20 @@ from jobgate.broker.bodies.progress import Progress, encode_progress, place_of, 
 from jobgate.broker.bodies.reading_thread import DECODE_TIMEOUT, Decoder
 from jobgate.broker.bodies.stored import OWNER_WITHIN, encode_job, encode_result, is_pickled
 from jobgate.broker.bodies.tokens import begun_ms, claim_token, claimed_ms, worker_of
-from jobgate.broker.bodies.worker_records import WorkerRecord, encode_worker_record, worker_record
+from jobgate.broker.bodies.worker_records import (
+    WorkerRecord,
+    encode_worker_record,
+    heartbeat_ms,
+    worker_record,
+)
+from jobgate.broker.bodies.worker_vitals import (
+    LARGEST_VITALS,
+    MOST_RUNNING,
+    RunningTry,
+    WorkerVitals,
+    encode_worker_vitals,
+    worker_vitals,
+)
 
 __all__ = [
     # Codecs
@@ -14,7 +27,9 @@ __all__ = [
     # Jobs and results
     "DECODE_TIMEOUT", "Decoder", "OWNER_WITHIN", "encode_job", "encode_result", "is_pickled",
     # Other values
-    "AbortMark", "Progress", "WorkerRecord", "abort_mark", "begun_ms", "claim_token", "claimed_ms",
-    "encode_progress", "encode_worker_record", "note_of", "note_of_abort", "place_of", "progress_of",
-    "worker_of", "worker_record",
+    "AbortMark", "Progress", "abort_mark", "begun_ms", "claim_token", "claimed_ms", "encode_progress",
+    "note_of", "note_of_abort", "place_of", "progress_of", "worker_of",
+    # Workers
+    "LARGEST_VITALS", "MOST_RUNNING", "RunningTry", "WorkerRecord", "WorkerVitals", "encode_worker_record",
+    "encode_worker_vitals", "heartbeat_ms", "worker_record", "worker_vitals",
 ]  # fmt: skip

@@ -26,12 +26,16 @@ class WorkerRecord:
     health_key: str | None = None
     #: Digest of its catalogue; None = it publishes none.
     catalogue: str | None = None
+    #: Version of jobgate that it runs; None = an earlier one, which does not say so.
+    version: str | None = None
 
 
 _FIELDS = {field.name: field for field in fields(WorkerRecord)}
 _REQUIRED = frozenset(name for name, field in _FIELDS.items() if field.default is MISSING)
-_TEXTS = frozenset({"worker_id", "host", "health_key", "catalogue"})
+_TEXTS = frozenset({"worker_id", "host", "health_key", "catalogue", "version"})
 _LISTS = frozenset({"queues"})
+#: Digits of a number that is no time.
+_MOST_DIGITS = 16
 
 
 def encode_worker_record(record: WorkerRecord) -> bytes:
@@ -50,6 +54,12 @@ def worker_record(stored: bytes) -> WorkerRecord | None:
         return WorkerRecord(**found)
     except (AttributeError, TypeError, ValueError):
         return None
+
+
+def heartbeat_ms(stored: bytes) -> int | None:
+    """Return the time of a stored record's heartbeat, in unix ms; None if another program wrote it."""
+    written, _, _ = stored.partition(b" ")
+    return int(written) if written.isdigit() and len(written) < _MOST_DIGITS else None
 
 
 def _fits(name: str, value: Any) -> bool:

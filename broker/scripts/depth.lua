@@ -1,17 +1,17 @@
 -- Count the jobs of a queue by status. Writes nothing.
 -- Uses: clock.lua (now)
--- Uses: read.lua (read)
+-- Uses: read.lua (read, whole)
 --
 -- KEYS[1] queue    ZSET    job id -> due time, unix ms
 -- KEYS[2] workers  ZSET    worker id -> unix ms at which its record expires
--- KEYS[3] paused   STRING  exists while the queue is paused
+-- KEYS[3] paused   STRING  exists while the queue is paused: start of the pause, unix ms
 -- KEYS[4] health   STRING  the health line that arq's workers share
 -- ARGV[1] key prefix: in-progress
 -- ARGV[2] longest lease in ms
 -- ARGV[3] ids to look at in each window
 --
 -- Returns { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused,
---           1 = health line exists }
+--           1 = health line exists, start of the pause in unix ms or nil }
 --
 -- Running jobs stay in the queue: those of jobgate with a score within one lease from now, those of stock arq with
 -- the lowest scores. The script looks through at most ARGV[3] ids in each of these two windows, which bounds the cost.
@@ -43,4 +43,5 @@ return {
   read('ZCOUNT', KEYS[2], '(' .. now, '+inf') or 0,
   redis.call('EXISTS', KEYS[3]),
   redis.call('EXISTS', KEYS[4]),
+  whole(read('GET', KEYS[3]) or '') or false,
 }

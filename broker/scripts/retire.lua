@@ -7,6 +7,7 @@
 -- KEYS[2] worker   STRING  its record
 -- KEYS[3] claim    STRING  its last claim
 -- KEYS[4] health   STRING  the health line that it writes
+-- KEYS[5] vitals   STRING  what it does
 -- ARGV[1] worker id
 -- ARGV[2] key prefix: worker
 -- ARGV[3] key of the health line that workers write by default
@@ -28,7 +29,7 @@ local function writes_the_line(id)
 end
 
 redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2], KEYS[3])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[5])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
   if writes_the_line(id) then
     return 1

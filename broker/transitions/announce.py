@@ -1,9 +1,9 @@
 """Workers announce themselves, write arq's health line, and retire."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
-from jobgate.broker.bodies import WorkerRecord, encode_worker_record
+from jobgate.broker.bodies import WorkerRecord, WorkerVitals, encode_worker_record, encode_worker_vitals
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
 from jobgate.broker.milliseconds import to_ms
 from jobgate.broker.part import Part
@@ -45,6 +45,28 @@ class AnnouncePart(Part):
         )
         return all(answers)
 
+    async def describe(
+        self, worker_id: str, vitals: WorkerVitals, *, queues: Sequence[str], ttl: float
+    ) -> None:
+        """Say what a worker does now, and that its queues are in use, for the next `ttl` seconds.
+
+        Args:
+            worker_id: Id of the worker.
+            vitals: What it does.
+            queues: Its queues.
+            ttl: Seconds that the vitals are kept.
+        """
+        await self._core.link.run(
+            script("describe"),
+            [self.keys.queues, self.keys.vitals(worker_id)],
+            [encode_worker_vitals(vitals), to_ms(ttl), *queues],
+            is_hint=True,
+        )
+
+    async def note_queues(self, queues: Sequence[str]) -> None:
+        """Say that queues are in use, whether or not a worker serves them: they are known for a day."""
+        await self._core.link.run(script("describe"), [self.keys.queues], ["", 0, *queues], is_hint=True)
+
     async def publish(self, digest: str, catalogue: bytes) -> None:
         """Store an encoded catalogue for as long as workers announce its digest.
 
@@ -67,6 +89,7 @@ class AnnouncePart(Part):
                     keys.worker(queue, worker_id),
                     keys.claim(queue, worker_id),
                     record.health_key or keys.health_check(queue),
+                    keys.vitals(worker_id),
                 ],
                 [worker_id, keys.worker(queue, ""), keys.health_check(queue)],
             )

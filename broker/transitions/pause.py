@@ -12,7 +12,8 @@ class PausePart(Part):
 
         Running jobs continue, and jobs can still be enqueued and aborted. Stock arq workers ignore a pause.
         """
-        await self._core.link.run(script("pause"), [self.keys.paused(self.keys.queue(queue))], [])
+        queue = self.keys.queue(queue)
+        await self._core.link.run(script("pause"), [self.keys.paused(queue), self.keys.queues], [queue])
 
     async def resume(self, queue: str | None = None) -> None:
         """End the pause of a queue, if there is one, and wake a worker."""

@@ -6,6 +6,7 @@ from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_r
 from jobgate.broker.views.jobs import ViewPart
 from jobgate.broker.views.lists import ListPart, QueuedJob
 from jobgate.broker.views.live_functions import Availability, LiveFunctions
+from jobgate.broker.views.live_workers import LiveWorker, WorkerPart
 from jobgate.broker.views.offers import LiveFunction
 from jobgate.broker.views.queue_depths import QueueDepth, QueuePart
 from jobgate.broker.views.server_state import Readiness, ServerPart
@@ -13,6 +14,6 @@ from jobgate.broker.views.shared_reads import SharedReads
 
 __all__ = [
     "Availability", "CataloguePart", "JobMark", "JobStatus", "JobView", "ListPart", "LiveFunction",
-    "LiveFunctions", "QueueDepth", "QueuePart", "QueuedJob", "Readiness", "ServerPart", "SharedReads",
-    "ViewPart", "due_ms_of", "mark_of_result", "moved", "read_marks", "size_of",
+    "LiveFunctions", "LiveWorker", "QueueDepth", "QueuePart", "QueuedJob", "Readiness", "ServerPart",
+    "SharedReads", "ViewPart", "WorkerPart", "due_ms_of", "mark_of_result", "moved", "read_marks", "size_of",
 ]  # fmt: skip

@@ -164,6 +164,17 @@ class LiveFunctions:
         offers = self._offers(queue)
         return () if offers.has_unknown else offers.functions.get(function, ())
 
+    async def offered_by(self, catalogue: str) -> Sequence[str] | None:
+        """Return the functions in the catalogue of a worker, sorted; None = it cannot be read now.
+
+        Args:
+            catalogue: Its digest.
+        """
+        queues = list(self._queues.values())
+        in_use = {digest: one for queue in queues for digest, one in queue.offers.catalogues.items()}
+        found = in_use.get(catalogue) or await self._catalogues.get(catalogue, in_use)
+        return None if found is None else sorted(found.functions)
+
     def all_functions(self) -> dict[str, LiveFunction]:
         """Return the functions that live workers of all `queues` were last seen to offer, sorted by name.
 

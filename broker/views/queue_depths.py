@@ -1,21 +1,20 @@
-"""Queues: which exist, how full each is, and which workers serve it."""
+"""Queues: which exist, and how full each is."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from jobgate.broker.bodies import WorkerRecord, worker_record
 from jobgate.broker.keys import why_not_queue
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
 
-#: Largest record of a worker in bytes: enough for a thousand queues.
-_LARGEST_RECORD = 262_144
 #: Longest lease that is supported, in ms: running jobs are looked for among the ids due until then.
 _LONGEST_LEASE_MS = 60_000
 #: Most ids that are looked at in each of the two windows where running jobs can be.
 _COUNT_WINDOW = 1000
 #: Keys that one step of the scan for queues looks at.
 _SCAN_STEP = 1000
+#: Most queues in use that are read; known.lua keeps no more.
+_MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +34,12 @@ class QueueDepth:
     #: Whether a worker, perhaps of stock arq, has written its health line within its interval (an hour in
     #: arq). `arq --check` reads the same line. A worker that was killed leaves it behind.
     has_health_line: bool = False
+    #: When the pause began, in unix ms; None = it is not paused, or another program has paused it.
+    paused_since_ms: int | None = None
 
 
 class QueuePart(Part):
-    """Reads queues and their workers."""
+    """Reads queues (depth.lua, queues.lua)."""
 
     async def queues(self) -> list[str]:
         """Return the default queue and all queues that hold jobs, have a live worker or are paused.
@@ -60,6 +61,16 @@ class QueuePart(Part):
         # A key with another purpose is not a queue, whatever another program has written there.
         return sorted(name for name in found if why_not_queue(keys.namespace, name) is None)
 
+    async def known_queues(self) -> list[str]:
+        """Return the queues that were in use within the last day, sorted, without a scan: at most 1,000.
+
+        A queue is in use while it has a live worker of jobgate, when it is paused, and when jobs are enqueued
+        into it through a gateway.
+        """
+        found = await self._core.link.read(script("queues"), [self.keys.queues], [_MOST_KNOWN])
+        names = (name.decode(errors="surrogateescape") for name in found)
+        return sorted(name for name in names if name and why_not_queue(self.keys.namespace, name) is None)
+
     async def _holds_jobs(self, key: str) -> bool:
         """Return whether the first members of a sorted set are job ids; if not, another program wrote it."""
         ids = await self._core.link.command("ZRANGEBYSCORE", key, "-inf", "+inf", "LIMIT", 0, 5)
@@ -75,19 +86,19 @@ class QueuePart(Part):
             if cursor == b"0":
                 return
 
-    async def workers(self, queue: str | None = None) -> list[WorkerRecord]:
-        """Return the live workers of a queue, by default the default queue; stock arq workers are unknown."""
-        keys, queue = self.keys, self.keys.queue(queue)
-        _, *records = await self._core.link.read(
-            script("workers"), [keys.workers(queue)], [keys.worker(queue, ""), _LARGEST_RECORD]
-        )
-        # Another program wrote a record that cannot be read: the worker's next heartbeat replaces it.
-        return [record for record in map(worker_record, records) if record is not None]
-
     async def queue_depth(self, queue: str | None = None) -> QueueDepth:
         """Count the jobs of a queue by status; running ones are exact up to 1,000 of each kind."""
         keys, queue = self.keys, self.keys.queue(queue)
-        queued, deferred, in_progress, oldest_ms, workers, paused, health = await self._core.link.read(
+        (
+            queued,
+            deferred,
+            in_progress,
+            oldest_ms,
+            workers,
+            paused,
+            health,
+            paused_ms,
+        ) = await self._core.link.read(
             script("depth"),
             [queue, keys.workers(queue), keys.paused(queue), keys.health_check(queue)],
             [keys.in_progress(""), _LONGEST_LEASE_MS, _COUNT_WINDOW],
@@ -101,4 +112,5 @@ class QueuePart(Part):
             workers=workers,
             is_paused=bool(paused),
             has_health_line=bool(health),
+            paused_since_ms=paused_ms,
         )

@@ -17,6 +17,7 @@ from jobgate.gateway.handlers.job_list import jobs
 from jobgate.gateway.handlers.job_stream import job_events
 from jobgate.gateway.handlers.openapi import openapi
 from jobgate.gateway.handlers.pages import docs, ui_file
+from jobgate.gateway.handlers.presentation import moment, shown
 from jobgate.gateway.handlers.probes import livez, metrics, readyz
 from jobgate.gateway.handlers.result import result
 from jobgate.gateway.handlers.status import status
@@ -25,8 +26,8 @@ __all__ = [
     # Operations
     "abort", "docs", "enqueue", "function", "functions", "job_events", "jobs", "livez", "metrics",
     "openapi", "readyz", "result", "status", "ui_file",
-    # What they share with the service
-    "broker_problem",
+    # What they share with the service and with other resources
+    "broker_problem", "moment", "shown",
     # What single jobs and batches share
     "counted", "enqueue_problem", "new_job", "passes", "replayed_job", "request_of", "require_acceptable",
 ]  # fmt: skip

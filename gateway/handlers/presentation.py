@@ -56,9 +56,9 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
     """Return the JSON of a job; with `inspects` also its arguments."""
     source = view.source
     job: dict[str, Any] = {
-        "job_id": _shown(view.job_id),
-        "function": _shown(view.function),
-        "queue": _shown(view.queue),
+        "job_id": shown(view.job_id),
+        "function": shown(view.function),
+        "queue": shown(view.queue),
         "status": view.status.value,
         "success": view.success,
         "try": view.tries,
@@ -66,7 +66,7 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
         "due_time": moment(view.due_time_ms),
         "start_time": moment(view.start_time_ms),
         "finish_time": moment(view.finish_time_ms),
-        "worker": _shown(view.worker),
+        "worker": shown(view.worker),
         "progress": _progress(view.progress),
     }
     if inspects and source:
@@ -74,7 +74,7 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
     return job
 
 
-def _shown(text: str | None) -> str | None:
+def shown(text: str | None) -> str | None:
     """Return a name that every JSON parser accepts: many reject a document with a lone surrogate.
 
     Lone surrogates, and bytes that are not UTF-8 (`surrogateescape`), become U+FFFD.
@@ -85,15 +85,15 @@ def _shown(text: str | None) -> str | None:
 def _progress(progress: Progress | None) -> dict[str, Any] | None:
     if progress is None:
         return None
-    message = _shown(progress.message)
+    message = shown(progress.message)
     return {"fraction": progress.fraction, "message": message, "time": moment(progress.time_ms)}
 
 
 def outcome(result: JobResult, *, inspects: bool) -> dict[str, Any]:
     """Return the JSON of an outcome; with `inspects` also the traceback of a failure."""
     document: dict[str, Any] = {
-        "job_id": _shown(result.job_id),
-        "function": _shown(result.function),
+        "job_id": shown(result.job_id),
+        "function": shown(result.function),
         "status": "complete",
         "success": result.success,
     }

@@ -34,6 +34,7 @@ KINDS = {
     "not-found": ProblemKind(404, "There is nothing at this path"),
     "job-not-found": ProblemKind(404, "No such job"),
     "data-set-changed": ProblemKind(404, "Redis has lost its data, including this job"),
+    "worker-not-found": ProblemKind(404, "No such live worker"),
     "unknown-function": ProblemKind(404, "No live worker offers this function"),
     "method-not-allowed": ProblemKind(405, "The path does not support this method"),
     "body-timeout": ProblemKind(408, "The body arrived too slowly", retryable=True, closes=True),

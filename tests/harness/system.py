@@ -20,7 +20,10 @@ from jobgate.broker.embedded import EmbeddedServer
 
 SETTINGS = "examples.settings.WorkerSettings"
 #: Keys that live workers keep.
-OF_WORKERS = ("arq:queue:workers", "arq:queue:worker:", "arq:queue:claim:", "arq:queue:health-check")
+OF_WORKERS = (
+    "arq:queue:workers", "arq:queue:worker:", "arq:queue:vitals:", "arq:queue:claim:",
+    "arq:queue:health-check",
+)  # fmt: skip
 #: Outcome of jobs whose function was never called.
 NEVER_RAN = "invalid-arguments"
 #: The name of the data set, the one key that stays for ever.
@@ -29,7 +32,8 @@ EPOCH = "arq:queue:epoch"
 BRIEF = ("arq:queue:wanted:", "arq:queue:outcome:", "arq:queue:ended:")
 #: What may be there when nothing runs any more.
 LASTING = (
-    "arq:result:", "arq:queue:idempotency:", "arq:queue:wake", "arq:queue:catalogue:", EPOCH, *BRIEF
+    "arq:result:", "arq:queue:idempotency:", "arq:queue:wake", "arq:queue:catalogue:", "arq:queue:queues",
+    EPOCH, *BRIEF,
 )  # fmt: skip
 
 

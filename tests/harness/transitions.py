@@ -33,6 +33,7 @@ PROGRESS, SUSPECT = "arq:queue:progress:a", "arq:queue:suspect:a"
 WAKE, ABORT, CLAIM = "arq:queue:wake", "arq:abort", "arq:queue:claim:w"
 CATALOGUE = f"arq:queue:catalogue:{'d' * 64}"
 PAUSED, HEALTH = "arq:queue:paused", "arq:queue:health-check"
+QUEUES, VITALS = "arq:queue:queues", "arq:queue:vitals:w"
 
 BODY = '{"t":null,"f":"add","a":[1],"k":{},"et":1000,"jobgate":{"q":"arq:queue","rt":"r1"}}'
 OURS = Lease(job_id="a", queue=QUEUE, token="w:1", tries=1)

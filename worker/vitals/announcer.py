@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.metadata import version
 
 from jobgate.broker import Broker, BrokerError, WorkerRecord
 from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Shared
@@ -13,6 +14,7 @@ from jobgate.worker.log import logger, reason_of
 from jobgate.worker.roles import TaskRole
 from jobgate.worker.settings import Settings
 from jobgate.worker.vitals.liveness import Liveness, Verdict
+from jobgate.worker.vitals.own_vitals import own_vitals
 from jobgate.worker.vitals.publisher import Publisher
 
 #: Seconds between two records, and how long each is valid.
@@ -20,6 +22,7 @@ _INTERVAL = 3.0
 _TTL = 15.0
 #: Shortest time between two records, however often health lines are asked for.
 _SHORTEST_INTERVAL = 0.25
+_VERSION = version("jobgate")
 #: Seconds that a health line lives beyond the interval in which it is written, as in arq.
 _MARGIN = 1.0
 
@@ -88,7 +91,7 @@ class Announcer(TaskRole):
             await self._publisher.publish()
         self._announced = True
         # Each may fail without the other, for example because its key holds another type of value.
-        for write in (self._write_record, self._write_health_if_due):
+        for write in (self._write_record, self._write_vitals, self._write_health_if_due):
             try:
                 await write()
             except BrokerError as error:
@@ -100,6 +103,11 @@ class Announcer(TaskRole):
         self._liveness.contact()
         if not is_published:
             await self._publisher.publish()
+
+    async def _write_vitals(self) -> None:
+        vitals = own_vitals(self._shared.jobs, self._liveness.pulse)
+        queues = tuple(self._settings.weights)
+        await self._broker.describe(self._shared.worker_id, vitals, queues=queues, ttl=_TTL)
 
     def _record(self) -> WorkerRecord:
         settings, counts = self._settings, self._counts
@@ -116,6 +124,7 @@ class Announcer(TaskRole):
             start_time_ms=self._start_time_ms,
             health_key=settings.health_check_key,
             catalogue=self._publisher.digest,
+            version=_VERSION,
         )
 
     async def _write_health_if_due(self) -> None:

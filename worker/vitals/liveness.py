@@ -31,6 +31,7 @@ class Pulse:
         self.beats = 0
         #: Monotonic instant of the last beat.
         self.last_beat = time.monotonic()
+        self._longest_lag = 0.0
         #: Called with the lag in seconds when a beat comes later than `WORTH_WARNING`.
         self.on_late: Callable[[float], None] = warn_of_block
 
@@ -48,8 +49,14 @@ class Pulse:
         """Return for how many seconds the current beat has been late."""
         return max(time.monotonic() - self.last_beat - BEAT, 0.0)
 
+    def take_longest_lag(self) -> float:
+        """In the loop: return the longest lag in seconds since the last call."""
+        longest, self._longest_lag = max(self._longest_lag, self.lag()), 0.0
+        return longest
+
     def _beat(self) -> None:
         lag = self.lag()
+        self._longest_lag = max(self._longest_lag, lag)
         if lag > WORTH_WARNING:
             self.on_late(lag)
         self.start()

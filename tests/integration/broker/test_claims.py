@@ -16,6 +16,7 @@ from harness.transitions import (
     OURS,
     PAUSED,
     QUEUE,
+    QUEUES,
     RUNNING,
     SUSPECT,
     TRIES,
@@ -162,13 +163,13 @@ CASES = {
     "pause": Case(
         before=RUNNING,
         call=lambda broker: broker.pause(),
-        after={**RUNNING, PAUSED: "…"},
+        after={**RUNNING, PAUSED: "…", QUEUES: {QUEUE: 0}},
         answer=lambda answer: answer is None,
     ),
     "pause: an earlier pause stays": Case(
         before={PAUSED: "1"},
         call=lambda broker: broker.pause(),
-        after={PAUSED: "1"},
+        after={PAUSED: "1", QUEUES: {QUEUE: 0}},
         answer=lambda answer: answer is None,
     ),
     "resume": Case(

@@ -23,12 +23,14 @@ from jobgate.broker import (
     JobRequest,
     Transition,
     WorkerRecord,
+    WorkerVitals,
 )
 from jobgate.broker.link.settings import async_client
 
 QUEUE, OTHER, ABORT = "arq:queue", "arq:other", "arq:abort"
 WAKE, CLAIM, PAUSED, HEALTH = f"{QUEUE}:wake", f"{QUEUE}:claim:w", f"{QUEUE}:paused", f"{QUEUE}:health-check"
 WORKERS, WORKER, NEIGHBOUR = f"{QUEUE}:workers", f"{QUEUE}:worker:w", f"{QUEUE}:worker:x"
+QUEUES, VITALS = f"{QUEUE}:queues", f"{QUEUE}:vitals:w"
 CATALOGUE = f"{QUEUE}:catalogue:{'d' * 64}"
 JOB, RESULT, LEASE, TRIES = "arq:job:a", "arq:result:a", "arq:in-progress:a", "arq:retry:a"
 WANTED, OUTCOME = f"{QUEUE}:wanted:a", f"{QUEUE}:outcome:a"
@@ -211,10 +213,16 @@ CASES = {
         (CATALOGUE,),
         lambda answer: answer is None,
     ),
+    "describe": Case(
+        {},
+        lambda broker: each(broker.describe("w", WorkerVitals(), queues=[QUEUE], ttl=60)),
+        (VITALS, QUEUES),
+        lambda answer: answer is None,
+    ),
     "retire": Case(
         ALIVE,
         lambda broker: each(broker.retire(RECORD)),
-        (WORKERS, WORKER, CLAIM, HEALTH),
+        (WORKERS, WORKER, CLAIM, HEALTH, VITALS),
         lambda answer: answer is None,
     ),
     "health": Case(
@@ -223,7 +231,7 @@ CASES = {
         (QUEUE, HEALTH),
         lambda answer: answer is None,
     ),
-    "pause": Case({}, lambda broker: each(broker.pause()), (PAUSED,), lambda answer: answer is None),
+    "pause": Case({}, lambda broker: each(broker.pause()), (PAUSED, QUEUES), lambda answer: answer is None),
     "resume": Case(
         {PAUSED: "1"}, lambda broker: each(broker.resume()), (PAUSED, WAKE), lambda answer: answer is None
     ),

@@ -19,6 +19,7 @@ from harness.transitions import (
     LAPSED,
     PROGRESS,
     QUEUE,
+    QUEUES,
     RECORD,
     REMEMBERED,
     RESULT,
@@ -28,6 +29,7 @@ from harness.transitions import (
     TAKEN_OVER,
     TRIED_BY_ARQ,
     TRIES,
+    VITALS,
     WAKE,
     WOKEN,
     Case,
@@ -42,6 +44,7 @@ from jobgate.broker import (
     IdempotencyConflict,
     Lease,
     Transition,
+    WorkerVitals,
 )
 
 CASES = {
@@ -280,6 +283,21 @@ CASES = {
         answer=lambda answer: answer is False,
         anything=("arq:queue:worker:w",),
     ),
+    "describe": Case(
+        before={QUEUES: {"gone": -86_500, "mail": -60}},
+        call=lambda broker: broker.describe("w", WorkerVitals(lag=0.5), queues=[QUEUE, "mail"], ttl=15),
+        after={
+            QUEUES: {QUEUE: 0, "mail": 0},
+            VITALS: Expiring('{"lag":0.5,"memory":null,"in_progress":null,"running":[]}', 15),
+        },
+        answer=lambda answer: answer is None,
+    ),
+    "describe: with very many queues the longest unused make room": Case(
+        before={QUEUES: {f"q{number}": -number for number in range(1, 1001)}},
+        call=lambda broker: broker.note_queues([QUEUE]),
+        after={QUEUES: {QUEUE: 0, **{f"q{number}": -number for number in range(1, 1000)}}},
+        answer=lambda answer: answer is None,
+    ),
     "publish": Case(
         before={CATALOGUE: ["x"]},
         call=lambda broker: broker.publish("d" * 64, b"{}"),
@@ -291,6 +309,7 @@ CASES = {
             "arq:queue:workers": {"w": 15, "x": 9},
             "arq:queue:worker:w": Expiring("1 {}", 15),
             CLAIM: "c",
+            VITALS: Expiring("{}", 15),
         },
         call=lambda broker: broker.retire(RECORD),
         after={"arq:queue:workers": {"x": 9}},

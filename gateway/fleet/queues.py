@@ -1,0 +1,63 @@
+"""`/queues`: what waits and runs in each queue; pausing and resuming them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import orjson
+
+from jobgate.broker import Broker, NotAQueue
+from jobgate.gateway.context import Call
+from jobgate.gateway.fleet.overview import check_cursor, page_of, require_overview
+from jobgate.gateway.fleet.queue_json import queue_json
+from jobgate.gateway.http import Answer, Problem, check_limit, read_query
+
+_CHECKS: Final = {"limit": check_limit, "cursor": check_cursor}
+
+
+async def queues(call: Call) -> Answer:
+    """Answer 200 with the queues that are in use, sorted by name, page by page."""
+    require_overview(call.caller)
+    given = read_query(call.query, _CHECKS)
+    fleet = call.gateway.fleet
+    shown, cursor = page_of(await fleet.queues(), given)
+    page = {"queues": list(map(queue_json, await fleet.depths(shown))), "next_cursor": cursor}
+    return Answer.shared(call.gateway.unsent.hold(orjson.dumps(page)))
+
+
+async def queue(call: Call) -> Answer:
+    """Answer 200 with one queue. Redis does not tell an empty queue from one that never was."""
+    require_overview(call.caller)
+    return await _queue_answer(call, _name(call))
+
+
+async def pause(call: Call) -> Answer:
+    """Answer 200 with the queue once workers claim nothing more from it; an earlier pause stays as it is."""
+    return await _switched(call, Broker.pause)
+
+
+async def resume(call: Call) -> Answer:
+    """Answer 200 with the queue once workers claim from it again."""
+    return await _switched(call, Broker.resume)
+
+
+async def _switched(call: Call, switch: Callable[[Broker, str], Awaitable[None]]) -> Answer:
+    call.caller.require("operate")
+    name = _name(call)
+    await _queue_answer(call, name)  # nothing is written if something else has taken its name
+    await switch(call.gateway.broker, name)
+    return await _queue_answer(call, name)
+
+
+def _name(call: Call) -> str:
+    if wrong := call.gateway.queues.why_not(call.name):
+        raise Problem("invalid-request", wrong)
+    return call.name
+
+
+async def _queue_answer(call: Call, name: str) -> Answer:
+    try:
+        depth = await call.gateway.fleet.depth(name)
+    except NotAQueue as error:
+        detail = "The key of this queue holds another type of value: choose another queue."
+        raise Problem("invalid-request", detail) from error
+    return Answer(200, orjson.dumps(queue_json(depth)))

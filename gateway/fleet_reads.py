@@ -1,0 +1,100 @@
+"""Reads queues and workers from Redis, once for all callers that ask at the same time."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
+
+from jobgate.broker import Broker, BrokerError, LiveWorker, NotAQueue, QueueDepth, SharedReads
+from jobgate.gateway.functions import QueueNames
+
+logger = logging.getLogger("jobgate.gateway")
+Item = TypeVar("Item")
+
+#: Queues that are read at the same time for one list.
+_AT_ONCE: Final = 20
+#: Seconds between two looks for queues that jobs were enqueued into.
+_NOTE_EVERY: Final = 1.0
+#: Seconds after which these are noted again: sooner than they are forgotten.
+_NOTE_AGAIN: Final = 3600.0
+#: Longest id of a worker that is shown; those of jobgate are shorter.
+_LONGEST_ID: Final = 256
+
+
+class FleetReads:
+    """Reads the queues that requests may name, and their workers.
+
+    Args:
+        broker: The broker.
+        names: Which queues requests may name.
+        local: Returns the queues that this gateway knows by itself.
+        enqueued: Returns the queues that jobs were enqueued into through this gateway.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        names: QueueNames,
+        *,
+        local: Callable[[], Iterable[str]],
+        enqueued: Callable[[], Iterable[str]],
+    ) -> None:
+        self._broker = broker
+        self._names = names
+        self._local = local
+        self._enqueued = enqueued
+        self._depths: SharedReads[str, QueueDepth] = SharedReads()
+        self._lists: SharedReads[None, list[str]] = SharedReads()
+        self._workers: SharedReads[tuple[str, ...], list[LiveWorker]] = SharedReads()
+
+    async def queues(self) -> list[str]:
+        """Return the queues that are in use and that requests may name, sorted."""
+        return await self._lists.read(None, self._queues)
+
+    async def _queues(self) -> list[str]:
+        known = {*self._local(), *self._enqueued(), *await self._broker.known_queues()}
+        return sorted(name for name in known if self._names.why_not(name) is None)
+
+    async def depth(self, queue: str) -> QueueDepth:
+        """Return the depth of a queue; raises `NotAQueue` if its key holds another type of value."""
+        return await self._depths.read(queue, lambda: self._broker.queue_depth(queue))
+
+    async def depths(self, queues: Sequence[str]) -> list[QueueDepth]:
+        """Return the depths of queues, without those whose key holds another type of value."""
+        found = [await asyncio.gather(*map(self._depth, some)) for some in _in_parts(queues)]
+        return [depth for some in found for depth in some if depth is not None]
+
+    async def _depth(self, queue: str) -> QueueDepth | None:
+        try:
+            return await self.depth(queue)
+        except NotAQueue:
+            return None
+
+    async def workers(self, queue: str | None = None) -> list[LiveWorker]:
+        """Return the live workers of a queue, or of all queues that requests may name, sorted by id."""
+        queues = tuple(await self.queues()) if queue is None else (queue,)
+        found = await self._workers.read(queues, lambda: self._broker.live_workers(queues))
+        shown = [worker for worker in found if len(worker.record.worker_id) <= _LONGEST_ID]
+        return sorted(shown, key=lambda worker: worker.record.worker_id)
+
+    async def note_enqueued(self) -> None:
+        """Make the queues that jobs are enqueued into known to all gateways, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        noted: dict[str, float] = {}
+        while True:
+            new = [name for name in self._enqueued() if noted.get(name, 0.0) <= clock()]
+            if new and await self._are_noted(new):
+                noted |= dict.fromkeys(new, clock() + _NOTE_AGAIN)
+            await asyncio.sleep(_NOTE_EVERY)
+
+    async def _are_noted(self, queues: Sequence[str]) -> bool:
+        try:
+            await self._broker.note_queues(queues)
+        except BrokerError as error:  # requests report it
+            logger.debug("queues in use not noted, still retrying: %s", error)
+            return False
+        return True
+
+
+def _in_parts(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))

@@ -1,0 +1,41 @@
+"""What a worker says of itself at each heartbeat: what it runs, its lag, its memory."""
+
+import os
+from pathlib import Path
+
+from jobgate.broker import MOST_RUNNING, RunningTry, WorkerVitals
+from jobgate.worker.jobs import Phase, RunningJob, RunningJobs
+from jobgate.worker.vitals.liveness import Pulse
+
+#: The memory of this process in pages; its second number is what it really uses. Linux only.
+_STATM = Path("/proc/self/statm")
+#: Digits of the lag in seconds.
+_DIGITS = 3
+
+
+def own_vitals(jobs: RunningJobs, pulse: Pulse) -> WorkerVitals:
+    """Return what the worker does now; in its loop.
+
+    Args:
+        jobs: Its jobs.
+        pulse: The heartbeat of its loop.
+    """
+    running = [each for each in jobs.snapshot() if each.phase in (Phase.CLAIMED, Phase.RUNNING)]
+    running.sort(key=lambda job: job.start_ms)
+    return WorkerVitals(
+        lag=round(pulse.take_longest_lag(), _DIGITS),
+        memory=_resident_bytes(),
+        in_progress=len(running),
+        running=[_try(job) for job in running[:MOST_RUNNING]],
+    )
+
+
+def _try(job: RunningJob) -> RunningTry:
+    return RunningTry(job.job_id, job.body.function if job.body else None, job.start_ms or None)
+
+
+def _resident_bytes() -> int | None:
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
