@@ -1,5 +1,6 @@
 """Call functions that run in a worker, from any Python program: over HTTP, or directly through Redis."""
 
+from jobgate.client.blocking import BlockingCaller, BlockingClient, BlockingJobHandle
 from jobgate.client.caller import Caller
 from jobgate.client.client import Client
 from jobgate.client.errors import (
@@ -26,6 +27,7 @@ from jobgate.client.errors import (
     Unauthorized,
     UnexpectedAnswer,
     UnknownFunction,
+    WouldDeadlock,
 )
 from jobgate.client.info import JobInfo, JobProgress, JobStatus
 from jobgate.client.job_handle import JobHandle
@@ -37,11 +39,13 @@ from jobgate.client.time_budget import GRACE, TimeBudget
 __all__ = [
     # The client and its jobs
     "Caller", "Client", "JobHandle", "JobInfo", "JobProgress", "JobStatus",
+    # … for programs without an event loop
+    "BlockingCaller", "BlockingClient", "BlockingJobHandle",
     # Errors
     "ArgumentError", "ClientClosed", "Forbidden", "GatewayUnavailable", "InvalidArguments", "InvalidOption",
     "InvalidRequest", "JobAborted", "JobExists", "JobFailed", "JobNotFound", "JobgateError", "MissingExtra",
     "NoWorker", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost", "ResultMismatch", "ResultTimeout",
-    "Unauthorized", "UnexpectedAnswer", "UnknownFunction",
+    "Unauthorized", "UnexpectedAnswer", "UnknownFunction", "WouldDeadlock",
     # Declarations, as `jobgate stubs` writes them
     "DEFAULT", "Stub", "stub",
     # What `jobgate.arq` builds on

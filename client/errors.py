@@ -22,6 +22,7 @@ JobgateError
 ├── UnexpectedAnswer           the answer is not jobgate's
 ├── ResultMismatch             the job succeeded, and its result has not the type of the return hint
 ├── ClientClosed               the client is not open (also a RuntimeError)
+├── WouldDeadlock              the client itself runs the code that makes this call (also a RuntimeError)
 └── MissingExtra               a package for this address or this call is not installed (also an ImportError)
 ```
 
@@ -30,10 +31,7 @@ The docstring of each class is its default message.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-if TYPE_CHECKING:
-    from jobgate.client.job_handle import JobHandle
+from typing import Any, ClassVar, Self
 
 
 class JobgateError(Exception):
@@ -45,8 +43,9 @@ class JobgateError(Exception):
     def __init__(self, message: str | None = None) -> None:
         """Keep `message`; by default it is the first paragraph of the class docstring."""
         super().__init__(message or (type(self).__doc__ or "").split("\n\n")[0])
-        #: The job that the error is about, to ask for it again later; None where there is none.
-        self.job: JobHandle[Any] | None = None
+        #: The job that the error is about, to ask for it again later; None where there is none. It is a
+        #: `JobHandle`, or a `BlockingJobHandle` where a `BlockingClient` raised the error.
+        self.job: Any = None
 
 
 class JobFailed(JobgateError):
@@ -243,6 +242,13 @@ class ResultMismatch(JobgateError):
 
 class ClientClosed(JobgateError, RuntimeError):
     """The client is not open: use it inside `async with Client(…) as client`."""
+
+
+class WouldDeadlock(JobgateError, RuntimeError):
+    """The client itself runs the code that makes this call, and would wait for itself: use another client.
+
+    Such code is, for example, a serializer of an argument, or a log handler.
+    """
 
 
 class MissingExtra(JobgateError, ImportError):

@@ -33,8 +33,6 @@ PUBLIC_MODULES = {
 REDIS_SIDE = {"client/redis/transport.py"}
 #: What users import from: their names need no other user.
 DOORS_OF_USERS = {"jobgate.arq", "jobgate.client", "jobgate.worker"}
-#: Two places that name each other in types: here the first one imports the second for type checkers only.
-NAMED_IN_TYPES = {("jobgate.client.errors", "jobgate.client.job_handle")}
 #: A module of a room, named in a string: an import that no other test would see.
 MODULE_NAME = re.compile(rf"jobgate\.({'|'.join(ROOMS)})\.\w+(\.\w+)*")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -118,8 +116,6 @@ def arrows(room: str) -> dict[str, set[str]]:
             names = {place(name) for name in imported_modules(path)}
             by_door = {name for name in names if name.startswith(f"{door}.")} - places
             found[here] |= (places if by_door or imports_whole(path, door) else names & places) - {here}
-    for one, other in NAMED_IN_TYPES:
-        found.get(one, set()).discard(other)
     return found
 
 

@@ -1,0 +1,203 @@
+"""An event loop in a thread of its own, which runs coroutines for threads that wait for them."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine, Set
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from jobgate.client.blocking.forks import standing_still_in_forks
+from jobgate.client.errors import ClientClosed, WouldDeadlock
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Seconds in which a call has to end after its thread gave up, for example because of Ctrl-C.
+_END_OF_ABANDONED = 1.0
+
+CLOSED = "The client is closed: use it before `close()`, and inside its `with` if it has one."
+_CLOSED_DURING_CALL = (
+    "The client was closed during this call: its job may have been enqueued, and would keep running."
+)
+
+
+class LoopThread:
+    """A daemon thread with an event loop. It ends when it is stopped, or with the process.
+
+    Nothing closes it when the interpreter shuts down: the thread stands still then, with all that it refers
+    to, so that exit handlers may still make calls, and no object warns that it was not closed.
+
+    Args:
+        resource: Entered in the loop before any call, and left after the last one.
+
+    Raises:
+        RuntimeError: No thread can be started.
+    """
+
+    def __init__(self, resource: AbstractAsyncContextManager[object]) -> None:
+        self._process = os.getpid()
+        self._resource = resource
+        self._executor = _Executor(thread_name_prefix="jobgate-client-names")
+        # Not by the policy of the program: its loops may be bound to a thread, or to a user interface.
+        self._loop = asyncio.SelectorEventLoop()
+        self._loop.set_default_executor(self._executor)
+        self._stopped = asyncio.Event()
+        self._ready = threading.Event()
+        #: Each step of a set is atomic: all threads use it.
+        self._calls: set[_Call[Any]] = set()
+        self._thread = threading.Thread(target=self._main, name="jobgate-client", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._loop.close()
+            raise
+        self._ready.wait()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it runs, in this process: a forked process has only the thread that forked."""
+        return not self._loop.is_closed() and self._process == os.getpid()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the loop, and return its result or raise its error.
+
+        An exception that is raised in the waiting thread, such as KeyboardInterrupt, cancels it.
+
+        Raises:
+            ClientClosed: The thread was stopped.
+            WouldDeadlock: This is the thread itself.
+        """
+        if threading.get_ident() == self._thread.ident:
+            coroutine.close()
+            raise WouldDeadlock
+        call = _Call(coroutine)
+        try:
+            self._submit(call)
+            call.ended.acquire()
+        except BaseException:
+            self._abandon(call)
+            raise
+        try:
+            return call.result()
+        finally:
+            # The traceback of its error refers to this frame: the cycle would keep both alive.
+            del call
+
+    def stop(self) -> None:
+        """Cancel all calls and end the thread; return at once."""
+        if self.is_usable:
+            with suppress(RuntimeError):  # it has just ended
+                self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def join(self) -> None:
+        """Wait until a stopped thread has ended."""
+        if self._process == os.getpid() and threading.get_ident() != self._thread.ident:
+            self._thread.join()
+
+    def _submit(self, call: "_Call[Any]") -> None:
+        # First into the set: so the end of the thread finds each call that the loop has accepted.
+        self._calls.add(call)
+        try:
+            self._loop.call_soon_threadsafe(self._start, call)
+        except RuntimeError:  # the loop is closed
+            self._refuse(call)
+
+    def _abandon(self, call: "_Call[Any]") -> None:
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._cancel, call)
+            call.ended.acquire(timeout=_END_OF_ABANDONED)
+
+    def _start(self, call: "_Call[Any]") -> None:
+        if self._stopped.is_set():
+            self._refuse(call)
+            return
+        call.task = self._loop.create_task(call.coroutine)
+        call.task.add_done_callback(lambda _: self._end(call))
+
+    def _cancel(self, call: "_Call[Any]") -> None:
+        if call.task is None:
+            self._refuse(call)
+        else:
+            call.task.cancel()
+
+    def _refuse(self, call: "_Call[Any]") -> None:
+        call.coroutine.close()
+        self._end(call)
+
+    def _end(self, call: "_Call[Any]") -> None:
+        if call in self._calls:
+            self._calls.discard(call)
+            call.ended.release()
+
+    def _main(self) -> None:
+        try:
+            with standing_still_in_forks(self._loop):
+                self._loop.run_until_complete(self._serve())
+        finally:
+            self._stopped.set()
+            self._ready.set()
+            self._close()
+            for call in list(self._calls):
+                self._refuse(call) if call.task is None else self._end(call)
+
+    async def _serve(self) -> None:
+        async with self._resource:
+            self._ready.set()
+            await self._stopped.wait()
+            await _cancel({call.task for call in list(self._calls) if call.task is not None})
+
+    def _close(self) -> None:
+        try:
+            self._loop.run_until_complete(_cancel(asyncio.all_tasks(self._loop)))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._executor.shutdown()
+        finally:
+            self._loop.close()
+
+
+async def _cancel(tasks: Set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Call(Generic[T]):
+    """A coroutine for which a thread waits."""
+
+    __slots__ = ("coroutine", "ended", "task")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.coroutine = coroutine
+        #: None until it is started.
+        self.task: asyncio.Task[T] | None = None
+        #: Released at the end.
+        self.ended = threading.Lock()
+        self.ended.acquire()
+
+    def result(self) -> T:
+        if self.task is None:
+            raise ClientClosed(CLOSED)
+        if not self.task.done() or self.task.cancelled():
+            raise ClientClosed(_CLOSED_DURING_CALL)
+        try:
+            return self.task.result()
+        finally:
+            del self  # as above
+
+
+class _Executor(ThreadPoolExecutor):
+    """Looks up host names; while the interpreter shuts down, when no thread can be started, at once."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:
+            future: Future[T] = Future()
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:
+                future.set_exception(error)
+            return future
