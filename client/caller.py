@@ -1,12 +1,12 @@
 """Calls and enqueues, by the name of a function or with the function itself."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, overload
 
 from jobgate.client.errors import InvalidOption
-from jobgate.client.functions import FunctionDefinition, PlainResult, Target
+from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult, Target
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.requests import (
@@ -57,6 +57,14 @@ class Caller:
         self._timeout = timeout
         self._options = options
 
+    if TYPE_CHECKING:
+        # What `call` and `enqueue` return for a function that returns `T`: types of `Stub`.
+        def _called(self, result: T, /) -> Coroutine[Any, Any, T]:
+            raise NotImplementedError
+
+        def _enqueued(self, result: T, /) -> Coroutine[Any, Any, JobHandle[T]]:
+            raise NotImplementedError
+
     def with_options(  # noqa: PLR0913 - the options of `enqueue`, and how long to wait
         self,
         *,
@@ -103,6 +111,9 @@ class Caller:
         )
         wait = waiting_time("timeout", timeout, self._timeout)
         return Caller(self._transport, self._metrics, timeout=wait, options=self._merged(options))
+
+    @overload
+    async def call(self, function: Declaration[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
     @overload
     async def call(
@@ -179,6 +190,11 @@ class Caller:
         handle = self._handle(job, target, options.queue, acknowledged=True)
         with self._metrics.call(target.name), handle.named_in_errors():
             return handle.value_of(await self._transport.call(job, wait))
+
+    @overload
+    async def enqueue(
+        self, function: Declaration[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[T]: ...
 
     @overload
     async def enqueue(

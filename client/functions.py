@@ -6,11 +6,18 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Generic, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
 
 from jobgate.client.errors import InvalidOption
 from jobgate.client.values import ReadResult, reader_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Declaration(Generic[P, R]):
+    """A function by its name, with the types of its parameters and of its result; `Stub` is one."""
 
 
 class FunctionDefinition(Protocol):

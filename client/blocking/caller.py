@@ -3,12 +3,12 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from jobgate.client.blocking.job_handle import BlockingJobHandle, run
 from jobgate.client.blocking.portal import Portal
 from jobgate.client.caller import Caller
-from jobgate.client.functions import FunctionDefinition, PlainResult
+from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult
 from jobgate.client.requests import Default, Seconds, Timeout
 
 P = ParamSpec("P")
@@ -45,6 +45,14 @@ class BlockingCaller:
         self._portal = portal
         self._caller = caller
 
+    if TYPE_CHECKING:
+        # What `call` and `enqueue` return for a function that returns `T`: types of `Stub`.
+        def _called(self, result: T, /) -> T:
+            raise NotImplementedError
+
+        def _enqueued(self, result: T, /) -> BlockingJobHandle[T]:
+            raise NotImplementedError
+
     def with_options(  # noqa: PLR0913 - those of `Caller.with_options`
         self,
         *,
@@ -71,6 +79,9 @@ class BlockingCaller:
             run_timeout=run_timeout,
         )
         return BlockingCaller(self._portal, caller)
+
+    @overload
+    def call(self, function: Declaration[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
     @overload
     def call(
@@ -100,6 +111,11 @@ class BlockingCaller:
     def call(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run `function(*args, **kwargs)` in a worker and return its result; see `Caller.call`."""
         return run(self._portal, self._caller.call(function, *args, **kwargs))
+
+    @overload
+    def enqueue(
+        self, function: Declaration[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> BlockingJobHandle[T]: ...
 
     @overload
     def enqueue(

@@ -43,7 +43,8 @@ class LoopThread:
         # Not by the policy of the program: its loops may be bound to a thread, or to a user interface.
         self._loop = asyncio.SelectorEventLoop()
         self._loop.set_default_executor(self._executor)
-        self._stopped = asyncio.Event()
+        self._stopped = threading.Event()
+        self._wake = asyncio.Event()
         self._ready = threading.Event()
         #: Each step of a set is atomic: all threads use it.
         self._calls: set[_Call[Any]] = set()
@@ -57,8 +58,13 @@ class LoopThread:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it runs, in this process: a forked process has only the thread that forked."""
-        return not self._loop.is_closed() and self._process == os.getpid()
+        """Whether it takes calls. A forked process has only the thread that forked."""
+        return not self._stopped.is_set() and self._process == os.getpid()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all is closed; also true for the thread of another process."""
+        return self._loop.is_closed() or self._process != os.getpid()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the loop, and return its result or raise its error.
@@ -88,12 +94,19 @@ class LoopThread:
     def stop(self) -> None:
         """Cancel all calls and end the thread; return at once."""
         if self.is_usable:
+            self._stopped.set()
             with suppress(RuntimeError):  # it has just ended
-                self._loop.call_soon_threadsafe(self._stopped.set)
+                self._loop.call_soon_threadsafe(self._wake.set)
 
     def join(self) -> None:
-        """Wait until a stopped thread has ended."""
-        if self._process == os.getpid() and threading.get_ident() != self._thread.ident:
+        """Wait until a stopped thread has ended.
+
+        Raises:
+            WouldDeadlock: This is the thread itself.
+        """
+        if threading.get_ident() == self._thread.ident:
+            raise WouldDeadlock
+        if self._process == os.getpid():
             self._thread.join()
 
     def _submit(self, call: "_Call[Any]") -> None:
@@ -145,7 +158,7 @@ class LoopThread:
     async def _serve(self) -> None:
         async with self._resource:
             self._ready.set()
-            await self._stopped.wait()
+            await self._wake.wait()
             await _cancel({call.task for call in list(self._calls) if call.task is not None})
 
     def _close(self) -> None:

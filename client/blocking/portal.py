@@ -2,12 +2,12 @@
 
 import weakref
 from collections.abc import Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, TypeVar
 
 from jobgate.client.blocking.forks import fork_lock
 from jobgate.client.blocking.loop_thread import CLOSED, LoopThread
-from jobgate.client.errors import ClientClosed
+from jobgate.client.errors import ClientClosed, WouldDeadlock
 
 T = TypeVar("T")
 
@@ -34,10 +34,11 @@ class Portal:
         """Cancel all calls, and wait until the thread has ended. Safe to call twice."""
         with fork_lock:
             self._is_open = False
-            thread, self._thread = self._thread, None
+            thread = self._thread
         if thread is not None:
             thread.stop()
-            thread.join()
+            with suppress(WouldDeadlock):
+                thread.join()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of the client and return its result, or raise its error.
@@ -56,22 +57,27 @@ class Portal:
         return thread.run(coroutine)
 
     def _started(self) -> LoopThread:
-        """Start the thread, unless another caller just has."""
-        with fork_lock:
-            thread = self._thread
-            if thread is not None and thread.is_usable:
-                return thread
-            if not self._is_open:
-                raise ClientClosed(CLOSED)
-            try:
-                thread = LoopThread(self._client)
-            except RuntimeError as error:
-                # Also while the interpreter shuts down, since Python 3.12.
-                raise ClientClosed(f"No thread can be started for the client ({error}).") from None
-            self._thread = thread
-            # By a weak reference, so that a client that is opened often keeps no thread that has ended.
-            weakref.finalize(self, _stop, weakref.ref(thread)).atexit = False
-            return thread
+        """Start the thread, unless another caller just has; first wait for the end of the one before."""
+        while True:
+            with fork_lock:
+                thread = self._thread
+                if thread is not None and thread.is_usable:
+                    return thread
+                if not self._is_open:
+                    raise ClientClosed(CLOSED)
+                if thread is None or thread.has_ended:
+                    return self._new_thread()
+            thread.join()
+
+    def _new_thread(self) -> LoopThread:
+        try:
+            thread = self._thread = LoopThread(self._client)
+        except RuntimeError as error:
+            # Also while the interpreter shuts down, since Python 3.12.
+            raise ClientClosed(f"No thread can be started for the client ({error}).") from None
+        # By a weak reference: a client that is opened again and again keeps no threads that have ended.
+        weakref.finalize(self, _stop, weakref.ref(thread)).atexit = False
+        return thread
 
 
 def _stop(thread: "weakref.ref[LoopThread]") -> None:

@@ -1,4 +1,4 @@
-"""One contract for both transports: what holds over HTTP holds straight through Redis."""
+"""One contract for both transports and both clients: what holds over HTTP holds straight through Redis."""
 
 import asyncio
 import traceback
@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from harness.awaited import Awaited
 from harness.processes import REPOSITORY, Processes
 from harness.servers import RedisServer
 from harness.tools import free_port, valkey_binary
 from harness.waiting import eventually_async
 from jobgate.client import (
+    BlockingClient,
     Client,
     ClientClosed,
     GatewayUnavailable,
@@ -74,10 +76,21 @@ def registry() -> CollectorRegistry:
     return CollectorRegistry()
 
 
-@pytest.fixture
-async def client(stack: Stack, transport: str, registry: CollectorRegistry) -> AsyncIterator[Client]:
-    async with Client(stack.url(transport), timeout=60, registry=registry) as client:
+@pytest.fixture(params=["async", "blocking"])
+async def client(
+    stack: Stack, transport: str, registry: CollectorRegistry, request: pytest.FixtureRequest
+) -> AsyncIterator[Client]:
+    url = stack.url(transport)
+    if request.param == "blocking":
+        with BlockingClient(url, timeout=60, registry=registry) as blocking:
+            yield cast(Client, Awaited(blocking))
+        return
+    async with Client(url, timeout=60, registry=registry) as client:
         yield client
+
+
+#: For tests that take seconds, or cancel a call as only an asyncio program can.
+async_only = pytest.mark.parametrize("client", ["async"], indirect=True)
 
 
 async def until(job: JobHandle, status: JobStatus) -> None:
@@ -163,6 +176,7 @@ async def test_a_failure_has_type_message_and_code(client: Client) -> None:
     assert (await error.job.info()).success is False
 
 
+@async_only
 async def test_a_call_that_takes_too_long_can_be_picked_up_again(client: Client) -> None:
     with pytest.raises(ResultTimeout) as caught:
         await client.call("sleep", 3, _timeout=0.1)
@@ -190,7 +204,7 @@ async def test_a_job_that_has_ended_cannot_be_aborted(client: Client) -> None:
 
 
 async def test_an_id_can_be_used_once(client: Client, transport: str) -> None:
-    job_id = f"once.{transport}"
+    job_id = f"once.{transport}.{type(client).__name__}"
     assert await client.call("add", 1, _job_id=job_id) == 2
     for again in (client.call, client.enqueue):
         with pytest.raises(JobExists) as caught:
@@ -273,6 +287,7 @@ async def test_many_calls_at_the_same_time_get_their_own_results(client: Client)
     assert results == list(range(1, 301))
 
 
+@async_only
 async def test_a_caller_that_gives_up_leaves_the_job_alone(
     client: Client, registry: CollectorRegistry, tmp_path: Path
 ) -> None:
@@ -418,7 +433,7 @@ async def test_a_call_outlives_the_restart_of_its_gateway(
 async def test_of_a_job_whose_body_is_gone_the_id_is_left(
     stack: Stack, client: Client, transport: str
 ) -> None:
-    job_id = f"no-body-{transport}"
+    job_id = f"no-body-{transport}-{type(client).__name__}"
     with stack.server.client() as redis:
         redis.zadd("arq:queue", {job_id: 1})
     job = client.job(job_id)

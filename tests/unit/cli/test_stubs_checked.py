@@ -24,7 +24,7 @@ from uuid import uuid4
 import forms
 import shop
 
-from jobgate.client import Client, JobHandle
+from jobgate.client import BlockingClient, BlockingJobHandle, Client, JobHandle
 
 
 async def right(client: Client) -> None:
@@ -48,6 +48,18 @@ async def right(client: Client) -> None:
     await forms.ping(client)
 
 
+def right_blocking(client: BlockingClient) -> None:
+    order: shop.Order = {"id": uuid4(), "lines": [], "placed": datetime.now(UTC)}
+    assert_type(shop.place_order(client, order, {"kind": "card", "number": "1"}), shop.Receipt)
+    assert_type(shop.count_words(client.with_options(timeout=5), "a"), int)
+    assert_type(shop.hash_file.enqueue(client, "a", algorithm="md5"), BlockingJobHandle[str])
+    assert_type(client.call(shop.count_words, "a"), int)
+    assert_type(client.enqueue(shop.hash_file, "a").result(), str)
+    assert_type(forms.join(client, ",", "a", "b", more=1), str)
+    assert_type(forms.unknown(client, 1, a=2), Any)
+    forms.ping(client)
+
+
 async def wrong(client: Client) -> None:
     await shop.count_words(client, 7)  # WRONG
     await shop.count_words(client)  # WRONG
@@ -60,6 +72,16 @@ async def wrong(client: Client) -> None:
     await forms.grow(client, {"value": 1, "children": [{"value": "2", "children": []}]})  # WRONG
     text: str = await shop.count_words(client, "a")  # WRONG
     number: int = await (await shop.hash_file.enqueue(client, "a")).result()  # WRONG
+
+
+def wrong_blocking(client: BlockingClient) -> None:
+    shop.count_words(client, 7)  # WRONG
+    shop.count_words(client)  # WRONG
+    shop.count_words(client, path="a", lang="de")  # WRONG
+    client.call(shop.count_words, 7)  # WRONG
+    forms.pack(client, 1, b="x", c=True)  # WRONG
+    text: str = shop.count_words(client, "a")  # WRONG
+    number: int = shop.hash_file.enqueue(client, "a").result()  # WRONG
 """
 
 

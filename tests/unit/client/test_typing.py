@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, assert_type
 
 from pydantic import BaseModel
 
-from jobgate.client import Caller, Client, JobHandle, stub
+from jobgate.client import BlockingCaller, BlockingClient, BlockingJobHandle, Caller, Client, JobHandle, stub
 from jobgate.worker import func
 
 
@@ -101,6 +101,39 @@ async def right(client: Client, caller: Caller) -> None:
     assert_type(await (await client.enqueue(plain, 1)).result(), str)
 
 
+async def right_stubs(client: Client, caller: Caller) -> None:
+    assert_type(await far(client, 1, b="x"), list[int])
+    job = await far.enqueue(caller, 1)
+    assert_type(job, JobHandle[list[int]])
+    assert_type(await (await client.enqueue(far, 1)).result(), list[int])
+
+
+def right_blocking(client: BlockingClient, caller: BlockingCaller) -> None:
+    assert_type(client.call(add, 1, b=2, loud=True), int)
+    assert_type(caller.call(report, date.today()), Report)
+    client.call(nothing)
+    assert_type(client.call(perhaps, 1), int | None)
+    assert_type(client.call(open_ended, "a", b=1), set[int])
+    assert_type(client.call(anything), Any)
+    assert_type(client.call(plain, 1), str)
+    assert_type(client.call(plain_points), dict[str, list[Point]])
+    client.call(plain_nothing)
+    assert_type(client.call(Reports().monthly, 1), Report)
+    assert_type(client.call(far, 1, b="x"), list[int])
+    assert_type(far(client, 1, b="x"), list[int])
+    assert_type(far.enqueue(caller, 1), BlockingJobHandle[list[int]])
+    assert_type(client.with_options(timeout=5, queue="q").call(add, 1), int)
+    job = client.with_options(defer_by=5).enqueue(report, date.today())
+    assert_type(job, BlockingJobHandle[Report])
+    assert_type(job.result(timeout=5), Report)
+    assert_type(client.enqueue(plain, 1).result(), str)
+    assert_type(client.call("add", 1, 2, _timeout=5), Any)
+    named: BlockingJobHandle = client.enqueue("add", 1, _defer_by=5)
+    assert_type(named.result(), Any)
+    assert_type(client.job("a"), BlockingJobHandle[Any])
+    wider: BlockingJobHandle[object] = client.enqueue(add, 1)
+
+
 async def by_name(client: Client) -> None:
     assert_type(await client.call("add", 1, 2, _timeout=5), Any)
     assert_type(await client.call(func(add, name="sum"), 1, _timeout=5), Any)
@@ -120,7 +153,7 @@ async def wrong(client: Client) -> None:
     await client.call(plain, "1")  # WRONG
     await client.call(nothing, 1)  # WRONG
     await client.call(several, "a", 1)  # WRONG
-    await client.call(far, b="x")  # WRONG
+    await client.call(far, "1", b="x")  # WRONG
     await client.call(without_ctx)  # WRONG
     await client.call(7)  # WRONG
     await client.call(add, 1, _timeout=5)  # WRONG
@@ -132,6 +165,28 @@ async def wrong(client: Client) -> None:
     total: str = await (await client.enqueue(add, 1)).result()  # WRONG
     (await client.call(report, date.today())).nope  # WRONG
     handle: JobHandle[str] = await client.enqueue(add, 1)  # WRONG
+    await client.call(far)  # WRONG
+    await far(client, "1")  # WRONG
+    await far(client, b="x")  # WRONG
+    await far.enqueue(client, 1, b=2)  # WRONG
+    number: int = await far(client, 1)  # WRONG
+
+
+def wrong_blocking(client: BlockingClient) -> None:
+    client.call(add, "1", 2)  # WRONG
+    client.call(add)  # WRONG
+    client.call(add, 1, _timeout=5)  # WRONG
+    client.call("add", _timeout="soon")  # WRONG
+    client.call(far, "1", b="x")  # WRONG
+    client.enqueue(add, "1")  # WRONG
+    client.with_options(timeot=5)  # WRONG
+    far(client, "1")  # WRONG
+    far(client)  # WRONG
+    far.enqueue(client, 1, b=2)  # WRONG
+    text: str = client.call(add, 1)  # WRONG
+    total: str = client.enqueue(add, 1).result()  # WRONG
+    number: int = far(client, 1)  # WRONG
+    handle: BlockingJobHandle[str] = client.enqueue(add, 1)  # WRONG
 """
 
 
@@ -160,5 +215,5 @@ def test_wrong_calls_are_errors_and_right_ones_are_not(
     sample.write_text(SAMPLE)
     lines = SAMPLE.splitlines()
     wrong = {number for number, line in enumerate(lines, 1) if "# WRONG" in line}
-    assert len(wrong) == 21
+    assert len(wrong) == 40
     assert {lines[number - 1] for number in wrong ^ set(checker(sample))} == set()
