@@ -34,7 +34,7 @@ from jobgate.broker.views import (
     ViewPart,
     WorkerPart,
 )
-from jobgate.broker.waiting import WakePart, WatchPart
+from jobgate.broker.waiting import WaitCountPart, WakePart, WatchPart
 
 
 class Broker(
@@ -55,6 +55,7 @@ class Broker(
     WorkerPart,
     ServerPart,
     WatchPart,
+    WaitCountPart,
     WakePart,
 ):
     """One process' access to one namespace of one Redis.

@@ -148,6 +148,10 @@ class Keys:
         """What an idempotency key was used for, in any queue."""
         return f"{self.default_queue}:idempotency:{digest}"
 
+    def waits(self, caller: str) -> str:  # ZSET token of a wait -> unix ms at which it ends by itself, PX
+        """The waits of one caller at all gateways, for a caller with a limit of its own."""
+        return f"{self.default_queue}:waits:{caller}"
+
     def catalogue(self, digest: str) -> str:  # STRING (one JSON document for each line), PX
         """The functions of the workers that announce this digest, in any queue."""
         return f"{self.default_queue}:catalogue:{digest}"

@@ -1,7 +1,8 @@
 """What handlers get: the request in hand, `Call`, and through it the parts of the running gateway."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ from aiohttp.web import BaseRequest
 
 from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
-from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, Waits
+from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, SharedWaits, Waits
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
@@ -45,6 +46,7 @@ class Gateway:
     fleet: FleetReads
     waits: Waits
     streams: OpenStreams
+    shared_waits: SharedWaits
     looks: Looks
     finder: Finder
     unsent: Unsent
@@ -97,8 +99,20 @@ class Call:
         Raises:
             Problem: 429 if too many requests wait.
         """
-        with self.gateway.waits.place(self.caller), self.deadline.paused(seconds):
-            return await self.gateway.waits.run(waiting)
+        async with self.place(seconds):
+            with self.deadline.paused(seconds):
+                return await self.gateway.waits.run(waiting)
+
+    @asynccontextmanager
+    async def place(self, seconds: float) -> AsyncIterator[None]:
+        """Hold one of the caller's slots for a wait of this many seconds; raises `Problem` 429."""
+        gateway = self.gateway
+        with gateway.waits.place(self.caller):
+            if self.caller.waits is None:
+                yield
+                return
+            async with gateway.shared_waits.place(self.caller, seconds):
+                yield
 
     @property
     def max_body(self) -> int:

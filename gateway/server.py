@@ -13,7 +13,7 @@ from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from jobgate.broker import Broker
 from jobgate.gateway.arguments import ArgumentCheck
-from jobgate.gateway.auth import Keys, KeysFile, KeysText, Waits
+from jobgate.gateway.auth import Keys, KeysFile, KeysText, SharedWaits, Waits
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
@@ -64,6 +64,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         fleet=fleet,
         waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
         streams=OpenStreams(limit=settings.max_streams, limit_per_key=settings.max_waits_per_key),
+        shared_waits=SharedWaits(broker),
         looks=Looks(broker, lambda: live.queues),
         finder=Finder(broker),
         unsent=Unsent(settings.max_unsent),
@@ -78,7 +79,9 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             yield gateway
     finally:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(broker.close(), _CLOSING)
+            async with asyncio.timeout(_CLOSING):
+                await gateway.shared_waits.drain()
+                await broker.close()
 
 
 def _keys(settings: GatewaySettings) -> Keys | None:

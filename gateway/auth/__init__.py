@@ -7,11 +7,12 @@ from jobgate.gateway.auth.keys_document import KeysDocument
 from jobgate.gateway.auth.keys_editor import edited_keys
 from jobgate.gateway.auth.keys_file import Keys, KeysFile, KeysText
 from jobgate.gateway.auth.keys_source import keys_of_text, read_keys
+from jobgate.gateway.auth.shared_waits import SharedWaits
 from jobgate.gateway.auth.wait_limit import Waits
 
 __all__ = [
     # Who calls
-    "ANYBODY", "BadKeys", "Caller", "Keys", "KeysFile", "KeysText", "Waits",
+    "ANYBODY", "BadKeys", "Caller", "Keys", "KeysFile", "KeysText", "SharedWaits", "Waits",
     # Keys files
     "KeyEntry", "KeysDocument", "edited_keys", "keys_of_text", "moment_text", "new_key",
     "read_keys", "renewed", "same_rights",

@@ -155,14 +155,16 @@ def counted(call: Call, request: JobRequest, enqueued: Enqueued) -> Enqueued:
 
 async def _call(call: Call, request: JobRequest, wait: float) -> Answer:
     gateway, job_id = call.gateway, request.job_id or ""
-    with gateway.waits.place(call.caller), gateway.broker.watch(job_id, in_request=True) as watch:
-        enqueued = await _enqueued(call, request)
-        data_set = gateway.broker.data_set.known
-        result: JobResult | None = None
-        if enqueued.created or enqueued.replayed:
-            with call.deadline.paused(wait):
-                waiting = watch.wait if enqueued.created else partial(gateway.broker.wait, enqueued.job_id)
-                result = await gateway.waits.run(lambda: waiting(wait))
+    async with call.place(wait):
+        with gateway.broker.watch(job_id, in_request=True) as watch:
+            enqueued = await _enqueued(call, request)
+            data_set = gateway.broker.data_set.known
+            result: JobResult | None = None
+            if enqueued.created or enqueued.replayed:
+                with call.deadline.paused(wait):
+                    again = partial(gateway.broker.wait, enqueued.job_id)
+                    waiting = watch.wait if enqueued.created else again
+                    result = await gateway.waits.run(lambda: waiting(wait))
     if result is not None and is_for(call, result.options.owner):
         return _ended(call, request, enqueued, result, wait)
     if enqueued.created:

@@ -33,6 +33,7 @@ WORKERS, WORKER, NEIGHBOUR = f"{QUEUE}:workers", f"{QUEUE}:worker:w", f"{QUEUE}:
 QUEUES, VITALS = f"{QUEUE}:queues", f"{QUEUE}:vitals:w"
 CATALOGUE = f"{QUEUE}:catalogue:{'d' * 64}"
 JOB, RESULT, LEASE, TRIES = "arq:job:a", "arq:result:a", "arq:in-progress:a", "arq:retry:a"
+WAITS = f"{QUEUE}:waits:shop"
 WANTED, OUTCOME = f"{QUEUE}:wanted:a", f"{QUEUE}:outcome:a"
 PROGRESS, ENDED, REMEMBERED = f"{QUEUE}:progress:a", f"{QUEUE}:ended:a", f"{QUEUE}:idempotency:k"
 BODY = '{"t":null,"f":"add","a":[1],"k":{},"et":1000,"jobgate":{"q":"arq:queue","rt":"r1"}}'
@@ -229,6 +230,18 @@ CASES = {
         WAITING,
         lambda broker: each(broker.write_health(QUEUE, "queued=", ttl=60)),
         (QUEUE, HEALTH),
+        lambda answer: answer is None,
+    ),
+    "admit_wait": Case(
+        {},
+        lambda broker: each(broker.admit_wait("shop", "t", most=1, seconds=60, timeout=5)),
+        (WAITS,),
+        lambda answer: answer is True,
+    ),
+    "end_wait": Case(
+        {WAITS: {"t": 60}},
+        lambda broker: each(broker.end_wait("shop", "t", timeout=5)),
+        (WAITS,),
         lambda answer: answer is None,
     ),
     "pause": Case({}, lambda broker: each(broker.pause()), (PAUSED, QUEUES), lambda answer: answer is None),

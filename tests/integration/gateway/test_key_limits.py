@@ -1,9 +1,33 @@
 """The limits of a key, and clients with wrong keys."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
-from harness.gateways import running_gateway
+import redis
+
+from harness.gateways import RunningGateway, running_gateway
+from harness.servers import RedisServer
+from harness.waiting import eventually_async
 from jobgate.gateway import new_key
+
+
+def keys_file(path: Path, **limits: dict[str, float]) -> tuple[Path, dict[str, dict[str, str]]]:
+    """Write a keys file with these callers and their limits; return it, and the headers of each caller."""
+    headers, text = {}, ""
+    for name, limit in limits.items():
+        key, entry = new_key(name, ("enqueue:*", "read"), limits=limit)
+        headers[name] = {"Authorization": f"Bearer {key}"}
+        text += entry
+    file = path / "keys.toml"
+    file.write_text(text)
+    return file, headers
+
+
+def counted(client: redis.Redis, caller: str) -> Any:
+    """Return how many waits of a caller are counted for all gateways."""
+    return client.zcard(f"arq:queue:waits:{caller}")
 
 
 async def test_wrong_keys_are_slowed_by_address_and_valid_ones_are_not(
@@ -53,3 +77,73 @@ async def test_a_key_has_its_own_largest_body(redis_url: str, tmp_path: Path) ->
         assert await status_of(large, 3001) == (413, too_large.format(3000))
         assert await status_of(other, 2000) == (202, "")
         assert await status_of(other, 2001) == (413, too_large.format(2000))
+
+
+async def test_the_waits_of_a_key_are_counted_over_all_gateways(server: RedisServer, tmp_path: Path) -> None:
+    file, sent = keys_file(tmp_path, shop={"waits": 3}, other={})
+    async with AsyncExitStack() as stack:
+        gateways = [
+            await stack.enter_async_context(running_gateway(server.url, keys_file=file)) for _ in range(3)
+        ]
+        client = stack.enter_context(server.client())
+
+        async def count_is(count: int) -> None:
+            async def is_so() -> bool:
+                return bool(counted(client, "shop") == count)
+
+            await eventually_async(is_so, what=f"{count} counted waits")
+
+        for name in ("shop", "other"):
+            await gateways[0].post("/jobs/f", {"job_id": f"job-{name}"}, headers=sent[name])
+
+        def wait(gateway: RunningGateway, name: str) -> "asyncio.Task[tuple[int, Any, Any]]":
+            path = f"/jobs/job-{name}/result?wait=30"
+            return asyncio.create_task(gateway.get(path, headers=sent[name]))
+
+        waiting = [wait(gateway, "shop") for gateway in gateways]
+        await count_is(3)
+        for gateway in gateways:
+            status, problem, headers = await wait(gateway, "shop")
+            assert (status, problem["code"], headers["Retry-After"]) == (429, "too-many-waits", "1")
+            refused = await gateway.post("/jobs/f?wait=5", {"job_id": "never"}, headers=sent["shop"])
+            assert (refused[0], refused[1]["code"]) == (429, "too-many-waits")
+        assert not client.exists("arq:job:never")
+        others = [wait(gateway, "other") for gateway in gateways]
+        assert counted(client, "other") == 0  # it has no limit of its own
+
+        waiting[0].cancel()  # the client hangs up
+        await count_is(2)
+        again = wait(gateways[1], "shop")
+        await count_is(3)
+        for gateway in gateways:
+            gateway.stop.set()  # ends all waits
+        answers = await asyncio.gather(*waiting[1:], again, *others)
+        assert [status for status, _, _ in answers] == [202] * 6
+        await count_is(0)
+
+
+async def test_a_damaged_count_of_waits_stops_nobody(server: RedisServer, tmp_path: Path) -> None:
+    file, sent = keys_file(tmp_path, shop={"waits": 1})
+    async with running_gateway(server.url, keys_file=file) as gateway:
+        with server.client() as client:
+            client.set("arq:queue:waits:shop", "nonsense")
+            for _ in range(2):
+                status, _, _ = await gateway.post("/jobs/f?wait=0.05", {}, headers=sent["shop"])
+                assert status == 202
+            assert client.get("arq:queue:waits:shop") == b"nonsense"
+
+
+async def test_waits_that_cannot_be_counted_are_limited_by_each_gateway(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    """Redis refuses the count alone; a wait is no 5xx for that."""
+    file, sent = keys_file(tmp_path, shop={"waits": 1})
+    with server.client() as client:
+        client.acl_setuser("limited", enabled=True, passwords=["+secret"], keys=["*"], channels=["*"],
+                           commands=["+@all", "-zremrangebyscore"])  # fmt: skip
+        url = server.url.replace("redis://", "redis://limited:secret@")
+        async with running_gateway(url, keys_file=file) as gateway:
+            await gateway.post("/jobs/f", {"job_id": "a"}, headers=sent["shop"])
+            asked = [gateway.get("/jobs/a/result?wait=1", headers=sent["shop"]) for _ in range(3)]
+            assert sorted(status for status, _, _ in await asyncio.gather(*asked)) == [202, 429, 429]
+        client.acl_deluser("limited")
