@@ -110,14 +110,13 @@ from jobgate.broker.views import (
     Readiness,
     SharedReads,
     mark_of_result,
-    moved,
     size_of,
 )
-from jobgate.broker.waiting import FollowedJob, Watch
+from jobgate.broker.waiting import FollowedJob, JobStates, Watch
 
 __all__ = [
     # The broker
-    "Broker", "FollowedJob", "Readiness", "Watch", "new_job_id",
+    "Broker", "FollowedJob", "JobStates", "Readiness", "Watch", "new_job_id",
     # Redis
     "DEFAULT_URL", "RedisSettings", "async_client", "settings_of",
     # Times
@@ -140,7 +139,7 @@ __all__ = [
     "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus", "JobView", "Lease",
     "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition",
     # What identifies a claim, or one state of a job
-    "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "moved",
+    "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result",
     "size_of",
     # Durations
     "DEFAULT_KEEP", "DEFAULT_LEASE", "Backoff", "Seconds", "in_seconds", "with_jitter",

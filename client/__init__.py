@@ -29,7 +29,7 @@ from jobgate.client.errors import (
     UnknownFunction,
     WouldDeadlock,
 )
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.info import JobEvent, JobEventKind, JobInfo, JobProgress, JobStatus
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.per_loop import Home, PerLoop
 from jobgate.client.requests import check_keywords
@@ -38,7 +38,7 @@ from jobgate.client.time_budget import GRACE, TimeBudget
 
 __all__ = [
     # The client and its jobs
-    "Caller", "Client", "JobHandle", "JobInfo", "JobProgress", "JobStatus",
+    "Caller", "Client", "JobEvent", "JobEventKind", "JobHandle", "JobInfo", "JobProgress", "JobStatus",
     # … for programs without an event loop
     "BlockingCaller", "BlockingClient", "BlockingJobHandle",
     # Errors

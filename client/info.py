@@ -56,3 +56,42 @@ class JobInfo:
     worker: str | None = None
     #: None when it is not running, or has reported nothing in this try.
     progress: JobProgress | None = None
+
+
+class JobEventKind(StrEnum):
+    """What an event of a job says; the values are those of the HTTP API."""
+
+    #: The state of the job has changed, or is seen for the first time.
+    STATUS = "status"
+    #: The function has reported progress, and nothing else has changed.
+    PROGRESS = "progress"
+    #: The job has ended.
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobEvent:
+    """One event of a job."""
+
+    kind: JobEventKind
+    #: The job at that moment.
+    job: JobInfo
+
+    @property
+    def time(self) -> datetime | None:
+        """When it happened, where that is known; aware, in UTC."""
+        job = self.job
+        if self.kind is JobEventKind.FINISHED:
+            return job.finish_time
+        if self.kind is JobEventKind.PROGRESS:
+            return job.progress.time if job.progress else None
+        return job.start_time if job.status is JobStatus.IN_PROGRESS else None
+
+    @classmethod
+    def after(cls, job: JobInfo, before: "JobInfo | None") -> "JobEvent":
+        """Return the event that shows a job to somebody who has seen its state before."""
+        if job.status is JobStatus.COMPLETE:
+            return cls(kind=JobEventKind.FINISHED, job=job)
+        is_same_try = before is not None and (before.status, before.tries) == (job.status, job.tries)
+        is_progress = is_same_try and job.progress is not None
+        return cls(kind=JobEventKind.PROGRESS if is_progress else JobEventKind.STATUS, job=job)

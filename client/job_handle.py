@@ -1,11 +1,11 @@
 """A handle on one job, to ask for its status and result, or to abort it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Generic
 
 from jobgate.client.errors import JobgateError, JobLost, JobNotFound, ResultGone
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus
 from jobgate.client.requests import Default, Timeout, waiting_time
 from jobgate.client.transport import JobEnd, Transport
 from jobgate.client.values import ReadResult
@@ -72,6 +72,26 @@ class JobHandle(Generic[R_co]):
     async def progress(self) -> JobProgress | None:
         """Return the progress that the function last reported; None if there is none or it is not running."""
         return (await self.info()).progress
+
+    async def events(self) -> AsyncGenerator[JobEvent, None]:
+        """Yield the states of the job as they change, the current one first; ends after `finished`.
+
+        States that follow each other very fast may be left out, but never the last one. A connection that is
+        lost is replaced, and nothing is repeated.
+
+        ```python
+        async for event in job.events():
+            print(event.kind, event.job.status, event.job.progress)
+        ```
+
+        Raises:
+            ResultGone: It has ended and its result was not kept; JobLost if Redis lost its data.
+            GatewayUnavailable: The other side was unavailable for longer than `request_timeout`.
+        """
+        with self.named_in_errors():
+            async with aclosing(self._transport.events(self.id, self.queue)) as events:
+                async for event in events:
+                    yield event
 
     async def result(self, timeout: Timeout = Default.TIMEOUT) -> R_co:
         """Wait for the end of the job and return its result.

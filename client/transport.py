@@ -1,10 +1,11 @@
 """The interface of a client to its other side, the same for HTTP and for Redis."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jobgate.client.errors import InvalidArguments, JobAborted, JobFailed, JobgateError, UnknownFunction
-from jobgate.client.info import JobInfo
+from jobgate.client.info import JobEvent, JobInfo
 from jobgate.client.requests import NewJob
 
 
@@ -102,4 +103,11 @@ class Transport(Protocol):
         Raises:
             JobNotFound: There is no such job.
             ResultTimeout: It has not stopped in time.
+        """
+
+    def events(self, job_id: str, queue: str | None) -> AsyncGenerator[JobEvent, None]:
+        """Yield the states of a job, the current one first, until it has ended.
+
+        Raises:
+            JobNotFound: There is no such job, or none any more.
         """

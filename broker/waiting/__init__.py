@@ -1,9 +1,10 @@
 """Waiting for results and for work."""
 
 from jobgate.broker.waiting.followed_jobs import FollowedJob
+from jobgate.broker.waiting.job_states import JobStates
 from jobgate.broker.waiting.results import WatchPart
 from jobgate.broker.waiting.wait_count import WaitCountPart
 from jobgate.broker.waiting.wait_for_work import WakePart
 from jobgate.broker.waiting.watch import Watch
 
-__all__ = ["FollowedJob", "WaitCountPart", "WakePart", "Watch", "WatchPart"]
+__all__ = ["FollowedJob", "JobStates", "WaitCountPart", "WakePart", "Watch", "WatchPart"]

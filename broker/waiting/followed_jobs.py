@@ -37,8 +37,11 @@ class FollowedJob:
         self.queues = queues
         #: The mark as it was last read, see `Broker.mark`: None = there is no such job.
         self.mark: JobMark | None = None
-        #: Time of the event loop at which that read began; None = there was none yet.
+        #: Time of the event loop at which that read began. None = there was none yet, and an outcome that is
+        #: not kept may be missed.
         self.as_of: float | None = None
+        #: Whether to notify of the next read in any case.
+        self._is_asked = True
 
     def __enter__(self) -> Self:
         self._jobs.add(self)
@@ -50,14 +53,15 @@ class FollowedJob:
         self._jobs.discard(self)
 
     def refresh(self) -> None:
-        """Read the mark again at once."""
+        """Read the mark again at once, and notify of that even if it is the same."""
+        self._is_asked = True
         self._jobs.refresh(self.job_id)
 
     def see(self, mark: JobMark | None, as_of: float) -> None:
         """Keep what a read has found."""
-        is_new = self.as_of is None or mark != self.mark
-        self.mark, self.as_of = mark, as_of
-        if is_new:
+        is_news = self._is_asked or mark != self.mark
+        self.mark, self.as_of, self._is_asked = mark, as_of, False
+        if is_news:
             self._notify()
 
 
@@ -192,6 +196,8 @@ class FollowedJobs:
         begin = asyncio.get_running_loop().time()
         await self._register(ids)
         now_ms, marks = await read_marks(self._core, queues, ids)
+        if wishes := [wish for job_id in ids if (wish := self._wish_of(job_id)) is not None]:
+            await asyncio.wait(wishes, timeout=_PAUSE)
         for job_id, mark in zip(ids, marks, strict=True):
             due_ms = due_ms_of(mark)
             if due_ms is not None and due_ms - now_ms < _REREAD * 1000:
@@ -200,6 +206,11 @@ class FollowedJobs:
             entry = self._entries.get(job_id)
             for follower in list(entry.followers) if entry else ():
                 follower.see(mark, begin)
+
+    def _wish_of(self, job_id: str) -> "asyncio.Future[int] | None":
+        """Return the request for the job's outcome that is still on its way."""
+        entry = self._entries.get(job_id)
+        return None if entry is None or entry.wish.sent.done() else entry.wish.sent
 
     def _next(self) -> tuple[list[str], tuple[str, ...]]:
         ids: list[str] = []

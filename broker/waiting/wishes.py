@@ -24,9 +24,15 @@ class Wishes:
         self._core = core
         self._wishes: Coalescer[str, int] = Coalescer(self._send)
 
-    def want(self, job_id: str) -> None:
-        """Ask for the outcome of a job, once; the request is lost if Redis is unavailable."""
-        self._wishes.submit(job_id).add_done_callback(_ignore)
+    def want(self, job_id: str) -> "asyncio.Future[int]":
+        """Ask for the outcome of a job, once; the request is lost if Redis is unavailable.
+
+        Returns:
+            A future that is done when Redis has the request, or has not answered in time.
+        """
+        wish = self._wishes.submit(job_id)
+        wish.add_done_callback(_ignore)
+        return wish
 
     async def drain(self) -> None:
         """Wait for pending calls."""
@@ -51,7 +57,8 @@ class Wish:
         now = asyncio.get_running_loop().time()
         if now >= self._due:
             self._due = now + _RENEW_EVERY
-            self._wishes.want(self._job_id)
+            #: The last request.
+            self.sent = self._wishes.want(self._job_id)
 
 
 def _ignore(future: "asyncio.Future[int]") -> None:

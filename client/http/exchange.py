@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -59,8 +59,8 @@ class Request:
         return Retries(self.budget.at_most(self.retry_for))
 
 
-class _Failure(Exception):
-    """A request that failed and may be retried."""
+class Failure(Exception):
+    """A request that failed and may be retried; it does not leave this floor."""
 
     def __init__(self, error: JobgateError, *, reason: str, lost: bool, retry_after: float = 0.0) -> None:
         super().__init__()
@@ -97,6 +97,10 @@ class Exchange:
         """Allow requests; nothing is sent yet."""
         self._is_open = True
 
+    def note_retry(self, reason: str) -> None:
+        """Count a retry, for one of the reasons of `Failure`."""
+        self._metrics.retried(reason)
+
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT),
@@ -127,7 +131,7 @@ class Exchange:
         while True:
             try:
                 return await self._accepted(request)
-            except _Failure as failure:
+            except Failure as failure:
                 lost = lost or failure.lost
                 retries = retries or request.retries()
                 if not await retries.pause(failure.retry_after):
@@ -137,16 +141,20 @@ class Exchange:
                 self._metrics.retried(failure.reason)
 
     async def _accepted(self, request: Request) -> Response:
-        """Send a request once; raise _Failure where it may be retried."""
+        """Send a request once; raise Failure where it may be retried."""
         try:
             response = await self._once(request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise await self._error_for(error) from None
+        return self._checked(response)
+
+    def _checked(self, response: Response) -> Response:
+        """Return a response that is not to be retried; raise Failure for any other one."""
         self._is_known = True
         if response.status in {408, 429} or response.status >= 500:
             answer = ProblemAnswer.of(response)
             if answer.retryable or response.status == 429:
-                raise _Failure(
+                raise Failure(
                     answer.error(),
                     reason="rate-limited" if response.status == 429 else "unavailable",
                     lost=answer.may_have_happened,
@@ -155,7 +163,7 @@ class Exchange:
         return response
 
     async def _error_for(self, error: Exception) -> Exception:
-        """Return a _Failure if a retry may help, else the error to raise."""
+        """Return a Failure if a retry may help, else the error to raise."""
         url = self._base_url
         if isinstance(error, aiohttp.ClientSSLError):
             # No retry makes a certificate valid.
@@ -185,30 +193,72 @@ class Exchange:
         return False
 
     async def _once(self, request: Request) -> Response:
-        if not self._is_open:
-            raise ClientClosed
-        await self._close_gone()
         timeout = min(request.timeout, request.budget.left + GRACE)
-        async with self._sessions.here().request(
-            request.method,
-            URL(self._base_url + request.path, encoded=True),
-            data=request.body,
-            headers=request.headers,
-            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
-            # A redirect would send the key to another server.
-            allow_redirects=False,
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT)
+        async with self._sent(
+            request.method, request.path, request.headers, limits, request.body
         ) as response:
             return Response(response.status, response.headers, await response.read())
 
+    @asynccontextmanager
+    async def stream(
+        self, path: str, headers: Mapping[str, str], *, silence: float
+    ) -> AsyncIterator[aiohttp.StreamReader | None]:
+        """Yield the body of a response 200 while it arrives; None for an empty one (204).
 
-def _unreachable(url: str, error: aiohttp.ClientConnectorError) -> _Failure:
+        Args:
+            path: As in `Request`.
+            headers: As in `Request`.
+            silence: Seconds without a byte after which the connection counts as lost.
+
+        Raises:
+            Failure: The connection failed, now or inside the block, or the gateway asks to try again.
+            JobgateError: The gateway refuses.
+        """
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=silence)
+        try:
+            async with self._sent("GET", path, headers, limits) as response:
+                if response.status not in {200, 204}:
+                    complete = Response(response.status, response.headers, await response.read())
+                    raise ProblemAnswer.of(self._checked(complete)).error()
+                self._is_known = True
+                yield response.content if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise await self._error_for(error) from None
+
+    @asynccontextmanager
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        body: bytes | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request once and yield the response, whose body is still to be read."""
+        if not self._is_open:
+            raise ClientClosed
+        await self._close_gone()
+        async with self._sessions.here().request(
+            method,
+            URL(self._base_url + path, encoded=True),
+            data=body,
+            headers=headers,
+            timeout=limits,
+            # A redirect would send the key to another server.
+            allow_redirects=False,
+        ) as response:
+            yield response
+
+
+def _unreachable(url: str, error: aiohttp.ClientConnectorError) -> Failure:
     """There is no connection, so nothing was sent."""
     cause = error.strerror or str(error.os_error) or "no connection"
     sentence = f"{url} cannot be reached ({cause}): check the address, and that a gateway runs there."
-    return _Failure(GatewayUnavailable(sentence), reason="connection", lost=False)
+    return Failure(GatewayUnavailable(sentence), reason="connection", lost=False)
 
 
-def _lost(url: str, error: Exception) -> _Failure:
+def _lost(url: str, error: Exception) -> Failure:
     """The connection was established, and then it broke or timed out."""
     silent = isinstance(error, TimeoutError)
     not_sent = isinstance(error, aiohttp.ConnectionTimeoutError)
@@ -216,10 +266,10 @@ def _lost(url: str, error: Exception) -> _Failure:
         "did not answer in time" if silent else f"broke the connection ({str(error) or type(error).__name__})"
     )
     sentence = f"The gateway at {url} {how}: check that it runs, then try again."
-    return _Failure(GatewayUnavailable(sentence), reason="connection", lost=not not_sent)
+    return Failure(GatewayUnavailable(sentence), reason="connection", lost=not not_sent)
 
 
-def _final(failure: _Failure, *, lost: bool) -> JobgateError:
+def _final(failure: Failure, *, lost: bool) -> JobgateError:
     if lost and not isinstance(failure.error, OutcomeUnknown):
         what = str(failure.error).partition(": check")[0].rstrip(".")
         return OutcomeUnknown(

@@ -1,15 +1,18 @@
 """The transport that calls functions through a gateway."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from time import monotonic
 from urllib.parse import quote
 
 from jobgate.client.errors import GatewayUnavailable, JobNotFound, RateLimited, ResultTimeout, UnknownFunction
+from jobgate.client.http.event_parser import ServerEvent
+from jobgate.client.http.event_stream import EventStream
 from jobgate.client.http.exchange import Exchange, Request
 from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.request_body import encode
 from jobgate.client.http.response import Response, job_end, job_info, queue_of, unexpected
-from jobgate.client.info import JobInfo
+from jobgate.client.info import JobEvent, JobEventKind, JobInfo
 from jobgate.client.requests import NewJob, quoted
 from jobgate.client.time_budget import Retries, TimeBudget
 from jobgate.client.transport import JobEnd
@@ -75,6 +78,18 @@ class HttpTransport:
         except JobNotFound:
             # It has ended and its result was not kept. For some seconds the gateway knows how it ended.
             return _good(await self._ask_to_abort(job_id)).status == 200
+
+    async def events(self, job_id: str, queue: str | None) -> AsyncGenerator[JobEvent, None]:
+        """Yield the states of a job, over as many connections as it takes."""
+        stream = EventStream(
+            self._exchange, f"/jobs/{quoted(job_id)}/events", retry_for=self._request_timeout
+        )
+        async with aclosing(stream.events()) as arriving:
+            async for arrived in arriving:
+                if (event := _job_event(arrived)) is not None:
+                    yield event
+                    if event.kind is JobEventKind.FINISHED:
+                        return
 
     async def _ask_to_abort(self, job_id: str) -> Response:
         return await self._short("POST", f"/jobs/{quoted(job_id)}/abort")
@@ -161,3 +176,14 @@ def _good(response: Response) -> Response:
     if response.status < 400:
         raise unexpected(response)
     raise ProblemAnswer.of(response).error()
+
+
+def _job_event(arrived: ServerEvent) -> JobEvent | None:
+    """Return an event of a job's stream; None for kinds that this client does not know yet."""
+    data = Response(200, {"Content-Type": "application/json"}, arrived.data.encode())
+    if arrived.kind == "gone":
+        kind = {"Content-Type": "application/problem+json"}
+        raise ProblemAnswer.of(Response(int(data.document().get("status", 404)), kind, data.body)).error()
+    if arrived.kind not in set(JobEventKind):
+        return None
+    return JobEvent(kind=JobEventKind(arrived.kind), job=job_info(data))

@@ -1,8 +1,8 @@
 """The transport that calls functions directly through Redis, the only module here that knows the broker."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Iterator
+from contextlib import aclosing, contextmanager
 
 from jobgate.broker import (
     DEFAULT_NAMESPACE,
@@ -31,8 +31,9 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus
 from jobgate.client.per_loop import PerLoop
+from jobgate.client.redis.job_events import JobEvents
 from jobgate.client.requests import NewJob, Options
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
 from jobgate.client.transport import JobEnd
@@ -167,6 +168,18 @@ class RedisTransport:
                 if await self._broker.abort_mark(job_id) is None:
                     raise
             return True
+
+    async def events(self, job_id: str, queue: str | None) -> AsyncGenerator[JobEvent, None]:
+        """Yield the states of a job, in its queue or the default one."""
+        states = JobEvents(
+            self._broker,
+            job_id,
+            lambda: self._view(job_id, queue, waits=True),
+            patience=self._request_timeout,
+        )
+        async with aclosing(states.events(_info)) as events:
+            async for event in events:
+                yield event
 
     async def _reach(self, budget: TimeBudget) -> None:
         """Connect before the first job and after a failure, so that a lost connection leaves no doubt."""

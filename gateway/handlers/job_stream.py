@@ -7,10 +7,9 @@ The id of an event names that state: a client that reconnects with it gets the s
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import Final, NamedTuple
 
-from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobView, moved
+from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobStates, JobView
 from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, Stream, event_text
 from jobgate.gateway.handlers.broker_problems import broker_problem
@@ -81,17 +80,11 @@ class _JobStream:
         self._call = call
         self._seen = seen
         self._data_set = data_set
+        self._states = JobStates(view)
+        self._state = _State.of(view)
         #: Why there will be no further state.
         self._gone: Problem | None = None
         self.answer: Answer | None = None
-        self._read(view)
-
-    def _read(self, view: JobView) -> None:
-        """Take a job that was read by itself."""
-        #: Time of the event loop: marks that were read before are older than the view.
-        self._as_of = asyncio.get_running_loop().time()
-        self._state = _State.of(view)
-        self._view = _without_values(view)
 
     @property
     def is_up_to_date(self) -> bool:
@@ -100,13 +93,16 @@ class _JobStream:
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the text of the stream."""
-        call, broker = self._call, self._call.gateway.broker
-        queues = [self._view.queue] if self._view.queue else broker.live_functions.queues
+        call, broker, queue = self._call, self._call.gateway.broker, self._states.view.queue
+        queues = [queue] if queue else broker.live_functions.queues
         with (
             call.gateway.streams.open(call.caller, lambda: may_still_read(call)) as stream,
             broker.follow(call.name, queues=queues, notify=stream.wake) as job,
         ):
             yield BEGIN
+            if job.as_of is None and not self._state.has_ended:
+                # Whoever has seen the first event will see the outcome, even if it is not kept.
+                await stream.wait(_PAUSE)
             while stream.farewell is None:
                 if text := self._news():
                     yield text
@@ -133,39 +129,26 @@ class _JobStream:
         clock = asyncio.get_running_loop().time
         end = clock() + _QUIET
         while (left := end - clock()) > 0 and stream.farewell is None:
-            if job.as_of is None or job.mark == self._view.mark:
-                await stream.wait(left)
-                continue
-            if job.as_of < self._as_of:
-                job.refresh()
-            elif await self._follow(job):
-                return True
-            await stream.wait(min(left, _PAUSE))
+            if self._states.are_behind(job):
+                if await self._follow(job):
+                    return True
+                left = min(left, _PAUSE)
+            await stream.wait(left)
         return False
 
     async def _follow(self, job: FollowedJob) -> bool:
-        """Move on to the newest state of the job; False if there is none, or Redis does not answer."""
-        view = moved(self._view, job.mark)
-        if view is not None:
-            self._view, self._state = view, _State.of(view)
-            return not self.is_up_to_date
+        """Move on to the newest state of the job; False if it shows nothing new, or Redis does not answer."""
         try:
-            view = await job_if_visible(self._call, waits=True)
+            exists = await self._states.catch_up(job, lambda: job_if_visible(self._call, waits=True))
         except BrokerError:
             return False
-        if view is None:
+        if not exists:
             self._gone = self._loss()
             return True
-        self._read(view)
+        self._state = _State.of(self._states.view)
         return not self.is_up_to_date
 
     def _loss(self) -> Problem:
         if self._call.gateway.broker.data_set.changed_since(self._data_set):
             return broker_problem(DataSetChanged())
         return Problem("result-not-kept", "It finished, and its result was not kept.")
-
-
-def _without_values(view: JobView) -> JobView:
-    """Return a job without arguments and result: a stream that waits holds none."""
-    body = replace(view.body, args=(), kwargs={}) if view.body else None
-    return replace(view, body=body, result=None)

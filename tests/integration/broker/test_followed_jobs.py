@@ -11,7 +11,8 @@ from harness.gateways import PlayedWorker
 from harness.records import request_of
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
-from jobgate.broker import Broker, FollowedJob, JobRequest, JobStatus, moved
+from jobgate.broker import Broker, FollowedJob, JobRequest, JobStatus
+from jobgate.broker.views import moved
 
 QUEUE = "arq:queue"
 ServerMaker = Callable[..., RedisServer]

@@ -104,12 +104,19 @@ def test_a_caller_takes_the_same_options_without_the_mark() -> None:
     assert options(Client.with_options).keys() == {name.removeprefix("_") for name in marked}
 
 
+def is_awaited(member: Any) -> bool:
+    return inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member)
+
+
 def test_a_handle_has_these_methods() -> None:
-    told = {re.sub(r"await (\w+).*", r"\1", code) for row in table("`JobHandle`") for code in codes(row[0])}
-    handle = vars(JobHandle)
-    methods = {
-        name for name in handle if not name.startswith("_") and inspect.iscoroutinefunction(handle[name])
+    told = {
+        re.sub(r"(?:await|async for event in) (\w+).*", r"\1", code)
+        for row in table("`JobHandle`")
+        for code in codes(row[0])
     }
+    handle = vars(JobHandle)
+    is_async = {name for name in handle if is_awaited(handle[name])}
+    methods = {name for name in is_async if not name.startswith("_")}
     assert told == methods | {"id", "queue"}
     with_timeout = {name for name in methods if "timeout" in inspect.signature(handle[name]).parameters}
     assert {f"await {name}(timeout)" for name in with_timeout} <= {
