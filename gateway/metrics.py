@@ -136,10 +136,16 @@ def _queues(depths: Sequence[QueueDepth] | None) -> Iterable[Metric]:
         "1 if a worker, of stock arq too, has written the health line that `arq --check` reads.",
         labels=["queue"],
     )
+    paused = GaugeMetricFamily(
+        "jobgate_gateway_queue_paused",
+        "1 while jobgate's workers claim nothing from a queue.",
+        labels=["queue"],
+    )
     for queue in depths or ():
+        paused.add_metric([queue.queue], int(queue.is_paused))
         for state in ("queued", "deferred", "in_progress"):
             depth.add_metric([queue.queue, state], getattr(queue, state))
         oldest.add_metric([queue.queue], queue.oldest_due_age)
         workers.add_metric([queue.queue], queue.workers)
         health.add_metric([queue.queue], int(queue.has_health_line))
-    yield from (depth, oldest, workers, health)
+    yield from (depth, oldest, workers, health, paused)

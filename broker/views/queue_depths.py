@@ -42,12 +42,12 @@ class QueuePart(Part):
     """Reads queues (depth.lua, queues.lua)."""
 
     async def queues(self) -> list[str]:
-        """Return the default queue and all queues that hold jobs, have a live worker or are paused.
+        """Return the default queue and all queues that hold jobs, were in use lately or are paused.
 
         This scans all keys of the database without blocking others: do not call it often.
         """
         keys = self.keys
-        found = {keys.default_queue}
+        found = {keys.default_queue, *await self.known_queues()}
         async for key in self._scan("TYPE", "zset"):
             if key.endswith(workers := keys.workers("")):
                 found.add(key.removesuffix(workers))

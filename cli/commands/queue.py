@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 import click
 
-from jobgate.broker import Broker, BrokerError, NotAQueue, QueueDepth
+from jobgate.broker import Broker, BrokerError, NotAQueue, QueueDepth, time_of
 from jobgate.cli.options import Group, storage
 
 T = TypeVar("T")
+#: A queue and its depth; None = its key holds another type of value.
+_Listed = tuple[str, QueueDepth | None]
+_NOT_A_QUEUE = "its key holds another type of value"
 _COLUMNS = ("queue", "queued", "deferred", "in progress", "oldest due", "workers", "")
 
 
@@ -46,31 +48,42 @@ def resume(names: Sequence[str], **where: str) -> None:
 @storage.REDIS
 @storage.NAMESPACE
 def list_(names: Sequence[str], **where: str) -> None:
-    """List the given queues, or all that hold jobs, have a live worker or are paused.
+    """List the given queues, or all that hold jobs, were in use within the last day or are paused.
 
     To find all queues it scans the keys of Redis in steps, which does not block other clients.
     """
 
-    async def read(broker: Broker) -> list[QueueDepth]:
-        if names:
-            return [await broker.queue_depth(name) for name in names]
-        found = []
-        for name in await broker.queues():
-            with suppress(NotAQueue):  # its key holds something else by now: the other queues are shown
-                found.append(await broker.queue_depth(name))
-        return found
+    async def read(broker: Broker) -> list[_Listed]:
+        return [(name, await _depth(broker, name)) for name in names or await broker.queues()]
 
-    rows = [_COLUMNS, *(_row(depth) for depth in _run(read, names, **where))]
+    rows = [_COLUMNS, *(_row(name, depth) for name, depth in _run(read, names, **where))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *numbers in rows:
         cells = [number.rjust(width) for number, width in zip(numbers[:-1], widths[1:-1], strict=True)]
         click.echo("  ".join([name.ljust(widths[0]), *cells, numbers[-1]]).rstrip())
 
 
-def _row(depth: QueueDepth) -> tuple[str, ...]:
+async def _depth(broker: Broker, queue: str) -> QueueDepth | None:
+    """Return the depth of a queue; None if its key holds another type of value."""
+    try:
+        return await broker.queue_depth(queue)
+    except NotAQueue:
+        return None
+
+
+def _row(name: str, depth: QueueDepth | None) -> tuple[str, ...]:
+    if depth is None:
+        return (name, *["-"] * (len(_COLUMNS) - 2), _NOT_A_QUEUE)
     age = f"{depth.oldest_due_age:.0f} s"
     numbers = (depth.queued, depth.deferred, depth.in_progress, age, depth.workers)
-    return (depth.queue, *map(str, numbers), "paused" if depth.is_paused else "")
+    return (name, *map(str, numbers), _pause(depth))
+
+
+def _pause(depth: QueueDepth) -> str:
+    if not depth.is_paused:
+        return ""
+    since = time_of(depth.paused_since_ms)
+    return "paused" if since is None else f"paused since {since:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _run_for_each(

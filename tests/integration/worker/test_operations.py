@@ -427,8 +427,15 @@ async def test_queues_are_paused_resumed_and_listed(
             ["mail", "0", "1", "0"],
             ["other", "0", "0", "0"],
         ]
-        assert [row[-1] for row in rows] == ["workers", "0", "paused", "paused"]
+        assert [row[-1][:13] for row in rows] == ["workers", "0", "paused since ", "paused since "]
         assert queue("resume", "mail") == "mail is resumed\n"
         assert not await broker.is_paused("mail")
         assert "mail" in queue("list", "mail")
         assert "other" not in queue("list", "mail")
+        with server.client() as client:
+            client.rpush("other", "x")
+        for listed in (queue("list"), queue("list", "other", "mail")):
+            assert re.search(
+                r"^other +- +- +- +- +-  its key holds another type of value$", listed, re.MULTILINE
+            )
+            assert re.search(r"^mail +0 +1 +0 +0 s +0$", listed, re.MULTILINE)

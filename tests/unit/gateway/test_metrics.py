@@ -22,6 +22,7 @@ def test_metrics_count_and_bound_their_labels() -> None:
         oldest_due_age=1.5,
         workers=4,
         has_health_line=True,
+        is_paused=True,
     )
     text = meter.exposition([depth], waits=7, streams=8).decode()
     for line in (
@@ -40,6 +41,7 @@ def test_metrics_count_and_bound_their_labels() -> None:
         'jobgate_gateway_oldest_due_age_seconds{queue="arq:queue"} 1.5',
         'jobgate_gateway_live_workers{queue="arq:queue"} 4.0',
         'jobgate_gateway_health_line{queue="arq:queue"} 1.0',
+        'jobgate_gateway_queue_paused{queue="arq:queue"} 1.0',
     ):
         assert line in text.splitlines()
     assert "made_up" not in text
