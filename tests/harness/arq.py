@@ -14,3 +14,9 @@ def arq_program(name: str = "python", version: str = ARQ_VERSIONS[-1]) -> str:
     """Return the path of a program of that version; skip the test, or fail it in CI, without it."""
     path = _HOME / version / "bin" / name
     return str(path) if path.is_file() else missing(f"there is no arq {version}: `make .venv-arq/.installed`")
+
+
+def is_arqs(program: str) -> bool:
+    """Whether this is a program of one of these environments that Python runs."""
+    path = Path(program)
+    return path.is_relative_to(_HOME) and path.name in {"arq", "python"}

@@ -1,4 +1,4 @@
-"""`jobgate` processes that begin as forks of one that has imported all of jobgate: see `zygote.py`."""
+"""Processes that begin as forks of one that has imported all of jobgate, or of arq: see `zygote.py`."""
 
 import atexit
 import functools
@@ -14,21 +14,31 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.arq import is_arqs
 from harness.variables import early, environment
 
 #: Commands that are started so: those whose imports take long.
 COMMANDS = ("check", "dev", "gateway", "key", "queue", "worker")
+#: What is imported beforehand, for jobgate and for arq.
+_OURS = ("uvloop", *(f"jobgate.cli.commands.{name}" for name in COMMANDS))
+_ARQS = ("arq.cli", "arq.worker", "msgpack")
 _HERE = Path(__file__).parent
 #: Makes room for the command line of what is forked.
 _ROOM = "·" * 2000
 
 
-def can_fork(words: tuple[str, ...], env: Mapping[str, str]) -> bool:
-    """Whether a fork does what a new interpreter would do with these words and this environment."""
-    return sys.platform == "linux" and words[0] in COMMANDS and early(env) == early(environment(os.environ))
+def can_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether a fork does what this command would do in this environment."""
+    program, *words = argv
+    if sys.platform != "linux" or early(env) != early(environment(os.environ)):
+        return False
+    if is_arqs(program):
+        return True
+    is_command = words[:2] == ["-m", "jobgate.cli"] and words[2:3] and words[2] in COMMANDS
+    return program == sys.executable and (bool(is_command) or words[0].endswith(".py"))
 
 
 class ForkedProcess:
@@ -36,7 +46,7 @@ class ForkedProcess:
 
     def __init__(
         self,
-        words: tuple[str, ...],
+        argv: Sequence[str],
         *,
         cwd: Path,
         env: Mapping[str, str],
@@ -44,11 +54,13 @@ class ForkedProcess:
         errors: int | None = None,
     ) -> None:
         self._told, telling = os.pipe()
-        argv = ["-m", "jobgate.cli", *words]
-        request = json.dumps({"argv": argv, "cwd": str(cwd), "env": dict(env)}).encode()
+        python, words = argv[0], argv[1:]
+        if Path(python).name == "arq":
+            python, words = str(Path(python).with_name("python")), argv
+        request = json.dumps({"argv": words, "cwd": str(cwd), "env": dict(env)}).encode()
         with _ASKING, open(os.devnull) as nothing:
             streams = [nothing.fileno(), log, log if errors is None else errors]
-            socket.send_fds(_zygote(), [request], [*streams, telling])
+            socket.send_fds(_zygote(python), [request], [*streams, telling])
             os.close(telling)
             #: Process id.
             self.pid = int(self._line())
@@ -96,16 +108,17 @@ _ASKING = threading.Lock()
 
 
 @functools.cache
-def _zygote() -> socket.socket:
-    """Start the zygote of this process, and return its socket."""
+def _zygote(python: str) -> socket.socket:
+    """Start the zygote of this process and of that interpreter, and return its socket."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     env = environment(os.environ)
     env.pop("PYTHONPATH", None)
     with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
-        door.bind(_door())
+        door.bind(_door(python))
+        preloaded = _ARQS if is_arqs(python) else _OURS
         descriptors = [theirs.fileno(), door.fileno()]
         zygote = subprocess.Popen(
-            [sys.executable, str(_HERE / "zygote.py"), *map(str, descriptors), _ROOM],
+            [python, str(_HERE / "zygote.py"), *map(str, descriptors), ",".join(preloaded), _ROOM],
             stdin=subprocess.DEVNULL,
             pass_fds=descriptors,
             env=env,
@@ -116,7 +129,8 @@ def _zygote() -> socket.socket:
 
 
 @functools.cache
-def _door() -> str:
+def _door(python: str) -> str:
+    """Return the path of the socket at which `launcher.py` asks that interpreter's zygote."""
     folder = tempfile.mkdtemp(prefix="jobgate-")
     atexit.register(shutil.rmtree, folder)
     return f"{folder}/zygote"
@@ -132,11 +146,11 @@ def forked_python() -> str:
     if sys.platform != "linux":
         return shlex.quote(sys.executable)
     start_zygote()
-    return shlex.join([sys.executable, "-I", "-S", str(_HERE / "launcher.py"), _door()])
+    return shlex.join([sys.executable, "-I", "-S", str(_HERE / "launcher.py"), _door(sys.executable)])
 
 
 def start_zygote() -> None:
     """Start the zygote before anything is forked: what looks for processes left behind then knows it."""
     if sys.platform == "linux":
         with _ASKING:
-            _zygote()
+            _zygote(sys.executable)

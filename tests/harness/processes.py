@@ -27,18 +27,19 @@ JOBGATE = [sys.executable, "-m", "jobgate.cli"]
 def run_jobgate(*words: str, cwd: Path = REPOSITORY, timeout: float = 90) -> CompletedProcess[str]:
     """Run `jobgate WORDS…` to its end and return what it has written and its exit code."""
     env = environment(os.environ)
-    if not can_fork(words, env):
+    argv = [*JOBGATE, *words]
+    if not can_fork(argv, env):
         return subprocess.run(
-            [*JOBGATE, *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+            argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
         )
     with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
-        process = ForkedProcess(words, cwd=cwd, env=env, log=output.fileno(), errors=errors.fileno())
+        process = ForkedProcess(argv, cwd=cwd, env=env, log=output.fileno(), errors=errors.fileno())
         try:
             code = process.wait(timeout)
         finally:
             process.send_signal(signal.SIGKILL)
         written = [file.read() for file in (output, errors) if not file.seek(0)]
-    return CompletedProcess(words, code, *written)
+    return CompletedProcess(argv, code, *written)
 
 
 class Process:
@@ -51,8 +52,8 @@ class Process:
         self.url = ""
         self._log: IO[bytes] = log_file.open("wb")
         self._process: subprocess.Popen[bytes] | ForkedProcess
-        if argv[:3] == JOBGATE and can_fork(words := tuple(argv[3:]), env):
-            self._process = ForkedProcess(words, cwd=cwd, env=env, log=self._log.fileno())
+        if can_fork(argv, env):
+            self._process = ForkedProcess(argv, cwd=cwd, env=env, log=self._log.fileno())
             return
         self._process = subprocess.Popen(
             tether.command(argv),

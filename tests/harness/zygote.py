@@ -27,11 +27,6 @@ sys.path[:1] = [str(Path(__file__).parents[1])]
 
 from harness import siblings, variables  # noqa: E402
 
-PRELOADED = (
-    "uvloop",
-    *(f"jobgate.cli.commands.{name}" for name in ("check", "dev", "gateway", "key", "queue", "worker")),
-)
-
 
 class Zygote:
     """Forks at requests, and says how what it has forked has ended.
@@ -123,7 +118,7 @@ class Zygote:
 def can_become(argv: list[str]) -> bool:
     """Whether a fork can do what `python ARGV…` does: a module, code or a file, after `-P` or nothing."""
     words = argv[1:] if argv[:1] == ["-P"] else argv
-    return bool(words) and (words[0].endswith(".py") or (len(words) > 1 and words[0] in {"-c", "-m"}))
+    return bool(words) and (not words[0].startswith("-") or (len(words) > 1 and words[0] in {"-c", "-m"}))
 
 
 def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
@@ -141,13 +136,15 @@ def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
     if how == "-m":
         sys.argv[1:] = words[1:]
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
-    elif how == "-c":
-        sys.argv[:] = ["-c", *words[1:]]
-        sys.modules["__main__"] = main = types.ModuleType("__main__")
-        exec(compile(words[0], "<string>", "exec"), vars(main))
+        return
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    if how == "-c":
+        name, code = "<string>", words.pop(0)
     else:
-        sys.argv[:] = [how, *words]
-        runpy.run_path(how, run_name="__main__")
+        main.__file__ = name = how
+        code = Path(how).read_text("utf-8")
+    sys.argv[:] = [how, *words]
+    exec(compile(code, name, "exec"), vars(main))
 
 
 def _show(words: list[str]) -> None:
@@ -159,7 +156,7 @@ def _show(words: list[str]) -> None:
 
 def main() -> None:
     """Serve requests, and become what they ask for."""
-    for name in PRELOADED:
+    for name in sys.argv[3].split(","):
         importlib.import_module(name)
     gc.freeze()
     asked = Zygote(*(socket.socket(fileno=int(word)) for word in sys.argv[1:3])).serve()

@@ -35,6 +35,8 @@ ARQS = {
     "slow_job.py": "93a49d559a767d583d0657cf86f8685ac434781ee931e71d552dbd542804fffb",
     "sync_job.py": "4dfb556d5f8f70b44885d14e9e9dbb6c54f3a5d172dd19e53fd472f04d87dfa3",
 }
+#: For httpx, which reads certificates even where it is not asked over TLS.
+READS_CERTIFICATES = {"SSL_CERT_FILE": ""}
 
 
 def arqs_own(name: str) -> str:
@@ -84,8 +86,6 @@ class Examples:
     def worker(self, name: str, **environment: str) -> Process:
         """Start `jobgate worker` with the example's settings, and wait until it works."""
         settings = f"{name.removesuffix('.py')}.WorkerSettings"
-        # httpx reads certificates, even where it is not asked over TLS.
-        environment = {"SSL_CERT_FILE": "", **environment}
         return self._processes.worker(settings, self._server.url, cwd=self._folder, env=environment)
 
     def arq_worker(self, name: str) -> Process:
@@ -159,7 +159,7 @@ def site() -> Iterator[Callable[..., Site]]:
 def test_main_demo(examples: Examples, site: Callable[..., Site]) -> None:
     web = site(200)
     examples.copy("main_demo.py", {"https://": f"{web.url}/"})
-    worker = examples.worker("main_demo.py")
+    worker = examples.worker("main_demo.py", **READS_CERTIFICATES)
     examples.main("main_demo.py")
     for name in ("facebook.com", "microsoft.com", "github.com"):
         worker.wait_for_log(rf"^{web.url}/{name}: some text\.\.\.$")
@@ -211,7 +211,7 @@ def test_job_results(examples: Examples) -> None:
 def test_retry(examples: Examples, site: Callable[..., Site]) -> None:
     web = site(503, 200)
     examples.copy("retry.py", {"https://httpbin.org/status/503": web.url})
-    worker = examples.worker("retry.py")
+    worker = examples.worker("retry.py", **READS_CERTIFICATES)
     examples.main("retry.py")
     worker.wait_for_log(r"↻ \w+:download_content retrying job in 5\.00s")
     worker.wait_for_log(r"try=2")
