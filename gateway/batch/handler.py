@@ -39,10 +39,10 @@ async def enqueue_many(call: Call) -> Answer:
 
 async def _body(call: Call) -> bytes:
     settings = call.gateway.settings
-    body = body_at_hand(call.request, limit=settings.max_body)
+    body = body_at_hand(call.request, limit=call.max_body)
     if body is not None:
         return body
-    return await body_to_come(call.request, limit=settings.max_body, deadline=settings.body_deadline)
+    return await body_to_come(call.request, limit=call.max_body, deadline=settings.body_deadline)
 
 
 def _jobs(body: bytes) -> list[Any]:

@@ -28,7 +28,7 @@ def item_of_line(call: Call, line: Line) -> Item:
     """Return the job that a line describes."""
     try:
         if line is None:
-            limit = call.gateway.settings.max_body
+            limit = call.max_body
             raise Problem("body-too-large", f"A line may have at most {limit} bytes.")
         return _request(call, read_json(line))
     except Problem as problem:

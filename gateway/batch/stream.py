@@ -22,7 +22,7 @@ def stream_answer(call: Call) -> StreamedAnswer:
     If it ends early, its last line has a problem with `next_line`: lines from this number on were not read.
     """
     settings = call.gateway.settings
-    lines = BodyLines(call.request, limit=settings.max_body, deadline=settings.body_deadline)
+    lines = BodyLines(call.request, limit=call.max_body, deadline=settings.body_deadline)
     return StreamedAnswer(_pieces(call, lines), content_type=NDJSON)
 
 
