@@ -27,6 +27,7 @@ from jobgate.client.errors import (
     Unauthorized,
     UnexpectedAnswer,
     UnknownFunction,
+    UntrustedGateway,
     WouldDeadlock,
 )
 from jobgate.client.info import JobEvent, JobEventKind, JobInfo, JobProgress, JobStatus
@@ -45,7 +46,7 @@ __all__ = [
     "ArgumentError", "ClientClosed", "Forbidden", "GatewayUnavailable", "InvalidArguments", "InvalidOption",
     "InvalidRequest", "JobAborted", "JobExists", "JobFailed", "JobNotFound", "JobgateError", "MissingExtra",
     "NoWorker", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost", "ResultMismatch", "ResultTimeout",
-    "Unauthorized", "UnexpectedAnswer", "UnknownFunction", "WouldDeadlock",
+    "Unauthorized", "UnexpectedAnswer", "UnknownFunction", "UntrustedGateway", "WouldDeadlock",
     # Declarations, as `jobgate stubs` writes them
     "DEFAULT", "Stub", "stub",
     # What `jobgate.arq` builds on

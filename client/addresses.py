@@ -4,9 +4,10 @@ import re
 
 from jobgate.client.errors import InvalidOption, MissingExtra
 from jobgate.client.metrics import ClientMetrics
+from jobgate.client.network import Network
 from jobgate.client.transport import Transport
 
-_HTTP = frozenset({"http", "https"})
+_HTTP = frozenset({"http", "https", "http+unix"})
 _REDIS = frozenset({"redis", "rediss", "unix", "redis+sentinel"})
 #: Packages that Redis addresses need; the base install lacks them.
 _REDIS_PACKAGES = frozenset({"hiredis", "redis"})
@@ -29,6 +30,7 @@ def transport_for(
     serializer: str | None,
     namespace: str | None,
     metrics: ClientMetrics,
+    network: Network,
 ) -> Transport:
     """Return a transport that is not open yet. Arguments are those of `Client`.
 
@@ -42,41 +44,35 @@ def transport_for(
             raise InvalidOption(
                 "serializer and namespace are settings of the gateway: leave them out for an http address"
             )
-        return _http(url, key, request_timeout, max_connections, metrics)
+        return _http(url, key, request_timeout, max_connections, metrics, network)
     if scheme in _REDIS:
         if key is not None:
             raise InvalidOption("a key is only for a gateway: put the password of Redis into the URL")
+        if network != Network():
+            raise InvalidOption(
+                "proxy, ca_file, ssl, trust_env are only for a gateway: Redis takes ssl_ca_certs in its URL"
+            )
         return _redis(url, request_timeout, serializer or "json", namespace)
     raise InvalidOption(
-        f"{shown(url)!r} is not an address of a gateway (http, https) "
+        f"{shown(url)!r} is not an address of a gateway (http, https, http+unix) "
         "or of Redis (redis, rediss, unix, redis+sentinel)"
     )
 
 
 def _http(
-    url: str, key: str | None, request_timeout: float, max_connections: int, metrics: ClientMetrics
+    url: str,
+    key: str | None,
+    request_timeout: float,
+    max_connections: int,
+    metrics: ClientMetrics,
+    network: Network,
 ) -> Transport:
     # Not at the top: workers and callers of `jobgate.arq` use Redis alone, and would start a third slower.
-    from jobgate.client.http import Exchange, HttpTransport  # noqa: PLC0415
+    from jobgate.client.http import Exchange, HttpTransport, route_to  # noqa: PLC0415
 
-    exchange = Exchange(
-        _base_url(url), headers=_headers(key), max_connections=max_connections, metrics=metrics
-    )
+    route = route_to(url, shown(url), network)
+    exchange = Exchange(route, headers=_headers(key), max_connections=max_connections, metrics=metrics)
     return HttpTransport(exchange, request_timeout=request_timeout)
-
-
-def _base_url(url: str) -> str:
-    from yarl import URL  # noqa: PLC0415 - as above
-
-    try:
-        parsed = URL(url)
-    except ValueError:
-        raise InvalidOption(f"{shown(url)!r} is not a URL") from None
-    if parsed.user is not None or parsed.password is not None:
-        raise InvalidOption("a gateway takes a key, not a password: pass Client(url, key=…)")
-    if not parsed.host or parsed.query_string or parsed.fragment:
-        raise InvalidOption(f"{url!r} must name a host, and must not have a query or a fragment")
-    return str(parsed).rstrip("/")
 
 
 def _headers(key: str | None) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The client, which calls functions that run in a worker."""
 
+from os import PathLike
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,6 +11,7 @@ from jobgate.client.addresses import shown, transport_for
 from jobgate.client.caller import Caller
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
+from jobgate.client.network import Network
 from jobgate.client.requests import Seconds, check_job_id, seconds
 
 
@@ -30,8 +33,9 @@ class Client(Caller):
     is retried when its answer was lost. Its job has an id from the start, so a retry never runs it twice.
 
     Args:
-        url: `http://` or `https://` for a gateway, with the path of its proxy if there is one; `redis://`,
-            `rediss://`, `unix://` or `redis+sentinel://` for Redis itself.
+        url: `http://` or `https://` for a gateway, with its base path if it has one, or `http+unix://` with
+            the percent-encoded path of its Unix socket; `redis://`, `rediss://`, `unix://` or
+            `redis+sentinel://` for Redis itself.
         key: API key, sent to the gateway as `Authorization: Bearer`; None = none.
         timeout: How long `call`, `JobHandle.result` and `JobHandle.abort` wait by default: seconds or a
             timedelta, None = for ever.
@@ -40,6 +44,12 @@ class Client(Caller):
         max_connections: Largest number of connections to the gateway; each waiting call holds one.
         serializer: With Redis: `json` (default), `msgpack` or `pickle`, the same as that of the workers.
         namespace: With Redis: the prefix of all keys, `arq` by default.
+        proxy: HTTP proxy between client and gateway: `http://proxy.example.com:3128`, with user and password
+            if it wants them.
+        ca_file: For `https://`: a file with the CAs that are trusted, in PEM form, in place of the system's.
+        ssl: The same as an `SSLContext`, for example with a client certificate.
+        trust_env: Whether the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY name the proxy, unless `proxy`
+            does.
         registry: Prometheus registry for the client's metrics; None = the default registry.
 
     Raises:
@@ -47,7 +57,7 @@ class Client(Caller):
         MissingExtra: The packages for Redis are not installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - these are its users' options
         self,
         url: str,
         *,
@@ -57,6 +67,10 @@ class Client(Caller):
         max_connections: int = 256,
         serializer: str | None = None,
         namespace: str | None = None,
+        proxy: str | None = None,
+        ca_file: str | PathLike[str] | None = None,
+        ssl: SSLContext | None = None,
+        trust_env: bool = False,
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._shown = shown(url)
@@ -70,6 +84,7 @@ class Client(Caller):
             serializer=serializer,
             namespace=namespace,
             metrics=metrics,
+            network=Network(proxy=proxy, ca_file=ca_file, ssl=ssl, trust_env=trust_env),
         )
         super().__init__(transport, metrics, timeout=wait)
 

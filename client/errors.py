@@ -19,6 +19,7 @@ JobgateError
 ├── GatewayUnavailable         the gateway, or Redis, cannot answer now
 │   ├── NoWorker               no live worker could take the call
 │   └── OutcomeUnknown         the answer was lost: the job may or may not exist
+├── UntrustedGateway           the gateway's certificate is not trusted
 ├── UnexpectedAnswer           the answer is not jobgate's
 ├── ResultMismatch             the job succeeded, and its result has not the type of the return hint
 ├── ClientClosed               the client is not open (also a RuntimeError)
@@ -204,6 +205,10 @@ class OutcomeUnknown(GatewayUnavailable):
     """The answer was lost, and the job may or may not exist: ask the `job` of this error for its status."""
 
     outcome = "unknown"
+
+
+class UntrustedGateway(JobgateError):
+    """The gateway's certificate is not trusted: pass the CA that signed it, Client(url, ca_file=…)."""
 
 
 class UnexpectedAnswer(JobgateError):

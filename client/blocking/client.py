@@ -1,5 +1,7 @@
 """The client for programs without an event loop."""
 
+from os import PathLike
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,6 +35,10 @@ class BlockingClient(BlockingCaller):
         max_connections: Largest number of connections to the gateway.
         serializer: With Redis: `json` (default), `msgpack` or `pickle`.
         namespace: With Redis: the prefix of all keys.
+        proxy: HTTP proxy between client and gateway.
+        ca_file: For `https://`: a file with the CAs that are trusted.
+        ssl: The same as an `SSLContext`.
+        trust_env: Whether variables of the environment name the proxy.
         registry: Prometheus registry for the client's metrics.
 
     Raises:
@@ -40,7 +46,7 @@ class BlockingClient(BlockingCaller):
         MissingExtra: The packages for Redis are not installed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the arguments of Client
         self,
         url: str,
         *,
@@ -50,6 +56,10 @@ class BlockingClient(BlockingCaller):
         max_connections: int = 256,
         serializer: str | None = None,
         namespace: str | None = None,
+        proxy: str | None = None,
+        ca_file: str | PathLike[str] | None = None,
+        ssl: SSLContext | None = None,
+        trust_env: bool = False,
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._client = Client(
@@ -60,6 +70,10 @@ class BlockingClient(BlockingCaller):
             max_connections=max_connections,
             serializer=serializer,
             namespace=namespace,
+            proxy=proxy,
+            ca_file=ca_file,
+            ssl=ssl,
+            trust_env=trust_env,
             registry=registry,
         )
         super().__init__(Portal(self._client), self._client)

@@ -67,7 +67,7 @@ class EventStream:
         """Return when it is time to connect again; raise the last error if it is too late for that."""
         if self._retries is None:
             self._retries = Retries(TimeBudget(self._retry_for))
-        if not await self._retries.pause(end.retry_after):
+        if end.is_hopeless or not await self._retries.pause(end.retry_after):
             raise end.error from None
         self._exchange.note_retry(end.reason)
 

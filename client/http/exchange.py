@@ -18,6 +18,8 @@ from jobgate.client.errors import (
 )
 from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.response import Response
+from jobgate.client.http.route import Route
+from jobgate.client.http.trust import any_certificate, lasting_error, no_handshake
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.per_loop import PerLoop
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
@@ -26,8 +28,6 @@ logger = logging.getLogger("jobgate.client")
 
 #: Seconds in which a connection must be established.
 CONNECT_TIMEOUT = 5.0
-#: Seconds after which an idle connection is closed: sooner than gateways and proxies close theirs.
-IDLE_TIMEOUT = 10.0
 #: Seconds to find out whether the other side speaks HTTP at all.
 PROBE_TIMEOUT = 1.0
 #: The shortest complete request of HTTP/1.0; it has no effect on a gateway. Redis answers it with an error;
@@ -60,31 +60,40 @@ class Request:
 
 
 class Failure(Exception):
-    """A request that failed and may be retried; it does not leave this floor."""
+    """A request that failed and may be retried, unless that is hopeless; it does not leave this floor."""
 
-    def __init__(self, error: JobgateError, *, reason: str, lost: bool, retry_after: float = 0.0) -> None:
+    def __init__(
+        self,
+        error: JobgateError,
+        *,
+        reason: str = "connection",
+        lost: bool = False,
+        retry_after: float = 0.0,
+        is_hopeless: bool = False,
+    ) -> None:
         super().__init__()
         self.error = error
         self.reason = reason
         #: Whether the request may have been carried out.
         self.lost = lost
         self.retry_after = retry_after
+        self.is_hopeless = is_hopeless
 
 
 class Exchange:
     """Sends requests to one gateway over persistent connections.
 
     Args:
-        base_url: URL of the gateway, perhaps with a path, without a slash at its end.
+        route: The way to the gateway.
         headers: Sent with each request.
         max_connections: Largest number of open connections; each waiting request holds one.
         metrics: Counts the retries.
     """
 
     def __init__(
-        self, base_url: str, *, headers: Mapping[str, str], max_connections: int, metrics: ClientMetrics
+        self, route: Route, *, headers: Mapping[str, str], max_connections: int, metrics: ClientMetrics
     ) -> None:
-        self._base_url = base_url
+        self._route = route
         self._headers = dict(headers)
         self._max_connections = max_connections
         self._metrics = metrics
@@ -103,7 +112,8 @@ class Exchange:
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT),
+            connector=self._route.connector(self._max_connections),
+            proxy=self._route.proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
         )
@@ -134,7 +144,7 @@ class Exchange:
             except Failure as failure:
                 lost = lost or failure.lost
                 retries = retries or request.retries()
-                if not await retries.pause(failure.retry_after):
+                if failure.is_hopeless or not await retries.pause(failure.retry_after):
                     # Only a POST changes something, so that its outcome is unknown when the response is lost.
                     raise _final(failure, lost=lost and request.method == "POST") from None
                 logger.debug("%s is retried: %.500r", request.method, str(failure.error))
@@ -164,26 +174,30 @@ class Exchange:
 
     async def _error_for(self, error: Exception) -> Exception:
         """Return a Failure if a retry may help, else the error to raise."""
-        url = self._base_url
+        url = self._route.shown
+        if (lasting := lasting_error(url, error)) is not None:
+            # Before it, another request may have been carried out.
+            return Failure(lasting, is_hopeless=True)
         if isinstance(error, aiohttp.ClientSSLError):
-            # No retry makes a certificate valid.
-            return GatewayUnavailable(f"There is no trusted connection to {url}: {error}")
-        if isinstance(error, aiohttp.ClientConnectorError):
+            return Failure(no_handshake(url, error))
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return _unreachable(url, error)
         if await self._is_not_http(error):
             return UnexpectedAnswer(
                 f"The server at {url} does not speak HTTP: use the address of a gateway, with http:// or "
                 "https:// as it is served, or redis:// for Redis itself."
             )
+        if await self._is_tls(error):
+            return UnexpectedAnswer(f"The server at {url} speaks TLS: use https://.")
         return _lost(url, error)
 
     async def _is_not_http(self, error: Exception) -> bool:
         """Whether the other side certainly speaks another protocol. A hang-up alone does not show it."""
         if isinstance(error, aiohttp.ClientResponseError):
             return True
-        url = URL(self._base_url)
-        if self._is_known or isinstance(error, TimeoutError) or url.scheme != "http":
+        if not self._may_be_probed(error):
             return False
+        url = URL(self._route.url)
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
             async with asyncio.timeout(PROBE_TIMEOUT):
                 reader, writer = await asyncio.open_connection(url.host, url.port)
@@ -191,6 +205,22 @@ class Exchange:
                     writer.write(_PROBE)
                     return await reader.readexactly(len(_HTTP)) != _HTTP
         return False
+
+    async def _is_tls(self, error: Exception) -> bool:
+        """Whether the other side hangs up because it speaks TLS."""
+        if self._may_be_probed(error):
+            url = URL(self._route.url)
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(PROBE_TIMEOUT):
+                    _, writer = await asyncio.open_connection(url.host, url.port, ssl=any_certificate())
+                    writer.transport.abort()
+                    return True
+        return False
+
+    def _may_be_probed(self, error: Exception) -> bool:
+        route = self._route
+        is_plain = route.is_direct and route.url.startswith("http:")
+        return is_plain and not self._is_known and not isinstance(error, TimeoutError)
 
     async def _once(self, request: Request) -> Response:
         timeout = min(request.timeout, request.budget.left + GRACE)
@@ -241,7 +271,7 @@ class Exchange:
         await self._close_gone()
         async with self._sessions.here().request(
             method,
-            URL(self._base_url + path, encoded=True),
+            URL(self._route.url + path, encoded=True),
             data=body,
             headers=headers,
             timeout=limits,
@@ -251,11 +281,15 @@ class Exchange:
             yield response
 
 
-def _unreachable(url: str, error: aiohttp.ClientConnectorError) -> Failure:
+def _unreachable(url: str, error: aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError) -> Failure:
     """There is no connection, so nothing was sent."""
-    cause = error.strerror or str(error.os_error) or "no connection"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        cause = f"the proxy answers {error.status}"
+    else:
+        cause = error.strerror or str(error.os_error) or "no connection"
+        cause = f"the proxy: {cause}" if isinstance(error, aiohttp.ClientProxyConnectionError) else cause
     sentence = f"{url} cannot be reached ({cause}): check the address, and that a gateway runs there."
-    return Failure(GatewayUnavailable(sentence), reason="connection", lost=False)
+    return Failure(GatewayUnavailable(sentence))
 
 
 def _lost(url: str, error: Exception) -> Failure:
