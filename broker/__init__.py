@@ -49,6 +49,7 @@ from jobgate.broker.errors import (
     InvalidCursor,
     InvalidJobRequest,
     InvalidName,
+    LimitReached,
     NotAQueue,
     WriteInDoubt,
 )
@@ -79,6 +80,8 @@ from jobgate.broker.milliseconds import DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.records import (
     LOST_BODY,
+    Allowance,
+    CallerLimits,
     Enqueued,
     Failure,
     FailureCode,
@@ -94,17 +97,22 @@ from jobgate.broker.transitions import (
     ClaimedJob,
     Lease,
     Renewal,
+    Rerun,
+    RerunAnswer,
     Transition,
     new_job_id,
 )
 from jobgate.broker.views import (
     Availability,
+    FinishedPage,
+    FunctionActivity,
     JobMark,
     JobStatus,
     JobView,
     LiveFunction,
     LiveFunctions,
     LiveWorker,
+    MinuteActivity,
     QueueDepth,
     QueuedJob,
     Readiness,
@@ -112,7 +120,7 @@ from jobgate.broker.views import (
     mark_of_result,
     size_of,
 )
-from jobgate.broker.waiting import FollowedJob, JobStates, Watch
+from jobgate.broker.waiting import FollowedJob, JobNotice, JobStates, NoticeKind, Watch
 
 __all__ = [
     # The broker
@@ -126,9 +134,8 @@ __all__ = [
     "why_not_job_id", "why_not_namespace", "why_not_queue",
     # Functions as workers publish them
     "BY_NAME", "BY_PLACE", "DEFINITIONS", "MOST_MISFITS", "NO_DEFAULT", "ArgumentBinder", "ArgumentPath",
-    "FunctionDocument",
-    "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of", "is_signature", "joined",
-    "read_catalogue",
+    "FunctionDocument", "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of",
+    "is_signature", "joined", "read_catalogue",
     # Live functions and workers
     "MOST_RUNNING", "Availability", "LiveFunction", "LiveFunctions", "LiveWorker", "RunningTry",
     "SharedReads", "WorkerRecord", "WorkerVitals",
@@ -138,9 +145,11 @@ __all__ = [
     "LOST_BODY", "AbortAnswer", "Claim", "ClaimedJob", "Enqueued", "Failure", "FailureCode",
     "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus", "JobView", "Lease",
     "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition",
+    # Ended jobs, limits, and what happens
+    "Allowance", "CallerLimits", "FinishedPage", "FunctionActivity", "JobNotice", "MinuteActivity",
+    "NoticeKind", "Rerun", "RerunAnswer",
     # What identifies a claim, or one state of a job
-    "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result",
-    "size_of",
+    "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "size_of",
     # Durations
     "DEFAULT_KEEP", "DEFAULT_LEASE", "Backoff", "Seconds", "in_seconds", "with_jitter",
     # Options of jobs
@@ -153,5 +162,5 @@ __all__ = [
     # Errors
     "PASSING_ERRORS", "BrokerError", "BrokerFull", "BrokerMisconfigured", "BrokerUnavailable",
     "DataSetChanged", "DecodeError", "EmbeddedServerError", "EncodeError", "IdempotencyConflict",
-    "InvalidCursor", "InvalidName", "InvalidJobRequest", "NotAQueue", "WriteInDoubt",
+    "InvalidCursor", "InvalidName", "InvalidJobRequest", "NotAQueue", "WriteInDoubt", "LimitReached",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from jobgate.broker.bodies import Codec, Decoder, codec_named
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.link import DEFAULT_URL, Link, RedisSettings, async_client, settings_of, unnamed
 from jobgate.broker.milliseconds import DEFAULT_LEASE
-from jobgate.broker.part import Core
+from jobgate.broker.part import DEFAULT_INDEX_LIMIT, Core
 from jobgate.broker.scripts import script
 from jobgate.broker.transitions import (
     AbortPart,
@@ -22,11 +22,14 @@ from jobgate.broker.transitions import (
     ProgressPart,
     ReleasePart,
     RenewPart,
+    RerunPart,
     RetryPart,
     renewer_of,
 )
 from jobgate.broker.views import (
+    ActivityPart,
     CataloguePart,
+    FinishedPart,
     ListPart,
     LiveFunctions,
     QueuePart,
@@ -34,7 +37,7 @@ from jobgate.broker.views import (
     ViewPart,
     WorkerPart,
 )
-from jobgate.broker.waiting import WaitCountPart, WakePart, WatchPart
+from jobgate.broker.waiting import ListenPart, WaitCountPart, WakePart, WatchPart
 
 
 class Broker(
@@ -46,14 +49,18 @@ class Broker(
     ReleasePart,
     ProgressPart,
     AbortPart,
+    RerunPart,
     PausePart,
     AnnouncePart,
     CataloguePart,
     ViewPart,
     ListPart,
+    FinishedPart,
+    ActivityPart,
     QueuePart,
     WorkerPart,
     ServerPart,
+    ListenPart,
     WatchPart,
     WaitCountPart,
     WakePart,
@@ -72,6 +79,8 @@ class Broker(
         deadline: Seconds for one operation, including its retries.
         trust_pickle: Unpickle fully. This runs code chosen by anyone who can write to Redis: only for workers
             and clients that are set to `pickle`.
+        index_limit: Number of finished jobs of a queue, and of failed ones, that can be listed; the oldest
+            are left out. Their results can still be read by id.
     """
 
     def __init__(
@@ -82,13 +91,15 @@ class Broker(
         namespace: str = DEFAULT_NAMESPACE,
         deadline: float = 5.0,
         trust_pickle: bool = False,
+        index_limit: int = DEFAULT_INDEX_LIMIT,
     ) -> None:
         self.settings = settings_of(redis)
         self.codec = codec_named(codec) if isinstance(codec, str) else codec
         # The link's own deadline covers everything; redis-py's costs a task for each command.
         redis_client = async_client(self.settings, socket_timeout=None, **unnamed())
         link = Link(redis_client, deadline=deadline, address=self.settings.address)
-        super().__init__(Core(link, Keys(namespace), self.codec, Decoder(self.codec, trust_pickle)))
+        core = Core(link, Keys(namespace), self.codec, Decoder(self.codec, trust_pickle), index_limit)
+        super().__init__(core)
         #: The data set that Redis held when this process last looked.
         self.data_set = self._core.data_set
         #: The functions of live workers, as this process has seen them.

@@ -15,13 +15,17 @@ BrokerError
 │   ├── EncodeError            the codec cannot encode a value
 │   └── DecodeError            stored bytes cannot be read
 ├── IdempotencyConflict        another request used the idempotency key
+├── LimitReached               the caller's rate, or its number of pending jobs, is used up
 └── EmbeddedServerError        the embedded server did not start
 ```
 
 The docstring of each class is its default message.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jobgate.broker.records import Allowance
 
 
 class BrokerError(Exception):
@@ -89,6 +93,27 @@ class DecodeError(CodecError):
 
 class IdempotencyConflict(BrokerError):
     """This idempotency key was used before for another request: choose a new key."""
+
+
+class LimitReached(BrokerError):
+    """The caller has reached a limit, and nothing was enqueued: slow down.
+
+    Attributes:
+        kind: `rate` or `pending`.
+        retry_after: Seconds until the next job may come; for `pending` a guess.
+        allowance: What is left of the rate; None = the key has none, or it was not looked at.
+    """
+
+    def __init__(self, kind: str, retry_after: float, allowance: "Allowance | None" = None) -> None:
+        """Say which limit was reached."""
+        super().__init__(
+            "The caller enqueues more jobs a second than it may: slow down."
+            if kind == "rate"
+            else "The caller has as many jobs that have not ended as it may have: wait until some have."
+        )
+        self.kind = kind
+        self.retry_after = retry_after
+        self.allowance = allowance
 
 
 class EmbeddedServerError(BrokerError):

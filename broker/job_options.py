@@ -55,21 +55,25 @@ class JobOptions(NamedTuple):
     max_tries: Annotated[int | None, OptionForm("mt", _COUNT, in_http=True)] = None
     #: Seconds to keep the result; 0 = not at all; None = the function's or the worker's.
     keep_result: Annotated[float | None, OptionForm("kr", _SECONDS, in_http=True)] = None
+    #: The finished job that this one runs again; None = it is no retry.
+    retry_of: Annotated[str | None, OptionForm("ro", _TEXT, in_result=True)] = None
     #: Name of the caller's key, which decides who may read the job.
     owner: Annotated[str | None, OptionForm("o", _TEXT, in_result=True)] = None
     #: Random mark of one enqueue call, by which a replay differs from a duplicate. Set by the broker.
     request_token: Annotated[str | None, OptionForm("rt", _TEXT, in_result=True)] = None
     #: Whether the caller waits: then it gets an outcome that is not kept, too.
     wants_outcome: Annotated[bool, OptionForm("wo", _FLAG)] = False
+    #: Whether it counts among its owner's pending jobs until it ends.
+    is_counted: Annotated[bool, OptionForm("pc", _FLAG)] = False
 
-    def enqueued(self, queue: str, request_token: str) -> "JobOptions":
+    def enqueued(self, queue: str, request_token: str, *, is_counted: bool = False) -> "JobOptions":
         """Return the options with the name of the queue and the mark of the enqueue call."""
         values: list[Any] = list(self)  # `_replace` takes three times as long
-        values[_QUEUE], values[_REQUEST_TOKEN] = queue, request_token
+        values[_QUEUE], values[_REQUEST_TOKEN], values[_IS_COUNTED] = queue, request_token, is_counted
         return tuple.__new__(JobOptions, values)
 
 
-_QUEUE, _REQUEST_TOKEN = map(JobOptions._fields.index, ("queue", "request_token"))
+_QUEUE, _REQUEST_TOKEN, _IS_COUNTED = map(JobOptions._fields.index, ("queue", "request_token", "is_counted"))
 #: Those of a job that stock arq's producers wrote, and of requests that give none.
 NO_OPTIONS: Final = JobOptions()
 

@@ -156,6 +156,42 @@ class Keys:
         """The functions of the workers that announce this digest, in any queue."""
         return f"{self.default_queue}:catalogue:{digest}"
 
+    def finished(self, queue: str) -> str:  # ZSET job id -> time of its end in unix ms, PX
+        """The jobs of a queue that have ended and whose results are kept."""
+        return f"{queue}:index:finished"
+
+    def failed(self, queue: str) -> str:  # ZSET job id -> time of its end in unix ms, PX
+        """Those of them that failed."""
+        return f"{queue}:index:failed"
+
+    def activity(self, queue: str, minute: str) -> str:  # HASH "<kind> <function>" -> number, PX
+        """What happened to the jobs of a queue in one minute, a number since 1970; see activity.lua."""
+        return f"{queue}:job-activity:{minute}"
+
+    def listeners(self, queue: str) -> str:  # STRING, PX
+        """Exists while somebody listens to what happens in a queue."""
+        return f"{queue}:job-listeners"
+
+    def job_channel(self, queue: str) -> str:  # pub/sub channel, message = kind and job ids
+        """Notifies those who listen of what happens; only a hint, the jobs themselves are authoritative."""
+        return f"{queue}:job-notices"
+
+    def request(self, job_id: str) -> str:  # STRING, PX
+        """The encoded request of a job that failed, as long as its result, so that it can be run again."""
+        return f"{self.default_queue}:kept-request:{job_id}"
+
+    def retried(self, job_id: str) -> str:  # STRING, the new job's id, PX
+        """As which job a finished one was run again, as long as its result."""
+        return f"{self.default_queue}:retried-as:{job_id}"
+
+    def rate(self, caller: str) -> str:  # STRING, unix ms, PX
+        """The time up to which the jobs of an API key are paid for, if its rate is limited."""
+        return f"{self.default_queue}:key-rate:{caller}"
+
+    def pending(self, caller: str) -> str:  # ZSET job id -> unix ms at which it has gone at the latest, PX
+        """The jobs of an API key that have not ended, if the key has limits."""
+        return f"{self.default_queue}:key-pending:{caller}"
+
     @property
     def epoch(self) -> str:  # STRING
         """Name of the data set, written once: it is lost only together with all other keys."""

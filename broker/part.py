@@ -1,10 +1,14 @@
 """What the parts of a `Broker` have in common."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from jobgate.broker.bodies import Codec, Decoder
 from jobgate.broker.keys import Keys
 from jobgate.broker.link import DataSet, Link
+
+#: Finished jobs of a queue, and failed ones, that can be listed: about 12 MB of Redis' memory each.
+DEFAULT_INDEX_LIMIT: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,8 @@ class Core:
     keys: Keys
     codec: Codec
     decoder: Decoder
+    #: Most entries of each index of ended jobs.
+    index_limit: int
     data_set: DataSet = field(default_factory=DataSet)
 
 

@@ -5,6 +5,7 @@ seconds. Records are never changed. Those created for each job are not frozen, b
 slow to create.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -61,6 +62,37 @@ class IdempotencyKey:
     job_id: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallerLimits:
+    """The limits of one API key, which all gateways share; None = no limit of that kind."""
+
+    #: Name of the key.
+    name: str
+    #: Jobs a second, above 0.
+    rate: float | None = None
+    #: Jobs that may come at once; None = those of one second, at least 1. Matters only with a rate.
+    burst: int | None = None
+    #: Jobs that have not ended.
+    pending: int | None = None
+
+    @property
+    def most_at_once(self) -> int:
+        """Jobs that may come at once."""
+        return self.burst or max(math.ceil(self.rate or 0), 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowance:
+    """What is left of the rate of an API key."""
+
+    #: Jobs that may come at once.
+    limit: int
+    #: Jobs that may come now.
+    remaining: int
+    #: Seconds until all of them may come again.
+    reset: float
+
+
 @dataclass(kw_only=True, slots=True)
 class JobRequest:
     """A request to run `function` with these arguments."""
@@ -86,6 +118,8 @@ class JobRequest:
     idempotency: IdempotencyKey | None = None
     #: Replace a kept result with the same id. A job that has not ended is never replaced.
     replaces_result: bool = False
+    #: The limits of the key that enqueues it.
+    limits: CallerLimits | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -125,6 +159,8 @@ class Enqueued:
     enqueue_time_ms: int
     #: When it is due. For an existing job, the due time of this request.
     due_time_ms: int
+    #: What is left of the caller's rate; None = it has none, or nothing was counted.
+    allowance: Allowance | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -157,6 +193,11 @@ class JobResult:
     def has_job(self) -> bool:
         """Whether it holds the request; False = the body was gone, and `LOST_BODY` took its place."""
         return self.function != LOST_BODY.function or self.enqueue_time_ms != 0
+
+    @property
+    def ending(self) -> str:
+        """How it ended: `succeeded`, `failed` or `aborted`."""
+        return "succeeded" if self.success else "aborted" if self.is_aborted else "failed"
 
     @property
     def is_aborted(self) -> bool:

@@ -10,6 +10,7 @@ started (`st` is then the time of its end, for arq's readers), `c` failure code,
 holds an exception). A key is absent where its value is None or False.
 """
 
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ _PICKLE = "pickle"
 _CUSTOM = "custom"
 _JSON_MARK = ord("{")
 _PICKLE_MARK = 0x80
+#: How a pickled dict begins in protocol 2; its items follow.
+_EMPTY_DICT = pickle.PROTO + b"\2" + pickle.EMPTY_DICT + pickle.BINPUT + b"\0"
 _MSGPACK_MARKS = frozenset([*range(0x81, 0x90), 0xDE, 0xDF])
 _CODES = frozenset(FailureCode)
 
@@ -46,14 +49,41 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
         "k": dict(body.kwargs),
         "et": body.enqueue_time_ms,
     }
-    own = {
-        key: value
-        for key, value in zip(_JOB_KEYS, body.options, strict=True)
-        if value is not None and value is not False
-    }
-    if own:
+    if own := _option_fields(body.options):
         fields[_OWN] = own
     return _dump(fields, codec)
+
+
+def encode_again(body: JobBody, stored: bytes, codec: Codec) -> bytes | None:
+    """Return the stored form of a job that repeats another one, with that one's codec.
+
+    Args:
+        body: The job. In a pickle its arguments are not looked at: those of `stored` stay as they are.
+        stored: The stored form of the other job, or of its result, from which the arguments of `body` are.
+        codec: For bytes whose codec cannot be recognised.
+
+    Returns:
+        None if the arguments cannot be told from the rest, as in a pickled result.
+
+    Raises:
+        EncodeError: The codec cannot hold the arguments.
+    """
+    if not is_pickled(stored):
+        name = _recognised(stored)
+        is_custom = codec.name == _CUSTOM or name is None
+        return encode_job(body, codec if is_custom else _codec_to_read(name or "", codec))
+    # The dict is on the stack when its pickle ends: instead of the end come the fields that differ.
+    fields = {"t": body.first_try, "et": body.enqueue_time_ms, _OWN: _option_fields(body.options)}
+    differing = pickle.dumps(fields, protocol=2)
+    return stored[: -len(pickle.STOP)] + differing.removeprefix(_EMPTY_DICT)
+
+
+def _option_fields(options: JobOptions) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in zip(_JOB_KEYS, options, strict=True)
+        if value is not None and value is not False
+    }
 
 
 def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits = FULL) -> JobBody:

@@ -4,6 +4,9 @@
 -- Uses: read.lua (read, whole)
 -- Uses: drop.lua (drop)
 -- Uses: hand.lua (hand_over)
+-- Uses: index.lua (list_ended, keep_request)
+-- Uses: activity.lua (count_event, write_counts)
+-- Uses: notice.lua (notify)
 --
 -- KEYS[1] queue        ZSET    job id -> due time, unix ms
 -- KEYS[2] job          STRING  body
@@ -16,6 +19,11 @@
 -- KEYS[9] wanted       STRING  exists while somebody waits for the outcome
 -- KEYS[10] outcome     STRING  an outcome that is not kept, for those who wait
 -- KEYS[11] suspect     STRING  see claim.lua
+-- KEYS[12] finished    ZSET    job id -> time of its end, unix ms: jobs whose results are kept
+-- KEYS[13] failed      ZSET    the same for those that failed
+-- KEYS[14] request     STRING  the body, kept as long as the result
+-- KEYS[15] listeners   STRING  exists while somebody listens to the queue
+-- KEYS[16] pending     ZSET    pending jobs of the key that enqueued it; left out if they are not counted
 -- ARGV[1] job id
 -- ARGV[2] result to store if the job does not run; '' = the caller saw it running
 -- ARGV[3] ms to keep that result (0 = not at all, -1 = for ever)
@@ -25,6 +33,11 @@
 -- ARGV[7] start of that mark: 'abort ' and the job's owner
 -- ARGV[8] ms for which an outcome that is not kept can be fetched
 -- ARGV[9] '1' = the job's caller waits for the outcome
+-- ARGV[10] key prefix: activity
+-- ARGV[11] pub/sub channel of those who listen
+-- ARGV[12] most entries of an index
+-- ARGV[13] key prefix: result
+-- ARGV[14] function
 --
 -- Returns 1 aborted (also when repeated), 2 requested, 3 finished before, 4 unknown,
 --         5 not running: call again with a result, 6 nothing done: the key `abort` holds another type
@@ -62,8 +75,19 @@ else
     hand_over(KEYS[9], KEYS[10], KEYS[3], blob, ARGV[8])
   end
 end
+if keep ~= 0 then
+  keep_request(KEYS[2], KEYS[14], keep)
+  list_ended(KEYS[12], { now, id }, keep, tonumber(ARGV[12]), ARGV[13])
+  list_ended(KEYS[13], { now, id }, keep, tonumber(ARGV[12]), ARGV[13])
+end
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[7], KEYS[11])
 drop(KEYS[4])
 redis.call('ZREM', KEYS[1], id)
 redis.pcall('ZREM', KEYS[6], id)
+if KEYS[16] then
+  read('ZREM', KEYS[16], id)
+end
+count_event('aborted', ARGV[14])
+write_counts(ARGV[10])
+notify(KEYS[15], ARGV[11], 'finished', { id })
 return 1

@@ -5,12 +5,14 @@
 -- Uses: clock.lua (now)
 -- Uses: wake.lua (wake_one)
 -- Uses: drop.lua (drop)
+-- Uses: notice.lua (notify)
 --
 -- KEYS[1] queue   ZSET    job id -> due time, unix ms; raised here to the end of the lease plus its mark (lease.lua)
 -- KEYS[2] wake    LIST    at most one token
 -- KEYS[3] abort   ZSET    job id -> time of the request, unix ms
 -- KEYS[4] claim   STRING  the worker's last claim: msgpack { token, id, score, tries, id, … }
 -- KEYS[5] paused  STRING  exists while the queue is paused
+-- KEYS[6] listeners  STRING  exists while somebody listens to the queue
 -- ARGV[1..3]      key prefixes: job, in-progress, retry
 -- ARGV[4]         token of this claim
 -- ARGV[5]         number of jobs to take at most
@@ -18,6 +20,7 @@
 -- ARGV[7]         ttl in ms for retry, claim and suspect
 -- ARGV[8]         ids to read at a time when some have to be skipped
 -- ARGV[9..10]     key prefixes: result, suspect
+-- ARGV[11]        pub/sub channel of those who listen
 --
 -- Returns { now, due time of the next job (0 = due jobs may be left, -1 = none, -2 = paused),
 --           then for each job: id, tries (0 = damaged), due time before the claim, body or false,
@@ -46,7 +49,7 @@ local MOST_UNCOUNTED = 10
 -- Bounds the claims of a job that kills its worker before it starts, for example by its size.
 local MOST_IDLE = 100
 local marks = any_marks(KEYS[3])
-local record, answer = { token }, { now, -1 }
+local record, answer, started = { token }, { now, -1 }, {}
 
 local function suspicion(id)
   local known = read('GET', ARGV[10] .. id) or ''
@@ -88,6 +91,7 @@ local function take(id, score, tries, body)
   if tonumber(tries) > 1 then
     answer[at + 7], answer[at + 8] = suspicion(id)
   end
+  started[#started + 1] = id
   at = #record
   record[at + 1], record[at + 2], record[at + 3] = id, score, tostring(tries)
 end
@@ -183,6 +187,7 @@ end
 take_due()
 if #record > 1 then
   redis.call('SET', KEYS[4], cmsgpack.pack(record), 'PX', ttl)
+  notify(KEYS[6], ARGV[11], 'started', started)
 end
 
 if redis.call('ZCOUNT', queue, '-inf', now) > passed then

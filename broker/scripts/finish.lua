@@ -4,17 +4,27 @@
 -- Uses: lease.lua (held)
 -- Uses: drop.lua (drop)
 -- Uses: hand.lua (hand_over)
+-- Uses: index.lua (list_ended, keep_request)
+-- Uses: activity.lua (count_event, write_counts)
+-- Uses: notice.lua (notify)
+-- Uses: clock.lua (now)
 --
--- KEYS[1] queue   ZSET   job id -> due time, unix ms
--- KEYS[2] abort   ZSET   job id -> time of the request, unix ms
+-- KEYS[1] queue      ZSET   job id -> due time, unix ms
+-- KEYS[2] abort      ZSET   job id -> time of the request, unix ms
+-- KEYS[3] finished   ZSET   job id -> time of its end, unix ms: jobs whose results are kept
+-- KEYS[4] failed     ZSET   the same for those that failed
+-- KEYS[5] listeners  STRING exists while somebody listens to the queue
 -- ARGV[1..6]      key prefixes: job, result, in-progress, retry, progress, ended
 -- ARGV[7]         ms to keep the mark of an end without a kept result
 -- ARGV[8..9]      key prefixes: wanted, outcome
 -- ARGV[10]        ms for which an outcome that is not kept can be fetched
--- ARGV[11]        key prefix: suspect
+-- ARGV[11..14]    key prefixes: suspect, request, pending, activity
+-- ARGV[15]        pub/sub channel of those who listen
+-- ARGV[16]        most entries of an index
 -- then for each job:
 --   id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result ('' if it is not kept and nobody
---   is known to wait for it), note for the mark of the end ('abort ' and the job's owner if it was aborted, else '')
+--   is known to wait for it), note for the mark of the end ('abort ' and the job's owner if it was aborted, else ''),
+--   how it ended: succeeded, failed or aborted, function, name of the key whose pending jobs are counted, else ''
 --
 -- Writes ended  STRING  "<token> <note><SHA-1 of the body>", if the result is not kept: distinguishes a repeated
 --                       finish, and a repeated enqueue of this job, from new ones
@@ -25,9 +35,19 @@ local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARG
 local progress_prefix, ended_prefix, remember = ARGV[5], ARGV[6], ARGV[7]
 local wanted_prefix, outcome_prefix, outlives = ARGV[8], ARGV[9], ARGV[10]
 local marks = any_marks(KEYS[2])
-local answers = {}
+local answers, ended_ids, finished, failed, kept_for = {}, {}, {}, {}, 0
 
-for at = 12, #ARGV, 6 do
+-- List a job whose result is kept; a failed one keeps its request, too.
+local function list_kept(id, keep, ending)
+  kept_for = (keep < 0 or kept_for < 0) and -1 or math.max(kept_for, keep)
+  finished[#finished + 1], finished[#finished + 2] = now, id
+  if ending ~= 'succeeded' then
+    failed[#failed + 1], failed[#failed + 2] = now, id
+    keep_request(job_prefix .. id, ARGV[12] .. id, keep)
+  end
+end
+
+for at = 17, #ARGV, 9 do
   local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
   local is_held = held(KEYS[1], in_progress, retry, id, token, tries)
@@ -46,6 +66,14 @@ for at = 12, #ARGV, 6 do
         hand_over(wanted_prefix .. id, outcome_prefix .. id, result, blob, outlives)
       end
     end
+    if keep ~= 0 then
+      list_kept(id, keep, ARGV[at + 6])
+    end
+    if ARGV[at + 8] ~= '' then
+      read('ZREM', ARGV[13] .. ARGV[at + 8], id)
+    end
+    count_event(ARGV[at + 6], ARGV[at + 7])
+    ended_ids[#ended_ids + 1] = id
     redis.call('DEL', job_prefix .. id, retry, progress_prefix .. id, ARGV[11] .. id)
     drop(in_progress)
     if marks then
@@ -58,5 +86,12 @@ for at = 12, #ARGV, 6 do
   else
     answers[#answers + 1] = read('GET', result) == blob and 1 or 0
   end
+end
+
+if #ended_ids > 0 then
+  list_ended(KEYS[3], finished, kept_for, tonumber(ARGV[16]), result_prefix)
+  list_ended(KEYS[4], failed, kept_for, tonumber(ARGV[16]), result_prefix)
+  write_counts(ARGV[14])
+  notify(KEYS[5], ARGV[15], 'finished', ended_ids)
 end
 return answers

@@ -4,7 +4,7 @@ Scripts share code through preludes. A header names them and the functions that 
 `-- Uses: lease.lua (held, mark_of)`.
 
 A Redis that is full (`maxmemory` reached) refuses new jobs but must let its jobs end. So all scripts that
-write carry the flag `allow-oom` (Redis >= 7.0), except `enqueue`, `progress`, `publish` and `probe`.
+write carry the flag `allow-oom` (Redis >= 7.0), except `enqueue`, `rerun`, `progress`, `publish` and `probe`.
 """
 
 import re

@@ -5,12 +5,15 @@
 -- Uses: clock.lua (now)
 -- Uses: wake.lua (wake_one)
 -- Uses: drop.lua (drop)
+-- Uses: activity.lua (count_event, write_counts)
+-- Uses: notice.lua (notify)
 --
 -- KEYS[1] queue        ZSET    job id -> due time, unix ms
 -- KEYS[2] wake         LIST    at most one token
 -- KEYS[3] job          STRING  body; its ttl starts again, so that long chains of retries do not expire (arq #320)
 -- KEYS[4] in-progress  STRING  lease: the token of its claim
 -- KEYS[5] retry        STRING  number of tries that were started
+-- KEYS[6] listeners    STRING  exists while somebody listens to the queue
 -- ARGV[1] job id
 -- ARGV[2] token
 -- ARGV[3] tries
@@ -18,6 +21,9 @@
 -- ARGV[5] its due time before the claim, unix ms
 -- ARGV[6] ttl in ms after the due time
 -- ARGV[7] number of the current try; more than ARGV[3] if a stock arq producer set the first one
+-- ARGV[8] key prefix: activity
+-- ARGV[9] pub/sub channel of those who listen
+-- ARGV[10] function
 --
 -- Returns 1 done (also when repeated), 0 stale
 
@@ -35,5 +41,8 @@ redis.call('ZADD', KEYS[1], due, id)
 drop(KEYS[4])
 redis.call('PEXPIRE', KEYS[3], ttl, 'GT')
 redis.call('SET', KEYS[5], count, 'PX', ttl)
+count_event('retried', ARGV[10])
+write_counts(ARGV[8])
+notify(KEYS[6], ARGV[9], 'retried', { id })
 wake_one(KEYS[2])
 return 1

@@ -10,10 +10,12 @@ from jobgate.broker.transitions.pause import PausePart
 from jobgate.broker.transitions.progress import ProgressPart
 from jobgate.broker.transitions.release import ReleasePart
 from jobgate.broker.transitions.renew import LeaseRenewer, RenewPart, renewer_of
+from jobgate.broker.transitions.rerun import Rerun, RerunAnswer, RerunPart
 from jobgate.broker.transitions.retry import RetryPart
 
 __all__ = [
     "AbortAnswer", "AbortPart", "AnnouncePart", "Claim", "ClaimPart", "ClaimedJob", "EnqueuePart",
     "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReleasePart",
-    "RenewPart", "Renewal", "RetryPart", "Transition", "new_job_id", "renewer_of",
+    "RenewPart", "Renewal", "Rerun", "RerunAnswer", "RerunPart", "RetryPart", "Transition",
+    "new_job_id", "renewer_of",
 ]  # fmt: skip

@@ -94,6 +94,11 @@ class AbortPart(ViewPart):
                 keys.wanted(view.job_id),
                 keys.outcome(view.job_id),
                 keys.suspect(view.job_id),
+                keys.finished(queue),
+                keys.failed(queue),
+                keys.request(view.job_id),
+                keys.listeners(queue),
+                *([keys.pending(options.owner)] if options.is_counted and options.owner else []),
             ],
             [
                 view.job_id,
@@ -105,6 +110,11 @@ class AbortPart(ViewPart):
                 note_of_abort(options.owner),
                 OUTCOME_TTL_MS,
                 "1" if options.wants_outcome else "",
+                keys.activity(queue, ""),
+                keys.job_channel(queue),
+                self._core.index_limit,
+                keys.result(""),
+                body.function,
             ],
         )
         if code == _NO_MARKS:

@@ -41,10 +41,12 @@ class ClaimPart(Part):
         leased_until = time.monotonic() + lease  # Redis starts the lease later than this, never earlier
         now_ms, next_due_ms, *fields = await self._core.link.run(
             script("claim"),
-            [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue)],
+            [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue),
+             keys.listeners(queue)],
             [
                 keys.job(""), keys.in_progress(""), keys.retry(""),
                 token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""), keys.suspect(""),
+                keys.job_channel(queue),
             ],
             repeat=False,
         )  # fmt: skip

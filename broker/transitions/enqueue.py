@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.bodies import encode_job
-from jobgate.broker.errors import BrokerError, IdempotencyConflict, InvalidJobRequest, InvalidName
+from jobgate.broker.errors import (
+    BrokerError,
+    IdempotencyConflict,
+    InvalidJobRequest,
+    InvalidName,
+    LimitReached,
+)
 from jobgate.broker.job_options import OPTION_FORMS, OptionKind
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
 from jobgate.broker.part import Core, Part
-from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
+from jobgate.broker.records import Allowance, CallerLimits, Enqueued, JobBody, JobRequest, JobResult
 from jobgate.broker.scripts import script
 
 #: TTL of an idempotency key.
@@ -26,7 +32,9 @@ IDEMPOTENCY_TTL_MS = 86_400_000
 _MADE = "made:"
 _MADE_ID = re.compile("[0-9a-f]{32}")
 
-_CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
+_CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME, _TOO_FAST, _TOO_MANY = 1, 2, 3, 4, 5, 6, 7
+#: Seconds after which a caller with too many pending jobs may try again.
+_PENDING_PAUSE = 1.0
 
 
 def new_job_id() -> str:
@@ -72,10 +80,15 @@ class EnqueuePart(Part):
             InvalidJobRequest: The request contradicts itself.
             EncodeError: The codec cannot encode the arguments.
             IdempotencyConflict: Another request used its idempotency key.
+            LimitReached: The caller has reached a limit.
             WriteInDoubt: Repeat the request with the same job id.
         """
         order = self._order(request)
-        code, due_ms, id_ = await self._orders.submit(order)
+        code, due_ms, id_, *rate = await self._orders.submit(order)
+        allowance = _allowance(request.limits, rate)
+        if code in (_TOO_FAST, _TOO_MANY):
+            kind, pause = ("rate", rate[0] / 1000) if code == _TOO_FAST else ("pending", _PENDING_PAUSE)
+            raise LimitReached(kind, pause, allowance)
         job_id = id_.decode(errors="surrogateescape")
         key = request.idempotency
         if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
@@ -91,6 +104,7 @@ class EnqueuePart(Part):
             replayed=code == _REPLAYED,
             enqueue_time_ms=order.body.enqueue_time_ms,
             due_time_ms=due_ms,
+            allowance=allowance,
         )
 
     async def may_repeat(self, request: JobRequest) -> bool:
@@ -127,6 +141,9 @@ class EnqueuePart(Part):
             self.keys.idempotency(key.digest) if key else "",
             key.request_digest if key else "",
             "1" if request.replaces_result else "",
+            request.function,
+            request.limits.name if request.limits else "",
+            limits_text(request.limits),
         )
         return _Order(job_id, queue, body, blob, args)
 
@@ -139,12 +156,17 @@ class EnqueuePart(Part):
             keys.ended(""),
             IDEMPOTENCY_TTL_MS,
             keys.outcome(""),
+            keys.request(""),
+            keys.retried(""),
+            keys.rate(""),
+            keys.pending(""),
+            keys.activity(queue, ""),
+            keys.job_channel(queue),
         ]
         for order in orders:
             args += order.args
-        answers: list[list[Any]] = await self._core.link.run(
-            script("enqueue"), [queue, keys.wake(queue), keys.abort], args, since=since
-        )
+        places = [queue, keys.wake(queue), keys.abort, keys.listeners(queue)]
+        answers: list[list[Any]] = await self._core.link.run(script("enqueue"), places, args, since=since)
         return answers
 
     async def _code_after_a_look(self, order: _Order, code: int) -> int:
@@ -166,6 +188,20 @@ class EnqueuePart(Part):
         await super()._drain()
 
 
+def limits_text(limits: CallerLimits | None) -> str:
+    """Return limits as limits.lua takes them apart; empty = none."""
+    if limits is None:
+        return ""
+    given = (limits.rate, limits.rate and limits.most_at_once, limits.pending)
+    return " ".join("-" if each is None else f"{each}" for each in given)
+
+
+def _allowance(limits: CallerLimits | None, rate: Sequence[int]) -> Allowance | None:
+    if limits is None or not rate:
+        return None
+    return Allowance(limit=limits.most_at_once, remaining=rate[1], reset=rate[2] / 1000)
+
+
 def _is_same_call(result: JobResult, body: JobBody) -> bool:
     if result.options.request_token is not None:
         return result.options.request_token == body.options.request_token
@@ -185,13 +221,14 @@ def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
     _check(request)
     if request.id_is_made:
         request_token = f"{_MADE}{request_token}"
+    is_counted = request.limits is not None and request.limits.pending is not None
     return JobBody(
         function=request.function,
         args=tuple(request.args),
         kwargs=dict(request.kwargs),
         enqueue_time_ms=time.time_ns() // 1_000_000,
         first_try=request.first_try,
-        options=request.options.enqueued(queue, request_token),
+        options=request.options.enqueued(queue, request_token, is_counted=is_counted),
     )
 
 

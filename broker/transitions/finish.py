@@ -23,6 +23,11 @@ class _Ending:
     blob: bytes
     #: What the mark of the end says if the result is not kept.
     note: str
+    #: `succeeded`, `failed` or `aborted`.
+    ending: str
+    function: str
+    #: The key whose pending jobs are counted; empty = they are not.
+    counted_owner: str
 
 
 class FinishPart(Part):
@@ -60,19 +65,23 @@ class FinishPart(Part):
         kept_ms = keep_ms(keep)
         blob = encode_result(result, self._core.codec) if kept_ms or is_wanted else b""
         note = "" if kept_ms else note_of(result)
-        return await self._endings.submit(_Ending(lease, kept_ms, blob, note))
+        owner = (result.options.owner or "") if result.options.is_counted else ""
+        return await self._endings.submit(
+            _Ending(lease, kept_ms, blob, note, result.ending, result.function, owner)
+        )
 
     async def _send_endings(self, endings: Sequence[_Ending], since: float) -> Sequence[Transition]:
         keys, queue = self.keys, endings[0].lease.queue
         args: list[Any] = [keys.job(""), keys.result(""), keys.in_progress(""), keys.retry("")]
         args += [keys.progress(queue, ""), keys.ended(""), ENDED_TTL_MS]
-        args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS, keys.suspect("")]
+        args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS, keys.suspect(""), keys.request("")]
+        args += [keys.pending(""), keys.activity(queue, ""), keys.job_channel(queue), self._core.index_limit]
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob, ending.note]
-        answers, is_in_doubt = await self._core.link.run_in_doubt(
-            script("finish"), [queue, keys.abort], args, since=since
-        )
+            args += [ending.ending, ending.function, ending.counted_owner]
+        places = [queue, keys.abort, keys.finished(queue), keys.failed(queue), keys.listeners(queue)]
+        answers, is_in_doubt = await self._core.link.run_in_doubt(script("finish"), places, args, since=since)
         return [proven(_ANSWERS[answer], is_in_doubt) for answer in answers]
 
     async def _drain(self) -> None:

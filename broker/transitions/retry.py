@@ -11,12 +11,19 @@ class RetryPart(Part):
     """Gives jobs back for another try (retry.lua)."""
 
     async def retry(
-        self, lease: Lease, *, defer: float | None, score_ms: int, tries: int | None = None
+        self,
+        lease: Lease,
+        *,
+        function: str = "",
+        defer: float | None,
+        score_ms: int,
+        tries: int | None = None,
     ) -> Transition:
         """Return a job to the queue for another try; the current try counts.
 
         Args:
             lease: As claimed.
+            function: Its name, under which the retry is counted; empty = unknown.
             defer: Seconds until the next try; None = at its old place in the queue, like arq's `Retry()`.
             score_ms: Its due time before the claim.
             tries: Number of the current try, if it is higher than in the lease: a stock arq producer may have
@@ -34,6 +41,7 @@ class RetryPart(Part):
                 keys.job(lease.job_id),
                 keys.in_progress(lease.job_id),
                 keys.retry(lease.job_id),
+                keys.listeners(lease.queue),
             ],
             [
                 lease.job_id,
@@ -43,6 +51,9 @@ class RetryPart(Part):
                 score_ms,
                 BODY_TTL_MS,
                 lease.tries if tries is None else tries,
+                keys.activity(lease.queue, ""),
+                keys.job_channel(lease.queue),
+                function,
             ],
         )
         return proven(Transition.DONE if is_done else Transition.STALE, is_in_doubt)

@@ -30,7 +30,7 @@ async def read_marks(core: Core, queues: Sequence[str], job_ids: Sequence[str]) 
         job_ids: The jobs; a few hundred at most.
     """
     keys = core.keys
-    prefixes = [keys.job(""), keys.result(""), keys.in_progress(""), keys.retry("")]
+    prefixes = [keys.job(""), keys.result(""), keys.in_progress(""), keys.retry(""), keys.retried("")]
     prefixes += [keys.progress(queue, "") for queue in queues]
     answer = await core.link.read(script("marks"), [keys.epoch, *queues], [*prefixes, *job_ids])
     now_ms, data_set, *states = answer
@@ -40,7 +40,7 @@ async def read_marks(core: Core, queues: Sequence[str], job_ids: Sequence[str]) 
 
 def mark_of_state(now_ms: int, queues: Sequence[str], state: Sequence[Any]) -> JobMark | None:
     """Return the mark of a state as marks.lua returns it; None = there is no such job."""
-    body, result, token, *_, score, _ = state
+    body, result, token, *_, score, _, _ = state
     status = status_of(now_ms, body, result, token, score)
     return None if status is None else job_mark(status, queues, state, (body, result))
 
@@ -66,12 +66,13 @@ def job_mark(
     Args:
         status: Its status.
         queues: Where it was looked for.
-        state: Ends with token, tries, position of the queue, due time and progress.
+        state: Ends with token, tries, position of the queue, due time, progress, and the job as which it was
+            run again.
         marks: The marks of its body and its result.
     """
-    *_, token, tries, place, score, progress = state
+    *_, token, tries, place, score, progress, retried = state
     if status is JobStatus.COMPLETE:
-        return "complete", marks[1]
+        return ("complete", marks[1], retried) if retried else ("complete", marks[1])
     # While it runs the score is the end of its lease, which is renewed all the time.
     due = None if status is JobStatus.IN_PROGRESS else score
     return status, marks[0], token, tries, queues[place - 1] if place else None, due, progress

@@ -66,6 +66,8 @@ class JobView:
     progress: Progress | None = None
     #: When its current try began; None = it does not run, or a stock arq worker runs it.
     running_since_ms: int | None = None
+    #: The job as which it was run again; None = it was not.
+    retried_as: str | None = None
     #: Differs when anything visible of the job differs; empty = unknown.
     mark: JobMark = ()
 
@@ -85,6 +87,11 @@ class JobView:
         # Not that of a body beside a result without a job: the result may be that of an earlier job.
         held = self.result or self.body
         return held.options.owner if held else None
+
+    @property
+    def retry_of(self) -> str | None:
+        """The finished job that this one runs again; None = it is no retry, or unknown."""
+        return self.source.options.retry_of if self.source else None
 
     @property
     def has_ended(self) -> bool:

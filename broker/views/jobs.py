@@ -75,7 +75,7 @@ class ViewPart(Part):
     ) -> Sequence[Any]:
         keys = self.keys
         stored = [keys.job(job_id), keys.result(job_id), keys.in_progress(job_id), keys.retry(job_id)]
-        stored += [keys.outcome(job_id), keys.epoch]
+        stored += [keys.outcome(job_id), keys.epoch, keys.retried(job_id)]
         places = [key for queue in queues for key in (queue, keys.progress(queue, job_id))]
         answer: Sequence[Any]
         *answer, data_set = await self._core.link.read(
@@ -87,7 +87,7 @@ class ViewPart(Part):
     async def _read_view(
         self, job_id: str, queues: Sequence[str], answer: Sequence[Any], until: float
     ) -> JobView | None:
-        now_ms, body_blob, result_blob, token, tries, place, score, progress = answer
+        now_ms, body_blob, result_blob, token, tries, place, score, progress, retried = answer
         status = status_of(now_ms, body_blob, result_blob, token, score)
         if status is None:
             return None
@@ -107,5 +107,6 @@ class ViewPart(Part):
             worker=result.worker if result else worker_of(holder),
             running_since_ms=None if result else running_since(holder, body),
             progress=None if result else progress_of(progress, token),
+            retried_as=retried.decode(errors="replace") if retried else None,
             mark=job_mark(status, queues, answer, (mark_of(body_blob), mark_of(result_blob))),
         )

@@ -1,4 +1,4 @@
-"""One pub/sub channel on its own connection, which is checked for silence."""
+"""Pub/sub channels on a connection of their own, which is checked for silence."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,12 @@ class Subscription:
         self.client_id = client_id
 
     async def messages(self) -> AsyncIterator[Any]:
-        """Yield the payloads that arrive.
+        """Yield the payloads that arrive; raises as `labelled_messages`."""
+        async for _, payload in self.labelled_messages():
+            yield payload
+
+    async def labelled_messages(self) -> AsyncIterator[tuple[bytes, Any]]:
+        """Yield channel and payload of the messages that arrive.
 
         Raises:
             BrokerUnavailable: The connection was lost or has been silent for too long.
@@ -35,7 +40,7 @@ class Subscription:
                 if answer is None:
                     raise BrokerUnavailable
                 if answer[0] == b"message":
-                    yield answer[2]
+                    yield answer[1], answer[2]
         except BrokerUnavailable:
             raise
         except Exception as error:
@@ -49,8 +54,8 @@ class Subscription:
 
 
 @asynccontextmanager
-async def subscribe(link: Link, channel: str) -> AsyncIterator[Subscription]:
-    """Open a connection and subscribe it to `channel`.
+async def subscribe(link: Link, *channels: str | bytes) -> AsyncIterator[Subscription]:
+    """Open a connection and subscribe it to these channels.
 
     Raises:
         BrokerUnavailable: Redis is unavailable.
@@ -60,7 +65,7 @@ async def subscribe(link: Link, channel: str) -> AsyncIterator[Subscription]:
     pings: asyncio.Task[None] | None = None
     try:
         client_id = await ask(connection, "CLIENT", "ID")
-        await ask(connection, "SUBSCRIBE", channel)
+        await ask(connection, "SUBSCRIBE", *channels)
         subscription = Subscription(connection, client_id)
         pings = asyncio.create_task(subscription.keep_alive())
         yield subscription

@@ -49,6 +49,8 @@ def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dic
         "finish_time": None,
         "worker": None,
         "progress": None,
+        "retry_of": None,
+        "retried_as": None,
     }
 
 
@@ -68,6 +70,8 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
         "finish_time": moment(view.finish_time_ms),
         "worker": shown(view.worker),
         "progress": _progress(view.progress),
+        "retry_of": shown(view.retry_of),
+        "retried_as": shown(view.retried_as),
     }
     if inspects and source:
         job |= {"args": source.args, "kwargs": source.kwargs}

@@ -79,6 +79,10 @@ def is_same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+#: Whatever is in the key of a job that failed is kept as its request.
+_KEPT = {"arq:job:a": "arq:queue:kept-request:a"}
+
+
 @dataclass(frozen=True)
 class States:
     """All of Redis before a call, after it, and after the same call where nothing was spoilt."""
@@ -94,7 +98,8 @@ class States:
         return [
             part
             for part in parts
-            if part[0] != self.key and not is_same(self.after.get(part), than.get(part))
+            if part[0] not in (self.key, _KEPT.get(self.key))
+            and not is_same(self.after.get(part), than.get(part))
         ]
 
     def all_parts(self) -> set[Part]:

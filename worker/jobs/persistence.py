@@ -137,8 +137,9 @@ class Persistence:
         match outcome.kind:
             case OutcomeKind.RETRY:
                 defer, score_ms, tries = outcome.defer, job.claimed.score_ms, job.tries
+                function = (job.body or LOST_BODY).function
                 return lambda: self._broker.retry(
-                    job.claimed.lease, defer=defer, score_ms=score_ms, tries=tries
+                    job.claimed.lease, function=function, defer=defer, score_ms=score_ms, tries=tries
                 )
             case OutcomeKind.RELEASE:
                 return lambda: self._release_with_others(job.to_release)

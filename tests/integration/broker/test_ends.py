@@ -11,12 +11,15 @@ from harness.transitions import (
     BODY_SHA,
     DAY,
     ENDED,
+    FAILED,
+    FINISHED,
     JOB,
     LAPSED,
     LEASE,
     OUTCOME,
     PROGRESS,
     QUEUE,
+    REQUEST,
     RESULT,
     RUNNING,
     STORED,
@@ -40,13 +43,13 @@ CASES = {
     "finish: result in, all else out": Case(
         before={**RUNNING, ABORT: {"a": -1, "b": -1}, PROGRESS: "w:1 0 {}", SUSPECT: "1 1 0 0"},
         call=finish(),
-        after={RESULT: Expiring(STORED, 60), ABORT: {"b": -1}},
+        after={RESULT: Expiring(STORED, 60), ABORT: {"b": -1}, FINISHED: {"a": 0}},
         answer=lambda answer: answer is Transition.DONE,
     ),
     "finish: result kept for ever": Case(
         before=RUNNING,
         call=finish(keep=None),
-        after={RESULT: STORED},
+        after={RESULT: STORED, FINISHED: {"a": 0}},
         answer=lambda answer: answer is Transition.DONE,
     ),
     "finish: no result kept, but for a moment the mark of the end": Case(
@@ -76,7 +79,7 @@ CASES = {
     "finish: the lease ran out but nobody took the job": Case(
         before=LAPSED,
         call=finish(),
-        after={RESULT: Expiring(STORED, 60)},
+        after={RESULT: Expiring(STORED, 60), FINISHED: {"a": 0}},
         answer=lambda answer: answer is Transition.DONE,
     ),
     "finish: somebody else runs it": Case(
@@ -122,13 +125,23 @@ CASES = {
             SUSPECT: "1 1 0 0",
         },
         call=abort,
-        after={RESULT: Expiring("…", 60)},
+        after={
+            RESULT: Expiring("…", 60),
+            REQUEST: Expiring(BODY, 60),
+            FINISHED: {"a": 0},
+            FAILED: {"a": 0},
+        },
         answer=lambda answer: answer is AbortAnswer.ABORTED,
     ),
     "abort: deferred": Case(
         before={QUEUE: {"a": 50}, JOB: Expiring(BODY, 50)},
         call=abort,
-        after={RESULT: Expiring("…", 60)},
+        after={
+            RESULT: Expiring("…", 60),
+            REQUEST: Expiring(BODY, 60),
+            FINISHED: {"a": 0},
+            FAILED: {"a": 0},
+        },
         answer=lambda answer: answer is AbortAnswer.ABORTED,
     ),
     "abort: running": Case(

@@ -89,4 +89,4 @@ def test_headers_say_what_is_returned(name: str) -> None:
 def test_a_full_redis_refuses_new_jobs_and_reports_only() -> None:
     writing = {name for name in CALLED if "Writes nothing" not in header_of(name)}
     refused = {name for name in writing if not SOURCES[name].startswith("#!lua flags=allow-oom\n")}
-    assert refused == {"enqueue.lua", "progress.lua", "probe.lua", "publish.lua"}
+    assert refused == {"enqueue.lua", "rerun.lua", "progress.lua", "probe.lua", "publish.lua"}

@@ -501,12 +501,15 @@ def test_the_owner_stands_at_the_end_however_large_the_rest_is(codec: Codec) -> 
 @pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=lambda codec: codec.name)
 def test_options_of_any_length_leave_the_owner_at_the_end(codec: Codec) -> None:
     """Else the gateway would take a job for somebody else's, and its owner could not see it."""
-    first, last = JobOptions._fields[:-3], JobOptions._fields[-3:]
-    assert last == ("owner", "request_token", "wants_outcome"), "a new option stands before the owner"
+    first, last = JobOptions._fields[:-4], JobOptions._fields[-4:]
+    kept = ("owner", "request_token", "wants_outcome", "is_counted")
+    assert last == kept, "a new option stands before the owner"
     texts: dict[str, Any] = {
         name: "x" * 2_000 for name in first if OPTION_FORMS[name].kind is OptionKind.TEXT
     }
-    options = JobOptions(**texts, owner="crm" * 20, request_token="r" * 200, wants_outcome=True)
+    options = JobOptions(
+        **texts, owner="crm" * 20, request_token="r" * 200, wants_outcome=True, is_counted=True
+    )
     tail = encode_job(dataclasses.replace(BODY, options=options), codec)[-OWNER_WITHIN:]
     assert texts
     assert b"crm" * 20 in tail

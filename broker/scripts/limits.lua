@@ -1,0 +1,70 @@
+-- Prelude: the limits of the key that enqueues: how many jobs a second, and how many that have not ended.
+-- Uses: clock.lua (now)
+-- Uses: read.lua (read)
+--
+-- rate     STRING  the time up to which its jobs are paid for, unix ms (the generic cell rate algorithm)
+-- pending  ZSET    job id -> the latest time at which the job can be there, unix ms
+--
+-- A value that another program wrote counts as none.
+
+-- Entries of `pending` that are looked at, and removed if their job is gone, when the limit is reached.
+local SWEPT = 64
+local paid = {}
+
+-- Take the limits apart: "<jobs a second> <burst> <jobs not ended>", '-' for a limit that is not set.
+local function limits_of(text)
+  local rate, burst, pending = string.match(text, '^(%S+) (%S+) (%S+)$')
+  rate = tonumber(rate)
+  return rate and { interval = 1000 / rate, burst = tonumber(burst) or 1 }, tonumber(pending)
+end
+
+local function paid_until(key, rate)
+  if not paid[key] then
+    local known = tonumber(read('GET', key) or '')
+    -- More than can be paid for: the limit was another one before, the clock has gone back, or it is damaged.
+    local is_possible = known and known > now and known <= now + rate.burst * rate.interval
+    paid[key] = is_possible and known or now
+  end
+  return paid[key]
+end
+
+-- Count one job against the rate. Returns ms to wait if it is over the limit (then nothing is counted), else 0; how
+-- many jobs are left, and in how many ms all of them are again.
+local function pay(key, rate)
+  local before = paid_until(key, rate)
+  local after = before + rate.interval
+  local left = now + rate.burst * rate.interval - after
+  -- Half a microsecond for the rounding of fractions.
+  if left < -0.0005 then
+    return math.ceil(-left), 0, math.ceil(before - now)
+  end
+  paid[key] = after
+  return 0, math.floor((left + 0.0005) / rate.interval), math.ceil(after - now)
+end
+
+local function write_payments()
+  for key, time in pairs(paid) do
+    if time > now then
+      redis.call('SET', key, string.format('%.3f', time), 'PX', math.ceil(time - now))
+    end
+  end
+end
+
+-- Whether one more job fits.
+local function has_room(key, most, job_prefix)
+  local number = read('ZCARD', key) or 0
+  if number >= most then
+    for _, id in ipairs(redis.call('ZRANGE', key, 0, SWEPT - 1)) do
+      if redis.call('EXISTS', job_prefix .. id) == 0 then
+        number = number - redis.call('ZREM', key, id)
+      end
+    end
+  end
+  return number < most
+end
+
+local function add_pending(key, id, lives)
+  if read('ZADD', key, now + lives, id) then
+    redis.call('PEXPIRE', key, lives, read('PTTL', key) == -1 and 'NX' or 'GT')
+  end
+end

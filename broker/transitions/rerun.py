@@ -1,0 +1,153 @@
+"""The transition *rerun*: a finished job is run again, as a new job with the same arguments."""
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha1
+
+from jobgate.broker.bodies import encode_again, is_pickled
+from jobgate.broker.errors import BrokerUnavailable, DecodeError
+from jobgate.broker.milliseconds import BODY_TTL_MS
+from jobgate.broker.part import Part
+from jobgate.broker.records import JobBody, JobResult
+from jobgate.broker.scripts import script
+from jobgate.broker.transitions.enqueue import new_job_id
+
+
+class RerunAnswer(StrEnum):
+    """The result of a request to run a job again."""
+
+    #: It runs again as a new job; also when the request is repeated with the same `new_id`.
+    CREATED = "created"
+    #: It was run again before, as the job that is named.
+    EXISTS = "exists"
+    #: It has not ended.
+    UNFINISHED = "unfinished"
+    #: No such job.
+    UNKNOWN = "unknown"
+    #: It has ended, and its arguments cannot be read any more.
+    NO_ARGUMENTS = "no-arguments"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rerun:
+    """What has become of a request to run a job again. Times and queue are those of a CREATED job."""
+
+    code: RerunAnswer
+    #: The new job, if there is one.
+    job_id: str | None = None
+    #: Its function.
+    function: str | None = None
+    queue: str | None = None
+    enqueue_time_ms: int | None = None
+    due_time_ms: int | None = None
+
+
+#: The result may change between the read and the script, but not this many times in a row.
+_LOOKS = 5
+_CREATED, _EXISTS = 1, 2
+
+
+class RerunPart(Part):
+    """Runs finished jobs again (rerun.lua)."""
+
+    async def rerun(self, job_id: str, *, new_id: str | None = None) -> Rerun:
+        """Run a finished job again, once: repeated requests get the same new job.
+
+        The new job has the function, the queue, the arguments and the owner of the old one, and its options
+        if that one failed: of jobs that succeeded only the result is kept. The arguments of a failed job are
+        taken over byte by byte, whatever serializer wrote them.
+
+        Args:
+            job_id: The finished job.
+            new_id: Id of the new job, which must be new; by default random. Give one to be able to repeat the
+                request after WriteInDoubt and know whether it was this one that created the job.
+
+        Raises:
+            EncodeError: The arguments are those of a custom serializer that is not at hand.
+        """
+        new_id = new_id or new_job_id()
+        for _ in range(_LOOKS):
+            result, request, job, again = await self._core.link.command(
+                "MGET",
+                self.keys.result(job_id),
+                self.keys.request(job_id),
+                self.keys.job(job_id),
+                self.keys.retried(job_id),
+            )
+            if result is None:
+                return Rerun(code=RerunAnswer.UNKNOWN if job is None else RerunAnswer.UNFINISHED)
+            answer = await self._rerun(job_id, new_id, result, request, again)
+            if answer is not None:
+                return answer
+        raise BrokerUnavailable("The job changes its state too fast to be run again: try again.")
+
+    async def _rerun(
+        self, job_id: str, new_id: str, result: bytes, request: bytes | None, again: bytes | None
+    ) -> Rerun | None:
+        """Run a job again whose stored values were read; None = they have changed since."""
+        try:
+            ended = await self._core.decoder.result(result, job_id)
+            body = await self._body(job_id, ended, result, request, new_id)
+        except DecodeError:
+            ended, body = None, None
+        if ended is None or body is None:
+            known = again.decode(errors="replace") if again else None
+            return Rerun(code=RerunAnswer.EXISTS if known else RerunAnswer.NO_ARGUMENTS, job_id=known)
+        blob = encode_again(body, request or result, self._core.codec)
+        code, due_ms, id_ = await self._create(job_id, new_id, ended, blob or b"", result)
+        if code not in (_CREATED, _EXISTS):
+            return None
+        return Rerun(
+            code=RerunAnswer.CREATED if code == _CREATED else RerunAnswer.EXISTS,
+            job_id=id_.decode(errors="replace"),
+            function=ended.function,
+            queue=ended.queue,
+            enqueue_time_ms=body.enqueue_time_ms,
+            due_time_ms=due_ms,
+        )
+
+    async def _body(
+        self, job_id: str, ended: JobResult, result: bytes, request: bytes | None, new_id: str
+    ) -> JobBody | None:
+        """Return the body of the new job; None if the old one's arguments are gone."""
+        if request is not None:
+            old = await self._core.decoder.job(request)
+        elif is_pickled(result) or not ended.has_job:
+            return None
+        else:
+            old = JobBody(
+                function=ended.function, args=ended.args, kwargs=ended.kwargs, enqueue_time_ms=0,
+                options=ended.options._replace(queue=ended.queue),
+            )  # fmt: skip
+        options = old.options._replace(
+            request_token=f"rerun:{new_id}", retry_of=job_id, wants_outcome=False, is_counted=False
+        )
+        return JobBody(
+            function=old.function,
+            args=old.args,
+            kwargs=old.kwargs,
+            enqueue_time_ms=time.time_ns() // 1_000_000,
+            options=options,
+        )
+
+    async def _create(
+        self, job_id: str, new_id: str, ended: JobResult, blob: bytes, result: bytes
+    ) -> tuple[int, int, bytes]:
+        keys, queue = self.keys, self.keys.queue(ended.queue)
+        places = [queue, keys.wake(queue), keys.abort, keys.result(job_id), keys.retried(job_id)]
+        places += [keys.job(new_id), keys.result(new_id), keys.ended(new_id), keys.listeners(queue)]
+        code, due_ms, id_ = await self._core.link.run(
+            script("rerun"),
+            places,
+            [
+                new_id,
+                blob,
+                sha1(result, usedforsecurity=False).hexdigest(),
+                BODY_TTL_MS,
+                keys.activity(queue, ""),
+                keys.job_channel(queue),
+                ended.function,
+            ],
+        )
+        return code, due_ms, id_

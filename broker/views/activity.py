@@ -1,0 +1,71 @@
+"""What happened to the jobs of a queue, by function and minute, from the counters that the scripts keep."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jobgate.broker.part import Part
+from jobgate.broker.scripts import script
+
+#: The counters of a minute are kept for two hours.
+MOST_MINUTES: Final = 119
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(slots=True)
+class FunctionActivity:
+    """What happened to the jobs of one function."""
+
+    enqueued: int = 0
+    succeeded: int = 0
+    #: Failed for good, not aborted.
+    failed: int = 0
+    aborted: int = 0
+    #: Tries that were followed by another one.
+    retried: int = 0
+
+
+_KINDS: Final = frozenset(FunctionActivity.__dataclass_fields__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MinuteActivity:
+    """What happened in one minute."""
+
+    #: Its start, unix ms by the Redis clock.
+    minute_ms: int
+    #: By function. Those beyond a bounded number, and unknown ones, are together under the empty name.
+    functions: Mapping[str, FunctionActivity]
+
+
+class ActivityPart(Part):
+    """Reads the counters of queues."""
+
+    async def activity(self, queue: str, minutes: int = 60) -> Sequence[MinuteActivity]:
+        """Return the last minutes of a queue, oldest first; the last one is the minute that runs.
+
+        Stock arq's workers and producers count nothing.
+
+        Args:
+            queue: Name of the queue.
+            minutes: From 1 to `MOST_MINUTES`.
+        """
+        now_ms, *hashes = await self._core.link.read(
+            script("activity_of"), [], [self.keys.activity(queue, ""), min(max(minutes, 1), MOST_MINUTES)]
+        )
+        first = now_ms // _MINUTE_MS - len(hashes) + 1
+        return [
+            MinuteActivity(minute_ms=(first + place) * _MINUTE_MS, functions=_functions(counts))
+            for place, counts in enumerate(hashes)
+        ]
+
+
+def _functions(counts: Sequence[bytes]) -> Mapping[str, FunctionActivity]:
+    found: defaultdict[str, FunctionActivity] = defaultdict(FunctionActivity)
+    for field, number in zip(counts[::2], counts[1::2], strict=True):
+        kind, _, name = field.decode(errors="replace").partition(" ")
+        if kind in _KINDS and number.isdigit():
+            activity = found[name]
+            setattr(activity, kind, getattr(activity, kind) + int(number))
+    return dict(found)
