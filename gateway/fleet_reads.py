@@ -13,7 +13,9 @@ Item = TypeVar("Item")
 
 #: Queues that are read at the same time for one list.
 _AT_ONCE: Final = 20
-#: Seconds between two looks for queues that jobs were enqueued into.
+#: Most queues that are noted because they were seen to hold jobs or a pause.
+_MOST_SEEN: Final = 1000
+#: Seconds between two looks for queues to note.
 _NOTE_EVERY: Final = 1.0
 #: Seconds after which these are noted again: sooner than they are forgotten.
 _NOTE_AGAIN: Final = 3600.0
@@ -43,6 +45,8 @@ class FleetReads:
         self._names = names
         self._local = local
         self._enqueued = enqueued
+        #: Queues that held jobs, or were paused, when they were last read.
+        self._seen: dict[str, None] = {}
         self._depths: SharedReads[str, QueueDepth] = SharedReads()
         self._lists: SharedReads[None, list[str]] = SharedReads()
         self._workers: SharedReads[tuple[str, ...], list[LiveWorker]] = SharedReads()
@@ -57,7 +61,11 @@ class FleetReads:
 
     async def depth(self, queue: str) -> QueueDepth:
         """Return the depth of a queue; raises `NotAQueue` if its key holds another type of value."""
-        return await self._depths.read(queue, lambda: self._broker.queue_depth(queue))
+        depth = await self._depths.read(queue, lambda: self._broker.queue_depth(queue))
+        self._seen.pop(queue, None)
+        if _is_in_use(depth) and len(self._seen) < _MOST_SEEN:
+            self._seen[queue] = None
+        return depth
 
     async def depths(self, queues: Sequence[str]) -> list[QueueDepth]:
         """Return the depths of queues, without those whose key holds another type of value."""
@@ -77,14 +85,19 @@ class FleetReads:
         shown = [worker for worker in found if len(worker.record.worker_id) <= _LONGEST_ID]
         return sorted(shown, key=lambda worker: worker.record.worker_id)
 
-    async def note_enqueued(self) -> None:
-        """Make the queues that jobs are enqueued into known to all gateways, until cancelled."""
+    async def note_queues(self) -> None:
+        """Make queues that this gateway finds to be in use known to all gateways, until cancelled.
+
+        These are queues that jobs are enqueued into, and those that held jobs or a pause when they were read:
+        whoever watches a queue keeps it in the list.
+        """
         clock = asyncio.get_running_loop().time
         noted: dict[str, float] = {}
         while True:
-            new = [name for name in self._enqueued() if noted.get(name, 0.0) <= clock()]
+            new = [name for name in {*self._enqueued(), *self._seen} if noted.get(name, 0.0) <= clock()]
             if new and await self._are_noted(new):
-                noted |= dict.fromkeys(new, clock() + _NOTE_AGAIN)
+                still = {name: until for name, until in noted.items() if until > clock()}
+                noted = still | dict.fromkeys(new, clock() + _NOTE_AGAIN)
             await asyncio.sleep(_NOTE_EVERY)
 
     async def _are_noted(self, queues: Sequence[str]) -> bool:
@@ -94,6 +107,10 @@ class FleetReads:
             logger.debug("queues in use not noted, still retrying: %s", error)
             return False
         return True
+
+
+def _is_in_use(depth: QueueDepth) -> bool:
+    return depth.is_paused or depth.queued + depth.deferred + depth.in_progress > 0
 
 
 def _in_parts(items: Sequence[Item]) -> Iterable[Sequence[Item]]:

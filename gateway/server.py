@@ -115,7 +115,7 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
         live.watch(),
         redis.look_around(),
         redis.watch_data_set(),
-        fleet.note_enqueued(),
+        fleet.note_queues(),
         streams.watch_keys(),
     )
     running = [asyncio.create_task(each) for each in helpers]

@@ -194,6 +194,19 @@ async def test_what_a_gateway_enqueues_into_is_known_to_the_others(redis_url: st
         await eventually_async(is_known, what="the queue of the other gateway")
 
 
+async def test_a_queue_of_stock_arq_is_listed_once_it_was_asked_for(redis_url: str) -> None:
+    async with running_gateway(redis_url) as gateway, running_gateway(redis_url) as other:
+        with redis.Redis.from_url(redis_url) as client:
+            client.zadd("of-arq", {"id": 1.0})
+        assert await names(other) == ["arq:queue"]
+        assert (await queue_of(gateway, "of-arq"))["depth"]["queued"] == 1
+
+        async def is_known() -> bool:
+            return await names(other) == ["arq:queue", "of-arq"]
+
+        await eventually_async(is_known, what="the queue that was asked for")
+
+
 async def test_a_worker_shows_what_it_runs_and_since_when(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
