@@ -1,11 +1,12 @@
 """A handle on one job, for blocking callers."""
 
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from jobgate.client.blocking.portal import Portal
-from jobgate.client.errors import JobgateError
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.errors import ClientClosed, JobgateError
+from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus
 from jobgate.client.job_handle import JobHandle, R_co
 from jobgate.client.requests import Default, Timeout
 
@@ -45,6 +46,16 @@ class BlockingJobHandle(Generic[R_co]):
         """Return the progress that the function last reported; None if there is none or it is not running."""
         return self._run(self._job.progress())
 
+    def events(self) -> Generator[JobEvent, None, None]:
+        """Yield the states of the job as they change, the current one first, as `JobHandle.events`."""
+        events = self._job.events()
+        try:
+            while (event := self._run(_next(events))) is not None:
+                yield event
+        finally:
+            with suppress(ClientClosed):
+                self._portal.run(_close(events))
+
     def result(self, timeout: Timeout = Default.TIMEOUT) -> R_co:
         """Wait for the end of the job and return its result; the errors are those of `JobHandle.result`.
 
@@ -71,6 +82,14 @@ class BlockingJobHandle(Generic[R_co]):
         except JobgateError as error:
             error.job = self
             raise
+
+
+async def _next(events: AsyncGenerator[T, None]) -> T | None:
+    return await anext(events, None)
+
+
+async def _close(events: AsyncGenerator[Any, None]) -> None:
+    await events.aclose()
 
 
 def run(portal: Portal, coroutine: Coroutine[Any, Any, T]) -> T:

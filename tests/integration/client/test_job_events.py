@@ -1,6 +1,7 @@
 """`async for event in job.events()`: the same over HTTP and over Redis, through cuts, to the end."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -15,6 +16,7 @@ from harness.servers import RedisServer
 from harness.tools import free_port
 from jobgate.broker import Broker
 from jobgate.client import (
+    BlockingClient,
     Client,
     Forbidden,
     GatewayUnavailable,
@@ -132,6 +134,26 @@ async def test_redis_that_stays_away_is_reported(valkey_server: RedisServer, red
             finally:
                 valkey_server.start()
         assert caught.value.job is job
+
+
+async def test_blocking_callers_see_the_same(
+    gateway: RunningGateway, redis_url: str, worker: PlayedWorker
+) -> None:
+    def follow(url: str) -> list[Brief]:
+        with BlockingClient(url, registry=CollectorRegistry()) as client:
+            job = client.enqueue("f")
+            for event in job.events():
+                assert brief(event) == ("status", "queued", 0)
+                break
+            begun.set()
+            return [brief(event) for event in job.events()]
+
+    for url in (gateway.url, redis_url):
+        begun = threading.Event()
+        following = asyncio.create_task(asyncio.to_thread(follow, url))
+        await asyncio.to_thread(begun.wait, 30)
+        await worker.run_one(1)
+        assert (await following)[-1] == ("finished", "complete", 1)
 
 
 def streamed(*events: tuple[str, str, Any], cut: bool = False, tail: str = "") -> Reply:
