@@ -1,13 +1,22 @@
 """What all event streams have in common: their headers, and that they end with the rights of their caller."""
 
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from jobgate.gateway.context import Call
-from jobgate.gateway.http import Problem
+from jobgate.gateway.events import comment
+from jobgate.gateway.http import Problem, StreamedAnswer
 
-EVENT_STREAM: Final = "text/event-stream"
 #: nginx, and what took its header over, would collect events before it passes them on.
-STREAM_HEADERS: Final = {"X-Accel-Buffering": "no"}
+_HEADERS: Final = {"X-Accel-Buffering": "no"}
+_TOO_SLOW: Final = comment("too slow: resume with Last-Event-ID")
+
+
+def stream_answer(pieces: AsyncGenerator[bytes, None]) -> StreamedAnswer:
+    """Return the answer with an event stream."""
+    return StreamedAnswer(
+        pieces, content_type="text/event-stream", headers=dict(_HEADERS), if_too_slow=_TOO_SLOW
+    )
 
 
 def may_still_read(call: Call) -> bool:

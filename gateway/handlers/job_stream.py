@@ -13,10 +13,10 @@ from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobStates, 
 from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, Stream, event_text
 from jobgate.gateway.handlers.broker_problems import broker_problem
-from jobgate.gateway.handlers.event_access import EVENT_STREAM, STREAM_HEADERS, may_still_read
+from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
 from jobgate.gateway.handlers.job_access import job_if_visible, visible_job
 from jobgate.gateway.handlers.presentation import job_of_view, to_json
-from jobgate.gateway.http import Answer, Problem, StreamedAnswer, field_errors
+from jobgate.gateway.http import Answer, Problem, field_errors
 
 #: Seconds after which a stream in which nothing happens shows that it lives.
 _QUIET: Final = 15.0
@@ -37,7 +37,7 @@ async def job_events(call: Call) -> Answer:
         # Browsers reconnect after each end; this status stops them.
         return Answer(204)
     call.gateway.streams.require_place(call.caller)
-    stream.answer = StreamedAnswer(stream.pieces(), content_type=EVENT_STREAM, headers=dict(STREAM_HEADERS))
+    stream.answer = stream_answer(stream.pieces())
     return stream.answer
 
 

@@ -1,5 +1,6 @@
 """Answers that are written piece by piece while they are made, such as server-sent events."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -18,9 +19,11 @@ class StreamedAnswer(Answer):
         pieces: Makes the body; always closed, even if it is never iterated.
         content_type: The media type of the body.
         headers: As in `Answer`.
+        if_too_slow: The last piece for a client that has not read in time. It has as much time again to read
+            that. By default it is cut off at once.
     """
 
-    __slots__ = ("_pieces", "_sent")
+    __slots__ = ("_if_too_slow", "_pieces", "_sent")
 
     def __init__(
         self,
@@ -28,9 +31,11 @@ class StreamedAnswer(Answer):
         *,
         content_type: str,
         headers: dict[str, str] | None = None,
+        if_too_slow: bytes = b"",
     ) -> None:
         super().__init__(200, headers=headers, content_type=content_type)
         self._pieces = pieces
+        self._if_too_slow = if_too_slow
         self._sent = 0
 
     @property
@@ -49,20 +54,52 @@ class StreamedAnswer(Answer):
             await self._pass_on(request, self._head_for(request, framing))
             if request.method == "HEAD":
                 return
-            async for piece in pieces:
-                if piece:  # an empty chunk would end the body
-                    framed = b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece
-                    await self._pass_on(request, framed)
-                    self._sent += len(piece)
+            try:
+                async for piece in pieces:
+                    await self._pass_on(request, self._framed(piece, is_chunked))
+            except _TooSlow as slow:
+                self.keep_alive = False
+                self._put(request, self._framed(self._if_too_slow, is_chunked))
+                await self._in_time(request, slow.reading)
             if is_chunked:
                 await self._pass_on(request, b"0\r\n\r\n")
 
-    async def _pass_on(self, request: BaseRequest, data: bytes) -> None:
+    def _framed(self, piece: bytes, is_chunked: bool) -> bytes:
+        self._sent += len(piece)
+        # An empty chunk would end the body.
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if piece and is_chunked else piece
+
+    def _put(self, request: BaseRequest, data: bytes) -> None:
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("The client has gone.")
         request.transport.write(data)
+
+    async def _pass_on(self, request: BaseRequest, data: bytes) -> None:
+        self._put(request, data)
         if request.protocol.writing_paused:
+            await self._wait_for_reader(request)
+
+    async def _wait_for_reader(self, request: BaseRequest) -> None:
+        if not self._if_too_slow:
             await self._in_time(request, request.writer.drain())
+            return
+        reading = asyncio.ensure_future(request.writer.drain())
+        try:
+            await asyncio.wait([reading], timeout=self.write_deadline)
+        except BaseException:
+            reading.cancel()
+            raise
+        if not reading.done():
+            raise _TooSlow(reading)
+        reading.result()
 
     async def write_eof(self) -> None:
         """Do nothing: it is written by now."""
+
+
+class _TooSlow(Exception):
+    """The client has not read in time; `reading` is done once it has."""
+
+    def __init__(self, reading: "asyncio.Future[None]") -> None:
+        super().__init__()
+        self.reading = reading

@@ -81,9 +81,12 @@ ONCE = 'jobgate_gateway_requests_total{route="stream",status="200"} 1.0'
 
 
 @asynccontextmanager
-async def streaming(redis_url: str, make: Callable[[], Pieces], **options: Any) -> AsyncIterator[Served]:
+async def streaming(
+    redis_url: str, make: Callable[[], Pieces], stream: dict[str, Any] | None = None, /, **options: Any
+) -> AsyncIterator[Served]:
     async def handle(call: Call) -> Answer:
-        return StreamedAnswer(make(), content_type="text/event-stream", headers={"X-Test": "1"})
+        headers = {"X-Test": "1"}
+        return StreamedAnswer(make(), content_type="text/event-stream", headers=headers, **(stream or {}))
 
     settings = GatewaySettings(**{"redis": redis_url, "access_log": True, "shutdown": 1.0, **options})
     async with open_gateway(settings) as gateway:
@@ -196,6 +199,32 @@ async def test_a_client_that_does_not_read_holds_the_producer_up_and_is_cut_off(
         writer.transport.abort()
     (line,) = access_lines(caplog)
     assert line["ms"] >= 500
+
+
+async def paused(producer: Producer, deadline: float) -> bool:
+    """Whether nothing was made for longer than this deadline."""
+    before = producer.made
+    await asyncio.sleep(1.1 * deadline)
+    return before > 0 and producer.made == before
+
+
+@pytest.mark.parametrize("reads_on", [True, False])
+async def test_a_slow_client_may_be_told_before_it_is_cut_off(redis_url: str, reads_on: bool) -> None:
+    producer = Producer()
+    hint, deadline = {"if_too_slow": b": resume\n\n"}, 2.0 if reads_on else 0.3
+    async with streaming(redis_url, producer.endless, hint, write_deadline=deadline) as served:
+        reader, writer = await served.connect(limit=1024)
+        writer.write(asked())
+        await reader.readuntil(b"\r\n\r\n")
+        await eventually_async(lambda: paused(producer, deadline), what="a client that has not read in time")
+        assert producer.made < 400
+        if reads_on:
+            assert (await reader.read()).endswith(b"\r\na\r\n: resume\n\n\r\n0\r\n\r\n")
+        else:
+            await served.counted(ONCE)
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+        writer.transport.abort()
 
 
 async def test_a_client_that_reads_gets_all_of_a_long_stream(redis_url: str) -> None:
