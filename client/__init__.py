@@ -32,6 +32,7 @@ from jobgate.client.errors import (
 )
 from jobgate.client.info import JobEvent, JobEventKind, JobInfo, JobProgress, JobStatus
 from jobgate.client.job_handle import JobHandle
+from jobgate.client.many import Call, CallOptions
 from jobgate.client.per_loop import Home, PerLoop
 from jobgate.client.requests import check_keywords
 from jobgate.client.stub import DEFAULT, Stub, stub
@@ -39,7 +40,8 @@ from jobgate.client.time_budget import GRACE, TimeBudget
 
 __all__ = [
     # The client and its jobs
-    "Caller", "Client", "JobEvent", "JobEventKind", "JobHandle", "JobInfo", "JobProgress", "JobStatus",
+    "Call", "CallOptions", "Caller", "Client", "JobEvent", "JobEventKind", "JobHandle", "JobInfo",
+    "JobProgress", "JobStatus",
     # … for programs without an event loop
     "BlockingCaller", "BlockingClient", "BlockingJobHandle",
     # Errors

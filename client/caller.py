@@ -1,61 +1,33 @@
 """Calls and enqueues, by the name of a function or with the function itself."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
-from jobgate.client.errors import InvalidOption
+from jobgate.client.bulk_caller import BulkCaller
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult, Target
 from jobgate.client.job_handle import JobHandle
-from jobgate.client.metrics import ClientMetrics
 from jobgate.client.requests import (
     Default,
-    NewJob,
-    Options,
     Seconds,
     Timeout,
     job_options,
     new_job,
     waiting_time,
 )
-from jobgate.client.transport import Transport
 
 P = ParamSpec("P")
 T = TypeVar("T")
 D = TypeVar("D", bound=PlainResult)
 
-_NO_OPTIONS: Final = Options()
 
-
-class Caller:
+class Caller(BulkCaller):
     """Calls functions that run in workers; `Client` is one, and `with_options` returns another.
 
     A function is given by its name, or as the function itself where the caller can import it: then type
     checkers know its arguments, without `ctx`, and its result. Options that begin with `_` stand between the
     arguments of a call by name. For calls of the function itself they are given to `with_options`.
     """
-
-    def __init__(
-        self,
-        transport: Transport,
-        metrics: ClientMetrics,
-        *,
-        timeout: float | None,
-        options: Options = _NO_OPTIONS,
-    ) -> None:
-        """Call through a transport; nothing is sent yet.
-
-        Args:
-            transport: Sends the requests.
-            metrics: Counts the calls.
-            timeout: How long to wait for results by default, in seconds; None = for ever.
-            options: Options of all calls, which options of one call override.
-        """
-        self._transport = transport
-        self._metrics = metrics
-        self._timeout = timeout
-        self._options = options
 
     if TYPE_CHECKING:
         # What `call` and `enqueue` return for a function that returns `T`: types of `Stub`.
@@ -171,7 +143,7 @@ class Caller:
             JobgateError: Any other problem, as in `enqueue`.
         """
         target = Target.of(function)
-        options = self._merged(
+        options = self._options_of_calls(
             job_options(
                 job_id=_job_id,
                 queue=_queue,
@@ -181,15 +153,8 @@ class Caller:
                 run_timeout=_run_timeout,
             )
         )
-        if options.defer_by is not None or options.defer_until is not None:
-            raise InvalidOption(
-                "`call` waits for the result, `enqueue` can defer: leave out defer_by and defer_until"
-            )
         job = new_job(target.name, args, kwargs, options)
-        wait = waiting_time("_timeout", _timeout, self._timeout)
-        handle = self._handle(job, target, options.queue, acknowledged=True)
-        with self._metrics.call(target.name), handle.named_in_errors():
-            return handle.value_of(await self._transport.call(job, wait))
+        return await self._result_of(target, job, waiting_time("_timeout", _timeout, self._timeout))
 
     @overload
     async def enqueue(
@@ -271,28 +236,3 @@ class Caller:
         with self._metrics.enqueue(target.name), self._handle(job, target, options.queue).named_in_errors():
             queue = await self._transport.enqueue(job) or options.queue
         return self._handle(job, target, queue, acknowledged=True)
-
-    def _merged(self, options: Options) -> Options:
-        """Return the options of one call, with those of this caller where it has none."""
-        if self._options == _NO_OPTIONS:
-            return options
-        given = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
-        if given.keys() & _DEFERRALS:
-            given = dict.fromkeys(_DEFERRALS) | given
-        return replace(self._options, **given)
-
-    def _handle(
-        self, job: NewJob, target: Target, queue: str | None, *, acknowledged: bool = False
-    ) -> JobHandle[Any]:
-        return JobHandle(
-            self._transport,
-            job.job_id,
-            queue=queue,
-            timeout=self._timeout,
-            acknowledged=acknowledged,
-            read=target.read,
-        )
-
-
-_NAMES: Final = tuple(field.name for field in fields(Options))
-_DEFERRALS: Final = frozenset({"defer_by", "defer_until"})

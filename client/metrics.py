@@ -74,6 +74,10 @@ class ClientMetrics:
         with self._outcome(self._enqueues, self._label(function)):
             yield
 
+    def enqueued(self, function: str, outcome: str) -> None:
+        """Count one enqueue of many, with its outcome."""
+        self._enqueues.labels(self._label(function), outcome).inc()
+
     def _label(self, function: str) -> str:
         if len(self._functions) < FUNCTION_LABELS:
             self._functions.add(function)

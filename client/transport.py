@@ -1,6 +1,6 @@
 """The interface of a client to its other side, the same for HTTP and for Redis."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,6 +70,9 @@ class Transport(Protocol):
         Raises:
             JobExists: The id that the caller chose is taken.
         """
+
+    async def enqueue_many(self, jobs: Sequence[NewJob]) -> Sequence[str | JobgateError | None]:
+        """Enqueue jobs; return in order what `enqueue` returns, or the error that it would raise."""
 
     async def call(self, job: NewJob, timeout: float | None) -> JobEnd:
         """Enqueue a job and wait for its end.

@@ -66,6 +66,19 @@ class ProblemAnswer:
             members=members,
         )
 
+    @classmethod
+    def in_batch(cls, status: int, members: Mapping[str, Any]) -> Self:
+        """Return the problem of one job of a batch."""
+        pause = members.get("retry_after")
+        return cls(
+            status=status,
+            code=str(members.get("code", "")),
+            detail=str(members.get("detail") or f"status {status}"),
+            retryable=members.get("retryable") is True,
+            retry_after=float(pause) if isinstance(pause, int | float) else None,
+            members=members,
+        )
+
     @property
     def may_have_happened(self) -> bool:
         """Whether the gateway may have carried out the request."""

@@ -9,6 +9,9 @@ from jobgate.client.errors import InvalidArguments
 from jobgate.client.requests import NewJob, Options
 from jobgate.client.values import JSON, one_step
 
+#: Seconds; a result that is kept for less may have expired before a lost response is noticed.
+SHORT_KEEP = 60.0
+
 
 def encode(job: NewJob) -> bytes:
     """Return the JSON body of an enqueue request.
@@ -25,6 +28,12 @@ def encode(job: NewJob) -> bytes:
         return _encode_slowly(job, body)
     # orjson writes NaN and infinities as null: only a body with a null needs the slow check.
     return _encode_slowly(job, body) if b"null" in encoded else encoded
+
+
+def needs_idempotency_key(job: NewJob) -> bool:
+    """Whether the id alone cannot distinguish a retry from a request for another job, or one now gone."""
+    keep = job.options.keep_result
+    return not job.owns_id or (keep is not None and keep < SHORT_KEEP)
 
 
 #: The gateway has the same names for options.

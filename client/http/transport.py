@@ -1,16 +1,24 @@
 """The transport that calls functions through a gateway."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from time import monotonic
 from urllib.parse import quote
 
-from jobgate.client.errors import GatewayUnavailable, JobNotFound, RateLimited, ResultTimeout, UnknownFunction
+from jobgate.client.errors import (
+    GatewayUnavailable,
+    JobgateError,
+    JobNotFound,
+    RateLimited,
+    ResultTimeout,
+    UnknownFunction,
+)
+from jobgate.client.http.batch import Batch
 from jobgate.client.http.event_parser import ServerEvent
 from jobgate.client.http.event_stream import EventStream
 from jobgate.client.http.exchange import Exchange, Request
 from jobgate.client.http.problem_answers import ProblemAnswer
-from jobgate.client.http.request_body import encode
+from jobgate.client.http.request_body import encode, needs_idempotency_key
 from jobgate.client.http.response import Response, job_end, job_info, queue_of, unexpected
 from jobgate.client.info import JobEvent, JobEventKind, JobInfo
 from jobgate.client.requests import NewJob, quoted
@@ -21,8 +29,6 @@ from jobgate.client.transport import JobEnd
 LONGEST_POLL = 30.0
 #: Seconds that a gateway may take beyond the wait: it waits for Redis for up to 5 s.
 SLACK = 10.0
-#: Seconds; a result that is kept for less may have expired before a lost response is noticed.
-SHORT_KEEP = 60.0
 
 
 class HttpTransport:
@@ -48,6 +54,10 @@ class HttpTransport:
     async def enqueue(self, job: NewJob) -> str | None:
         """Enqueue a job and return the name of its queue."""
         return queue_of(await self._post(job, TimeBudget(self._request_timeout), wait=0))
+
+    async def enqueue_many(self, jobs: Sequence[NewJob]) -> Sequence[str | JobgateError | None]:
+        """Enqueue jobs, in few requests; return the name of the queue of each, or the error."""
+        return await Batch(jobs, self._exchange, request_timeout=self._request_timeout).enqueue()
 
     async def call(self, job: NewJob, timeout: float | None) -> JobEnd:
         """Enqueue and wait in the same request, then poll until the time is up."""
@@ -162,9 +172,7 @@ def _enqueue_headers(job: NewJob, wait: float) -> Mapping[str, str]:
     headers = {"Content-Type": "application/json"}
     if wait:
         headers["Prefer"] = f"wait={wait:.3f}"
-    keep = job.options.keep_result
-    if not job.owns_id or (keep is not None and keep < SHORT_KEEP):
-        # The id alone does not distinguish a retry of this request from another job, or from one now gone.
+    if needs_idempotency_key(job):
         headers["Idempotency-Key"] = job.request_token
     return headers
 

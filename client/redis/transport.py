@@ -1,8 +1,9 @@
 """The transport that calls functions directly through Redis, the only module here that knows the broker."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from copy import copy
 
 from jobgate.broker import (
     DEFAULT_NAMESPACE,
@@ -61,8 +62,12 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except errors.BrokerError as error:
-        kind = next(mine for theirs, mine in _ERRORS if isinstance(error, theirs))
-        raise kind(str(error)) from None
+        raise _error(error) from None
+
+
+def _error(error: errors.BrokerError) -> JobgateError:
+    kind = next(mine for theirs, mine in _ERRORS if isinstance(error, theirs))
+    return kind(str(error))
 
 
 async def _within(budget: TimeBudget, wait: Awaitable[records.JobResult | None]) -> records.JobResult | None:
@@ -131,6 +136,21 @@ class RedisTransport:
         await self._reach(budget)
         await self._has_worker(job)
         return await self._enqueue(job, budget)
+
+    async def enqueue_many(self, jobs: Sequence[NewJob]) -> Sequence[str | JobgateError | None]:
+        """Enqueue jobs together; return the name of the queue of each, or the error."""
+        budget = TimeBudget(self._request_timeout)
+        try:
+            await self._reach(budget)
+            requests = await self._checked(jobs)
+            sent = [request for request in requests if isinstance(request, records.JobRequest)]
+            answers = iter(await self._enqueue_all(sent, budget))
+        except JobgateError as error:
+            return [copy(error) for _ in jobs]
+        return [
+            request if isinstance(request, JobgateError) else _answer(job, next(answers))
+            for job, request in zip(jobs, requests, strict=True)
+        ]
 
     async def call(self, job: NewJob, timeout: float | None) -> JobEnd:
         """Start to wait, then enqueue, so that the result is pushed and no further request is needed."""
@@ -229,6 +249,39 @@ class RedisTransport:
             raise JobExists
         return enqueued.queue
 
+    async def _checked(self, jobs: Sequence[NewJob]) -> list[records.JobRequest | JobgateError]:
+        """Return what to send for each job, or why it cannot be sent."""
+        known: dict[tuple[str, str | None], JobgateError | None] = {}
+        checked: list[records.JobRequest | JobgateError] = []
+        for job in jobs:
+            function = (job.function, job.options.queue)
+            try:
+                if function not in known:
+                    known[function] = await self._why_not(job)
+                refused = known[function]
+                checked.append(copy(refused) if refused else _request(job, self._serializer, False))
+            except JobgateError as error:
+                checked.append(error)
+        return checked
+
+    async def _why_not(self, job: NewJob) -> JobgateError | None:
+        try:
+            await self._has_worker(job)
+        except JobgateError as error:
+            return error
+        return None
+
+    async def _enqueue_all(
+        self, requests: Sequence[records.JobRequest], budget: TimeBudget
+    ) -> Sequence[records.Enqueued | errors.BrokerError]:
+        try:
+            async with asyncio.timeout(budget.left + GRACE):
+                with _translated():
+                    return await self._broker.enqueue_many(requests)
+        except TimeoutError:
+            self._is_reached = False
+            raise OutcomeUnknown from None
+
     async def _end(self, job_id: str, queue: str | None, result: records.JobResult | None) -> JobEnd:
         """Return how a job ended; without a `result`, the time is up or the job is gone."""
         if result is not None:
@@ -277,6 +330,12 @@ def _request(job: NewJob, serializer: str, wants_outcome: bool) -> records.JobRe
         defer_until_ms=None if until is None else round(until.timestamp() * 1000),
         expires=options.expires,
     )
+
+
+def _answer(job: NewJob, answer: records.Enqueued | errors.BrokerError) -> str | JobgateError:
+    if isinstance(answer, errors.BrokerError):
+        return _error(answer)
+    return answer.queue if answer.created or job.owns_id else JobExists()
 
 
 def _job_end(result: records.JobResult) -> JobEnd:

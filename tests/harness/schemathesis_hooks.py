@@ -5,6 +5,12 @@ from typing import Any
 import schemathesis
 
 
+@schemathesis.serializer("application/x-ndjson")
+def _lines(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Send the text of lines as it is."""
+    return str(value).encode(errors="replace")
+
+
 @schemathesis.hook
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]

@@ -184,8 +184,11 @@ def test_typescript(live: Live, tmp_path: Path) -> None:
 
 def test_python(live: Live, tmp_path: Path) -> None:
     python = installed("python/bin/python")
+    # As the docs say: it knows no NDJSON.
+    config = "content_type_overrides: {application/x-ndjson: application/octet-stream}"
+    (tmp_path / "config.yaml").write_text(config)
     generate = ("generate", "--path", live.document, "--meta", "none", "--output-path", "made")
-    run(python.parent / "openapi-python-client", *generate, cwd=tmp_path)
+    run(python.parent / "openapi-python-client", *generate, "--config", "config.yaml", cwd=tmp_path)
     (tmp_path / "right.py").write_text(RIGHT)
     (tmp_path / "wrong.py").write_text(WRONG)
     strictly = ("--strict", "--follow-imports", "silent", "--config-file", os.devnull)

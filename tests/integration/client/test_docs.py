@@ -18,7 +18,8 @@ from jobgate.client.metrics import FUNCTION_LABELS, metrics_of
 
 DOC = (REPOSITORY / "docs" / "client.md").read_text()
 WORDS = len((REPOSITORY / "README.md").read_text().split())
-FIRST, BLOCKING, ENQUEUE, TYPED, JOB, FAILURE, DIRECT = re.findall(
+MORE_WORDS = len((REPOSITORY / "CHANGELOG.md").read_text().split())
+FIRST, BLOCKING, ENQUEUE, MANY, TYPED, JOB, FAILURE, DIRECT = re.findall(
     r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL
 )
 
@@ -75,6 +76,8 @@ async def test_the_examples_run(
     assert await printed(BLOCKING) == f"{WORDS}\n10\n"
     async with Client(url, key=places["JOBGATE_KEY"]) as client:
         assert (await printed(ENQUEUE, client=client)).startswith("{'lines': 10, ")
+        many = await printed(MANY, client=client)
+        assert many == f"[{WORDS}, {MORE_WORDS}]\n{WORDS}\n{MORE_WORDS}\n"
         assert await printed(TYPED, client=client) == "True\n"
         assert re.fullmatch(
             r"(queued|in_progress) (None|JobProgress\(.*\))\n[01]\nTrue\n", await printed(JOB, client=client)

@@ -19,7 +19,9 @@ from typing import Any, Literal, NamedTuple, TypedDict, assert_type
 
 from pydantic import BaseModel
 
-from jobgate.client import BlockingCaller, BlockingClient, BlockingJobHandle, Caller, Client, JobHandle, stub
+from jobgate.client import (
+    BlockingCaller, BlockingClient, BlockingJobHandle, Call, Caller, Client, JobgateError, JobHandle, stub,
+)
 from jobgate.worker import func
 
 
@@ -143,7 +145,29 @@ async def by_name(client: Client) -> None:
     wider: JobHandle[object] = await client.enqueue(add, 1)
 
 
+async def many(client: Client) -> None:
+    jobs = client.enqueue_many([Call(add, 1), Call(add, 2, b=3)])
+    assert_type([job async for job in jobs], list[JobHandle[int]])
+    calls = (Call(far, 1).with_options(job_id="a") for _ in "ab")
+    assert_type(await anext(client.enqueue_many(calls)), JobHandle[list[int]])
+    assert_type(await anext(client.enqueue_many([Call(plain, 1)])), JobHandle[str])
+    assert_type(await anext(client.enqueue_many([Call("add", 1, _job_id="a")])), JobHandle[Any])
+    found = client.enqueue_many([Call(add, 1)], return_exceptions=True)
+    assert_type(await anext(found), JobHandle[int] | JobgateError)
+    assert_type([n async for n in client.map(add, [1, 2], concurrency=2)], list[int])
+    assert_type(await anext(client.map(far, [1])), list[int])
+    assert_type(await anext(client.map(plain, [1], ordered=False)), str)
+    assert_type(await anext(client.map(add, [1], return_exceptions=True)), int | JobgateError)
+    assert_type(await anext(client.map("add", [1])), Any)
+
+
 async def wrong(client: Client) -> None:
+    Call(add, "1")  # WRONG
+    Call("add", _max_tries="1")  # WRONG
+    Call(add, 1).with_options(jobid="a")  # WRONG
+    client.map(add, ["1"])  # WRONG
+    client.map(plain, ["1"])  # WRONG
+    client.enqueue_many([add])  # WRONG
     await client.call(add, "1", 2)  # WRONG
     await client.call(add)  # WRONG
     await client.call(add, 1, 2, 3)  # WRONG
@@ -215,5 +239,5 @@ def test_wrong_calls_are_errors_and_right_ones_are_not(
     sample.write_text(SAMPLE)
     lines = SAMPLE.splitlines()
     wrong = {number for number, line in enumerate(lines, 1) if "# WRONG" in line}
-    assert len(wrong) == 40
+    assert len(wrong) == 46
     assert {lines[number - 1] for number in wrong ^ set(checker(sample))} == set()

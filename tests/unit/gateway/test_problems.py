@@ -58,6 +58,7 @@ def test_which_problems_may_pass_with_time() -> None:
         "answers-unread",
         "no-worker",
         "keys-unavailable",
+        "shutting-down",
         "not-ready",
     }
     assert broker_problem(BrokerFull()).headers == {"Retry-After": "1"}
