@@ -224,23 +224,29 @@ class BulkCaller:
         """
         if concurrency < 1:
             raise InvalidOption("concurrency must be at least 1")
-        target = Target.of(function)
-        options = self._options_of_calls()
-
-        async def called(item: Sequence[Any]) -> Any:
-            try:
-                return await self._result_of(target, new_job(target.name, item, {}, options), self._timeout)
-            except JobgateError as error:
-                if return_exceptions:
-                    return error
-                raise
-
+        called = self._called_with(Target.of(function), return_exceptions=return_exceptions)
         results = windowed(items, called, concurrency=concurrency, ordered=ordered)
         try:
             async for result in results:
                 yield result
         finally:
             await results.aclose()
+
+    def _called_with(
+        self, target: Target, *, return_exceptions: bool
+    ) -> Callable[[Sequence[Any]], Awaitable[Any]]:
+        """Return what calls a function and returns its result, or perhaps its error."""
+        options = self._options_of_calls()
+
+        async def called(args: Sequence[Any]) -> Any:
+            try:
+                return await self._result_of(target, new_job(target.name, args, {}, options), self._timeout)
+            except JobgateError as error:
+                if return_exceptions:
+                    return error
+                raise
+
+        return called
 
     async def _result_of(self, target: Target, job: NewJob, wait: float | None) -> Any:
         """Run a job and return its result."""

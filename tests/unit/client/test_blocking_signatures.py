@@ -12,13 +12,15 @@ from jobgate.client import BlockingCaller, BlockingClient, BlockingJobHandle, Ca
 FACES = [(BlockingClient, Client), (BlockingCaller, Caller), (BlockingJobHandle, JobHandle)]
 #: Methods of the async classes for this package alone.
 INTERNAL = {"named_in_errors", "value_of"}
+#: Methods that the blocking classes do not have yet.
+LACKING = {"enqueue_many", "map"}
 
 
 def methods(kind: type) -> dict[str, Callable[..., Any]]:
     return {
         name: method
         for name, method in inspect.getmembers(kind, inspect.isfunction)
-        if not name.startswith("_") and name not in INTERNAL
+        if not name.startswith("_") and name not in INTERNAL | LACKING
     }
 
 
