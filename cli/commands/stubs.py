@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from jobgate.cli.http_access import HttpAccess
 from jobgate.cli.option import option
 from jobgate.cli.stubs import StubsError, ask, base_url, changes, read_functions, write_module
 
@@ -46,8 +47,18 @@ In a program:
     help="Write nothing. Compare FILE with the functions that the gateway has now: exit code 0 = alike, "
     "1 = FILE is stale; what has changed is listed.",
 )
+@option(
+    "--ca-file",
+    section=_SECTION,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="CAs to trust with an https:// URL, in PEM form.  [default: those of the system]",
+)
+@option("--proxy", section=_SECTION, metavar="URL", help="HTTP proxy on the way to the gateway.")
 @option("--key", section=_SECTION, metavar="KEY", help="API key for the gateway.")
-def command(url: str, file: Path | None, check: bool, key: str | None) -> None:
+def command(
+    url: str, file: Path | None, check: bool, key: str | None, ca_file: Path | None, proxy: str | None
+) -> None:
     """Write a Python module that declares the functions of the gateway at URL, for its callers.
 
     mypy and pyright then know the arguments and the result of each function. The module needs jobgate's base
@@ -58,7 +69,9 @@ def command(url: str, file: Path | None, check: bool, key: str | None) -> None:
         raise click.UsageError("--check compares a file: name it with -o FILE.")
     try:
         url = base_url(url)
-        text = write_module(read_functions(ask(url, key)), url, "FILE" if file is None else str(file))
+        access = HttpAccess(proxy=proxy, ca_file=ca_file, follows_redirects=False)
+        functions = read_functions(ask(url, key, access))
+        text = write_module(functions, url, "FILE" if file is None else str(file))
     except StubsError as error:
         raise click.ClickException(str(error)) from error
     if file is None:

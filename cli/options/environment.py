@@ -12,7 +12,10 @@ from jobgate.cli.option import VARIABLES
 #: Where prometheus_client keeps metrics of several processes; it reads both when a metric is made.
 _METRICS_FOLDERS: Final = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 #: Variables that no option here reads: those of `health` and `stubs`, for which the base install is enough.
-FURTHER: Final = ("JOBGATE_HEALTH_URL", "JOBGATE_KEY", "JOBGATE_OUTPUT", "JOBGATE_CHECK")
+FURTHER: Final = (
+    "JOBGATE_CA_FILE", "JOBGATE_CHECK", "JOBGATE_HEALTH_URL", "JOBGATE_KEY", "JOBGATE_OUTPUT",
+    "JOBGATE_PROXY",
+)  # fmt: skip
 #: Set once the warnings are written, so that child processes do not repeat them.
 _WARNED: Final = "JOBGATE_SUPERVISOR_WARNED"
 #: Variables by which processes of jobgate talk to each other, and those of its tests.

@@ -1,13 +1,14 @@
 """The request that asks a gateway for its functions."""
 
 import urllib.request
-from http.client import HTTPException, HTTPMessage
-from typing import IO, Final
+from http.client import HTTPException
+from typing import Final
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import orjson
 
+from jobgate.cli.http_access import SCHEMES, AccessError, HttpAccess, why_no_answer
 from jobgate.cli.stubs.errors import StubsError
 
 #: Seconds to wait for the gateway.
@@ -22,21 +23,6 @@ _MEANINGS: Final = {
 }
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the key to another address."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> None:
-        """Follow none."""
-
-
 def base_url(text: str) -> str:
     """Return the URL of a gateway without a slash at its end.
 
@@ -49,7 +35,7 @@ def base_url(text: str) -> str:
         is_plain = text.isascii() and text.isprintable() and " " not in text
     except ValueError:
         raise StubsError("the URL cannot be read") from None
-    if url.scheme not in {"http", "https"} or not host or not is_plain:
+    if url.scheme not in SCHEMES or not host or not is_plain:
         raise StubsError("give the http:// or https:// URL of a gateway, such as http://127.0.0.1:8080")
     if "@" in url.netloc:
         raise StubsError("a gateway takes a key, not a password: pass --key, or set JOBGATE_KEY")
@@ -58,12 +44,13 @@ def base_url(text: str) -> str:
     return urlunsplit((url.scheme, url.netloc, quote(url.path, safe="/%").rstrip("/"), "", ""))
 
 
-def ask(url: str, key: str | None) -> object:
+def ask(url: str, key: str | None, access: HttpAccess) -> object:
     """Return the gateway's answer to `GET /functions`.
 
     Args:
         url: Of the gateway, as `base_url` returns it.
         key: API key; None = none.
+        access: How to get there; redirects are not followed.
 
     Raises:
         StubsError: There is no answer, or it is not the one asked for.
@@ -73,19 +60,19 @@ def ask(url: str, key: str | None) -> object:
         if not (key and key.isascii() and key.isprintable() and " " not in key):
             raise StubsError("the key has characters that are not allowed: is there a line break at its end?")
         headers["Authorization"] = f"Bearer {key}"
-    request = urllib.request.Request(f"{url}/functions", headers=headers)  # noqa: S310 - `base_url` checks it
-    # The environment's proxies are not used, as in the client.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
     try:
+        opener, address = access.opener(f"{url}/functions")
+        request = urllib.request.Request(address, headers=headers)  # noqa: S310 - `base_url` checks it
         with opener.open(request, timeout=_TIMEOUT) as answer:
             body = answer.read(_LONGEST + 1)
     except HTTPError as error:
         error.close()
         meaning = _MEANINGS.get(error.code, "is this the URL of a jobgate gateway?")
         raise StubsError(f"{url} answers {error.code}: {meaning}") from None
+    except AccessError as error:
+        raise StubsError(str(error)) from None
     except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", error)  # of a URLError
-        why = getattr(reason, "strerror", None) or reason
+        why = why_no_answer(error)
         raise StubsError(f"{url} does not answer: {why}. Check the URL, and that the gateway runs.") from None
     return _json(body, url)
 
