@@ -210,9 +210,10 @@ ZONES = (
 
 
 def fits(timetable: Timetable, wall: datetime) -> bool:
-    date_fits = wall.month in timetable.months and wall.day in timetable.days
-    time_fits = wall.hour in timetable.hours and wall.minute in timetable.minutes and wall.second == 0
-    return date_fits and wall.weekday() in timetable.weekdays and time_fits
+    # What most do not fit comes first.
+    time_fits = wall.minute in timetable.minutes and wall.hour in timetable.hours and wall.second == 0
+    date_fits = time_fits and wall.month in timetable.months and wall.day in timetable.days
+    return date_fits and wall.weekday() in timetable.weekdays
 
 
 def by_definition(timetable: Timetable, moment: datetime, zone: tzinfo) -> datetime | None:
@@ -232,9 +233,14 @@ def by_definition(timetable: Timetable, moment: datetime, zone: tzinfo) -> datet
 
 def changes(zone: tzinfo) -> list[datetime]:
     start = datetime(2010, 1, 1, tzinfo=UTC)
-    hours = [start + timedelta(hours=number) for number in range(16 * 8766)]
-    pairs = itertools.pairwise(hours)
-    return [after for before, after in pairs if offset(before, zone) != offset(after, zone)] or hours[:1]
+    days = changes_among([start + timedelta(days=number) for number in range(16 * 365)], zone)
+    hours = [[day - timedelta(hours=24 - number) for number in range(25)] for day in days]
+    return [change for of_a_day in hours for change in changes_among(of_a_day, zone)] or [start]
+
+
+def changes_among(moments: list[datetime], zone: tzinfo) -> list[datetime]:
+    pairs = itertools.pairwise((moment, offset(moment, zone)) for moment in moments)
+    return [after for (_, old), (after, new) in pairs if old != new]
 
 
 def offset(moment: datetime, zone: tzinfo) -> timedelta | None:
