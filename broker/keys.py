@@ -336,7 +336,8 @@ def _met_by_key(
         ending: A tail that the key may have.
     """
     end = len(key) if length is None else length
-    if any(form.meets(_Form(key, is_open)) for form in _own_forms(namespace)):
+    this = _Form(key, is_open)
+    if any(form.meets(this) for form in _own_forms(namespace)):
         return key
     for tail in _layout(namespace).tails:
         at = key.find(tail.text) if tail.is_open else _place_of_ending(key, tail.text)

@@ -16,11 +16,11 @@ from harness.forms import LONG
 pytestmark = pytest.mark.early
 
 #: CPU seconds that one pickle may take, on a machine several times slower than ours (0.9 s there).
-LONGEST = 5.0 if LONG else 2.5
+LONGEST = 5.0 if LONG else 1.8
 #: MiB that one pickle may take, its own 16 included.
 LARGEST = 192
 #: The part of their work for which those stand that take most: see `hostile.bombs`.
-PART = 1 if LONG else 4
+PART = 1 if LONG else 8
 
 
 def read_all(cases: Iterable[tuple[str, bytes]], folder: Path) -> dict[str, Any]:

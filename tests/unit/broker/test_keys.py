@@ -64,11 +64,11 @@ def words() -> list[str]:
     return sorted(found | {"x", "", "wake2"})
 
 
-def names(longest: int) -> Iterator[str]:
-    """Names of that many words; of those with three the short form takes every seventh."""
+def names(longest: int, step: int = 1) -> Iterator[str]:
+    """All names of so many words and fewer; of the longest, the short form takes one in `step`."""
     for length in range(1, longest + 1):
         made = map(":".join, itertools.product(words(), repeat=length))
-        yield from itertools.islice(made, 0, None, 1 if LONG or length < 3 else 7)
+        yield from itertools.islice(made, None, None, 1 if LONG or length < longest else step)
 
 
 def is_taken(make: Callable[[str], object], name: str) -> bool:
@@ -124,7 +124,8 @@ def test_keys_of_all_names_of_queues_differ(namespace: str) -> None:
     keys = Keys(namespace)
     longest = 3 if LONG or namespace == "arq" else 2
     queues = accepted_queues(
-        keys, [*names(longest), *(f"{namespace}:{rest}" for rest in names(2)), namespace]
+        keys,
+        [*names(longest, 7 if longest == 3 else 1), *(f"{namespace}:{rest}" for rest in names(2)), namespace],
     )
     assert len(queues) > (500 if longest == 3 else 100)
     assert keys.default_queue in queues
@@ -136,11 +137,9 @@ def test_keys_of_all_names_of_queues_differ(namespace: str) -> None:
 
 def test_keys_of_queues_workers_and_ids_differ() -> None:
     keys, made = Keys(), dict[str, Meaning]()
-    texts = list(names(2))
-    queues = accepted_queues(keys, texts)
+    queues, texts = accepted_queues(keys, names(2)), list(names(2, 11))
     for function, parameters in FUNCTIONS.items():
-        stride = 1 if LONG or len(parameters) < 2 else 5
-        kinds = [queues if name in QUEUES else texts[::stride] for name in parameters]
+        kinds = [queues if name in QUEUES else texts for name in parameters]
         for given in itertools.product(*kinds):
             key = call(keys, function, *given)
             meaning = ("queue", key) if function in {"queue", "default_queue"} else (function, *given)
@@ -150,7 +149,7 @@ def test_keys_of_queues_workers_and_ids_differ() -> None:
 def test_keys_of_all_namespaces_differ() -> None:
     """Only a queue whose name begins a namespace's could have keys that are the namespace's."""
     free, arqs = 0, [(text, is_open, ("arq", *meaning)) for text, is_open, meaning in forms(Keys(), [])]
-    for namespace in filter(None, [*names(2), *(f"arq:{rest}" for rest in names(2))]):
+    for namespace in filter(None, [*names(2, 5), *(f"arq:{rest}" for rest in names(2, 5))]):
         if is_taken(Keys, namespace):
             continue
         free += 1
