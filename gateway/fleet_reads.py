@@ -3,10 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from jobgate.broker import Broker, BrokerError, LiveWorker, NotAQueue, QueueDepth, SharedReads
+from jobgate.broker import (
+    Broker,
+    BrokerError,
+    LiveWorker,
+    MinuteActivity,
+    NotAQueue,
+    QueueDepth,
+    SharedReads,
+)
 from jobgate.gateway.functions import QueueNames
+from jobgate.gateway.last_hours import LastHours
 
 logger = logging.getLogger("jobgate.gateway")
 Item = TypeVar("Item")
@@ -21,6 +31,15 @@ _NOTE_EVERY: Final = 1.0
 _NOTE_AGAIN: Final = 3600.0
 #: Longest id of a worker that is shown; those of jobgate are shorter.
 _LONGEST_ID: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What is in a queue, and what has happened there."""
+
+    depth: QueueDepth
+    #: The last 60 minutes, the oldest first; the last one is still running.
+    minutes: Sequence[MinuteActivity]
 
 
 class FleetReads:
@@ -48,6 +67,7 @@ class FleetReads:
         #: Queues that held jobs, or were paused, when they were last read.
         self._seen: dict[str, None] = {}
         self._depths: SharedReads[str, QueueDepth] = SharedReads()
+        self._hours = LastHours(broker.activity)
         self._lists: SharedReads[None, list[str]] = SharedReads()
         self._workers: SharedReads[tuple[str, ...], list[LiveWorker]] = SharedReads()
 
@@ -59,22 +79,22 @@ class FleetReads:
         known = {*self._local(), *self._enqueued(), *await self._broker.known_queues()}
         return sorted(name for name in known if self._names.why_not(name) is None)
 
-    async def depth(self, queue: str) -> QueueDepth:
-        """Return the depth of a queue; raises `NotAQueue` if its key holds another type of value."""
+    async def state(self, queue: str) -> QueueState:
+        """Return the state of a queue; raises `NotAQueue` if its key holds another type of value."""
         depth = await self._depths.read(queue, lambda: self._broker.queue_depth(queue))
         self._seen.pop(queue, None)
         if _is_in_use(depth) and len(self._seen) < _MOST_SEEN:
             self._seen[queue] = None
-        return depth
+        return QueueState(depth, await self._hours.of(queue))
 
-    async def depths(self, queues: Sequence[str]) -> list[QueueDepth]:
-        """Return the depths of queues, without those whose key holds another type of value."""
-        found = [await asyncio.gather(*map(self._depth, some)) for some in _in_parts(queues)]
-        return [depth for some in found for depth in some if depth is not None]
+    async def states(self, queues: Sequence[str]) -> list[QueueState]:
+        """Return the states of queues, without those whose key holds another type of value."""
+        found = [await asyncio.gather(*map(self._state, some)) for some in _in_parts(queues)]
+        return [state for some in found for state in some if state is not None]
 
-    async def _depth(self, queue: str) -> QueueDepth | None:
+    async def _state(self, queue: str) -> QueueState | None:
         try:
-            return await self.depth(queue)
+            return await self.state(queue)
         except NotAQueue:
             return None
 

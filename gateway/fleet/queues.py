@@ -20,7 +20,7 @@ async def queues(call: Call) -> Answer:
     given = read_query(call.query, _CHECKS)
     fleet = call.gateway.fleet
     shown, cursor = page_of(await fleet.queues(), given)
-    page = {"queues": list(map(queue_json, await fleet.depths(shown))), "next_cursor": cursor}
+    page = {"queues": list(map(queue_json, await fleet.states(shown))), "next_cursor": cursor}
     return Answer.shared(call.gateway.unsent.hold(orjson.dumps(page)))
 
 
@@ -56,8 +56,8 @@ def _name(call: Call) -> str:
 
 async def _queue_answer(call: Call, name: str) -> Answer:
     try:
-        depth = await call.gateway.fleet.depth(name)
+        state = await call.gateway.fleet.state(name)
     except NotAQueue as error:
         detail = "The key of this queue holds another type of value: choose another queue."
         raise Problem("invalid-request", detail) from error
-    return Answer(200, orjson.dumps(queue_json(depth)))
+    return Answer(200, orjson.dumps(queue_json(state)))

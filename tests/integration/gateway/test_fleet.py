@@ -18,7 +18,7 @@ from harness.waiting import eventually_async
 from harness.workers import busy, enqueue, outcome, working
 from jobgate.broker import Broker, RunningTry, WorkerVitals
 from jobgate.gateway import new_key
-from jobgate.worker import func
+from jobgate.worker import Retry, func
 
 DOCUMENT = yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)
 EMPTY = {"queued": 0, "deferred": 0, "in_progress": 0}
@@ -52,8 +52,8 @@ async def all_workers(gateway: RunningGateway, query: str = "") -> list[Any]:
     return [validate("Worker", worker) for worker in page["workers"]]
 
 
-def is_recent(moment: str) -> bool:
-    return abs(datetime.now(UTC) - datetime.fromisoformat(moment)) < timedelta(seconds=60)
+def is_recent(moment: str, seconds: float = 60) -> bool:
+    return abs(datetime.now(UTC) - datetime.fromisoformat(moment)) < timedelta(seconds=seconds)
 
 
 async def test_a_queue_shows_its_depth_by_status(gateway: RunningGateway, worker: PlayedWorker) -> None:
@@ -192,6 +192,42 @@ async def test_what_a_gateway_enqueues_into_is_known_to_the_others(redis_url: st
             return await names(other) == ["arq:queue", "nowork"]
 
         await eventually_async(is_known, what="the queue of the other gateway")
+
+
+async def test_gateways_agree_on_what_happened_and_so_does_one_that_starts(redis_url: str) -> None:
+    tries: list[int] = []
+
+    async def add(ctx: Any) -> None:
+        tries.append(ctx["job_try"])
+        if ctx["job_try"] == 1:
+            raise Retry(defer=0)
+
+    async def fail(ctx: object) -> None:
+        raise ValueError
+
+    functions = [func(add, name="add"), func(fail, name="fail")]
+    kinds = ("enqueued", "succeeded", "failed", "aborted", "retried")
+    expected = {"add": (3, 2, 0, 1, 2), "fail": (1, 0, 1, 0, 0)}
+
+    async def seen_by(gateway: RunningGateway) -> Any:
+        hour = (await queue_of(gateway))["last_hour"]
+        assert {len(hour["series"][kind]) for kind in kinds} == {60}
+        assert {kind: sum(hour["series"][kind]) for kind in kinds} == hour["total"]
+        assert is_recent(hour["start"], 3600 + 120)
+        assert sum(hour["series"]["enqueued"][-3:]) == hour["total"]["enqueued"]
+        return {one["function"]: tuple(one[kind] for kind in kinds) for one in hour["functions"]}
+
+    async with running_gateway(redis_url) as one, running_gateway(redis_url) as other:
+        assert await seen_by(one) == {}
+        async with working(functions, redis_url):
+            for gateway in (one, other):
+                assert (await gateway.post("/jobs/add?wait=30"))[1]["success"]
+            assert not (await other.post("/jobs/fail?wait=30"))[1]["success"]
+            await one.post("/jobs/add", {"job_id": "later", "defer_by": 60})
+            assert (await other.post("/jobs/later/abort"))[1] == {"aborted": True}
+        assert await seen_by(one) == await seen_by(other) == expected
+        async with running_gateway(redis_url) as restarted:
+            assert await seen_by(restarted) == expected
 
 
 async def test_a_queue_of_stock_arq_is_listed_once_it_was_asked_for(redis_url: str) -> None:
