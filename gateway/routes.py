@@ -84,9 +84,15 @@ _PARTS_OF_A_JOB: Final = (
 
 
 class Router:
-    """Finds the route of a request. GET routes answer HEAD, too."""
+    """Finds the route of a request. GET routes answer HEAD, too.
 
-    def __init__(self, routes: tuple[Route, ...] = ROUTES) -> None:
+    Args:
+        routes: The routes that are served.
+        base_path: What stands before the path of each, such as `/jobgate`.
+    """
+
+    def __init__(self, routes: tuple[Route, ...] = ROUTES, *, base_path: str = "") -> None:
+        self.base_path = base_path
         self._fixed: dict[str, dict[str, Route]] = {}
         self._named: dict[tuple[str, str], dict[str, Route]] = {}
         for route in routes:
@@ -111,6 +117,8 @@ class Router:
         Raises:
             Problem: 404 if there is nothing at the path, 405 if it has other methods.
         """
+        if self.base_path:
+            path = self._below_base(path)
         name = ""
         methods = self._fixed.get(path)
         if methods is None:
@@ -118,10 +126,21 @@ class Router:
             name, slash, tail = rest.partition("/")
             methods = self._named.get((head, tail)) if name and bool(slash) == bool(tail) else None
         if methods is None:
-            raise Problem("not-found", "See /docs for all functions, and /openapi.json for all paths.")
+            raise self._nothing()
         route = methods.get(method)
         if route is None:
             allowed = ", ".join(sorted(methods))
             detail = f"Use {allowed}{_PARTS_OF_A_JOB if path.startswith('/jobs') else ''}."
             raise Problem("method-not-allowed", detail, headers={"Allow": allowed})
         return route, unquote(name, errors="surrogateescape") if "%" in name else name
+
+    def _below_base(self, path: str) -> str:
+        if not path.startswith(f"{self.base_path}/"):
+            raise self._nothing()
+        return path[len(self.base_path) :]
+
+    def _nothing(self) -> Problem:
+        base = self.base_path
+        return Problem(
+            "not-found", f"See {base}/docs for all functions, and {base}/openapi.json for all paths."
+        )

@@ -58,7 +58,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         settings=settings,
         broker=broker,
         functions=FunctionCheck(live, beside_arq=settings.serializer == "pickle"),
-        descriptions=Descriptions(live),
+        descriptions=Descriptions(live, settings.base_path),
         arguments=ArgumentCheck(),
         queues=queues,
         fleet=fleet,
@@ -180,7 +180,7 @@ async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
 async def _listen(gateway: Gateway, certificate: Certificate | None) -> list[Listener]:
     settings = gateway.settings
     door = Door(
-        GatewayService(gateway, Router()),
+        GatewayService(gateway, Router(base_path=settings.base_path)),
         write_deadline=settings.write_deadline,
         hosts=settings.allowed_hosts if settings.is_loopback and settings.unix_socket is None else None,
     )

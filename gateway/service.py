@@ -49,6 +49,17 @@ class GatewayService:
 
     async def answer(self, call: Call, request_id: str) -> Answer:
         """Answer a call; raises `Problem`."""
+        if not (base := self._router.base_path):
+            return await self._answer(call, request_id)
+        try:
+            answer = await self._answer(call, request_id)
+        except Problem as problem:
+            problem.headers = _below(base, problem.headers)
+            raise
+        answer.headers = _below(base, answer.headers)
+        return answer
+
+    async def _answer(self, call: Call, request_id: str) -> Answer:
         call.request_id = request_id
         path, call.query = target_of(call.request)
         route, call.name = self._router.find(call.request.method, path)
@@ -84,6 +95,12 @@ class GatewayService:
         """Count a request that could not be parsed."""
         self._gateway.meter.malformed += status == _MALFORMED
         self._gateway.meter.request(UNMATCHED, status, 0.0)
+
+
+def _below(base: str, headers: dict[str, str]) -> dict[str, str]:
+    """Return headers whose `Location`, where there is one, begins with the base path."""
+    location = headers.get("Location")
+    return headers if location is None else {**headers, "Location": base + location}
 
 
 def _log(call: Call, answer: Answer, seconds: float) -> None:

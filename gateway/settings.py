@@ -1,12 +1,16 @@
 """The settings of a gateway: one object, each limit with its default and its reason."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jobgate.broker import DEFAULT_URL, RedisSettings, is_plain_name, why_not_namespace, why_not_queue
 from jobgate.gateway.http import Proxies, ProxyHeader
+
+#: What may stand before all paths; nothing that could be written in two ways.
+_BASE_PATH: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 
 
 class GatewayError(Exception):
@@ -41,6 +45,8 @@ class GatewaySettings:
     unix_socket: Path | None = None
     #: The permissions of its file.
     unix_socket_mode: int = 0o660
+    #: What stands before all paths, such as `/jobgate`, behind a proxy that passes them on unchanged.
+    base_path: str = ""
     #: A second port, for `/metrics` alone and without keys; None = `/metrics` is on the first port only.
     metrics_port: int | None = None
     #: The address of that port; it shows names of functions and queues to everybody who can reach it.
@@ -125,6 +131,11 @@ class GatewaySettings:
             )
 
     def _check_transport(self) -> None:
+        if not _BASE_PATH.fullmatch(self.base_path):
+            raise GatewayError(
+                "base_path must begin with a slash, end without one and have plain names between, such as "
+                f"/jobgate, not {self.base_path!r}."
+            )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise GatewayError("TLS needs both a certificate and its key: give --tls-cert and --tls-key.")
         if self.unix_socket is not None and self.tls_cert is not None:

@@ -28,6 +28,7 @@ Examples:
 @http.UNIX_SOCKET_MODE
 @http.TLS_CERT
 @http.TLS_KEY
+@http.BASE_PATH
 @http.DRAIN
 @workers.LOOP
 @keys.KEYS

@@ -47,6 +47,14 @@ UNIX_SOCKET_MODE: Final = option(
     metavar="MODE",
     help="Permissions of the socket, in octal: who may write to it may call.",
 )
+BASE_PATH: Final = option(
+    "--base-path",
+    section=_ADDRESS,
+    metavar="PATH",
+    default="",
+    show_default=False,
+    help="Serve below PATH, such as /jobgate, behind a proxy that passes paths on unchanged.",
+)
 DRAIN: Final = option(
     "--drain",
     section=_ADDRESS,

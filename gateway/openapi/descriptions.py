@@ -63,10 +63,12 @@ class Descriptions:
 
     Args:
         live: The live functions; kept up to date elsewhere.
+        base_path: What stands before all paths, such as `/jobgate`.
     """
 
-    def __init__(self, live: LiveFunctions) -> None:
+    def __init__(self, live: LiveFunctions, base_path: str = "") -> None:
         self._live = live
+        self._base_path = base_path
         self._listed: dict[str, LiveFunction] = {}
         #: When it was listed, and from what.
         self._listed_at, self._version = -_LISTED, ""
@@ -100,7 +102,16 @@ class Descriptions:
     async def openapi(self, may_see: Callable[[str], bool]) -> Description:
         """Return the OpenAPI document with an operation for each function that a caller may see."""
         functions = await self.visible(may_see)
-        return await self._described("openapi", list(map(_state, functions)), partial(_openapi, functions))
+        return await self._described(
+            "openapi", list(map(_state, functions)), partial(self._openapi, functions)
+        )
+
+    def _openapi(self, functions: Sequence[LiveFunction]) -> dict[str, Any]:
+        base = base_document()
+        if self._base_path:
+            # It is relative to where the document was fetched from, whatever name the gateway has there.
+            base = {**base, "servers": [{"url": self._base_path}]}
+        return live_document(base, [one.documents[0] for one in functions])
 
     async def _described(
         self, kind: str, state: list[Any], make: Callable[[], Mapping[str, Any]]
@@ -130,7 +141,3 @@ def _state(function: LiveFunction) -> list[Any]:
 
 def _listing(functions: Sequence[LiveFunction]) -> dict[str, Any]:
     return {"functions": list(map(as_listed, functions))}
-
-
-def _openapi(functions: Sequence[LiveFunction]) -> dict[str, Any]:
-    return live_document(base_document(), [one.documents[0] for one in functions])
