@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from aiohttp.web import BaseRequest
 
-from jobgate.broker import Broker
+from jobgate.broker import Allowance, Broker
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, SharedWaits, Waits
 from jobgate.gateway.deadline import RedisDeadline
@@ -81,6 +81,8 @@ class Call:
     caller: Caller = ANYBODY
     #: Id of the request, for the problems inside of its answer.
     request_id: str = ""
+    #: What is left of the rate of the caller's key, once the answer of Redis says so.
+    allowance: Allowance | None = None
     #: The job that it is about, once that is known.
     job_id: str | None = None
 

@@ -8,7 +8,7 @@ from jobgate.broker import BrokerError, without_secrets
 from jobgate.gateway.auth import Caller, Keys
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.deadline import RedisDeadline
-from jobgate.gateway.handlers import broker_problem
+from jobgate.gateway.handlers import broker_problem, rate_limit_headers
 from jobgate.gateway.http import Answer, Problem, check_origin, log_access, target_of
 from jobgate.gateway.routes import Router
 
@@ -70,9 +70,16 @@ class GatewayService:
             call.caller = self._caller(self._keys, call.request)
         try:
             handled = route.handle(call)
-            return await (handled if route.keeps_time else call.deadline.within(handled))
+            answer = await (handled if route.keeps_time else call.deadline.within(handled))
         except BrokerError as error:
             raise broker_problem(error) from error
+        except Problem as problem:
+            if call.allowance is not None:
+                problem.headers |= rate_limit_headers(call.allowance)
+            raise
+        if call.allowance is not None:
+            answer.headers = answer.headers | rate_limit_headers(call.allowance)
+        return answer
 
     def _caller(self, keys: Keys, request: BaseRequest) -> Caller:
         """Return the caller with the request's key; raises `Problem` 401, after too many wrong keys 429."""

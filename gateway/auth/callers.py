@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
+from jobgate.broker import CallerLimits
 from jobgate.gateway.auth.key_entry import KeyEntry
 from jobgate.gateway.http import Problem
 
@@ -27,6 +28,8 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     #: The function globs of its `enqueue:` scopes.
     functions: tuple[str, ...] = ()
+    #: How many jobs it may enqueue; None = as many as it likes.
+    limits: CallerLimits | None = None
     #: Most waits at the same time; None = the gateway's limit for a key.
     waits: int | None = None
     #: Largest request body in bytes; None = the gateway's limit.
@@ -117,7 +120,14 @@ def _caller(entry: KeyEntry) -> Caller:
         name=entry.name,
         scopes=frozenset(entry.allow),
         functions=tuple(s.removeprefix("enqueue:") for s in entry.allow if s.startswith("enqueue:")),
+        limits=_limits(entry),
         waits=entry.waits,
         max_body=entry.max_body,
         not_after=entry.not_after,
     )
+
+
+def _limits(entry: KeyEntry) -> CallerLimits | None:
+    if entry.rate is None and entry.pending is None:
+        return None
+    return CallerLimits(name=entry.name, rate=entry.rate, burst=entry.burst, pending=entry.pending)

@@ -1,7 +1,7 @@
 """The operations of the API, one module for each resource."""
 
 from jobgate.gateway.handlers.abort import abort
-from jobgate.gateway.handlers.broker_problems import broker_problem
+from jobgate.gateway.handlers.broker_problems import broker_problem, rate_limit_headers
 from jobgate.gateway.handlers.enqueue import (
     counted,
     enqueue,
@@ -27,7 +27,7 @@ __all__ = [
     "abort", "docs", "enqueue", "function", "functions", "job_events", "jobs", "livez", "metrics",
     "openapi", "readyz", "result", "status", "ui_file",
     # What they share with the service and with other resources
-    "broker_problem", "moment", "shown",
+    "broker_problem", "moment", "rate_limit_headers", "shown",
     # What single jobs and batches share
     "counted", "enqueue_problem", "new_job", "passes", "replayed_job", "request_of", "require_acceptable",
 ]  # fmt: skip

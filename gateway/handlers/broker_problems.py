@@ -1,8 +1,10 @@
 """Problem details for the broker's errors."""
 
+import math
 from typing import Final
 
 from jobgate.broker import (
+    Allowance,
     BrokerError,
     BrokerFull,
     BrokerMisconfigured,
@@ -12,6 +14,7 @@ from jobgate.broker import (
     EncodeError,
     IdempotencyConflict,
     InvalidJobRequest,
+    LimitReached,
     WriteInDoubt,
 )
 from jobgate.gateway.http import Problem
@@ -42,6 +45,26 @@ def broker_problem(error: BrokerError, *, job_id: str | None = None) -> Problem:
         error: The error; its text is not shown.
         job_id: The id under which an enqueue with an unknown outcome can be repeated.
     """
+    if isinstance(error, LimitReached):
+        return _limit_problem(error)
     code, detail = next((code, detail) for kind, code, detail in _PROBLEMS if isinstance(error, kind))
     members = {"job_id": job_id} if job_id and code == "outcome-unknown" else None
     return Problem(code, detail, members=members)
+
+
+def _limit_problem(error: LimitReached) -> Problem:
+    headers = {"Retry-After": f"{max(math.ceil(error.retry_after), 1)}"}
+    if error.allowance is not None:
+        headers |= rate_limit_headers(error.allowance)
+    if error.kind == "rate":
+        return Problem("rate-limited", "Nothing was enqueued: send fewer jobs a second.", headers=headers)
+    return Problem("too-many-pending", "Nothing was enqueued: wait until some have ended.", headers=headers)
+
+
+def rate_limit_headers(allowance: Allowance) -> dict[str, str]:
+    """Return the headers by which a caller whose rate is limited learns what is left of it."""
+    return {
+        "RateLimit-Limit": f"{allowance.limit}",
+        "RateLimit-Remaining": f"{allowance.remaining}",
+        "RateLimit-Reset": f"{math.ceil(allowance.reset)}",
+    }

@@ -116,7 +116,13 @@ def request_of(
 ) -> JobRequest:
     """Return the job that a caller asks for, with an id in any case; raises `Problem` 422."""
     job_id = next(call.gateway.job_ids)
-    sender = Sender(owner=call.caller.name, idempotency_key=idempotency_key, job_id=job_id, waits=waits)
+    sender = Sender(
+        owner=call.caller.name,
+        limits=call.caller.limits,
+        idempotency_key=idempotency_key,
+        job_id=job_id,
+        waits=waits,
+    )
     return job_request(function, document, sender, call.gateway.queues)
 
 
@@ -145,6 +151,7 @@ def enqueue_problem(call: Call, request: JobRequest, error: BrokerError) -> Prob
 
 def counted(call: Call, request: JobRequest, enqueued: Enqueued) -> Enqueued:
     """Count a job that was enqueued; raises `Problem` if the answer names an impossible one."""
+    call.allowance = enqueued.allowance
     if why_not_new_id(enqueued.job_id):  # something else wrote the key's record
         raise broker_problem(IdempotencyConflict())
     if enqueued.created:

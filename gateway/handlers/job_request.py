@@ -10,6 +10,7 @@ import orjson
 from jobgate.broker import (
     MOST_MISFITS,
     OPTION_FORMS,
+    CallerLimits,
     IdempotencyKey,
     JobOptions,
     JobRequest,
@@ -40,6 +41,8 @@ class Sender:
 
     #: Name of the caller.
     owner: str | None = None
+    #: The limits of its key.
+    limits: CallerLimits | None = None
     #: The `Idempotency-Key` header.
     idempotency_key: str | None = None
     #: The id of a job that names none. It is made by the gateway, not by the broker, so that a request whose
@@ -74,7 +77,9 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
     if sender.idempotency_key is not None:
         given["idempotency"] = _idempotency(sender, function, document)
     asked = JobOptions(owner=sender.owner, wants_outcome=sender.waits, **options)
-    return JobRequest(function=function, args=args, kwargs=kwargs, options=asked, **given)
+    return JobRequest(
+        function=function, args=args, kwargs=kwargs, options=asked, limits=sender.limits, **given
+    )
 
 
 def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dict[str, Any]]:

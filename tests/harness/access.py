@@ -6,7 +6,7 @@ from dataclasses import dataclass
 #: All scopes; `enqueue:f` stands for those of functions.
 SCOPES = ("enqueue:f", "read", "read:*", "inspect", "abort", "operate", "metrics")
 #: Limits of a key, with the status of a request that is beyond them.
-LIMITS = {"waits": 429, "max_body": 413}
+LIMITS = {"rate": 429, "pending": 429, "waits": 429, "max_body": 413}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +61,13 @@ def of_all(route: str, *, unknown: int | None = None) -> Access:
 
 
 TABLE = (
-    Access(route="enqueue", scopes=("enqueue:f",), own=202, limits=("waits", "max_body")),
+    Access(route="enqueue", scopes=("enqueue:f",), own=202, limits=("rate", "pending", "waits", "max_body")),
     Access(
         route="enqueue_many",
         scopes=("enqueue:f",),
         own=202,
-        limits=("max_body",),
-        note="Scopes count for each job by itself.",
+        limits=("rate", "pending", "max_body"),
+        note="Scopes, `rate` and `pending` count for each job by itself.",
     ),
     Access(
         route="jobs",

@@ -17,7 +17,12 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "keys.md"
 PLACES = {route.name: f"{route.method} {route.path}" for route in ROUTES}
 MAKER = ("enqueue:f",)
 #: The smallest value of each limit.
-EXHAUSTED: dict[str, dict[str, float]] = {"waits": {"waits": 0}, "max_body": {"max_body": 1}}
+EXHAUSTED: dict[str, dict[str, float]] = {
+    "rate": {"rate": 0.001, "burst": 1},
+    "pending": {"pending": 1},
+    "waits": {"waits": 0},
+    "max_body": {"max_body": 1},
+}
 
 
 @dataclass
@@ -41,6 +46,8 @@ def keys_of_all_rows() -> Keys:
     keys = Keys()
     for name in ("me", "other", *LIMITS):
         keys.add(f"{name}'s maker", name, MAKER)
+    for limit in ("rate", "pending"):
+        keys.add(f"{limit}: the last one", limit, MAKER, **EXHAUSTED[limit])
     for row in TABLE:
         keys.add(f"{row.route}: exact", "me", row.scopes)
         for scope in row.instead:
@@ -158,6 +165,10 @@ async def test_each_route_answers_as_the_table_says(redis_url: str, tmp_path: Pa
         await worker.announce()
         story = Story(gateway, keys, worker)
         await eventually_async(story.knows_functions, what="the functions of the worker")
+        for limit in ("rate", "pending"):
+            # Now there is nothing left.
+            answer = await gateway.post("/jobs/f", {}, headers=keys.headers(f"{limit}: the last one"))
+            assert answer[0] == 202
         for row in TABLE:
             await try_callers(story, row)
             await try_limits(story, row)

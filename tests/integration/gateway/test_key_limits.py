@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
-from harness.gateways import RunningGateway, running_gateway
+from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.servers import RedisServer
 from harness.waiting import eventually_async
+from jobgate.broker import Broker
 from jobgate.gateway import new_key
 
 
@@ -147,3 +149,120 @@ async def test_waits_that_cannot_be_counted_are_limited_by_each_gateway(
             asked = [gateway.get("/jobs/a/result?wait=1", headers=sent["shop"]) for _ in range(3)]
             assert sorted(status for status, _, _ in await asyncio.gather(*asked)) == [202, 429, 429]
         client.acl_deluser("limited")
+
+
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
+
+async def test_a_rate_is_shared_by_all_gateways_and_said_in_headers(redis_url: str, tmp_path: Path) -> None:
+    file, sent = keys_file(tmp_path, shop={"rate": 0.01, "burst": 10}, other={})
+    async with AsyncExitStack() as stack:
+        gateways = [
+            await stack.enter_async_context(running_gateway(redis_url, keys_file=file)) for _ in range(3)
+        ]
+
+        def post(gateway: RunningGateway, name: str, **document: Any) -> Any:
+            return gateway.post("/jobs/f", document, headers=sent[name])
+
+        _, _, first = await post(gateways[0], "shop", job_id="first")
+        assert [first[name] for name in RATE_HEADERS] == ["10", "9", "100"]
+        answers = await asyncio.gather(*(post(gateways[number % 3], "shop") for number in range(30)))
+        assert sorted(status for status, _, _ in answers) == [202] * 9 + [429] * 21
+        left = sorted(int(headers["RateLimit-Remaining"]) for status, _, headers in answers if status == 202)
+        assert left == list(range(9))
+        for status, problem, headers in answers:
+            if status == 429:
+                assert (problem["code"], problem["retryable"]) == ("rate-limited", True)
+                assert (headers["RateLimit-Limit"], headers["RateLimit-Remaining"]) == ("10", "0")
+                assert 90 <= int(headers["Retry-After"]) <= 100
+                assert 900 <= int(headers["RateLimit-Reset"]) <= 1000
+
+        status, problem, _ = await post(gateways[1], "shop", job_id="first")
+        assert (status, problem["code"]) == (409, "job-exists")  # what exists is said, and costs nothing
+        status, _, headers = await post(gateways[1], "other")
+        assert status == 202
+        assert not set(RATE_HEADERS) & set(headers)
+
+
+async def test_a_flood_gets_exactly_the_rate(server: RedisServer, tmp_path: Path) -> None:
+    rate, burst = 100, 200
+    file, sent = keys_file(tmp_path, shop={"rate": rate, "burst": burst})
+    async with AsyncExitStack() as stack:
+        gateways = [
+            await stack.enter_async_context(running_gateway(server.url, keys_file=file)) for _ in range(3)
+        ]
+        client = stack.enter_context(server.client())
+
+        def now() -> float:
+            seconds, microseconds = time_of(client)
+            return float(seconds + microseconds / 1e6)
+
+        async def accepted(gateway: RunningGateway, jobs: int) -> int:
+            document = {"jobs": [{"function": "f"}] * jobs}
+            _, answer, _ = await gateway.post("/jobs", document, headers=sent["shop"])
+            return sum(one["status"] == 202 for one in answer["results"])
+
+        async def flood(gateway: RunningGateway, until: float) -> int:
+            found = 0
+            while now() < until:
+                found += await accepted(gateway, 30)
+            return found
+
+        earliest = now()
+        total = await accepted(gateways[0], burst)
+        latest = now()
+        total += sum(await asyncio.gather(*(flood(each, latest + 1) for each in gateways)))
+        before = now()
+        total += await accepted(gateways[0], burst)  # whatever has piled up
+        assert burst + (before - latest) * rate - 1 <= total <= burst + (now() - earliest) * rate + 1
+
+
+def time_of(client: redis.Redis) -> Any:
+    return client.time()
+
+
+async def test_jobs_that_have_not_ended_are_counted_over_all_gateways(redis_url: str, tmp_path: Path) -> None:
+    file, sent = keys_file(tmp_path, shop={"pending": 2}, other={})
+    async with (
+        running_gateway(redis_url, keys_file=file) as one,
+        running_gateway(redis_url, keys_file=file) as two,
+        Broker(redis_url) as broker,
+    ):
+        worker = PlayedWorker(broker, "f")
+
+        async def status_of(gateway: RunningGateway, name: str = "shop") -> int:
+            return (await gateway.post("/jobs/f", headers=sent[name]))[0]
+
+        assert [await status_of(each) for each in (one, two, one)] == [202, 202, 429]
+        _, problem, headers = await two.post("/jobs/f", headers=sent["shop"])
+        assert (problem["code"], int(headers["Retry-After"]) >= 1) == ("too-many-pending", True)
+        assert await status_of(one, "other") == 202
+        await worker.run_one()
+        assert [await status_of(each) for each in (two, one)] == [202, 429]
+
+
+async def test_each_job_of_a_batch_counts(redis_url: str, tmp_path: Path) -> None:
+    file, sent = keys_file(tmp_path, shop={"rate": 0.01, "burst": 3})
+    jobs = [{"function": "f"} for _ in range(5)]
+    async with running_gateway(redis_url, keys_file=file) as gateway:
+        status, answer, headers = await gateway.post("/jobs", {"jobs": jobs}, headers=sent["shop"])
+    assert status == 200
+    assert [one["status"] for one in answer["results"]] == [202, 202, 202, 429, 429]
+    assert answer["results"][4]["problem"]["code"] == "rate-limited"
+    assert 90 <= answer["results"][4]["problem"]["retry_after"] <= 100
+    assert headers["RateLimit-Remaining"] == "0"
+
+
+@pytest.mark.parametrize("damage", ["nonsense", "-inf", "nan", "1e308", "9" * 400, "", "[]"])
+async def test_a_damaged_rate_counts_as_none(server: RedisServer, tmp_path: Path, damage: str) -> None:
+    file, sent = keys_file(tmp_path, shop={"rate": 0.01, "burst": 2, "pending": 5})
+    async with running_gateway(server.url, keys_file=file) as gateway:
+        await gateway.post("/jobs/f", headers=sent["shop"])
+        with server.client() as client:
+            written = [key for key in client.scan_iter() if b"shop" in key]
+            assert len(written) == 2
+            for key in written:
+                client.delete(key)
+                client.set(key, damage)
+        answers = [(await gateway.post("/jobs/f", headers=sent["shop"]))[0] for _ in range(3)]
+    assert answers == [202, 202, 429]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from jobgate.broker import (
+    Allowance,
     BrokerError,
     BrokerFull,
     BrokerMisconfigured,
@@ -13,6 +14,7 @@ from jobgate.broker import (
     EncodeError,
     IdempotencyConflict,
     InvalidJobRequest,
+    LimitReached,
     NotAQueue,
     WriteInDoubt,
 )
@@ -42,6 +44,26 @@ def test_broker_errors_become_problems_without_redis_text(error: BrokerError, st
     assert ("Retry-After" in problem.headers) == document["retryable"]
     assert "10.0.0.1" not in json.dumps(document)
     assert document.get("job_id") == ("j1" if code == "outcome-unknown" else None)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "headers"),
+    [
+        (
+            LimitReached("rate", 0.02, Allowance(limit=10, remaining=0, reset=0.12)),
+            "rate-limited",
+            {"Retry-After": "1", "RateLimit-Limit": "10", "RateLimit-Remaining": "0", "RateLimit-Reset": "1"},
+        ),
+        (LimitReached("rate", 61.2), "rate-limited", {"Retry-After": "62"}),
+        (LimitReached("pending", 5.0), "too-many-pending", {"Retry-After": "5"}),
+    ],
+)
+def test_limits_say_when_to_come_again(error: LimitReached, code: str, headers: dict[str, str]) -> None:
+    problem = broker_problem(error, job_id="j1")
+    document = problem.document("r1")
+    assert (document["status"], document["code"], document["retryable"]) == (429, code, True)
+    assert "job_id" not in document
+    assert problem.headers == headers
 
 
 def test_which_problems_may_pass_with_time() -> None:
