@@ -124,6 +124,7 @@ class Benchmarks:
             "enqueue-typed": self._enqueue_typed,
             "call-alone": self._call_alone,
             "call-together": self._call_together,
+            "call-blocking": self._call_blocking,
         }
         return [self._alone(measure) for name, measure in measures.items() if name.startswith(only)]
 
@@ -235,6 +236,22 @@ class Benchmarks:
                 )[0],
             )
         return Mark("Calls of a no-op over HTTP, 64 connections", "calls/s", ours, "bare", theirs)
+
+    def _call_blocking(self) -> Mark:
+        """Measure what a blocking call costs over an awaited one, through the same gateway."""
+        url = f"http://127.0.0.1:{self._gateway_port}"
+        words = [sys.executable, "-m", "benchmarks.blocking", url, str(CALLS)]
+
+        def medians() -> tuple[float, float]:
+            done = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
+            blocking, awaited = map(float, done.stdout.split())
+            return blocking - awaited, awaited
+
+        with self._gateway(), self._jobgate_worker():
+            pairs = [medians() for _ in range(self._rounds)]
+        ours, theirs = [over for over, _ in pairs], [awaited for _, awaited in pairs]
+        name = "What a call of BlockingClient takes beyond the one of Client, p50"
+        return Mark(name, "µs", ours, "Client", theirs, at_most=100)
 
     def _calls(self, connections: int, requests: int) -> tuple[float, list[float]]:
         self._empty()
