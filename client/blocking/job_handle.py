@@ -1,11 +1,11 @@
 """A handle on one job, for blocking callers."""
 
-from collections.abc import AsyncGenerator, Coroutine, Generator
-from contextlib import suppress
+from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
+from jobgate.client.blocking.feed import iterate
 from jobgate.client.blocking.portal import Portal
-from jobgate.client.errors import ClientClosed, JobgateError
+from jobgate.client.errors import JobgateError
 from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus
 from jobgate.client.job_handle import JobHandle, R_co
 from jobgate.client.requests import Default, Timeout
@@ -47,14 +47,11 @@ class BlockingJobHandle(Generic[R_co]):
         return self._run(self._job.progress())
 
     def events(self) -> Generator[JobEvent, None, None]:
-        """Yield the states of the job as they change, the current one first, as `JobHandle.events`."""
-        events = self._job.events()
-        try:
-            while (event := self._run(_next(events))) is not None:
-                yield event
-        finally:
-            with suppress(ClientClosed):
-                self._portal.run(_close(events))
+        """Yield the states of the job as they change, from the current one to the end.
+
+        See `JobHandle.events`. Leaving the loop early closes the connection.
+        """
+        return iterate(self._run, self._job.events())
 
     def result(self, timeout: Timeout = Default.TIMEOUT) -> R_co:
         """Wait for the end of the job and return its result; the errors are those of `JobHandle.result`.
@@ -82,14 +79,6 @@ class BlockingJobHandle(Generic[R_co]):
         except JobgateError as error:
             error.job = self
             raise
-
-
-async def _next(events: AsyncGenerator[T, None]) -> T | None:
-    return await anext(events, None)
-
-
-async def _close(events: AsyncGenerator[Any, None]) -> None:
-    await events.aclose()
 
 
 def run(portal: Portal, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -1,5 +1,6 @@
 """The way from blocking callers to the event loop in which their client works."""
 
+import sys
 import weakref
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
@@ -10,6 +11,8 @@ from jobgate.client.blocking.loop_thread import CLOSED, LoopThread
 from jobgate.client.errors import ClientClosed, WouldDeadlock
 
 T = TypeVar("T")
+
+_FINALIZING = "The interpreter has shut down the threads: call functions before, or in a handler of `atexit`."
 
 
 class Portal:
@@ -48,7 +51,7 @@ class Portal:
             WouldDeadlock: The loop itself runs the code that makes this call.
         """
         thread = self._thread
-        if thread is None or not thread.is_usable:
+        if thread is None or not thread.is_usable or sys.is_finalizing():
             try:
                 thread = self._started()
             except BaseException:
@@ -58,6 +61,9 @@ class Portal:
 
     def _started(self) -> LoopThread:
         """Start the thread, unless another caller just has; first wait for the end of the one before."""
+        if sys.is_finalizing():
+            # The thread stands still for ever. Exit handlers run before that, finalizers of objects after it.
+            raise ClientClosed(_FINALIZING)
         while True:
             with fork_lock:
                 thread = self._thread

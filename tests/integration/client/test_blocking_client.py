@@ -70,17 +70,29 @@ def queued(redis_url: str) -> set[str]:
 
 
 EXIT = """
-atexit.register(lambda: client.enqueue("add", _job_id="at exit"[:2]))
+atexit.register(lambda: client.enqueue("add", _job_id="at-exit"))
 client.enqueue("add", _job_id="main")
 waiting = client.enqueue("add", _job_id="awaited")
-threading.Thread(target=lambda: (print("waits"), waiting.result(timeout=None)), daemon=True).start()
+print("waits")
+threading.Thread(target=waiting.result, kwargs={"timeout": None}, daemon=True).start()
 never_used = BlockingClient(sys.argv[1])
+states = waiting.events()
+print(next(states).job.status.value)
+
+class Late:
+    def __del__(self, client=client, ClientClosed=ClientClosed):
+        try:
+            client.enqueue("add", _job_id="late")
+        except ClientClosed as error:
+            assert "atexit" in str(error), error
+
+late = Late()
 """
 
 
 def test_a_program_may_end_without_closing_its_client(url: str, redis_url: str) -> None:
-    assert run(EXIT, url) == "waits\n"
-    assert queued(redis_url) == {"main", "awaited", "at"}
+    assert run(EXIT, url).split() == ["waits", "queued"]
+    assert queued(redis_url) == {"main", "awaited", "at-exit"}
 
 
 FORK = """

@@ -25,6 +25,7 @@ from jobgate.client import (
     GatewayUnavailable,
     InvalidArguments,
     JobAborted,
+    JobEventKind,
     JobExists,
     JobFailed,
     JobHandle,
@@ -319,6 +320,27 @@ async def test_calls_and_enqueues_are_counted_by_outcome(client: Client, registr
         ("jobgate_client_calls_total", "fail", "failed"): 1,
         ("jobgate_client_enqueues_total", "add", "success"): 1,
     }
+
+
+def test_a_blocking_caller_follows_a_job(stack: Stack, transport: str) -> None:
+    with BlockingClient(stack.url(transport), registry=CollectorRegistry()) as client:
+        job = client.enqueue("sleep", 0.2)
+        *_, last = job.events()
+        assert (last.kind, last.job.success) == (JobEventKind.FINISHED, True)
+        assert [event.kind for event in job.events()] == [JobEventKind.FINISHED]
+        left = client.enqueue("sleep", 60)
+        for event in left.events():
+            assert event.job.job_id == left.id
+            break
+        assert left.abort() is True
+        nobody = client.job("nobody")
+        with pytest.raises(JobNotFound) as caught:
+            next(nobody.events())
+        assert caught.value.job is nobody
+        open_one = client.enqueue("sleep", 0.1, _defer_by=60).events()
+        next(open_one)
+    with pytest.raises(ClientClosed):
+        next(open_one)
 
 
 async def test_a_closed_client_says_so(stack: Stack, transport: str) -> None:
