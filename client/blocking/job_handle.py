@@ -3,7 +3,7 @@
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
-from jobgate.client.blocking.feed import iterate
+from jobgate.client.blocking.iteration import iterate
 from jobgate.client.blocking.portal import Portal
 from jobgate.client.errors import JobgateError
 from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus

@@ -30,15 +30,15 @@ def iterate(run: Run, items: AsyncGenerator[T, None]) -> Generator[T, None, None
         run: Runs the steps of the iteration.
         items: The generator; its errors are raised here.
     """
-    feed = _Feed(items)
+    iteration = _Iteration(items)
     try:
-        while some := run(feed.some()):
+        while some := run(iteration.some()):
             yield from some
     finally:
-        feed.abandon()
+        iteration.abandon()
 
 
-class _Feed(Generic[T]):
+class _Iteration(Generic[T]):
     """An async generator that one task goes through: so its own timeouts work, which belong to one task."""
 
     def __init__(self, items: AsyncGenerator[T, None]) -> None:
