@@ -78,6 +78,7 @@ from jobgate.broker.log_text import (
 )
 from jobgate.broker.milliseconds import DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of
 from jobgate.broker.near_names import did_you_mean, near_names
+from jobgate.broker.part import DEFAULT_INDEX_LIMIT
 from jobgate.broker.records import (
     LOST_BODY,
     Allowance,
@@ -150,8 +151,8 @@ __all__ = [
     "NoticeKind", "Rerun", "RerunAnswer",
     # What identifies a claim, or one state of a job
     "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "size_of",
-    # Durations
-    "DEFAULT_KEEP", "DEFAULT_LEASE", "Backoff", "Seconds", "in_seconds", "with_jitter",
+    # Defaults and durations
+    "DEFAULT_INDEX_LIMIT", "DEFAULT_KEEP", "DEFAULT_LEASE", "Backoff", "Seconds", "in_seconds", "with_jitter",
     # Options of jobs
     "OPTION_FORMS", "OptionForm", "OptionKind",
     # Text in logs

@@ -101,6 +101,7 @@ def _broker(settings: GatewaySettings) -> Broker:
             codec=settings.serializer,
             namespace=settings.namespace,
             deadline=settings.redis_deadline * _ONE_OPERATION,
+            index_limit=settings.index_limit,
         )
     except ValueError as error:
         raise GatewayError(str(error)) from error

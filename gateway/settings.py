@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from jobgate.broker import DEFAULT_URL, RedisSettings, is_plain_name, why_not_namespace, why_not_queue
+from jobgate.broker import (
+    DEFAULT_INDEX_LIMIT,
+    DEFAULT_URL,
+    RedisSettings,
+    is_plain_name,
+    why_not_namespace,
+    why_not_queue,
+)
 from jobgate.gateway.http import Proxies, ProxyHeader
 
 #: What may stand before all paths; nothing that could be written in two ways.
@@ -81,6 +88,8 @@ class GatewaySettings:
     max_header: int = 8192
     #: Largest outcome that is returned.
     max_result: int = 8 * 1024 * 1024
+    #: Finished jobs of a queue, and failed ones, that can be listed; the same as that of the workers.
+    index_limit: int = DEFAULT_INDEX_LIMIT
     #: Total size of the large answers that are being sent; one that is sent to many clients counts once.
     max_unsent: int = 128 * 1024 * 1024
     #: Longest wait of a request; longer ones are clamped. Proxies often cut connections off after 60 s.

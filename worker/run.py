@@ -252,4 +252,5 @@ def _broker_of(settings: Settings) -> Broker:
         codec=dataclasses.replace(codec, result_limit=settings.result_limit),
         namespace=settings.namespace,
         trust_pickle=settings.serializer == "pickle",
+        index_limit=settings.index_limit,
     )

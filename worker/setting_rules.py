@@ -176,6 +176,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "validate": _flag,
     "serializer": _one_of("json", "msgpack", "pickle"),
     "result_limit": _whole(1024),
+    "index_limit": _whole(0),
     "lease": _at_least(1),
     "metrics_port": _port,
     "metrics_host": _text,

@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import Any, Self
 
 from jobgate.broker import (
+    DEFAULT_INDEX_LIMIT,
     DEFAULT_KEEP,
     DEFAULT_LEASE,
     DEFAULT_NAMESPACE,
@@ -129,6 +130,8 @@ class Settings:
     serializer: str = "json"
     #: Longest encoded result in bytes; a longer one fails its job with `unserialisable-result`.
     result_limit: int = 8 * 1024 * 1024
+    #: Finished jobs of a queue, and failed ones, that can be listed; the results of others are found by id.
+    index_limit: int = DEFAULT_INDEX_LIMIT
     #: Prefix of every Redis key.
     namespace: str = DEFAULT_NAMESPACE
     #: How long a claimed job belongs to this worker without a renewal; at least 1.

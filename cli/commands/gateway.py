@@ -20,6 +20,7 @@ Examples:
 @storage.REDIS
 @storage.NAMESPACE
 @storage.SERIALIZER
+@storage.INDEX_LIMIT
 @queues.DEFAULT_QUEUE
 @queues.REQUEST_QUEUES
 @http.HOST

@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from jobgate.broker import DEFAULT_URL
+from jobgate.broker import DEFAULT_INDEX_LIMIT, DEFAULT_URL
 from jobgate.cli.option import option
 
 _SECTION: Final = "Redis"
@@ -28,6 +28,14 @@ SERIALIZER: Final = option(
     default="json",
     help="Format in which jobs and results are written. Use `pickle` only to share a Redis with stock arq: "
     "a worker then loads pickles, so anyone who can write to Redis can run code in it.",
+)
+INDEX_LIMIT: Final = option(
+    "--index-limit",
+    section=_SECTION,
+    type=click.IntRange(min=0),
+    default=DEFAULT_INDEX_LIMIT,
+    metavar="N",
+    help="Finished jobs of a queue, and failed ones, that can be listed; the same as the workers' setting.",
 )
 DATA: Final = option(
     "--data",
