@@ -78,7 +78,7 @@ end
 for at = 13, #ARGV, 12 do
   local id, body, defer, due, ttl = ARGV[at], ARGV[at + 1], whole(ARGV[at + 2]), ARGV[at + 3], whole(ARGV[at + 4])
   local first_try, idempotency, digest, replaces = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
-  local owner, rate, pending = ARGV[at + 10], limits_of(ARGV[at + 11])
+  local owner, rate, pending = ARGV[at + 10]
   local job, result, ended = job_prefix .. id, result_prefix .. id, ended_prefix .. id
   local score, first = due == '' and defer and now + defer or whole(due), whole(first_try)
   local code = score and ttl and (first or first_try == '') and 0 or 5
@@ -97,7 +97,10 @@ for at = 13, #ARGV, 12 do
   end
   if code == 0 then
     make_sure(KEYS[1])
-    code, allowance = check_limits(owner, rate, pending)
+    if owner ~= '' then
+      rate, pending = limits_of(ARGV[at + 11])
+      code, allowance = check_limits(owner, rate, pending)
+    end
   end
   if code == 0 then
     score = math.max(score, 1)
@@ -119,7 +122,7 @@ for at = 13, #ARGV, 12 do
     count_event('enqueued', ARGV[at + 9])
     created[#created + 1], code = id, 1
   end
-  answers[#answers + 1] = { code, score or 0, id, unpack(allowance or {}) }
+  answers[#answers + 1] = allowance and { code, score or 0, id, unpack(allowance) } or { code, score or 0, id }
 end
 
 if #created > 0 then
