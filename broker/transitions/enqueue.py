@@ -5,8 +5,8 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobgate.broker.bodies import encode_job
@@ -17,13 +17,13 @@ from jobgate.broker.errors import (
     InvalidName,
     LimitReached,
 )
-from jobgate.broker.job_options import OPTION_FORMS, OptionKind
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
 from jobgate.broker.part import Core, Part
 from jobgate.broker.records import Allowance, CallerLimits, Enqueued, JobBody, JobRequest, JobResult
 from jobgate.broker.scripts import script
+from jobgate.broker.transitions.request_checks import check_request
 
 #: TTL of an idempotency key.
 IDEMPOTENCY_TTL_MS = 86_400_000
@@ -33,6 +33,10 @@ _MADE = "made:"
 _MADE_ID = re.compile("[0-9a-f]{32}")
 
 _CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME, _TOO_FAST, _TOO_MANY = 1, 2, 3, 4, 5, 6, 7
+#: Most jobs, and most bytes of more than one job, that `enqueue_many` sends in one script call.
+_MOST_AT_ONCE, _MOST_BYTES = 256, 4 * 1024 * 1024
+#: Existing jobs that are read at the same time: their results may be large.
+_LOOKS = 8
 #: Seconds after which a caller with too many pending jobs may try again.
 _PENDING_PAUSE = 1.0
 
@@ -53,6 +57,7 @@ def _request_tokens() -> Iterator[str]:
 class _Order:
     """One encoded request."""
 
+    request: JobRequest
     job_id: str
     queue: str
     body: JobBody
@@ -84,28 +89,8 @@ class EnqueuePart(Part):
             WriteInDoubt: Repeat the request with the same job id.
         """
         order = self._order(request)
-        code, due_ms, id_, *rate = await self._orders.submit(order)
-        allowance = _allowance(request.limits, rate)
-        if code in (_TOO_FAST, _TOO_MANY):
-            kind, pause = ("rate", rate[0] / 1000) if code == _TOO_FAST else ("pending", _PENDING_PAUSE)
-            raise LimitReached(kind, pause, allowance)
-        job_id = id_.decode(errors="surrogateescape")
-        key = request.idempotency
-        if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
-            raise IdempotencyConflict
-        if code == _NO_TIME:
-            raise InvalidJobRequest("The due time is too far in the future for Redis: give an earlier one.")
-        if code != _CREATED and job_id == order.job_id:
-            code = await self._code_after_a_look(order, code)
-        return Enqueued(
-            job_id=job_id,
-            queue=order.queue,
-            created=code == _CREATED,
-            replayed=code == _REPLAYED,
-            enqueue_time_ms=order.body.enqueue_time_ms,
-            due_time_ms=due_ms,
-            allowance=allowance,
-        )
+        enqueued = _enqueued(order, await self._orders.submit(order))
+        return await self._after_a_look(order, enqueued) if _needs_look(order, enqueued) else enqueued
 
     async def may_repeat(self, request: JobRequest) -> bool:
         """Whether a request may repeat an earlier one, because its key or the job's id has been used."""
@@ -116,12 +101,70 @@ class EnqueuePart(Part):
         return bool(names) and bool(await self._core.link.command("EXISTS", *names))
 
     async def enqueue_many(self, requests: Sequence[JobRequest]) -> list[Enqueued | BrokerError]:
-        """Enqueue several jobs; returns the answers in order, with an error for each request that failed."""
-        answers = await asyncio.gather(*map(self.enqueue, requests), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, BrokerError):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, Enqueued | BrokerError)]
+        """Enqueue several jobs; returns the answers in order, with an error for each request that failed.
+
+        Redis enqueues some hundred at a time, in the order of the requests. If the caller is cancelled,
+        those that were sent last may have been enqueued.
+        """
+        answers: list[Enqueued | BrokerError] = []
+        sending: asyncio.Task[list[Enqueued | BrokerError]] | None = None
+        try:
+            for start in range(0, len(requests), _MOST_AT_ONCE):
+                # They are encoded while Redis has those before.
+                orders = list(map(self._order_or_error, requests[start : start + _MOST_AT_ONCE]))
+                if sending is not None:
+                    answers += await sending
+                sending = asyncio.create_task(self._sent(orders))
+            return answers if sending is None else answers + await sending
+        finally:
+            if sending is not None:
+                sending.cancel()
+
+    def _order_or_error(self, request: JobRequest) -> "_Order | BrokerError":
+        try:
+            return self._order(request)
+        except BrokerError as error:
+            return error
+
+    async def _sent(self, orders: "Sequence[_Order | BrokerError]") -> list[Enqueued | BrokerError]:
+        """Send orders, and return the answers in their places."""
+        found: dict[int, Enqueued | BrokerError] = {}
+        parts: dict[str, list[tuple[int, _Order]]] = {}
+        for place, order in enumerate(orders):
+            if isinstance(order, BrokerError):
+                found[place] = order
+            else:
+                parts.setdefault(order.queue, []).append((place, order))
+        for of_queue in parts.values():
+            for part in _parts(of_queue):
+                answers = await self._answers([order for _, order in part])
+                found.update(zip((place for place, _ in part), answers, strict=True))
+        return [found[place] for place in range(len(orders))]
+
+    async def _answers(self, orders: "Sequence[_Order]") -> Sequence[Enqueued | BrokerError]:
+        """Send orders of one queue in one script call, and return the answers."""
+        try:
+            answers = await self._send_orders(orders, asyncio.get_running_loop().time())
+        except BrokerError as error:
+            return [error] * len(orders)
+        found = list(map(_enqueued_or_error, orders, answers))
+        looks = [
+            place
+            for place, one in enumerate(found)
+            if isinstance(one, Enqueued) and _needs_look(orders[place], one)
+        ]
+        for start in range(0, len(looks), _LOOKS):
+            some = looks[start : start + _LOOKS]
+            seen = await asyncio.gather(*(self._seen(orders[place], found[place]) for place in some))
+            for place, one in zip(some, seen, strict=True):
+                found[place] = one
+        return found
+
+    async def _seen(self, order: "_Order", found: Enqueued | BrokerError) -> Enqueued | BrokerError:
+        try:
+            return await self._after_a_look(order, found) if isinstance(found, Enqueued) else found
+        except BrokerError as error:
+            return error
 
     def _order(self, request: JobRequest) -> _Order:
         job_id = request.job_id or new_job_id()
@@ -145,7 +188,7 @@ class EnqueuePart(Part):
             request.limits.name if request.limits else "",
             limits_text(request.limits),
         )
-        return _Order(job_id, queue, body, blob, args)
+        return _Order(request, job_id, queue, body, blob, args)
 
     async def _send_orders(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:
         keys, queue = self.keys, orders[0].queue
@@ -169,7 +212,7 @@ class EnqueuePart(Part):
         answers: list[list[Any]] = await self._core.link.run(script("enqueue"), places, args, since=since)
         return answers
 
-    async def _code_after_a_look(self, order: _Order, code: int) -> int:
+    async def _after_a_look(self, order: _Order, enqueued: Enqueued) -> Enqueued:
         """Decide whether the job that already exists comes from this request, if the script could not."""
         keys, decoder = self.keys, self._core.decoder
         stored = [keys.result(order.job_id)]
@@ -179,13 +222,66 @@ class EnqueuePart(Part):
         result, *job = await self._core.link.command("MGET", *stored)
         ended = await decoder.result_or_none(result, order.job_id)
         if ended is not None and _is_same_call(ended, order.body):
-            return _CREATED  # the answer was lost, and the job has ended since
+            return replace(
+                enqueued, created=True, replayed=False
+            )  # the answer was lost, and the job has ended since
         existing = ended or (await decoder.job_or_none(job[0]) if job else None)
-        return _REPLAYED if existing is not None and _is_advised(existing, order.body) else code
+        is_advised = existing is not None and _is_advised(existing, order.body)
+        return replace(enqueued, replayed=True) if is_advised else enqueued
 
     async def _drain(self) -> None:
         await self._orders.drain()
         await super()._drain()
+
+
+def _parts(orders: "Sequence[tuple[int, _Order]]") -> Iterator[list[tuple[int, _Order]]]:
+    """Yield orders in parts that are not too large for one script call, unless a single one is."""
+    part: list[tuple[int, _Order]] = []
+    size = 0
+    for each in orders:
+        size += len(each[1].blob)
+        if part and size > _MOST_BYTES:
+            yield part
+            part, size = [], len(each[1].blob)
+        part.append(each)
+    yield part
+
+
+def _enqueued(order: _Order, answer: Sequence[Any]) -> Enqueued:
+    """Return what an answer of the script says; raises what `enqueue` raises."""
+    request = order.request
+    code, due_ms, id_, *rate = answer
+    allowance = _allowance(request.limits, rate)
+    if code in (_TOO_FAST, _TOO_MANY):
+        kind, pause = ("rate", rate[0] / 1000) if code == _TOO_FAST else ("pending", _PENDING_PAUSE)
+        raise LimitReached(kind, pause, allowance)
+    job_id = id_.decode(errors="surrogateescape")
+    key = request.idempotency
+    if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
+        raise IdempotencyConflict
+    if code == _NO_TIME:
+        raise InvalidJobRequest("The due time is too far in the future for Redis: give an earlier one.")
+    return Enqueued(
+        job_id=job_id,
+        queue=order.queue,
+        created=code == _CREATED,
+        replayed=code == _REPLAYED,
+        enqueue_time_ms=order.body.enqueue_time_ms,
+        due_time_ms=due_ms,
+        allowance=allowance,
+    )
+
+
+def _enqueued_or_error(order: _Order, answer: Sequence[Any]) -> Enqueued | BrokerError:
+    try:
+        return _enqueued(order, answer)
+    except BrokerError as error:
+        return error
+
+
+def _needs_look(order: _Order, enqueued: Enqueued) -> bool:
+    """Whether the job that the answer names may come from the same request, although another call made it."""
+    return not enqueued.created and enqueued.job_id == order.job_id
 
 
 def limits_text(limits: CallerLimits | None) -> str:
@@ -218,7 +314,7 @@ def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
 
 
 def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
-    _check(request)
+    check_request(request)
     if request.id_is_made:
         request_token = f"{_MADE}{request_token}"
     is_counted = request.limits is not None and request.limits.pending is not None
@@ -237,59 +333,3 @@ def _body_ttl_ms(request: JobRequest) -> int:
     if not request.expires:
         return BODY_TTL_MS
     return -to_ms(request.expires) if request.expires_from_now else to_ms(request.expires)
-
-
-def _check(request: JobRequest) -> None:
-    if not request.function:
-        raise InvalidJobRequest("The function has no name: name one that a worker offers.")
-    if request.defer_by is not None and request.defer_until_ms is not None:
-        raise InvalidJobRequest("Both defer_by and defer_until are given: give one of them.")
-    options = request.options
-    for name, text in (("job_id", request.job_id), ("queue", options.queue)):
-        if text and not text.isascii():
-            _check_text(name, text)
-    if request.defer_by is not None:
-        _check_seconds("defer_by", request.defer_by)
-    if request.expires is not None:
-        _check_seconds("expires", request.expires)
-    if request.first_try is not None:
-        _check_count("first_try", request.first_try)
-    for at, name, check in _OPTION_CHECKS:
-        if options[at] is not None:
-            check(name, options[at])
-
-
-def _check_text(name: str, text: str) -> None:
-    """Raise InvalidJobRequest for text that cannot be encoded: it would fail its whole batch."""
-    try:
-        text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:
-        raise InvalidJobRequest(
-            f"{name} contains a lone surrogate: give text that can be encoded as UTF-8."
-        ) from None
-
-
-def _check_seconds(name: str, seconds: float) -> None:
-    if not 0 <= seconds <= _LONGEST:
-        raise InvalidJobRequest(f"{name} is {seconds!r}: give seconds between 0 and {_LONGEST}.")
-
-
-def _check_count(name: str, number: int) -> None:
-    if not 1 <= number <= _MOST_TRIES:
-        raise InvalidJobRequest(f"{name} is {number!r}: give a number from 1 to {_MOST_TRIES}.")
-
-
-_CHECKS: dict[OptionKind, Callable[[str, Any], None]] = {
-    OptionKind.SECONDS: _check_seconds,
-    OptionKind.COUNT: _check_count,
-}
-#: The options that are numbers: place in the record, name and check.
-_OPTION_CHECKS = tuple(
-    (at, name, _CHECKS[form.kind])
-    for at, (name, form) in enumerate(OPTION_FORMS.items())
-    if form.kind in _CHECKS
-)
-#: The longest duration that is accepted, in seconds: a hundred years.
-_LONGEST = 3_155_760_000
-#: The largest number of tries that is accepted: a higher count counts as damaged (claim.lua).
-_MOST_TRIES = 1_000_000_000
