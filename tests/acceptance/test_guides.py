@@ -150,7 +150,7 @@ def test_tls(processes: Processes, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
     ports = {"localhost:8080": f"localhost:{(port := str(free_port()))}"}
-    ports |= {"6380": str(free_port()), "8443": str(free_port())}
+    ports |= {"6380": str(free_port()), "8443": str(free_port()), "9443": str(free_port())}
     instead = {**ports, "jobgate gateway ": f"jobgate gateway --port {port} "}
     ready = {
         **READY,
@@ -159,7 +159,7 @@ def test_tls(processes: Processes, tmp_path: Path) -> None:
     }
     reader = Follower(processes, folder, path=path, instead=instead, ready=ready)
     assert reader.follow("tls.md") > 8
-    assert len(reader.running) == 4
+    assert len(reader.running) == 5
 
 
 @pytest.mark.timeout(120)
