@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
+from jobgate.client.blocking.bulk_caller import BlockingBulkCaller
 from jobgate.client.blocking.job_handle import BlockingJobHandle, run
-from jobgate.client.blocking.portal import Portal
 from jobgate.client.caller import Caller
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult
 from jobgate.client.requests import Default, Seconds, Timeout
@@ -29,21 +29,11 @@ def _with_options_of(method: Callable[..., Any]) -> Callable[[F], F]:
     return mark
 
 
-class BlockingCaller:
+class BlockingCaller(BlockingBulkCaller):
     """Calls functions that run in workers; `BlockingClient` is one, and `with_options` returns another.
 
     Its methods are those of `Caller`, with the same options and errors, and wait for their result.
     """
-
-    def __init__(self, portal: Portal, caller: Caller) -> None:
-        """Call through a portal; nothing is sent yet.
-
-        Args:
-            portal: Runs the calls.
-            caller: The caller that makes them.
-        """
-        self._portal = portal
-        self._caller = caller
 
     if TYPE_CHECKING:
         # What `call` and `enqueue` return for a function that returns `T`: types of `Stub`.

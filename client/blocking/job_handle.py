@@ -86,6 +86,14 @@ def run(portal: Portal, coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         return portal.run(coroutine)
     except JobgateError as error:
-        if isinstance(error.job, JobHandle):
-            error.job = BlockingJobHandle(portal, error.job)
+        error.job = blocking(portal, error.job)
         raise
+
+
+def blocking(portal: Portal, value: Any) -> Any:
+    """Return a job handle as a blocking one, an error with such a handle, and all else as it is."""
+    if isinstance(value, JobHandle):
+        return BlockingJobHandle(portal, value)
+    if isinstance(value, JobgateError):
+        value.job = blocking(portal, value.job)
+    return value

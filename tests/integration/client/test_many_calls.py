@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -19,6 +20,8 @@ from harness.proxy import Loss, proxy_to
 from harness.servers import RedisServer
 from harness.tools import valkey_binary
 from jobgate.client import (
+    BlockingClient,
+    BlockingJobHandle,
     Call,
     Client,
     Forbidden,
@@ -333,3 +336,60 @@ async def test_bad_answers(reply: Any, kinds: list[type]) -> None:
     async with answering(reply) as client:
         found = await enqueued(client)
     assert [type(one) for one in found] == kinds
+
+
+@pytest.fixture(params=["http", "redis"])
+def blocking(request: pytest.FixtureRequest, urls: dict[str, str]) -> Iterator[BlockingClient]:
+    with BlockingClient(urls[request.param], registry=CollectorRegistry()) as client:
+        yield client
+
+
+def test_a_blocking_caller_enqueues_many(blocking: BlockingClient) -> None:
+    jobs = list(blocking.enqueue_many(Call("add", number, _queue=IDLE) for number in range(1200)))
+    assert len({job.id for job in jobs}) == 1200
+    assert jobs[-1].status() is JobStatus.QUEUED
+    assert [job.result() for job in blocking.enqueue_many([Call(add, 1), Call(add, 2)])] == [2, 3]
+    calls = [Call("add", 1), Call("ad", 1), Call("add", 2)]
+    found = list(blocking.enqueue_many(calls, return_exceptions=True))
+    assert [type(one) for one in found] == [BlockingJobHandle, UnknownFunction, BlockingJobHandle]
+    assert isinstance(found[1], UnknownFunction)
+    assert isinstance(found[1].job, BlockingJobHandle)
+    with pytest.raises(UnknownFunction) as caught:
+        list(blocking.enqueue_many(calls))
+    assert isinstance(caught.value.job, BlockingJobHandle)
+
+
+def test_a_blocking_caller_maps_what_its_own_thread_reads(blocking: BlockingClient) -> None:
+    read: list[int] = []
+
+    def source() -> Iterator[int]:
+        home = threading.get_ident()
+        for number in range(100):
+            assert threading.get_ident() == home
+            read.append(blocking.call(add, number))
+            yield number
+
+    results = blocking.map(add, source(), concurrency=5)
+    assert [next(results) for _ in range(3)] == [1, 2, 3]
+    assert len(read) <= 3 + 5 + 1
+    assert [*results] == list(range(4, 101))
+    assert sorted(blocking.map(add, range(100), ordered=False)) == list(range(1, 101))
+    assert list(blocking.map(add, [])) == []
+    with pytest.raises(JobFailed) as caught:
+        list(blocking.map("fail", ["a"]))
+    assert caught.value.job.info().success is False
+
+
+def test_a_source_that_fails_ends_the_map_of_a_blocking_caller(blocking: BlockingClient) -> None:
+    def source() -> Iterator[int]:
+        yield 1
+        raise LookupError("no more")
+
+    results = blocking.map(add, source())
+    assert next(results) == 2
+    with pytest.raises(LookupError, match="no more"):
+        next(results)
+    for result in blocking.map(add, itertools.count()):
+        if result == 50:
+            break
+    assert blocking.call(add, 1) == 2

@@ -12,15 +12,13 @@ from jobgate.client import BlockingCaller, BlockingClient, BlockingJobHandle, Ca
 FACES = [(BlockingClient, Client), (BlockingCaller, Caller), (BlockingJobHandle, JobHandle)]
 #: Methods of the async classes for this package alone.
 INTERNAL = {"named_in_errors", "value_of"}
-#: Methods that the blocking classes do not have yet.
-LACKING = {"enqueue_many", "map"}
 
 
 def methods(kind: type) -> dict[str, Callable[..., Any]]:
     return {
         name: method
         for name, method in inspect.getmembers(kind, inspect.isfunction)
-        if not name.startswith("_") and name not in INTERNAL | LACKING
+        if not name.startswith("_") and name not in INTERNAL
     }
 
 
@@ -38,10 +36,10 @@ def test_it_has_the_same_methods_with_the_same_parameters(blocking: type, awaite
     assert not [name for name, method in ours.items() if inspect.iscoroutinefunction(method)]
 
 
-@pytest.mark.parametrize("name", ["call", "enqueue"])
-def test_the_overloads_are_the_same(name: str) -> None:
+@pytest.mark.parametrize(("name", "many"), [("call", 4), ("enqueue", 4), ("enqueue_many", 2), ("map", 7)])
+def test_the_overloads_are_the_same(name: str, many: int) -> None:
     ours, theirs = (get_overloads(getattr(kind, name)) for kind in (BlockingCaller, Caller))
-    assert len(ours) == 4
+    assert len(ours) == many
     assert [parameters(one) for one in ours] == [parameters(one) for one in theirs]
 
 

@@ -134,6 +134,14 @@ def right_blocking(client: BlockingClient, caller: BlockingCaller) -> None:
     assert_type(named.result(), Any)
     assert_type(client.job("a"), BlockingJobHandle[Any])
     wider: BlockingJobHandle[object] = client.enqueue(add, 1)
+    jobs = client.enqueue_many([Call(add, 1), Call(add, 2, b=3)])
+    assert_type([job.result() for job in jobs], list[int])
+    found = client.enqueue_many([Call(far, 1)], return_exceptions=True)
+    assert_type(next(found), BlockingJobHandle[list[int]] | JobgateError)
+    assert_type(list(client.map(add, [1, 2], concurrency=2)), list[int])
+    assert_type(next(client.map(far, [1])), list[int])
+    assert_type(next(client.map(plain, [1], return_exceptions=True)), str | JobgateError)
+    assert_type(next(client.map("add", [1])), Any)
 
 
 async def by_name(client: Client) -> None:
@@ -211,6 +219,8 @@ def wrong_blocking(client: BlockingClient) -> None:
     total: str = client.enqueue(add, 1).result()  # WRONG
     number: int = far(client, 1)  # WRONG
     handle: BlockingJobHandle[str] = client.enqueue(add, 1)  # WRONG
+    client.map(add, ["1"])  # WRONG
+    client.enqueue_many([add])  # WRONG
 """
 
 
@@ -239,5 +249,5 @@ def test_wrong_calls_are_errors_and_right_ones_are_not(
     sample.write_text(SAMPLE)
     lines = SAMPLE.splitlines()
     wrong = {number for number, line in enumerate(lines, 1) if "# WRONG" in line}
-    assert len(wrong) == 46
+    assert len(wrong) == 48
     assert {lines[number - 1] for number in wrong ^ set(checker(sample))} == set()
