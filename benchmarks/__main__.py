@@ -20,13 +20,14 @@ from statistics import median
 
 import redis
 
-from benchmarks import load
+from benchmarks import listing, load
 from jobgate.broker import Broker
 from jobgate.broker.embedded import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
 BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
 TYPED = b'{"args":[42,"Ann",9.5,"2026-01-31T12:00:00Z",["a","b"]]}'
+FINISHED_JOBS = 1_000_000
 ARQ_JOBS, JOBGATE_JOBS, REQUESTS, CALLS, ARQ_CALLS = 3_000, 60_000, 30_000, 2_000, 6
 
 
@@ -125,6 +126,7 @@ class Benchmarks:
             "call-alone": self._call_alone,
             "call-together": self._call_together,
             "call-blocking": self._call_blocking,
+            "list": self._list,
         }
         return [self._alone(measure) for name, measure in measures.items() if name.startswith(only)]
 
@@ -161,6 +163,15 @@ class Benchmarks:
 
         ours = [seconds() for _ in range(self._rounds)]
         return Mark("Start of a worker with 500 typed functions", "s", ours, "itself", ours, at_most=2)
+
+    def _list(self) -> Mark:
+        """Measure pages of 100 jobs, among them those of a filter that rules out 49 of 50 jobs."""
+        listing.fill(self._server.port, FINISHED_JOBS)
+        with self._gateway():
+            pages = listing.page_ms(self._gateway_port, "status=complete", 30)
+            failed = listing.page_ms(self._gateway_port, "success=false&code=error", 30)
+        name = f"A page of 100 of {FINISHED_JOBS:,} finished jobs, and of those that failed"
+        return Mark(name, "ms", pages, "failed", failed, at_most=50)
 
     def _worker(self, python: str, kind: str, jobs: int) -> float:
         self._empty()

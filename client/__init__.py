@@ -5,6 +5,7 @@ from jobgate.client.caller import Caller
 from jobgate.client.client import Client
 from jobgate.client.errors import (
     ArgumentError,
+    ArgumentsGone,
     ClientClosed,
     Forbidden,
     GatewayUnavailable,
@@ -18,6 +19,7 @@ from jobgate.client.errors import (
     JobLost,
     JobNotFound,
     MissingExtra,
+    NotFinished,
     NoWorker,
     OutcomeUnknown,
     RateLimited,
@@ -45,10 +47,11 @@ __all__ = [
     # … for programs without an event loop
     "BlockingCaller", "BlockingClient", "BlockingJobHandle",
     # Errors
-    "ArgumentError", "ClientClosed", "Forbidden", "GatewayUnavailable", "InvalidArguments", "InvalidOption",
-    "InvalidRequest", "JobAborted", "JobExists", "JobFailed", "JobNotFound", "JobgateError", "MissingExtra",
-    "NoWorker", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost", "ResultMismatch", "ResultTimeout",
-    "Unauthorized", "UnexpectedAnswer", "UnknownFunction", "UntrustedGateway", "WouldDeadlock",
+    "ArgumentError", "ArgumentsGone", "ClientClosed", "Forbidden", "GatewayUnavailable", "InvalidArguments",
+    "InvalidOption", "InvalidRequest", "JobAborted", "JobExists", "JobFailed", "JobNotFound", "JobgateError",
+    "MissingExtra", "NoWorker", "NotFinished", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost",
+    "ResultMismatch", "ResultTimeout", "Unauthorized", "UnexpectedAnswer", "UnknownFunction",
+    "UntrustedGateway", "WouldDeadlock",
     # Declarations, as `jobgate stubs` writes them
     "DEFAULT", "Stub", "stub",
     # What `jobgate.arq` builds on

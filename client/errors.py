@@ -8,6 +8,8 @@ JobgateError
 ├── JobNotFound                no such job, or none that this caller may see
 │   ├── ResultGone             the job has ended and its result was not kept
 │   └── JobLost                Redis has lost its data
+├── NotFinished                the job cannot be retried before it has ended
+├── ArgumentsGone              the job cannot be retried, because its arguments are gone
 ├── ResultTimeout              the job has not ended in time
 ├── UnknownFunction            no worker offers the function
 ├── InvalidArguments           the arguments do not fit the function, or cannot be sent
@@ -99,6 +101,14 @@ class JobLost(JobNotFound):
     """Redis lost its data, including this job, which may have run: enqueue it again if it may run twice."""
 
     outcome = "lost"
+
+
+class NotFinished(JobgateError):
+    """The job has not ended, so it cannot be retried: abort it first, or wait for its end."""
+
+
+class ArgumentsGone(JobgateError):
+    """The job has ended and its arguments are gone: enqueue a new job with them."""
 
 
 class ResultTimeout(JobgateError):

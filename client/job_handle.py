@@ -133,6 +133,22 @@ class JobHandle(Generic[R_co]):
         with self.named_in_errors():
             return await self._transport.abort(self.id, self.queue, wait)
 
+    async def retry(self) -> "JobHandle[R_co]":
+        """Run the job again, after its end, as a new job with the same arguments; return that job.
+
+        A job is retried once: a repeated call returns the same new job.
+
+        Raises:
+            NotFinished: It has not ended.
+            ArgumentsGone: Its arguments are gone. Those of a failed job are kept as long as its result.
+            UnknownFunction: No worker offers its function any more.
+        """
+        with self.named_in_errors():
+            job_id, queue = await self._transport.retry(self.id, self.queue)
+        return JobHandle(
+            self._transport, job_id, queue=queue, timeout=self._timeout, acknowledged=True, read=self._read
+        )
+
     @contextmanager
     def named_in_errors(self) -> Iterator[None]:
         """Set `job` on every error that leaves the block, and raise ResultGone where the job did exist."""

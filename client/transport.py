@@ -114,3 +114,12 @@ class Transport(Protocol):
         Raises:
             JobNotFound: There is no such job, or none any more.
         """
+
+    async def retry(self, job_id: str, queue: str | None) -> tuple[str, str | None]:
+        """Run a finished job again; return id and queue of the new job, the same if it was retried before.
+
+        Raises:
+            JobNotFound: There is no such job.
+            NotFinished: It has not ended.
+            ArgumentsGone: Its arguments are gone.
+        """

@@ -20,6 +20,7 @@ from jobgate.gateway.http import Proxies, Unsent, asked_wait
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions
+from jobgate.gateway.operations import OperationParts
 from jobgate.gateway.redis_state import RedisState
 from jobgate.gateway.settings import GatewaySettings
 
@@ -49,6 +50,7 @@ class Gateway:
     shared_waits: SharedWaits
     looks: Looks
     finder: Finder
+    operations: OperationParts
     unsent: Unsent
     meter: Meter
     redis: RedisState

@@ -10,6 +10,8 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.fleet import pause, queue, queues, resume, worker, workers
 from jobgate.gateway.handlers import (
     abort,
+    bulk_abort,
+    bulk_retry,
     docs,
     enqueue,
     function,
@@ -21,6 +23,7 @@ from jobgate.gateway.handlers import (
     openapi,
     readyz,
     result,
+    retry,
     status,
     ui_file,
 )
@@ -53,6 +56,9 @@ ROUTES: Final = (
     Route("result", "GET", "/jobs/{job_id}/result", result),
     Route("abort", "POST", "/jobs/{job_id}/abort", abort),
     Route("job_events", "GET", "/jobs/{job_id}/events", job_events, keeps_time=True),
+    Route("retry", "POST", "/jobs/{job_id}/retry", retry),
+    Route("bulk_retry", "POST", "/bulk/retry", bulk_retry),
+    Route("bulk_abort", "POST", "/bulk/abort", bulk_abort),
     Route("livez", "GET", "/livez", livez, is_open=True),
     Route("readyz", "GET", "/readyz", readyz, is_open=True),
     Route("metrics", "GET", "/metrics", metrics),

@@ -24,6 +24,7 @@ from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.listening import Certificate, Listener, TcpPort, UnixSocket, listen
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions, base_document
+from jobgate.gateway.operations import OperationParts, OperationRunner
 from jobgate.gateway.redis_state import RedisState
 from jobgate.gateway.routes import METRICS_ROUTES, Router
 from jobgate.gateway.service import GatewayService
@@ -52,12 +53,13 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     live = broker.live_functions
     queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
     live.begin_to_watch(tuple(dict.fromkeys((queues.default, *settings.queues))))
-    meter = Meter()
+    meter, finder = Meter(), Finder(broker)
     fleet = FleetReads(broker, queues, local=lambda: live.queues, enqueued=lambda: meter.queues)
+    functions = FunctionCheck(live, beside_arq=settings.serializer == "pickle")
     gateway = Gateway(
         settings=settings,
         broker=broker,
-        functions=FunctionCheck(live, beside_arq=settings.serializer == "pickle"),
+        functions=functions,
         descriptions=Descriptions(live, settings.base_path),
         arguments=ArgumentCheck(),
         queues=queues,
@@ -66,7 +68,14 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         streams=OpenStreams(limit=settings.max_streams, limit_per_key=settings.max_waits_per_key),
         shared_waits=SharedWaits(broker),
         looks=Looks(broker, lambda: live.queues),
-        finder=Finder(broker),
+        finder=finder,
+        operations=OperationParts(
+            broker=broker,
+            finder=finder,
+            functions=functions,
+            queues=lambda: live.queues,
+            at_once=settings.bulk_at_once,
+        ),
         unsent=Unsent(settings.max_unsent),
         meter=meter,
         redis=RedisState(broker, settings.serializer),
@@ -111,6 +120,12 @@ def _broker(settings: GatewaySettings) -> Broker:
 async def _background(gateway: Gateway) -> AsyncIterator[None]:
     """Run the background tasks; they are cancelled and awaited at the end."""
     redis = gateway.redis
+    operations = OperationRunner(
+        gateway.broker,
+        gateway.operations.operation,
+        default_queue=gateway.queues.default,
+        is_draining=lambda: gateway.is_draining,
+    )
     live, fleet, streams = gateway.broker.live_functions, gateway.fleet, gateway.streams
     helpers = (
         live.watch(),
@@ -118,6 +133,7 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
         redis.watch_data_set(),
         fleet.note_queues(),
         streams.watch_keys(),
+        operations.run(),
     )
     running = [asyncio.create_task(each) for each in helpers]
     stop = threading.Event()

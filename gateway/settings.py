@@ -100,6 +100,8 @@ class GatewaySettings:
     max_waits_per_key: int = 100
     #: Most event streams at the same time, all callers together. A key may have as many as it may have waits.
     max_streams: int = 1000
+    #: How many jobs an operation, such as a bulk retry, acts on at the same time.
+    bulk_at_once: int = 50
     #: From the connect, or from the first byte of a request, to the end of its headers.
     header_deadline: float = 10.0
     #: From the end of the headers to the end of the body.
@@ -123,6 +125,8 @@ class GatewaySettings:
         for name in ("drain", "max_wait"):
             if not 0 <= getattr(self, name) <= 3600:
                 raise GatewayError(f"{name} must be between 0 and 3600 seconds, not {getattr(self, name)}.")
+        if not 1 <= self.bulk_at_once <= 1000:
+            raise GatewayError(f"bulk_at_once must be between 1 and 1000 jobs, not {self.bulk_at_once}.")
         if not 1024 <= self.max_header <= 1024 * 1024:
             raise GatewayError(f"max_header must be between 1024 and 1048576 bytes, not {self.max_header}.")
         self._check_names()

@@ -40,6 +40,7 @@ Examples:
 @http.MAX_WAIT
 @http.MAX_HEADER
 @http.MAX_UNSENT
+@http.BULK_AT_ONCE
 @http.METRICS_PORT
 @http.METRICS_HOST
 @logs.ACCESS_LOG

@@ -113,6 +113,13 @@ MAX_UNSENT: Final = option(
     metavar="BYTES",
     help="Memory for large answers that clients are still reading; beyond it requests get 503.",
 )
+BULK_AT_ONCE: Final = option(
+    "--bulk-at-once",
+    section=_LIMITS,
+    default=50,
+    metavar="JOBS",
+    help="How many jobs an operation on many jobs, such as a bulk retry, acts on at the same time.",
+)
 METRICS_PORT: Final = option(
     "--metrics-port",
     section=_METRICS,

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from jobgate.client.errors import (
     ArgumentError,
+    ArgumentsGone,
     Forbidden,
     GatewayUnavailable,
     InvalidArguments,
@@ -14,6 +15,7 @@ from jobgate.client.errors import (
     JobgateError,
     JobLost,
     JobNotFound,
+    NotFinished,
     NoWorker,
     OutcomeUnknown,
     RateLimited,
@@ -124,10 +126,12 @@ def _plain(kind: type[JobgateError]) -> Callable[[ProblemAnswer], JobgateError]:
 
 
 _BY_CODE: Mapping[str, Callable[[ProblemAnswer], JobgateError]] = {
+    "arguments-gone": lambda _: ArgumentsGone(),
     "invalid-arguments": _invalid_arguments,
     "data-set-changed": lambda _: JobLost(),
     "job-exists": lambda _: JobExists(),
     "job-not-found": lambda _: JobNotFound(),
+    "not-finished": lambda _: NotFinished(),
     "not-found": lambda _: UnexpectedAnswer(
         "The gateway does not know this path: check the path in the client's URL."
     ),

@@ -101,6 +101,11 @@ class HttpTransport:
                     if event.kind is JobEventKind.FINISHED:
                         return
 
+    async def retry(self, job_id: str, queue: str | None) -> tuple[str, str | None]:
+        """Run a finished job again. To repeat the request is safe: a job is retried once."""
+        again = job_info(_good(await self._short("POST", f"/jobs/{quoted(job_id)}/retry")))
+        return again.job_id, again.queue
+
     async def _ask_to_abort(self, job_id: str) -> Response:
         return await self._short("POST", f"/jobs/{quoted(job_id)}/abort")
 

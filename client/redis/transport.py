@@ -12,12 +12,14 @@ from jobgate.broker import (
     Broker,
     JobOptions,
     JobView,
+    RerunAnswer,
     errors,
     near_names,
     records,
     time_of,
 )
 from jobgate.client.errors import (
+    ArgumentsGone,
     ClientClosed,
     GatewayUnavailable,
     InvalidArguments,
@@ -26,6 +28,7 @@ from jobgate.client.errors import (
     JobgateError,
     JobLost,
     JobNotFound,
+    NotFinished,
     NoWorker,
     OutcomeUnknown,
     ResultTimeout,
@@ -200,6 +203,18 @@ class RedisTransport:
         async with aclosing(states.events(_info)) as events:
             async for event in events:
                 yield event
+
+    async def retry(self, job_id: str, queue: str | None) -> tuple[str, str | None]:
+        """Run a finished job again. To repeat the call is safe: a job is retried once."""
+        with _translated():
+            rerun = await self._broker.rerun(job_id)
+        if rerun.code is RerunAnswer.UNKNOWN:
+            raise JobNotFound
+        if rerun.code is RerunAnswer.UNFINISHED:
+            raise NotFinished
+        if rerun.job_id is None:
+            raise ArgumentsGone
+        return rerun.job_id, rerun.queue
 
     async def _reach(self, budget: TimeBudget) -> None:
         """Connect before the first job and after a failure, so that a lost connection leaves no doubt."""

@@ -7,10 +7,11 @@ without a gap.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from typing import Self
 
 from jobgate.broker import CallerLimits
 from jobgate.gateway.auth.key_entry import KeyEntry
@@ -36,6 +37,12 @@ class Caller:
     max_body: int | None = None
     #: When the key expires; None = never.
     not_after: datetime | None = None
+
+    @classmethod
+    def with_scopes(cls, name: str | None, scopes: Collection[str]) -> Self:
+        """Return a caller with these scopes and no limits."""
+        globs = (scope.removeprefix("enqueue:") for scope in scopes if scope.startswith("enqueue:"))
+        return cls(name=name, scopes=frozenset(scopes), functions=tuple(globs))
 
     def require(self, scope: str) -> None:
         """Raise `Problem` 403 unless the caller has this scope. `read:*` includes `read`."""

@@ -1,11 +1,12 @@
 """Finds the jobs of a filter, page by page, at a bounded cost for each page."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from jobgate.broker import Broker, JobView, size_of
+from jobgate.broker import Broker, BrokerError, InvalidCursor, JobView, size_of
 from jobgate.gateway.finding.job_filter import JobFilter
 from jobgate.gateway.finding.places import Part, Place
 
@@ -96,15 +97,27 @@ class Finder:
         while following and len(found) < limit and not cost.is_enough:
             if following.part is Part.SCANNED and place.part is not Part.SCANNED and cost.calls:
                 break  # a scan is slow: it begins with a page of its own
-            most = min(limit - len(found), _IDS_AT_ONCE)
-            ids, following = await self._ids(wanted, following, most)
+            part = following.part
+            ids, following = await self._ids(wanted, following, min(limit - len(found), _IDS_AT_ONCE))
             cost.calls += 1
             cost.jobs += len(ids)
-            async for view in self._views(wanted.queue, ids, owner, cost.until):
+            gone: list[str] = []
+            async for job_id, view in self._views(wanted.queue, ids, owner, cost.until):
+                if view is None:
+                    gone.append(job_id)
+                    continue
                 cost.read += size_of(view.mark)
-                if wanted.has(view) and (entry := take(view)) is not None:
-                    found[view.job_id] = entry
+                # A result that cannot be read does not say whose it is, nor of which queue.
+                if not view.is_unreadable and wanted.has(view) and (entry := take(view)) is not None:
+                    found[job_id] = entry
+            if part is Part.FINISHED and owner is None:  # others' jobs are not read, and look as if gone
+                await self._forget(wanted.queue, gone)
         return FoundPage(list(found.values()), following, cost.jobs)
+
+    async def _forget(self, queue: str, job_ids: Sequence[str]) -> None:
+        """Remove jobs whose results have expired from the indexes, so that the next page is shorter."""
+        with contextlib.suppress(BrokerError):
+            await self._broker.forget_finished(queue, job_ids)
 
     async def count(self, wanted: JobFilter, *, most: int) -> int:
         """Return how many entries `page` will look at, up to `most`; the jobs themselves are not read."""
@@ -117,29 +130,47 @@ class Finder:
 
     async def _ids(self, wanted: JobFilter, place: Place, limit: int) -> tuple[Sequence[str], Place | None]:
         """Return some ids, and where the next ones begin."""
-        broker, part, cursor = self._broker, place.part, place.cursor
-        since_ms, until_ms = wanted.since_ms, wanted.until_ms
-        if part is Part.WAITING:
-            page = await broker.due_ids(
-                wanted.queue, cursor=cursor, limit=limit, status=wanted.status,
-                since_ms=since_ms, until_ms=until_ms,
-            )  # fmt: skip
-            ids, cursor = page.ids, page.cursor
-        else:
-            page = await broker.result_ids(cursor=cursor, limit=limit)
-            ids, cursor = page.ids, page.cursor
+        read = {Part.WAITING: self._due, Part.FINISHED: self._finished, Part.SCANNED: self._scanned}
+        ids, cursor = await read[place.part](wanted, place.cursor, limit)
         if cursor:
-            return ids, Place(part, cursor)
-        parts = wanted.parts
-        return ids, next((Place(later) for later in parts[parts.index(part) + 1 :]), None)
+            return ids, Place(place.part, cursor)
+        later = wanted.parts[wanted.parts.index(place.part) + 1 :]
+        return ids, Place(later[0]) if later else None
+
+    async def _due(self, wanted: JobFilter, cursor: str, limit: int) -> tuple[Sequence[str], str]:
+        page = await self._broker.due_ids(
+            wanted.queue,
+            cursor=cursor,
+            limit=limit,
+            status=wanted.status,
+            since_ms=wanted.since_ms,
+            until_ms=wanted.until_ms,
+        )
+        return page.ids, page.cursor
+
+    async def _finished(self, wanted: JobFilter, cursor: str, limit: int) -> tuple[Sequence[str], str]:
+        try:
+            page = await self._broker.finished_ids(
+                wanted.queue,
+                only_failed=wanted.only_failed,
+                cursor=cursor,
+                limit=limit,
+                since_ms=wanted.since_ms,
+                until_ms=wanted.until_ms,
+            )
+        except ValueError as error:
+            raise InvalidCursor from error
+        return [job_id for job_id, _ in page.entries], page.cursor
+
+    async def _scanned(self, _: JobFilter, cursor: str, limit: int) -> tuple[Sequence[str], str]:
+        page = await self._broker.result_ids(cursor=cursor, limit=limit)
+        return page.ids, page.cursor
 
     async def _views(
         self, queue: str, ids: Sequence[str], owner: str | None, until: float
-    ) -> AsyncIterator[JobView]:
+    ) -> AsyncIterator[tuple[str, JobView | None]]:
         for at in range(0, len(ids), _AT_ONCE):
             some = ids[at : at + _AT_ONCE]
             views = (self._broker.view(one, queues=[queue], until=until, owner=owner) for one in some)
-            for view in await asyncio.gather(*views):
-                # A result that cannot be read does not say whose it is, nor of which queue.
-                if view is not None and not view.is_unreadable:
-                    yield view
+            for job_id, view in zip(some, await asyncio.gather(*views), strict=True):
+                yield job_id, view

@@ -51,6 +51,8 @@ class JobFilter:
     until_ms: int | None = None
     #: Whether finished jobs are found by a scan of all keys instead of the indexes.
     scans: bool = False
+    #: Whether only jobs that wait or run are meant.
+    only_open: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, str], default_queue: str) -> Self:
@@ -70,6 +72,8 @@ class JobFilter:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of a list in which such jobs are, in order; none = there can be no such job."""
+        if self.only_open:
+            return (Part.WAITING,)
         finished = Part.SCANNED if self.scans else Part.FINISHED
         if self.success is not None or self.code is not None:
             is_possible = self.status in (None, JobStatus.COMPLETE) and not (self.success and self.code)

@@ -2,6 +2,7 @@
 
 from jobgate.gateway.handlers.abort import abort
 from jobgate.gateway.handlers.broker_problems import broker_problem, rate_limit_headers
+from jobgate.gateway.handlers.bulk import bulk_abort, bulk_retry
 from jobgate.gateway.handlers.enqueue import (
     counted,
     enqueue,
@@ -20,12 +21,13 @@ from jobgate.gateway.handlers.pages import docs, ui_file
 from jobgate.gateway.handlers.presentation import moment, shown
 from jobgate.gateway.handlers.probes import livez, metrics, readyz
 from jobgate.gateway.handlers.result import result
+from jobgate.gateway.handlers.retry import retry
 from jobgate.gateway.handlers.status import status
 
 __all__ = [
     # Operations
-    "abort", "docs", "enqueue", "function", "functions", "job_events", "jobs", "livez", "metrics",
-    "openapi", "readyz", "result", "status", "ui_file",
+    "abort", "bulk_abort", "bulk_retry", "docs", "enqueue", "function", "functions", "job_events", "jobs",
+    "livez", "metrics", "openapi", "readyz", "result", "retry", "status", "ui_file",
     # What they share with the service and with other resources
     "broker_problem", "moment", "rate_limit_headers", "shown",
     # What single jobs and batches share

@@ -75,7 +75,7 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
     if "job_id" not in given:
         given["job_id"], given["id_is_made"] = sender.job_id, True
     if sender.idempotency_key is not None:
-        given["idempotency"] = _idempotency(sender, function, document)
+        given["idempotency"] = idempotency(sender, function, document)
     asked = JobOptions(owner=sender.owner, wants_outcome=sender.waits, **options)
     return JobRequest(
         function=function, args=args, kwargs=kwargs, options=asked, limits=sender.limits, **given
@@ -178,7 +178,7 @@ _CHECKS: dict[str, Callable[[Any], str | None]] = {
 _MEMBERS = _ARGUMENTS | _CHECKS.keys()
 
 
-def _idempotency(sender: Sender, function: str, document: dict[str, Any]) -> IdempotencyKey:
+def idempotency(sender: Sender, function: str, document: dict[str, Any]) -> IdempotencyKey:
     """Return the key as the broker stores it. The caller is part of the digest: two callers share no key."""
     key = sender.idempotency_key or ""
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):

@@ -224,4 +224,5 @@ def test_options_stand_by_section_in_the_help() -> None:
         "--max-wait",
         "--max-header",
         "--max-unsent",
+        "--bulk-at-once",
     ]

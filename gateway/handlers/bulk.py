@@ -1,0 +1,91 @@
+"""`POST /bulk/retry` and `POST /bulk/abort`: operations on many jobs, which are jobs themselves."""
+
+import time
+from typing import Any
+
+import orjson
+
+from jobgate.broker import Enqueued, JobOptions, JobRequest, JobStatus, NotAQueue, WriteInDoubt
+from jobgate.gateway.context import Call
+from jobgate.gateway.functions import status_path
+from jobgate.gateway.handlers.job_access import is_for
+from jobgate.gateway.handlers.job_request import Sender, idempotency
+from jobgate.gateway.handlers.presentation import job_of_enqueued, job_of_view
+from jobgate.gateway.http import Answer, Problem, body_at_hand, body_to_come, field_errors, read_json
+from jobgate.gateway.operations import KEEP_OPERATION, BulkKind, BulkOrder, bulk_request, dry_run
+
+
+async def bulk_retry(call: Call) -> Answer:
+    """Answer 202 with the job that retries many; 200 with their number for a dry run."""
+    if not call.caller.operates:
+        call.caller.require("read")
+    return await _bulk(call, BulkKind.RETRY)
+
+
+async def bulk_abort(call: Call) -> Answer:
+    """Answer 202 with the job that aborts many; 200 with their number for a dry run."""
+    if not call.caller.operates:
+        call.caller.require("abort")
+    return await _bulk(call, BulkKind.ABORT)
+
+
+async def _bulk(call: Call, kind: BulkKind) -> Answer:
+    document = await _document(call)
+    request = bulk_request(kind, document, call.caller, call.gateway.queues)
+    try:
+        if request.is_dry:
+            return Answer(200, orjson.dumps(await _counted(call, request.order)))
+        return await _accepted(call, request.order, document)
+    except NotAQueue as error:
+        wrong = [("#/filter/queue", "The key of this queue holds another type of value: choose another.")]
+        raise field_errors("invalid-request", wrong) from error
+
+
+async def _document(call: Call) -> Any:
+    settings = call.gateway.settings
+    body = body_at_hand(call.request, limit=call.max_body)
+    if body is None:
+        with call.deadline.paused(settings.body_deadline):
+            body = await body_to_come(call.request, limit=call.max_body, deadline=settings.body_deadline)
+    return read_json(body) if body else {}
+
+
+async def _counted(call: Call, order: BulkOrder) -> dict[str, Any]:
+    parts = call.gateway.operations
+    now_ms = time.time_ns() // 1_000_000
+    return await dry_run(order, parts.targets(order), parts.actions(order, ""), now_ms=now_ms)
+
+
+async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
+    gateway, function = call.gateway, order.kind.function
+    key = call.request.headers.get("Idempotency-Key")
+    sender = Sender(owner=call.caller.name, idempotency_key=key)
+    request = JobRequest(
+        function=function,
+        kwargs=order.arguments,
+        job_id=next(gateway.job_ids),
+        id_is_made=True,
+        idempotency=None if key is None else idempotency(sender, function, document),
+        options=JobOptions(
+            queue=gateway.broker.keys.operations, keep_result=KEEP_OPERATION, owner=call.caller.name
+        ),
+    )
+    call.job_id = request.job_id
+    try:
+        enqueued = await gateway.broker.enqueue(request)
+    except WriteInDoubt:
+        again = "It may have begun. Send the request again: no job is retried or aborted twice."
+        raise Problem("outcome-unknown", again) from None
+    headers = {"Location": status_path(enqueued.job_id)}
+    if enqueued.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Answer(202, orjson.dumps(await _job(call, function, enqueued)), headers=headers)
+
+
+async def _job(call: Call, function: str, enqueued: Enqueued) -> dict[str, Any]:
+    if not enqueued.replayed:
+        return job_of_enqueued(function, enqueued, JobStatus.QUEUED)
+    view = await call.gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
+    if view is not None and is_for(call, view.owner):
+        return job_of_view(view, inspects=False)
+    return job_of_enqueued(function, enqueued, JobStatus.COMPLETE)

@@ -1,0 +1,255 @@
+"""Operations on many jobs: what they do, to which jobs and for whom; they can be stopped and resumed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.operations import end_due, enqueue_many, outcome_of, result_of
+from harness.servers import RedisServer
+from harness.waiting import eventually_async
+from jobgate.broker import Broker
+from jobgate.gateway import new_key
+
+DONE = {"errors": [], "limit_reached": False}
+
+
+def names(prefix: str, number: int) -> list[str]:
+    return [f"{prefix}-{each:03}" for each in range(number)]
+
+
+async def statuses(gateway: RunningGateway, ids: list[str]) -> Counter[str]:
+    answers = [await gateway.get(f"/jobs/{job_id}/status") for job_id in ids]
+    return Counter(job["status"] for _, job, _ in answers)
+
+
+async def test_jobs_of_a_filter_are_aborted(gateway: RunningGateway, worker: PlayedWorker) -> None:
+    ids = await enqueue_many(worker.broker, names("a", 120), defer_by=600)
+    others = await enqueue_many(worker.broker, names("b", 5), "send_invoice")
+    document = {"filter": {"function": "add", "status": "deferred"}}
+    counted = await gateway.post("/bulk/abort", {**document, "dry_run": True})
+    assert counted[:2] == (200, {"matched": 120, "skipped": {}, "counted_all": True})
+    answer = await gateway.post("/bulk/abort", document)
+    job, headers = answer[1], answer[2]
+    assert (job["function"], job["queue"]) == ("jobgate.bulk_abort", "arq:operations")
+    assert headers["Location"] == f"/jobs/{job['job_id']}/status"
+    assert await result_of(gateway, answer) == {"matched": 120, "aborted": 120, "skipped": {}, **DONE}
+    assert await statuses(gateway, ids) == {"complete": 120}
+    assert await statuses(gateway, others) == {"queued": 5}
+
+
+async def test_running_jobs_are_asked_to_stop_and_ids_that_cannot_be_are_counted(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await enqueue_many(worker.broker, ["ended"])
+    await worker.run_one(7)
+    await enqueue_many(worker.broker, ["runs"])
+    claimed = await worker.claim()
+    await enqueue_many(worker.broker, ["waits"])
+    ids = ["ended", "runs", "waits", "waits", "none"]
+    result = await result_of(gateway, await gateway.post("/bulk/abort", {"ids": ids}))
+    skipped = {"already-finished": 1, "unknown": 1}
+    assert result == {"matched": 4, "aborted": 2, "skipped": skipped, **DONE}
+    renewal = await worker.broker.renew([claimed.lease], lease=10)
+    assert list(renewal.aborts) == ["runs"]
+
+
+async def test_failed_jobs_are_retried_once(gateway: RunningGateway, worker: PlayedWorker) -> None:
+    ids = await enqueue_many(worker.broker, names("a", 60))
+    await enqueue_many(worker.broker, names("b", 3), "send_invoice")
+    await end_due(worker)
+    await enqueue_many(worker.broker, ["good"])
+    await end_due(worker, failure=None)
+    document = {"filter": {"function": "add"}}
+    first = await result_of(gateway, await gateway.post("/bulk/retry", document))
+    assert first == {"matched": 60, "retried": 60, "skipped": {}, **DONE}
+    again = await end_due(worker)
+    assert len(again) == 60
+    made = [await worker.broker.view(job.lease.job_id) for job in again]
+    assert sorted(str(view.retry_of) for view in made if view) == ids
+    # Those that failed again are jobs of their own; the first ones are not run again.
+    counted = await gateway.post("/bulk/retry", {**document, "dry_run": True})
+    assert counted[1] == {"matched": 120, "skipped": {"already-retried": 60}, "counted_all": True}
+    second = await result_of(gateway, await gateway.post("/bulk/retry", document))
+    assert second == {"matched": 120, "retried": 60, "skipped": {"already-retried": 60}, **DONE}
+
+
+async def test_what_succeeded_runs_again_only_if_that_is_asked_for(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await enqueue_many(worker.broker, names("a", 3))
+    await end_due(worker, failure=None)
+    assert (await gateway.post("/bulk/retry", {"filter": {}, "dry_run": True}))[1]["matched"] == 0
+    asked = await gateway.post("/bulk/retry", {"filter": {"success": True}, "limit": 2})
+    result = await result_of(gateway, asked)
+    assert result == {"matched": 2, "retried": 2, "skipped": {}, "errors": [], "limit_reached": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "pointers"),
+    [
+        ("retry", {}, ["#"]),
+        ("retry", [], ["#"]),
+        ("retry", {"ids": ["a"], "filter": {}}, ["#"]),
+        ("retry", {"ids": []}, ["#/ids"]),
+        ("retry", {"ids": ["a"] * 1001}, ["#/ids"]),
+        ("retry", {"ids": ["a", 1]}, ["#/ids"]),
+        ("retry", {"filter": {"status": "queued"}}, ["#/filter/status"]),
+        ("abort", {"filter": {"status": "complete", "code": "error"}}, ["#/filter/status", "#/filter/code"]),
+        ("abort", {"filter": {"queue": "arq:operations"}}, ["#/filter/queue"]),
+        ("retry", {"filter": {"success": "true", "since": 1}}, ["#/filter/success", "#/filter/since"]),
+        ("retry", {"filter": {"fnction": "a/b"}}, ["#/filter/fnction"]),
+        ("retry", {"filters": {}}, ["#/filters", "#"]),
+        ("retry", {"ids": ["a"], "dry_run": 1, "limit": 0}, ["#/dry_run", "#/limit"]),
+        ("retry", {"ids": ["a"], "limit": 100_001}, ["#/limit"]),
+        ("retry", {"filter": []}, ["#/filter"]),
+    ],
+)
+async def test_a_request_that_makes_no_sense_is_refused(
+    gateway: RunningGateway, kind: str, document: Any, pointers: list[str]
+) -> None:
+    status, problem, _ = await gateway.post(f"/bulk/{kind}", document)
+    assert (status, problem["code"]) == (422, "invalid-request")
+    assert sorted(error["pointer"] for error in problem["errors"]) == sorted(pointers)
+
+
+async def test_a_queue_that_is_none_is_refused_or_fails_the_operation(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        client.set("a-text", "x")
+    document = {"filter": {"queue": "a-text"}}
+    counted = await gateway.post("/bulk/abort", {**document, "dry_run": True})
+    assert (counted[0], counted[1]["errors"][0]["pointer"]) == (422, "#/filter/queue")
+    outcome = await outcome_of(gateway, await gateway.post("/bulk/abort", document))
+    assert (outcome["success"], outcome["error"]["code"]) == (False, "error")
+
+
+async def test_a_repeated_request_is_one_operation(gateway: RunningGateway, worker: PlayedWorker) -> None:
+    await enqueue_many(worker.broker, ["a"])
+    headers = {"Idempotency-Key": "k"}
+    first = await gateway.post("/bulk/abort", {"ids": ["a"]}, headers=headers)
+    await result_of(gateway, first)
+    status, job, answered = await gateway.post("/bulk/abort", {"ids": ["a"]}, headers=headers)
+    assert (status, job["job_id"], job["status"]) == (202, first[1]["job_id"], "complete")
+    assert answered["Idempotent-Replayed"] == "true"
+    status, problem, _ = await gateway.post("/bulk/abort", {"ids": ["b"]}, headers=headers)
+    assert (status, problem["code"]) == (422, "idempotency-key-reused")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Mapping[str, dict[str, str]]]:
+    """A keys file, and the headers of each caller."""
+    file, headers = tmp_path / "keys.toml", {}
+    scopes = {
+        "own": ("enqueue:add", "read", "abort"),
+        "all": ("read:*", "abort", "enqueue:*"),
+        "operator": ("operate", "read:*"),
+        "reader": ("read",),
+    }
+    for name, allowed in scopes.items():
+        key, entry = new_key(name, allowed)
+        headers[name] = {"Authorization": f"Bearer {key}"}
+        file.write_text((file.read_text() if file.exists() else "") + entry)
+    return file, headers
+
+
+async def test_callers_act_on_what_they_may(
+    redis_url: str, keys: tuple[Path, Mapping[str, dict[str, str]]], worker: PlayedWorker
+) -> None:
+    file, headers = keys
+    async with running_gateway(redis_url, keys_file=file) as gateway:
+
+        async def run(caller: str, kind: str, document: Any) -> Any:
+            of = headers[caller]
+            result = await result_of(
+                gateway, await gateway.post(f"/bulk/{kind}", document, headers=of), headers=of
+            )
+            return result["matched"], result.get("retried", result.get("aborted")), result["skipped"]
+
+        for owner in ("own", "all"):
+            await enqueue_many(worker.broker, names(owner, 2), owner=owner)
+        await enqueue_many(worker.broker, ["own-mail"], "send_invoice", owner="own")
+        await end_due(worker)
+        everything: dict[str, Any] = {"filter": {}}
+        ids = {"ids": ["own-000", "all-000"]}
+        # Jobs of others do not exist without `operate`, whatever may be read.
+        assert await run("own", "retry", ids) == (2, 1, {"unknown": 1})
+        assert await run("all", "retry", ids) == (2, 1, {"unknown": 1})
+        assert await run("own", "retry", everything) == (3, 1, {"already-retried": 1, "forbidden": 1})
+        assert await run("operator", "retry", everything) == (5, 2, {"already-retried": 3})
+        assert await run("own", "abort", everything) == (3, 3, {})
+        assert await run("operator", "abort", everything) == (2, 2, {})
+        for kind in ("retry", "abort"):
+            counted = await gateway.post(
+                f"/bulk/{kind}", {**everything, "dry_run": True}, headers=headers["reader"]
+            )
+            assert counted[:2] == (
+                (200, {"matched": 0, "skipped": {}, "counted_all": True})
+                if kind == "retry"
+                else (403, counted[1])
+            )
+        # An operation is its caller's own job.
+        _, job, _ = await gateway.post("/bulk/abort", ids, headers=headers["own"])
+        assert (await gateway.get(f"/jobs/{job['job_id']}/status", headers=headers["reader"]))[0] == 404
+
+
+async def test_an_operation_shows_its_progress_and_can_be_aborted(redis_url: str) -> None:
+    async with (
+        Broker(redis_url) as broker,
+        running_gateway(redis_url, bulk_at_once=1) as gateway,
+    ):
+        ids = await enqueue_many(broker, names("a", 2000), defer_by=600)
+        _, job, _ = await gateway.post("/bulk/abort", {"filter": {}})
+        path = f"/jobs/{job['job_id']}"
+
+        async def moves() -> bool:
+            progress = (await gateway.get(f"{path}/status"))[1]["progress"]
+            return progress is not None and progress["fraction"] > 0
+
+        await eventually_async(moves, what="progress")
+        status, answer, _ = await gateway.ask("POST", f"{path}/abort?wait=30")
+        assert (status, answer) == (200, {"aborted": True})
+        _, outcome, _ = await gateway.get(f"{path}/result")
+        assert outcome["error"]["code"] == "aborted"
+        assert "of 2,000 looked at" in outcome["error"]["message"]
+        left = [job_id for job_id in ids if (await broker.body(job_id)) is not None]
+        assert 0 < len(left) < 2000
+
+
+async def test_an_operation_is_handed_over_when_its_gateway_stops(redis_url: str) -> None:
+    async with Broker(redis_url) as broker, running_gateway(redis_url) as second:
+        await enqueue_many(broker, names("a", 1500), defer_by=600)
+        async with running_gateway(redis_url, bulk_at_once=1) as first:
+            # Both gateways may have claimed it; whichever did, one of the two stops in the middle.
+            answer = await first.post("/bulk/abort", {"filter": {}})
+            async with asyncio.timeout(30):
+                while (
+                    (view := await broker.view(answer[1]["job_id"]))
+                    and view.progress is None
+                    and not view.has_ended
+                ):
+                    await asyncio.sleep(0.01)
+        result = await result_of(second, answer)
+        assert result == {"matched": 1500, "aborted": 1500, "skipped": {}, **DONE}
+
+
+async def test_what_is_no_operation_stops_no_others(
+    gateway: RunningGateway, worker: PlayedWorker, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        client.zadd("arq:operations", {"lost": 1, "bad": 2, "list": 3})
+        client.set("arq:job:bad", b'{"t":null,"f":"jobgate.bulk_retry","a":[],"k":{"ids":1},"et":1}')
+        client.rpush("arq:job:list", "x")
+    await enqueue_many(worker.broker, ["a"])
+    result = await result_of(gateway, await gateway.post("/bulk/abort", {"ids": ["a"]}))
+    assert result["aborted"] == 1
+    codes = {}
+    for job_id in ("lost", "bad", "list"):
+        _, outcome, _ = await gateway.get(f"/jobs/{job_id}/result?wait=10")
+        codes[job_id] = outcome["error"]["code"]
+    assert codes == {"lost": "lost-body", "bad": "invalid-arguments", "list": "lost-body"}
