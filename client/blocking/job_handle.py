@@ -73,6 +73,14 @@ class BlockingJobHandle(Generic[R_co]):
         """
         return self._run(self._job.abort(timeout))
 
+    def retry(self) -> "BlockingJobHandle[R_co]":
+        """Run the job again, after its end, as a new job with the same arguments; return that job.
+
+        A job is retried once: a repeated call returns the same new job. The errors are those of
+        `JobHandle.retry`.
+        """
+        return BlockingJobHandle(self._portal, self._run(self._job.retry()))
+
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return self._portal.run(coroutine)

@@ -5,12 +5,11 @@ from typing import Any
 
 import orjson
 
-from jobgate.broker import Enqueued, JobOptions, JobRequest, JobStatus, NotAQueue, WriteInDoubt
+from jobgate.broker import JobOptions, JobRequest, NotAQueue, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import status_path
-from jobgate.gateway.handlers.job_access import is_for
+from jobgate.gateway.handlers.enqueue import new_job, replayed_job
 from jobgate.gateway.handlers.job_request import Sender, idempotency
-from jobgate.gateway.handlers.presentation import job_of_enqueued, job_of_view
 from jobgate.gateway.http import Answer, Problem, body_at_hand, body_to_come, field_errors, read_json
 from jobgate.gateway.operations import KEEP_OPERATION, BulkKind, BulkOrder, bulk_request, dry_run
 
@@ -77,15 +76,7 @@ async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
         again = "It may have begun. Send the request again: no job is retried or aborted twice."
         raise Problem("outcome-unknown", again) from None
     headers = {"Location": status_path(enqueued.job_id)}
-    if enqueued.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return Answer(202, orjson.dumps(await _job(call, function, enqueued)), headers=headers)
-
-
-async def _job(call: Call, function: str, enqueued: Enqueued) -> dict[str, Any]:
     if not enqueued.replayed:
-        return job_of_enqueued(function, enqueued, JobStatus.QUEUED)
-    view = await call.gateway.broker.view(enqueued.job_id, queues=(enqueued.queue,))
-    if view is not None and is_for(call, view.owner):
-        return job_of_view(view, inspects=False)
-    return job_of_enqueued(function, enqueued, JobStatus.COMPLETE)
+        return Answer(202, orjson.dumps(new_job(request, enqueued)), headers=headers)
+    headers["Idempotent-Replayed"] = "true"
+    return Answer(202, orjson.dumps(await replayed_job(call, request, enqueued)), headers=headers)

@@ -31,6 +31,7 @@ from jobgate.client import (
     JobHandle,
     JobNotFound,
     JobStatus,
+    NotFinished,
     OutcomeUnknown,
     ResultTimeout,
     UnknownFunction,
@@ -204,6 +205,21 @@ async def test_a_job_that_has_ended_cannot_be_aborted(client: Client) -> None:
     assert await job.result() == 2
 
 
+async def test_a_failed_job_runs_again_once(client: Client) -> None:
+    job = await client.enqueue("fail", "broken")
+    with pytest.raises(JobFailed):
+        await job.result()
+    again = await job.retry()
+    assert (again.id != job.id, again.queue) == (True, job.queue)
+    with pytest.raises(JobFailed, match="broken"):
+        await again.result()
+    assert (await job.retry()).id == again.id
+    waiting = await client.enqueue("add", 1, _defer_by=600)
+    with pytest.raises(NotFinished):
+        await waiting.retry()
+    await waiting.abort()
+
+
 async def test_an_id_can_be_used_once(client: Client, transport: str) -> None:
     job_id = f"once.{transport}.{type(client).__name__}"
     assert await client.call("add", 1, _job_id=job_id) == 2
@@ -237,7 +253,7 @@ async def test_arguments_that_cannot_be_sent_enqueue_nothing(client: Client, val
 
 async def test_an_unknown_job_is_not_found_whatever_is_asked(client: Client) -> None:
     job = client.job("nobody-knows-it")
-    for ask in (job.status, job.info, job.result, job.abort):
+    for ask in (job.status, job.info, job.result, job.abort, job.retry):
         with pytest.raises(JobNotFound) as caught:
             await ask()
         assert type(caught.value) is JobNotFound
