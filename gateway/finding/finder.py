@@ -10,8 +10,8 @@ from jobgate.broker import Broker, BrokerError, InvalidCursor, JobView, size_of
 from jobgate.gateway.finding.job_filter import JobFilter
 from jobgate.gateway.finding.places import Part, Place
 
-#: Ids that are read from Redis at a time, and jobs: each job may be megabytes large.
-_IDS_AT_ONCE, _AT_ONCE = 25, 5
+#: Jobs that are read from Redis at a time: each may be megabytes large.
+_AT_ONCE: Final = 25
 #: What a page may cost: jobs read, calls for ids (each looks at up to 1,000 entries), bytes of stored jobs.
 _MOST_JOBS: Final = 1000
 _MOST_CALLS: Final = 50
@@ -98,7 +98,7 @@ class Finder:
             if following.part is Part.SCANNED and place.part is not Part.SCANNED and cost.calls:
                 break  # a scan is slow: it begins with a page of its own
             part = following.part
-            ids, following = await self._ids(wanted, following, min(limit - len(found), _IDS_AT_ONCE))
+            ids, following = await self._ids(wanted, following, min(limit - len(found), _AT_ONCE))
             cost.calls += 1
             cost.jobs += len(ids)
             gone: list[str] = []
@@ -169,8 +169,9 @@ class Finder:
     async def _views(
         self, queue: str, ids: Sequence[str], owner: str | None, until: float
     ) -> AsyncIterator[tuple[str, JobView | None]]:
-        for at in range(0, len(ids), _AT_ONCE):
-            some = ids[at : at + _AT_ONCE]
-            views = (self._broker.view(one, queues=[queue], until=until, owner=owner) for one in some)
-            for job_id, view in zip(some, await asyncio.gather(*views), strict=True):
+        left = list(ids)
+        while left:
+            views = await self._broker.listed(queue, left, owner=owner, until=until)
+            for job_id, view in zip(left, views, strict=False):
                 yield job_id, view
+            left = left[len(views) :]
