@@ -19,7 +19,7 @@ local job, result, in_progress, retry, progress, retried = unpack(ARGV, 1, 6)
 local owner, within, most = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local total = 0
 
-local function counted(value)
+local function weighed(value)
   total = total + (value and #value or 0)
   return value
 end
@@ -33,9 +33,9 @@ local function state_of(id)
     return { false, false, false, false, 0, false, false, false }
   end
   local score = read('ZSCORE', KEYS[1], id)
-  local ended = counted(value_of(result .. id))
+  local ended = weighed(value_of(result .. id))
   return {
-    counted(value_of(job .. id)), ended, value_of(in_progress .. id), value_of(retry .. id), score and 1 or 0, score,
+    weighed(value_of(job .. id)), ended, value_of(in_progress .. id), value_of(retry .. id), score and 1 or 0, score,
     score and value_of(progress .. id), ended and value_of(retried .. id),
   }
 end

@@ -2,6 +2,7 @@
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read)
 -- Uses: brief.lua (brief_of, value_of)
+-- Uses: owner.lua (may_name_owner)
 --
 -- KEYS[1] job          STRING  body
 -- KEYS[2] result       STRING  result
@@ -23,18 +24,10 @@
 --           name of the data set or false };
 --           '' stands for a key that holds another type of value
 
--- Whether the value may name the owner. The cost does not depend on its size.
-local function may_name_owner(key)
-  local first = read('GETRANGE', key, 0, 0)
-  local tail = read('GETRANGE', key, -ARGV[4], -1)
-  -- A pickle may contain its owner anywhere.
-  return first == '\128' or (tail and string.find(tail, ARGV[3], 1, true) ~= nil)
-end
-
 local function is_anothers()
   local answer = ARGV[3] ~= ''
   for _, key in ipairs(answer and { KEYS[1], KEYS[2], KEYS[5] } or {}) do
-    answer = not may_name_owner(key) and answer
+    answer = not may_name_owner(key, ARGV[3], ARGV[4]) and answer
   end
   return answer
 end

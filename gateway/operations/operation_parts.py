@@ -12,7 +12,7 @@ from jobgate.gateway.operations.operation import Operation
 from jobgate.gateway.operations.targets import Targets
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class OperationParts:
     """The parts of the gateway that operations use."""
 
