@@ -64,6 +64,7 @@ async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
         kwargs=order.arguments,
         job_id=next(gateway.job_ids),
         id_is_made=True,
+        limits=call.caller.limits,
         idempotency=None if key is None else idempotency(sender, function, document),
         options=JobOptions(
             queue=gateway.broker.keys.operations, keep_result=KEEP_OPERATION, owner=call.caller.name
@@ -75,6 +76,7 @@ async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
     except WriteInDoubt:
         again = "It may have begun. Send the request again: no job is retried or aborted twice."
         raise Problem("outcome-unknown", again) from None
+    call.allowance = enqueued.allowance
     headers = {"Location": status_path(enqueued.job_id)}
     if not enqueued.replayed:
         return Answer(202, orjson.dumps(new_job(request, enqueued)), headers=headers)

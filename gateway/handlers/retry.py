@@ -29,12 +29,12 @@ async def retry(call: Call) -> Answer:
 
 async def _require_retry(call: Call, view: JobView) -> None:
     """Raise `Problem` unless the job can be retried, as far as is known without trying."""
+    function, queue = view.function, view.queue
+    call.caller.require_retry(function or "", view.owner)
     if not view.has_ended:
         raise _not_finished()
-    function, queue = view.function, view.queue
     if function is None or queue is None:
         raise _arguments_gone()
-    call.caller.require_retry(function, view.owner)
     if queue == call.gateway.broker.keys.operations:
         raise Problem("forbidden", "An operation on many jobs is not retried: send its request again.")
     await call.gateway.functions.require(function, queue, waits=False, may_know=call.caller.may_enqueue)

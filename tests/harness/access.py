@@ -19,6 +19,8 @@ class Access:
     scopes: tuple[str, ...] = ()
     #: Scopes of which one does instead.
     instead: tuple[str, ...] = ()
+    #: Scopes that include one of `scopes`.
+    implying: tuple[str, ...] = ()
     #: Whether no key is needed.
     is_open: bool = False
     #: Status for a key without the scopes.
@@ -87,6 +89,34 @@ TABLE = (
         unknown=404,
         all_jobs=("abort", "read:*"),
         limits=("waits",),
+    ),
+    Access(
+        route="retry",
+        scopes=("read", "enqueue:f"),
+        instead=("operate",),
+        implying=("read:*",),
+        own=409,
+        others=404,
+        unknown=404,
+        all_jobs=("operate",),
+        note="409: the job has not finished. With `read:*` alone, another caller's job is answered 403.",
+    ),
+    Access(
+        route="bulk_retry",
+        scopes=("read",),
+        instead=("operate",),
+        implying=("read:*",),
+        own=202,
+        limits=("rate", "pending", "max_body"),
+        note="It retries the caller's own jobs, each with a scope `enqueue:…`; with `operate` all jobs.",
+    ),
+    Access(
+        route="bulk_abort",
+        scopes=("abort",),
+        instead=("operate",),
+        own=202,
+        limits=("rate", "pending", "max_body"),
+        note="It aborts the caller's own jobs; with `operate` all jobs.",
     ),
     Access(route="functions", note="Shows the functions that `enqueue:` scopes match."),
     Access(route="function", scopes=("enqueue:f",), refused=404, unknown=404),

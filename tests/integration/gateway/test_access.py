@@ -53,7 +53,7 @@ def keys_of_all_rows() -> Keys:
         for scope in row.instead:
             keys.add(f"{row.route}: instead {scope}", "me", (scope,))
         for scope in row.scopes:
-            rest = tuple(each for each in SCOPES if each != scope and each not in row.instead)
+            rest = tuple(each for each in SCOPES if each not in (scope, *row.instead, *row.implying))
             keys.add(f"{row.route}: without {scope}", "me", rest)
         keys.add(f"{row.route}: all jobs", "me", row.all_jobs)
         for limit, exhausted in EXHAUSTED.items():
@@ -116,7 +116,12 @@ PARAMETERS = {
     "{worker}": "",
     "{file}": "docs.css",
 }
-BODIES: dict[str, Any] = {"enqueue": {"args": []}, "enqueue_many": {"jobs": [{"function": "f"}]}}
+BODIES: dict[str, Any] = {
+    "enqueue": {"args": []},
+    "enqueue_many": {"jobs": [{"function": "f"}]},
+    "bulk_retry": {"ids": ["nobody-s"]},
+    "bulk_abort": {"ids": ["nobody-s"]},
+}
 
 
 def _meant(route: str, status: int, body: bytes, job_id: str) -> int:
