@@ -1,7 +1,6 @@
 """A queue as JSON."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from jobgate.broker import FunctionActivity, MinuteActivity
@@ -32,28 +31,34 @@ def queue_json(state: QueueState) -> dict[str, Any]:
 
 
 def _last_hour(minutes: Sequence[MinuteActivity]) -> dict[str, Any]:
-    functions: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    series: dict[str, list[int]] = {kind: [] for kind in _KINDS}
+    series: list[list[int]] = []
+    functions: dict[str, list[int]] = {}
     for minute in minutes:
+        series.append(counts := [0] * len(_KINDS))
         for name, activity in minute.functions.items():
-            functions[name].update(_counts(activity))
-        for kind, values in series.items():
-            values.append(sum(getattr(each, kind) for each in minute.functions.values()))
+            _add(counts, activity)
+            _add(functions.setdefault(name, [0] * len(_KINDS)), activity)
+    by_kind = dict(zip(_KINDS, zip(*series, strict=True), strict=True))
     return {
         "start": moment(minutes[0].minute_ms),
         "step": _STEP,
-        "series": series,
-        "total": {kind: sum(values) for kind, values in series.items()},
+        "series": by_kind,
+        "total": {kind: sum(counts) for kind, counts in by_kind.items()},
         # Those without a name come last.
         "functions": [
-            _function(name, functions[name]) for name in sorted(functions, key=lambda one: (not one, one))
+            _function(*one) for one in sorted(functions.items(), key=lambda one: (not one[0], one[0]))
         ],
     }
 
 
-def _counts(activity: FunctionActivity) -> Mapping[str, int]:
-    return {kind: getattr(activity, kind) for kind in _KINDS}
+def _add(counts: list[int], activity: FunctionActivity) -> None:
+    """Add counts in the order of `_KINDS`; this is called for each function of each minute."""
+    counts[0] += activity.enqueued
+    counts[1] += activity.succeeded
+    counts[2] += activity.failed
+    counts[3] += activity.aborted
+    counts[4] += activity.retried
 
 
-def _function(name: str, counts: Counter[str]) -> dict[str, Any]:
-    return {"function": shown(name) or None, **{kind: counts[kind] for kind in _KINDS}}
+def _function(name: str, counts: Sequence[int]) -> dict[str, Any]:
+    return {"function": shown(name) or None, **dict(zip(_KINDS, counts, strict=True))}
