@@ -1,11 +1,12 @@
 """`/queues`: what waits and runs in each queue; pausing and resuming them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import orjson
 
-from jobgate.broker import Broker, NotAQueue
+from jobgate.broker import Broker, BrokerError, NotAQueue, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.fleet.overview import check_cursor, page_of, require_overview
 from jobgate.gateway.fleet.queue_json import queue_json
@@ -44,8 +45,19 @@ async def _switched(call: Call, switch: Callable[[Broker, str], Awaitable[None]]
     call.caller.require("operate")
     name = _name(call)
     await _queue_answer(call, name)  # nothing is written if something else has taken its name
-    await switch(call.gateway.broker, name)
-    return await _queue_answer(call, name)
+    with _doubt_reported(WriteInDoubt), call.deadline.cut_off_as(WriteInDoubt):
+        await switch(call.gateway.broker, name)
+    with _doubt_reported(BrokerError), call.deadline.cut_off_as(WriteInDoubt):
+        return await _queue_answer(call, name)
+
+
+@contextmanager
+def _doubt_reported(kind: type[BrokerError]) -> Iterator[None]:
+    """Raise `Problem` 503 `outcome-unknown` for errors after which the queue may be switched."""
+    try:
+        yield
+    except kind as error:
+        raise Problem("outcome-unknown", "It may have been done: send the same request again.") from error
 
 
 def _name(call: Call) -> str:

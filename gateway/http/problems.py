@@ -61,7 +61,7 @@ KINDS = {
     "header-too-large": ProblemKind(431, "The headers are too large", closes=True),
     "internal-error": ProblemKind(500, "The gateway failed"),
     "unavailable": ProblemKind(503, "Redis is not available", retryable=True),
-    "outcome-unknown": ProblemKind(503, "It is not known whether the job was enqueued", retryable=True),
+    "outcome-unknown": ProblemKind(503, "It is not known whether the request took effect", retryable=True),
     "queue-full": ProblemKind(503, "Redis has no room for more jobs", retryable=True),
     "misconfigured": ProblemKind(503, "The gateway cannot use its Redis"),
     "answers-unread": ProblemKind(503, "Too many large answers are being sent", retryable=True),

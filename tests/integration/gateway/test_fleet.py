@@ -13,10 +13,13 @@ import yaml
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.processes import REPOSITORY
+from harness.proxy import proxy_to
+from harness.servers import RedisServer
 from harness.spoilt import KINDS, spoil
 from harness.waiting import eventually_async
 from harness.workers import busy, enqueue, outcome, working
 from jobgate.broker import Broker, RunningTry, WorkerVitals
+from jobgate.broker.scripts import script
 from jobgate.gateway import new_key
 from jobgate.worker import Retry, func
 
@@ -149,6 +152,37 @@ async def test_a_key_that_is_no_queue_is_a_clear_problem_and_left_out_of_the_lis
         assert await names(gateway) == ["arq:queue"]
         spoil(client, "arq:queue:queues", kind)
         assert await names(gateway) == ["arq:queue"]
+
+
+async def test_without_redis_they_are_unavailable(make_server: Any) -> None:
+    server = make_server("valkey")
+    async with running_gateway(server.url, redis_deadline=0.5) as gateway:
+        server.kill()
+        for path in ("/queues", "/queues/arq:queue", "/workers", "/workers/w"):
+            status, problem, headers = await gateway.get(path)
+            assert (status, problem["code"], headers["Retry-After"]) == (503, "unavailable", "1")
+        for action in ("pause", "resume"):
+            assert (await gateway.post(f"/queues/arq:queue/{action}"))[0] == 503
+
+
+async def test_a_pause_whose_answer_is_lost_is_in_doubt_and_can_be_repeated(
+    valkey_server: RedisServer, redis_url: str
+) -> None:
+    async with (
+        proxy_to(valkey_server.port) as proxy,
+        running_gateway(proxy.url, redis_deadline=1.0) as gateway,
+        Broker(redis_url) as broker,
+    ):
+        for switch in ("pause", "resume"):
+            await gateway.post(f"/queues/mail/{switch}")  # now the server knows the scripts
+        for switch in ("pause", "resume"):
+            proxy.lose_answer_to(script(switch).sha.encode())
+            status, problem, headers = await gateway.post(f"/queues/mail/{switch}")
+            assert (status, problem["code"], headers["Retry-After"]) == (503, "outcome-unknown", "1")
+            assert await broker.is_paused("mail") is (switch == "pause")
+            proxy.reopen()
+            status, queue, _ = await gateway.post(f"/queues/mail/{switch}")
+            assert (status, queue["paused"]) == (200, switch == "pause")
 
 
 async def test_lists_have_pages(redis_url: str) -> None:
