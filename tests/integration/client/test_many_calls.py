@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
@@ -18,7 +19,7 @@ from harness.gateways import running_gateway
 from harness.processes import REPOSITORY, Processes
 from harness.proxy import Loss, proxy_to
 from harness.servers import RedisServer
-from harness.tools import valkey_binary
+from harness.tools import free_port, valkey_binary
 from jobgate.client import (
     BlockingClient,
     BlockingJobHandle,
@@ -393,3 +394,37 @@ def test_a_source_that_fails_ends_the_map_of_a_blocking_caller(blocking: Blockin
         if result == 50:
             break
     assert blocking.call(add, 1) == 2
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+async def test_no_job_is_made_twice_or_lost_when_gateways_end(
+    processes: Processes, redis_url: str, sign: signal.Signals
+) -> None:
+    port = free_port()
+    gateways = [processes.gateway(redis_url, "--drain", "0", port=port)]
+    restarted = asyncio.Event()
+
+    def replace() -> None:
+        if sign is signal.SIGKILL:
+            gateways[-1].kill()
+        else:
+            gateways[-1].terminate()
+        gateways.append(processes.gateway(redis_url, port=port))
+
+    async def calls() -> AsyncIterator[Call]:
+        for number in itertools.count():
+            await asyncio.sleep(0)
+            yield Call("add", number, _queue=IDLE)
+            if restarted.is_set() and number > 3000:
+                return
+
+    async with Client(gateways[0].url, request_timeout=60, registry=CollectorRegistry()) as client:
+        jobs = client.enqueue_many(calls())
+        found = [await anext(jobs)]
+        replacing = asyncio.create_task(asyncio.to_thread(replace))
+        replacing.add_done_callback(lambda _: restarted.set())
+        found += [job async for job in jobs]
+        await replacing
+    with redis.Redis.from_url(redis_url) as stored:
+        assert {one.decode() for one in stored.zrange(IDLE, 0, -1)} == {job.id for job in found}
+    assert len({job.id for job in found}) == len(found)
