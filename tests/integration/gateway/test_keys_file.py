@@ -195,6 +195,13 @@ def test_a_file_of_somebody_else_is_named_with_the_remedy() -> None:
     assert f"and this process runs as user {us}. Give it to that user: chown {us} FILE." in str(caught.value)
 
 
+async def test_keys_that_are_given_as_text_admit(redis_url: str) -> None:
+    async with running_gateway(redis_url, keys_text=ENTRY, host="0.0.0.0") as gateway:
+        assert await status_of(gateway) == 404
+        assert await status_of(gateway, LATE) == 401
+        assert (await gateway.get("/readyz"))[0] == 200
+
+
 async def test_two_changes_with_the_same_time_are_both_seen(redis_url: str, path: Path) -> None:
     """Times of files are coarse, and some file systems keep whole seconds."""
     async with running_gateway(redis_url, keys_file=path) as gateway:
