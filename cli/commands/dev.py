@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from jobgate.broker import EmbeddedServerError
 from jobgate.broker.embedded import EmbeddedServer
 from jobgate.cli.options import Command, http, logs, queues, storage, workers
 from jobgate.cli.processes import HOST, Ensemble, how_ended
+
+#: Variables that would make the gateway listen elsewhere than this command looks for it.
+_ELSEWHERE: Final = ("JOBGATE_BASE_PATH", "JOBGATE_TLS_CERT", "JOBGATE_TLS_KEY", "JOBGATE_UNIX_SOCKET")
 
 #: Program that loads settings as a worker does, and writes what a gateway needs of them, or why it cannot.
 #: The output of the settings' own modules is dropped.
@@ -59,6 +63,8 @@ def command(settings: str, port: int, data: Path, watch: Path | None, verbose: b
     so does the end of any of them.
     """
     _check_free(port)
+    for name in _ELSEWHERE:
+        os.environ.pop(name, None)
     given = {name: value for name, value in options.items() if value is not None}
     log = ["--verbose"] if verbose else []
     # Without a load balancer there is no need to drain.

@@ -56,7 +56,9 @@ def running(
 ) -> Iterator[Process]:
     port = free_port()
     argv = (f"my_jobs.{settings}", "--port", str(port), "--data", "data", *options)
-    dev = processes.start("dev", *argv, cwd=folder)
+    # What is meant for a gateway in production does not make it listen elsewhere.
+    elsewhere = {"JOBGATE_BASE_PATH": "/x", "JOBGATE_UNIX_SOCKET": "x.sock", "JOBGATE_TLS_CERT": "x.pem"}
+    dev = processes.start("dev", *argv, cwd=folder, env=elsewhere)
     dev.url = f"http://127.0.0.1:{port}"
     dev.wait_for_log(f"^jobgate is ready on {dev.url}$")
     family = [one for one in descendants(dev.pid) if "valkey-server" in one[1] or "jobgate.cli" in one[1]]

@@ -133,7 +133,9 @@ async def test_waits_end_with_their_clients(gateway: RunningGateway, worker: Pla
     assert (await waiting)[1]["result"] == "x" * 1_000_000
 
 
-async def test_what_is_no_tls_is_closed_and_not_logged_as_failure(gateway: RunningGateway) -> None:
+async def test_what_is_no_tls_is_closed_and_not_logged_as_failure(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture
+) -> None:
     for sent in (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 70_000, b"\0"):
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(sent)
@@ -142,6 +144,7 @@ async def test_what_is_no_tls_is_closed_and_not_logged_as_failure(gateway: Runni
             assert not (await reader.read()).startswith(b"HTTP")
         writer.close()
     assert (await gateway.get("/livez"))[0] == 200
+    assert [record.message for record in caplog.records if record.levelname != "INFO"] == []
 
 
 async def test_malformed_requests_are_answered(gateway: RunningGateway, pair: Pair) -> None:

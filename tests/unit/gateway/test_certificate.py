@@ -71,6 +71,23 @@ def test_a_new_pair_is_used(pair: Pair, made: tuple[Pair, Pair], caplog: pytest.
     ]
 
 
+def test_a_folder_of_links_may_change_as_a_secret_of_kubernetes_does(
+    made: tuple[Pair, Pair], tmp_path: Path
+) -> None:
+    for name, pair in zip(("old", "new"), made, strict=True):
+        (tmp_path / name).mkdir()
+        pair.put_at(Pair(tmp_path / name / "tls.crt", tmp_path / name / "tls.key"))
+    (tmp_path / "data").symlink_to("old")
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).symlink_to(f"data/{name}")
+    certificate = Certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+    assert subject(certificate) == "first"
+    (tmp_path / "data.new").symlink_to("new")
+    (tmp_path / "data.new").replace(tmp_path / "data")
+    certificate.refresh()
+    assert subject(certificate) == "second"
+
+
 def test_files_that_rest_are_not_read_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobgate.gateway.listening.certificate._SETTLES", -60.0)
     certificate = Certificate(pair.certificate, pair.key)
