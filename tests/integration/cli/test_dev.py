@@ -61,7 +61,8 @@ def running(
     dev = processes.start("dev", *argv, cwd=folder, env=elsewhere)
     dev.url = f"http://127.0.0.1:{port}"
     dev.wait_for_log(f"^jobgate is ready on {dev.url}$")
-    family = [one for one in descendants(dev.pid) if "valkey-server" in one[1] or "jobgate.cli" in one[1]]
+    programs = ("valkey-server", "-m jobgate.cli")
+    family = [one for one in descendants(dev.pid) if any(program in one[1] for program in programs)]
     assert len(family) == children, family
     yield dev
     for pid, words in family:
