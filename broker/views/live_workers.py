@@ -1,5 +1,7 @@
 """Live workers: who they are, and what they do."""
 
+import asyncio
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,8 @@ from jobgate.broker.scripts import script
 
 #: Largest record of a worker in bytes: enough for a thousand queues.
 _LARGEST_RECORD = 262_144
+#: Queues whose workers are read at the same time.
+_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,10 @@ class WorkerPart(Part):
     async def live_workers(self, queues: Iterable[str]) -> list[LiveWorker]:
         """Return the live workers of queues, each once, as its last heartbeat describes it."""
         found: dict[str, LiveWorker] = {}
-        for queue in queues:
-            for worker in await self._workers_of(queue):
+        names = list(queues)
+        for at in range(0, len(names), _AT_ONCE):
+            some = await asyncio.gather(*map(self._workers_of, names[at : at + _AT_ONCE]))
+            for worker in itertools.chain.from_iterable(some):
                 known = found.get(worker.record.worker_id)
                 if known is None or (known.heartbeat_ms or 0) < (worker.heartbeat_ms or 0):
                     found[worker.record.worker_id] = worker

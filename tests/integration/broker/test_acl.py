@@ -62,6 +62,13 @@ def post(url: str, body: object, prefer: str = "wait=30") -> dict[str, object]:
         return document
 
 
+def in_list(url: str, name: str) -> list[object]:
+    """Return what `/queues` or `/workers` lists."""
+    with urllib.request.urlopen(f"{url}/{name}", timeout=60) as answer:
+        document: dict[str, list[object]] = json.load(answer)
+        return document[name]
+
+
 def unchanged(url: str) -> bool:
     """Whether a job's status, asked for twice, is answered with 304 the second time."""
     with urllib.request.urlopen(url, timeout=60) as answer:
@@ -98,6 +105,10 @@ def test_documented_rights_are_enough(
 
         post(f"{gateway.url}/jobs/add", {"args": [1, 2], "job_id": "later", "defer_by": 600}, prefer="")
         assert unchanged(f"{gateway.url}/jobs/later/status?wait=0.1")
+        eventually(lambda: in_list(gateway.url, "workers"), what="the worker")
+        assert post(f"{gateway.url}/queues/arq:queue/pause", {}, prefer="")["paused"] is True
+        assert post(f"{gateway.url}/queues/arq:queue/resume", {}, prefer="")["paused"] is False
+        assert in_list(gateway.url, "queues")
         with urllib.request.urlopen(f"{gateway.url}/readyz", timeout=30) as answer:
             assert b"aof" in answer.read()
         with urllib.request.urlopen(f"{gateway.url}/metrics", timeout=30) as answer:

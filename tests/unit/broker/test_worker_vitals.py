@@ -5,7 +5,7 @@ import pytest
 
 from jobgate.broker import RunningTry, WorkerVitals
 from jobgate.broker.bodies import LARGEST_VITALS, encode_worker_vitals, worker_vitals
-from jobgate.broker.bodies.worker_records import heartbeat_ms
+from jobgate.broker.bodies.worker_records import heartbeat_ms, worker_record
 
 
 def test_they_are_read_as_they_were_written() -> None:
@@ -62,3 +62,17 @@ def test_of_many_jobs_only_the_first_are_read() -> None:
 )  # fmt: skip
 def test_the_time_of_a_heartbeat(stored: bytes, moment: int | None) -> None:
     assert heartbeat_ms(stored) == moment
+
+
+def test_records_of_earlier_and_later_releases_are_read() -> None:
+    earlier = {
+        "worker_id": "w", "host": "h", "pid": 1, "queues": ["q"], "max_jobs": 1, "in_progress": 0,
+        "complete": 1, "failed": 2, "retried": 3, "start_time_ms": 4,
+    }  # fmt: skip
+    found = worker_record(b"1 " + orjson.dumps(earlier))
+    assert found is not None
+    assert (found.version, found.catalogue) == (None, None)
+    later = worker_record(b"1 " + orjson.dumps(earlier | {"version": "9", "new": {}}))
+    assert later is not None
+    assert later.version == "9"
+    assert worker_record(b"1 " + orjson.dumps(earlier | {"version": 9})) is None

@@ -61,3 +61,18 @@ async def test_a_blocked_loop_is_told(caplog: pytest.LogCaptureFixture) -> None:
         pulse._beat()
     pulse.stop()
     assert re.search(r"blocked for [2-9]", caplog.text)
+
+
+async def test_the_longest_lag_since_the_last_heartbeat() -> None:
+    pulse = Pulse()
+    pulse.on_late = lambda lag: None
+    pulse.start()
+    try:
+        pulse.last_beat -= 5
+        pulse._beat()
+        assert 4 < pulse.take_longest_lag() < 5
+        assert pulse.take_longest_lag() < 1
+        pulse.last_beat -= 5
+        assert pulse.take_longest_lag() > 4, "a block that lasts counts too"
+    finally:
+        pulse.stop()
