@@ -131,6 +131,31 @@ def test_a_fork_while_calls_are_under_way_works_for_parent_and_child(url: str, r
     assert len([each for each in ids if each.startswith("load")]) == sent
 
 
+HELD = """
+lock, held = threading.Lock(), threading.Event()
+
+class Slow:
+    def model_dump(self, **options):
+        with lock:
+            held.set()
+            time.sleep(0.1)
+        return 1
+
+thread = threading.Thread(target=client.enqueue, args=["add", Slow()])
+thread.start()
+held.wait()
+child = os.fork()
+if not child:
+    os._exit(0 if lock.acquire(timeout=5) else 1)
+thread.join()
+sys.exit(os.waitpid(child, 0)[1] != 0)
+"""
+
+
+def test_a_fork_waits_until_the_client_holds_no_lock(redis_url: str) -> None:
+    assert run(HELD, redis_url) == ""
+
+
 INTERRUPT = """
 def interrupt():
     while True:
