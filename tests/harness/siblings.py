@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 #: Words of commands that start `jobgate` processes.
@@ -54,7 +55,15 @@ def have_forked() -> dict[str, Any] | None:
         return None
     ours.close()
     os.setsid()
+    show(["siblings"])
     return _serve(theirs)
+
+
+def show(words: list[str]) -> None:
+    """Have the system show this command line, as far as there is room."""
+    start, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
+    text = b"\0".join(map(os.fsencode, words))[: end - start - 1]
+    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
 
 
 def _redirect(copy: socket.socket) -> None:

@@ -6,8 +6,8 @@ not do. Run as `python zygote.py DESCRIPTOR ROOM`, with a socket and a long word
 lines; it ends, and kills what it has started, when the other end is closed.
 """
 
+import atexit
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -127,7 +128,7 @@ def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
-    _show([sys.executable, *argv])
+    siblings.show([sys.executable, *argv])
     is_safe = argv[0] == "-P"
     how, *words = argv[1:] if is_safe else argv
     sys.path[:1] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
@@ -147,13 +148,6 @@ def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
     exec(compile(code, name, "exec"), vars(main))
 
 
-def _show(words: list[str]) -> None:
-    """Have the system show this command line, as far as there is room."""
-    start, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
-    text = b"\0".join(map(os.fsencode, words))[: end - start - 1]
-    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
-
-
 def main() -> None:
     """Serve requests, and become what they ask for."""
     for name in sys.argv[3].split(","):
@@ -163,7 +157,31 @@ def main() -> None:
     if asked is not None and siblings.wanted(asked["argv"]):
         asked = siblings.have_forked() or asked
     if asked is not None:
+        _run(asked)
+
+
+def _run(asked: dict[str, Any]) -> None:
+    code: object = None
+    try:
         become(**asked)
+    except SystemExit as end:
+        code = end.code
+    if code is None or isinstance(code, int):
+        _leave(code or 0)
+    raise SystemExit(code)
+
+
+def _leave(code: int) -> None:
+    """End as an interpreter ends, but for the modules, which it would take apart one by one.
+
+    That is most of what a process takes which ends at once: it would get a copy of each page of memory.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()  # what is unreachable may have something to say
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
