@@ -7,7 +7,7 @@ from typing import Final
 
 from jobgate.broker import BrokerError, Enqueued, JobRequest
 from jobgate.gateway.batch.items import Item
-from jobgate.gateway.batch.results import Result, enqueued_result, problem_result
+from jobgate.gateway.batch.results import Result, enqueued_result, problem_result, replayed_result
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.handlers import (
@@ -22,6 +22,9 @@ from jobgate.gateway.http import Problem
 
 #: Existing jobs that are read at the same time: their results may be large.
 _LOOKS: Final = 8
+
+#: How old the knowledge of live workers may be, in seconds: one look at Redis answers for many jobs.
+_FRESH: Final = 1.0
 
 #: A result, or what reads the job that it is about.
 Found = Result | Callable[[], Awaitable[Result]]
@@ -53,16 +56,14 @@ async def _checked(call: Call, items: Sequence[Item]) -> Sequence[Item]:
         return items
     checked = list(items)
     for place, request in doubtful:
-        # The look at Redis for one job mostly answers for the others, too.
-        if not passes(call, request):
-            checked[place] = await _acceptable(call, request)
+        checked[place] = await _acceptable(call, request)
     return checked
 
 
 async def _acceptable(call: Call, request: JobRequest) -> Item:
     deadline = RedisDeadline(call.gateway.settings.redis_deadline)
     try:
-        await deadline.within(require_acceptable(call, request, waits=False))
+        await deadline.within(require_acceptable(call, request, max_age=_FRESH))
     except Problem as problem:
         return problem
     except BrokerError as error:
@@ -88,14 +89,14 @@ async def _existing(call: Call, request: JobRequest, enqueued: Enqueued) -> Resu
         return problem_result(call, problem)
     except BrokerError as error:
         return problem_result(call, broker_problem(error))
-    return {"status": 202, "replayed": True, "job": job}
+    return replayed_result(job)
 
 
 async def _looked_up(found: Sequence[Found]) -> list[Result]:
     """Return the results, some jobs being read at a time where they were there before."""
-    looks = [each for each in found if not isinstance(each, dict)]
+    looks = [each for each in found if not isinstance(each, bytes)]
     seen: list[Result] = []
     for start in range(0, len(looks), _LOOKS):
         seen += await asyncio.gather(*(look() for look in looks[start : start + _LOOKS]))
     in_order = iter(seen)
-    return [each if isinstance(each, dict) else next(in_order) for each in found]
+    return [each if isinstance(each, bytes) else next(in_order) for each in found]

@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-import orjson
-
 from jobgate.gateway.batch.chunk import results
 from jobgate.gateway.batch.items import item_of
 from jobgate.gateway.batch.stream import stream_answer
@@ -34,7 +32,7 @@ async def enqueue_many(call: Call) -> Answer:
     if is_ndjson(call.request):
         return stream_answer(call)
     found = await results(call, [item_of(call, job) for job in _jobs(await _body(call))])
-    return Answer(200, b'{"results":%b}' % orjson.dumps(found))
+    return Answer(200, b'{"results":[%b]}' % b",".join(found))
 
 
 async def _body(call: Call) -> bytes:

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-import orjson
-
 from jobgate.gateway.batch.chunk import results
 from jobgate.gateway.batch.items import item_of_line
-from jobgate.gateway.batch.results import Result, problem_result
+from jobgate.gateway.batch.results import problem_result
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import NDJSON, BodyLines, Line, Problem, StreamedAnswer
 
@@ -52,7 +50,7 @@ async def _pieces(call: Call, lines: BodyLines) -> AsyncGenerator[bytes, None]:
             if before is not None:
                 yield await before
             if early is not None:
-                yield _line(problem_result(call, early, next_line=next_line))
+                yield problem_result(call, early, next_line=next_line) + b"\n"
         finally:
             if before is not None and not before.done():
                 before.cancel()
@@ -72,8 +70,5 @@ async def _taken(call: Call, lines: BodyLines) -> Sequence[Line]:
 
 
 async def _answered(call: Call, lines: Sequence[Line]) -> bytes:
-    return b"".join(map(_line, await results(call, [item_of_line(call, line) for line in lines])))
-
-
-def _line(result: Result) -> bytes:
-    return orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE)
+    found = await results(call, [item_of_line(call, line) for line in lines])
+    return b"\n".join([*found, b""])

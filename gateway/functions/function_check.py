@@ -34,7 +34,13 @@ class FunctionCheck:
         return found in _MAY_RUN or (found is Availability.UNPUBLISHED and not self._all_workers_publish)
 
     async def require(
-        self, function: str, queue: str, *, waits: bool, may_know: Callable[[str], bool]
+        self,
+        function: str,
+        queue: str,
+        *,
+        waits: bool,
+        may_know: Callable[[str], bool],
+        max_age: float = 0.0,
     ) -> None:
         """Return if a job of this function would be run.
 
@@ -43,6 +49,7 @@ class FunctionCheck:
             queue: Name of the queue.
             waits: Whether the caller waits for the outcome: then a worker has to be live now.
             may_know: Whether the caller may see a function's name.
+            max_age: How old an answer of Redis may be, in seconds.
 
         Raises:
             Problem: 404 if live workers offer other functions only; 503 if none is live and the caller waits.
@@ -50,7 +57,7 @@ class FunctionCheck:
         """
         if self.passes(function, queue):
             return
-        found = await self._live.find(function, queue)
+        found = await self._live.find(function, queue, max_age=max_age)
         if found is Availability.UNKNOWN:
             near = near_names(function, self._live.names, may_know)
             detail = f"Did you mean {' or '.join(near)}?" if near else _NONE_NEAR

@@ -7,18 +7,18 @@ from jobgate.gateway.handlers.enqueue import (
     counted,
     enqueue,
     enqueue_problem,
-    new_job,
     passes,
     replayed_job,
     request_of,
     require_acceptable,
+    status_of_new,
 )
 from jobgate.gateway.handlers.functions import function, functions
 from jobgate.gateway.handlers.job_list import jobs
 from jobgate.gateway.handlers.job_stream import job_events
 from jobgate.gateway.handlers.openapi import openapi
 from jobgate.gateway.handlers.pages import docs, ui_file
-from jobgate.gateway.handlers.presentation import moment, shown
+from jobgate.gateway.handlers.presentation import job_of_enqueued, moment, shown
 from jobgate.gateway.handlers.probes import livez, metrics, readyz
 from jobgate.gateway.handlers.result import result
 from jobgate.gateway.handlers.retry import retry
@@ -31,5 +31,6 @@ __all__ = [
     # What they share with the service and with other resources
     "broker_problem", "moment", "rate_limit_headers", "shown",
     # What single jobs and batches share
-    "counted", "enqueue_problem", "new_job", "passes", "replayed_job", "request_of", "require_acceptable",
+    "counted", "enqueue_problem", "job_of_enqueued", "passes", "replayed_job", "request_of",
+    "require_acceptable", "status_of_new",
 ]  # fmt: skip

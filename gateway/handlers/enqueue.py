@@ -79,8 +79,16 @@ def passes(call: Call, request: JobRequest) -> bool:
     return gateway.arguments.accepts(_live_versions(call, request), request.args, request.kwargs)
 
 
-async def require_acceptable(call: Call, request: JobRequest, *, waits: bool) -> None:
+async def require_acceptable(
+    call: Call, request: JobRequest, *, waits: bool = False, max_age: float = 0.0
+) -> None:
     """Return if live workers offer the function and accept the arguments, or if that is not known.
+
+    Args:
+        call: The request.
+        request: The job.
+        waits: Whether the caller waits for the outcome.
+        max_age: How old the knowledge of live workers may be, in seconds.
 
     Raises:
         Problem: They do not, and no earlier request that this one may repeat has been accepted.
@@ -88,7 +96,7 @@ async def require_acceptable(call: Call, request: JobRequest, *, waits: bool) ->
     gateway, queue = call.gateway, _queue_of(call, request)
     try:
         await gateway.functions.require(
-            request.function, queue, waits=waits, may_know=call.caller.may_enqueue
+            request.function, queue, waits=waits, may_know=call.caller.may_enqueue, max_age=max_age
         )
         gateway.arguments.require(_live_versions(call, request), request.args, request.kwargs)
     except Problem:
@@ -202,7 +210,7 @@ def _accepted(request: JobRequest, enqueued: Enqueued, wait: float | None = None
 
 def new_job(request: JobRequest, enqueued: Enqueued) -> dict[str, Any]:
     """Return the JSON of a job that was just enqueued."""
-    return job_of_enqueued(request.function, enqueued, _status(request, enqueued))
+    return job_of_enqueued(request.function, enqueued, status_of_new(request, enqueued))
 
 
 async def _unfinished(
@@ -261,7 +269,8 @@ def _answer(job: dict[str, Any], headers: dict[str, str]) -> Answer:
     return Answer(202, orjson.dumps(job), headers=headers)
 
 
-def _status(request: JobRequest, enqueued: Enqueued) -> JobStatus:
+def status_of_new(request: JobRequest, enqueued: Enqueued) -> JobStatus:
+    """Return the status of a job that was just enqueued."""
     is_deferred = request.defer_by is not None or request.defer_until_ms is not None
     if is_deferred and enqueued.due_time_ms > time.time_ns() // 1_000_000:
         return JobStatus.DEFERRED
