@@ -53,6 +53,7 @@ from jobgate.broker.errors import (
     NotAQueue,
     WriteInDoubt,
 )
+from jobgate.broker.feed import Feed, FeedCursor, Happening, HappeningKind, Onlooker
 from jobgate.broker.job_options import OPTION_FORMS, JobOptions, OptionForm, OptionKind
 from jobgate.broker.keys import (
     DEFAULT_NAMESPACE,
@@ -158,6 +159,8 @@ __all__ = [
     # Text in logs
     "FIELD_LIMIT", "ForeignTraceback", "LINE_LIMIT", "counted", "escape_record", "log_line", "printable",
     "repr_of", "traceback_text", "without_secrets",
+    # What happens in queues
+    "Feed", "FeedCursor", "Happening", "HappeningKind", "Onlooker",
     # Extras
     "need",
     # Errors

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from aiohttp.web import BaseRequest
 
-from jobgate.broker import Allowance, Broker
+from jobgate.broker import Allowance, Broker, Feed
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, SharedWaits, Waits
 from jobgate.gateway.deadline import RedisDeadline
@@ -47,6 +47,7 @@ class Gateway:
     fleet: FleetReads
     waits: Waits
     streams: OpenStreams
+    feed: Feed
     shared_waits: SharedWaits
     looks: Looks
     finder: Finder

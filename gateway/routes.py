@@ -10,6 +10,7 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.fleet import pause, queue, queues, resume, worker, workers
 from jobgate.gateway.handlers import (
     abort,
+    all_events,
     bulk_abort,
     bulk_retry,
     docs,
@@ -56,6 +57,7 @@ ROUTES: Final = (
     Route("result", "GET", "/jobs/{job_id}/result", result),
     Route("abort", "POST", "/jobs/{job_id}/abort", abort),
     Route("job_events", "GET", "/jobs/{job_id}/events", job_events, keeps_time=True),
+    Route("events", "GET", "/events", all_events, keeps_time=True),
     Route("retry", "POST", "/jobs/{job_id}/retry", retry),
     Route("bulk_retry", "POST", "/bulk/retry", bulk_retry),
     Route("bulk_abort", "POST", "/bulk/abort", bulk_abort),

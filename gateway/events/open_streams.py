@@ -40,8 +40,8 @@ class Stream:
         self.farewell = self.farewell or comment(why)
         self.wake()
 
-    async def wait(self, seconds: float) -> None:
-        """Return when it is woken, or after some seconds."""
+    async def wait(self, seconds: float) -> bool:
+        """Return True when it is woken, False after some seconds."""
         if not self._is_woken:
             # Without asyncio.timeout, for there are many streams.
             loop = asyncio.get_running_loop()
@@ -51,7 +51,8 @@ class Stream:
                 await self._alarm
             finally:
                 timer.cancel()
-        self._is_woken = False
+        is_woken, self._is_woken = self._is_woken, False
+        return is_woken
 
     def _ring(self) -> None:
         if self._alarm is not None and not self._alarm.done():

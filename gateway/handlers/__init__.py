@@ -1,6 +1,7 @@
 """The operations of the API, one module for each resource."""
 
 from jobgate.gateway.handlers.abort import abort
+from jobgate.gateway.handlers.all_events import all_events
 from jobgate.gateway.handlers.broker_problems import broker_problem, rate_limit_headers
 from jobgate.gateway.handlers.bulk import bulk_abort, bulk_retry
 from jobgate.gateway.handlers.enqueue import (
@@ -26,8 +27,8 @@ from jobgate.gateway.handlers.status import status
 
 __all__ = [
     # Operations
-    "abort", "bulk_abort", "bulk_retry", "docs", "enqueue", "function", "functions", "job_events", "jobs",
-    "livez", "metrics", "openapi", "readyz", "result", "retry", "status", "ui_file",
+    "abort", "all_events", "bulk_abort", "bulk_retry", "docs", "enqueue", "function", "functions",
+    "job_events", "jobs", "livez", "metrics", "openapi", "readyz", "result", "retry", "status", "ui_file",
     # What they share with the service and with other resources
     "broker_problem", "moment", "rate_limit_headers", "shown",
     # What single jobs and batches share

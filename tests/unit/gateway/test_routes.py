@@ -53,6 +53,7 @@ def test_every_file_of_the_pages_is_served() -> None:
         ("HEAD", "/jobs/x/result", "result", "x"),
         ("POST", "/jobs/x/abort", "abort", "x"),
         ("GET", "/jobs/x/events", "job_events", "x"),
+        ("GET", "/events", "events", ""),
         ("GET", "/livez", "livez", ""),
         ("GET", "/functions", "functions", ""),
         ("GET", "/functions/a%3Ab", "function", "a:b"),
