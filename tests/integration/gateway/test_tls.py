@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import select
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -10,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from harness.bad_requests import request
 from harness.certificates import Pair, make_pair
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway, waits_in_flight
 from harness.processes import Processes
@@ -167,6 +170,25 @@ async def test_handshakes_and_headers_have_a_deadline(redis_url: str, pair: Pair
         assert await reader.read() == b""
         writer.close()
         assert 0.5 < time.monotonic() - start < 5
+
+
+async def test_a_client_that_never_reads_is_cut(redis_url: str, pair: Pair, worker: PlayedWorker) -> None:
+    files = {"tls_cert": pair.certificate, "tls_key": pair.key}
+    async with running_gateway(redis_url, write_deadline=0.3, **files) as gateway:
+        await gateway.post("/jobs/f", {"job_id": "large"})
+        await worker.run_one("x" * 7_000_000)
+
+        def ask() -> object:
+            with socket.socket() as plain:
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                plain.connect(("127.0.0.1", gateway.port))
+                with trust(pair).wrap_socket(plain, server_hostname="localhost") as client:
+                    client.sendall(request(line="GET /jobs/large/result HTTP/1.1"))
+                    hung_up = select.poll()
+                    hung_up.register(client, select.POLLHUP | select.POLLERR)
+                    return hung_up.poll(30_000)
+
+        assert await asyncio.to_thread(ask), "the connection is still open"
 
 
 async def test_metrics_stay_plain(redis_url: str, pair: Pair) -> None:
