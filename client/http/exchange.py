@@ -172,8 +172,8 @@ class Exchange:
                 )
         return response
 
-    async def _error_for(self, error: Exception) -> Exception:
-        """Return a Failure if a retry may help, else the error to raise."""
+    async def _error_for(self, error: Exception) -> Failure:
+        """Return what an exception of aiohttp means; it is hopeless if no retry helps."""
         url = self._route.shown
         if (lasting := lasting_error(url, error)) is not None:
             # Before it, another request may have been carried out.
@@ -183,13 +183,13 @@ class Exchange:
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return _unreachable(url, error)
         if await self._is_not_http(error):
-            return UnexpectedAnswer(
+            lasting = UnexpectedAnswer(
                 f"The server at {url} does not speak HTTP: use the address of a gateway, with http:// or "
                 "https:// as it is served, or redis:// for Redis itself."
             )
-        if await self._is_tls(error):
-            return UnexpectedAnswer(f"The server at {url} speaks TLS: use https://.")
-        return _lost(url, error)
+        elif await self._is_tls(error):
+            lasting = UnexpectedAnswer(f"The server at {url} speaks TLS: use https://.")
+        return _lost(url, error) if lasting is None else Failure(lasting, is_hopeless=True)
 
     async def _is_not_http(self, error: Exception) -> bool:
         """Whether the other side certainly speaks another protocol. A hang-up alone does not show it."""

@@ -79,7 +79,7 @@ class Proxies:
         let a request in on loopback.
         """
         host = request.headers.get("Host", "").lower()
-        if self._trusts(peer_of(request)):
+        if (self._networks or self._trusts_unix) and self._trusts(peer_of(request)):
             return host, self._forwarded_host(request).lower()
         return (host,)
 

@@ -14,8 +14,15 @@ from prometheus_client import CollectorRegistry
 
 from harness.certificates import Pair, make_pair
 from harness.gateways import RunningGateway, running_gateway
-from jobgate.client import Client, InvalidOption, JobgateError, UnexpectedAnswer, UntrustedGateway
-from jobgate.client.errors import GatewayUnavailable
+from jobgate.client import (
+    Client,
+    GatewayUnavailable,
+    InvalidOption,
+    JobgateError,
+    OutcomeUnknown,
+    UnexpectedAnswer,
+    UntrustedGateway,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +111,24 @@ async def test_a_certificate_that_is_not_trusted_is_said_at_once(
             assert message in str(caught.value)
             assert gateway.url in str(caught.value)
     assert monotonic() - start < 5, "it is not tried again"
+
+
+async def test_what_may_have_happened_before_stays_unknown(made: dict[str, Pair]) -> None:
+    contexts = [ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in made]
+    for context, pair in zip(contexts, made.values(), strict=True):
+        context.load_cert_chain(pair.certificate, pair.key)
+    shown = iter(contexts)
+    contexts[0].sni_callback = lambda connection, *_: setattr(connection, "context", next(shown))
+
+    async def lose(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(lose, "127.0.0.1", 0, ssl=contexts[0]) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with client(url, ca_file=made["ours"].certificate) as opened:
+            with pytest.raises(OutcomeUnknown, match=r"is not trusted .* may have been carried out"):
+                await opened.enqueue("fn")
 
 
 async def test_the_wrong_scheme_is_said_at_once(redis_url: str, made: dict[str, Pair]) -> None:
