@@ -3,7 +3,7 @@
 -- Uses: read.lua (read, whole)
 -- Uses: wake.lua (wake_one)
 -- Uses: put.lua (make_sure, put)
--- Uses: limits.lua (limits_of, pay, write_payments, has_room, add_pending)
+-- Uses: limits.lua (limits_of, check_limits, write_payments, add_pending)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
 --
@@ -63,18 +63,6 @@ local function seen(idempotency, digest, id, body)
   return made_by == digest and 3 or 4, made or id
 end
 
--- Check the limits of the key that enqueues a job; returns 0 or a code, and what is left of its rate.
-local function check_limits(owner, rate, pending)
-  if pending and not has_room(pending_prefix .. owner, pending, job_prefix) then
-    return 7
-  end
-  if not rate then
-    return 0
-  end
-  local allowance = { pay(rate_prefix .. owner, rate) }
-  return allowance[1] > 0 and 6 or 0, allowance
-end
-
 for at = 13, #ARGV, 12 do
   local id, body, defer, due, ttl = ARGV[at], ARGV[at + 1], whole(ARGV[at + 2]), ARGV[at + 3], whole(ARGV[at + 4])
   local first_try, idempotency, digest, replaces = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
@@ -99,7 +87,7 @@ for at = 13, #ARGV, 12 do
     make_sure(KEYS[1])
     if owner ~= '' then
       rate, pending = limits_of(ARGV[at + 11])
-      code, allowance = check_limits(owner, rate, pending)
+      code, allowance = check_limits(rate_prefix .. owner, rate, pending_prefix .. owner, pending, job_prefix)
     end
   end
   if code == 0 then

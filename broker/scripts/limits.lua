@@ -68,3 +68,16 @@ local function add_pending(key, id, lives)
     redis.call('PEXPIRE', key, lives, read('PTTL', key) == -1 and 'NX' or 'GT')
   end
 end
+
+-- Check the limits of the key that enqueues a job, before the first write: 0, or 6 over its rate, 7 too many of its jobs
+-- have not ended; and what is left of its rate: see `pay`.
+local function check_limits(rate_key, rate, pending_key, pending, job_prefix)
+  if pending and not has_room(pending_key, pending, job_prefix) then
+    return 7
+  end
+  if not rate then
+    return 0
+  end
+  local allowance = { pay(rate_key, rate) }
+  return allowance[1] > 0 and 6 or 0, allowance
+end

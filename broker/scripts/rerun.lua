@@ -3,6 +3,7 @@
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read, whole)
 -- Uses: put.lua (make_sure, put)
+-- Uses: limits.lua (limits_of, check_limits, write_payments, add_pending)
 -- Uses: wake.lua (wake_one)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
@@ -16,6 +17,8 @@
 -- KEYS[7] taken      STRING  result of the new job
 -- KEYS[8] ended      STRING  mark of an end of the new job without a kept result
 -- KEYS[9] listeners  STRING  exists while somebody listens to the queue
+-- KEYS[10] rate     STRING  of the key that asks for it, see limits.lua
+-- KEYS[11] pending  ZSET    of the key that asks for it
 -- ARGV[1] id of the new job, which nobody else can know
 -- ARGV[2] its body
 -- ARGV[3] SHA-1 of the result, by which it is known to be the same job's
@@ -23,9 +26,13 @@
 -- ARGV[5] key prefix: activity
 -- ARGV[6] pub/sub channel of those who listen
 -- ARGV[7] function
+-- ARGV[8] limits of the key (limits.lua) or ''
+-- ARGV[9] key prefix: job
 --
 -- Returns { code, due time in unix ms, id of the new job }:
---   1 created (also when repeated), 2 it was run again before, 3 the job or its result has changed: look again
+--   1 created (also when repeated), 2 it was run again before, 3 the job or its result has changed: look again,
+--   6 over the key's rate, 7 too many jobs of the key have not ended
+-- and of a key with a rate { …, ms to wait, jobs that are left, ms until all of them are again }
 --
 -- No flag allow-oom: a full Redis refuses new jobs.
 
@@ -42,6 +49,11 @@ if redis.call('EXISTS', KEYS[6], KEYS[7], KEYS[8]) > 0 then
   return { 3, 0, id }
 end
 make_sure(KEYS[1])
+local rate, pending = limits_of(ARGV[8])
+local code, allowance = check_limits(KEYS[10], rate, KEYS[11], pending, ARGV[9])
+if code > 0 then
+  return { code, now, id, unpack(allowance or {}) }
+end
 put(KEYS[1], KEYS[3], KEYS[6], id, body, now, whole(ARGV[4]))
 local left = redis.call('PTTL', KEYS[4])
 if left > 0 then
@@ -49,8 +61,12 @@ if left > 0 then
 else
   redis.call('SET', KEYS[5], id)
 end
+if pending then
+  add_pending(KEYS[11], id, whole(ARGV[4]))
+end
+write_payments()
 count_event('enqueued', ARGV[7])
 write_counts(ARGV[5])
 notify(KEYS[9], ARGV[6], 'enqueued', { id })
 wake_one(KEYS[2])
-return { 1, now, id }
+return { 1, now, id, unpack(allowance or {}) }

@@ -15,14 +15,14 @@ from jobgate.broker.errors import (
     IdempotencyConflict,
     InvalidJobRequest,
     InvalidName,
-    LimitReached,
 )
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
 from jobgate.broker.part import Core, Part
-from jobgate.broker.records import Allowance, CallerLimits, Enqueued, JobBody, JobRequest, JobResult
+from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
 from jobgate.broker.scripts import script
+from jobgate.broker.transitions.caller_limits import allowance_of, limits_text
 from jobgate.broker.transitions.request_checks import check_request
 
 #: TTL of an idempotency key.
@@ -32,13 +32,11 @@ IDEMPOTENCY_TTL_MS = 86_400_000
 _MADE = "made:"
 _MADE_ID = re.compile("[0-9a-f]{32}")
 
-_CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME, _TOO_FAST, _TOO_MANY = 1, 2, 3, 4, 5, 6, 7
+_CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
 #: Most jobs, and most bytes of more than one job, that `enqueue_many` sends in one script call.
 _MOST_AT_ONCE, _MOST_BYTES = 256, 4 * 1024 * 1024
 #: Existing jobs that are read at the same time: their results may be large.
 _LOOKS = 8
-#: Seconds after which a caller with too many pending jobs may try again.
-_PENDING_PAUSE = 1.0
 
 
 def new_job_id() -> str:
@@ -251,10 +249,7 @@ def _enqueued(order: _Order, answer: Sequence[Any]) -> Enqueued:
     """Return what an answer of the script says; raises what `enqueue` raises."""
     request = order.request
     code, due_ms, id_, *rate = answer
-    allowance = _allowance(request.limits, rate)
-    if code in (_TOO_FAST, _TOO_MANY):
-        kind, pause = ("rate", rate[0] / 1000) if code == _TOO_FAST else ("pending", _PENDING_PAUSE)
-        raise LimitReached(kind, pause, allowance)
+    allowance = allowance_of(request.limits, code, rate)
     job_id = id_.decode(errors="surrogateescape")
     key = request.idempotency
     if code == _CONFLICT or (key and key.job_id not in (None, job_id)):
@@ -282,20 +277,6 @@ def _enqueued_or_error(order: _Order, answer: Sequence[Any]) -> Enqueued | Broke
 def _needs_look(order: _Order, enqueued: Enqueued) -> bool:
     """Whether the job that the answer names may come from the same request, although another call made it."""
     return not enqueued.created and enqueued.job_id == order.job_id
-
-
-def limits_text(limits: CallerLimits | None) -> str:
-    """Return limits as limits.lua takes them apart; empty = none."""
-    if limits is None:
-        return ""
-    given = (limits.rate, limits.rate and limits.most_at_once, limits.pending)
-    return " ".join("-" if each is None else f"{each}" for each in given)
-
-
-def _allowance(limits: CallerLimits | None, rate: Sequence[int]) -> Allowance | None:
-    if limits is None or not rate:
-        return None
-    return Allowance(limit=limits.most_at_once, remaining=rate[1], reset=rate[2] / 1000)
 
 
 def _is_same_call(result: JobResult, body: JobBody) -> bool:

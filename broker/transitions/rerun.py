@@ -1,16 +1,18 @@
 """The transition *rerun*: a finished job is run again, as a new job with the same arguments."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha1
+from typing import Any
 
 from jobgate.broker.bodies import encode_again, is_pickled
 from jobgate.broker.errors import BrokerUnavailable, DecodeError
 from jobgate.broker.milliseconds import BODY_TTL_MS
 from jobgate.broker.part import Part
-from jobgate.broker.records import JobBody, JobResult
+from jobgate.broker.records import Allowance, CallerLimits, JobBody, JobResult
 from jobgate.broker.scripts import script
+from jobgate.broker.transitions.caller_limits import allowance_of, limits_text
 from jobgate.broker.transitions.enqueue import new_job_id
 
 
@@ -41,17 +43,24 @@ class Rerun:
     queue: str | None = None
     enqueue_time_ms: int | None = None
     due_time_ms: int | None = None
+    #: What is left of the rate of the key that asked for it, if it has one and the job is CREATED.
+    allowance: Allowance | None = None
 
 
 #: The result may change between the read and the script, but not this many times in a row.
 _LOOKS = 5
 _CREATED, _EXISTS = 1, 2
 
+#: The stored result, the kept arguments, and the id of the job as which it was run again.
+_Stored = tuple[bytes, bytes | None, bytes | None]
+
 
 class RerunPart(Part):
     """Runs finished jobs again (rerun.lua)."""
 
-    async def rerun(self, job_id: str, *, new_id: str | None = None) -> Rerun:
+    async def rerun(
+        self, job_id: str, *, new_id: str | None = None, limits: CallerLimits | None = None
+    ) -> Rerun:
         """Run a finished job again, once: repeated requests get the same new job.
 
         The new job has the function, the queue, the arguments and the owner of the old one, and its options
@@ -62,8 +71,10 @@ class RerunPart(Part):
             job_id: The finished job.
             new_id: Id of the new job, which must be new; by default random. Give one to be able to repeat the
                 request after WriteInDoubt and know whether it was this one that created the job.
+            limits: The limits of the key of the job's owner, if it is the owner who asks.
 
         Raises:
+            LimitReached: The caller has reached a limit.
             EncodeError: The arguments are those of a custom serializer that is not at hand.
         """
         new_id = new_id or new_job_id()
@@ -77,25 +88,29 @@ class RerunPart(Part):
             )
             if result is None:
                 return Rerun(code=RerunAnswer.UNKNOWN if job is None else RerunAnswer.UNFINISHED)
-            answer = await self._rerun(job_id, new_id, result, request, again)
+            answer = await self._rerun(job_id, new_id, limits, (result, request, again))
             if answer is not None:
                 return answer
         raise BrokerUnavailable("The job changes its state too fast to be run again: try again.")
 
     async def _rerun(
-        self, job_id: str, new_id: str, result: bytes, request: bytes | None, again: bytes | None
+        self, job_id: str, new_id: str, limits: CallerLimits | None, stored: _Stored
     ) -> Rerun | None:
         """Run a job again whose stored values were read; None = they have changed since."""
+        result, request, again = stored
         try:
             ended = await self._core.decoder.result(result, job_id)
             body = await self._body(job_id, ended, result, request, new_id)
+            if body is not None and limits is not None and limits.pending is not None:
+                body = replace(body, options=body.options._replace(is_counted=True))
         except DecodeError:
             ended, body = None, None
         if ended is None or body is None:
             known = again.decode(errors="replace") if again else None
             return Rerun(code=RerunAnswer.EXISTS if known else RerunAnswer.NO_ARGUMENTS, job_id=known)
         blob = encode_again(body, request or result, self._core.codec)
-        code, due_ms, id_ = await self._create(job_id, new_id, ended, blob or b"", result)
+        code, due_ms, id_, *rate = await self._create(job_id, new_id, ended, (blob or b"", result), limits)
+        allowance = allowance_of(limits, code, rate)
         if code not in (_CREATED, _EXISTS):
             return None
         return Rerun(
@@ -105,6 +120,7 @@ class RerunPart(Part):
             queue=ended.queue,
             enqueue_time_ms=body.enqueue_time_ms,
             due_time_ms=due_ms,
+            allowance=allowance,
         )
 
     async def _body(
@@ -132,12 +148,20 @@ class RerunPart(Part):
         )
 
     async def _create(
-        self, job_id: str, new_id: str, ended: JobResult, blob: bytes, result: bytes
-    ) -> tuple[int, int, bytes]:
-        keys, queue = self.keys, self.keys.queue(ended.queue)
+        self,
+        job_id: str,
+        new_id: str,
+        ended: JobResult,
+        blobs: tuple[bytes, bytes],
+        limits: CallerLimits | None,
+    ) -> list[Any]:
+        """Call the script with the new body and the old result; return its answer."""
+        keys, queue, (blob, result) = self.keys, self.keys.queue(ended.queue), blobs
+        name = limits.name if limits else ""
         places = [queue, keys.wake(queue), keys.abort, keys.result(job_id), keys.retried(job_id)]
         places += [keys.job(new_id), keys.result(new_id), keys.ended(new_id), keys.listeners(queue)]
-        code, due_ms, id_ = await self._core.link.run(
+        places += [keys.rate(name), keys.pending(name)]
+        answer: list[Any] = await self._core.link.run(
             script("rerun"),
             places,
             [
@@ -148,6 +172,8 @@ class RerunPart(Part):
                 keys.activity(queue, ""),
                 keys.job_channel(queue),
                 ended.function,
+                limits_text(limits),
+                keys.job(""),
             ],
         )
-        return code, due_ms, id_
+        return answer

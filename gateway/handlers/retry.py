@@ -23,7 +23,7 @@ async def retry(call: Call) -> Answer:
         raise no_such_job()
     await _require_retry(call, view)
     # A client that hangs up must not leave it unknown whether the job runs again.
-    rerun = await asyncio.shield(asyncio.ensure_future(_rerun(call)))
+    rerun = await asyncio.shield(asyncio.ensure_future(_rerun(call, view)))
     return await _answer(call, view, rerun)
 
 
@@ -40,12 +40,17 @@ async def _require_retry(call: Call, view: JobView) -> None:
     await call.gateway.functions.require(function, queue, waits=False, may_know=call.caller.may_enqueue)
 
 
-async def _rerun(call: Call) -> Rerun:
+async def _rerun(call: Call, view: JobView) -> Rerun:
+    gateway, caller = call.gateway, call.caller
+    # The new job is its owner's, whoever retries it: an operator's own limits do not apply to it.
+    limits = caller.limits if view.owner == caller.name else None
     try:
-        return await call.gateway.broker.rerun(call.name, new_id=next(call.gateway.job_ids))
+        rerun = await gateway.broker.rerun(call.name, new_id=next(gateway.job_ids), limits=limits)
     except WriteInDoubt:
         again = "It may run again by now. Send the request again: the job is retried once only."
         raise Problem("outcome-unknown", again) from None
+    call.allowance = rerun.allowance
+    return rerun
 
 
 async def _answer(call: Call, view: JobView, rerun: Rerun) -> Answer:

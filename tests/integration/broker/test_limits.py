@@ -7,7 +7,7 @@ import pytest
 from harness.leases import claimed
 from harness.records import request_of, result
 from harness.servers import RedisServer
-from jobgate.broker import Broker, CallerLimits, LimitReached
+from jobgate.broker import Broker, CallerLimits, Failure, LimitReached, RerunAnswer
 
 QUEUE = "arq:queue"
 
@@ -117,3 +117,44 @@ async def test_a_damaged_limit_refuses_nobody_for_ever(valkey_server: RedisServe
         async with asyncio.timeout(5):
             while not await accepted(broker, 1, limits):
                 await asyncio.sleep(0.01)
+
+
+async def failed_jobs(broker: Broker, number: int) -> list[str]:
+    for _ in range(number):
+        await broker.enqueue(request_of("add", owner="shop"))
+    jobs = await claimed(broker, number)
+    for job in jobs:
+        ended = result(job.lease.job_id)
+        ended.success, ended.failure = False, Failure(type="E", message="")
+        ended.options = broker.decode_job(job.body or b"").options
+        await broker.finish(job.lease, ended, keep=60)
+    return [job.lease.job_id for job in jobs]
+
+
+async def test_jobs_that_run_again_count(server: RedisServer) -> None:
+    limits = CallerLimits(name="shop", rate=0.01, burst=2, pending=5)
+    async with Broker(server.url) as broker:
+        ids = await failed_jobs(broker, 3)
+        for left, job_id in zip((1, 0), ids, strict=False):
+            made = await broker.rerun(job_id, limits=limits)
+            assert made.allowance is not None
+            assert made.allowance.remaining == left
+            again = await broker.rerun(job_id, limits=limits)  # costs nothing
+            assert (again.code, again.job_id) == (RerunAnswer.EXISTS, made.job_id)
+        with pytest.raises(LimitReached) as caught:
+            await broker.rerun(ids[2], limits=limits)
+        assert caught.value.kind == "rate"
+        assert (await broker.rerun(ids[2])).code is RerunAnswer.CREATED
+
+
+async def test_jobs_that_run_again_are_pending_until_they_end(server: RedisServer) -> None:
+    limits = CallerLimits(name="shop", pending=2)
+    async with Broker(server.url) as broker:
+        ids = await failed_jobs(broker, 3)
+        for job_id in ids[:2]:
+            assert (await broker.rerun(job_id, limits=limits)).code is RerunAnswer.CREATED
+        with pytest.raises(LimitReached):
+            await broker.rerun(ids[2], limits=limits)
+        waiting = (await broker.queued_jobs()).jobs
+        await broker.abort(waiting[0].job_id)
+        assert (await broker.rerun(ids[2], limits=limits)).code is RerunAnswer.CREATED

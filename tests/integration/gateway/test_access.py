@@ -8,7 +8,7 @@ from typing import Any
 from harness.access import LIMITS, SCOPES, TABLE, Access, documented
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
-from jobgate.broker import Broker
+from jobgate.broker import Broker, ClaimedJob, Failure
 from jobgate.gateway import new_key
 from jobgate.gateway.openapi import base_document
 from jobgate.gateway.routes import ROUTES
@@ -75,6 +75,16 @@ class Story:
         headers = self.keys.headers(f"{name}'s maker")
         status, answer, _ = await self.gateway.post("/jobs/f", {"job_id": job_id}, headers=headers)
         assert status == 202, answer
+
+    async def claim(self, job_id: str) -> ClaimedJob:
+        """Let the worker run a job, and all that wait before it."""
+        while (claimed := await self.worker.claim()).lease.job_id != job_id:
+            pass
+        return claimed
+
+    async def end(self, job_id: str) -> None:
+        """Let a job fail."""
+        await self.worker.finish(await self.claim(job_id), failure=Failure(type="E", message=""))
 
     async def knows_functions(self) -> bool:
         """Whether the gateway has read what the worker offers."""
@@ -184,6 +194,9 @@ async def try_callers(story: Story, row: Access) -> None:
     own, others = f"{row.route}-own", f"{row.route}-others"
     await story.make("me", own)
     await story.make("other", others)
+    if row.route == "retry":
+        await story.end(own)
+        await story.end(others)
     if row.route == "worker":
         own = story.worker.name
     without = await story.status(row, {}, own)
@@ -205,8 +218,9 @@ async def try_limits(story: Story, row: Access) -> None:
         job_id = f"{row.route}-{limit}"
         await story.make(limit, job_id)
         if row.route == "abort":  # a request waits for a running job only
-            while (await story.worker.claim()).lease.job_id != job_id:
-                pass
+            await story.claim(job_id)
+        if row.route == "retry":
+            await story.end(job_id)
         subject = story.worker.name if row.route == "worker" else job_id
         expected = status if limit in row.limits else row.own
         if row.route == "abort" and expected == row.own:
