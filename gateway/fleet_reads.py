@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final
 
 from jobgate.broker import (
     Broker,
@@ -19,9 +20,8 @@ from jobgate.gateway.functions import QueueNames
 from jobgate.gateway.last_hours import LastHours
 
 logger = logging.getLogger("jobgate.gateway")
-Item = TypeVar("Item")
 
-#: Queues that are read at the same time for one list.
+#: Queues that are read together.
 _AT_ONCE: Final = 20
 #: Most queues that are noted because they were seen to hold jobs or a pause.
 _MOST_SEEN: Final = 1000
@@ -66,8 +66,8 @@ class FleetReads:
         self._enqueued = enqueued
         #: Queues that held jobs, or were paused, when they were last read.
         self._seen: dict[str, None] = {}
-        self._depths: SharedReads[str, QueueDepth] = SharedReads()
-        self._hours = LastHours(broker.activity)
+        self._states: SharedReads[tuple[str, ...], list[QueueState]] = SharedReads()
+        self._hours = LastHours(broker.activities)
         self._lists: SharedReads[None, list[str]] = SharedReads()
         self._workers: SharedReads[tuple[str, ...], list[LiveWorker]] = SharedReads()
 
@@ -81,22 +81,29 @@ class FleetReads:
 
     async def state(self, queue: str) -> QueueState:
         """Return the state of a queue; raises `NotAQueue` if its key holds another type of value."""
-        depth = await self._depths.read(queue, lambda: self._broker.queue_depth(queue))
-        self._seen.pop(queue, None)
-        if _is_in_use(depth) and len(self._seen) < _MOST_SEEN:
-            self._seen[queue] = None
-        return QueueState(depth, await self._hours.of(queue))
+        found = await self.states([queue])
+        if not found:
+            raise NotAQueue
+        return found[0]
 
     async def states(self, queues: Sequence[str]) -> list[QueueState]:
         """Return the states of queues, without those whose key holds another type of value."""
-        found = [await asyncio.gather(*map(self._state, some)) for some in _in_parts(queues)]
-        return [state for some in found for state in some if state is not None]
+        parts = [tuple(queues[at : at + _AT_ONCE]) for at in range(0, len(queues), _AT_ONCE)]
+        found = [await self._states.read(part, partial(self._read_states, part)) for part in parts]
+        return [state for some in found for state in some]
 
-    async def _state(self, queue: str) -> QueueState | None:
-        try:
-            return await self.state(queue)
-        except NotAQueue:
-            return None
+    async def _read_states(self, queues: Sequence[str]) -> list[QueueState]:
+        depths = [depth for depth in await self._broker.queue_depths(queues) if depth is not None]
+        for depth in depths:
+            self._note_seen(depth)
+        hours = await self._hours.of([depth.queue for depth in depths])
+        return [QueueState(depth, minutes) for depth, minutes in zip(depths, hours, strict=True)]
+
+    def _note_seen(self, depth: QueueDepth) -> None:
+        self._seen.pop(depth.queue, None)
+        is_in_use = depth.is_paused or depth.queued + depth.deferred + depth.in_progress > 0
+        if is_in_use and len(self._seen) < _MOST_SEEN:
+            self._seen[depth.queue] = None
 
     async def workers(self, queue: str | None = None) -> list[LiveWorker]:
         """Return the live workers of a queue, or of all queues that requests may name, sorted by id."""
@@ -127,11 +134,3 @@ class FleetReads:
             logger.debug("queues in use not noted, still retrying: %s", error)
             return False
         return True
-
-
-def _is_in_use(depth: QueueDepth) -> bool:
-    return depth.is_paused or depth.queued + depth.deferred + depth.in_progress > 0
-
-
-def _in_parts(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
-    return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))

@@ -1,11 +1,11 @@
 """The last hour of queues, minute by minute: minutes that are over are remembered, only the last are read."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jobgate.broker import MinuteActivity, SharedReads
+from jobgate.broker import MinuteActivity
 
 #: Minutes that are shown.
 MINUTES: Final = 60
@@ -18,11 +18,14 @@ _MAY_CHANGE: Final = 3
 _MOST_REMEMBERED: Final = 200_000
 
 
+_Minutes = Sequence[MinuteActivity]
+
+
 @dataclass(frozen=True, slots=True)
 class _Hour:
     """What was read of one queue."""
 
-    minutes: Sequence[MinuteActivity]
+    minutes: _Minutes
     #: When all of it was read, by the clock of the loop.
     whole_at: float
 
@@ -32,43 +35,55 @@ class _Hour:
 
 
 class LastHours:
-    """Reads the counters of queues by minute, once for all callers that ask at the same time.
+    """Reads the counters of queues by minute.
 
     Args:
-        read: Returns the last minutes of a queue, as `Broker.activity`.
+        read: Returns the last minutes of queues, as `Broker.activities`.
     """
 
-    def __init__(self, read: Callable[[str, int], Awaitable[Sequence[MinuteActivity]]]) -> None:
+    def __init__(self, read: Callable[[Sequence[str], int], Awaitable[Sequence[_Minutes]]]) -> None:
         self._read = read
-        self._reads: SharedReads[str, Sequence[MinuteActivity]] = SharedReads()
         #: The one that was read last comes last.
         self._hours: dict[str, _Hour] = {}
 
-    async def of(self, queue: str) -> Sequence[MinuteActivity]:
-        """Return the last 60 minutes of a queue, the oldest first; the last one is still running."""
-        return await self._reads.read(queue, lambda: self._fresh(queue))
+    async def of(self, queues: Sequence[str]) -> list[_Minutes]:
+        """Return the last 60 minutes of queues, the oldest first; the last one is still running."""
+        now = asyncio.get_running_loop().time()
+        found = {name: one for name in queues if (one := self._known(name, now)) is not None}
+        hours = await self._continued(found)
+        whole = [name for name in queues if name not in hours]
+        if whole:
+            hours |= {
+                name: _Hour(one, now)
+                for name, one in zip(whole, await self._read(whole, MINUTES), strict=True)
+            }
+        self._remember(hours)
+        return [hours[name].minutes for name in queues]
 
-    async def _fresh(self, queue: str) -> Sequence[MinuteActivity]:
-        now, known = asyncio.get_running_loop().time(), self._hours.pop(queue, None)
-        minutes: Sequence[MinuteActivity] = ()
-        if known is not None and now - known.whole_at < _READ_AGAIN:
-            minutes = _continued(known.minutes, await self._read(queue, _MAY_CHANGE))
-        if known is None or len(minutes) != MINUTES:  # or the clock of Redis was set
-            known = _Hour(await self._read(queue, MINUTES), now)
-        else:
-            known = _Hour(minutes, known.whole_at)
-        self._remember(queue, known)
-        return known.minutes
+    def _known(self, queue: str, now: float) -> _Hour | None:
+        known = self._hours.get(queue)
+        return known if known is not None and now - known.whole_at < _READ_AGAIN else None
 
-    def _remember(self, queue: str, hour: _Hour) -> None:
-        self._hours[queue] = hour
+    async def _continued(self, known: Mapping[str, _Hour]) -> dict[str, _Hour]:
+        """Return these hours up to now, without those that have gaps: the clock of Redis was set."""
+        some = await self._read(list(known), _MAY_CHANGE) if known else []
+        hours = {
+            name: _Hour(_joined(hour.minutes, new), hour.whole_at)
+            for (name, hour), new in zip(known.items(), some, strict=True)
+        }
+        return {name: hour for name, hour in hours.items() if len(hour.minutes) == MINUTES}
+
+    def _remember(self, hours: Mapping[str, _Hour]) -> None:
+        for name, hour in hours.items():
+            self._hours.pop(name, None)
+            self._hours[name] = hour
         size = sum(each.size for each in self._hours.values())
         while size > _MOST_REMEMBERED:
             oldest = next(iter(self._hours))
             size -= self._hours.pop(oldest).size
 
 
-def _continued(before: Sequence[MinuteActivity], some: Sequence[MinuteActivity]) -> Sequence[MinuteActivity]:
+def _joined(before: _Minutes, some: _Minutes) -> _Minutes:
     """Return the hour that ends with the minutes which were read anew."""
     first, last = some[0].minute_ms, some[-1].minute_ms
     start = last - (MINUTES - 1) * _MINUTE_MS

@@ -1,14 +1,18 @@
--- Read the counters of the last minutes of a queue. Writes nothing.
+-- Read the counters of the last minutes of 1…n queues. Writes nothing.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read)
 --
--- ARGV[1] key prefix: activity
--- ARGV[2] number of minutes
+-- ARGV[1] number of minutes
+-- then for each queue its key prefix: activity
 --
--- Returns { now, then for each minute, the oldest first: { field, number, … } }; see activity.lua
+-- Returns { now, then for each queue { for each minute, the oldest first: { field, number, … } } }; see activity.lua
 
 local minute, answer = math.floor(now / 60000), { now }
-for at = minute - ARGV[2] + 1, minute do
-  answer[#answer + 1] = read('HGETALL', ARGV[1] .. at) or {}
+for at = 2, #ARGV do
+  local hashes = {}
+  for number = minute - ARGV[1] + 1, minute do
+    hashes[#hashes + 1] = read('HGETALL', ARGV[at] .. number) or {}
+  end
+  answer[at] = hashes
 end
 return answer

@@ -1,24 +1,26 @@
--- Count the jobs of a queue by status. Writes nothing.
+-- Count the jobs of 1…n queues by status. Writes nothing.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read, whole)
 --
--- KEYS[1] queue    ZSET    job id -> due time, unix ms
--- KEYS[2] workers  ZSET    worker id -> unix ms at which its record expires
--- KEYS[3] paused   STRING  exists while the queue is paused: start of the pause, unix ms
--- KEYS[4] health   STRING  the health line that arq's workers share
+-- KEYS, for each queue:
+--   queue    ZSET    job id -> due time, unix ms
+--   workers  ZSET    worker id -> unix ms at which its record expires
+--   paused   STRING  exists while the queue is paused: start of the pause, unix ms
+--   health   STRING  the health line that arq's workers share
 -- ARGV[1] key prefix: in-progress
 -- ARGV[2] longest lease in ms
 -- ARGV[3] ids to look at in each window
 --
--- Returns { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused,
---           1 = health line exists, start of the pause in unix ms or nil }
+-- Returns for each queue: false if its key holds another type of value, else
+--   { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused,
+--     1 = health line exists, start of the pause in unix ms or nil }
 --
 -- Running jobs stay in the queue: those of jobgate with a score within one lease from now, those of stock arq with
 -- the lowest scores. The script looks through at most ARGV[3] ids in each of these two windows, which bounds the cost.
 
-local queue, window = KEYS[1], tonumber(ARGV[3])
+local window = tonumber(ARGV[3])
 
-local function running(from, to)
+local function running(queue, from, to)
   local found, oldest = 0, false
   local ids = redis.call('ZRANGEBYSCORE', queue, from, to, 'WITHSCORES', 'LIMIT', 0, window)
   for at = 1, #ids, 2 do
@@ -31,17 +33,28 @@ local function running(from, to)
   return found, oldest
 end
 
-local due = redis.call('ZCOUNT', queue, '-inf', now)
-local later = redis.call('ZCOUNT', queue, '(' .. now, '+inf')
-local running_due, oldest = running('-inf', now)
-local running_later = running('(' .. now, now + tonumber(ARGV[2]))
-return {
-  due - running_due,
-  later - running_later,
-  running_due + running_later,
-  oldest and math.min(math.max(now - oldest, 0), 2 ^ 53) or 0,
-  read('ZCOUNT', KEYS[2], '(' .. now, '+inf') or 0,
-  redis.call('EXISTS', KEYS[3]),
-  redis.call('EXISTS', KEYS[4]),
-  whole(read('GET', KEYS[3]) or '') or false,
-}
+local function depth_of(queue, workers, paused, health)
+  local due = read('ZCOUNT', queue, '-inf', now)
+  if not due then
+    return false
+  end
+  local later = redis.call('ZCOUNT', queue, '(' .. now, '+inf')
+  local running_due, oldest = running(queue, '-inf', now)
+  local running_later = running(queue, '(' .. now, now + tonumber(ARGV[2]))
+  return {
+    due - running_due,
+    later - running_later,
+    running_due + running_later,
+    oldest and math.min(math.max(now - oldest, 0), 2 ^ 53) or 0,
+    read('ZCOUNT', workers, '(' .. now, '+inf') or 0,
+    redis.call('EXISTS', paused),
+    redis.call('EXISTS', health),
+    whole(read('GET', paused) or '') or false,
+  }
+end
+
+local answer = {}
+for at = 1, #KEYS, 4 do
+  answer[#answer + 1] = depth_of(KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3])
+end
+return answer

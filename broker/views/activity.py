@@ -51,14 +51,24 @@ class ActivityPart(Part):
             queue: Name of the queue.
             minutes: From 1 to `MOST_MINUTES`.
         """
-        now_ms, *hashes = await self._core.link.read(
-            script("activity_of"), [], [self.keys.activity(queue, ""), min(max(minutes, 1), MOST_MINUTES)]
+        (found,) = await self.activities([queue], minutes)
+        return found
+
+    async def activities(self, queues: Sequence[str], minutes: int = 60) -> list[Sequence[MinuteActivity]]:
+        """Return the last minutes of queues, as `activity`, with one call of Redis."""
+        prefixes = [self.keys.activity(queue, "") for queue in queues]
+        now_ms, *found = await self._core.link.read(
+            script("activity_of"), [], [min(max(minutes, 1), MOST_MINUTES), *prefixes]
         )
-        first = now_ms // _MINUTE_MS - len(hashes) + 1
-        return [
-            MinuteActivity(minute_ms=(first + place) * _MINUTE_MS, functions=_functions(counts))
-            for place, counts in enumerate(hashes)
-        ]
+        return [_minutes(now_ms, hashes) for hashes in found]
+
+
+def _minutes(now_ms: int, hashes: Sequence[Sequence[bytes]]) -> Sequence[MinuteActivity]:
+    first = now_ms // _MINUTE_MS - len(hashes) + 1
+    return [
+        MinuteActivity(minute_ms=(first + place) * _MINUTE_MS, functions=_functions(counts))
+        for place, counts in enumerate(hashes)
+    ]
 
 
 def _functions(counts: Sequence[bytes]) -> Mapping[str, FunctionActivity]:

@@ -1,7 +1,5 @@
 """Live workers: who they are, and what they do."""
 
-import asyncio
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -43,17 +41,18 @@ class WorkerPart(Part):
         found: dict[str, LiveWorker] = {}
         names = list(queues)
         for at in range(0, len(names), _AT_ONCE):
-            some = await asyncio.gather(*map(self._workers_of, names[at : at + _AT_ONCE]))
-            for worker in itertools.chain.from_iterable(some):
+            for worker in await self._workers_of(names[at : at + _AT_ONCE]):
                 known = found.get(worker.record.worker_id)
                 if known is None or (known.heartbeat_ms or 0) < (worker.heartbeat_ms or 0):
                     found[worker.record.worker_id] = worker
         return list(found.values())
 
-    async def _workers_of(self, queue: str) -> list[LiveWorker]:
+    async def _workers_of(self, queues: Sequence[str]) -> list[LiveWorker]:
         keys = self.keys
         _, *stored = await self._core.link.read(
-            script("workers"), [keys.workers(queue)], [keys.worker(queue, ""), _LARGEST_RECORD]
+            script("workers"),
+            [keys.workers(queue) for queue in queues],
+            [_LARGEST_RECORD, *(keys.worker(queue, "") for queue in queues)],
         )
         # Another program wrote a record that cannot be read: the worker's next heartbeat replaces it.
         return [

@@ -14,12 +14,16 @@ class Counters:
 
     def __init__(self, functions: int = 1) -> None:
         self.now = 1000
-        self.reads: list[int] = []
+        self.reads: list[tuple[int, int]] = []
         self._functions = [f"f{number}" for number in range(functions)]
 
-    async def read(self, queue: str, minutes: int) -> Sequence[MinuteActivity]:
+    async def read(self, queues: Sequence[str], minutes: int) -> Sequence[Sequence[MinuteActivity]]:
+        """Note how many minutes of how many queues are read, and return them."""
+        self.reads.append((len(queues), minutes))
+        return [self.last(minutes) for _ in queues]
+
+    def last(self, minutes: int = 60) -> Sequence[MinuteActivity]:
         """The last minutes; each counts its own number, the running one less."""
-        self.reads.append(minutes)
         return [
             MinuteActivity(
                 minute_ms=minute * 60_000,
@@ -36,21 +40,26 @@ async def test_only_minutes_that_may_have_changed_are_read_again() -> None:
     hours = LastHours(counters.read)
     for step in (0, 0, 1, 1, 2):
         counters.now += step
-        assert await hours.of("q") == await counters.read("q", 60)
-    assert counters.reads[::2] == [60, 3, 3, 3, 3]
+        assert await hours.of(["q"]) == [counters.last()]
+    assert counters.reads == [(1, 60), *[(1, 3)] * 4]
+
+
+async def test_several_queues_are_read_together() -> None:
+    counters = Counters()
+    hours = LastHours(counters.read)
+    assert await hours.of([]) == []
+    await hours.of(["a", "b"])
+    await hours.of(["c", "b", "a"])
+    assert counters.reads == [(2, 60), (2, 3), (1, 60)]
 
 
 @pytest.mark.parametrize("step", [-1, -500, 4, 500])
 async def test_when_the_clock_of_redis_was_set_all_is_read_again(step: int) -> None:
     counters = Counters()
     hours = LastHours(counters.read)
-    await hours.of("q")
+    await hours.of(["q"])
     counters.now += step
-    found = await hours.of("q")
-    assert len(found) == 60
-    assert found[-1].minute_ms == counters.now * 60_000
-    if step != -1:
-        assert found == await counters.read("q", 60)
+    assert await hours.of(["q"]) == [counters.last()]
 
 
 async def test_all_is_read_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,8 +67,8 @@ async def test_all_is_read_again_after_a_while(monkeypatch: pytest.MonkeyPatch) 
     counters = Counters()
     hours = LastHours(counters.read)
     for _ in range(3):
-        await hours.of("q")
-    assert counters.reads == [60] * 3
+        await hours.of(["q"])
+    assert counters.reads == [(1, 60)] * 3
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,5 +76,7 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     counters = Counters(functions=10)
     hours = LastHours(counters.read)
     for name in ("a", "b", "c", "b", "a"):
-        await hours.of(name)
-    assert counters.reads == [60, 60, 60, 3, 60], "the queue that was read longest ago made room"
+        await hours.of([name])
+    assert [minutes for _, minutes in counters.reads] == [60, 60, 60, 3, 60], (
+        "the queue that was read longest ago made room"
+    )
