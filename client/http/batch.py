@@ -7,7 +7,13 @@ from typing import Any, Final
 
 import orjson
 
-from jobgate.client.errors import JobgateError, OutcomeUnknown, UnexpectedAnswer, UnknownFunction
+from jobgate.client.errors import (
+    GatewayUnavailable,
+    JobgateError,
+    OutcomeUnknown,
+    UnexpectedAnswer,
+    UnknownFunction,
+)
 from jobgate.client.http.exchange import Exchange, Request
 from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.request_body import encode, needs_idempotency_key
@@ -65,7 +71,7 @@ class Batch:
                 await self._send(entries)
             except JobgateError as error:
                 for entry in entries:
-                    self._answers[entry.place] = copy.copy(error)
+                    self._answers[entry.place] = _of_all(error, entry)
         return self._answers
 
     async def _send(self, entries: list[_Entry]) -> None:
@@ -80,6 +86,8 @@ class Batch:
             pause = max((entry.problem.retry_after or 0.0 for entry in entries if entry.problem), default=0.0)
             if not await retries.pause(pause):
                 break
+            is_limited = any(entry.problem and entry.problem.status == 429 for entry in entries)
+            self._exchange.note_retry("rate-limited" if is_limited else "unavailable")
         for entry in entries:
             self._answers[entry.place] = _final(entry)
 
@@ -101,10 +109,12 @@ class Batch:
         lines = response.body.splitlines()
         if not lines or len(lines) > len(entries):
             raise unexpected(response)
+        results = list(map(_result, lines))
         left = entries[len(lines) :]
-        for entry, line in zip(entries, lines, strict=False):
-            if self._is_left(entry, _result(line)):
-                left.append(entry)
+        if "next_line" not in (results[-1].get("problem") or ()):
+            for entry in left:  # the answer was cut: the gateway may have read them
+                entry.is_in_doubt = True
+        left += [entry for entry, each in zip(entries, results, strict=False) if self._is_left(entry, each)]
         entries[:] = left
 
     def _is_left(self, entry: _Entry, result: dict[str, Any]) -> bool:
@@ -167,6 +177,12 @@ def _error(entry: _Entry, answer: ProblemAnswer) -> JobgateError:
     if isinstance(error, UnknownFunction):
         return UnknownFunction.named(entry.job.function, error.near)
     return error
+
+
+def _of_all(error: JobgateError, entry: _Entry) -> JobgateError:
+    """Return the error of a job of a request that failed as a whole."""
+    is_plain = isinstance(error, GatewayUnavailable) and not isinstance(error, OutcomeUnknown)
+    return OutcomeUnknown() if is_plain and entry.is_in_doubt else copy.copy(error)
 
 
 def _final(entry: _Entry) -> JobgateError:

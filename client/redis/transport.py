@@ -292,10 +292,13 @@ class RedisTransport:
         try:
             async with asyncio.timeout(budget.left + GRACE):
                 with _translated():
-                    return await self._broker.enqueue_many(requests)
+                    answers = await self._broker.enqueue_many(requests)
         except TimeoutError:
             self._is_reached = False
             raise OutcomeUnknown from None
+        if any(isinstance(answer, errors.BrokerUnavailable) for answer in answers):
+            self._is_reached = False
+        return answers
 
     async def _end(self, job_id: str, queue: str | None, result: records.JobResult | None) -> JobEnd:
         """Return how a job ended; without a `result`, the time is up or the job is gone."""

@@ -315,6 +315,17 @@ async def test_only_jobs_that_were_not_answered_for_good_are_sent_again() -> Non
     assert len(sent[2]) == 1
 
 
+async def test_a_job_that_may_have_been_enqueued_is_never_reported_as_not_enqueued() -> None:
+    cut = iter(range(100))
+
+    def reply(jobs: list[Any]) -> list[Result] | int:
+        return 503 if next(cut) else [accepted(jobs[0])]
+
+    async with answering(reply) as client:
+        kinds = [type(one) for one in await enqueued(client)]
+    assert kinds == [JobHandle, OutcomeUnknown, OutcomeUnknown]
+
+
 EACH = [refused(503, "outcome-unknown"), refused(403, "forbidden"), refused(503, "queue-full")]
 
 
