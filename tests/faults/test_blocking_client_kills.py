@@ -17,7 +17,7 @@ CALLS = 2000 if LONG else 10
 PAUSE = 5.0 if LONG else 0.3
 
 
-@pytest.mark.timeout(900 if LONG else 150)
+@pytest.mark.timeout(1800 if LONG else 150)
 def test_each_call_of_each_thread_runs_once(processes: Processes, redis_url: str, tmp_path: Path) -> None:
     processes.worker("harness.client_worker.WorkerSettings", redis_url, cwd=REPOSITORY / "tests")
     gateway = processes.gateway(redis_url)
