@@ -54,7 +54,11 @@ class LoopThread:
         except RuntimeError:
             self._loop.close()
             raise
-        self._ready.wait()
+        try:
+            self._ready.wait()
+        except BaseException:  # KeyboardInterrupt
+            self.stop()
+            raise
 
     @property
     def is_usable(self) -> bool:
@@ -140,8 +144,9 @@ class LoopThread:
         self._end(call)
 
     def _end(self, call: "_Call[Any]") -> None:
-        if call in self._calls:
-            self._calls.discard(call)
+        # Also called by a thread that comes too late, while the loop's own thread ends all calls.
+        with suppress(KeyError):
+            self._calls.remove(call)
             call.ended.release()
 
     def _main(self) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -226,6 +227,27 @@ def test_closing_ends_the_calls_of_other_threads(client: BlockingClient) -> None
         job.status()
     with client:
         assert job.status() is JobStatus.QUEUED
+
+
+def test_no_call_hangs_when_the_client_is_closed_and_opened_around_it(client: BlockingClient) -> None:
+    job, over = client.enqueue("add", 1), threading.Event()
+
+    def ask() -> int:
+        answers = 0
+        while not over.is_set():
+            with suppress(ClientClosed):
+                assert job.status() is JobStatus.QUEUED
+                answers += 1
+        return answers
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask) for _ in range(8)]
+        for _ in range(15):
+            client.close()
+            with client:
+                job.status()
+        over.set()
+        assert all(each.result() >= 0 for each in asking)
 
 
 def open_files() -> int:
