@@ -9,7 +9,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from harness.gateways import RunningGateway, running_gateway
+from harness.event_streams import events_of
+from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.line_streams import line_stream
 from harness.processes import Processes
 from harness.tools import free_port, require_tool
 
@@ -22,6 +24,7 @@ location {path} {{
   proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
   proxy_buffering off;
+  proxy_request_buffering off;
   {more}
 }}
 """
@@ -37,6 +40,7 @@ http {{
   proxy_temp_path proxy;
   server {{
     listen 127.0.0.1:{port};
+    client_max_body_size 0;
     {places}
   }}
 }}
@@ -101,6 +105,25 @@ async def test_the_client_s_address_on_a_port_and_on_a_unix_socket(
             # A page of the name under which nginx is known may call.
             for origin, status in ((front.url, 202), ("http://example.com", 403)):
                 assert (await front.post("/jobs/add", headers={"Origin": origin}))[0] == status
+
+
+async def test_lines_and_events_arrive_as_they_are_sent(
+    processes: Processes, redis_url: str, worker: PlayedWorker, tmp_path: Path
+) -> None:
+    async with running_gateway(redis_url) as gateway:
+        place = PLACE.format(path="/", upstream=gateway.url, more="")
+        async with nginx(processes, tmp_path, place) as front, line_stream(front.port) as stream:
+            await stream.send('{"function": "add", "job_id": "a"}')
+            assert (await stream.result())["status"] == 202
+            async with events_of(front.session, f"{front.url}/jobs/a/events") as events:
+                assert (await events.next()).brief == ("status", "queued", 0)
+                # More than the largest body of other requests.
+                await stream.send(*[f'{{"function": "add", "args": ["{"x" * 2000}"]}}'] * 1000)
+                assert [(await stream.result())["status"] for _ in range(1000)] == [202] * 1000
+                await stream.finish()
+                assert len(await stream.rest()) == 1001
+                await worker.run_one()
+                assert [one.brief[1] for one in await events.rest()][-1] == "complete"
 
 
 HOSTILE = [

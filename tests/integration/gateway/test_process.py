@@ -102,6 +102,18 @@ def test_it_refuses_to_be_open_by_accident(host: str) -> None:
         (["--namespace", "a b"], "namespace must hold names without spaces and commas, not 'a b'."),
         (["--default-queue", ""], "default_queue must hold names without"),
         (["--allow-host", "a,b"], "allowed_hosts must hold names without"),
+        (
+            ["--tls-cert", "/none.pem"],
+            "TLS needs both a certificate and its key: give --tls-cert and --tls-key",
+        ),
+        (["--tls-cert", "/none.pem", "--tls-key", "/none.key"], "/none.pem cannot be read: No such file or"),
+        (
+            ["--unix-socket", "/none/a.sock"],
+            "The socket /none/a.sock cannot be made: No such file or directory",
+        ),
+        (["--unix-socket-mode", "rw"], "'rw' is not a mode in octal, such as 660."),
+        (["--base-path", "jobgate"], "base_path must begin with a slash, end without one"),
+        (["--trusted-proxy", "proxy.example.com"], "trusted_proxies: 'proxy.example.com' is not an address"),
         (["--queue", "a b"], "'a b' has spaces or commas: repeat --queue for each queue"),
         (["--queue", "a,b"], "'a,b' has spaces or commas"),
         (["--queue", ""], "a queue must have a name"),
