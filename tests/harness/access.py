@@ -83,6 +83,13 @@ TABLE = (
     of_job("result", "waits", own=202),
     of_job("job_events", "waits"),
     Access(
+        route="events",
+        scopes=("read",),
+        instead=("read:*",),
+        limits=("waits",),
+        note="Shows the caller's own jobs; with `read:*` all jobs.",
+    ),
+    Access(
         route="abort",
         scopes=("abort",),
         others=404,

@@ -104,7 +104,7 @@ class Story:
         options = {"json": body} if body is not None else {}
         request = self.gateway.session.request(method, self.gateway.url + path, headers=headers, **options)
         async with request as answer:
-            if row.route == "job_events":  # a stream that would not end
+            if row.route in {"events", "job_events"}:  # a stream that would not end
                 return answer.status
             return _meant(row.route, answer.status, await answer.read(), job_id)
 
