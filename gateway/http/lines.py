@@ -108,7 +108,11 @@ class BodyLines:
             raise Problem("body-timeout", detail) from None
         except RequestPayloadError:
             raise Problem("malformed-request", "The body's transfer encoding is broken.") from None
-        if not self._whole and self._rest:
+        except RuntimeError:
+            if self._connection.connected:
+                raise
+            raise ConnectionResetError("The client has gone.") from None
+        if not self._whole and (self._rest or self._is_too_long):
             self._end_line()
 
     def _fill_up(self, most: int) -> None:
