@@ -50,6 +50,11 @@ class JobgateError(Exception):
         #: `JobHandle`, or a `BlockingJobHandle` where a `BlockingClient` raised the error.
         self.job: Any = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle everything but the `job`, whose connections belong to this process."""
+        kind, args, *_ = super().__reduce__()
+        return kind, args, {**self.__dict__, "job": None}
+
 
 class JobFailed(JobgateError):
     """The job failed for good.
@@ -70,7 +75,7 @@ class JobFailed(JobgateError):
         self.message = message
         self.code = code
 
-    def __reduce__(self) -> tuple[type[JobgateError], tuple[str, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the fields, not the message, so that it can be sent to another process."""
         return type(self), (self.type, self.message, self.code)
 
@@ -250,7 +255,7 @@ class ResultMismatch(JobgateError):
         self.result = result
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type[JobgateError], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the fields, not the message, so that it can be sent to another process."""
         return type(self), (self.function, self.result, self.detail)
 

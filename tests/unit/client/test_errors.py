@@ -40,6 +40,16 @@ def test_the_docstring_is_the_default_message(kind: type[JobgateError]) -> None:
     assert kind().job is None
 
 
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES if not issubclass(kind, JobFailed)])
+def test_an_error_can_be_sent_to_another_process_without_its_job(kind: type[JobgateError]) -> None:
+    with client.BlockingClient("http://h") as caller:
+        error = kind()
+        error.job = caller.job("a")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), copy.job) == (kind, str(error), None)
+    assert vars(copy) | {"job": error.job} == vars(error)
+
+
 def test_a_failure_shows_type_and_message_and_can_be_pickled() -> None:
     error = JobFailed("ValueError", "no", "error")
     assert str(error) == "ValueError: no"
