@@ -52,8 +52,7 @@ class JobgateError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle everything but the `job`, whose connections belong to this process."""
-        kind, args, *_ = super().__reduce__()
-        return kind, args, {**self.__dict__, "job": None}
+        return type(self), self.args, {**self.__dict__, "job": None}
 
 
 class JobFailed(JobgateError):
