@@ -388,7 +388,7 @@ async def test_revocations_have_effect_after_a_keys_file_that_cannot_be_used(
         assert not await revoked()
         # Whatever else goes wrong: said once, and looked at again.
         with monkeypatch.context() as broken:
-            broken.setattr(keys_file, "_parse", lambda *_: 1 // 0)
+            broken.setattr(keys_file, "read_keys", lambda *_: 1 // 0)
             path.write_text(f"{entries}\n")
             await told(2)
         path.write_text("# nobody\n")
