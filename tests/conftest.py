@@ -1,6 +1,7 @@
 """Fixtures of all tests: real servers, one set for each xdist worker, and real `jobgate` processes."""
 
 import compileall
+import gc
 import itertools
 import logging
 import os
@@ -67,6 +68,19 @@ def _compile_test(path: Path, config: pytest.Config) -> None:
         source, code = rewrite._rewrite_test(path, config)
         compiled.parent.mkdir(exist_ok=True)
         rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, source, compiled)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Thousands of tests are to stay: the garbage collector need not look at them, again and again."""
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """From here on it looks at what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

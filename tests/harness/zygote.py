@@ -150,9 +150,11 @@ def become(argv: list[str], cwd: str, env: dict[str, str]) -> None:
 
 def main() -> None:
     """Serve requests, and become what they ask for."""
+    gc.disable()
     for name in sys.argv[3].split(","):
         importlib.import_module(name)
     gc.freeze()
+    gc.enable()
     asked = Zygote(*(socket.socket(fileno=int(word)) for word in sys.argv[1:3])).serve()
     if asked is not None and siblings.wanted(asked["argv"]):
         asked = siblings.have_forked() or asked

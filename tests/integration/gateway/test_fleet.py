@@ -9,10 +9,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import redis
-import yaml
 
+from harness.api_document import api_document
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.processes import REPOSITORY
 from harness.proxy import proxy_to
 from harness.servers import RedisServer
 from harness.spoilt import KINDS, spoil
@@ -23,7 +22,7 @@ from jobgate.broker.scripts import script
 from jobgate.gateway import new_key
 from jobgate.worker import Retry, func
 
-DOCUMENT = yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)
+DOCUMENT = api_document()
 EMPTY = {"queued": 0, "deferred": 0, "in_progress": 0}
 
 

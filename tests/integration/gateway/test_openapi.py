@@ -10,10 +10,10 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.api_document import api_document
 from harness.forms import LONG
 from harness.gateways import PlayedWorker, running_gateway
 from harness.processes import REPOSITORY, Processes
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.early
 
 #: How far schemathesis searches.
 SEARCH = ("--max-examples", "25", "--max-time", "60" if LONG else "10")
-DOCUMENT = yaml.load((REPOSITORY / "openapi.yaml").read_text(), yaml.CSafeLoader)
+DOCUMENT = api_document()
 
 
 @pytest.mark.timeout(300)

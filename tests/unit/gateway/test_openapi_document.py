@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from time import thread_time
 from typing import Any
 
 import jsonschema_rs
 import pytest
-import yaml
 
+from harness.api_document import api_document
 from harness.many_functions import DEFINITIONS, INTEGER, every_form, function, item, many, parameter
 from harness.spoilt_functions import spoilt
 from jobgate.broker import FunctionDocument
 from jobgate.gateway.openapi.live_document import live_document
 
-BASE = yaml.load((Path(__file__).resolve().parents[3] / "openapi.yaml").read_text(), yaml.CSafeLoader)
+BASE = api_document()
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 

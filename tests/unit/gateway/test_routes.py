@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
+from harness.api_document import api_document
 from jobgate.broker import (
     FailureCode,
 )
@@ -14,7 +14,7 @@ from jobgate.gateway.openapi import base_document
 from jobgate.gateway.routes import ROUTES, Router
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENT = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)
+DOCUMENT = api_document()
 
 
 def test_openapi_and_routes_are_equal() -> None:

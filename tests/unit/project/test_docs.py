@@ -1,6 +1,7 @@
 """What the documents name exists: scripts, files, classes and their methods."""
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -35,10 +36,9 @@ def defined(path: Path) -> set[str]:
     return set(members(ast.parse(path.read_text()).body))
 
 
-DEFINED = {path: defined(path) for room in ROOMS for path in (ROOT / room).rglob("*.py")}
-NAMES = set[str]().union(*DEFINED.values())
-#: What a class inherits from its parts is defined there.
-METHODS = {name.split(".")[1] for name in NAMES if "." in name}
+@functools.cache
+def everything_defined() -> dict[Path, set[str]]:
+    return {path: defined(path) for room in ROOMS for path in (ROOT / room).rglob("*.py")}
 
 
 def test_the_layout_names_every_script() -> None:
@@ -57,8 +57,11 @@ def test_scripts_of_the_walk_exist() -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z][a-z]\w*(?:\.\w+)?)`", INTERNALS))))
 def test_classes_and_methods_of_the_walk_exist(name: str) -> None:
     owner, _, member = name.partition(".")
-    assert owner in NAMES
-    assert name in NAMES or not member or member in METHODS
+    names = set[str]().union(*everything_defined().values())
+    # What a class inherits from its parts is defined there.
+    methods = {name.split(".")[1] for name in names if "." in name}
+    assert owner in names
+    assert name in names or not member or member in methods
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_classes_and_methods_of_the_walk_exist(name: str) -> None:
 )
 def test_names_of_the_walk_are_in_the_file_beside_them(names: str, path: str) -> None:
     owner, _, member = names.partition(".")
-    there = DEFINED[ROOT / path]
+    there = everything_defined()[ROOT / path]
     assert {owner, member or owner} & there, f"{names} is not in {path}"
 
 
