@@ -34,17 +34,19 @@ class SharedWaits:
     @asynccontextmanager
     async def place(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
         """Hold one slot for a wait of this many seconds; raises `Problem` 429 if there is none."""
-        token = secrets.token_hex(8)
-        if not await self._admits(caller, token, seconds):
-            raise Problem("too-many-waits", "This key has too many waits in flight.")
+        token, may_be_counted = secrets.token_hex(8), True
         try:
+            may_be_counted = await self._admits(caller, token, seconds)
+            if not may_be_counted:
+                raise Problem("too-many-waits", "This key has too many waits in flight.")
             yield
         finally:
-            # It ends also when the client hangs up.
-            ending = asyncio.create_task(self._end(caller.name or "", token))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
-            await asyncio.shield(ending)
+            if may_be_counted:
+                # Also when the client hangs up, even before Redis has answered.
+                ending = asyncio.create_task(self._end(caller.name or "", token))
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
+                await asyncio.shield(ending)
 
     async def drain(self) -> None:
         """Wait for calls that are still under way."""
