@@ -1,9 +1,8 @@
 """HTTP requests with their connections, timeouts and retries."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -16,10 +15,11 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     UnexpectedAnswer,
 )
+from jobgate.client.http.probe import NO_HTTP, wrong_protocol
 from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.response import Response
 from jobgate.client.http.route import Route
-from jobgate.client.http.trust import any_certificate, lasting_error, no_handshake
+from jobgate.client.http.trust import lasting_error, no_handshake
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.per_loop import PerLoop
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
@@ -28,12 +28,6 @@ logger = logging.getLogger("jobgate.client")
 
 #: Seconds in which a connection must be established.
 CONNECT_TIMEOUT = 5.0
-#: Seconds to find out whether the other side speaks HTTP at all.
-PROBE_TIMEOUT = 1.0
-#: The shortest complete request of HTTP/1.0; it has no effect on a gateway. Redis answers it with an error;
-#: with `Host` it would hang up.
-_PROBE = b"GET /livez HTTP/1.0\r\n\r\n"
-_HTTP = b"HTTP/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,45 +176,19 @@ class Exchange:
             return Failure(no_handshake(url, error))
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return _unreachable(url, error)
-        if await self._is_not_http(error):
-            lasting = UnexpectedAnswer(
-                f"The server at {url} does not speak HTTP: use the address of a gateway, with http:// or "
-                "https:// as it is served, or redis:// for Redis itself."
-            )
-        elif await self._is_tls(error):
-            lasting = UnexpectedAnswer(f"The server at {url} speaks TLS: use https://.")
-        return _lost(url, error) if lasting is None else Failure(lasting, is_hopeless=True)
+        if (wrong := await self._wrong_protocol(error)) is not None:
+            return Failure(UnexpectedAnswer(f"The server at {url} {wrong}"), is_hopeless=True)
+        return _lost(url, error)
 
-    async def _is_not_http(self, error: Exception) -> bool:
-        """Whether the other side certainly speaks another protocol. A hang-up alone does not show it."""
+    async def _wrong_protocol(self, error: Exception) -> str | None:
+        """Return what is to be said if the other side certainly speaks another protocol."""
         if isinstance(error, aiohttp.ClientResponseError):
-            return True
-        if not self._may_be_probed(error):
-            return False
-        url = URL(self._route.url)
-        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-            async with asyncio.timeout(PROBE_TIMEOUT):
-                reader, writer = await asyncio.open_connection(url.host, url.port)
-                with closing(writer):
-                    writer.write(_PROBE)
-                    return await reader.readexactly(len(_HTTP)) != _HTTP
-        return False
-
-    async def _is_tls(self, error: Exception) -> bool:
-        """Whether the other side hangs up because it speaks TLS."""
-        if self._may_be_probed(error):
-            url = URL(self._route.url)
-            with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(PROBE_TIMEOUT):
-                    _, writer = await asyncio.open_connection(url.host, url.port, ssl=any_certificate())
-                    writer.transport.abort()
-                    return True
-        return False
-
-    def _may_be_probed(self, error: Exception) -> bool:
+            return NO_HTTP
         route = self._route
         is_plain = route.is_direct and route.url.startswith("http:")
-        return is_plain and not self._is_known and not isinstance(error, TimeoutError)
+        if not is_plain or self._is_known or isinstance(error, TimeoutError):
+            return None
+        return await wrong_protocol(URL(route.url))
 
     async def _once(self, request: Request) -> Response:
         timeout = min(request.timeout, request.budget.left + GRACE)

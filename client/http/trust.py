@@ -1,6 +1,5 @@
 """Why there is no trusted connection: what is wrong with a certificate, a handshake or a proxy."""
 
-import ssl
 from typing import Final
 
 import aiohttp
@@ -53,11 +52,3 @@ def no_handshake(url: str, error: aiohttp.ClientSSLError) -> GatewayUnavailable:
 
 def _reason(error: aiohttp.ClientSSLError) -> str:
     return getattr(error.os_error, "reason", None) or str(error.os_error)
-
-
-def any_certificate() -> ssl.SSLContext:
-    """Return a context that trusts everybody, to find out whether a server speaks TLS."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

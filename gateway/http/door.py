@@ -169,8 +169,10 @@ def check_origin(request: BaseRequest, hosts: Collection[str]) -> None:
     headers = request.headers
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     is_foreign = site is not None and site not in {"same-origin", "none"}
-    if origin is not None and origin.partition("://")[2].lower() not in hosts:
-        is_foreign = True
+    if origin is not None:
+        name = origin.partition("://")[2].lower()
+        # Pages without an origin of their own send `null`; a request of HTTP/1.0 may name no host.
+        is_foreign = is_foreign or not name or name not in hosts
     if is_foreign:
         raise Problem("cross-site", "A browser sent this on behalf of another site.")
 

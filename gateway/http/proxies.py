@@ -80,7 +80,8 @@ class Proxies:
         """
         host = request.headers.get("Host", "").lower()
         if (self._networks or self._trusts_unix) and self._trusts(peer_of(request)):
-            return host, self._forwarded_host(request).lower()
+            forwarded = self._forwarded_host(request).lower()
+            return (host, forwarded) if forwarded else (host,)
         return (host,)
 
     def _trusts(self, client: str) -> bool:

@@ -125,6 +125,7 @@ def test_the_name_that_the_client_called_is_a_proxys_word() -> None:
     names = (("Host", "Jobs:8080"), ("X-Forwarded-Host", "jobs.EXAMPLE.com"))
     assert Proxies(TRUSTED).hosts_of(asking("10.0.0.7", *names)) == ("jobs:8080", "jobs.example.com")
     assert Proxies(TRUSTED).hosts_of(asking("1.2.3.4", *names)) == ("jobs:8080",)
+    assert Proxies(TRUSTED).hosts_of(asking("10.0.0.7", *names[:1])) == ("jobs:8080",)
     names = (("Host", "jobs:8080"), ("Forwarded", 'for=1.2.3.4;host="jobs.example.com:81"'))
     assert Proxies(TRUSTED, "forwarded").hosts_of(asking("", *names)) == ("jobs:8080", "jobs.example.com:81")
 
