@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
-from jobgate.broker import BrokerError, Enqueued, JobRequest
+from jobgate.broker import BrokerError, Enqueued, FunctionDocument, JobRequest
 from jobgate.gateway.batch.items import Item
 from jobgate.gateway.batch.results import Result, enqueued_result, problem_result, replayed_result
 from jobgate.gateway.context import Call
@@ -14,7 +14,7 @@ from jobgate.gateway.handlers import (
     broker_problem,
     counted,
     enqueue_problem,
-    passes,
+    offered,
     replayed_job,
     require_acceptable,
 )
@@ -47,16 +47,17 @@ async def results(call: Call, items: Sequence[Item]) -> list[Result]:
 
 async def _checked(call: Call, items: Sequence[Item]) -> Sequence[Item]:
     """Replace the jobs that live workers do not accept by what is wrong with them."""
-    doubtful = [
-        (place, item)
-        for place, item in enumerate(items)
-        if isinstance(item, JobRequest) and not passes(call, item)
-    ]
-    if not doubtful:
-        return items
+    arguments = call.gateway.arguments
+    offers: dict[tuple[str, str | None], Sequence[FunctionDocument] | None] = {}
     checked = list(items)
-    for place, request in doubtful:
-        checked[place] = await _acceptable(call, request)
+    for place, request in enumerate(items):
+        if isinstance(request, JobRequest):
+            function = (request.function, request.options.queue)
+            if function not in offers:
+                offers[function] = offered(call, request)
+            versions = offers[function]
+            if versions is None or not arguments.accepts(versions, request.args, request.kwargs):
+                checked[place] = await _acceptable(call, request)
     return checked
 
 

@@ -8,7 +8,7 @@ from jobgate.gateway.handlers.enqueue import (
     counted,
     enqueue,
     enqueue_problem,
-    passes,
+    offered,
     replayed_job,
     request_of,
     require_acceptable,
@@ -32,6 +32,6 @@ __all__ = [
     # What they share with the service and with other resources
     "broker_problem", "moment", "rate_limit_headers", "shown",
     # What single jobs and batches share
-    "counted", "enqueue_problem", "job_of_enqueued", "passes", "replayed_job", "request_of",
+    "counted", "enqueue_problem", "job_of_enqueued", "offered", "replayed_job", "request_of",
     "require_acceptable", "status_of_new",
 ]  # fmt: skip

@@ -73,10 +73,15 @@ async def _enqueue_accepted(call: Call, request: JobRequest, wait: float | None)
 
 def passes(call: Call, request: JobRequest) -> bool:
     """Whether live workers offer the function and accept the arguments, as far as is known without Redis."""
-    gateway = call.gateway
-    if not gateway.functions.passes(request.function, _queue_of(call, request)):
-        return False
-    return gateway.arguments.accepts(_live_versions(call, request), request.args, request.kwargs)
+    versions = offered(call, request)
+    return versions is not None and call.gateway.arguments.accepts(versions, request.args, request.kwargs)
+
+
+def offered(call: Call, request: JobRequest) -> Sequence[FunctionDocument] | None:
+    """Return the live versions of a job's function; None = Redis must be asked whether it is offered."""
+    if not call.gateway.functions.passes(request.function, _queue_of(call, request)):
+        return None
+    return _live_versions(call, request)
 
 
 async def require_acceptable(
