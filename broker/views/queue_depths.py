@@ -14,8 +14,9 @@ _LONGEST_LEASE_MS = 60_000
 _COUNT_WINDOW = 1000
 #: Keys that one step of the scan for queues looks at.
 _SCAN_STEP = 1000
-#: Queues that are counted by one call of the script, which blocks Redis for so long.
-_AT_ONCE = 20
+#: Queues that are counted by one call of the script. A huge one takes some milliseconds, in which Redis does
+#: nothing else.
+_AT_ONCE = 5
 #: Most queues in use that are read; known.lua keeps no more.
 _MOST_KNOWN = 1000
 
@@ -101,7 +102,7 @@ class QueuePart(Part):
         return depth
 
     async def queue_depths(self, queues: Sequence[str]) -> list[QueueDepth | None]:
-        """Count the jobs of queues, as `queue_depth`, with one call of Redis for each twenty of them.
+        """Count the jobs of queues, as `queue_depth`, several with one call of Redis.
 
         None stands for a queue whose key holds another type of value.
         """
