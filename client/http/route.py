@@ -14,6 +14,7 @@ from jobgate.client.network import Network
 
 #: Scheme of the URL of a Unix socket, whose path is percent-encoded in the place of the host.
 UNIX: Final = "http+unix"
+_KEY_INSTEAD: Final = "a gateway takes a key, not a password: pass Client(url, key=…)"
 #: Seconds after which an idle connection is closed: sooner than gateways and proxies close theirs.
 IDLE_TIMEOUT: Final = 10.0
 
@@ -52,13 +53,13 @@ def route_to(url: str, shown: str, network: Network) -> Route:
         InvalidOption: The URL or an option is wrong, or one does not go with the other.
     """
     if url.lower().startswith(f"{UNIX}://"):
-        return _to_socket(url, network)
+        return _to_socket(url, shown, network)
     try:
         parsed = URL(url)
     except ValueError:
         raise InvalidOption(f"{shown!r} is not a URL") from None
     if parsed.user is not None or parsed.password is not None:
-        raise InvalidOption("a gateway takes a key, not a password: pass Client(url, key=…)")
+        raise InvalidOption(_KEY_INSTEAD)
     if not parsed.host or parsed.query_string or parsed.fragment:
         raise InvalidOption(f"{shown!r} must name a host, and must not have a query or a fragment")
     if parsed.scheme != "https" and (network.ca_file is not None or network.ssl is not None):
@@ -67,7 +68,9 @@ def route_to(url: str, shown: str, network: Network) -> Route:
     return Route(url=base, shown=base, proxy=_proxy(parsed, network), context=_context(network))
 
 
-def _to_socket(url: str, network: Network) -> Route:
+def _to_socket(url: str, shown: str, network: Network) -> Route:
+    if shown != url:
+        raise InvalidOption(_KEY_INSTEAD)
     place, slash, path = url[len(f"{UNIX}://") :].partition("/")
     if not place or "?" in path or "#" in path:
         raise InvalidOption(

@@ -240,6 +240,7 @@ async def test_a_unix_socket(redis_url: str, tmp_path: Path) -> None:
         ("https://a", {"ca_file": __file__, "ssl": ssl.create_default_context()}, "exclude each other"),
         ("https://a", {"proxy": "proxy.example.com:3128"}, "proxy must be the http:// URL of a proxy"),
         ("https://a", {"proxy": "socks5://a"}, "proxy must be the http:// URL of a proxy"),
+        ("http+unix://user:secret@%2Frun%2Fa.sock", {}, "a gateway takes a key, not a password"),
         ("http+unix:///run/jobgate.sock", {}, "with its path percent-encoded, such as http.unix://%2Frun"),
         ("http+unix://%2Frun%2Fa.sock", {"proxy": "http://a"}, "a Unix socket has no proxy"),
         ("redis://a", {"proxy": "http://a"}, "are only for a gateway: Redis takes ssl_ca_certs in its URL"),
