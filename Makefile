@@ -50,7 +50,8 @@ LONG_TESTS := tests/acceptance/test_every_file.py tests/acceptance/test_guides.p
   tests/integration/gateway/test_batches.py tests/integration/gateway/test_openapi.py tests/integration/system/test_dockerfile.py \
   tests/integration/system/test_hostile_bodies.py tests/integration/worker/test_liveness.py \
   tests/unit/broker/test_hostile_pickles.py tests/unit/broker/test_keys.py \
-  tests/unit/gateway/test_strict_json.py tests/unit/worker/test_typed_property.py
+  tests/unit/broker/test_reader_bounds.py tests/unit/gateway/test_strict_json.py \
+  tests/unit/worker/test_typed_property.py
 faults: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## Run fault and interop tests in their long form (kills, cuts, 10,000 jobs); slow
 	JOBGATE_TEST_LONG=1 $(BIN)/pytest --timeout=900 tests/faults tests/interop $(LONG_TESTS)
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.generators import installed
+from harness.generators import BRIEFLY, installed
 from harness.processes import REPOSITORY
 from harness.tools import require_tool
 
@@ -18,6 +18,6 @@ def complaints(folder: Path) -> Iterator[tuple[str, int, str]]:
         json.dumps({"extraPaths": [str(REPOSITORY / ".types")], "typeCheckingMode": "standard"})
     )
     words = ["--project", str(folder), "--pythonpath", sys.executable, "--outputjson"]
-    done = subprocess.run([node, str(program), *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([node, *BRIEFLY, str(program), *words], capture_output=True, text=True, check=False)
     for one in json.loads(done.stdout)["generalDiagnostics"]:
         yield Path(one["file"]).name, one["range"]["start"]["line"] + 1, one["severity"]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.generators import installed
+from harness.generators import BRIEFLY, installed
 from harness.processes import REPOSITORY, Processes
 from harness.servers import RedisServer
 from harness.tools import require_tool, valkey_binary
@@ -167,7 +167,16 @@ def test_typescript(live: Live, tmp_path: Path) -> None:
     programs = ("openapi_fetch.ts", "hey_api.ts", "wrong.ts")
     compiler = modules / "typescript/bin/tsc"
     said = run(
-        node, compiler, *strictly, "--skipLibCheck", "--outDir", "out", *programs, cwd=tmp_path, code=2
+        node,
+        *BRIEFLY,
+        compiler,
+        *strictly,
+        "--skipLibCheck",
+        "--outDir",
+        "out",
+        *programs,
+        cwd=tmp_path,
+        code=2,
     )
     found = refused(said, r"^(\S+)\((\d+),\d+\): error (TS\d+)")
     assert found == marked("wrong.ts", (HERE / "wrong.ts").read_text(), "//"), said

@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from harness.forms import LONG
 from harness.processes import Processes
 from harness.tools import free_port, valkey_binary
 
@@ -104,6 +105,11 @@ def pythons() -> list[str]:
     return [str(version) for version in found]
 
 
+def ends(versions: list[str]) -> list[str]:
+    """The oldest and the newest."""
+    return [versions[0], versions[-1]]
+
+
 @pytest.fixture(scope="module")
 def resolutions() -> Iterator[dict[str, subprocess.Popen[str]]]:
     """A resolution for each Python; they run at the same time, for they mostly wait for the package index."""
@@ -117,7 +123,7 @@ def resolutions() -> Iterator[dict[str, subprocess.Popen[str]]]:
             stderr=subprocess.PIPE,
             text=True,
         )
-        for python in pythons()
+        for python in (pythons() if LONG else ends(pythons()))
     }
     yield running
     for each in running.values():
@@ -125,7 +131,13 @@ def resolutions() -> Iterator[dict[str, subprocess.Popen[str]]]:
         each.communicate()
 
 
-@pytest.mark.parametrize("python", pythons())
+@pytest.mark.parametrize(
+    "python",
+    [
+        python if python in ends(pythons()) else pytest.param(python, marks=pytest.mark.long)
+        for python in pythons()
+    ],
+)
 def test_each_lower_bound_has_a_wheel_for_each_python(
     python: str, resolutions: dict[str, subprocess.Popen[str]]
 ) -> None:

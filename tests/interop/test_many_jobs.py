@@ -28,7 +28,7 @@ AT_ONCE = 100
 
 pytestmark = [
     pytest.mark.parametrize("version", ARQ_VERSIONS),
-    pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.long)]),
+    pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.long)]),
 ]
 
 

@@ -16,10 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.forms import LONG
 from harness.naming import stable_repr
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.pickles import read_pickle
 
+#: Random pickles of each kind.
+EXAMPLES = 2000 if LONG else 200
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=datetime.UTC)
 
@@ -234,7 +237,7 @@ def test_truncated_pickles_are_a_decode_error(protocol: int) -> None:
             read_pickle(blob[:end])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_a_decode_error_or_data(blob: bytes) -> None:
     with contextlib.suppress(DecodeError):
@@ -256,7 +259,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(st.sampled_from(OPCODES + PIECES * 10), max_size=60), st.booleans())
 def test_random_opcodes_are_a_decode_error_or_data(pieces: list[bytes], in_a_dict: bool) -> None:
     before = imported()
@@ -266,7 +269,7 @@ def test_random_opcodes_are_a_decode_error_or_data(pieces: list[bytes], in_a_dic
     assert imported() == before
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data())
 def test_changed_bytes_are_a_decode_error_or_data(data: st.DataObject) -> None:
     blob = bytearray(pickle.dumps({"a": (MOMENT, {1}, UUID(int=3)), "k": {"x": Oops("y")}}, 4))
