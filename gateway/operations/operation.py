@@ -43,14 +43,14 @@ class Operation:
         self._stop.set()
 
     async def run(
-        self, tally: Tally | None, started_ms: int, save: Callable[[Tally], Awaitable[object]]
+        self, tally: Tally | None, started_ms: int, save: Callable[[Tally], Awaitable[bool]]
     ) -> Tally:
         """Return the tally once all is done.
 
         Args:
             tally: Where an earlier run came to; None = this is the first.
             started_ms: The time of the start, by the Redis clock.
-            save: Stores how far it is.
+            save: Stores how far it is; returns False if another gateway runs the operation by now.
 
         Raises:
             Stopped: `stop` was called.
@@ -94,9 +94,8 @@ class Operation:
                 raise outcome
         return again
 
-    async def _saved(self, tally: Tally, save: Callable[[Tally], Awaitable[object]]) -> None:
-        await self._until_done(lambda: save(tally))
-        if self._stop.is_set():
+    async def _saved(self, tally: Tally, save: Callable[[Tally], Awaitable[bool]]) -> None:
+        if not await self._until_done(lambda: save(tally)) or self._stop.is_set():
             raise Stopped
 
     async def _until_done(self, step: Callable[[], Awaitable[Answer]]) -> Answer:

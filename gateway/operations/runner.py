@@ -165,7 +165,7 @@ class OperationRunner:
     async def _carry_out(self, held: HeldOperation, operation: Operation) -> Tally:
         lease, kind = held.lease, operation.order.kind
 
-        async def save(tally: Tally) -> object:
+        async def save(tally: Tally) -> bool:
             message = tally.message(kind)
             return await self._broker.report_progress(lease, tally.fraction, message, place=tally.stored)
 

@@ -238,6 +238,24 @@ async def test_an_operation_is_handed_over_when_its_gateway_stops(redis_url: str
         assert result == {"matched": 1500, "aborted": 1500, "skipped": {}, **DONE}
 
 
+async def test_lost_connections_cost_an_operation_nothing(
+    redis_url: str, worker: PlayedWorker, valkey_server: RedisServer
+) -> None:
+    ids = await enqueue_many(worker.broker, names("a", 300))
+    await end_due(worker)
+    async with running_gateway(redis_url, bulk_at_once=5) as gateway:
+        answer = await gateway.post("/bulk/retry", {"filter": {}})
+        with valkey_server.client() as client:
+            while await worker.broker.result(answer[1]["job_id"]) is None:
+                # Commands that are under way lose their answers; whether they were carried out, nobody knows.
+                client.client_kill_filter(_type="normal", skipme=True)
+                await asyncio.sleep(0.05)
+        assert await result_of(gateway, answer) == {"matched": 300, "retried": 300, "skipped": {}, **DONE}
+    again = [job.lease.job_id for job in await end_due(worker)]
+    made = [await worker.broker.view(job_id) for job_id in again]
+    assert sorted(str(view.retry_of) for view in made if view) == ids
+
+
 async def test_what_is_no_operation_stops_no_others(
     gateway: RunningGateway, worker: PlayedWorker, valkey_server: RedisServer
 ) -> None:
