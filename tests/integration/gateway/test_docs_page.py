@@ -147,6 +147,17 @@ async def test_a_call_shows_its_result(page: Page, url: str, published: PlayedWo
     assert (await page.text(".outcome")).startswith("Result\n9007199254740994")
 
 
+async def test_it_works_below_a_base_path(page: Page, published: PlayedWorker, redis_url: str) -> None:
+    async with running_gateway(redis_url, base_path="/our/jobgate") as gateway:
+        await chosen(page, f"{gateway.url}/our/jobgate/docs", "add")
+        await page.fill("#field-a", "1")
+        assert f"{gateway.url}/our/jobgate/jobs/add" in await page.text("main > pre")
+        await call(page)
+        await answered(page, published, 2)
+        assert (await page.text(".outcome")).startswith("Result\n2")
+        await page.open("about:blank")
+
+
 async def test_fields_send_values_of_their_types(page: Page, url: str, published: PlayedWorker) -> None:
     await chosen(page, url, "every")
     for name, text in (("n", "1.50"), ("name", "ä\"'<b>"), ("items", '[{"name": "x",\n "count": 2}]')):
