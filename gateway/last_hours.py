@@ -51,10 +51,10 @@ class LastHours:
         now = asyncio.get_running_loop().time()
         found = {name: one for name in queues if (one := self._known(name, now)) is not None}
         hours = await self._continued(found)
-        for name in queues:
-            if name not in hours:  # one by one: an hour may be large, and Redis does nothing else meanwhile
-                (minutes,) = await self._read([name], MINUTES)
-                hours[name] = _Hour(minutes, now)
+        whole = [name for name in queues if name not in hours]
+        if whole:
+            all_minutes = await self._read(whole, MINUTES)
+            hours |= {name: _Hour(one, now) for name, one in zip(whole, all_minutes, strict=True)}
         self._remember(hours)
         return [hours[name].minutes for name in queues]
 

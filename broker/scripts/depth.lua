@@ -1,4 +1,4 @@
--- Count the jobs of 1…n queues by status. Writes nothing.
+-- Count the jobs of 1…n queues by status, some at a time. Writes nothing.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read, whole)
 --
@@ -11,18 +11,20 @@
 -- ARGV[2] longest lease in ms
 -- ARGV[3] ids to look at in each window
 --
--- Returns for each queue: false if its key holds another type of value, else
+-- Returns for each queue, perhaps not to the last (call again for the rest): false if its key holds another type of value, else
 --   { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused,
 --     1 = health line exists, start of the pause in unix ms or nil }
 --
 -- Running jobs stay in the queue: those of jobgate with a score within one lease from now, those of stock arq with
--- the lowest scores. The script looks through at most ARGV[3] ids in each of these two windows, which bounds the cost.
+-- the lowest scores. The script looks through at most ARGV[3] ids in each of these two windows, and stops after a queue
+-- when it has looked at so many, which bounds the cost.
 
-local window = tonumber(ARGV[3])
+local window, looked = tonumber(ARGV[3]), 0
 
 local function running(queue, from, to)
   local found, oldest = 0, false
   local ids = redis.call('ZRANGEBYSCORE', queue, from, to, 'WITHSCORES', 'LIMIT', 0, window)
+  looked = looked + #ids / 2
   for at = 1, #ids, 2 do
     if redis.call('EXISTS', ARGV[1] .. ids[at]) == 1 then
       found = found + 1
@@ -56,5 +58,8 @@ end
 local answer = {}
 for at = 1, #KEYS, 4 do
   answer[#answer + 1] = depth_of(KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3])
+  if looked >= window then
+    break
+  end
 end
 return answer

@@ -14,9 +14,8 @@ _LONGEST_LEASE_MS = 60_000
 _COUNT_WINDOW = 1000
 #: Keys that one step of the scan for queues looks at.
 _SCAN_STEP = 1000
-#: Queues that are counted by one call of the script. A huge one takes some milliseconds, in which Redis does
-#: nothing else.
-_AT_ONCE = 5
+#: Queues that are counted by one call of the script, fewer if they are large.
+_AT_ONCE = 20
 #: Most queues in use that are read; known.lua keeps no more.
 _MOST_KNOWN = 1000
 
@@ -107,8 +106,8 @@ class QueuePart(Part):
         None stands for a queue whose key holds another type of value.
         """
         found: list[QueueDepth | None] = []
-        for at in range(0, len(queues), _AT_ONCE):
-            found += await self._depths(queues[at : at + _AT_ONCE])
+        while len(found) < len(queues):
+            found += await self._depths(queues[len(found) : len(found) + _AT_ONCE])
         return found
 
     async def _depths(self, queues: Sequence[str]) -> list[QueueDepth | None]:
@@ -124,7 +123,7 @@ class QueuePart(Part):
         )
         return [
             None if numbers is None else _depth(queue, numbers)
-            for queue, numbers in zip(queues, counted, strict=True)
+            for queue, numbers in zip(queues, counted, strict=False)  # the last ones may be missing
         ]
 
 

@@ -64,6 +64,20 @@ async def test_names_that_callers_make_up_are_bounded(valkey_server: RedisServer
         assert found[""].enqueued >= 1
 
 
+async def test_many_counters_of_several_queues_are_read_in_steps(valkey_server: RedisServer) -> None:
+    async with Broker(valkey_server.url) as broker:
+        for queue, count in (("a", 1100), ("b", 0), ("c", 1200), ("d", 3)):
+            await broker.enqueue_many([request_of(f"f{number}", queue=queue) for number in range(count)])
+        found = await broker.activities(["a", "b", "c", "d"], minutes=3)
+        assert [len(minutes) for minutes in found] == [3] * 4
+        assert len({minutes[-1].minute_ms for minutes in found}) == 1
+        counted = [
+            sum(each.enqueued for one in minutes for each in one.functions.values()) for minutes in found
+        ]
+        assert counted == [1100, 0, 1200, 3]
+        assert await broker.activities([]) == []
+
+
 @pytest.mark.parametrize("damage", ["string", "field"])
 async def test_a_damaged_counter_spoils_itself_alone(valkey_server: RedisServer, damage: str) -> None:
     async with Broker(valkey_server.url) as broker:
@@ -81,7 +95,7 @@ async def test_a_damaged_counter_spoils_itself_alone(valkey_server: RedisServer,
 async def test_notices_reach_those_who_listen(server: RedisServer) -> None:
     seen: list[JobNotice] = []
     async with Broker(server.url) as broker, Broker(server.url) as listener:
-        await broker.enqueue(request_of("add", job_id="before"))
+        await broker.enqueue(request_of("add", job_id="0"))
         async with asyncio.timeout(10), aclosing(listener.events([QUEUE, "mail"])) as notices:
             assert (await anext(notices)).kind is NoticeKind.GAP
             await story(broker)
@@ -92,8 +106,8 @@ async def test_notices_reach_those_who_listen(server: RedisServer) -> None:
                     break
     told = Counter((notice.kind.value, one) for notice in seen for one in notice.job_ids)
     assert told["enqueued", "a"] == told["enqueued", "c"] == told["finished", "c"] == 1
-    assert told["started", "before"] == 2
-    assert told["retried", "before"] == told["finished", "before"] == 1
+    assert told["started", "0"] == 2
+    assert told["retried", "0"] == told["finished", "0"] == 1
     assert seen[-1] == JobNotice(NoticeKind.ENQUEUED, "mail", ["m"])
 
 

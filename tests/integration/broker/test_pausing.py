@@ -77,3 +77,18 @@ async def test_queues_are_found_and_nothing_else(server: RedisServer) -> None:
             client.zadd("idle:workers", {"w": 5})
             client.set("arq:result:somebody:paused", "{}")
         assert await broker.queues() == ["arq:queue", "idle", "mail", "quiet"]
+
+
+async def test_depths_of_many_queues_are_read_in_steps(server: RedisServer) -> None:
+    names = [f"q{number}" for number in range(45)]
+    with server.client() as client:
+        for number, name in enumerate(names):
+            client.zadd(name, {f"job{each}": 1.0 for each in range(number * 40)} | {"later": 4e12})
+        client.delete("q7")
+        client.rpush("q7", "x")
+    async with Broker(server.url) as broker:
+        found = await broker.queue_depths(names)
+        assert [one and one.queue for one in found] == [name if name != "q7" else None for name in names]
+        assert [one.queued for one in found if one] == [each * 40 for each in range(45) if each != 7]
+        assert {one.deferred for one in found if one} == {1}
+        assert await broker.queue_depths([]) == []
