@@ -79,7 +79,7 @@ def test_an_outcome_is_two_whole_schemas_told_apart_by_success() -> None:
     good, failed = answer["content"]["application/json"]["schema"]["oneOf"]
     assert failed == {"$ref": "#/components/schemas/Failed"}
     succeeded = FORMS["components"]["schemas"][good["$ref"].rpartition("/")[2]]
-    assert succeeded["properties"]["success"] == {"const": True}
+    assert succeeded["properties"]["success"]["const"] is True
     assert succeeded["properties"]["result"] == INTEGER
     assert succeeded["properties"]["function"] == {"type": "string", "const": "add"}
     assert succeeded["required"] == BASE["components"]["schemas"]["Succeeded"]["required"]
