@@ -9,26 +9,21 @@ from jobgate.gateway.batch import enqueue_many
 from jobgate.gateway.context import Call
 from jobgate.gateway.fleet import pause, queue, queues, resume, worker, workers
 from jobgate.gateway.handlers import (
-    abort,
     all_events,
     bulk_abort,
     bulk_retry,
     docs,
-    enqueue,
     function,
     functions,
     job_events,
-    jobs,
     livez,
     metrics,
     openapi,
     readyz,
-    result,
-    retry,
-    status,
     ui_file,
 )
 from jobgate.gateway.http import Answer, Problem
+from jobgate.gateway.jobs import abort, enqueue, jobs, result, retry, status
 
 Handler = Callable[[Call], Awaitable[Answer]]
 

@@ -8,8 +8,8 @@ from jobgate.broker import BrokerError, without_secrets
 from jobgate.gateway.auth import Caller, Keys
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.deadline import RedisDeadline
-from jobgate.gateway.handlers import broker_problem, rate_limit_headers
 from jobgate.gateway.http import Answer, Problem, check_origin, log_access, target_of
+from jobgate.gateway.jobs import broker_problem, rate_limit_headers
 from jobgate.gateway.routes import Router
 
 #: The route, in metrics and logs, of a request that has none.

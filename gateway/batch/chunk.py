@@ -10,7 +10,8 @@ from jobgate.gateway.batch.items import Item
 from jobgate.gateway.batch.results import Result, enqueued_result, problem_result, replayed_result
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import RedisDeadline
-from jobgate.gateway.handlers import (
+from jobgate.gateway.http import Problem
+from jobgate.gateway.jobs import (
     broker_problem,
     counted,
     enqueue_problem,
@@ -18,7 +19,6 @@ from jobgate.gateway.handlers import (
     replayed_job,
     require_acceptable,
 )
-from jobgate.gateway.http import Problem
 
 #: Existing jobs that are read at the same time: their results may be large.
 _LOOKS: Final = 8

@@ -6,8 +6,8 @@ from typing import Any, Final
 from jobgate.broker import JobRequest
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import function_name
-from jobgate.gateway.handlers import request_of
 from jobgate.gateway.http import Line, Problem, field_errors, read_json
+from jobgate.gateway.jobs import request_of
 
 #: A job that may be enqueued, or why it may not.
 Item = JobRequest | Problem

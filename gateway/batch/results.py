@@ -7,8 +7,8 @@ import orjson
 
 from jobgate.broker import Enqueued, JobRequest, JobStatus
 from jobgate.gateway.context import Call
-from jobgate.gateway.handlers import job_of_enqueued, moment, status_of_new
 from jobgate.gateway.http import Problem
+from jobgate.gateway.jobs import job_of_enqueued, moment, status_of_new
 
 #: A result as JSON.
 Result = bytes

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from jobgate.broker import FunctionActivity, MinuteActivity
 from jobgate.gateway.fleet_reads import QueueState
-from jobgate.gateway.handlers import moment, shown
+from jobgate.gateway.jobs import moment, shown
 
 _KINDS: Final = ("enqueued", "succeeded", "failed", "aborted", "retried")
 _STEP: Final = 60

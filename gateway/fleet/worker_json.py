@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobgate.broker import LiveWorker, RunningTry, WorkerVitals
-from jobgate.gateway.handlers import moment, shown
+from jobgate.gateway.jobs import moment, shown
 
 
 def worker_json(

@@ -10,8 +10,8 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, Stream, event_text
 from jobgate.gateway.functions import why_not_function
 from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
-from jobgate.gateway.handlers.presentation import moment, shown
 from jobgate.gateway.http import Answer, read_query
+from jobgate.gateway.jobs import moment, shown
 
 #: Seconds after which a stream in which nothing happens shows that it lives.
 _QUIET: Final = 15.0

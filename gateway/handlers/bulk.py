@@ -8,9 +8,8 @@ import orjson
 from jobgate.broker import JobOptions, JobRequest, NotAQueue, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import status_path
-from jobgate.gateway.handlers.enqueue import new_job, replayed_job
-from jobgate.gateway.handlers.job_request import Sender, idempotency
 from jobgate.gateway.http import Answer, Problem, body_at_hand, body_to_come, field_errors, read_json
+from jobgate.gateway.jobs import Sender, idempotency, new_job, replayed_job
 from jobgate.gateway.operations import KEEP_OPERATION, BulkKind, BulkOrder, bulk_request, dry_run
 
 

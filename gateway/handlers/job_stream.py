@@ -12,11 +12,9 @@ from typing import Final, NamedTuple
 from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobStates, JobView
 from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, Stream, event_text
-from jobgate.gateway.handlers.broker_problems import broker_problem
 from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
-from jobgate.gateway.handlers.job_access import job_if_visible, visible_job
-from jobgate.gateway.handlers.presentation import job_of_view, to_json
 from jobgate.gateway.http import Answer, Problem, field_errors
+from jobgate.gateway.jobs import broker_problem, job_if_visible, job_of_view, to_json, visible_job
 
 #: Seconds after which a stream in which nothing happens shows that it lives.
 _QUIET: Final = 15.0

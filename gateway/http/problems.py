@@ -1,10 +1,10 @@
 """Errors as callers see them: RFC 9457 problem details, and the table of all codes with their statuses.
 
 A module raises `Problem` with a code, and the door answers with it. Retryable problems get `Retry-After`
-here; the answer for an unfinished job gets it in handlers/result.py. 422 is raised by strict_json.py (JSON
-that cannot be stored), handlers/job_request.py (members and options of the body, `Idempotency-Key`),
+here; the answer for an unfinished job gets it in jobs/result.py. 422 is raised by strict_json.py (JSON
+that cannot be stored), jobs/job_request.py (members and options of the body, `Idempotency-Key`),
 functions/names.py (a function's name), arguments/argument_check.py (arguments), query.py (parameters and
-waits), handlers/broker_problems.py (what the broker refuses), handlers/enqueue.py and job_list.py (a queue
+waits), jobs/broker_problems.py (what the broker refuses), jobs/enqueue.py and job_list.py (a queue
 whose key holds another type of value).
 """
 

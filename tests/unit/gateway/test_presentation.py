@@ -11,8 +11,8 @@ from jobgate.broker import (
     Failure,
     JobResult,
 )
-from jobgate.gateway.handlers.presentation import moment, outcome, to_json
 from jobgate.gateway.http.problems import Problem
+from jobgate.gateway.jobs.presentation import moment, outcome, to_json
 
 
 def test_moments_are_utc_with_milliseconds() -> None:

@@ -18,8 +18,8 @@ from jobgate.broker import (
     NotAQueue,
     WriteInDoubt,
 )
-from jobgate.gateway.handlers import broker_problem
 from jobgate.gateway.http.problems import KINDS
+from jobgate.gateway.jobs import broker_problem
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 
 from jobgate.broker import OPTION_FORMS, JobOptions, Keys
 from jobgate.gateway.functions import QueueNames, function_name, status_path, why_not_new_id
-from jobgate.gateway.handlers.job_request import Sender, job_request
 from jobgate.gateway.http import Problem
 from jobgate.gateway.http.door import given_id
+from jobgate.gateway.jobs.job_request import Sender, job_request
 from jobgate.gateway.settings import GatewayError, GatewaySettings
 
 QUEUES = QueueNames(Keys())

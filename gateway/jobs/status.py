@@ -7,10 +7,10 @@ from typing import Final
 from jobgate.broker import JobStatus, JobView
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
-from jobgate.gateway.handlers.job_access import loss_reported, visible_job
-from jobgate.gateway.handlers.presentation import job_of_view, to_json
 from jobgate.gateway.http import Answer, SharedBody, applied
 from jobgate.gateway.job_looks import Known
+from jobgate.gateway.jobs.job_access import loss_reported, visible_job
+from jobgate.gateway.jobs.presentation import job_of_view, to_json
 
 #: The size of a job as JSON was limited when it was enqueued.
 _NO_LIMIT: Final = 1 << 62

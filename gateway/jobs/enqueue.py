@@ -24,12 +24,12 @@ from jobgate.broker import (
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
 from jobgate.gateway.functions import function_name, status_path, why_not_new_id
-from jobgate.gateway.handlers.broker_problems import broker_problem
-from jobgate.gateway.handlers.job_access import is_for, require_readable
-from jobgate.gateway.handlers.job_request import Sender, job_request
-from jobgate.gateway.handlers.presentation import job_of_enqueued, job_of_view
-from jobgate.gateway.handlers.result import outcome_answer
 from jobgate.gateway.http import Answer, Problem, applied, body_at_hand, body_to_come, field_errors, read_json
+from jobgate.gateway.jobs.broker_problems import broker_problem
+from jobgate.gateway.jobs.job_access import is_for, require_readable
+from jobgate.gateway.jobs.job_request import Sender, job_request
+from jobgate.gateway.jobs.presentation import job_of_enqueued, job_of_view
+from jobgate.gateway.jobs.result import outcome_answer
 
 _REPLAYED = {"Idempotent-Replayed": "true"}
 

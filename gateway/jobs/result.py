@@ -3,17 +3,17 @@
 from jobgate.broker import DecodeError, JobMark, JobResult, JobView, Watch, mark_of_result
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
-from jobgate.gateway.handlers.broker_problems import broker_problem
-from jobgate.gateway.handlers.job_access import (
+from jobgate.gateway.http import Answer, Problem, SharedBody, applied
+from jobgate.gateway.jobs.broker_problems import broker_problem
+from jobgate.gateway.jobs.job_access import (
     is_for,
     job_if_visible,
     loss_reported,
     require_readable,
     visible_job,
 )
-from jobgate.gateway.handlers.presentation import outcome, to_json
-from jobgate.gateway.handlers.status import shared_job
-from jobgate.gateway.http import Answer, Problem, SharedBody, applied
+from jobgate.gateway.jobs.presentation import outcome, to_json
+from jobgate.gateway.jobs.status import shared_job
 
 
 async def result(call: Call) -> Answer:

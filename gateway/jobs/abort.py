@@ -4,9 +4,9 @@ import asyncio
 
 from jobgate.broker import AbortAnswer, JobResult
 from jobgate.gateway.context import Call
-from jobgate.gateway.handlers.job_access import GONE, loss_reported, no_such_job, visible_job
-from jobgate.gateway.handlers.result import job_without_result, not_yet, wait_for_result
 from jobgate.gateway.http import Answer, Problem, applied
+from jobgate.gateway.jobs.job_access import GONE, loss_reported, no_such_job, visible_job
+from jobgate.gateway.jobs.result import job_without_result, not_yet, wait_for_result
 
 _ABORTED = b'{"aborted":true}'
 

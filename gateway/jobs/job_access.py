@@ -6,8 +6,8 @@ from typing import Final
 
 from jobgate.broker import DataSetChanged, DecodeError, JobView
 from jobgate.gateway.context import Call
-from jobgate.gateway.handlers.broker_problems import broker_problem
 from jobgate.gateway.http import Problem
+from jobgate.gateway.jobs.broker_problems import broker_problem
 
 #: Codes of problems that mean that a job does not exist, or no longer.
 GONE: Final = frozenset({"job-not-found", "result-not-kept"})

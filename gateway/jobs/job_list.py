@@ -5,9 +5,9 @@ from typing import Any, Final
 from jobgate.broker import InvalidCursor, JobView, NotAQueue
 from jobgate.gateway.context import Call
 from jobgate.gateway.finding import FILTER_CHECKS, JobFilter, Place, why_not_cursor
-from jobgate.gateway.handlers.job_access import may_see
-from jobgate.gateway.handlers.presentation import job_of_view, to_json
 from jobgate.gateway.http import Answer, check_limit, field_errors, page_limit, read_query
+from jobgate.gateway.jobs.job_access import may_see
+from jobgate.gateway.jobs.presentation import job_of_view, to_json
 
 _NO_LIMIT: Final = 1 << 62
 

@@ -8,9 +8,9 @@ import orjson
 from jobgate.broker import Enqueued, JobStatus, JobView, Rerun, RerunAnswer, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import status_path
-from jobgate.gateway.handlers.job_access import no_such_job
-from jobgate.gateway.handlers.presentation import job_of_enqueued, job_of_view
 from jobgate.gateway.http import Answer, Problem
+from jobgate.gateway.jobs.job_access import no_such_job
+from jobgate.gateway.jobs.presentation import job_of_enqueued, job_of_view
 
 
 async def retry(call: Call) -> Answer:
