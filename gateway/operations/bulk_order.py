@@ -1,5 +1,6 @@
 """An operation on many jobs, as it was ordered: what to do, to which jobs, and with whose rights."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,13 +46,15 @@ class BulkOrder:
     limit: int
     #: Who asked for it, with the scopes at that time.
     caller: Caller
+    #: Most jobs that are retried in a second: the caller's own limit; None = no limit.
+    rate: float | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The order as JSON can hold it."""
         jobs = {"filter": dict(self.members)} if self.ids is None else {"ids": list(self.ids)}
         caller = {"name": self.caller.name, "scopes": sorted(self.caller.scopes)}
-        return {**jobs, "limit": self.limit, "caller": caller}
+        return {**jobs, "limit": self.limit, "caller": caller, "rate": self.rate}
 
     @classmethod
     def of_job(cls, body: JobBody, default_queue: str) -> Self:
@@ -67,6 +70,7 @@ class BulkOrder:
                 wanted=JobFilter.of(members, default_queue),
                 limit=int(given["limit"]),
                 caller=Caller.with_scopes(caller["name"], caller["scopes"]),
+                rate=_rate(given.get("rate")),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"It is not an operation of a gateway: {error!r}") from error
@@ -79,3 +83,9 @@ class BulkOrder:
     def only_owner(self) -> str | None:
         """The only owner whose jobs exist for the operation; None = all."""
         return None if self.caller.operates else self.caller.name
+
+
+def _rate(stored: Any) -> float | None:
+    if stored is None or 0 < stored < math.inf:
+        return None if stored is None else float(stored)
+    raise ValueError(f"Its rate is {stored!r}.")

@@ -61,7 +61,10 @@ def bulk_request(kind: BulkKind, document: Any, caller: Caller, queues: QueueNam
     if errors:
         raise field_errors("invalid-request", errors)
     wanted = JobFilter.of(members, queues.default)
-    order = BulkOrder(kind=kind, ids=ids, members=members, wanted=wanted, limit=int(limit), caller=caller)
+    rate = caller.limits.rate if caller.limits and kind is BulkKind.RETRY else None
+    order = BulkOrder(
+        kind=kind, ids=ids, members=members, wanted=wanted, limit=int(limit), caller=caller, rate=rate
+    )
     return BulkRequest(order, is_dry)
 
 

@@ -35,7 +35,8 @@ class Operation:
         self.tally: Tally | None = None
         self._targets = targets
         self._actions = actions
-        self._at_once = at_once
+        self._rate = order.rate
+        self._at_once = at_once if self._rate is None else max(min(at_once, int(self._rate)), 1)
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -62,8 +63,11 @@ class Operation:
             await self._saved(tally, save)
         self.tally = tally
         while not tally.is_over:
+            before = tally.done
             await self._act_on_some(tally)
             await self._saved(tally, save)
+            if self._rate and not tally.is_over:
+                await self._rest((tally.done - before) / self._rate)
         return tally
 
     async def _act_on_some(self, tally: Tally) -> None:
@@ -111,8 +115,12 @@ class Operation:
             await self._pause(failures)
 
     async def _pause(self, failures: int) -> None:
+        await self._rest(with_jitter(_BACKOFF.pause(failures)))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait; raises `Stopped` if the operation is to stop."""
         try:
-            async with asyncio.timeout(with_jitter(_BACKOFF.pause(failures))):
+            async with asyncio.timeout(seconds):
                 await self._stop.wait()
         except TimeoutError:
             return

@@ -198,6 +198,22 @@ async def test_callers_act_on_what_they_may(
         assert (await gateway.get(f"/jobs/{job['job_id']}/status", headers=headers["reader"]))[0] == 404
 
 
+async def test_jobs_are_retried_no_faster_than_the_key_may_enqueue(
+    redis_url: str, tmp_path: Path, worker: PlayedWorker
+) -> None:
+    key, entry = new_key("slow", ("enqueue:*", "read"), limits={"rate": 20, "burst": 100})
+    (tmp_path / "keys.toml").write_text(entry)
+    await enqueue_many(worker.broker, names("a", 60), owner="slow")
+    await end_due(worker)
+    headers = {"Authorization": f"Bearer {key}"}
+    async with running_gateway(redis_url, keys_file=tmp_path / "keys.toml") as gateway:
+        start = asyncio.get_running_loop().time()
+        answer = await gateway.post("/bulk/retry", {"filter": {}}, headers=headers)
+        result = await result_of(gateway, answer, headers=headers)
+        assert (result["retried"], answer[2]["RateLimit-Limit"]) == (60, "100")
+        assert asyncio.get_running_loop().time() - start > 2, "20 at once, then 20 a second"
+
+
 async def test_an_operation_shows_its_progress_and_can_be_aborted(redis_url: str) -> None:
     async with (
         Broker(redis_url) as broker,
