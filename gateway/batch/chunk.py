@@ -8,6 +8,7 @@ from typing import Final
 from jobgate.broker import BrokerError, Enqueued, FunctionDocument, JobRequest
 from jobgate.gateway.batch.items import Item
 from jobgate.gateway.batch.results import Result, enqueued_result, problem_result, replayed_result
+from jobgate.gateway.batch.turns import in_turns
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.http import Problem
@@ -50,7 +51,7 @@ async def _checked(call: Call, items: Sequence[Item]) -> Sequence[Item]:
     arguments = call.gateway.arguments
     offers: dict[tuple[str, str | None], Sequence[FunctionDocument] | None] = {}
     checked = list(items)
-    for place, request in enumerate(items):
+    async for place, request in in_turns(enumerate(items)):
         if isinstance(request, JobRequest):
             function = (request.function, request.options.queue)
             if function not in offers:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from jobgate.gateway.batch.chunk import results
 from jobgate.gateway.batch.items import item_of
 from jobgate.gateway.batch.stream import stream_answer
+from jobgate.gateway.batch.turns import in_turns
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import (
     Answer,
@@ -31,7 +32,8 @@ async def enqueue_many(call: Call) -> Answer:
         raise Problem("invalid-request", detail)
     if is_ndjson(call.request):
         return stream_answer(call)
-    found = await results(call, [item_of(call, job) for job in _jobs(await _body(call))])
+    items = [item_of(call, job) async for job in in_turns(_jobs(await _body(call)))]
+    found = await results(call, items)
     return Answer(200, b'{"results":[%b]}' % b",".join(found))
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from jobgate.gateway.batch.chunk import results
 from jobgate.gateway.batch.items import item_of_line
 from jobgate.gateway.batch.results import problem_result
+from jobgate.gateway.batch.turns import in_turns
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import NDJSON, BodyLines, Line, Problem, StreamedAnswer
 
@@ -70,5 +71,5 @@ async def _taken(call: Call, lines: BodyLines) -> Sequence[Line]:
 
 
 async def _answered(call: Call, lines: Sequence[Line]) -> bytes:
-    found = await results(call, [item_of_line(call, line) for line in lines])
+    found = await results(call, [item_of_line(call, line) async for line in in_turns(lines)])
     return b"\n".join([*found, b""])

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from harness.gateways import PlayedWorker, RunningGateway, functions_known, runn
 from harness.line_streams import NDJSON, line, line_stream
 from harness.processes import Processes
 from harness.tools import require_tool
+from jobgate.broker import Broker
 from jobgate.gateway import new_key
 
 NDJSON_HEADER = {"Content-Type": NDJSON}
@@ -250,6 +252,28 @@ async def test_equal_batches_at_three_gateways_make_each_job_once(redis_url: str
     made = {tuple(one["job"]["job_id"] for one in results) for results in found}
     assert len(made) == 1
     assert ids(redis_url) == set(*made)
+
+
+@pytest.mark.parametrize("way", [array, lines], ids=["array", "lines"])
+async def test_others_have_their_turn_while_many_jobs_are_refused(redis_url: str, way: Any) -> None:
+    names = [f"module.function_{number}" for number in range(500)]
+    async with Broker(redis_url) as broker, running_gateway(redis_url) as gateway:
+        await PlayedWorker(broker, *names).announce()
+        await functions_known(gateway)
+        turns = itertools.count()
+
+        async def others() -> None:
+            while True:
+                next(turns)
+                await asyncio.sleep(0)
+
+        working = asyncio.create_task(others())
+        jobs = [{"function": f"modul.funktion_{number}"} for number in range(100)]
+        found = await way(gateway, *([jobs] if way is array else map(json.dumps, jobs)))
+        working.cancel()
+    assert {gist(one) for one in found} == {(404, "unknown-function")}
+    # Each look for similar names takes a millisecond or more.
+    assert next(turns) > 20
 
 
 async def test_metrics_count_the_jobs_of_a_batch(gateway: RunningGateway, worker: PlayedWorker) -> None:
