@@ -32,7 +32,15 @@ from jobgate.client.errors import (
     UntrustedGateway,
     WouldDeadlock,
 )
-from jobgate.client.info import JobEvent, JobEventKind, JobInfo, JobProgress, JobStatus
+from jobgate.client.info import (
+    JobEvent,
+    JobEventKind,
+    JobInfo,
+    JobProgress,
+    JobStatus,
+    QueueEvent,
+    QueueEventKind,
+)
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.many import Call, CallOptions
 from jobgate.client.per_loop import Home, PerLoop
@@ -44,6 +52,7 @@ __all__ = [
     # The client and its jobs
     "Call", "CallOptions", "Caller", "Client", "JobEvent", "JobEventKind", "JobHandle", "JobInfo",
     "JobProgress", "JobStatus",
+    "QueueEvent", "QueueEventKind",
     # … for programs without an event loop
     "BlockingCaller", "BlockingClient", "BlockingJobHandle",
     # Errors

@@ -1,5 +1,7 @@
 """The client, which calls functions that run in a worker."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from os import PathLike
 from ssl import SSLContext
 from types import TracebackType
@@ -9,6 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from jobgate.client.addresses import shown, transport_for
 from jobgate.client.caller import Caller
+from jobgate.client.info import QueueEvent
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
 from jobgate.client.network import Network
@@ -114,3 +117,22 @@ class Client(Caller):
             queue: Needed only with Redis, for jobs that stock arq put into a queue other than the default.
         """
         return JobHandle(self._transport, check_job_id(job_id), queue=queue, timeout=self._timeout)
+
+    async def events(
+        self, *, queue: str | None = None, function: str | None = None
+    ) -> AsyncGenerator[QueueEvent, None]:
+        """Yield what happens to the jobs that this client may see; it has no end.
+
+        Whatever is too much to be shown is left out, and a `gap` says so; also after a lost connection, which
+        is replaced. To wait for certain jobs use `JobHandle.events` or `JobHandle.result`.
+
+        Args:
+            queue: The only queue that is shown; None = all that are in use.
+            function: The only function; None = all.
+
+        Raises:
+            GatewayUnavailable: The other side was unavailable for longer than `request_timeout`.
+        """
+        async with aclosing(self._transport.feed(queue, function)) as events:
+            async for event in events:
+                yield event

@@ -95,3 +95,33 @@ class JobEvent:
         is_same_try = before is not None and (before.status, before.tries) == (job.status, job.tries)
         is_progress = is_same_try and job.progress is not None
         return cls(kind=JobEventKind.PROGRESS if is_progress else JobEventKind.STATUS, job=job)
+
+
+class QueueEventKind(StrEnum):
+    """What an event of `Client.events` says; the values are those of the HTTP API."""
+
+    ENQUEUED = "enqueued"
+    STARTED = "started"
+    #: The job goes back to its queue for another try.
+    RETRIED = "retried"
+    FINISHED = "finished"
+    #: Something was left out.
+    GAP = "gap"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueEvent:
+    """Something that has happened to one of many jobs, or a gap."""
+
+    kind: QueueEventKind
+    #: Id and queue of the job; empty for a gap.
+    job_id: str = ""
+    queue: str = ""
+    #: None = not known, as of a job that is gone already.
+    function: str | None = None
+    #: When it happened; aware, in UTC.
+    time: datetime | None = None
+    #: Of a finished job, whether it succeeded; None = not known, because its result was not kept.
+    success: bool | None = None
+    #: Of a gap, how much was left out; None = not known.
+    missed: int | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jobgate.client.errors import InvalidArguments, JobAborted, JobFailed, JobgateError, UnknownFunction
-from jobgate.client.info import JobEvent, JobInfo
+from jobgate.client.info import JobEvent, JobInfo, QueueEvent
 from jobgate.client.requests import NewJob
 
 
@@ -123,3 +123,6 @@ class Transport(Protocol):
             NotFinished: It has not ended.
             ArgumentsGone: Its arguments are gone.
         """
+
+    def feed(self, queue: str | None, function: str | None) -> AsyncGenerator[QueueEvent, None]:
+        """Yield what happens to all jobs, or to those of one queue or function; it has no end."""

@@ -52,8 +52,9 @@ class Feed:
         self._notes = Notes()
         self._is_listening = False
         self._something = asyncio.Event()
-        #: Everything before this was read; None = nothing yet.
+        #: Everything before this was read; None = nothing yet, and the first notices are no gap.
         self._cursor: FeedCursor | None = None
+        self._is_new = True
 
     @contextmanager
     def look_on(self, onlooker: Onlooker) -> Iterator[None]:
@@ -68,7 +69,7 @@ class Feed:
             self._onlookers.discard(onlooker)
             if not self._onlookers and self._running is not None:
                 self._running.cancel()
-                self._running, self._cursor = None, None
+                self._running, self._cursor, self._is_new = None, None, True
 
     async def ends_between(self, onlooker: Onlooker, cursor: FeedCursor) -> Sequence[Happening]:
         """Return the ends of jobs from a place to the beginning of an onlooker, at most the newest 100.
@@ -93,6 +94,8 @@ class Feed:
         while True:
             with suppress(BrokerError):
                 self._queues = await self._wanted_queues()
+                # Before it listens: what has ended since then is shown.
+                self._cursor = self._cursor or FeedCursor(await self._broker.connect())
                 async with aclosing(self._broker.events(self._queues)) as notices:
                     await self._read_on(notices)
                 continue
@@ -102,7 +105,8 @@ class Feed:
         self._served = set(self._onlookers)
         wanted = {onlooker.queue for onlooker in self._served}
         known = set(await self._known_queues()) if None in wanted else set()
-        return tuple(sorted({*known, *(queue for queue in wanted if queue)}))
+        queues = {*known, *(queue for queue in wanted if queue)}
+        return tuple(sorted(queues or {self._broker.keys.default_queue}))
 
     async def _read_on(self, notices: AsyncGenerator[JobNotice]) -> None:
         """Read until other queues are wanted."""
@@ -139,16 +143,17 @@ class Feed:
 
     async def _read(self) -> None:
         """Read what the notices are about, and the ends up to now."""
-        noted = self._notes.take()
-        # Its scripts have run, so what they noted is before this time.
-        until_ms = await self._broker.connect() - 1
-        if self._cursor is None:
-            self._cursor = FeedCursor(until_ms)
-        else:
-            await self._show(noted, self._cursor, until_ms)
-            self._cursor = max(self._cursor, FeedCursor(until_ms + 1))
+        cursor, noted = self._cursor, self._notes.take()
+        if cursor is None:
+            return
+        if self._is_new:
+            self._is_new, noted = False, noted._replace(is_gap=False)
         for onlooker in self._served & self._onlookers:
-            onlooker.start(self._cursor)
+            onlooker.start(cursor)
+        # The scripts that noted it have run, so their ends are before this time.
+        until_ms = await self._broker.connect() - 1
+        await self._show(noted, cursor, until_ms)
+        self._cursor = max(cursor, FeedCursor(until_ms + 1))
 
     async def _show(self, noted: Noted, cursor: FeedCursor, until_ms: int) -> None:
         """Show what the notices say, and the ends after a place up to a time."""

@@ -1,5 +1,6 @@
 """The client for programs without an event loop."""
 
+from collections.abc import Generator
 from os import PathLike
 from ssl import SSLContext
 from types import TracebackType
@@ -8,9 +9,11 @@ from typing import Any, Self
 from prometheus_client import CollectorRegistry
 
 from jobgate.client.blocking.caller import BlockingCaller
+from jobgate.client.blocking.iteration import iterate
 from jobgate.client.blocking.job_handle import BlockingJobHandle
 from jobgate.client.blocking.portal import Portal
 from jobgate.client.client import Client
+from jobgate.client.info import QueueEvent
 from jobgate.client.requests import Seconds
 
 
@@ -102,3 +105,9 @@ class BlockingClient(BlockingCaller):
     def job(self, job_id: str, *, queue: str | None = None) -> BlockingJobHandle[Any]:
         """Return a handle on a job by its id; nothing is sent. See `Client.job`."""
         return BlockingJobHandle(self._portal, self._client.job(job_id, queue=queue))
+
+    def events(
+        self, *, queue: str | None = None, function: str | None = None
+    ) -> Generator[QueueEvent, None, None]:
+        """Yield what happens to the jobs that this client may see; it has no end. See `Client.events`."""
+        return iterate(self._portal.run, self._client.events(queue=queue, function=function))

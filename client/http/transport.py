@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from time import monotonic
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jobgate.client.errors import (
     GatewayUnavailable,
@@ -14,13 +14,13 @@ from jobgate.client.errors import (
     UnknownFunction,
 )
 from jobgate.client.http.batch import Batch
-from jobgate.client.http.event_parser import ServerEvent
 from jobgate.client.http.event_stream import EventStream
+from jobgate.client.http.events import job_event, queue_event
 from jobgate.client.http.exchange import Exchange, Request
 from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.request_body import encode, needs_idempotency_key
 from jobgate.client.http.response import Response, job_end, job_info, queue_of, unexpected
-from jobgate.client.info import JobEvent, JobEventKind, JobInfo
+from jobgate.client.info import JobEvent, JobEventKind, JobInfo, QueueEvent
 from jobgate.client.requests import NewJob, quoted
 from jobgate.client.time_budget import Retries, TimeBudget
 from jobgate.client.transport import JobEnd
@@ -96,7 +96,7 @@ class HttpTransport:
         )
         async with aclosing(stream.events()) as arriving:
             async for arrived in arriving:
-                if (event := _job_event(arrived)) is not None:
+                if (event := job_event(arrived)) is not None:
                     yield event
                     if event.kind is JobEventKind.FINISHED:
                         return
@@ -105,6 +105,17 @@ class HttpTransport:
         """Run a finished job again. To repeat the request is safe: a job is retried once."""
         again = job_info(_good(await self._short("POST", f"/jobs/{quoted(job_id)}/retry")))
         return again.job_id, again.queue
+
+    async def feed(self, queue: str | None, function: str | None) -> AsyncGenerator[QueueEvent, None]:
+        """Yield what happens, over as many connections as it takes."""
+        given = {"queue": queue, "function": function}
+        query = urlencode({name: value for name, value in given.items() if value is not None})
+        path = f"/events?{query}" if query else "/events"
+        stream = EventStream(self._exchange, path, retry_for=self._request_timeout)
+        async with aclosing(stream.events()) as arriving:
+            async for arrived in arriving:
+                if (event := queue_event(arrived)) is not None:
+                    yield event
 
     async def _ask_to_abort(self, job_id: str) -> Response:
         return await self._short("POST", f"/jobs/{quoted(job_id)}/abort")
@@ -189,14 +200,3 @@ def _good(response: Response) -> Response:
     if response.status < 400:
         raise unexpected(response)
     raise ProblemAnswer.of(response).error()
-
-
-def _job_event(arrived: ServerEvent) -> JobEvent | None:
-    """Return an event of a job's stream; None for kinds that this client does not know yet."""
-    data = Response(200, {"Content-Type": "application/json"}, arrived.data.encode())
-    if arrived.kind == "gone":
-        kind = {"Content-Type": "application/problem+json"}
-        raise ProblemAnswer.of(Response(int(data.document().get("status", 404)), kind, data.body)).error()
-    if arrived.kind not in set(JobEventKind):
-        return None
-    return JobEvent(kind=JobEventKind(arrived.kind), job=job_info(data))

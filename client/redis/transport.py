@@ -35,9 +35,10 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus
+from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus, QueueEvent
 from jobgate.client.per_loop import PerLoop
 from jobgate.client.redis.job_events import JobEvents
+from jobgate.client.redis.queue_events import queue_events
 from jobgate.client.requests import NewJob, Options
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
 from jobgate.client.transport import JobEnd
@@ -215,6 +216,12 @@ class RedisTransport:
         if rerun.job_id is None:
             raise ArgumentsGone
         return rerun.job_id, rerun.queue
+
+    async def feed(self, queue: str | None, function: str | None) -> AsyncGenerator[QueueEvent, None]:
+        """Yield what happens, of all queues that are in use or of one."""
+        async with aclosing(queue_events(self._broker, queue, function)) as events:
+            async for event in events:
+                yield event
 
     async def _reach(self, budget: TimeBudget) -> None:
         """Connect before the first job and after a failure, so that a lost connection leaves no doubt."""

@@ -30,7 +30,7 @@ PUBLIC_MODULES = {
     "jobgate.worker.hints.hint_adapters",
 }
 #: The client's Redis side: the files that may know the broker. The base install never loads them.
-REDIS_SIDE = {"client/redis/job_events.py", "client/redis/transport.py"}
+REDIS_SIDE = {"client/redis/job_events.py", "client/redis/queue_events.py", "client/redis/transport.py"}
 #: What users import from: their names need no other user.
 DOORS_OF_USERS = {"jobgate.arq", "jobgate.client", "jobgate.worker"}
 #: A module of a room, named in a string: an import that no other test would see.

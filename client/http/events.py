@@ -1,0 +1,51 @@
+"""What the events of a gateway say."""
+
+from datetime import datetime
+
+from jobgate.client.http.event_parser import ServerEvent
+from jobgate.client.http.problem_answers import ProblemAnswer
+from jobgate.client.http.response import Response, job_info, unexpected
+from jobgate.client.info import JobEvent, JobEventKind, QueueEvent, QueueEventKind
+
+_JSON = {"Content-Type": "application/json"}
+_PROBLEM = {"Content-Type": "application/problem+json"}
+
+
+def job_event(arrived: ServerEvent) -> JobEvent | None:
+    """Return an event of a job's stream; None for kinds that this client does not know yet.
+
+    Raises:
+        JobNotFound: The event says that the job is gone.
+        UnexpectedAnswer: It is not jobgate's.
+    """
+    data = Response(200, _JSON, arrived.data.encode())
+    if arrived.kind == "gone":
+        status = data.document().get("status")
+        raise ProblemAnswer.of(
+            Response(status if isinstance(status, int) else 404, _PROBLEM, data.body)
+        ).error()
+    if arrived.kind not in set(JobEventKind):
+        return None
+    return JobEvent(kind=JobEventKind(arrived.kind), job=job_info(data))
+
+
+def queue_event(arrived: ServerEvent) -> QueueEvent | None:
+    """Return an event of the stream of everything; None and errors as for `job_event`."""
+    if arrived.kind not in set(QueueEventKind):
+        return None
+    kind, data = QueueEventKind(arrived.kind), Response(200, _JSON, arrived.data.encode())
+    said = data.document()
+    if kind is QueueEventKind.GAP:
+        return QueueEvent(kind=kind, missed=said.get("missed"))
+    try:
+        time = said["time"]
+        return QueueEvent(
+            kind=kind,
+            job_id=said["job_id"],
+            queue=said["queue"],
+            function=said["function"],
+            time=None if time is None else datetime.fromisoformat(time),
+            success=said["success"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise unexpected(data) from error
