@@ -86,6 +86,8 @@ class BulkOrder:
 
 
 def _rate(stored: Any) -> float | None:
-    if stored is None or 0 < stored < math.inf:
-        return None if stored is None else float(stored)
-    raise ValueError(f"Its rate is {stored!r}.")
+    if stored is None:
+        return None
+    if not 0 < stored < math.inf:
+        raise ValueError(f"Its rate is {stored!r}.")
+    return float(stored)
