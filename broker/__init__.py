@@ -54,6 +54,16 @@ from jobgate.broker.errors import (
     WriteInDoubt,
 )
 from jobgate.broker.feed import Feed, FeedCursor, Happening, HappeningKind, Onlooker
+from jobgate.broker.fleet import (
+    Availability,
+    FunctionActivity,
+    LiveFunction,
+    LiveFunctions,
+    LiveWorker,
+    MinuteActivity,
+    QueueDepth,
+    SharedReads,
+)
 from jobgate.broker.job_options import OPTION_FORMS, JobOptions, OptionForm, OptionKind
 from jobgate.broker.keys import (
     DEFAULT_NAMESPACE,
@@ -105,20 +115,12 @@ from jobgate.broker.transitions import (
     new_job_id,
 )
 from jobgate.broker.views import (
-    Availability,
     FinishedPage,
-    FunctionActivity,
     JobMark,
     JobStatus,
     JobView,
-    LiveFunction,
-    LiveFunctions,
-    LiveWorker,
-    MinuteActivity,
-    QueueDepth,
     QueuedJob,
     Readiness,
-    SharedReads,
     mark_of_result,
     size_of,
 )

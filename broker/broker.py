@@ -6,6 +6,7 @@ from typing import Self
 from redis.asyncio import ConnectionPool, Redis
 
 from jobgate.broker.bodies import Codec, Decoder, codec_named
+from jobgate.broker.fleet import ActivityPart, CataloguePart, LiveFunctions, QueuePart, WorkerPart
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.link import DEFAULT_URL, Link, RedisSettings, async_client, settings_of, unnamed
 from jobgate.broker.milliseconds import DEFAULT_LEASE
@@ -26,18 +27,7 @@ from jobgate.broker.transitions import (
     RetryPart,
     renewer_of,
 )
-from jobgate.broker.views import (
-    ActivityPart,
-    CataloguePart,
-    FinishedPart,
-    ListedPart,
-    ListPart,
-    LiveFunctions,
-    QueuePart,
-    ServerPart,
-    ViewPart,
-    WorkerPart,
-)
+from jobgate.broker.views import FinishedPart, ListedPart, ListPart, ServerPart, ViewPart
 from jobgate.broker.waiting import ListenPart, WaitCountPart, WakePart, WatchPart
 
 

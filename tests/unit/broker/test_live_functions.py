@@ -22,7 +22,7 @@ from jobgate.broker import (
     WorkerRecord,
 )
 from jobgate.broker.catalogue import Catalogue
-from jobgate.broker.views.live_functions import MOST_QUEUES
+from jobgate.broker.fleet.live_functions import MOST_QUEUES
 
 Q = "arq:queue"
 
@@ -292,7 +292,7 @@ async def test_one_that_cannot_be_read_is_not_read_again_at_once(monkeypatch: py
     for _ in range(5):
         assert await live.find("add", Q) is Availability.POSSIBLE
     assert len(fleet.fetched) == 1
-    monkeypatch.setattr("jobgate.broker.views.catalogues.monotonic", lambda: time.monotonic() + 11)
+    monkeypatch.setattr("jobgate.broker.fleet.catalogues.monotonic", lambda: time.monotonic() + 11)
     await live.find("add", Q)
     assert len(fleet.fetched) == 2
 
@@ -320,7 +320,7 @@ async def test_a_digest_that_is_none_is_not_asked_for() -> None:
 async def test_remembered_catalogues_are_bounded(
     monkeypatch: pytest.MonkeyPatch, catalogues: list[Catalogue], limit: str, most: int
 ) -> None:
-    monkeypatch.setattr(f"jobgate.broker.views.catalogues.MOST_{limit}", most)
+    monkeypatch.setattr(f"jobgate.broker.fleet.catalogues.MOST_{limit}", most)
     fleet = Fleet()
     for catalogue in catalogues:
         fleet.start(catalogue)
@@ -331,7 +331,7 @@ async def test_remembered_catalogues_are_bounded(
     fleet.workers = catalogues[-1:]
     for later in (11, 22):  # the first read still finds those that are gone in use, and pauses again
         now = time.monotonic() + later
-        monkeypatch.setattr("jobgate.broker.views.catalogues.monotonic", lambda now=now: now)
+        monkeypatch.setattr("jobgate.broker.fleet.catalogues.monotonic", lambda now=now: now)
         found = await live.find("nope", Q)
     assert found is Availability.UNKNOWN, "those that are gone make room"
 

@@ -8,9 +8,9 @@ from time import monotonic
 
 from jobgate.broker.catalogue import LONGEST_CATALOGUE, Catalogue
 from jobgate.broker.errors import BrokerError, DecodeError
+from jobgate.broker.fleet.shared_reads import SharedReads
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
-from jobgate.broker.views.shared_reads import SharedReads
 
 logger = logging.getLogger("jobgate.broker")
 

@@ -13,9 +13,9 @@ from time import monotonic
 from jobgate.broker.bodies import WorkerRecord
 from jobgate.broker.catalogue import Catalogue, FunctionDocument
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
-from jobgate.broker.views.catalogues import RememberedCatalogues
-from jobgate.broker.views.offers import LiveFunction, Offers, together
-from jobgate.broker.views.shared_reads import SharedReads
+from jobgate.broker.fleet.catalogues import RememberedCatalogues
+from jobgate.broker.fleet.offers import LiveFunction, Offers, together
+from jobgate.broker.fleet.shared_reads import SharedReads
 
 logger = logging.getLogger("jobgate.broker")
 
