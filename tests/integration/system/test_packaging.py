@@ -17,7 +17,16 @@ ROOT = Path(__file__).resolve().parents[3]
 #: Name below `jobgate.` -> folder.
 ROOMS = {"arq": "arq_api"} | {name: name for name in ("broker", "cli", "client", "gateway", "worker")}
 NOT_OURS = shutil.ignore_patterns(
-    ".*cache", ".git", ".venv*", ".jobgate", ".hypothesis", "build", "dist", "*.egg-info", "__pycache__"
+    ".*cache",
+    ".git",
+    ".generators",
+    ".venv*",
+    ".jobgate",
+    ".hypothesis",
+    "build",
+    "dist",
+    "*.egg-info",
+    "__pycache__",
 )
 
 
