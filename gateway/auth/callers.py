@@ -41,8 +41,7 @@ class Caller:
     @classmethod
     def with_scopes(cls, name: str | None, scopes: Collection[str]) -> Self:
         """Return a caller with these scopes and no limits."""
-        globs = (scope.removeprefix("enqueue:") for scope in scopes if scope.startswith("enqueue:"))
-        return cls(name=name, scopes=frozenset(scopes), functions=tuple(globs))
+        return cls(name=name, scopes=frozenset(scopes), functions=_globs(scopes))
 
     def require(self, scope: str) -> None:
         """Raise `Problem` 403 unless the caller has this scope. `read:*` includes `read`."""
@@ -126,12 +125,17 @@ def _caller(entry: KeyEntry) -> Caller:
     return Caller(
         name=entry.name,
         scopes=frozenset(entry.allow),
-        functions=tuple(s.removeprefix("enqueue:") for s in entry.allow if s.startswith("enqueue:")),
+        functions=_globs(entry.allow),
         limits=_limits(entry),
         waits=entry.waits,
         max_body=entry.max_body,
         not_after=entry.not_after,
     )
+
+
+def _globs(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return the function globs of `enqueue:` scopes."""
+    return tuple(scope.removeprefix("enqueue:") for scope in scopes if scope.startswith("enqueue:"))
 
 
 def _limits(entry: KeyEntry) -> CallerLimits | None:

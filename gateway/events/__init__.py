@@ -1,6 +1,6 @@
 """Server-sent events: their text, and the streams that are open."""
 
-from jobgate.gateway.events.event_text import BEGIN, HEARTBEAT, comment, event_text
+from jobgate.gateway.events.event_text import BEGIN, HEARTBEAT, QUIET, comment, event_text
 from jobgate.gateway.events.open_streams import OpenStreams, Stream
 
-__all__ = ["BEGIN", "HEARTBEAT", "OpenStreams", "Stream", "comment", "event_text"]
+__all__ = ["BEGIN", "HEARTBEAT", "QUIET", "OpenStreams", "Stream", "comment", "event_text"]

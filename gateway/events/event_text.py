@@ -21,5 +21,7 @@ def event_text(kind: str, cursor: str, data: bytes) -> bytes:
 
 #: The beginning of each stream: milliseconds after which a client reconnects.
 BEGIN: Final = b"retry: 1000\n\n"
+#: Seconds after which a stream in which nothing happens shows that it lives.
+QUIET: Final = 15.0
 #: Shows proxies and clients that the stream lives.
 HEARTBEAT: Final = b":\n\n"

@@ -7,14 +7,12 @@ import orjson
 
 from jobgate.broker import BrokerError, FeedCursor, Happening, HappeningKind, Onlooker
 from jobgate.gateway.context import Call
-from jobgate.gateway.events import BEGIN, HEARTBEAT, Stream, event_text
+from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, Stream, event_text
 from jobgate.gateway.functions import why_not_function
 from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
 from jobgate.gateway.http import Answer, read_query
 from jobgate.gateway.jobs import moment, shown
 
-#: Seconds after which a stream in which nothing happens shows that it lives.
-_QUIET: Final = 15.0
 #: Seconds until the beginning of a stream is looked for again.
 _PAUSE: Final = 1.0
 
@@ -58,7 +56,7 @@ class _FeedStream:
                     happening = onlooker.take()
                     if happening is not None:
                         yield self._text(happening)
-                    elif not await stream.wait(_QUIET):
+                    elif not await stream.wait(QUIET):
                         yield HEARTBEAT
                 yield stream.farewell
         if self.answer:

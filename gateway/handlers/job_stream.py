@@ -11,16 +11,13 @@ from typing import Final, NamedTuple
 
 from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobStates, JobView
 from jobgate.gateway.context import Call
-from jobgate.gateway.events import BEGIN, HEARTBEAT, Stream, event_text
+from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, Stream, event_text
 from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
 from jobgate.gateway.http import Answer, Problem, field_errors
 from jobgate.gateway.jobs import broker_problem, job_if_visible, job_of_view, to_json, visible_job
 
-#: Seconds after which a stream in which nothing happens shows that it lives.
-_QUIET: Final = 15.0
 #: Seconds until a job is read again after Redis did not answer.
 _PAUSE: Final = 1.0
-_NO_LIMIT: Final = 1 << 62
 
 
 async def job_events(call: Call) -> Answer:
@@ -51,7 +48,7 @@ class _State(NamedTuple):
 
     @classmethod
     def of(cls, view: JobView) -> "_State":
-        body = to_json(job_of_view(view, inspects=False), limit=_NO_LIMIT)
+        body = to_json(job_of_view(view, inspects=False))
         digest = hashlib.blake2b(body, digest_size=9).hexdigest()
         cursor = f"{view.tries}:{view.status.value}:{digest}"
         return cls(cursor, body, view.has_ended, view.progress is not None)
@@ -116,7 +113,7 @@ class _JobStream:
         """Return the event that shows the state; None if the caller knows it."""
         if self._gone:
             document = self._gone.document(self.answer.request_id if self.answer else "")
-            return event_text("gone", "gone", to_json(document, limit=_NO_LIMIT))
+            return event_text("gone", "gone", to_json(document))
         if self.is_up_to_date:
             return None
         kind, self._seen = self._state.kind_after(self._seen), self._state.cursor
@@ -125,7 +122,7 @@ class _JobStream:
     async def _change(self, stream: Stream, job: FollowedJob) -> bool:
         """Return True when there is news; False if the stream has to end, or to show that it lives."""
         clock = asyncio.get_running_loop().time
-        end = clock() + _QUIET
+        end = clock() + QUIET
         while (left := end - clock()) > 0 and stream.farewell is None:
             if self._states.are_behind(job):
                 if await self._follow(job):

@@ -9,8 +9,6 @@ from jobgate.gateway.http import Answer, check_limit, field_errors, page_limit, 
 from jobgate.gateway.jobs.job_access import may_see
 from jobgate.gateway.jobs.presentation import job_of_view, to_json
 
-_NO_LIMIT: Final = 1 << 62
-
 #: The query parameters besides `queue`, each with its check.
 _CHECKS: Final = {
     **FILTER_CHECKS,
@@ -33,7 +31,7 @@ async def jobs(call: Call) -> Answer:
         raise field_errors("invalid-request", wrong) from error
     except InvalidCursor as error:
         raise field_errors("invalid-request", [("?cursor", "It is not from a page of this list.")]) from error
-    return Answer.shared(call.gateway.unsent.hold(to_json(page, limit=_NO_LIMIT)))
+    return Answer.shared(call.gateway.unsent.hold(to_json(page)))
 
 
 async def _page(call: Call, wanted: JobFilter, place: Place | None, limit: int) -> dict[str, Any]:

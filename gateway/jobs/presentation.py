@@ -117,7 +117,7 @@ def _error(failure: Failure | None, *, inspects: bool) -> dict[str, Any]:
     return error
 
 
-def to_json(document: Any, *, limit: int) -> bytes:
+def to_json(document: Any, *, limit: int | None = None) -> bytes:
     """Return a document as JSON, including any arguments and results in it.
 
     msgpack and pickle have more types than JSON: bytes become base64, sets become arrays, integers keep their
@@ -125,7 +125,7 @@ def to_json(document: Any, *, limit: int) -> bytes:
 
     Args:
         document: The document.
-        limit: Its largest size in bytes.
+        limit: Its largest size in bytes; None = any.
 
     Raises:
         Problem: 410 if it is larger, or cannot be written as JSON.
@@ -134,7 +134,7 @@ def to_json(document: Any, *, limit: int) -> bytes:
         encoded = _encode(document)
     except (TypeError, ValueError, RecursionError):
         raise Problem("unreadable-result", "It cannot be written as JSON.") from None
-    if len(encoded) > limit:
+    if limit is not None and len(encoded) > limit:
         raise Problem("unreadable-result", f"It has more than {limit} bytes.")
     return encoded
 

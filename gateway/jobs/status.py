@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from typing import Final
 
 from jobgate.broker import JobStatus, JobView
 from jobgate.gateway.context import Call
@@ -13,7 +12,6 @@ from jobgate.gateway.jobs.job_access import loss_reported, visible_job
 from jobgate.gateway.jobs.presentation import job_of_view, to_json
 
 #: The size of a job as JSON was limited when it was enqueued.
-_NO_LIMIT: Final = 1 << 62
 
 
 async def status(call: Call) -> Answer:
@@ -94,7 +92,7 @@ def shared_job(call: Call, view: JobView) -> SharedBody:
         ("status", view.job_id, inspects),
         view.mark,
         None,
-        lambda: to_json(job_of_view(view, inspects=inspects), limit=_NO_LIMIT),
+        lambda: to_json(job_of_view(view, inspects=inspects)),
     )
 
 
@@ -104,5 +102,5 @@ def _headers(etag: str, wait: float | None) -> dict[str, str]:
 
 def _etag(view: JobView) -> str:
     """Return a name for a job's state. Arguments never change, and need not be read for it."""
-    body = to_json(job_of_view(view, inspects=False), limit=_NO_LIMIT)
+    body = to_json(job_of_view(view, inspects=False))
     return hashlib.blake2b(body, digest_size=12).hexdigest()
