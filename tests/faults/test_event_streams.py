@@ -41,7 +41,7 @@ async def steps(ctx, number):
         await asyncio.sleep(float(os.environ["STEP"]))
         await ctx["progress"](step / 4, f"step {step}")
     if number % 5 == 0 and ctx["job_try"] == 1:
-        raise Retry(defer=2)
+        raise Retry(defer=1)
     if number % 7 == 0:
         raise ValueError(number)
     return number
@@ -51,7 +51,7 @@ class WorkerSettings:
     max_jobs = 2000
 """
 #: How many jobs, how many at a time, and the seconds of one of a job's three steps.
-JOBS_WATCHED, AT_ONCE, STEP = (10_000, 200, 0.5) if LONG else (150, 150, 1.0)
+JOBS_WATCHED, AT_ONCE, STEP = (10_000, 200, 0.5) if LONG else (120, 120, 0.6)
 #: Seconds between two cuts.
 CUT_EVERY = 1.0
 
