@@ -56,6 +56,10 @@ class JobInfo:
     worker: str | None = None
     #: None when it is not running, or has reported nothing in this try.
     progress: JobProgress | None = None
+    #: Id of the job that it runs again.
+    retry_of: str | None = None
+    #: Id of the job that runs it again.
+    retried_as: str | None = None
 
 
 class JobEventKind(StrEnum):

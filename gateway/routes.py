@@ -82,7 +82,7 @@ METRICS_ROUTES: Final = (
 #: Without this, a caller who looks for a job at /jobs/<id> would be led to enqueue a function of that name.
 _PARTS_OF_A_JOB: Final = (
     " (POST /jobs/<function> enqueues; of a job there are GET /jobs/<id>/status, GET /jobs/<id>/result, "
-    "GET /jobs/<id>/events and POST /jobs/<id>/abort)"
+    "GET /jobs/<id>/events, POST /jobs/<id>/abort and POST /jobs/<id>/retry)"
 )
 
 

@@ -188,8 +188,8 @@ def _chosen(document: KeysDocument, name: str, prefix: str | None) -> list[KeyEn
         return entries
     found = [entry for entry in entries if prefix and entry.sha256.startswith(prefix.lower())]
     if len(found) != 1:
-        many = "Several keys" if found else "No key"
-        raise click.ClickException(f"{many} of {name} begin with {prefix!r}.{_shown(entries)}")
+        many = f"Several keys of {name} begin" if found else f"No key of {name} begins"
+        raise click.ClickException(f"{many} with {prefix!r}.{_shown(entries)}")
     return found
 
 

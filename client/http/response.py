@@ -84,6 +84,8 @@ def job_info(response: Response) -> JobInfo:
             tries=job.get("try") or 0,
             worker=job.get("worker"),
             progress=_progress(job.get("progress")),
+            retry_of=job.get("retry_of"),
+            retried_as=job.get("retried_as"),
             **times,
         )
     except (KeyError, ValueError, TypeError) as error:

@@ -391,4 +391,6 @@ def _info(view: JobView) -> JobInfo:
         finish_time=time_of(view.finish_time_ms),
         worker=view.worker,
         progress=None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message),
+        retry_of=view.retry_of,
+        retried_as=view.retried_as,
     )

@@ -8,6 +8,7 @@ from jobgate.gateway.batch.stream import stream_answer
 from jobgate.gateway.batch.turns import in_turns
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import (
+    NDJSON,
     Answer,
     Problem,
     body_at_hand,
@@ -45,9 +46,19 @@ async def _body(call: Call) -> bytes:
     return await body_to_come(call.request, limit=call.max_body, deadline=settings.body_deadline)
 
 
+def _document(body: bytes) -> Any:
+    try:
+        return read_json(body, max_depth=_DEPTH)
+    except Problem as problem:
+        if problem.code == "malformed-json":
+            # Programs that send a file, such as curl -T, often name no content type.
+            problem.detail += f" For a job in each line, send it as {NDJSON}."
+        raise
+
+
 def _jobs(body: bytes) -> list[Any]:
     """Return the jobs of a body; raises `Problem` if it is not an object with a list of them."""
-    document = read_json(body, max_depth=_DEPTH) if body else {"jobs": []}
+    document = _document(body) if body else {"jobs": []}
     if not isinstance(document, dict) or document.keys() != {"jobs"}:
         raise field_errors("invalid-request", [("#", 'It must be an object with one member, "jobs".')])
     jobs = document["jobs"]

@@ -148,6 +148,14 @@ async def test_what_concerns_the_whole_batch(
     assert ids(redis_url) == set()
 
 
+async def test_lines_without_their_media_type_are_refused_with_a_hint(gateway: RunningGateway) -> None:
+    body = "\n".join([line(job_id="a"), line(job_id="b")])
+    headers = {"Content-Type": "application/json"}
+    status, problem, _ = await gateway.ask("POST", "/jobs", data=body.encode(), headers=headers)
+    assert (status, problem["code"]) == (400, "malformed-json")
+    assert problem["detail"].endswith("For a job in each line, send it as application/x-ndjson.")
+
+
 async def test_a_batch_takes_no_wait(gateway: RunningGateway) -> None:
     status, problem, _ = await gateway.post("/jobs?wait=1", {"jobs": []})
     assert (status, problem["errors"][0]["pointer"]) == (422, "?")

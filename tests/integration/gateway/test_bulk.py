@@ -67,6 +67,8 @@ async def test_failed_jobs_are_retried_once(gateway: RunningGateway, worker: Pla
     document = {"filter": {"function": "add"}}
     first = await result_of(gateway, await gateway.post("/bulk/retry", document))
     assert first == {"matched": 60, "retried": 60, "skipped": {}, **DONE}
+    _, listed, _ = await gateway.get("/jobs?queue=arq:operations&status=complete")
+    assert [job["function"] for job in listed["jobs"]] == ["jobgate.bulk_retry"]
     again = await end_due(worker)
     assert len(again) == 60
     made = [await worker.broker.view(job.lease.job_id) for job in again]

@@ -137,8 +137,8 @@ def test_revoked_keys_are_refused(file: Path) -> None:
     [
         (["revoke", "shopp"], "There is no key of shopp, did you mean 'shop'?"),
         (["rotate", "nobody"], "There is no key of nobody; see `jobgate key list`."),
-        (["revoke", "shop", "--prefix", "zz"], "No key of shop begin with 'zz'. There are: "),
-        (["revoke", "shop", "--prefix", ""], "begin with ''. There are: "),
+        (["revoke", "shop", "--prefix", "zz"], "No key of shop begins with 'zz'. There are: "),
+        (["revoke", "shop", "--prefix", ""], "begins with ''. There are: "),
         (["rotate", "shop", "--overlap", "a day"], "'a day' is not a duration such as 90s, 30m, 24h or 7d"),
         (["rotate", "shop", "--overlap", "99999d"], "up to 3660d"),
         (["new", "shop", "--allow", "read", "--rate", "0"], "The rate must be a number from 0.001"),

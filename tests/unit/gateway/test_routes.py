@@ -93,5 +93,5 @@ def test_whoever_looks_for_a_job_is_told_where_its_parts_are(method: str) -> Non
         Router().find(method, "/jobs/8f14e45f")
     assert caught.value.detail == (
         "Use POST (POST /jobs/<function> enqueues; of a job there are GET /jobs/<id>/status, "
-        "GET /jobs/<id>/result, GET /jobs/<id>/events and POST /jobs/<id>/abort)."
+        "GET /jobs/<id>/result, GET /jobs/<id>/events, POST /jobs/<id>/abort and POST /jobs/<id>/retry)."
     )
