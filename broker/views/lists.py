@@ -20,6 +20,8 @@ MOST_LOOKS: Final = 1000
 _LONGEST_ID = 512
 #: A score as Redis writes it.
 _SCORE = re.compile(r"-?([0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?|inf)")
+#: Redis counts with 64 bits; it refuses what is no such number.
+_SCAN_CURSOR = re.compile("[0-9]{1,20}")
 _WILDCARDS = re.compile(r"([\\*?\[\]])")
 
 
@@ -141,6 +143,9 @@ class ListPart(Part):
         Args:
             cursor: From the previous page; empty = start.
             limit: Number of keys of any kind to look at. A page may be empty and still not be the last.
+
+        Raises:
+            InvalidCursor: The cursor is not from a page.
         """
         keys, following = await self._result_keys(cursor, limit)
         ids = [self._job_id(key) for key in keys]
@@ -155,6 +160,8 @@ class ListPart(Part):
         return ResultPage(results=results, unreadable=unreadable, cursor=following)
 
     async def _result_keys(self, cursor: str, limit: int) -> tuple[Sequence[bytes], str]:
+        if cursor and not (_SCAN_CURSOR.fullmatch(cursor) and int(cursor) < 1 << 64):
+            raise InvalidCursor
         pattern = _WILDCARDS.sub(r"\\\1", self.keys.result("")) + "*"
         following, keys = await self._core.link.command(
             "SCAN", cursor or "0", "MATCH", pattern, "COUNT", limit
