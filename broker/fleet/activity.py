@@ -14,6 +14,9 @@ _MINUTE_MS: Final = 60_000
 #: Counters that one call of the script reads. They take a few milliseconds, in which Redis does nothing else.
 _FIELDS: Final = 2000
 
+#: Digits of a number that the scripts may have counted; JSON holds sums of such numbers exactly.
+_MOST_DIGITS: Final = 12
+
 
 @dataclass(slots=True)
 class FunctionActivity:
@@ -81,7 +84,7 @@ def _functions(counts: Sequence[bytes]) -> Mapping[str, FunctionActivity]:
     found: defaultdict[str, FunctionActivity] = defaultdict(FunctionActivity)
     for field, number in zip(counts[::2], counts[1::2], strict=True):
         kind, _, name = field.decode(errors="replace").partition(" ")
-        if kind in _KINDS and number.isdigit():
+        if kind in _KINDS and number.isdigit() and len(number) <= _MOST_DIGITS:
             activity = found[name]
             setattr(activity, kind, getattr(activity, kind) + int(number))
     return dict(found)

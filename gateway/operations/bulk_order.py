@@ -72,7 +72,7 @@ class BulkOrder:
                 caller=Caller.with_scopes(caller["name"], caller["scopes"]),
                 rate=_rate(given.get("rate")),
             )
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError) as error:
             raise ValueError(f"It is not an operation of a gateway: {error!r}") from error
 
     def touches(self, owner: str | None) -> bool:

@@ -9,6 +9,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from jobgate.broker import (
@@ -17,6 +18,7 @@ from jobgate.broker import (
     Broker,
     BrokerError,
     DecodeError,
+    EncodeError,
     FailureCode,
     JobResult,
     NotAQueue,
@@ -182,7 +184,10 @@ class OperationRunner:
         while not held.is_lost:
             try:
                 await self._broker.finish(held.lease, result, keep=KEEP_OPERATION if keep is None else keep)
-            except BrokerError:
+            except BrokerError as error:
+                if isinstance(error, EncodeError):
+                    # Another program wrote arguments that cannot be written again.
+                    result = replace(result, args=(), kwargs={})
                 failures += 1
                 await asyncio.sleep(with_jitter(_BACKOFF.pause(failures)))
             else:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import requests
 import schemathesis
 
 OPERATIONS = "arq:operations"
@@ -24,9 +25,10 @@ def before_call(
     if case.query is not None:
         # One of the right form that comes from no page is refused rightly.
         case.query.pop("cursor", None)
-        if case.query.get("queue") == OPERATIONS:
-            # It shows this queue of jobs that gateways run, and refuses to be asked for it.
-            del case.query["queue"]
+    for place in (case.path_parameters, case.query, case.body, _member(case.body, "filter")):
+        # Its jobs are shown with this queue, which no request may name.
+        if _member(place, "queue") == OPERATIONS:
+            place["queue"] = "mail"
     if isinstance(case.body, dict):
         if case.body.get("keep_result") == 0:
             # Together with a wait it is refused rightly.
@@ -34,6 +36,20 @@ def before_call(
         for name in ("args", "kwargs"):
             if name in case.body:
                 case.body[name] = _within_64_bits(case.body[name])
+
+
+@schemathesis.hook
+def after_call(
+    context: schemathesis.HookContext, case: schemathesis.Case[Any], response: schemathesis.Response
+) -> None:
+    """Read the body of a refusal that was asked for with HEAD."""
+    if response.request.method == "HEAD" and response.status_code >= 400:
+        url, headers = str(response.request.url), dict(response.request.headers)
+        response.content = requests.get(url, headers=headers, timeout=10).content
+
+
+def _member(place: Any, name: str) -> Any:
+    return place.get(name) if hasattr(place, "get") else None
 
 
 def _within_64_bits(value: Any) -> Any:

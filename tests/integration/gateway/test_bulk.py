@@ -1,11 +1,13 @@
 """Operations on many jobs: what they do, to which jobs and for whom; they can be stopped and resumed."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
@@ -281,11 +283,16 @@ async def test_what_is_no_operation_stops_no_others(
         client.zadd("arq:operations", {"lost": 1, "bad": 2, "list": 3})
         client.set("arq:job:bad", b'{"t":null,"f":"jobgate.bulk_retry","a":[],"k":{"ids":1},"et":1}')
         client.rpush("arq:job:list", "x")
+        client.zadd("arq:operations", {"endless": 4})
+        members = {"ids": [], "caller": {"name": None, "scopes": []}, "limit": math.inf}
+        endless = {"t": None, "f": "jobgate.bulk_retry", "a": [], "k": members, "et": 1}
+        client.set("arq:job:endless", msgpack.packb(endless))
     await enqueue_many(worker.broker, ["a"])
     result = await result_of(gateway, await gateway.post("/bulk/abort", {"ids": ["a"]}))
     assert result["aborted"] == 1
     codes = {}
-    for job_id in ("lost", "bad", "list"):
+    for job_id in ("lost", "bad", "list", "endless"):
         _, outcome, _ = await gateway.get(f"/jobs/{job_id}/result?wait=10")
         codes[job_id] = outcome["error"]["code"]
-    assert codes == {"lost": "lost-body", "bad": "invalid-arguments", "list": "lost-body"}
+    wrong = "invalid-arguments"
+    assert codes == {"lost": "lost-body", "bad": wrong, "list": "lost-body", "endless": wrong}
