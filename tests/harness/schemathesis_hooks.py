@@ -19,6 +19,9 @@ def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
     """Leave out what openapi.yaml says in words and JSON Schema has no words for."""
+    if case.path.endswith("/events") and case.method == "GET":
+        # The stream of a job that nobody runs has no end; HEAD has the same answer without it.
+        case.method = "HEAD"
     if case.headers is not None:
         # It would use a key again for another request, and be refused rightly.
         case.headers.pop("Idempotency-Key", None)
