@@ -1,5 +1,6 @@
 """What schemathesis must know beyond openapi.yaml; loaded by it, not by the tests."""
 
+from collections.abc import MutableMapping
 from typing import Any
 
 import requests
@@ -28,9 +29,9 @@ def before_call(
     if case.query is not None:
         # One of the right form that comes from no page is refused rightly.
         case.query.pop("cursor", None)
-    for place in (case.path_parameters, case.query, case.body, _member(case.body, "filter")):
+    for place in (case.path_parameters, case.query, case.body, _filter_of(case.body)):
         # Its jobs are shown with this queue, which no request may name.
-        if _member(place, "queue") == OPERATIONS:
+        if isinstance(place, MutableMapping) and place.get("queue") == OPERATIONS:
             place["queue"] = "mail"
     if isinstance(case.body, dict):
         if case.body.get("keep_result") == 0:
@@ -51,8 +52,8 @@ def after_call(
         response.content = requests.get(url, headers=headers, timeout=10).content
 
 
-def _member(place: Any, name: str) -> Any:
-    return place.get(name) if hasattr(place, "get") else None
+def _filter_of(body: Any) -> Any:
+    return body.get("filter") if isinstance(body, dict) else None
 
 
 def _within_64_bits(value: Any) -> Any:

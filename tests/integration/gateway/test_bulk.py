@@ -285,7 +285,7 @@ async def test_what_is_no_operation_stops_no_others(
         client.rpush("arq:job:list", "x")
         client.zadd("arq:operations", {"endless": 4})
         members = {"ids": [], "caller": {"name": None, "scopes": []}, "limit": math.inf}
-        endless = {"t": None, "f": "jobgate.bulk_retry", "a": [], "k": members, "et": 1}
+        endless: dict[str, Any] = {"t": None, "f": "jobgate.bulk_retry", "a": [], "k": members, "et": 1}
         client.set("arq:job:endless", msgpack.packb(endless))
     await enqueue_many(worker.broker, ["a"])
     result = await result_of(gateway, await gateway.post("/bulk/abort", {"ids": ["a"]}))
