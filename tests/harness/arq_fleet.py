@@ -73,11 +73,16 @@ class Caller:
         return body
 
     async def listed(self, status: str = "") -> dict[str, str]:
-        """List the jobs of the queue with this status, by default those that have not ended: id -> status."""
+        """List the jobs of the queue with this status, by default those that have not ended: id -> status.
+
+        Those that stock arq's workers ended are in no index, so results are scanned.
+        """
         jobs: dict[str, str] = {}
         cursor = ""
         while True:
-            query = f"queue={self.queue}&limit=1000&cursor={cursor}" + (f"&status={status}" if status else "")
+            query = f"queue={self.queue}&limit=1000&cursor={cursor}" + (
+                f"&scan=true&status={status}" if status else ""
+            )
             code, page, _ = await self.http.get(f"/jobs?{query}")
             assert code == 200, page
             jobs |= {job["job_id"]: job["status"] for job in page["jobs"]}

@@ -83,9 +83,14 @@ def definition(info: Any) -> Any:
     return {**shown, "kind": type(info).__name__}
 
 
+#: In keys that jobgate keeps beside those of arq.
+JOBGATES = (":job-activity:", ":index:", ":kept-request:")
+
+
 async def keys(pool: Any) -> list[str]:
     """All keys but jobgate's own, which are named after a queue."""
-    return sorted(key.decode() for key in await pool.keys("*") if not key.endswith(b":wake"))
+    found = sorted(key.decode() for key in await pool.keys("*") if not key.endswith(b":wake"))
+    return [key for key in found if not any(word in key for word in JOBGATES)]
 
 
 async def at(pool: Any, **options: Any) -> list[int]:

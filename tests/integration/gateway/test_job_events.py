@@ -181,7 +181,7 @@ async def test_head_and_http_1_0(gateway: RunningGateway, worker: PlayedWorker) 
 async def test_a_quiet_stream_shows_that_it_lives(
     gateway: RunningGateway, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobgate.gateway.handlers.job_stream._QUIET", 0.1)
+    monkeypatch.setattr("jobgate.gateway.handlers.job_stream.QUIET", 0.1)
     await gateway.post("/jobs/add", {"job_id": "a"})
     stream = await opened()
     await stream.next()

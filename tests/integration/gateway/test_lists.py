@@ -165,7 +165,6 @@ async def test_what_cannot_be_read_spoils_no_list(
             "since=today",
             "until=1999-01-01T00:00:00Z",
             "scan=1",
-            "queue=arq:operations",
         ),
         *(
             "cursor=x",
