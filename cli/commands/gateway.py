@@ -38,6 +38,9 @@ Examples:
 @http.TRUSTED_PROXIES
 @http.PROXY_HEADER
 @http.MAX_WAIT
+@http.MAX_WAITS
+@http.MAX_WAITS_PER_KEY
+@http.MAX_STREAMS
 @http.MAX_HEADER
 @http.MAX_UNSENT
 @http.BULK_AT_ONCE

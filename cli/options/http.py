@@ -99,6 +99,30 @@ MAX_WAIT: Final = option(
     metavar="SECONDS",
     help="Longest wait for a result that a request may ask for.",
 )
+MAX_WAITS: Final = option(
+    "--max-waits",
+    section=_LIMITS,
+    type=click.IntRange(min=0),
+    default=2000,
+    metavar="N",
+    help="Most requests that wait for a job at the same time.",
+)
+MAX_WAITS_PER_KEY: Final = option(
+    "--max-waits-per-key",
+    section=_LIMITS,
+    type=click.IntRange(min=0),
+    default=100,
+    metavar="N",
+    help="The same for one API key, and its most event streams; a key's own `waits` replaces it.",
+)
+MAX_STREAMS: Final = option(
+    "--max-streams",
+    section=_LIMITS,
+    type=click.IntRange(min=0),
+    default=1000,
+    metavar="N",
+    help="Most event streams that are open at the same time.",
+)
 MAX_HEADER: Final = option(
     "--max-header",
     section=_LIMITS,
