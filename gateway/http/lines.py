@@ -134,8 +134,9 @@ class BodyLines:
         rest = others.pop()
         # The lines that are wholly in this piece; most of a million empty ones are skipped here.
         for number, line in enumerate(others, self._arrived + 1):
-            if line and not line.isspace():
-                self._whole.append(line if len(line) <= self._limit else None)
+            is_too_long = len(line) > self._limit
+            if is_too_long or (line and not line.isspace()):
+                self._whole.append(None if is_too_long else line)
                 self._numbers.append(number)
         self._arrived += len(others)
         self._grow(rest)

@@ -35,9 +35,11 @@ async def story(broker: Broker) -> None:
     await broker.enqueue(request_of("other", job_id="c", defer_by=100))
     (job,) = await claimed(broker)
     await broker.retry(job.lease, function="add", defer=0, score_ms=job.score_ms)
-    for one in await claimed(broker, 5):
-        if one.lease.job_id == job.lease.job_id:
-            await broker.finish(one.lease, result(one.lease.job_id), keep=60)
+    again = None
+    while again is None:  # it is due again in the next millisecond
+        due = {one.lease.job_id: one for one in await claimed(broker, 5)}
+        again = due.get(job.lease.job_id)
+    await broker.finish(again.lease, result(again.lease.job_id), keep=60)
     await broker.abort("c")
 
 

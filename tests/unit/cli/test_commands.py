@@ -222,6 +222,9 @@ def test_options_stand_by_section_in_the_help() -> None:
     limits = help_text.partition("\nLimits:\n")[2].partition("\n\n")[0]
     assert re.findall(r"^  (--[a-z-]+)", limits, re.MULTILINE) == [
         "--max-wait",
+        "--max-waits",
+        "--max-waits-per-key",
+        "--max-streams",
         "--max-header",
         "--max-unsent",
         "--bulk-at-once",

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobgate.gateway.http import BodyLines, Problem
@@ -44,6 +44,7 @@ def expected(body: bytes) -> list[tuple[int, bytes | None]]:
     st.integers(1, 5),
     st.booleans(),
 )
+@example(["\n   ", "    \n"], 1, True)
 @settings(max_examples=200, deadline=None)
 def test_lines_do_not_depend_on_the_pieces(pieces: list[str], most: int, at_once: bool) -> None:
     body = "".join(pieces).encode()
