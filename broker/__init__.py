@@ -115,7 +115,6 @@ from jobgate.broker.transitions import (
     new_job_id,
 )
 from jobgate.broker.views import (
-    FinishedPage,
     JobMark,
     JobStatus,
     JobView,
@@ -124,7 +123,7 @@ from jobgate.broker.views import (
     mark_of_result,
     size_of,
 )
-from jobgate.broker.waiting import FollowedJob, JobNotice, JobStates, NoticeKind, Watch
+from jobgate.broker.waiting import FollowedJob, JobStates, Watch
 
 __all__ = [
     # The broker
@@ -150,8 +149,8 @@ __all__ = [
     "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus", "JobView", "Lease",
     "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition",
     # Ended jobs, limits, and what happens
-    "Allowance", "CallerLimits", "FinishedPage", "FunctionActivity", "JobNotice", "MinuteActivity",
-    "NoticeKind", "Rerun", "RerunAnswer",
+    "Allowance", "CallerLimits", "FunctionActivity", "MinuteActivity",
+    "Rerun", "RerunAnswer",
     # What identifies a claim, or one state of a job
     "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "size_of",
     # Defaults and durations

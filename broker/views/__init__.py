@@ -1,6 +1,6 @@
 """What can be seen of jobs, and of the state of Redis itself."""
 
-from jobgate.broker.views.finished import FinishedPage, FinishedPart
+from jobgate.broker.views.finished import FinishedPart
 from jobgate.broker.views.job_marks import due_ms_of, moved, read_marks
 from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_result, size_of
 from jobgate.broker.views.jobs import ViewPart
@@ -9,7 +9,7 @@ from jobgate.broker.views.lists import ListPart, QueuedJob
 from jobgate.broker.views.server_state import Readiness, ServerPart
 
 __all__ = [
-    "FinishedPage", "FinishedPart", "JobMark", "JobStatus", "JobView", "ListPart", "ListedPart",
+    "FinishedPart", "JobMark", "JobStatus", "JobView", "ListPart", "ListedPart",
     "QueuedJob", "Readiness", "ServerPart", "ViewPart", "due_ms_of", "mark_of_result", "moved",
     "read_marks", "size_of",
 ]  # fmt: skip

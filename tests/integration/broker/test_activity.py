@@ -9,7 +9,8 @@ import pytest
 from harness.leases import claimed
 from harness.records import request_of, result
 from harness.servers import RedisServer
-from jobgate.broker import Broker, FunctionActivity, JobNotice, NoticeKind
+from jobgate.broker import Broker, FunctionActivity
+from jobgate.broker.waiting import JobNotice, NoticeKind
 
 QUEUE = "arq:queue"
 

@@ -228,13 +228,6 @@ def test_doors_list_what_they_import(door: str) -> None:
     assert set(listed(door)) == imported | own
 
 
-#: Names that the next steps use.
-_COMING = {
-    "Allowance", "CallerLimits", "FinishedPage", "FunctionActivity", "JobNotice", "LimitReached",
-    "MinuteActivity", "NoticeKind", "Rerun", "RerunAnswer", "StreamedAnswer",
-}  # fmt: skip
-
-
 def test_each_name_of_a_door_is_used_by_another_place() -> None:
     used = {
         (module, name)
@@ -244,7 +237,6 @@ def test_each_name_of_a_door_is_used_by_another_place() -> None:
     }
     doors = [door for door in packages() if door not in DOORS_OF_USERS]
     unused = {(door, name) for door in doors for name in listed(door)} - used
-    unused -= {(door, name) for door in doors for name in _COMING}
     assert unused == set()
 
 
