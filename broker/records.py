@@ -76,6 +76,11 @@ class CallerLimits:
     pending: int | None = None
 
     @property
+    def counts_pending(self) -> bool:
+        """Whether its jobs are counted until they end."""
+        return self.pending is not None
+
+    @property
     def most_at_once(self) -> int:
         """Jobs that may come at once."""
         return self.burst or max(math.ceil(self.rate or 0), 1)

@@ -16,7 +16,7 @@ from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
 from jobgate.gateway.fleet_reads import FleetReads
 from jobgate.gateway.functions import FunctionCheck, QueueNames
-from jobgate.gateway.http import Proxies, Unsent, asked_wait
+from jobgate.gateway.http import Proxies, Unsent, asked_wait, body_at_hand, body_to_come
 from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions
@@ -124,6 +124,19 @@ class Call:
         """The largest body that the caller may send, in bytes."""
         own = self.caller.max_body
         return self.gateway.settings.max_body if own is None else own
+
+    async def body(self) -> bytes:
+        """Return the whole body once it has arrived; that does not take from the request's time for Redis.
+
+        Raises:
+            Problem: 413, 415 or 417 as `body_at_hand` and `body_to_come`, 408 if it takes too long.
+        """
+        body = body_at_hand(self.request, limit=self.max_body)
+        if body is not None:
+            return body
+        longest = self.gateway.settings.body_deadline
+        with self.deadline.paused(longest):
+            return await body_to_come(self.request, limit=self.max_body, deadline=longest)
 
     def wait(self) -> float | None:
         """Return the wait that the request asks for, in seconds; None = no wait. Raises `Problem` 422."""

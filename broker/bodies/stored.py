@@ -54,16 +54,14 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
     return _dump(fields, codec)
 
 
-def encode_again(body: JobBody, stored: bytes, codec: Codec) -> bytes | None:
+def encode_again(body: JobBody, stored: bytes, codec: Codec) -> bytes:
     """Return the stored form of a job that repeats another one, with that one's codec.
 
     Args:
         body: The job. In a pickle its arguments are not looked at: those of `stored` stay as they are.
-        stored: The stored form of the other job, or of its result, from which the arguments of `body` are.
+        stored: The stored form of the other job, or of its result unless that is a pickle. The arguments of
+            `body` are from there.
         codec: For bytes whose codec cannot be recognised.
-
-    Returns:
-        None if the arguments cannot be told from the rest, as in a pickled result.
 
     Raises:
         EncodeError: The codec cannot hold the arguments.

@@ -298,7 +298,7 @@ def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
     check_request(request)
     if request.id_is_made:
         request_token = f"{_MADE}{request_token}"
-    is_counted = request.limits is not None and request.limits.pending is not None
+    is_counted = request.limits is not None and request.limits.counts_pending
     return JobBody(
         function=request.function,
         args=tuple(request.args),

@@ -100,16 +100,21 @@ class RerunPart(Part):
         result, request, again = stored
         try:
             ended = await self._core.decoder.result(result, job_id)
-            body = await self._body(job_id, ended, result, request, new_id)
-            if body is not None and limits is not None and limits.pending is not None:
-                body = replace(body, options=body.options._replace(is_counted=True))
+            body = await self._body(ended, result, request)
         except DecodeError:
             ended, body = None, None
         if ended is None or body is None:
             known = again.decode(errors="replace") if again else None
             return Rerun(code=RerunAnswer.EXISTS if known else RerunAnswer.NO_ARGUMENTS, job_id=known)
+        options = body.options._replace(
+            request_token=f"rerun:{new_id}",
+            retry_of=job_id,
+            wants_outcome=False,
+            is_counted=limits is not None and limits.counts_pending,
+        )
+        body = replace(body, options=options, first_try=None, enqueue_time_ms=time.time_ns() // 1_000_000)
         blob = encode_again(body, request or result, self._core.codec)
-        code, due_ms, id_, *rate = await self._create(job_id, new_id, ended, (blob or b"", result), limits)
+        code, due_ms, id_, *rate = await self._create(job_id, new_id, ended, (blob, result), limits)
         allowance = allowance_of(limits, code, rate)
         if code not in (_CREATED, _EXISTS):
             return None
@@ -123,28 +128,18 @@ class RerunPart(Part):
             allowance=allowance,
         )
 
-    async def _body(
-        self, job_id: str, ended: JobResult, result: bytes, request: bytes | None, new_id: str
-    ) -> JobBody | None:
-        """Return the body of the new job; None if the old one's arguments are gone."""
+    async def _body(self, ended: JobResult, result: bytes, request: bytes | None) -> JobBody | None:
+        """Return the body that a finished job had, as far as is known; None if its arguments are gone."""
         if request is not None:
-            old = await self._core.decoder.job(request)
-        elif is_pickled(result) or not ended.has_job:
+            return await self._core.decoder.job(request)
+        if is_pickled(result) or not ended.has_job:
             return None
-        else:
-            old = JobBody(
-                function=ended.function, args=ended.args, kwargs=ended.kwargs, enqueue_time_ms=0,
-                options=ended.options._replace(queue=ended.queue),
-            )  # fmt: skip
-        options = old.options._replace(
-            request_token=f"rerun:{new_id}", retry_of=job_id, wants_outcome=False, is_counted=False
-        )
         return JobBody(
-            function=old.function,
-            args=old.args,
-            kwargs=old.kwargs,
-            enqueue_time_ms=time.time_ns() // 1_000_000,
-            options=options,
+            function=ended.function,
+            args=ended.args,
+            kwargs=ended.kwargs,
+            enqueue_time_ms=ended.enqueue_time_ms,
+            options=ended.options._replace(queue=ended.queue),
         )
 
     async def _create(

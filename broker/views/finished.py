@@ -52,7 +52,7 @@ class FinishedPart(Part):
         index = self.keys.failed(queue) if only_failed else self.keys.finished(queue)
         after_ms, after = _place(cursor)
         earliest = "-inf" if since_ms is None else since_ms
-        until = [limit for limit in (until_ms, after_ms) if limit is not None]
+        until = [each for each in (until_ms, after_ms) if each is not None]
         if after_ms is not None and until_ms is not None and until_ms < after_ms:
             after = ""
         found = await self._core.link.read(

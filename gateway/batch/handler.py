@@ -11,8 +11,6 @@ from jobgate.gateway.http import (
     NDJSON,
     Answer,
     Problem,
-    body_at_hand,
-    body_to_come,
     field_errors,
     is_ndjson,
     read_json,
@@ -33,17 +31,9 @@ async def enqueue_many(call: Call) -> Answer:
         raise Problem("invalid-request", detail)
     if is_ndjson(call.request):
         return stream_answer(call)
-    items = [item_of(call, job) async for job in in_turns(_jobs(await _body(call)))]
+    items = [item_of(call, job) async for job in in_turns(_jobs(await call.body()))]
     found = await results(call, items)
     return Answer(200, b'{"results":[%b]}' % b",".join(found))
-
-
-async def _body(call: Call) -> bytes:
-    settings = call.gateway.settings
-    body = body_at_hand(call.request, limit=call.max_body)
-    if body is not None:
-        return body
-    return await body_to_come(call.request, limit=call.max_body, deadline=settings.body_deadline)
 
 
 def _document(body: bytes) -> Any:

@@ -7,7 +7,7 @@ from jobgate.broker import FunctionActivity, MinuteActivity
 from jobgate.gateway.fleet_reads import QueueState
 from jobgate.gateway.jobs import moment, shown
 
-_KINDS: Final = ("enqueued", "succeeded", "failed", "aborted", "retried")
+_KINDS: Final = tuple(FunctionActivity.__dataclass_fields__)
 _STEP: Final = 60
 
 

@@ -8,8 +8,8 @@ import orjson
 from jobgate.broker import JobOptions, JobRequest, NotAQueue, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import status_path
-from jobgate.gateway.http import Answer, Problem, body_at_hand, body_to_come, field_errors, read_json
-from jobgate.gateway.jobs import Sender, idempotency, new_job, replayed_job
+from jobgate.gateway.http import Answer, Problem, field_errors, read_json
+from jobgate.gateway.jobs import REPLAYED, Sender, idempotency, new_job, replayed_job
 from jobgate.gateway.operations import KEEP_OPERATION, BulkKind, BulkOrder, bulk_request, dry_run
 
 
@@ -40,11 +40,7 @@ async def _bulk(call: Call, kind: BulkKind) -> Answer:
 
 
 async def _document(call: Call) -> Any:
-    settings = call.gateway.settings
-    body = body_at_hand(call.request, limit=call.max_body)
-    if body is None:
-        with call.deadline.paused(settings.body_deadline):
-            body = await body_to_come(call.request, limit=call.max_body, deadline=settings.body_deadline)
+    body = await call.body()
     return read_json(body) if body else {}
 
 
@@ -79,5 +75,5 @@ async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
     headers = {"Location": status_path(enqueued.job_id)}
     if not enqueued.replayed:
         return Answer(202, orjson.dumps(new_job(request, enqueued)), headers=headers)
-    headers["Idempotent-Replayed"] = "true"
-    return Answer(202, orjson.dumps(await replayed_job(call, request, enqueued)), headers=headers)
+    job = await replayed_job(call, request, enqueued)
+    return Answer(202, orjson.dumps(job), headers=headers | REPLAYED)

@@ -24,14 +24,12 @@ from jobgate.broker import (
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
 from jobgate.gateway.functions import function_name, status_path, why_not_new_id
-from jobgate.gateway.http import Answer, Problem, applied, body_at_hand, body_to_come, field_errors, read_json
+from jobgate.gateway.http import Answer, Problem, applied, body_at_hand, field_errors, read_json
 from jobgate.gateway.jobs.broker_problems import broker_problem
 from jobgate.gateway.jobs.job_access import is_for, require_readable
 from jobgate.gateway.jobs.job_request import Sender, job_request
-from jobgate.gateway.jobs.presentation import job_of_enqueued, job_of_view
+from jobgate.gateway.jobs.presentation import REPLAYED, job_of_enqueued, job_of_view
 from jobgate.gateway.jobs.result import outcome_answer
-
-_REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 async def enqueue(call: Call) -> Answer:
@@ -51,10 +49,8 @@ async def enqueue(call: Call) -> Answer:
 
 async def _enqueue_slowly(call: Call, function: str, wait: float | None) -> Answer:
     """Enqueue once the body has arrived."""
-    settings = call.gateway.settings
-    with call.deadline.paused(settings.body_deadline):
-        body = await body_to_come(call.request, limit=call.max_body, deadline=settings.body_deadline)
-    return await _enqueue_if_acceptable(call, _request(call, function, body, wait), wait)
+    request = _request(call, function, await call.body(), wait)
+    return await _enqueue_if_acceptable(call, request, wait)
 
 
 async def _enqueue_if_acceptable(call: Call, request: JobRequest, wait: float | None) -> Answer:
@@ -201,7 +197,7 @@ def _ended(call: Call, request: JobRequest, enqueued: Enqueued, result: JobResul
         # No room for the outcome now: it can be read in a moment, and the function must not be called again.
         return _gone(request, enqueued, wait)
     if enqueued.replayed:
-        answer.headers |= _REPLAYED
+        answer.headers |= REPLAYED
     return answer
 
 
@@ -242,7 +238,7 @@ async def _unfinished(
 
 async def _existed(call: Call, request: JobRequest, enqueued: Enqueued, wait: float | None = None) -> Answer:
     """Answer for a job that was there before, with the same idempotency key or with the same id."""
-    return _answer(await replayed_job(call, request, enqueued), applied(wait) | _REPLAYED)
+    return _answer(await replayed_job(call, request, enqueued), applied(wait) | REPLAYED)
 
 
 async def replayed_job(call: Call, request: JobRequest, enqueued: Enqueued) -> dict[str, Any]:

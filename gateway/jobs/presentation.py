@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from jobgate.broker import Enqueued, Failure, JobResult, JobStatus, JobView, Progress
 from jobgate.gateway.http import Problem
 
+#: The header of an answer that names the job of an earlier request.
+REPLAYED: Final = {"Idempotent-Replayed": "true"}
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 _PLAIN = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z

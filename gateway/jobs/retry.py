@@ -10,7 +10,7 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.functions import status_path
 from jobgate.gateway.http import Answer, Problem
 from jobgate.gateway.jobs.job_access import no_such_job
-from jobgate.gateway.jobs.presentation import job_of_enqueued, job_of_view
+from jobgate.gateway.jobs.presentation import REPLAYED, job_of_enqueued, job_of_view
 
 
 async def retry(call: Call) -> Answer:
@@ -62,7 +62,7 @@ async def _answer(call: Call, view: JobView, rerun: Rerun) -> Answer:
         raise _arguments_gone()
     headers = {"Location": status_path(rerun.job_id)}
     if rerun.code is RerunAnswer.EXISTS:
-        headers["Idempotent-Replayed"] = "true"
+        headers |= REPLAYED
     return Answer(202, orjson.dumps(await _job(call, view, rerun, rerun.job_id)), headers=headers)
 
 
