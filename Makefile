@@ -61,7 +61,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
   --no-emit-index-url --custom-compile-command 'make lock'
 lock: $(STAMP) ## Update requirements/*.txt; UPGRADE=1 takes the newest versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras --group dev -o requirements/dev.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra all -c requirements/dev.txt -o requirements/run.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra gateway --extra worker --extra msgpack \
 	  -c requirements/dev.txt -o requirements/image.txt
 	$(foreach version,$(ARQ_VERSIONS),printf '%s\n' 'arq==$(version)' msgpack | $(LOCK) $(if $(UPGRADE),--upgrade) - \
