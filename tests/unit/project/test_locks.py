@@ -42,6 +42,8 @@ def test_lock_satisfies_pyproject(name: str) -> None:
     pins = locked(name)
     for line in asked_for(name):
         requirement = Requirement(line)
+        if requirement.name == "jobgate":  # other extras of ours
+            continue
         version = pins.get(canonicalize_name(requirement.name))
         assert version, f"{requirement.name} is not in requirements/{name}.txt: run `make lock`"
         assert version in requirement.specifier, f"{requirement} against {version}: run `make lock`"
