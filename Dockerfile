@@ -16,6 +16,7 @@ COPY broker/ broker/
 COPY cli/ cli/
 COPY client/ client/
 COPY gateway/ gateway/
+COPY testing/ testing/
 COPY worker/ worker/
 RUN /tools/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
 RUN /tools/bin/python -m pip --python /opt/jobgate/bin/python install --no-deps /dist/*.whl

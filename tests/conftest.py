@@ -21,7 +21,7 @@ from harness.tools import require_tool, valkey_binary
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What the child processes of tests import, besides installed packages.
-COMPILED = ("arq_api", "broker", "cli", "client", "gateway", "worker", "examples", "tests/harness")
+COMPILED = ("arq_api", "broker", "cli", "client", "gateway", "testing", "worker", "examples", "tests/harness")
 TIERS = ("unit", "integration", "faults", "interop", "acceptance")
 ServerMaker = Callable[..., RedisServer]
 

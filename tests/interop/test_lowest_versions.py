@@ -20,7 +20,7 @@ pytestmark = pytest.mark.early
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "openapi.yaml")
-ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "worker")
+ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "testing", "worker")
 
 CALL = """
 import asyncio, sys

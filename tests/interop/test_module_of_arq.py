@@ -14,7 +14,7 @@ from harness.processes import REPOSITORY, Process, Processes
 from harness.servers import RedisServer
 from harness.stock_arq import INTEROP, arq_packages, arq_worker
 
-ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "worker")
+ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "testing", "worker")
 #: Where jobgate does not do as arq: what callers of arq see, and those of jobgate.
 ONE_TRY = [f"{what}:1" for what in ("start", "run", "end", "after")]
 THREE_TRIES = [f"{what}:{number}" for number in (1, 2, 3) for what in ("start", "run", "end", "after")]

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.early
 
 ROOT = Path(__file__).resolve().parents[3]
 #: Name below `jobgate.` -> folder.
-ROOMS = {"arq": "arq_api"} | {name: name for name in ("broker", "cli", "client", "gateway", "worker")}
+ROOMS = {"arq": "arq_api"} | {
+    name: name for name in ("broker", "cli", "client", "gateway", "testing", "worker")
+}
 NOT_OURS = shutil.ignore_patterns(
     ".*cache",
     ".git",

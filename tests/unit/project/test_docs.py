@@ -16,7 +16,7 @@ from jobgate.worker import Settings
 ROOT = Path(__file__).resolve().parents[3]
 LAYOUT = (ROOT / "docs" / "redis-layout.md").read_text()
 INTERNALS = (ROOT / "docs" / "internals.md").read_text()
-ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "worker")
+ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "testing", "worker")
 SCRIPTS = {path.name for path in (ROOT / "broker" / "scripts").glob("*.lua")}
 
 

@@ -13,14 +13,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 #: Room -> its folder. One named `arq` would hide the real arq from tests.
-ROOMS = {"arq": "arq_api"} | {room: room for room in ("broker", "cli", "client", "gateway", "worker")}
+ROOMS = {"arq": "arq_api"} | {
+    room: room for room in ("broker", "cli", "client", "gateway", "testing", "worker")
+}
 #: Room -> the other rooms that it may import.
 ALLOWED = {
     "arq": {"broker", "client", "worker"},
     "broker": set(),
-    "cli": {"arq", "broker", "client", "gateway", "worker"},
+    "cli": {"arq", "broker", "client", "gateway", "testing", "worker"},
     "client": set(),
     "gateway": {"broker"},
+    "testing": {"arq", "broker", "client", "gateway", "worker"},
     "worker": {"broker"},
 }
 #: Modules that other places import by their own names, because few need what they need.
@@ -32,7 +35,7 @@ PUBLIC_MODULES = {
 #: The client's Redis side: the files that may know the broker. The base install never loads them.
 REDIS_SIDE = {"client/redis/job_events.py", "client/redis/queue_events.py", "client/redis/transport.py"}
 #: What users import from: their names need no other user.
-DOORS_OF_USERS = {"jobgate.arq", "jobgate.client", "jobgate.worker"}
+DOORS_OF_USERS = {"jobgate.arq", "jobgate.client", "jobgate.testing", "jobgate.worker"}
 #: A module of a room, named in a string: an import that no other test would see.
 MODULE_NAME = re.compile(rf"jobgate\.({'|'.join(ROOMS)})\.\w+(\.\w+)*")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

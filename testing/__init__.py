@@ -1,0 +1,1 @@
+"""jobgate.testing: what tests of functions and of their callers need, with fixtures for pytest."""
