@@ -5,9 +5,7 @@ from contextlib import aclosing
 from os import PathLike
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Self
-
-from prometheus_client import REGISTRY, CollectorRegistry
+from typing import TYPE_CHECKING, Any, Self
 
 from jobgate.client.addresses import shown, transport_for
 from jobgate.client.caller import Caller
@@ -16,6 +14,9 @@ from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
 from jobgate.client.network import Network
 from jobgate.client.requests import Seconds, check_job_id, seconds
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 
 class Client(Caller):
@@ -74,10 +75,10 @@ class Client(Caller):
         ca_file: str | PathLike[str] | None = None,
         ssl: SSLContext | None = None,
         trust_env: bool = False,
-        registry: CollectorRegistry | None = None,
+        registry: "CollectorRegistry | None" = None,
     ) -> None:
         self._shown = shown(url)
-        metrics = metrics_of(registry or REGISTRY)
+        metrics = metrics_of(registry)
         wait = seconds("timeout", timeout)
         transport = transport_for(
             url,

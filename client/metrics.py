@@ -4,10 +4,12 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from typing import TYPE_CHECKING
 
 from jobgate.client.errors import JobgateError
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter
 
 #: How many function names get labels of their own; further ones are counted as `other`.
 FUNCTION_LABELS = 200
@@ -24,8 +26,10 @@ class ClientMetrics:
     The label `outcome` is `success`, the `outcome` of an error class, or `cancelled` if the caller gave up.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: "CollectorRegistry") -> None:
         """Register the metrics. A registry takes them only once: use `metrics_of`."""
+        from prometheus_client import Counter, Histogram  # noqa: PLC0415 - as in `metrics_of`
+
         self._functions: set[str] = set()
         self._calls = Counter(
             "jobgate_client_calls",
@@ -84,7 +88,7 @@ class ClientMetrics:
         return function if function in self._functions else "other"
 
     @contextmanager
-    def _outcome(self, counter: Counter, label: str) -> Iterator[None]:
+    def _outcome(self, counter: "Counter", label: str) -> Iterator[None]:
         outcome = "cancelled"
         try:
             yield
@@ -99,7 +103,14 @@ class ClientMetrics:
             counter.labels(label, outcome).inc()
 
 
+def metrics_of(registry: "CollectorRegistry | None") -> ClientMetrics:
+    """Return the metrics of a registry, None = the default one; always the same object."""
+    # Not at the top: with it, a program that only imports the client would start a fifth slower.
+    from prometheus_client import REGISTRY  # noqa: PLC0415
+
+    return _metrics_of(registry or REGISTRY)
+
+
 @functools.cache
-def metrics_of(registry: CollectorRegistry) -> ClientMetrics:
-    """Return the metrics of a registry, always the same object."""
+def _metrics_of(registry: "CollectorRegistry") -> ClientMetrics:
     return ClientMetrics(registry)

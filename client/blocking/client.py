@@ -4,9 +4,7 @@ from collections.abc import Generator
 from os import PathLike
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Self
-
-from prometheus_client import CollectorRegistry
+from typing import TYPE_CHECKING, Any, Self
 
 from jobgate.client.blocking.caller import BlockingCaller
 from jobgate.client.blocking.iteration import iterate
@@ -15,6 +13,9 @@ from jobgate.client.blocking.portal import Portal
 from jobgate.client.client import Client
 from jobgate.client.info import QueueEvent
 from jobgate.client.requests import Seconds
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 
 class BlockingClient(BlockingCaller):
@@ -63,7 +64,7 @@ class BlockingClient(BlockingCaller):
         ca_file: str | PathLike[str] | None = None,
         ssl: SSLContext | None = None,
         trust_env: bool = False,
-        registry: CollectorRegistry | None = None,
+        registry: "CollectorRegistry | None" = None,
     ) -> None:
         self._client = Client(
             url,
