@@ -19,6 +19,7 @@ SECTIONS: Final = {
         "worker": ("worker", "Run the functions of a WorkerSettings class."),
     },
     "Call": {
+        "status": ("all", "Show the status of jobs."),
         "stubs": ("all", "Write typed declarations of a gateway's functions, for Python callers."),
     },
     "Operate": {

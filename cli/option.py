@@ -61,6 +61,21 @@ class SectionedOption(click.Option):
         self.section = section
 
 
+class SectionedCommand(click.Command):
+    """A command whose help text shows its options by section."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by section, in the order in which the command names them."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for each in self.get_params(ctx):  # the last one is --help
+            if isinstance(each, click.Option) and (line := each.get_help_record(ctx)) is not None:
+                name = each.section if isinstance(each, SectionedOption) else "Other"
+                sections.setdefault(name, []).append(line)
+        for name, lines in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(lines)
+
+
 class _SplitAtCommas(click.types.StringParamType):
     envvar_list_splitter = ","
 

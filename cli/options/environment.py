@@ -11,10 +11,10 @@ from jobgate.cli.option import VARIABLES
 
 #: Where prometheus_client keeps metrics of several processes; it reads both when a metric is made.
 _METRICS_FOLDERS: Final = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
-#: Variables that no option here reads: those of `health` and `stubs`, for which the base install is enough.
+#: Variables that no option here reads: those of the commands for which the base install is enough.
 FURTHER: Final = (
-    "JOBGATE_CA_FILE", "JOBGATE_CHECK", "JOBGATE_HEALTH_URL", "JOBGATE_KEY", "JOBGATE_OUTPUT",
-    "JOBGATE_PROXY",
+    "JOBGATE_CA_FILE", "JOBGATE_CHECK", "JOBGATE_CONFIG", "JOBGATE_HEALTH_URL", "JOBGATE_JSON", "JOBGATE_KEY",
+    "JOBGATE_OUTPUT", "JOBGATE_PROFILE", "JOBGATE_PROXY", "JOBGATE_REQUEST_TIMEOUT", "JOBGATE_URL",
 )  # fmt: skip
 #: Set once the warnings are written, so that child processes do not repeat them.
 _WARNED: Final = "JOBGATE_SUPERVISOR_WARNED"

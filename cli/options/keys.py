@@ -1,20 +1,16 @@
 """API keys: where they are, and what a key may do."""
 
-import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from jobgate.cli.duration import DURATION
 from jobgate.cli.option import Option, option
 
 _ACCESS: Final = "Access"
 _KEY: Final = "Key"
 _LIMITS: Final = "Limits of the caller"
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-#: Longest duration in days: ten years.
-_LONGEST: Final = 3660
 
 
 class _Place(click.ParamType):  # type: ignore[type-arg]
@@ -29,23 +25,6 @@ class _Place(click.ParamType):  # type: ignore[type-arg]
         self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
     ) -> Path | str:
         return value if isinstance(value, str) and ("\n" in value or "[[key]]" in value) else Path(value)
-
-
-class _Duration(click.ParamType):  # type: ignore[type-arg]
-    """A duration such as 90s, 30m, 24h or 7d; a number alone is seconds."""
-
-    name = "duration"
-
-    def convert(
-        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", value)
-        duration = timedelta(**{_UNITS[found[2] or "s"]: int(found[1])}) if found else None
-        if duration is None or duration.days > _LONGEST:
-            self.fail(f"{value!r} is not a duration such as 90s, 30m, 24h or 7d, up to {_LONGEST}d.")
-        return duration
 
 
 def _of_key(name: str, *names: str, section: str, **attributes: Any) -> Option:
@@ -83,14 +62,14 @@ EXPIRES: Final = _of_key(
     "--expires-in",
     "lifetime",
     section=_KEY,
-    type=_Duration(),
+    type=DURATION,
     metavar="DURATION",
     help="The key is valid for this long, such as 12h or 90d; without it, until it is revoked.",
 )
 OVERLAP: Final = _of_key(
     "--overlap",
     section=_KEY,
-    type=_Duration(),
+    type=DURATION,
     metavar="DURATION",
     default="24h",
     help="The former keys stay valid for this long, such as 30m or 7d.",

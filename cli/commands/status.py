@@ -1,0 +1,64 @@
+"""`jobgate status`: what is known of jobs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from jobgate.cli.option import SectionedCommand
+from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.terminal import Column, Output, output_options, progress_of, status_of
+
+if TYPE_CHECKING:
+    from jobgate.client import Client, JobInfo
+
+_COLUMNS: Final = (
+    Column("job", lambda job: job.job_id),
+    Column("function"),
+    Column("status", status_of),
+    Column("tries", right=True),
+    Column("progress", progress_of),
+)
+
+
+@click.command(
+    "status",
+    cls=SectionedCommand,
+    epilog="""\b
+Examples:
+  jobgate status invoice-42
+  jobgate status invoice-42 --json | jq -r .status""",
+)
+@click.argument("job_ids", metavar="JOB_ID...", nargs=-1, required=True)
+@output_options
+@connection_options
+def command(job_ids: Sequence[str], connection: Connection, output: Output) -> None:
+    """Show the status of jobs: of one with all that is known of it, of several as a table."""
+
+    async def show(client: "Client") -> None:
+        jobs = [await client.job(job_id).info() for job_id in job_ids]
+        if len(jobs) > 1:
+            output.records(jobs, _COLUMNS)
+        else:
+            output.facts(jobs[0], _facts(jobs[0]))
+
+    run(connection, show)
+
+
+def _facts(job: "JobInfo") -> list[tuple[str, object]]:
+    known: dict[str, Any] = {
+        "job": job.job_id,
+        "function": job.function,
+        "queue": job.queue,
+        "status": status_of(job),
+        "progress": progress_of(job),
+        "tries": job.tries,
+        "worker": job.worker,
+        "enqueued": job.enqueue_time,
+        "due": job.due_time,
+        "started": job.start_time,
+        "finished": job.finish_time,
+        "retry of": job.retry_of,
+        "retried as": job.retried_as,
+    }
+    return [(name, value) for name, value in known.items() if value is not None]

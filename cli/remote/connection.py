@@ -1,0 +1,109 @@
+"""Where the other side is: from the command line, the environment and a profile, in this order."""
+
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from jobgate.cli.duration import parsed_duration
+from jobgate.cli.remote.errors import ConfigurationError
+from jobgate.cli.remote.profiles import Profile
+
+if TYPE_CHECKING:
+    from jobgate.client import Client
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+#: For how long a request is retried by default: a person who has mistyped a URL is waiting.
+DEFAULT_REQUEST_TIMEOUT: Final = timedelta(seconds=5)
+_ONLY_HTTP: Final = ("key", "ca_file", "proxy")
+_ONLY_REDIS: Final = ("namespace", "serializer")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """How to reach a gateway or Redis."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
+    request_timeout: timedelta = DEFAULT_REQUEST_TIMEOUT
+    namespace: str | None = None
+    serializer: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        line: Mapping[str, Any],
+        environment: Mapping[str, Any],
+        profile: Profile,
+        *,
+        is_named: bool,
+    ) -> "Connection":
+        """Return the connection that these sources mean together.
+
+        What a profile has is used with its own URL alone: no key gets to another gateway than its own.
+
+        Args:
+            line: The options of the command line.
+            environment: Those of variables.
+            profile: Members of the profile.
+            is_named: Whether the command line names the profile, which then precedes variables.
+
+        Raises:
+            ConfigurationError: A member of the profile has a wrong value.
+        """
+        kept = _converted(profile)
+        sources = [line, kept, environment] if is_named else [line, environment, kept]
+        url = str(ChainMap(*map(dict, sources)).get("url", DEFAULT_URL))
+        if kept.get("url", DEFAULT_URL) != url:
+            sources.remove(kept)
+        # A variable that is set for other commands does no harm.
+        other = _ONLY_HTTP if is_redis(url) else _ONLY_REDIS
+        usable = [
+            {n: value for n, value in each.items() if each is line or n not in other} for each in sources
+        ]
+        return cls(**{**ChainMap(*usable), "url": url})
+
+    @property
+    def shown(self) -> str:
+        """The URL without user and password."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+
+    def client(self) -> "Client":
+        """Return a client, which is not open yet.
+
+        Raises:
+            JobgateError: The client cannot use these values.
+        """
+        from jobgate.client import Client  # noqa: PLC0415 - it takes longer to import than all of this
+
+        return Client(
+            self.url,
+            key=self.key,
+            timeout=None,
+            request_timeout=self.request_timeout,
+            ca_file=self.ca_file,
+            proxy=self.proxy,
+            namespace=self.namespace,
+            serializer=self.serializer,
+        )
+
+
+def is_redis(url: str) -> bool:
+    """Whether a URL is one of Redis, not of a gateway."""
+    return not url.partition("://")[0].lower().startswith("http")
+
+
+def _converted(profile: Profile) -> dict[str, Any]:
+    values: dict[str, Any] = dict(profile)
+    if (text := profile.get("request_timeout")) is not None:
+        values["request_timeout"] = parsed_duration(text)
+        if values["request_timeout"] is None:
+            raise ConfigurationError(f"request_timeout of the profile is {text!r}: give a duration like 15s.")
+    if "ca_file" in values:
+        values["ca_file"] = Path(values["ca_file"]).expanduser()
+    return values

@@ -1,0 +1,19 @@
+"""What people see of a job."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobgate.client import JobInfo
+
+
+def status_of(job: "JobInfo") -> str:
+    """Return the status of a job in one word: `failed` if it has ended without success."""
+    return "failed" if job.success is False else job.status.value
+
+
+def progress_of(job: "JobInfo") -> str | None:
+    """Return the progress of a job in a few words; None where there is none."""
+    if job.progress is None:
+        return None
+    message = f" {job.progress.message}" if job.progress.message else ""
+    return f"{job.progress.fraction:.0%}{message}"

@@ -1,0 +1,143 @@
+"""What a command writes to standard output, in the form that its reader wants."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Any, Final
+
+from jobgate.cli.option import Decorated, option
+from jobgate.cli.terminal import streams
+from jobgate.cli.terminal.columns import Column
+from jobgate.cli.terminal.json_text import indented_json, json_line
+from jobgate.cli.terminal.text import escaped
+
+#: Longest JSON that is shown in colours, in characters: more would take seconds.
+_LONGEST_IN_COLOUR: Final = 50_000
+_HINT: Final = (
+    "For tables and colours install jobgate with its extra [cli], in its folder: pip install '.[cli]'."
+)
+
+
+class Output:
+    """Standard output: JSON lines for programs, tables and colours for people.
+
+    Args:
+        as_json: Whether the user wants JSON lines in any case.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        is_for_people = not as_json and sys.stdout.isatty()
+        #: Whether each record is written as one line of JSON.
+        self.is_json = not (is_for_people and streams.has_rich())
+        if is_for_people and self.is_json:
+            streams.say(_HINT)
+
+    def value(self, value: Any) -> None:
+        """Write a value such as the result of a job, as JSON."""
+        if self.is_json:
+            streams.write(json_line(value))
+            return
+        text = escaped(indented_json(value), kept="\n")
+        if isinstance(value, dict | list) and len(text) <= _LONGEST_IN_COLOUR:
+            self._print(_coloured(text))
+        else:
+            streams.write_text(text)
+
+    def facts(self, record: Any, members: Sequence[tuple[str, object]]) -> None:
+        """Write one record.
+
+        Args:
+            record: What is written as JSON: a mapping or a dataclass.
+            members: What people see of it: names and values.
+        """
+        if self.is_json:
+            streams.write(json_line(record))
+            return
+        from jobgate.cli.terminal.tables import facts  # noqa: PLC0415 - it imports Rich
+
+        self._print(facts(members))
+
+    def records(self, records: Sequence[Any], columns: Sequence[Column], *, nothing: str = "None.") -> None:
+        """Write records: a line of JSON for each, or a table.
+
+        Args:
+            records: Mappings or dataclasses.
+            columns: What people see of them.
+            nothing: Sentence for people where there are no records; it goes to standard error.
+        """
+        if self.is_json:
+            streams.write(b"".join(map(json_line, records)))
+        elif not records:
+            streams.say(nothing)
+        else:
+            self._print(self._table(records, columns))
+
+    async def watch(
+        self,
+        read: Callable[[], Awaitable[Sequence[Any]]],
+        columns: Sequence[Column],
+        *,
+        every: float = 1.0,
+    ) -> None:
+        """Write records again and again until the task is cancelled, as Ctrl-C does.
+
+        People see one table that changes in its place; programs get the lines of all records each time.
+
+        Args:
+            read: Returns the records as they are now.
+            columns: What people see of them.
+            every: Seconds between two readings.
+        """
+        if self.is_json:
+            while True:
+                self.records(await read(), columns)
+                await asyncio.sleep(every)
+        from rich.live import Live  # noqa: PLC0415 - it takes a tenth of a second
+
+        with Live(console=streams.console(sys.stdout), auto_refresh=False) as live:
+            while True:
+                live.update(self._table(await read(), columns), refresh=True)
+                await asyncio.sleep(every)
+
+    def line(self, text: str) -> None:
+        """Write one line of text, such as an id."""
+        streams.write_text(escaped(text))
+
+    @staticmethod
+    def _table(records: Sequence[Any], columns: Sequence[Column]) -> Any:
+        from jobgate.cli.terminal.tables import table  # noqa: PLC0415 - it imports Rich
+
+        return table(records, columns)
+
+    @staticmethod
+    def _print(shown: Any) -> None:
+        streams.console(sys.stdout).print(shown)
+
+
+def _coloured(text: str) -> Any:
+    from rich.highlighter import JSONHighlighter  # noqa: PLC0415 - it takes a tenth of a second
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = Text(text)
+    JSONHighlighter().highlight(shown)
+    return shown
+
+
+_JSON: Final = option(
+    "--json",
+    "as_json",
+    section="Output",
+    is_flag=True,
+    help="Write JSON, one value a line, as in a pipe.",
+)
+
+
+def output_options(function: Decorated) -> Decorated:
+    """Give a command the options of its output; it gets an `Output` as `output`."""
+
+    @wraps(function)
+    def command(*args: Any, as_json: bool, **options: Any) -> Any:
+        return function(*args, output=Output(as_json=as_json), **options)
+
+    return _JSON(command)  # type: ignore[return-value]
