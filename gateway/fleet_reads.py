@@ -43,11 +43,11 @@ class QueueState:
 
 
 class FleetReads:
-    """Reads the queues that requests may name, and their workers.
+    """Reads the queues that requests may look at, and their workers.
 
     Args:
         broker: The broker.
-        names: Which queues requests may name.
+        names: Which queues requests may look at.
         local: Returns the queues that this gateway knows by itself.
         enqueued: Returns the queues that jobs were enqueued into through this gateway.
     """
@@ -72,12 +72,12 @@ class FleetReads:
         self._workers: SharedReads[tuple[str, ...], list[LiveWorker]] = SharedReads()
 
     async def queues(self) -> list[str]:
-        """Return the queues that are in use and that requests may name, sorted."""
+        """Return the queues that are in use and that requests may look at, sorted."""
         return await self._lists.read(None, self._queues)
 
     async def _queues(self) -> list[str]:
         known = {*self._local(), *self._enqueued(), *await self._broker.known_queues()}
-        return sorted(name for name in known if self._names.why_not(name) is None)
+        return sorted(name for name in known if self._names.why_not_shown(name) is None)
 
     async def state(self, queue: str) -> QueueState:
         """Return the state of a queue; raises `NotAQueue` if its key holds another type of value."""
@@ -106,7 +106,7 @@ class FleetReads:
             self._seen[depth.queue] = None
 
     async def workers(self, queue: str | None = None) -> list[LiveWorker]:
-        """Return the live workers of a queue, or of all queues that requests may name, sorted by id."""
+        """Return the live workers of a queue, or of all queues that requests may look at, sorted by id."""
         queues = tuple(await self.queues()) if queue is None else (queue,)
         found = await self._workers.read(queues, lambda: self._broker.live_workers(queues))
         shown = [worker for worker in found if len(worker.record.worker_id) <= _LONGEST_ID]

@@ -62,7 +62,7 @@ class QueuePart(Part):
             if not key.startswith(others):  # ids may hold anything
                 found.add(key.removesuffix(paused))
         # A key with another purpose is not a queue, whatever another program has written there.
-        return sorted(name for name in found if why_not_queue(keys.namespace, name) is None)
+        return sorted(filter(self._is_queue, found))
 
     async def known_queues(self) -> list[str]:
         """Return the queues that were in use within the last day, sorted, without a scan: at most 1,000.
@@ -72,7 +72,11 @@ class QueuePart(Part):
         """
         found = await self._core.link.read(script("queues"), [self.keys.queues], [_MOST_KNOWN])
         names = (name.decode(errors="surrogateescape") for name in found)
-        return sorted(name for name in names if name and why_not_queue(self.keys.namespace, name) is None)
+        return sorted(name for name in names if name and self._is_queue(name))
+
+    def _is_queue(self, name: str) -> bool:
+        """Return whether jobs may be in a queue of this name; operations are enqueued by gateways only."""
+        return name == self.keys.operations or why_not_queue(self.keys.namespace, name) is None
 
     async def _holds_jobs(self, key: str) -> bool:
         """Return whether the first members of a sorted set are job ids; if not, another program wrote it."""

@@ -61,7 +61,7 @@ def _doubt_reported(kind: type[BrokerError]) -> Iterator[None]:
 
 
 def _name(call: Call) -> str:
-    if wrong := call.gateway.queues.why_not(call.name):
+    if wrong := call.gateway.queues.why_not_shown(call.name):
         raise Problem("invalid-request", wrong)
     return call.name
 

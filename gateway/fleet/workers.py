@@ -17,7 +17,7 @@ _CHECKS: Final = {"limit": check_limit, "cursor": check_cursor}
 async def workers(call: Call) -> Answer:
     """Answer 200 with the live workers, sorted by id, page by page."""
     require_overview(call.caller)
-    given = read_query(call.query, {"queue": call.gateway.queues.why_not, **_CHECKS})
+    given = read_query(call.query, {"queue": call.gateway.queues.why_not_shown, **_CHECKS})
     found = {each.record.worker_id: each for each in await call.gateway.fleet.workers(given.get("queue"))}
     shown, cursor = page_of(list(found), given)
     page = {"workers": await _described(call, [found[one] for one in shown]), "next_cursor": cursor}

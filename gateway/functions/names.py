@@ -58,11 +58,13 @@ class QueueNames:
     def __init__(self, keys: Keys, allowed: tuple[str, ...] = (), *, default: str | None = None) -> None:
         #: The queue of requests that name none.
         self.default = keys.queue(default)
+        #: The queue of operations on many jobs.
+        self.operations = keys.operations
         self._allowed = frozenset(allowed)
         self._namespace = keys.namespace
 
     def why_not(self, name: str) -> str | None:
-        """Return why a request may not name this queue; None = it may."""
+        """Return why no job may be enqueued into this queue; None = one may."""
         if name == self.default or name in self._allowed:
             return None
         if self._allowed:
@@ -70,3 +72,10 @@ class QueueNames:
         if _QUEUE.fullmatch(name) is None:
             return "A queue name must be 1 to 128 letters, digits and _ . : ~ -."
         return why_not_queue(self._namespace, name)
+
+    def why_not_shown(self, name: str) -> str | None:
+        """Return why a queue may not be looked at, paused and resumed; None = it may.
+
+        The queue of operations may, although no request enqueues into it: its jobs are shown with its name.
+        """
+        return None if name == self.operations else self.why_not(name)

@@ -20,7 +20,7 @@ _PAUSE: Final = 1.0
 async def all_events(call: Call) -> Answer:
     """Answer 200 with the stream, which has no end of its own."""
     call.caller.require("read")
-    given = read_query(call.query, {"queue": call.gateway.queues.why_not, "function": why_not_function})
+    given = read_query(call.query, {"queue": call.gateway.queues.why_not_shown, "function": why_not_function})
     call.gateway.streams.require_place(call.caller)
     stream = _FeedStream(call, given.get("queue"), given.get("function"))
     stream.answer = stream_answer(stream.pieces())

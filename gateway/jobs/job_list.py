@@ -21,13 +21,8 @@ _CHECKS: Final = {
 async def jobs(call: Call) -> Answer:
     """Answer 200 with one page of the jobs that the caller may see. An empty page need not be the last."""
     call.caller.require("read")
-    queues, operations = call.gateway.queues, call.gateway.broker.keys.operations
-
-    def why_not(name: str) -> str | None:
-        # Jobs cannot be put into the queue of bulk operations, but may be looked for in it.
-        return None if name == operations else queues.why_not(name)
-
-    given = read_query(call.query, {"queue": why_not, **_CHECKS})
+    queues = call.gateway.queues
+    given = read_query(call.query, {"queue": queues.why_not_shown, **_CHECKS})
     place = Place.read(given["cursor"]) if given.get("cursor") else None
     try:
         page = await _page(call, JobFilter.of(given, queues.default), place, page_limit(given))

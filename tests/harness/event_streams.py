@@ -38,6 +38,12 @@ class EventReader:
     text: bytes = b""
     _events: AsyncIterator[Seen] | None = None
 
+    async def begun(self) -> None:
+        """Return when a stream of all events shows what happens from now on."""
+        while b"id: " not in self.text:
+            self.text += await asyncio.wait_for(self.answer.content.readany(), PATIENCE)
+        list(self.parser.feed(self.text))
+
     async def next(self, timeout: float = PATIENCE) -> Seen:
         """Return the next event; raises StopAsyncIteration at the end of the stream."""
         async with asyncio.timeout(timeout):

@@ -29,8 +29,8 @@ def before_call(
     if case.query is not None:
         # One of the right form that comes from no page is refused rightly.
         case.query.pop("cursor", None)
-    for place in (case.path_parameters, case.query, case.body, _filter_of(case.body)):
-        # Its jobs are shown with this queue, which no request may name.
+    for place in (case.body, _filter_of(case.body)):
+        # Its jobs are shown with this queue, into which no request may enqueue.
         if isinstance(place, MutableMapping) and place.get("queue") == OPERATIONS:
             place["queue"] = "mail"
     if isinstance(case.body, dict):

@@ -34,9 +34,7 @@ class Opened:
         opening = events_of(self._gateway.session, url, after=after, **headers)
         reader = await self._stack.enter_async_context(opening)
         if not resumes:
-            while b"id: " not in reader.text:
-                reader.text += await asyncio.wait_for(reader.answer.content.readany(), 30)
-            list(reader.parser.feed(reader.text))
+            await reader.begun()
         return reader
 
 

@@ -145,6 +145,23 @@ async def test_a_repeated_request_is_one_operation(gateway: RunningGateway, work
     assert (status, problem["code"]) == (422, "idempotency-key-reused")
 
 
+async def test_the_queue_of_operations_is_shown_and_can_be_paused(gateway: RunningGateway) -> None:
+    path = "/queues/arq:operations"
+    assert (await gateway.post(f"{path}/pause"))[1]["paused"]
+    _, job, _ = await gateway.post("/bulk/abort", {"ids": ["a"]})
+    assert (await gateway.get(path))[1]["depth"]["queued"] == 1
+
+    async def listed() -> bool:
+        return "arq:operations" in [each["queue"] for each in (await gateway.get("/queues"))[1]["queues"]]
+
+    await eventually_async(listed, what="the queue in the list")
+    assert (await gateway.get("/workers?queue=arq:operations"))[1]["workers"] == []
+    assert not (await gateway.post(f"{path}/resume"))[1]["paused"]
+    assert (await gateway.get(f"/jobs/{job['job_id']}/result?wait=20"))[1]["success"]
+    assert (await gateway.ask("HEAD", "/events?queue=arq:operations"))[0] == 200
+    assert (await gateway.post("/jobs/add", {"queue": "arq:operations"}))[0] == 422
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> tuple[Path, Mapping[str, dict[str, str]]]:
     """A keys file, and the headers of each caller."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,14 +23,22 @@ from jobgate.broker import Broker
 
 pytestmark = pytest.mark.early
 
-#: How far schemathesis searches.
-SEARCH = ("--max-examples", "25", "--max-time", "60" if LONG else "10")
+#: How far schemathesis searches, and for how many seconds it may.
+SEARCH, PATIENCE = (
+    (("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "450", "--seed", "11"), 3600)
+    if LONG
+    else (("--max-examples", "25", "--max-time", "10", "--seed", "1"), 240)
+)
+#: How many cases the search has at least.
+CASES = 20_000 if LONG else 100
 CONFIG = REPOSITORY / "tests" / "harness" / "schemathesis.toml"
 DOCUMENT = api_document()
 
 
-@pytest.mark.timeout(300)
-def test_schemathesis_finds_nothing(processes: Processes, redis_url: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(PATIENCE + 60)
+def test_schemathesis_finds_nothing(
+    processes: Processes, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     program = shutil.which("schemathesis", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     gateway = processes.gateway(redis_url, "--max-wait", "0.05")
     done = subprocess.run(
@@ -37,7 +46,7 @@ def test_schemathesis_finds_nothing(processes: Processes, redis_url: str, tmp_pa
             *(program or missing("schemathesis is not installed"), "--config-file", str(CONFIG)),
             *("run", f"{gateway.url}/openapi.json"),
             *("--checks", "all", "--exclude-checks", "ignored_auth", "--continue-on-failure"),
-            *(*SEARCH, "--seed", "1", "--workers", "1", "--no-color"),
+            *(*SEARCH, "--workers", "1", "--no-color"),
         ],
         cwd=tmp_path,
         env={
@@ -47,10 +56,14 @@ def test_schemathesis_finds_nothing(processes: Processes, redis_url: str, tmp_pa
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    cases = sum(map(int, re.findall(r"(\d+) generated", done.stdout)))
+    with capsys.disabled():
+        sys.stdout.write(f"schemathesis: {cases:,} cases\n")
+    assert cases >= CASES, done.stdout[-2000:]
     assert gateway.running
     assert "Traceback" not in gateway.log
 
