@@ -19,6 +19,7 @@ from jobgate.client.errors import (
     JobLost,
     JobNotFound,
     MissingExtra,
+    NeedsGateway,
     NotFinished,
     NoWorker,
     OutcomeUnknown,
@@ -43,6 +44,21 @@ from jobgate.client.info import (
 )
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.many import Call, CallOptions
+from jobgate.client.operate import (
+    AbortFilters,
+    Activity,
+    BulkCount,
+    BulkError,
+    BulkResult,
+    FunctionInfo,
+    FunctionParameter,
+    JobFilters,
+    LastHour,
+    QueueInfo,
+    RetryFilters,
+    RunningJob,
+    WorkerInfo,
+)
 from jobgate.client.per_loop import Home, PerLoop
 from jobgate.client.requests import check_keywords
 from jobgate.client.stub import DEFAULT, Stub, stub
@@ -53,13 +69,16 @@ __all__ = [
     "Call", "CallOptions", "Caller", "Client", "JobEvent", "JobEventKind", "JobHandle", "JobInfo",
     "JobProgress", "JobStatus",
     "QueueEvent", "QueueEventKind",
+    # What operators ask for
+    "AbortFilters", "Activity", "BulkCount", "BulkError", "BulkResult", "FunctionInfo", "FunctionParameter",
+    "JobFilters", "LastHour", "QueueInfo", "RetryFilters", "RunningJob", "WorkerInfo",
     # … for programs without an event loop
     "BlockingCaller", "BlockingClient", "BlockingJobHandle",
     # Errors
     "ArgumentError", "ArgumentsGone", "ClientClosed", "Forbidden", "GatewayUnavailable", "InvalidArguments",
     "InvalidOption", "InvalidRequest", "JobAborted", "JobExists", "JobFailed", "JobNotFound", "JobgateError",
-    "MissingExtra", "NoWorker", "NotFinished", "OutcomeUnknown", "RateLimited", "ResultGone", "JobLost",
-    "ResultMismatch", "ResultTimeout", "Unauthorized", "UnexpectedAnswer", "UnknownFunction",
+    "MissingExtra", "NeedsGateway", "NoWorker", "NotFinished", "OutcomeUnknown", "RateLimited", "ResultGone",
+    "JobLost", "ResultMismatch", "ResultTimeout", "Unauthorized", "UnexpectedAnswer", "UnknownFunction",
     "UntrustedGateway", "WouldDeadlock",
     # Declarations, as `jobgate stubs` writes them
     "DEFAULT", "Stub", "stub",

@@ -5,7 +5,7 @@ import re
 from jobgate.client.errors import InvalidOption, MissingExtra
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.network import Network
-from jobgate.client.transport import Transport
+from jobgate.client.operate import OperatedTransport
 
 _HTTP = frozenset({"http", "https", "http+unix"})
 _REDIS = frozenset({"redis", "rediss", "unix", "redis+sentinel"})
@@ -31,7 +31,7 @@ def transport_for(
     namespace: str | None,
     metrics: ClientMetrics,
     network: Network,
-) -> Transport:
+) -> OperatedTransport:
     """Return a transport that is not open yet. Arguments are those of `Client`.
 
     Raises:
@@ -66,7 +66,7 @@ def _http(
     max_connections: int,
     metrics: ClientMetrics,
     network: Network,
-) -> Transport:
+) -> OperatedTransport:
     # Not at the top: workers and callers of `jobgate.arq` use Redis alone, and would start a third slower.
     from jobgate.client.http import Exchange, HttpTransport, route_to  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def _headers(key: str | None) -> dict[str, str]:
     return headers | {"Authorization": f"Bearer {key}"}
 
 
-def _redis(url: str, request_timeout: float, serializer: str, namespace: str | None) -> Transport:
+def _redis(url: str, request_timeout: float, serializer: str, namespace: str | None) -> OperatedTransport:
     try:
         # Not at the top: the base install, for HTTP alone, has no Redis library.
         from jobgate.client.redis import RedisTransport  # noqa: PLC0415

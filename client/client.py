@@ -13,13 +13,14 @@ from jobgate.client.info import QueueEvent
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
 from jobgate.client.network import Network
+from jobgate.client.operate import Operator
 from jobgate.client.requests import Seconds, check_job_id, seconds
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 
-class Client(Caller):
+class Client(Caller, Operator):
     """Calls the functions of workers, through a gateway or directly through Redis.
 
     ```python
@@ -91,6 +92,7 @@ class Client(Caller):
             network=Network(proxy=proxy, ca_file=ca_file, ssl=ssl, trust_env=trust_env),
         )
         super().__init__(transport, metrics, timeout=wait)
+        self._operations = transport.operations
 
     def __repr__(self) -> str:
         return f"Client({self._shown!r})"

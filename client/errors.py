@@ -14,7 +14,8 @@ JobgateError
 ├── UnknownFunction            no worker offers the function
 ├── InvalidArguments           the arguments do not fit the function, or cannot be sent
 ├── InvalidRequest             the gateway cannot accept the request as it is
-│   └── InvalidOption          an option of the call is wrong (also a TypeError)
+│   ├── InvalidOption          an option of the call is wrong (also a TypeError)
+│   └── NeedsGateway           only a gateway can do this, and the address is that of Redis
 ├── Unauthorized               no key, or one that the gateway does not know
 ├── Forbidden                  the key does not allow this
 ├── RateLimited                too many requests
@@ -176,6 +177,10 @@ class InvalidRequest(JobgateError):
 
 class InvalidOption(InvalidRequest, TypeError):
     """An option of the call is unknown or has a wrong value: see the options of `Client.enqueue`."""
+
+
+class NeedsGateway(InvalidRequest):
+    """Only a gateway can do this: use its URL, http://…, in place of that of Redis."""
 
 
 class Unauthorized(JobgateError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from jobgate.client.blocking.caller import BlockingCaller
 from jobgate.client.blocking.iteration import iterate
 from jobgate.client.blocking.job_handle import BlockingJobHandle
+from jobgate.client.blocking.operator import BlockingOperator
 from jobgate.client.blocking.portal import Portal
 from jobgate.client.client import Client
 from jobgate.client.info import QueueEvent
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 
-class BlockingClient(BlockingCaller):
+class BlockingClient(BlockingCaller, BlockingOperator):
     """Calls the functions of workers, like `Client`, from code that does not use asyncio.
 
     ```python
@@ -49,6 +50,8 @@ class BlockingClient(BlockingCaller):
         InvalidOption: An argument is wrong.
         MissingExtra: The packages for Redis are not installed.
     """
+
+    _client: Client
 
     def __init__(  # noqa: PLR0913 - the arguments of Client
         self,

@@ -28,6 +28,8 @@ logger = logging.getLogger("jobgate.client")
 
 #: Seconds in which a connection must be established.
 CONNECT_TIMEOUT = 5.0
+#: What to do when a job may have been enqueued, aborted or retried.
+ASK_THE_JOB = "ask the job of this error for its status"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +47,8 @@ class Request:
     retry_for: float | None
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: What the caller is to do when it is not known whether the request was carried out.
+    if_in_doubt: str = ASK_THE_JOB
 
     def retries(self) -> Retries:
         """Return its retries when it has failed for the first time."""
@@ -140,7 +144,8 @@ class Exchange:
                 retries = retries or request.retries()
                 if failure.is_hopeless or not await retries.pause(failure.retry_after):
                     # Only a POST changes something, so that its outcome is unknown when the response is lost.
-                    raise _final(failure, lost=lost and request.method == "POST") from None
+                    doubt = request.if_in_doubt if lost and request.method == "POST" else ""
+                    raise _final(failure, doubt) from None
                 logger.debug("%s is retried: %.500r", request.method, str(failure.error))
                 self._metrics.retried(failure.reason)
 
@@ -271,10 +276,9 @@ def _lost(url: str, error: Exception) -> Failure:
     return Failure(GatewayUnavailable(sentence), reason="connection", lost=not not_sent)
 
 
-def _final(failure: Failure, *, lost: bool) -> JobgateError:
-    if lost and not isinstance(failure.error, OutcomeUnknown):
+def _final(failure: Failure, doubt: str) -> JobgateError:
+    """Return the error to raise; `doubt` says what to do if the request may have been carried out."""
+    if doubt and not isinstance(failure.error, OutcomeUnknown):
         what = str(failure.error).partition(": check")[0].rstrip(".")
-        return OutcomeUnknown(
-            f"{what}; the request may have been carried out: ask the job of this error for its status."
-        )
+        return OutcomeUnknown(f"{what}; the request may have been carried out: {doubt}.")
     return failure.error

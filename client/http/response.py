@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,26 +71,44 @@ def queue_of(response: Response) -> str | None:
     return queue if isinstance(queue, str) else None
 
 
+@contextmanager
+def described(response: Response) -> Iterator[dict[str, Any]]:
+    """Yield the JSON object in the body; raise UnexpectedAnswer if the block finds something else there."""
+    document = response.document()
+    try:
+        yield document
+    except (AttributeError, KeyError, ValueError, TypeError) as error:
+        raise unexpected(response) from error
+
+
 def job_info(response: Response) -> JobInfo:
     """Return the job that the response describes."""
-    job = response.document()
-    try:
-        times = {name: datetime.fromisoformat(job[name]) for name in _TIMES if job.get(name) is not None}
-        return JobInfo(
-            job_id=job["job_id"],
-            function=job["function"],
-            queue=job["queue"],
-            status=JobStatus(job["status"]),
-            success=job.get("success"),
-            tries=job.get("try") or 0,
-            worker=job.get("worker"),
-            progress=_progress(job.get("progress")),
-            retry_of=job.get("retry_of"),
-            retried_as=job.get("retried_as"),
-            **times,
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise unexpected(response) from error
+    with described(response) as job:
+        return read_job(job)
+
+
+def read_job(job: Mapping[str, Any]) -> JobInfo:
+    """Return a job from its JSON; members of later releases are ignored."""
+    times = {name: time_in(job, name) for name in _TIMES}
+    return JobInfo(
+        job_id=job["job_id"],
+        function=job["function"],
+        queue=job["queue"],
+        status=JobStatus(job["status"]),
+        success=job.get("success"),
+        tries=job.get("try") or 0,
+        worker=job.get("worker"),
+        progress=_progress(job.get("progress")),
+        retry_of=job.get("retry_of"),
+        retried_as=job.get("retried_as"),
+        **times,
+    )
+
+
+def time_in(document: Mapping[str, Any], name: str) -> datetime | None:
+    """Return a time of a JSON object; None if it is null or missing."""
+    text = document.get(name)
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _progress(progress: Mapping[str, Any] | None) -> JobProgress | None:

@@ -17,9 +17,11 @@ from jobgate.client.http.batch import Batch
 from jobgate.client.http.event_stream import EventStream
 from jobgate.client.http.events import job_event, queue_event
 from jobgate.client.http.exchange import Exchange, Request
+from jobgate.client.http.operations import HttpOperations
 from jobgate.client.http.problem_answers import ProblemAnswer
+from jobgate.client.http.prompt_requests import SLACK, PromptRequests, good
 from jobgate.client.http.request_body import encode, needs_idempotency_key
-from jobgate.client.http.response import Response, job_end, job_info, queue_of, unexpected
+from jobgate.client.http.response import Response, job_end, job_info, queue_of
 from jobgate.client.info import JobEvent, JobEventKind, JobInfo, QueueEvent
 from jobgate.client.requests import NewJob, quoted
 from jobgate.client.time_budget import Retries, TimeBudget
@@ -27,8 +29,6 @@ from jobgate.client.transport import JobEnd
 
 #: Seconds of one long poll; a longer wait is several polls. Proxies cut requests that are idle for a minute.
 LONGEST_POLL = 30.0
-#: Seconds that a gateway may take beyond the wait: it waits for Redis for up to 5 s.
-SLACK = 10.0
 
 
 class HttpTransport:
@@ -42,6 +42,9 @@ class HttpTransport:
     def __init__(self, exchange: Exchange, *, request_timeout: float) -> None:
         self._exchange = exchange
         self._request_timeout = request_timeout
+        self._prompt = PromptRequests(exchange, retry_for=request_timeout)
+        #: What operators ask for.
+        self.operations = HttpOperations(self._prompt)
 
     async def open(self) -> None:
         """Allow requests; the gateway need not be up yet."""
@@ -69,7 +72,7 @@ class HttpTransport:
 
     async def info(self, job_id: str, queue: str | None) -> JobInfo:
         """Return what is known of a job; the gateway finds its queue."""
-        return job_info(_good(await self._short("GET", f"/jobs/{quoted(job_id)}/status")))
+        return job_info(good(await self._prompt.send("GET", f"/jobs/{quoted(job_id)}/status")))
 
     async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> JobEnd:
         """Poll until the job has ended or the time is up."""
@@ -81,13 +84,13 @@ class HttpTransport:
         if response.status == 409:
             # It had ended, perhaps because of this very request, if its first response was lost.
             return (await self.wait(job_id, queue, 0)).aborted
-        if _good(response).status == 200:
+        if good(response).status == 200:
             return True
         try:
             return (await self.wait(job_id, queue, timeout)).aborted
         except JobNotFound:
             # It has ended and its result was not kept. For some seconds the gateway knows how it ended.
-            return _good(await self._ask_to_abort(job_id)).status == 200
+            return good(await self._ask_to_abort(job_id)).status == 200
 
     async def events(self, job_id: str, queue: str | None) -> AsyncGenerator[JobEvent, None]:
         """Yield the states of a job, over as many connections as it takes."""
@@ -103,7 +106,7 @@ class HttpTransport:
 
     async def retry(self, job_id: str, queue: str | None) -> tuple[str, str | None]:
         """Run a finished job again. To repeat the request is safe: a job is retried once."""
-        again = job_info(_good(await self._short("POST", f"/jobs/{quoted(job_id)}/retry")))
+        again = job_info(good(await self._prompt.send("POST", f"/jobs/{quoted(job_id)}/retry")))
         return again.job_id, again.queue
 
     async def feed(self, queue: str | None, function: str | None) -> AsyncGenerator[QueueEvent, None]:
@@ -118,7 +121,7 @@ class HttpTransport:
                     yield event
 
     async def _ask_to_abort(self, job_id: str) -> Response:
-        return await self._short("POST", f"/jobs/{quoted(job_id)}/abort")
+        return await self._prompt.send("POST", f"/jobs/{quoted(job_id)}/abort")
 
     async def _post(self, job: NewJob, budget: TimeBudget, *, wait: float) -> Response:
         """Enqueue a job; the status is 200 with its end, 202, or 409 if a lost response had enqueued it."""
@@ -136,17 +139,9 @@ class HttpTransport:
         if response.status == 409 and job.owns_id and ProblemAnswer.of(response).code == "job-exists":
             return response
         try:
-            return _good(response)
+            return good(response)
         except UnknownFunction as error:
             raise UnknownFunction.named(job.function, error.near) from None
-
-    async def _short(self, method: str, path: str) -> Response:
-        """Send a request that the gateway answers at once."""
-        retry_for = self._request_timeout
-        budget = TimeBudget(retry_for)
-        return await self._exchange.send(
-            Request(method=method, path=path, timeout=SLACK, budget=budget, retry_for=retry_for)
-        )
 
     async def _poll_for_end(self, job_id: str, budget: TimeBudget) -> JobEnd:
         """Poll, through restarts of the gateway, until the job ended; ResultTimeout when the time is up."""
@@ -176,7 +171,7 @@ class HttpTransport:
             retry_for=None,
         )
         try:
-            return _good(await self._exchange.send(request))
+            return good(await self._exchange.send(request))
         except (GatewayUnavailable, RateLimited) as error:
             if budget.left:
                 # No retry helps: an invalid certificate, or a wrong configuration of the gateway.
@@ -191,12 +186,3 @@ def _enqueue_headers(job: NewJob, wait: float) -> Mapping[str, str]:
     if needs_idempotency_key(job):
         headers["Idempotency-Key"] = job.request_token
     return headers
-
-
-def _good(response: Response) -> Response:
-    """Return a response 200 or 202, and raise the error for any other one."""
-    if response.status in {200, 202}:
-        return response
-    if response.status < 400:
-        raise unexpected(response)
-    raise ProblemAnswer.of(response).error()

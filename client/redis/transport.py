@@ -1,8 +1,8 @@
 """The transport that calls functions directly through Redis, the only module here that knows the broker."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import aclosing
 from copy import copy
 
 from jobgate.broker import (
@@ -16,17 +16,13 @@ from jobgate.broker import (
     errors,
     near_names,
     records,
-    time_of,
 )
 from jobgate.client.errors import (
     ArgumentsGone,
     ClientClosed,
     GatewayUnavailable,
-    InvalidArguments,
-    InvalidRequest,
     JobExists,
     JobgateError,
-    JobLost,
     JobNotFound,
     NotFinished,
     NoWorker,
@@ -35,10 +31,13 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus, QueueEvent
+from jobgate.client.info import JobEvent, JobInfo, QueueEvent
 from jobgate.client.per_loop import PerLoop
 from jobgate.client.redis.job_events import JobEvents
+from jobgate.client.redis.job_views import end_of, info_of
+from jobgate.client.redis.operations import RedisOperations
 from jobgate.client.redis.queue_events import queue_events
+from jobgate.client.redis.translation import error_of, translated
 from jobgate.client.requests import NewJob, Options
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
 from jobgate.client.transport import JobEnd
@@ -49,36 +48,12 @@ _FRESH = 1.0
 #: How many names are suggested for an unknown function.
 _NEAR_NAMES = 3
 
-#: The broker's error -> what the caller gets; a class stands before its base.
-_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[JobgateError]], ...] = (
-    (errors.WriteInDoubt, OutcomeUnknown),
-    (errors.PASSING_ERRORS, GatewayUnavailable),
-    (errors.DataSetChanged, JobLost),
-    (errors.EncodeError, InvalidArguments),
-    (errors.DecodeError, UnexpectedAnswer),
-    (errors.BrokerError, InvalidRequest),
-)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raise the client's error in place of the broker's, with its message, which names address and cause."""
-    try:
-        yield
-    except errors.BrokerError as error:
-        raise _error(error) from None
-
-
-def _error(error: errors.BrokerError) -> JobgateError:
-    kind = next(mine for theirs, mine in _ERRORS if isinstance(error, theirs))
-    return kind(str(error))
-
 
 async def _within(budget: TimeBudget, wait: Awaitable[records.JobResult | None]) -> records.JobResult | None:
     """Await the result of a job; raise ResultTimeout if Redis does not answer before the time is up."""
     try:
         async with asyncio.timeout(budget.left + GRACE):
-            with _translated():
+            with translated():
                 return await wait
     except TimeoutError:
         raise ResultTimeout from None
@@ -116,6 +91,8 @@ class RedisTransport:
 
         make()  # raises the ValueError; nothing is opened yet
         self._brokers = PerLoop(make)
+        #: What operators ask for.
+        self.operations = RedisOperations(lambda: self._broker)
 
     @property
     def _broker(self) -> Broker:
@@ -168,7 +145,7 @@ class RedisTransport:
 
     async def info(self, job_id: str, queue: str | None) -> JobInfo:
         """Return what is known of a job, in its queue or the default one."""
-        return _info(await self._view(job_id, queue))
+        return info_of(await self._view(job_id, queue))
 
     async def wait(self, job_id: str, queue: str | None, timeout: float | None) -> JobEnd:
         """Wait until the job has ended or the time is up."""
@@ -178,7 +155,7 @@ class RedisTransport:
 
     async def abort(self, job_id: str, queue: str | None, timeout: float | None) -> bool:
         """Ask a job to stop, then wait for its end."""
-        with _translated():
+        with translated():
             answer = await self._broker.abort(job_id, queue=queue)
         if answer is AbortAnswer.UNKNOWN:
             raise JobNotFound
@@ -188,7 +165,7 @@ class RedisTransport:
             return (await self.wait(job_id, queue, timeout)).aborted
         except JobNotFound:
             # It has ended and its result was not kept. For some seconds Redis knows how it ended.
-            with _translated():
+            with translated():
                 if await self._broker.abort_mark(job_id) is None:
                     raise
             return True
@@ -201,13 +178,13 @@ class RedisTransport:
             lambda: self._view(job_id, queue, waits=True),
             patience=self._request_timeout,
         )
-        async with aclosing(states.events(_info)) as events:
+        async with aclosing(states.events(info_of)) as events:
             async for event in events:
                 yield event
 
     async def retry(self, job_id: str, queue: str | None) -> tuple[str, str | None]:
         """Run a finished job again. To repeat the call is safe: a job is retried once."""
-        with _translated():
+        with translated():
             rerun = await self._broker.rerun(job_id)
         if rerun.code is RerunAnswer.UNKNOWN:
             raise JobNotFound
@@ -226,7 +203,7 @@ class RedisTransport:
     async def _reach(self, budget: TimeBudget) -> None:
         """Connect before the first job and after a failure, so that a lost connection leaves no doubt."""
         if not self._is_reached:
-            with _translated():
+            with translated():
                 await self._broker.connect(timeout=max(budget.left, GRACE))
             self._is_reached = True
 
@@ -244,7 +221,7 @@ class RedisTransport:
             UnknownFunction: Live workers publish their functions, and none offers this one.
         """
         live = self._broker.live_functions
-        with _translated():
+        with translated():
             queue = self._broker.keys.queue(job.options.queue)
         try:
             async with asyncio.timeout(GRACE):
@@ -259,7 +236,7 @@ class RedisTransport:
     async def _enqueue(self, job: NewJob, budget: TimeBudget, *, wants_outcome: bool = False) -> str:
         try:
             async with asyncio.timeout(budget.left + GRACE):
-                with _translated():
+                with translated():
                     enqueued = await self._broker.enqueue(_request(job, self._serializer, wants_outcome))
         except GatewayUnavailable:
             self._is_reached = False
@@ -298,7 +275,7 @@ class RedisTransport:
     ) -> Sequence[records.Enqueued | errors.BrokerError]:
         try:
             async with asyncio.timeout(budget.left + GRACE):
-                with _translated():
+                with translated():
                     answers = await self._broker.enqueue_many(requests)
         except TimeoutError:
             self._is_reached = False
@@ -310,7 +287,7 @@ class RedisTransport:
     async def _end(self, job_id: str, queue: str | None, result: records.JobResult | None) -> JobEnd:
         """Return how a job ended; without a `result`, the time is up or the job is gone."""
         if result is not None:
-            return _job_end(result)
+            return end_of(result)
         try:
             async with asyncio.timeout(GRACE):
                 view = await self._view(job_id, queue, waits=True)
@@ -319,13 +296,13 @@ class RedisTransport:
         except GatewayUnavailable as error:
             raise ResultTimeout(f"No result in time, and the job's status is unknown: {error}") from error
         if view.result is not None:
-            return _job_end(view.result)
+            return end_of(view.result)
         if view.is_unreadable:
             raise UnexpectedAnswer("the stored result cannot be read: use the workers' serializer")
         raise ResultTimeout
 
     async def _view(self, job_id: str, queue: str | None, *, waits: bool = False) -> JobView:
-        with _translated():
+        with translated():
             view = await self._broker.view(job_id, queues=[queue] if queue else [], waits=waits)
         if view is None:
             raise JobNotFound
@@ -359,38 +336,5 @@ def _request(job: NewJob, serializer: str, wants_outcome: bool) -> records.JobRe
 
 def _answer(job: NewJob, answer: records.Enqueued | errors.BrokerError) -> str | JobgateError:
     if isinstance(answer, errors.BrokerError):
-        return _error(answer)
+        return error_of(answer)
     return answer.queue if answer.created or job.owns_id else JobExists()
-
-
-def _job_end(result: records.JobResult) -> JobEnd:
-    failure = result.failure
-    if result.success or failure is None:
-        return JobEnd(success=result.success, result=result.result, type="Error")
-    return JobEnd(
-        success=False,
-        type=failure.type,
-        message=failure.message,
-        code=failure.code.value,
-        exception=result.exception,
-    )
-
-
-def _info(view: JobView) -> JobInfo:
-    said = view.progress
-    return JobInfo(
-        job_id=view.job_id,
-        function=view.function,
-        queue=view.queue,
-        status=JobStatus(view.status.value),
-        success=view.success,
-        tries=view.tries,
-        enqueue_time=time_of(view.enqueue_time_ms),
-        due_time=time_of(view.due_time_ms),
-        start_time=time_of(view.start_time_ms),
-        finish_time=time_of(view.finish_time_ms),
-        worker=view.worker,
-        progress=None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message),
-        retry_of=view.retry_of,
-        retried_as=view.retried_as,
-    )

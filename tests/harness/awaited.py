@@ -1,12 +1,15 @@
 """A blocking client with the methods of the async one: the tests of the one are tests of the other."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from jobgate.client import BlockingCaller, BlockingJobHandle, JobgateError
 
 #: What returns at once, with both clients.
 AT_ONCE = {"job", "with_options"}
+#: What is iterated over.
+ITERATED = {"jobs"}
 
 
 class Awaited:
@@ -24,6 +27,8 @@ class Awaited:
             return found
         if name in AT_ONCE:
             return lambda *args, **kwargs: Awaited(found(*args, **kwargs))
+        if name in ITERATED:
+            return lambda *args, **kwargs: _taken(found(*args, **kwargs))
 
         async def method(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -38,3 +43,8 @@ class Awaited:
         if value is self._face:
             return self
         return Awaited(value) if isinstance(value, BlockingJobHandle) else value
+
+
+async def _taken(items: Iterator[object]) -> AsyncIterator[object]:
+    while (item := await asyncio.to_thread(next, items, None)) is not None:
+        yield item

@@ -24,6 +24,8 @@ from jobgate.client import (
     ClientClosed,
     GatewayUnavailable,
     InvalidArguments,
+    InvalidOption,
+    InvalidRequest,
     JobAborted,
     JobEventKind,
     JobExists,
@@ -31,6 +33,7 @@ from jobgate.client import (
     JobHandle,
     JobNotFound,
     JobStatus,
+    NeedsGateway,
     NotFinished,
     OutcomeUnknown,
     ResultTimeout,
@@ -337,6 +340,101 @@ async def test_calls_and_enqueues_are_counted_by_outcome(client: Client, registr
         ("jobgate_client_calls_total", "fail", "failed"): 1,
         ("jobgate_client_enqueues_total", "add", "success"): 1,
     }
+
+
+async def test_jobs_are_listed_by_their_filters(client: Client, transport: str) -> None:
+    queue = f"arq:listed.{transport}.{type(client).__name__}"
+    options: dict[str, Any] = {"_queue": queue}
+    # Of those that are due in the same millisecond, the ids decide.
+    mark = queue.removeprefix("arq:")
+    waiting = [await client.enqueue("add", _job_id=f"{mark}.{number}", **options) for number in range(3)]
+    late = await client.enqueue("echo", _defer_by=60, **options)
+    ids = [job.id for job in (*waiting, late)]
+    await waiting[0].abort()
+
+    async def listed(**which: Any) -> list[str]:
+        return [job.job_id async for job in client.jobs(queue=queue, **which)]
+
+    assert await listed() == [*ids[1:], ids[0]], "what waits by due time, then what has ended"
+    assert await listed(limit=2) == ids[1:3]
+    assert await listed(status="deferred") == [late.id] == await listed(function="echo")
+    assert await listed(status=JobStatus.COMPLETE) == [ids[0]] == await listed(success=False)
+    assert await listed(code="aborted") == [ids[0]]
+    assert await listed(code="timeout") == [] == await listed(success=True)
+    now = datetime.now(UTC)
+    assert await listed(since=now + timedelta(seconds=30)) == [late.id]
+    assert late.id not in await listed(until=now + timedelta(seconds=30))
+    found = [job async for job in client.jobs(queue=queue)]
+    assert found[-1] == await waiting[0].info()
+
+
+async def test_queues_are_paused_and_resumed(client: Client, transport: str) -> None:
+    queue = f"arq:paused.{transport}.{type(client).__name__}"
+    paused = await client.pause(queue)
+    assert (paused.queue, paused.paused, paused.queued) == (queue, True, 0)
+    assert paused.paused_since is not None
+    assert await client.pause(queue) == paused
+    assert paused in await client.queues()
+    assert (await client.resume(queue)).paused is False
+    for ask in (client.queue, client.pause, client.resume):
+        with pytest.raises(InvalidRequest):
+            await ask("arq:abort")
+
+
+async def test_operators_see_the_same_over_both_transports(stack: Stack, client: Client) -> None:
+    with pytest.raises(JobFailed):
+        await client.call("fail", "seen")
+    async with Client(stack.server.url, registry=CollectorRegistry()) as direct:
+        (worker,), (other,) = await client.workers(), await direct.workers()
+        names = ("worker", "host", "pid", "queues", "functions", "start_time", "max_jobs")
+        for name in names:
+            assert getattr(worker, name) == getattr(other, name)
+        assert "add" in (worker.functions or ())
+        functions = {one.name: one for one in await client.functions()}
+        assert functions == {one.name: one for one in await direct.functions()}
+        first, second = functions["add"].parameters or ()
+        assert (first.name, first.required, first.has_default) == ("a", True, False)
+        assert (second.default, second.has_default) == (1, True)
+        queue = await client.queue("arq:queue")
+        assert (queue.workers, queue.last_hour.functions["fail"].failed > 0) == (1, True)
+        assert queue.last_hour == (await direct.queue("arq:queue")).last_hour
+
+
+async def test_many_jobs_are_retried_and_aborted(client: Client, transport: str) -> None:
+    queue = f"arq:bulk.{transport}.{type(client).__name__}"
+    jobs = [await client.enqueue("add", number, _queue=queue) for number in range(3)]
+    if transport == "redis":
+        with pytest.raises(NeedsGateway, match="bulk_retry"):
+            await client.bulk_retry(queue=queue)
+        with pytest.raises(NeedsGateway, match="bulk_abort"):
+            await client.bulk_abort(queue=queue, dry_run=True)
+        return
+    assert (await client.bulk_abort(queue=queue, dry_run=True)).matched == 3
+    aborted = await (await client.bulk_abort([job.id for job in jobs[:2]])).result()
+    assert (aborted.matched, aborted.done, aborted.limit_reached) == (2, 2, False)
+    operation = await client.bulk_retry(queue=queue, code="aborted", function="add", limit=1)
+    retried = await operation.result()
+    assert (retried.done, retried.limit_reached) == (1, True)
+    assert (await operation.info()).queue == "arq:operations"
+    again = await (await client.bulk_retry(queue=queue)).result()
+    assert (again.matched, again.done, again.skipped) == (2, 1, {"already-retried": 1})
+
+
+async def test_it_must_be_said_which_jobs_are_meant(client: Client) -> None:
+    wrong: list[dict[str, Any]] = [
+        {},
+        {"ids": []},
+        {"ids": "ab"},
+        {"ids": ["a"], "queue": "q"},
+        {"since": "1h"},
+    ]
+    for which in wrong:
+        with pytest.raises(InvalidOption):
+            await client.bulk_retry(**which)
+    with pytest.raises(InvalidOption, match="did you mean function"):
+        await client.bulk_abort(funktion="add")  # type: ignore[call-overload]
+    with pytest.raises(InvalidOption, match="status must be deferred"):
+        [job async for job in client.jobs(status="done")]
 
 
 def test_a_blocking_caller_follows_a_job(stack: Stack, transport: str) -> None:

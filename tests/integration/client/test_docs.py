@@ -13,13 +13,23 @@ from prometheus_client import CollectorRegistry
 
 import jobgate.client
 from harness.processes import REPOSITORY, Processes, run_jobgate
-from jobgate.client import Client, JobgateError, JobHandle, JobInfo, JobProgress
+from jobgate.client import (
+    AbortFilters,
+    Client,
+    JobFilters,
+    JobgateError,
+    JobHandle,
+    JobInfo,
+    JobProgress,
+    RetryFilters,
+)
 from jobgate.client.metrics import FUNCTION_LABELS, metrics_of
+from jobgate.client.operate import Operator
 
 DOC = (REPOSITORY / "docs" / "client.md").read_text()
 WORDS = len((REPOSITORY / "README.md").read_text().split())
 MORE_WORDS = len((REPOSITORY / "CHANGELOG.md").read_text().split())
-FIRST, BLOCKING, ENQUEUE, MANY, TYPED, JOB, FAILURE, DIRECT = re.findall(
+FIRST, BLOCKING, ENQUEUE, MANY, TYPED, JOB, FAILURE, OPERATE, DIRECT = re.findall(
     r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL
 )
 
@@ -45,7 +55,7 @@ def places(processes: Processes, redis_url: str, tmp_path: Path) -> dict[str, st
     """What is put in place of the page's addresses, and a key under its variable's name."""
     keys = tmp_path / "keys.toml"
     words = ["key", "new", "docs", "--keys", str(keys)]
-    scopes = ["--allow", "enqueue:*", "--allow", "read", "--allow", "abort"]
+    scopes = [f"--allow={scope}" for scope in ("enqueue:*", "read:*", "abort", "operate")]
     key = run_jobgate(*words, *scopes).stdout.strip()
     processes.worker("examples.settings.WorkerSettings", redis_url)
     url = processes.gateway(redis_url, "--keys", str(keys)).url
@@ -85,6 +95,11 @@ async def test_the_examples_run(
         failure = await printed(FAILURE, client=client)
         assert failure.startswith("FileNotFoundError ")
         assert failure.endswith(" error\n")
+        failed, aborted, counted, retried, queue = (await printed(OPERATE, client=client)).splitlines()
+        assert (failed.split()[0], aborted.split()[0]) == ("count_words", "slow_report")
+        assert counted == "BulkCount(matched=1, skipped={}, counted_all=True)"
+        assert retried == "1 jobs run again"
+        assert queue.startswith("arq:queue ")
     assert await printed(DIRECT, Client=Client) == f"{WORDS}\n"
 
 
@@ -109,6 +124,19 @@ def test_a_caller_takes_the_same_options_without_the_mark() -> None:
 
 def is_awaited(member: Any) -> bool:
     return inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member)
+
+
+def test_operators_have_these_methods_and_filters() -> None:
+    told = {
+        re.sub(r"(?:await|async for job in) (\w+).*", r"\1", code)
+        for row in table("method")
+        for code in codes(row[0])
+    }
+    assert told == {name for name in vars(Operator) if not name.startswith("_")}
+    columns = {1: JobFilters, 2: RetryFilters, 3: AbortFilters}
+    for column, filters in columns.items():
+        listed = {code for row in table("filter") if row[column] == "yes" for code in codes(row[0])}
+        assert listed == set(filters.__annotations__)
 
 
 def test_a_handle_has_these_methods() -> None:

@@ -33,7 +33,13 @@ PUBLIC_MODULES = {
     "jobgate.worker.hints.hint_adapters",
 }
 #: The client's Redis side: the files that may know the broker. The base install never loads them.
-REDIS_SIDE = {"client/redis/job_events.py", "client/redis/queue_events.py", "client/redis/transport.py"}
+REDIS_SIDE = {
+    f"client/redis/{name}.py"
+    for name in (
+        *("job_events", "job_list", "job_views", "operation_records", "operations"),
+        *("queue_events", "translation", "transport"),
+    )
+}
 #: What users import from: their names need no other user.
 DOORS_OF_USERS = {"jobgate.arq", "jobgate.client", "jobgate.testing", "jobgate.worker"}
 #: A module of a room, named in a string: an import that no other test would see.

@@ -1,0 +1,117 @@
+"""Queues, workers, functions and counts in the JSON of a gateway; members of later releases are ignored.
+
+Each function raises KeyError, TypeError, ValueError or AttributeError for what no gateway of jobgate sends.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobgate.client.http.response import time_in
+from jobgate.client.operate import (
+    Activity,
+    BulkCount,
+    FunctionInfo,
+    FunctionParameter,
+    LastHour,
+    QueueInfo,
+    RunningJob,
+    WorkerInfo,
+)
+
+_Json = Mapping[str, Any]
+_KINDS = tuple(Activity.__dataclass_fields__)
+
+
+def read_queue(queue: _Json) -> QueueInfo:
+    """Return a queue."""
+    depth = queue["depth"]
+    return QueueInfo(
+        queue=queue["queue"],
+        queued=depth["queued"],
+        deferred=depth["deferred"],
+        in_progress=depth["in_progress"],
+        oldest_due_age=queue["oldest_due_age"],
+        paused=queue["paused"],
+        paused_since=time_in(queue, "paused_since"),
+        workers=queue["workers"],
+        health_line=queue["health_line"],
+        last_hour=_last_hour(queue["last_hour"]),
+    )
+
+
+def _last_hour(hour: _Json) -> LastHour:
+    series = hour["series"]
+    return LastHour(
+        start=time_in(hour, "start"),
+        minutes=tuple(
+            Activity(**dict(zip(_KINDS, counts, strict=True)))
+            for counts in zip(*(series[kind] for kind in _KINDS), strict=True)
+        ),
+        total=_activity(hour["total"]),
+        functions={one["function"]: _activity(one) for one in hour["functions"]},
+    )
+
+
+def _activity(counts: _Json) -> Activity:
+    return Activity(**{kind: counts[kind] for kind in _KINDS})
+
+
+def read_worker(worker: _Json) -> WorkerInfo:
+    """Return a worker."""
+    since_start, functions = worker["since_start"], worker["functions"]
+    return WorkerInfo(
+        worker=worker["worker"],
+        host=worker["host"],
+        pid=worker["pid"],
+        version=worker["version"],
+        queues=tuple(worker["queues"]),
+        functions=None if functions is None else tuple(functions),
+        start_time=time_in(worker, "start_time"),
+        heartbeat_time=time_in(worker, "heartbeat_time"),
+        max_jobs=worker["max_jobs"],
+        in_progress=worker["in_progress"],
+        running=tuple(
+            RunningJob(job_id=one["job_id"], function=one["function"], start_time=time_in(one, "start_time"))
+            for one in worker["running"]
+        ),
+        succeeded=since_start["succeeded"],
+        failed=since_start["failed"],
+        retried=since_start["retried"],
+        lag=worker["lag"],
+        memory=worker["memory"],
+    )
+
+
+def read_function(function: _Json) -> FunctionInfo:
+    """Return a function."""
+    parameters = function["parameters"]
+    return FunctionInfo(
+        name=function["name"],
+        description=function["description"],
+        parameters=None if parameters is None else tuple(map(_parameter, parameters)),
+        returns=function["returns"],
+        returns_description=function["returns_description"],
+        definitions=function["$defs"],
+        timeout=function["timeout"],
+        max_tries=function["max_tries"],
+        queues=tuple(function["queues"]),
+        workers=function["workers"],
+        versions=function["versions"],
+    )
+
+
+def _parameter(parameter: _Json) -> FunctionParameter:
+    return FunctionParameter(
+        name=parameter["name"],
+        kind=parameter["kind"],
+        required=parameter["required"],
+        has_default="default" in parameter,
+        default=parameter.get("default"),
+        description=parameter.get("description"),
+        schema=parameter["schema"],
+    )
+
+
+def read_count(count: _Json) -> BulkCount:
+    """Return the count of a dry run."""
+    return BulkCount(matched=count["matched"], skipped=count["skipped"], counted_all=count["counted_all"])

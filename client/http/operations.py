@@ -1,0 +1,130 @@
+"""What operators ask a gateway for."""
+
+import secrets
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import orjson
+
+from jobgate.client.http.operation_answers import read_count, read_function, read_queue, read_worker
+from jobgate.client.http.prompt_requests import PromptRequests, good
+from jobgate.client.http.response import Response, described, job_info, read_job
+from jobgate.client.info import JobInfo
+from jobgate.client.operate import (
+    BulkCount,
+    BulkRequest,
+    FunctionInfo,
+    JobFilter,
+    QueueInfo,
+    WorkerInfo,
+)
+
+T = TypeVar("T")
+
+#: Jobs of one page: so many are shown at once.
+_PAGE: Final = 200
+_SWITCH_AGAIN: Final = "send it again, a second pause or resume changes nothing"
+_BEGIN_AGAIN: Final = "send it again, no job is retried or aborted twice"
+
+
+class HttpOperations:
+    """The `Operations` of a gateway.
+
+    Args:
+        requests: Sends the requests.
+    """
+
+    def __init__(self, requests: PromptRequests) -> None:
+        self._requests = requests
+
+    async def jobs(self, wanted: JobFilter, limit: int | None) -> AsyncGenerator[JobInfo, None]:
+        """Yield jobs, page by page."""
+        left = limit
+        query: dict[str, str | bool | int] = {**wanted.members(), "cursor": ""}
+        while left is None or left > 0:
+            query["limit"] = _PAGE if left is None else min(left, _PAGE)
+            response = await self._requests.get("/jobs", query)
+            with described(response) as page:
+                jobs = list(map(read_job, page["jobs"]))
+                query["cursor"] = page["next_cursor"]
+            for job in jobs:
+                yield job
+            if not query["cursor"]:
+                return
+            left = None if left is None else left - len(jobs)
+
+    async def queues(self) -> list[QueueInfo]:
+        """Return the queues that are in use, of all pages."""
+        return await self._listed("/queues", "queues", read_queue)
+
+    async def queue(self, name: str) -> QueueInfo:
+        """Return one queue."""
+        return _queue(await self._requests.get(_path(name)))
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Return the live workers, of all pages."""
+        return await self._listed("/workers", "workers", read_worker)
+
+    async def functions(self) -> list[FunctionInfo]:
+        """Return the functions that the key may enqueue."""
+        with described(await self._requests.get("/functions")) as found:
+            return list(map(read_function, found["functions"]))
+
+    async def pause(self, queue: str) -> QueueInfo:
+        """Pause a queue. To repeat the request changes nothing."""
+        return await self._switched(queue, "pause")
+
+    async def resume(self, queue: str) -> QueueInfo:
+        """Resume a queue. To repeat the request changes nothing."""
+        return await self._switched(queue, "resume")
+
+    async def count(self, request: BulkRequest) -> BulkCount:
+        """Return what an operation would do."""
+        response = await self._bulk(request, {"dry_run": True})
+        with described(response) as found:
+            return read_count(found)
+
+    async def begin(self, request: BulkRequest) -> tuple[str, str | None]:
+        """Begin an operation; a request that is sent again begins no second one."""
+        operation = job_info(await self._bulk(request, {}))
+        return operation.job_id, operation.queue
+
+    async def _bulk(self, request: BulkRequest, more: Mapping[str, Any]) -> Response:
+        which = {"filter": request.wanted.members()} if request.ids is None else {"ids": request.ids}
+        limit = {} if request.limit is None else {"limit": request.limit}
+        is_dry = "dry_run" in more
+        headers = {} if is_dry else {"Idempotency-Key": secrets.token_hex(16)}
+        return good(
+            await self._requests.send(
+                "POST",
+                f"/bulk/{request.kind}",
+                body=orjson.dumps({**which, **limit, **more}),
+                headers={"Content-Type": "application/json", **headers},
+                if_in_doubt="" if is_dry else _BEGIN_AGAIN,
+            )
+        )
+
+    async def _switched(self, queue: str, to: str) -> QueueInfo:
+        return _queue(
+            good(await self._requests.send("POST", f"{_path(queue)}/{to}", if_in_doubt=_SWITCH_AGAIN))
+        )
+
+    async def _listed(self, path: str, member: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        found: list[T] = []
+        query: dict[str, str | bool | int] = {}
+        while True:
+            with described(await self._requests.get(path, query)) as page:
+                found += map(read, page[member])
+                query["cursor"] = page["next_cursor"]
+            if not query["cursor"]:
+                return found
+
+
+def _path(queue: str) -> str:
+    return f"/queues/{quote(queue, safe='')}"
+
+
+def _queue(response: Response) -> QueueInfo:
+    with described(response) as queue:
+        return read_queue(queue)

@@ -1,0 +1,37 @@
+"""What operators ask a client for: jobs, queues, workers and functions, and operations on many jobs."""
+
+from jobgate.client.operate.filters import AbortFilters, JobFilter, JobFilters, RetryFilters
+from jobgate.client.operate.operations import BulkRequest, OperatedTransport
+from jobgate.client.operate.operator import Operator
+from jobgate.client.operate.records import (
+    Activity,
+    BulkCount,
+    BulkError,
+    BulkResult,
+    FunctionInfo,
+    FunctionParameter,
+    LastHour,
+    QueueInfo,
+    RunningJob,
+    WorkerInfo,
+)
+
+__all__ = [
+    "AbortFilters",
+    "Activity",
+    "BulkCount",
+    "BulkError",
+    "BulkRequest",
+    "BulkResult",
+    "FunctionInfo",
+    "FunctionParameter",
+    "JobFilter",
+    "JobFilters",
+    "LastHour",
+    "OperatedTransport",
+    "Operator",
+    "QueueInfo",
+    "RetryFilters",
+    "RunningJob",
+    "WorkerInfo",
+]

@@ -1,0 +1,230 @@
+"""What a client has for those who operate queues and workers."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Literal, Unpack, overload
+
+from jobgate.client.errors import InvalidOption
+from jobgate.client.info import JobInfo
+from jobgate.client.job_handle import JobHandle
+from jobgate.client.operate.bulk_result import bulk_result
+from jobgate.client.operate.filters import AbortFilters, JobFilter, JobFilters, RetryFilters
+from jobgate.client.operate.operations import BulkKind, BulkRequest, Operations
+from jobgate.client.operate.records import BulkCount, BulkResult, FunctionInfo, QueueInfo, WorkerInfo
+from jobgate.client.requests import check_job_id
+from jobgate.client.transport import Transport
+
+
+class Operator:
+    """The part of `Client` that lists, pauses, and acts on many jobs.
+
+    With a gateway that has keys, `queues` and `workers` need the scope `read:*` or `operate`, `pause` and
+    `resume` need `operate`; `jobs` and bulk operations are about the caller's own jobs unless the key has
+    `read:*` and `operate`.
+    """
+
+    _transport: Transport
+    _timeout: float | None
+    _operations: Operations
+
+    async def jobs(
+        self, *, limit: int | None = None, **which: Unpack[JobFilters]
+    ) -> AsyncGenerator[JobInfo, None]:
+        """Yield the jobs of a queue: those that wait or run by due time, then finished ones, newest first.
+
+        ```python
+        async for job in client.jobs(success=False, function="send_invoice", limit=100):
+            print(job.job_id, job.finish_time)
+        ```
+
+        The list is read page by page. A job that starts, ends or is retried meanwhile may come twice, or not
+        at all.
+
+        Args:
+            limit: Most jobs; None = all.
+            which: `queue` (the default queue by default), `status`, `success`, `code`, `function`, `since`
+                and `until` (a datetime: of the end of finished jobs, and of the due time of others), `scan`
+                (True = also results of stock arq workers, in no order).
+
+        Raises:
+            InvalidOption: A filter is unknown or has a wrong value.
+            Forbidden: The key lacks the scope `read`.
+        """
+        wanted, most = JobFilter.of(which, JobFilters), _most(limit)
+        async with aclosing(self._operations.jobs(wanted, most)) as found:
+            async for job in found:
+                yield job
+
+    async def queues(self) -> list[QueueInfo]:
+        """Return the queues that were in use within the last day, sorted by name."""
+        return await self._operations.queues()
+
+    async def queue(self, name: str) -> QueueInfo:
+        """Return one queue by its name; one that nobody has used is empty."""
+        return await self._operations.queue(name)
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Return the live workers of these queues, without those of stock arq, sorted by id."""
+        return await self._operations.workers()
+
+    async def functions(self) -> list[FunctionInfo]:
+        """Return the functions that live workers offer and this client may enqueue, sorted by name."""
+        return await self._operations.functions()
+
+    async def pause(self, queue: str) -> QueueInfo:
+        """Let workers claim nothing more from a queue, and return it.
+
+        Running jobs continue, and jobs can still be enqueued. Stock arq workers do not know of pauses. To
+        pause a paused queue changes nothing.
+        """
+        return await self._operations.pause(queue)
+
+    async def resume(self, queue: str) -> QueueInfo:
+        """Let workers claim from a queue again, at once, and return it."""
+        return await self._operations.resume(queue)
+
+    @overload
+    async def bulk_retry(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: Literal[False] = False,
+        limit: int | None = None,
+        **which: Unpack[RetryFilters],
+    ) -> JobHandle[BulkResult]: ...
+
+    @overload
+    async def bulk_retry(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: Literal[True],
+        limit: int | None = None,
+        **which: Unpack[RetryFilters],
+    ) -> BulkCount: ...
+
+    @overload
+    async def bulk_retry(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: bool,
+        limit: int | None = None,
+        **which: Unpack[RetryFilters],
+    ) -> JobHandle[BulkResult] | BulkCount: ...
+
+    async def bulk_retry(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: bool = False,
+        limit: int | None = None,
+        **which: Unpack[RetryFilters],
+    ) -> JobHandle[BulkResult] | BulkCount:
+        """Run many finished jobs again, by ids or by filters; return a handle on the operation.
+
+        ```python
+        operation = await client.bulk_retry(function="send_invoice", code="timeout")
+        print((await operation.result()).done)
+        ```
+
+        The operation is a job that gateways run: `progress`, `events`, `result` and `abort` of the handle are
+        those of any job. It goes on when this program ends.
+
+        Args:
+            ids: Ids of up to 1,000 jobs.
+            dry_run: True = change nothing, and return how many jobs it would be.
+            limit: Most jobs that are retried; None = 10,000.
+            which: In place of ids: `queue` (the default queue by default), `function`, `code`, `since` and
+                `until` (a datetime, when they ended), `success` (True = jobs that succeeded, in place of
+                failed ones).
+
+        Raises:
+            InvalidOption: There are neither ids nor filters, or both, or a filter is wrong.
+            NeedsGateway: The client's address is that of Redis.
+        """
+        request = _request("retry", ids, JobFilter.of(which, RetryFilters), limit)
+        return await (self._operations.count(request) if dry_run else self._begun(request))
+
+    @overload
+    async def bulk_abort(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: Literal[False] = False,
+        limit: int | None = None,
+        **which: Unpack[AbortFilters],
+    ) -> JobHandle[BulkResult]: ...
+
+    @overload
+    async def bulk_abort(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: Literal[True],
+        limit: int | None = None,
+        **which: Unpack[AbortFilters],
+    ) -> BulkCount: ...
+
+    @overload
+    async def bulk_abort(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: bool,
+        limit: int | None = None,
+        **which: Unpack[AbortFilters],
+    ) -> JobHandle[BulkResult] | BulkCount: ...
+
+    async def bulk_abort(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        dry_run: bool = False,
+        limit: int | None = None,
+        **which: Unpack[AbortFilters],
+    ) -> JobHandle[BulkResult] | BulkCount:
+        """Ask many jobs to stop that wait or run, as `bulk_retry` runs them again.
+
+        Args:
+            ids: Ids of up to 1,000 jobs.
+            dry_run: True = change nothing, and return how many jobs it would be.
+            limit: Most jobs that are aborted; None = 10,000.
+            which: In place of ids: `queue` (the default queue by default), `status` (`deferred`, `queued` or
+                `in_progress`), `function`, `since` and `until` (a datetime, when they are due).
+
+        Raises:
+            InvalidOption: There are neither ids nor filters, or both, or a filter is wrong.
+            NeedsGateway: The client's address is that of Redis.
+        """
+        request = _request("abort", ids, JobFilter.of(which, AbortFilters), limit)
+        return await (self._operations.count(request) if dry_run else self._begun(request))
+
+    async def _begun(self, request: BulkRequest) -> JobHandle[BulkResult]:
+        job_id, queue = await self._operations.begin(request)
+        return JobHandle(
+            self._transport,
+            job_id,
+            queue=queue,
+            timeout=self._timeout,
+            acknowledged=True,
+            read=bulk_result,
+        )
+
+
+def _request(kind: BulkKind, ids: Sequence[str] | None, wanted: JobFilter, limit: int | None) -> BulkRequest:
+    if (ids is None) != bool(wanted.members()):
+        raise InvalidOption(
+            f"say which jobs bulk_{kind} means: give ids, or filters such as queue=, not both"
+        )
+    if ids is not None:
+        if not ids or isinstance(ids, str):
+            raise InvalidOption("ids must be a list of one or more job ids")
+        ids = [check_job_id(job_id) for job_id in ids]
+    return BulkRequest(kind=kind, ids=ids, wanted=wanted, limit=_most(limit))
+
+
+def _most(limit: object) -> int | None:
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1):
+        return limit
+    raise InvalidOption("limit must be a whole number of at least 1")

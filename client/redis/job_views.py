@@ -1,0 +1,40 @@
+"""What a client sees of a job of the broker."""
+
+from jobgate.broker import JobView, records, time_of
+from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.transport import JobEnd
+
+
+def end_of(result: records.JobResult) -> JobEnd:
+    """Return how a job ended."""
+    failure = result.failure
+    if result.success or failure is None:
+        return JobEnd(success=result.success, result=result.result, type="Error")
+    return JobEnd(
+        success=False,
+        type=failure.type,
+        message=failure.message,
+        code=failure.code.value,
+        exception=result.exception,
+    )
+
+
+def info_of(view: JobView) -> JobInfo:
+    """Return the job of a view."""
+    said = view.progress
+    return JobInfo(
+        job_id=view.job_id,
+        function=view.function,
+        queue=view.queue,
+        status=JobStatus(view.status.value),
+        success=view.success,
+        tries=view.tries,
+        enqueue_time=time_of(view.enqueue_time_ms),
+        due_time=time_of(view.due_time_ms),
+        start_time=time_of(view.start_time_ms),
+        finish_time=time_of(view.finish_time_ms),
+        worker=view.worker,
+        progress=None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message),
+        retry_of=view.retry_of,
+        retried_as=view.retried_as,
+    )

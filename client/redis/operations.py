@@ -1,0 +1,108 @@
+"""What operators ask Redis for, without a gateway."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Final
+
+from jobgate.broker import Broker
+from jobgate.client.errors import InvalidRequest, NeedsGateway
+from jobgate.client.info import JobInfo
+from jobgate.client.operate import BulkCount, BulkRequest, FunctionInfo, JobFilter, QueueInfo, WorkerInfo
+from jobgate.client.redis.job_list import JobList
+from jobgate.client.redis.operation_records import function_info, queue_info, worker_info
+from jobgate.client.redis.translation import translated
+
+#: How old the knowledge of functions may be, in seconds.
+_FRESH: Final = 1.0
+_NOT_A_QUEUE: Final = "The key of this queue holds another type of value: choose another queue."
+
+
+class RedisOperations:
+    """The `Operations` of Redis itself: all but bulk operations, which gateways run.
+
+    Args:
+        broker: Returns the broker of the running event loop.
+    """
+
+    def __init__(self, broker: Callable[[], Broker]) -> None:
+        self._broker = broker
+
+    async def jobs(self, wanted: JobFilter, limit: int | None) -> AsyncGenerator[JobInfo, None]:
+        """Yield jobs, page by page."""
+        found = 0
+        async for job in JobList(self._broker(), wanted).jobs():
+            yield job
+            found += 1
+            if found == limit:
+                return
+
+    async def queues(self) -> list[QueueInfo]:
+        """Return the queues that are in use."""
+        return await self._states(await self._names())
+
+    async def queue(self, name: str) -> QueueInfo:
+        """Return one queue."""
+        with translated():
+            found = await self._states([self._broker().keys.queue(name)])
+        if not found:
+            raise InvalidRequest(_NOT_A_QUEUE)
+        return found[0]
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Return the live workers of the queues that are in use."""
+        broker, names = self._broker(), await self._names()
+        with translated():
+            found = sorted(await broker.live_workers(names), key=lambda one: one.record.worker_id)
+            vitals = await broker.worker_vitals([one.record.worker_id for one in found])
+            catalogues = {one.record.catalogue for one in found if one.record.catalogue}
+            offered = {each: await broker.live_functions.offered_by(each) for each in catalogues}
+        return [
+            worker_info(one, does, offered.get(one.record.catalogue or ""))
+            for one, does in zip(found, vitals, strict=True)
+        ]
+
+    async def functions(self) -> list[FunctionInfo]:
+        """Return the functions that live workers of the queues in use offer."""
+        live, names = self._broker().live_functions, await self._names()
+        with translated():
+            for queue in names:
+                await live.find("", queue, max_age=_FRESH)
+        return list(map(function_info, live.all_functions().values()))
+
+    async def pause(self, queue: str) -> QueueInfo:
+        """Pause a queue."""
+        before = await self.queue(queue)
+        with translated():
+            await self._broker().pause(before.queue)
+        return await self.queue(queue)
+
+    async def resume(self, queue: str) -> QueueInfo:
+        """Resume a queue."""
+        before = await self.queue(queue)
+        with translated():
+            await self._broker().resume(before.queue)
+        return await self.queue(queue)
+
+    async def count(self, request: BulkRequest) -> BulkCount:
+        """Refuse: a gateway counts."""
+        raise NeedsGateway(_bulk(request))
+
+    async def begin(self, request: BulkRequest) -> tuple[str, str | None]:
+        """Refuse: gateways run bulk operations."""
+        raise NeedsGateway(_bulk(request))
+
+    async def _names(self) -> list[str]:
+        broker = self._broker()
+        with translated():
+            return sorted({broker.keys.default_queue, *await broker.known_queues()})
+
+    async def _states(self, names: Sequence[str]) -> list[QueueInfo]:
+        """Return queues, without those whose key holds another type of value."""
+        broker = self._broker()
+        with translated():
+            depths = [depth for depth in await broker.queue_depths(names) if depth is not None]
+            hours = await broker.activities([depth.queue for depth in depths]) if depths else []
+        return [queue_info(depth, minutes) for depth, minutes in zip(depths, hours, strict=True)]
+
+
+def _bulk(request: BulkRequest) -> str:
+    return f"Gateways run bulk_{request.kind}: use the URL of one, http://…, in place of that of Redis."
