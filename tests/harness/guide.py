@@ -26,7 +26,7 @@ from harness.processes import Process, Processes
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"`(\w+\.(?:py|mjs|ts|conf))`[^`]*:$")
+_FILE = re.compile(r"`([\w/]+\.(?:py|mjs|ts|conf))`[^`]*:$")
 _ONLY_READ = {"text", "yaml"}
 _STOP = re.compile(r"[Ss]top `([^`]+)`")
 _OWN_TERMINAL = re.compile(r"in its own terminal", re.IGNORECASE)
@@ -116,9 +116,10 @@ class Follower:
         Raises:
             AssertionError: It differs from what the guide says.
         """
-        text = self._put_in(step.text)
+        text = self.put_in(step.text)
         match step.kind:
             case "write":
+                (self.folder / step.name).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / step.name).write_text(text)
             case "run":
                 return self.run(text)
@@ -153,7 +154,8 @@ class Follower:
         process.signal(signal.SIGINT)
         process.wait()
 
-    def _put_in(self, text: str) -> str:
+    def put_in(self, text: str) -> str:
+        """Return a text of the guide with our ports and URLs in it."""
         for old, new in self.instead.items():
             text = text.replace(old, new)
         return text

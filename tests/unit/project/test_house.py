@@ -281,7 +281,9 @@ def test_files_that_texts_name_exist() -> None:
         named = re.findall(r"(?<![\w/.<}-])((?:[a-z_]+/)+[a-z_]+\.(?:py|lua|md))\b", path.read_text())
         bases = [*path.parents, *(ROOT / folder for folder in ROOMS.values())]
         found = {name for name in named for base in bases if (base / name).is_file()}
-        return sorted({*named} - found - {"deep/badly.py"})  # that one is written by a test
+        # These are written by a test, or by the reader of docs/frameworks.md.
+        made = {name for name in named if name.startswith(("deep/", "orders/", "shop/"))}
+        return sorted({*named} - found - made)
 
     assert broken(missing, [*SOURCES, *tests, *DOCS]) == {}
 
