@@ -20,6 +20,7 @@ from jobgate.gateway.handlers import (
     metrics,
     openapi,
     readyz,
+    ui,
     ui_file,
 )
 from jobgate.gateway.http import Answer, Problem
@@ -35,14 +36,23 @@ class Route:
     #: The label in metrics, and the operation's id in `openapi.yaml`.
     name: str
     method: str
-    #: At most one parameter, `{…}`, which is the second segment.
+    #: At most one parameter, `{…}`, which is the second segment, or all that follows the first one.
     path: str
     handle: Handler
     #: Whether it is answered without a key although keys are in use.
     is_open: bool = False
     #: Whether the handler itself uses `Call.deadline`, because it makes several calls to Redis.
     keeps_time: bool = False
+    #: Whether the parameter is the rest of the path, with its slashes.
+    takes_rest: bool = False
 
+
+#: The pages for browsers, which `no_ui` switches off.
+PAGES: Final = (
+    Route("ui", "GET", "/", ui, is_open=True),
+    Route("docs", "GET", "/docs", docs, is_open=True),
+    Route("ui_file", "GET", "/ui/{file}", ui_file, is_open=True, takes_rest=True),
+)
 
 ROUTES: Final = (
     Route("enqueue", "POST", "/jobs/{function}", enqueue, keeps_time=True),
@@ -68,8 +78,7 @@ ROUTES: Final = (
     Route("workers", "GET", "/workers", workers),
     Route("worker", "GET", "/workers/{worker}", worker),
     Route("openapi", "GET", "/openapi.json", openapi),
-    Route("docs", "GET", "/docs", docs, is_open=True),
-    Route("ui_file", "GET", "/ui/{file}", ui_file, is_open=True),
+    *PAGES,
 )
 
 #: The routes of the metrics port, which needs no key.
@@ -98,16 +107,19 @@ class Router:
         self.base_path = base_path
         self._fixed: dict[str, dict[str, Route]] = {}
         self._named: dict[tuple[str, str], dict[str, Route]] = {}
+        self._resting: dict[str, dict[str, Route]] = {}
         for route in routes:
-            methods = self._methods_of(route.path)
+            methods = self._methods_of(route)
             methods[route.method] = route
             if route.method == "GET":
                 methods["HEAD"] = route
 
-    def _methods_of(self, path: str) -> dict[str, Route]:
-        if "{" not in path:
-            return self._fixed.setdefault(path, {})
-        head, _, rest = path[1:].partition("/")
+    def _methods_of(self, route: Route) -> dict[str, Route]:
+        if "{" not in route.path:
+            return self._fixed.setdefault(route.path, {})
+        head, _, rest = route.path[1:].partition("/")
+        if route.takes_rest:
+            return self._resting.setdefault(head, {})
         return self._named.setdefault((head, rest.partition("/")[2]), {})
 
     def find(self, method: str, path: str) -> tuple[Route, str]:
@@ -128,6 +140,8 @@ class Router:
             head, _, rest = path[1:].partition("/")
             name, slash, tail = rest.partition("/")
             methods = self._named.get((head, tail)) if name and bool(slash) == bool(tail) else None
+            if methods is None and rest and head in self._resting:
+                methods, name = self._resting[head], rest
         if methods is None:
             raise self._nothing()
         route = methods.get(method)
@@ -144,6 +158,5 @@ class Router:
 
     def _nothing(self) -> Problem:
         base = self.base_path
-        return Problem(
-            "not-found", f"See {base}/docs for all functions, and {base}/openapi.json for all paths."
-        )
+        pages = f"{base}/docs for all functions, and " if "/docs" in self._fixed else ""
+        return Problem("not-found", f"See {pages}{base}/openapi.json for all paths.")

@@ -26,7 +26,7 @@ from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions, base_document
 from jobgate.gateway.operations import OperationParts, OperationRunner
 from jobgate.gateway.redis_state import RedisState
-from jobgate.gateway.routes import METRICS_ROUTES, Router
+from jobgate.gateway.routes import METRICS_ROUTES, PAGES, ROUTES, Router
 from jobgate.gateway.service import GatewayService
 from jobgate.gateway.settings import GatewayError, GatewaySettings
 
@@ -191,8 +191,9 @@ async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
 
 async def _listen(gateway: Gateway, certificate: Certificate | None) -> list[Listener]:
     settings = gateway.settings
+    routes = tuple(route for route in ROUTES if not (settings.no_ui and route in PAGES))
     door = Door(
-        GatewayService(gateway, Router(base_path=settings.base_path)),
+        GatewayService(gateway, Router(routes, base_path=settings.base_path)),
         write_deadline=settings.write_deadline,
         hosts=settings.allowed_hosts if settings.is_loopback and settings.unix_socket is None else None,
     )

@@ -81,6 +81,10 @@ class GatewaySettings:
     loop: str = "auto"
     #: One JSON line per request.
     access_log: bool = False
+    #: Serve no pages for browsers: neither the dashboard nor `/docs`.
+    no_ui: bool = False
+    #: Let the dashboard show only, whatever the key may do. It limits the page, not the API.
+    read_only_ui: bool = False
 
     #: Largest request body: Redis keeps the arguments of all waiting jobs in memory.
     max_body: int = 1024 * 1024

@@ -31,6 +31,8 @@ Examples:
 @http.TLS_KEY
 @http.BASE_PATH
 @http.DRAIN
+@http.NO_UI
+@http.READ_ONLY_UI
 @workers.LOOP
 @keys.KEYS
 @http.INSECURE

@@ -62,6 +62,15 @@ DRAIN: Final = option(
     metavar="SECONDS",
     help="After SIGTERM, keep serving for this long while load balancers take the gateway out.",
 )
+NO_UI: Final = option(
+    "--no-ui", section=_ADDRESS, is_flag=True, help="Serve no pages for browsers: no dashboard, no /docs."
+)
+READ_ONLY_UI: Final = option(
+    "--read-only-ui",
+    section=_ADDRESS,
+    is_flag=True,
+    help="Dashboard without buttons that change something. This limits the page, not the API.",
+)
 INSECURE: Final = option(
     "--insecure", section=_ACCESS, is_flag=True, help="Let everybody call without a key, on any address."
 )

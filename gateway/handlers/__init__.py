@@ -5,10 +5,10 @@ from jobgate.gateway.handlers.bulk import bulk_abort, bulk_retry
 from jobgate.gateway.handlers.functions import function, functions
 from jobgate.gateway.handlers.job_stream import job_events
 from jobgate.gateway.handlers.openapi import openapi
-from jobgate.gateway.handlers.pages import docs, ui_file
+from jobgate.gateway.handlers.pages import docs, ui, ui_file
 from jobgate.gateway.handlers.probes import livez, metrics, readyz
 
 __all__ = [
     "all_events", "bulk_abort", "bulk_retry", "docs", "function", "functions", "job_events", "livez",
-    "metrics", "openapi", "readyz", "ui_file",
+    "metrics", "openapi", "readyz", "ui", "ui_file",
 ]  # fmt: skip

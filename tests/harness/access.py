@@ -136,6 +136,7 @@ TABLE = (
     Access(route="resume", scopes=("operate",)),
     Access(route="metrics", scopes=("metrics",)),
     Access(route="openapi", note="Has the functions that `enqueue:` scopes match."),
+    Access(route="ui", is_open=True),
     Access(route="docs", is_open=True),
     Access(route="ui_file", is_open=True),
     Access(route="livez", is_open=True),

@@ -124,7 +124,7 @@ PARAMETERS = {
     "{function}": "f",
     "{queue}": "arq:queue",
     "{worker}": "",
-    "{file}": "docs.css",
+    "{file}": "style/tokens.css",
 }
 BODIES: dict[str, Any] = {
     "enqueue": {"args": []},

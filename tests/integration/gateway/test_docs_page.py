@@ -132,7 +132,9 @@ async def test_a_link_to_a_model_keeps_the_address_of_the_function(page: Page, u
 async def test_the_example_of_a_limited_number_is_a_number(page: Page, url: str) -> None:
     await page.open(url)
     price = {"anyOf": [{"type": "number", "allOf": [{"multipleOf": 0.01}]}, {"type": "string"}]}
-    shown = await page.run(f"import('./ui/schemas.js').then((one) => one.example({{}}, {json.dumps(price)}))")
+    shown = await page.run(
+        f"import('./ui/calls/schemas.js').then((one) => one.example({{}}, {json.dumps(price)}))"
+    )
     assert shown == 1.5
 
 

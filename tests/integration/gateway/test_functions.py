@@ -1,5 +1,6 @@
 """`/functions`, the live `/openapi.json` and `/docs`: what is shown to whom, and when it changes."""
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +65,7 @@ async def test_an_unknown_function_has_near_names(gateway: RunningGateway, worke
 
 async def test_what_is_unchanged_is_answered_304(gateway: RunningGateway, worker: PlayedWorker) -> None:
     await announced(gateway, worker, *every_form())
-    for path in (*PATHS, "/docs", "/ui/docs.js"):
+    for path in (*PATHS, "/", "/docs", "/ui/frame/app.js"):
         _, _, headers = await gateway.get(path)
         known = {"If-None-Match": headers["ETag"]}
         status, body, again = await gateway.get(path, headers=known)
@@ -141,21 +142,56 @@ async def test_redis_that_was_never_seen_is_503_not_an_empty_list(redis_url: str
             assert (await gateway.get(path))[0] == 503
 
 
-@pytest.mark.parametrize("path", ["/docs", *(f"/ui/{name}" for name in UI_FILES)])
-async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway, path: str) -> None:
-    status, body, headers = await gateway.get(path)
-    types = {"docs": "text/html", "css": "text/css", "js": "text/javascript"}
-    kind = types[path.removeprefix("/").rpartition(".")[2]]
-    assert (status, headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Cache-Control"] == "no-cache"
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src")
-    assert "//" not in body.decode().replace("// ", "") or b"http" not in body.replace(
-        b"https://example", b""
-    )
+async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway) -> None:
+    types = {"css": "text/css", "js": "text/javascript"}
+    weight = 0
+    for path in ("/", "/docs", *(f"/ui/{name}" for name in UI_FILES)):
+        status, body, headers = await gateway.get(path)
+        kind = types.get(path.rpartition(".")[2], "text/html")
+        assert (status, headers["Content-Type"]) == (200, f"{kind}; charset=utf-8"), path
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-cache"
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith(
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+        )
+        assert "frame-ancestors 'none'" in policy
+        # An example for a reader, and the name of SVG's namespace: nothing is loaded from there.
+        elsewhere = re.sub(rb"https://example\.org|http://www\.w3\.org/2000/svg", b"", body)
+        assert b"http:" not in elsewhere, path
+        assert b"https:" not in elsewhere, path
+        weight += len(body)
+    assert weight <= 150_000
 
 
-@pytest.mark.parametrize("name", ["docs.html", "__init__.py", "..%2Fopenapi.yaml", "%2e%2e", "docs.js%00"])
+async def test_pages_can_be_switched_off_or_be_without_buttons(redis_url: str) -> None:
+    async with running_gateway(redis_url, no_ui=True) as gateway:
+        for path in ("/", "/docs", "/ui/frame/app.js"):
+            status, problem, _ = await gateway.get(path)
+            assert (status, problem["detail"]) == (404, "See /openapi.json for all paths.")
+    async with running_gateway(redis_url, read_only_ui=True) as gateway:
+        status, page, headers = await gateway.get("/")
+        assert b'<html lang="en" data-read-only>' in page
+    async with running_gateway(redis_url) as gateway:
+        # A browser that knows the other page gets this one.
+        status, page, _ = await gateway.get("/", headers={"If-None-Match": headers["ETag"]})
+        assert (status, b"data-read-only" in page) == (200, False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index.html",
+        "__init__.py",
+        "..%2Fopenapi.yaml",
+        "api",
+        "api/",
+        "x/../frame%2F..%2Findex.html",
+        "frame//app.js",
+        "frame/app.js%00",
+        "frame/app.js/",
+    ],
+)
 async def test_other_files_are_not_served(gateway: RunningGateway, name: str) -> None:
     assert (await gateway.get(f"/ui/{name}"))[0] == 404
 

@@ -40,8 +40,10 @@ def test_openapi_json_is_the_same_document() -> None:
 
 
 def test_every_file_of_the_pages_is_served() -> None:
-    found = {path.name for path in (ROOT / "gateway" / "ui").iterdir() if path.is_file()}
-    assert set(UI_FILES) == found - {"__init__.py", "docs.html"}
+    folder = ROOT / "gateway" / "ui"
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.is_file()}
+    pages = {"index.html", "docs.html"}
+    assert set(UI_FILES) == {path for path in found - pages if not path.endswith((".py", ".pyc"))}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,9 @@ def test_every_file_of_the_pages_is_served() -> None:
         ("GET", "/livez", "livez", ""),
         ("GET", "/functions", "functions", ""),
         ("GET", "/functions/a%3Ab", "function", "a:b"),
-        ("GET", "/ui/docs.css", "ui_file", "docs.css"),
+        ("GET", "/", "ui", ""),
+        ("GET", "/ui/style/tokens.css", "ui_file", "style/tokens.css"),
+        ("GET", "/ui/a.js", "ui_file", "a.js"),
         ("GET", "/ui/..%2Fopenapi.yaml", "ui_file", "../openapi.yaml"),
         ("GET", "/jobs/%2F..%2F/status", "status", "/../"),
     ],
@@ -68,7 +72,7 @@ def test_routes(method: str, path: str, name: str, variable: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "", "/jobs/", "/jobs//status", "/jobs/f/", "/jobs/a/b/c", "/livez/", "*"]
+    "path", ["//", "", "/ui", "/ui/", "/jobs/", "/jobs//status", "/jobs/f/", "/jobs/a/b/c", "/livez/", "*"]
 )
 def test_no_routes(path: str) -> None:
     with pytest.raises(Problem) as caught:

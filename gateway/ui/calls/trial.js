@@ -1,8 +1,9 @@
 // The form that calls a function, and what it shows afterwards.
 import { bodyOf, exampleBody, fieldAt } from "./arguments.js";
-import { make } from "./elements.js";
+import { make } from "../parts/elements.js";
 import { Field, Wrong } from "./fields.js";
-import { call, curl, outcome } from "./gateway.js";
+import { curl } from "../api/curl.js";
+import { call, outcome } from "../api/gateway.js";
 
 /** Return the elements of the form of a function. */
 export function trial(fn) {

@@ -1,5 +1,5 @@
 // The fields of a form: one for each parameter. A field turns what was entered into JSON text.
-import { make } from "./elements.js";
+import { make } from "../parts/elements.js";
 import { choicesOf, example, kindOf, withoutNull } from "./schemas.js";
 
 /** A value that was entered and cannot be sent. */

@@ -1,8 +1,9 @@
 // The page of all functions: a list, and the function that is chosen, which the address names: /docs#/add.
-import { make, prose, table } from "./elements.js";
-import { ask, hasKey, onKeyNeeded, setKey } from "./gateway.js";
-import { definition, models, words } from "./schemas.js";
-import { trial } from "./trial.js";
+import { make, prose, table } from "../parts/elements.js";
+import { ask } from "../api/gateway.js";
+import { hasKey, onKeyNeeded, setKey } from "../api/keys.js";
+import { definition, models, words } from "../calls/schemas.js";
+import { trial } from "../calls/trial.js";
 
 const $ = (id) => document.getElementById(id);
 const STARS = { var_positional: "*", var_keyword: "**" };

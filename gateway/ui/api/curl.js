@@ -1,0 +1,32 @@
+// Commands that do the same in a terminal.
+import { WAIT, pathOf } from "./gateway.js";
+import { hasKey } from "./keys.js";
+
+/** Return the command that makes the same call. @param {string} name @param {string} body */
+export function curl(name, body) {
+  const headers = [`-H 'Prefer: wait=${WAIT}'`, "-H 'Content-Type: application/json'"];
+  return command("POST", pathOf(name), headers, body === "{}" ? [] : [`-d ${quoted(body)}`]);
+}
+
+/** Return the command that sends a request. @param {"GET" | "POST"} method @param {string} path */
+export function curlOf(method, path) {
+  return command(method, path);
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {string[]} headers
+ * @param {string[]} body
+ */
+function command(method, path, headers = [], body = []) {
+  const url = new URL(path, document.baseURI).href;
+  const first = method === "GET" ? `curl ${quoted(url)}` : `curl -X ${method} ${quoted(url)}`;
+  const key = hasKey() ? ['-H "Authorization: Bearer $KEY"'] : [];
+  return [first, ...headers, ...key, ...body].join(" \\\n  ");
+}
+
+/** @param {string} text */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

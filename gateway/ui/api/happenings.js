@@ -1,0 +1,68 @@
+// What happens in all queues, `GET /events`: one stream for whatever page is open, and the state of the connection.
+import { follow } from "./stream.js";
+
+/**
+ * `connecting`, `live`, `away` (trying again), `hidden` (the tab is in the background), `refused` (the key may not).
+ * @typedef {"connecting" | "live" | "away" | "hidden" | "refused"} State
+ */
+
+/** @type {Set<(event: import("./stream.js").StreamEvent) => void>} */
+const listeners = new Set();
+/** @type {Set<(state: State) => void>} */
+const watchers = new Set();
+/** @type {AbortController | null} */
+let running = null;
+/** @type {State} */
+let state = "connecting";
+
+/** Begin to follow what happens; again with another key. */
+export function connect() {
+  running?.abort();
+  running = null;
+  if (document.hidden) return change("hidden");
+  change("connecting");
+  running = new AbortController();
+  follow("events", { signal: running.signal, onEvent: tell, onState: change });
+  return undefined;
+}
+
+/** Stop following. */
+export function disconnect() {
+  running?.abort();
+  running = null;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && running) {
+    disconnect();
+    change("hidden");
+  } else if (state === "hidden") connect();
+});
+
+/**
+ * Call `listener` with each event until `signal` ends it.
+ * @param {(event: import("./stream.js").StreamEvent) => void} listener
+ * @param {AbortSignal} signal
+ */
+export function onHappening(listener, signal) {
+  listeners.add(listener);
+  signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
+}
+
+/** Call `watcher` with each new state of the connection. @param {(state: State) => void} watcher */
+export function onConnection(watcher) {
+  watchers.add(watcher);
+  watcher(state);
+}
+
+/** @param {import("./stream.js").StreamEvent} event */
+function tell(event) {
+  listeners.forEach((listener) => listener(event));
+}
+
+/** @param {State} next */
+function change(next) {
+  if (next === state) return;
+  state = next;
+  watchers.forEach((watcher) => watcher(state));
+}

@@ -1,0 +1,116 @@
+// Server-sent events, read by fetch: an EventSource cannot send a key.
+import { Refused, send } from "./gateway.js";
+
+/** Milliseconds without a byte after which a stream is taken for dead: there is a comment every 15 s. */
+const SILENCE = 40_000;
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 10_000;
+
+/**
+ * One event; `data` is parsed JSON.
+ * @typedef {{ kind: string, id: string, data: any }} StreamEvent
+ */
+
+/** Takes the text of a stream in pieces and returns the events that are complete. */
+export class EventParser {
+  constructor() {
+    this.rest = "";
+    this.id = "";
+  }
+
+  /** @param {string} text @returns {StreamEvent[]} */
+  take(text) {
+    const parts = (this.rest + text).split("\n\n");
+    this.rest = parts.pop() ?? "";
+    return parts.map((part) => this.event(part)).filter((event) => event !== null);
+  }
+
+  /** @param {string} part @returns {StreamEvent | null} */
+  event(part) {
+    let kind = "";
+    let data = "";
+    for (const line of part.split("\n")) {
+      const [name, value] = [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trimStart()];
+      if (name === "id") this.id = value;
+      else if (name === "event") kind = value;
+      else if (name === "data") data = value;
+    }
+    return kind ? { kind, id: this.id, data: JSON.parse(data) } : null;
+  }
+}
+
+/**
+ * Follow a stream until it is over: it is resumed where it broke off.
+ * @param {string} path
+ * @param {Object} options
+ * @param {AbortSignal} options.signal - ends it
+ * @param {(event: StreamEvent) => void} options.onEvent
+ * @param {(state: "live" | "away" | "refused") => void} [options.onState]
+ * @param {(event: StreamEvent) => boolean} [options.isLast] - whether nothing follows an event
+ */
+export async function follow(path, { signal, onEvent, onState = () => {}, isLast = () => false }) {
+  let pause = FIRST_PAUSE;
+  let id = "";
+  while (!signal.aborted) {
+    try {
+      for await (const event of events(path, id, signal, () => onState("live"))) {
+        pause = FIRST_PAUSE;
+        id = event.id || id;
+        onEvent(event);
+        if (isLast(event)) return;
+      }
+      onState("away"); // the gateway ends streams when it shuts down
+    } catch (error) {
+      if (signal.aborted) return;
+      const isFinal = error instanceof Refused && error.status < 500 && error.status !== 429;
+      onState(isFinal ? "refused" : "away");
+      if (isFinal) return;
+    }
+    await sleep(pause * (0.75 + Math.random() / 2), signal);
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {string} id - of the last event that was seen
+ * @param {AbortSignal} signal
+ * @param {() => void} onOpen
+ * @returns {AsyncGenerator<StreamEvent>}
+ */
+async function* events(path, id, signal, onOpen) {
+  const silence = new AbortController();
+  const alarm = () => setTimeout(() => silence.abort(), SILENCE);
+  let timer = alarm();
+  try {
+    const headers = { Accept: "text/event-stream", ...(id && { "Last-Event-ID": id }) };
+    const response = await send(path, { headers, signal: AbortSignal.any([signal, silence.signal]) });
+    if (response.status === 204) return;
+    if (response.status !== 200 || !response.body) throw await refusal(response);
+    onOpen();
+    const parser = new EventParser();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      clearTimeout(timer);
+      timer = alarm();
+      yield* parser.take(read.value);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @param {Response} response */
+async function refusal(response) {
+  const text = await response.text();
+  const document = text.startsWith("{") ? JSON.parse(text) : null;
+  return new Refused({ status: response.status, headers: response.headers, document });
+}
+
+/** @param {number} milliseconds @param {AbortSignal} signal @returns {Promise<void>} */
+function sleep(milliseconds, signal) {
+  return new Promise((done) => {
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+  });
+}

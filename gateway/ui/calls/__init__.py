@@ -1,0 +1,1 @@
+"""The form that calls a function, built from its schema."""

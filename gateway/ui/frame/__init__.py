@@ -1,0 +1,1 @@
+"""The frame of all pages: start, addresses, key entry, connection, search."""

@@ -1,0 +1,40 @@
+// The alarms of the overview.
+import { post } from "../api/gateway.js";
+import { rights } from "../api/rights.js";
+import { button, make, put } from "../parts/elements.js";
+import { address, link } from "../parts/links.js";
+import { Rows } from "../parts/rows.js";
+
+/** A list of alarms, with a button where a paused queue can be resumed. */
+export class AlarmList {
+  /** @param {() => void} changed - called after something was done */
+  constructor(changed) {
+    this.changed = changed;
+    this.list = make("ul.alarms", { "aria-label": "Alarms" });
+    this.element = make("div", { role: "status" }, this.list);
+    this.rows = new Rows(this.list, { key: (alarm) => alarm.key, make: (alarm) => this.entry(alarm) });
+  }
+
+  /** @param {import("./alarms.js").Alarm[]} found */
+  show(found) {
+    this.rows.show(found);
+  }
+
+  /** @param {import("./alarms.js").Alarm} alarm */
+  entry(alarm) {
+    const text = make("span");
+    const element = make("li.alarm", { "data-level": alarm.level },
+      alarm.queue ? link(address("queues", alarm.queue), alarm.queue, "a.id") : "", text);
+    if (alarm.key.startsWith("paused ")) this.offerResume(element, alarm.queue ?? "");
+    return { element, update: (/** @type {import("./alarms.js").Alarm} */ one) => put(text, one.text) };
+  }
+
+  /** @param {Element} element @param {string} queue */
+  async offerResume(element, queue) {
+    if (!(await rights()).operate) return;
+    element.append(button("Resume", async () => {
+      await post(`queues/${encodeURIComponent(queue)}/resume`).catch(() => {});
+      this.changed();
+    }, "button.quiet"));
+  }
+}

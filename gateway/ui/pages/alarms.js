@@ -1,0 +1,73 @@
+// What an operator should know first: found in what the gateway says of queues, workers and Redis.
+import { now } from "../parts/clock.js";
+import { span } from "../parts/moments.js";
+import { counted, ratio } from "../parts/numbers.js";
+
+/** Seconds that a due job may wait before that is worth a word. */
+const LONG_WAIT = 60;
+/** Heartbeats come every 3 s. */
+const SILENT = 10;
+/** Seconds for which an event loop may be blocked. */
+const LAG = 1;
+/** Part of the jobs that may fail, where enough of them have ended. */
+const MANY_FAILURES = 0.2;
+const ENOUGH = 10;
+
+/**
+ * @typedef {Object} Alarm
+ * @property {string} key - tells alarms apart
+ * @property {"bad" | "warn"} level
+ * @property {string} text
+ * @property {string} [queue] - that it is about
+ * @property {string} [code] - a command that helps
+ */
+
+/**
+ * Return what is wrong, the worst first.
+ * @param {{ queues: any[], workers: any[], ready: { status: string, durability?: string, detail?: string } }} state
+ * @returns {Alarm[]}
+ */
+export function alarms({ queues, workers, ready }) {
+  const found = [...redis(ready), ...queues.flatMap(ofQueue), ...workers.flatMap(ofWorker)];
+  return found.sort((one, other) => Number(other.level === "bad") - Number(one.level === "bad"));
+}
+
+/** @param {{ status: string, durability?: string, detail?: string }} ready @returns {Alarm[]} */
+function redis(ready) {
+  if (ready.status !== "ready") return [{ key: "redis", level: "bad", text: ready.detail ?? "The gateway is not ready." }];
+  if (ready.durability !== "none") return [];
+  return [{ key: "disk", level: "warn", text: "Redis keeps nothing on disk: when it restarts, all jobs are lost." }];
+}
+
+/** @param {any} queue @returns {Alarm[]} */
+function ofQueue({ queue, depth, oldest_due_age: age, paused, paused_since, workers, health_line, last_hour }) {
+  const waiting = depth.queued;
+  /** @type {Alarm[]} */
+  const found = [];
+  const say = (/** @type {Alarm["level"]} */ level, /** @type {string} */ what, /** @type {string} */ text) =>
+    found.push({ key: `${what} ${queue}`, level, text, queue });
+  if (paused) {
+    const since = paused_since ? ` for ${span(Math.max(0, (now() - Date.parse(paused_since)) / 1000))}` : "";
+    say("warn", "paused", `Paused${since}: ${waiting ? `${counted(waiting, "due job")} ${waiting === 1 ? "waits" : "wait"}` : "no job waits"}.`);
+  } else if (waiting && !workers && !health_line) {
+    say("bad", "no-worker", `No worker runs its jobs: ${counted(waiting, "job")} ${waiting === 1 ? "is" : "are"} due.`);
+  } else if (waiting && age > LONG_WAIT) {
+    say("warn", "slow", `The oldest due job has waited ${span(age)}: its workers are busy or stuck.`);
+  }
+  const { succeeded, failed } = last_hour.total;
+  if (succeeded + failed >= ENOUGH && failed / (succeeded + failed) >= MANY_FAILURES) {
+    say("bad", "failures", `${ratio(failed, succeeded + failed)} of its jobs failed in the last hour: ${counted(failed, "failure")}.`);
+  }
+  return found;
+}
+
+/** @param {any} worker @returns {Alarm[]} */
+function ofWorker({ worker, host, pid, heartbeat_time, lag }) {
+  const name = `Worker ${host}:${pid}`;
+  const silent = heartbeat_time ? (now() - Date.parse(heartbeat_time)) / 1000 : 0;
+  if (silent > SILENT) {
+    return [{ key: `silent ${worker}`, level: "bad", text: `${name} has sent no heartbeat for ${span(silent)}: it may be dead.` }];
+  }
+  if (!(lag > LAG)) return [];
+  return [{ key: `lag ${worker}`, level: "warn", text: `${name} is blocked: its event loop stood still for ${span(lag)}. A function may block it.` }];
+}

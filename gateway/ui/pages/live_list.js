@@ -1,0 +1,63 @@
+// The latest events of all queues.
+import { onHappening } from "../api/happenings.js";
+import { make, put } from "../parts/elements.js";
+import { jobLink } from "../parts/links.js";
+import { clockExactly, exact } from "../parts/moments.js";
+import { badge } from "../parts/status.js";
+
+/** Events that are shown: the list always has as many lines. */
+const LINES = 12;
+/** Milliseconds between two changes of the list, so that it can be read. */
+const PAUSE = 500;
+
+/** A list of events, which stands still while somebody points at it. */
+export class LiveList {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
+    /** @type {any[]} */
+    this.events = [];
+    this.isHeld = false;
+    this.timer = 0;
+    this.list = make("ol.live", {}, ...Array.from({ length: LINES }, () => make("li")));
+    this.note = make("span.note", {}, "newest first");
+    this.element = make("section.panel", { "aria-label": "Events" }, make("h2", {}, "Events ", this.note), this.list);
+    for (const [name, isHeld] of /** @type {const} */ ([["pointerenter", true], ["pointerleave", false], ["focusin", true], ["focusout", false]])) {
+      this.list.addEventListener(name, () => this.hold(isHeld));
+    }
+    onHappening((event) => this.take(event), signal);
+    signal.addEventListener("abort", () => clearTimeout(this.timer));
+    this.show();
+  }
+
+  /** @param {import("../api/stream.js").StreamEvent} event */
+  take(event) {
+    this.events.unshift(event);
+    this.events.length = Math.min(this.events.length, LINES);
+    this.timer ||= window.setTimeout(() => this.show(), PAUSE);
+  }
+
+  /** @param {boolean} isHeld */
+  hold(isHeld) {
+    this.isHeld = isHeld;
+    put(this.note, isHeld ? "held while you look" : "newest first");
+    if (!isHeld) this.show();
+  }
+
+  show() {
+    this.timer = 0;
+    if (this.isHeld) return;
+    const lines = this.events.length ? this.events.map(line) : [make("span.note", {}, "Nothing has happened since this page was opened.")];
+    [...this.list.children].forEach((item, at) => item.replaceChildren(lines[at] ?? ""));
+  }
+}
+
+/** Return the line of an event. @param {import("../api/stream.js").StreamEvent} event */
+function line({ kind, data }) {
+  if (kind === "gap") {
+    const missed = typeof data?.missed === "number" ? `${data.missed} events are` : "Some events are";
+    return make("span.note", {}, `${missed} not shown: too much happens.`);
+  }
+  const state = kind === "finished" ? { true: "succeeded", false: "failed" }[String(data.success)] ?? "ended" : kind;
+  return make("span.event", {}, make("time", { dateTime: data.time, title: exact(data.time) }, clockExactly(Date.parse(data.time))),
+    badge(state), make("span.function", { title: data.function ?? "" }, data.function ?? "–"), jobLink(data.job_id));
+}

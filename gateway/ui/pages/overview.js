@@ -1,0 +1,126 @@
+// What runs, what waits and what fails, in all queues.
+import { get } from "../api/gateway.js";
+import { onHappening } from "../api/happenings.js";
+import { Reading } from "../api/reading.js";
+import { rights } from "../api/rights.js";
+import { fill, make, put } from "../parts/elements.js";
+import { address, link } from "../parts/links.js";
+import { count, counted, sum } from "../parts/numbers.js";
+import { alarms } from "./alarms.js";
+import { AlarmList } from "./alarm_list.js";
+import { FunctionTable, activityOf } from "./function_table.js";
+import { LiveList } from "./live_list.js";
+import { QueueTable } from "./queue_table.js";
+
+/** @type {import("../frame/app.js").Page} */
+export const overview = {
+  title: () => "Overview",
+  open(place, signal) {
+    const view = new Overview(signal);
+    return { content: [view.element] };
+  },
+};
+
+class Overview {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
+    this.alarms = new AlarmList(() => this.reading?.now());
+    this.tiles = new Tiles();
+    this.queues = new QueueTable();
+    this.functions = new FunctionTable();
+    this.live = new LiveList(signal);
+    this.state = make("p.note", { role: "status" });
+    this.panels = make("div.stack", {}, this.alarms.element, this.tiles.element, this.queues.element,
+      make("div.columns", {}, this.functions.element, this.live.element));
+    this.element = make("div.stack", {}, make("h1.hidden", {}, "Overview"), this.state, this.panels);
+    this.start(signal);
+  }
+
+  /** @param {AbortSignal} signal */
+  async start(signal) {
+    const may = await rights().catch(() => ({ overview: true }));
+    if (signal.aborted) return;
+    if (!may.overview) {
+      fill(this.panels, make("div.columns", {}, this.live.element));
+      put(this.state, "This key may not see queues and workers: that needs the scope read:*. Its own jobs can be opened by their ids.");
+      return;
+    }
+    this.reading = new Reading({
+      signal,
+      read: readFleet,
+      show: (fleet) => this.show(fleet),
+      fail: (error) => put(this.state, error.message),
+    });
+    onHappening(() => this.reading?.soon(), signal);
+  }
+
+  /** @param {Fleet} fleet */
+  show(fleet) {
+    put(this.state, "");
+    this.alarms.show(alarms(fleet), fleet);
+    this.tiles.show(fleet);
+    this.queues.show(fleet.queues);
+    this.functions.show(activityOf(fleet.queues));
+  }
+}
+
+/** @typedef {{ queues: any[], workers: any[], ready: any }} Fleet */
+
+/** @param {AbortSignal} signal @returns {Promise<Fleet>} */
+async function readFleet(signal) {
+  const [queues, workers, ready] = await Promise.all([
+    get("queues?limit=1000", signal),
+    get("workers?limit=1000", signal),
+    readiness(signal),
+  ]);
+  return { queues: queues.queues, workers: workers.workers, ready };
+}
+
+/** Return what `/readyz` says; a gateway that is not ready says why. @param {AbortSignal} signal */
+async function readiness(signal) {
+  try {
+    return await get("readyz", signal);
+  } catch (error) {
+    return { status: "unready", detail: /** @type {Error} */ (error).message };
+  }
+}
+
+/** The numbers of all queues together. */
+class Tiles {
+  constructor() {
+    this.numbers = Object.fromEntries(TILES.map(([name]) => [name, make("strong", {}, "–")]));
+    this.notes = Object.fromEntries(TILES.map(([name]) => [name, make("span.note", {}, "\u00a0")]));
+    this.element = make("section.tiles", { "aria-label": "All queues" }, ...TILES.map(([name, text, href]) =>
+      make("a.tile", { href, "data-tile": name }, make("span", {}, text), this.numbers[name], this.notes[name])));
+  }
+
+  /** @param {Fleet} fleet */
+  show({ queues, workers }) {
+    const depth = (/** @type {string} */ name) => sum(queues.map((queue) => queue.depth[name]));
+    const total = (/** @type {string} */ name) => sum(queues.map((queue) => queue.last_hour.total[name]));
+    const running = sum(workers.map((worker) => worker.in_progress));
+    const slots = sum(workers.map((worker) => worker.max_jobs));
+    this.set("queued", depth("queued"), queues.length ? `in ${counted(queues.length, "queue")}` : "");
+    this.set("deferred", depth("deferred"), "due later");
+    this.set("in_progress", depth("in_progress"), slots ? `${running} of ${counted(slots, "slot")}` : "no slots");
+    this.set("ended", total("succeeded") + total("failed") + total("aborted"), "last hour");
+    this.set("failed", total("failed"), "last hour");
+    this.set("workers", workers.length, workers.length ? "alive" : "none alive");
+    this.element.querySelector('[data-tile="failed"]').classList.toggle("is-bad", total("failed") > 0);
+  }
+
+  /** @param {string} name @param {number} value @param {string} note */
+  set(name, value, note) {
+    put(this.numbers[name], count(value));
+    put(this.notes[name], note || "\u00a0");
+  }
+}
+
+const TILES = [
+  ["queued", "Due", "./#/overview"],
+  ["in_progress", "Running", "./#/workers"],
+  ["deferred", "Deferred", "./#/overview"],
+  ["ended", "Ended", "./#/overview"],
+  ["failed", "Failed", "./#/failures"],
+  ["workers", "Workers", "./#/workers"],
+];

@@ -1,0 +1,1 @@
+"""Elements that pages consist of: tables, times, numbers, charts, dialogs."""

@@ -1,0 +1,42 @@
+// The addresses of pages, which can be shared: `#/jobs/<id>`, `#/queues/<name>?status=failed`.
+import { make } from "./elements.js";
+
+/**
+ * Return the address of a page.
+ * @param {string} page
+ * @param {string} [name] - of the job or queue that it shows
+ * @param {Record<string, string | undefined>} [params] - empty ones are left out
+ */
+export function address(page, name = "", params = {}) {
+  const given = Object.entries(params).filter(([, value]) => value);
+  const query = new URLSearchParams(/** @type {[string, string][]} */ (given)).toString();
+  return `./#/${page}${name ? `/${encodeURIComponent(name)}` : ""}${query ? `?${query}` : ""}`;
+}
+
+/** Return a link. @param {string} href @param {string} text @param {string} [classes] */
+export function link(href, text, classes = "a") {
+  return make(classes, { href }, text);
+}
+
+/** Return a link to a job. @param {string} id */
+export function jobLink(id) {
+  return make("a.id", { href: address("jobs", id), title: id }, id);
+}
+
+/** @typedef {{ page: string, name: string, params: URLSearchParams }} Place */
+
+/** Return the page, name and parameters that the part of an address after `#` means. @param {string} hash @returns {Place} */
+export function placeOf(hash) {
+  const [path, query = ""] = hash.replace(/^#?\/?/, "").split(/\?(.*)/s);
+  const [page, name = ""] = path.split(/\/(.*)/s);
+  return { page: page || "overview", name: decoded(name), params: new URLSearchParams(query) };
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // it is no percent-encoding
+  }
+}

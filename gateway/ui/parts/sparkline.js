@@ -1,0 +1,69 @@
+// The last hour in a line: bars for each minute, as SVG.
+import { make } from "./elements.js";
+
+const NS = "http://www.w3.org/2000/svg";
+const WIDTH = 120;
+const HEIGHT = 24;
+
+/**
+ * Return an element of SVG.
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {...Element} children
+ */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(NS, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}
+
+/** A small chart: what ended well, and on top of it what failed. */
+export class Sparkline {
+  /** @param {string} label - what it counts */
+  constructor(label) {
+    this.label = label;
+    this.good = svg("path", { class: "bar" });
+    this.bad = svg("path", { class: "bar bad" });
+    const base = svg("path", { class: "base", d: `M0 ${HEIGHT - 0.5}H${WIDTH}` });
+    this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" },
+      base, this.good, this.bad);
+    this.element = make("span.spark", {}, this.picture);
+  }
+
+  /**
+   * Show the numbers of an hour.
+   * @param {number[]} good
+   * @param {number[]} bad
+   * @param {number} top - the number whose bar is as high as the chart
+   */
+  update(good, bad, top) {
+    const total = good.map((value, at) => value + (bad[at] ?? 0));
+    this.good.setAttribute("d", bars(good, good.map(() => 0), top));
+    this.bad.setAttribute("d", bars(bad, good, top));
+    const peak = Math.max(0, ...total);
+    const text = `${this.label}: ${total.reduce((sum, one) => sum + one, 0)} in the last hour, at most ${peak} a minute`;
+    this.picture.setAttribute("aria-label", text);
+    this.element.title = text;
+  }
+}
+
+/**
+ * Return the path of bars.
+ * @param {number[]} values
+ * @param {number[]} below - where each begins
+ * @param {number} top
+ */
+export function bars(values, below, top) {
+  const step = WIDTH / Math.max(1, values.length);
+  return values.map((value, at) => {
+    if (!value) return "";
+    const height = Math.max(1, (value / Math.max(1, top)) * HEIGHT);
+    const y = HEIGHT - ((below[at] ?? 0) / Math.max(1, top)) * HEIGHT;
+    const [left, high] = [round(at * step), round(Math.max(0, y - height))];
+    return `M${left} ${round(y)}V${high}h${round(step * 0.75)}V${round(y)}z`;
+  }).join("");
+}
+
+/** @param {number} value */
+const round = (value) => Math.round(value * 100) / 100;

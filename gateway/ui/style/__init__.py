@@ -1,0 +1,1 @@
+"""Style sheets: tokens first, then the frame, then the parts of pages."""

@@ -1,0 +1,162 @@
+"""The dashboard in a real Chromium, with real gateway, worker and Redis processes."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from harness import scene
+from harness.browser import Page, open_page, start_browser
+from harness.gateways import running_gateway
+from harness.processes import Process, Processes
+from harness.servers import RedisServer
+from harness.tools import valkey_binary
+from jobgate.gateway import new_key
+
+pytestmark = pytest.mark.early
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """A running shop, and a browser to look at it."""
+
+    redis: RedisServer
+    gateway: Process
+    processes: Processes
+    browser: str
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+    async def ask(self, method: str, path: str, document: Any = None) -> Any:
+        async with (
+            aiohttp.ClientSession(self.url) as session,
+            session.request(method, path, json=document) as answer,
+        ):
+            assert answer.status < 400, await answer.text()
+            return await answer.json()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
+    redis = RedisServer(valkey_binary(), folder / "redis").start()
+    processes = Processes(folder)
+    try:
+        browser = start_browser(processes, folder / "profile")
+        scene.seed_counters(redis.url)
+        yield Shop(
+            redis=redis, gateway=scene.start(processes, redis.url), processes=processes, browser=browser
+        )
+    finally:
+        processes.end_all()
+        redis.kill()
+
+
+@pytest.fixture
+async def page(shop: Shop) -> AsyncIterator[Page]:
+    """A page; at the end, nothing that it did may have been an error or against its policy."""
+    async with open_page(shop.browser) as opened:
+        yield opened
+        assert opened.complaints == []
+
+
+async def shown(page: Page, url: str, text: str, **window: Any) -> None:
+    """Open an address and wait until the page shows a text."""
+    await page.open(url, **window)
+    await page.until(f"document.querySelector('main').innerText.includes({json.dumps(text)})")
+
+
+async def says(page: Page, selector: str, text: str) -> None:
+    """Wait until an element shows a text."""
+    await page.until(
+        f"document.querySelector({json.dumps(selector)})?.innerText.includes({json.dumps(text)})"
+    )
+
+
+async def test_the_overview_shows_queues_alarms_and_what_happens(page: Page, shop: Shop) -> None:
+    await shop.ask("POST", "/jobs/newsletter", {"queue": "shop:newsletter"})
+    await shop.ask("POST", "/queues/shop:images/pause")
+    await shown(page, shop.url, "shop:billing")
+    assert await page.run("document.title") == "Overview · jobgate"
+    await says(page, "#connection", "Live")
+    alarms = await page.text(".alarms")
+    assert "shop:newsletter\nNo worker runs its jobs: 1 job is due." in alarms
+    assert await page.text('[data-tile="workers"] strong') == "2"
+    functions = await page.text("section[aria-label=Functions]")
+    assert all(name in functions for name in ("send_invoice", "charge_card", "resize_image"))
+    drawn = await page.run("document.querySelector('.queues .spark path.bar').getAttribute('d').length")
+    assert drawn > 500, "an hour has 60 bars"
+
+    await shop.ask("POST", "/jobs/send_invoice", {"args": [1], "job_id": "watched"})
+    await says(page, ".live", "watched")
+    await says(page, ".live", "succeeded")
+    await page.click(".alarm button")
+    await page.until("!document.querySelector('.alarms').innerText.includes('Paused')")
+    assert not (await shop.ask("GET", "/queues/shop:images"))["paused"]
+
+
+async def test_a_restart_of_the_gateway_is_survived(page: Page, shop: Shop) -> None:
+    await shown(page, shop.url, "shop:billing")
+    await says(page, "#connection", "Live")
+    shop.gateway.kill()
+    await says(page, "#connection", "Reconnecting")
+    shop.gateway = shop.processes.gateway(shop.redis.url, port=int(shop.url.rpartition(":")[2]))
+    await says(page, "#connection", "Live")
+    await shop.ask("POST", "/jobs/send_invoice", {"args": [1], "job_id": "afterwards"})
+    await says(page, ".live", "afterwards")
+    page.complaints.clear()  # the browser notes that the gateway was away
+
+
+async def test_keys_are_asked_for_and_limit_what_is_shown(page: Page, shop: Shop, tmp_path: Path) -> None:
+    scopes = {"all": ("read:*", "operate", "abort"), "looks": ("read:*",), "own": ("read", "enqueue:send_*")}
+    keys = {name: new_key(name, scope) for name, scope in scopes.items()}
+    (tmp_path / "keys.toml").write_text("\n".join(entry for _, entry in keys.values()))
+    await shop.ask("POST", "/queues/shop:images/pause")
+    async with running_gateway(shop.redis.url, keys_file=tmp_path / "keys.toml") as gateway:
+        await page.open(gateway.url)
+        await enter_key(page, "wrong")
+        await says(page, "#key-error", "does not accept this key")
+
+        await enter_key(page, keys["all"][0])
+        await says(page, ".alarms", "Paused")
+        await page.until("document.querySelector('.alarm button')?.innerText === 'Resume'")
+        await says(page, "#connection", "Live")
+        kept = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
+        assert keys["all"][0] not in await page.run(f"{kept} + document.documentElement.outerHTML")
+
+        await page.run("location.reload()")
+        await page.until("document.querySelector('form.key')")
+        await page.click("#key-kept")
+        await enter_key(page, keys["looks"][0])
+        await says(page, ".alarms", "Paused")
+        await page.run("location.reload()")  # the tab keeps this one
+        await says(page, ".alarms", "Paused")
+        await says(page, "#connection", "Live")
+        assert await page.run("document.querySelectorAll('main button:not([hidden])').length") == 0
+
+        await page.run("sessionStorage.clear()")
+        await page.run("location.reload()")
+        await enter_key(page, keys["own"][0])
+        await says(page, "main", "needs the scope read:*")
+        await page.open("about:blank")
+    await shop.ask("POST", "/queues/shop:images/resume")
+    page.complaints.clear()  # the browser notes each 401, 403 and 422
+
+
+async def enter_key(page: Page, key: str) -> None:
+    await page.until("document.activeElement?.id === 'key-text'")
+    await page.fill("#key-text", key)
+    await page.press("Enter")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_a_narrow_window_shows_everything(page: Page, shop: Shop, dark: bool) -> None:
+    await shown(page, shop.url, "shop:billing", width=360, height=700, dark=dark)
+    assert await page.run("document.documentElement.scrollWidth") <= 360
+    assert await page.run("getComputedStyle(document.body).backgroundColor === 'rgb(16, 19, 23)'") is dark
