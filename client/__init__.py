@@ -33,6 +33,7 @@ from jobgate.client.errors import (
     UntrustedGateway,
     WouldDeadlock,
 )
+from jobgate.client.functions import Target
 from jobgate.client.info import (
     JobEvent,
     JobEventKind,
@@ -44,6 +45,7 @@ from jobgate.client.info import (
 )
 from jobgate.client.job_handle import JobHandle
 from jobgate.client.many import Call, CallOptions
+from jobgate.client.metrics import ClientMetrics
 from jobgate.client.operate import (
     AbortFilters,
     Activity,
@@ -60,9 +62,11 @@ from jobgate.client.operate import (
     WorkerInfo,
 )
 from jobgate.client.per_loop import Home, PerLoop
-from jobgate.client.requests import check_keywords
+from jobgate.client.requests import NewJob, check_keywords
 from jobgate.client.stub import DEFAULT, Stub, stub
 from jobgate.client.time_budget import GRACE, TimeBudget
+from jobgate.client.transport import JobEnd, Transport
+from jobgate.client.values import JSON
 
 __all__ = [
     # The client and its jobs
@@ -84,4 +88,6 @@ __all__ = [
     "DEFAULT", "Stub", "stub",
     # What `jobgate.arq` builds on
     "GRACE", "Home", "PerLoop", "TimeBudget", "check_keywords",
+    # What `jobgate.testing` builds on
+    "JSON", "ClientMetrics", "JobEnd", "NewJob", "Target", "Transport",
 ]  # fmt: skip

@@ -11,12 +11,12 @@ from jobgate.gateway.auth import (
     renewed,
     same_rights,
 )
-from jobgate.gateway.server import run
+from jobgate.gateway.server import run, serve
 from jobgate.gateway.settings import GatewayError, GatewaySettings, KeysFileError
 
 __all__ = [
     # The gateway
-    "GatewaySettings", "run",
+    "GatewaySettings", "run", "serve",
     # Keys
     "KeyEntry", "KeysDocument", "edited_keys", "keys_of_text", "moment_text", "new_key",
     "read_keys", "renewed", "same_rights",

@@ -143,8 +143,19 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
         await asyncio.gather(gateway.feed.close(), *running, return_exceptions=True)
 
 
-async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then drain and return; raises `GatewayError` if it cannot start."""
+async def serve(
+    settings: GatewaySettings, stop: asyncio.Event, ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve until `stop` is set, then drain and return.
+
+    Args:
+        settings: The gateway's settings.
+        stop: Set it to end the gateway.
+        ready: Called with the gateway's URL when it listens.
+
+    Raises:
+        GatewayError: It cannot start.
+    """
     base_document()
     if HttpRequestParser is HttpRequestParserPy:
         logger.warning("aiohttp runs without its C parser: it is slower, and accepts more than HTTP allows")
@@ -152,6 +163,8 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     async with open_gateway(settings) as gateway:
         with _watched(certificate):
             listeners = await _listen(gateway, certificate)
+            if ready is not None:
+                ready(listeners[0].url)
             try:
                 await stop.wait()
                 stop.clear()

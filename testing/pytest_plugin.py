@@ -1,1 +1,119 @@
 """The plugin that pytest loads wherever jobgate is installed: it imports nothing until a fixture is used."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from jobgate.client import BlockingClient, Client
+    from jobgate.testing.environment import Environment
+    from jobgate.testing.gateway import GatewayInTest
+    from jobgate.testing.manual_worker import ManualWorker
+
+_MARK = (
+    "jobgate(settings, **overrides): the worker settings of this test, as a class or its import path, and "
+    "settings that override it"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of the configuration file."""
+    parser.addini("jobgate_settings", "The worker settings of tests, such as my_jobs.WorkerSettings")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line("markers", _MARK)
+
+
+@pytest.fixture(scope="session")
+def jobgate_redis_url() -> Iterator[str]:
+    """URL of the Redis server of the tests: by default an embedded one, for each process its own.
+
+    Override it to use another server. Give the tests a database of their own there.
+    """
+    from jobgate.testing.errors import TestingError
+    from jobgate.testing.shared_server import SHARED_SERVER
+
+    try:
+        url = SHARED_SERVER.url()
+    except TestingError as error:
+        pytest.fail(str(error), pytrace=False)
+    yield url
+    SHARED_SERVER.stop()
+
+
+@pytest.fixture
+def jobgate_settings(request: pytest.FixtureRequest) -> Any:
+    """The worker settings: those of the mark `jobgate`, else of the option `jobgate_settings`, else None.
+
+    Override it to make them in another way.
+    """
+    for mark in request.node.iter_markers("jobgate"):
+        if mark.args:
+            return _loaded(mark.args[0])
+    path = request.config.getini("jobgate_settings")
+    return _loaded(path) if path else None
+
+
+def _loaded(settings: object) -> object:
+    if not isinstance(settings, str):
+        return settings
+    from jobgate.worker import LoadError, load_settings
+
+    try:
+        return load_settings(settings)
+    except LoadError as error:
+        if error.__cause__ is not None:
+            raise
+        pytest.fail(f"jobgate_settings: {error}", pytrace=False)
+
+
+@pytest.fixture
+def jobgate_namespace() -> str | None:
+    """Prefix of all keys of the test in Redis; None = a new one for each test."""
+    return None
+
+
+@pytest.fixture
+def jobgate_environment(
+    request: pytest.FixtureRequest,
+    jobgate_redis_url: str,
+    jobgate_settings: Any,
+    jobgate_namespace: str | None,
+) -> Iterator["Environment"]:
+    """What the other fixtures are made of: `jobgate.testing.Environment`."""
+    from jobgate.testing.environment import Environment
+
+    overrides: dict[str, Any] = {}
+    for mark in request.node.iter_markers("jobgate"):
+        overrides = {**mark.kwargs, **overrides}
+    with Environment(
+        jobgate_settings, redis_url=jobgate_redis_url, namespace=jobgate_namespace, **overrides
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture
+def jobgate_worker(jobgate_environment: "Environment") -> "ManualWorker":
+    """Runs jobs when told to, moves the time, and knows what was enqueued."""
+    return jobgate_environment.worker
+
+
+@pytest.fixture
+def jobgate_client(jobgate_environment: "Environment") -> "Client":
+    """A `Client` straight through Redis, for tests with an event loop. It need not be closed."""
+    return jobgate_environment.client
+
+
+@pytest.fixture
+def jobgate_blocking_client(jobgate_environment: "Environment") -> "BlockingClient":
+    """A `BlockingClient` straight through Redis."""
+    return jobgate_environment.blocking_client
+
+
+@pytest.fixture
+def jobgate_gateway(jobgate_environment: "Environment") -> "GatewayInTest":
+    """A real gateway in this process; `jobgate_gateway.url` is for HTTP clients of any kind."""
+    return jobgate_environment.gateway

@@ -1,7 +1,7 @@
 """jobgate.worker: claims jobs and runs functions."""
 
 from jobgate.broker import Seconds
-from jobgate.worker.cron_jobs import CronJob, cron, next_cron
+from jobgate.worker.cron_jobs import CronJob, Tick, TickWriter, cron, next_cron
 from jobgate.worker.errors import (
     LoadError,
     NotTransferable,
@@ -12,7 +12,7 @@ from jobgate.worker.errors import (
 )
 from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, job, load_settings
 from jobgate.worker.invocation import Deadline, ProgressReporter
-from jobgate.worker.jobs import JobOutcome, message_of
+from jobgate.worker.jobs import JobOutcome, Observer, Outcome, OutcomeKind, RunningJob, message_of
 from jobgate.worker.process import stop_signals
 from jobgate.worker.settings import Settings
 from jobgate.worker.vitals import EXIT_WEDGED, State, look_for_workers
@@ -28,6 +28,8 @@ __all__ = [
     "next_cron",
     # What a function and the hooks find in their ctx
     "Deadline", "JobOutcome", "ProgressReporter",
+    # For `jobgate.testing`: what happens in a worker, and the runs of cron jobs
+    "Observer", "Outcome", "OutcomeKind", "RunningJob", "Tick", "TickWriter",
     # What a function raises to be run again
     "Retry", "RetryJob",
     # Errors

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 
@@ -16,6 +16,7 @@ from jobgate.worker.cron_jobs import Scheduler
 from jobgate.worker.invocation import ProgressWriter, note_leftovers
 from jobgate.worker.jobs import (
     JobRunner,
+    Observer,
     Observers,
     Persistence,
     RunningJob,
@@ -52,6 +53,8 @@ class Run:
         worker_id: Id under which jobs are claimed and finished.
         metrics: The worker's metrics, which count over all of its runs.
         wrap: Makes `ctx["redis"]` of a client.
+        only_due: End when nothing is due, as a burst that leaves deferred jobs where they are.
+        observers: Notified of what happens, besides the worker's own.
     """
 
     def __init__(
@@ -61,8 +64,11 @@ class Run:
         worker_id: str,
         metrics: WorkerMetrics,
         wrap: Callable[[Redis], Any],
+        only_due: bool = False,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._settings = settings
+        self._only_due = only_due
         self._metrics = metrics
         self._wrap = wrap
         self.broker = _broker_of(settings)
@@ -76,7 +82,7 @@ class Run:
             worker_id=worker_id,
             jobs=self.jobs,
             clock=RedisClock(),
-            observers=Observers(self.counts, metrics, JobLog(settings)),
+            observers=Observers(self.counts, metrics, JobLog(settings), *observers),
         )
         #: `ctx["redis"]` while it runs.
         self.pool: Any = None
@@ -97,7 +103,9 @@ class Run:
         self._persistence = Persistence(shared)
         self._shutdown = Shutdown(shared, self._persistence)
         self._runner = JobRunner(shared, self._persistence, self._progress)
-        self._claimer = Claimer(shared, self._runner, self._persistence, self.liveness)
+        self._claimer = Claimer(
+            shared, self._runner, self._persistence, self.liveness, only_due=self._only_due
+        )
         self._loop_watch = LoopWatch(self.liveness.pulse, self.jobs)
         self._keeper = LeaseKeeper(
             shared, liveness=self.liveness, watch=self._loop_watch, on_stop=self._runner.stop,

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from jobgate.broker import Broker, JobResult
 from jobgate.worker.errors import WorkerError
-from jobgate.worker.jobs import RunningJobs
+from jobgate.worker.jobs import Observer, RunningJobs
 from jobgate.worker.process import bound_exit, ending_within, loop_factory
 from jobgate.worker.run import Run
 from jobgate.worker.settings import Settings
@@ -55,14 +55,14 @@ class Worker:
         self._owns_process = False
         self._run = self._new_run()
 
-    def _new_run(self) -> Run:
-        return Run(self.settings, worker_id=self.worker_id, metrics=self.metrics, wrap=self.wrap_redis)
+    def _new_run(self, **how: Any) -> Run:
+        return Run(self.settings, worker_id=self.worker_id, metrics=self.metrics, wrap=self.wrap_redis, **how)
 
-    def _renew_run(self, settings: Settings) -> None:
+    def _renew_run(self, settings: Settings, **how: Any) -> None:
         if self._run.is_running:
             raise WorkerError("this worker is already running: make a second Worker to run two at a time")
         self.settings = settings
-        self._run = self._new_run()
+        self._run = self._new_run(**how)
 
     def __repr__(self) -> str:
         return (
@@ -157,6 +157,21 @@ class Worker:
         failures = self._run.keep_failures()
         await self.async_run()
         return failures
+
+    async def run_due(self, *observers: Observer) -> None:
+        """Run what is due now, and what these jobs enqueue, then return; deferred jobs stay in the queue.
+
+        `max_burst_jobs` bounds it as it bounds a burst.
+
+        Args:
+            observers: Notified of what happens in this run.
+
+        Raises:
+            BrokerError: Redis cannot be used at startup.
+            WorkerError: The worker is already running.
+        """
+        self._renew_run(self.settings.changed(burst=True), only_due=True, observers=observers)
+        await self.async_run()
 
     def wrap_redis(self, client: Redis) -> Any:
         """Return what functions find as `ctx["redis"]`: `client` itself, unless a subclass overrides this."""

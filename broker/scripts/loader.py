@@ -9,10 +9,15 @@ write carry the flag `allow-oom` (Redis >= 7.0), except `enqueue`, `rerun`, `pro
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha1
 from importlib.resources import files
+from typing import Final
 
+from jobgate.broker.milliseconds import CLOCK_SHIFT
+
+#: The prelude that reads the time.
+_CLOCK: Final = "clock.lua"
 _USES = re.compile(r"^-- Uses: (\w+\.lua) \(", re.MULTILINE)
 
 
@@ -29,18 +34,24 @@ class Script:
         object.__setattr__(self, "sha", sha1(self.source.encode(), usedforsecurity=False).hexdigest())
 
 
-@cache
 def script(name: str) -> Script:
     """Return the script `name` (without `.lua`), with its preludes before it.
 
     Raises:
         FileNotFoundError: There is no such script.
     """
+    return _script(name, CLOCK_SHIFT.ms)
+
+
+@lru_cache(maxsize=1024)
+def _script(name: str, shift_ms: int) -> Script:
     source = _text(f"{name}.lua")
     # Redis expects the flags of a script on its first line.
     flags, rest = source.split("\n", 1) if source.startswith("#!") else ("", source)
     preludes: dict[str, str] = {}
     _add_preludes(rest, preludes)
+    if shift_ms and _CLOCK in preludes:
+        preludes[_CLOCK] += f"now = now + {shift_ms}\n"
     return Script(name, "\n".join([flags, *preludes.values(), rest] if flags else [*preludes.values(), rest]))
 
 

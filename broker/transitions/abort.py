@@ -1,12 +1,11 @@
 """The transition *abort*: a job is stopped, whether it waits or runs."""
 
-import time
 from dataclasses import replace
 from enum import StrEnum
 
 from jobgate.broker.bodies import AbortMark, abort_mark, encode_result, note_of_abort
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
-from jobgate.broker.milliseconds import DEFAULT_KEEP, ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms
+from jobgate.broker.milliseconds import DEFAULT_KEEP, ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms, unix_ms
 from jobgate.broker.records import LOST_BODY, Failure, FailureCode, JobBody, JobResult
 from jobgate.broker.scripts import script
 from jobgate.broker.views import JobStatus, JobView, ViewPart
@@ -141,7 +140,7 @@ def _aborted(view: JobView, body: JobBody, queue: str) -> JobResult:
         failure=_ABORTED,
         enqueue_time_ms=body.enqueue_time_ms,
         start_time_ms=None,
-        finish_time_ms=time.time_ns() // 1_000_000,
+        finish_time_ms=unix_ms(),
         queue=queue,
         options=body.options,
     )

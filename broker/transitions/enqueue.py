@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import re
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +17,7 @@ from jobgate.broker.errors import (
 )
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link import Coalescer
-from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms
+from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms, unix_ms
 from jobgate.broker.part import Core, Part
 from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
 from jobgate.broker.scripts import script
@@ -303,7 +302,7 @@ def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
         function=request.function,
         args=tuple(request.args),
         kwargs=dict(request.kwargs),
-        enqueue_time_ms=time.time_ns() // 1_000_000,
+        enqueue_time_ms=unix_ms(),
         first_try=request.first_try,
         options=request.options.enqueued(queue, request_token, is_counted=is_counted),
     )

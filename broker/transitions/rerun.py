@@ -1,6 +1,5 @@
 """The transition *rerun*: a finished job is run again, as a new job with the same arguments."""
 
-import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha1
@@ -8,7 +7,7 @@ from typing import Any
 
 from jobgate.broker.bodies import encode_again, is_pickled
 from jobgate.broker.errors import BrokerUnavailable, DecodeError
-from jobgate.broker.milliseconds import BODY_TTL_MS
+from jobgate.broker.milliseconds import BODY_TTL_MS, unix_ms
 from jobgate.broker.part import Part
 from jobgate.broker.records import Allowance, CallerLimits, JobBody, JobResult
 from jobgate.broker.scripts import script
@@ -112,7 +111,7 @@ class RerunPart(Part):
             wants_outcome=False,
             is_counted=limits is not None and limits.counts_pending,
         )
-        body = replace(body, options=options, first_try=None, enqueue_time_ms=time.time_ns() // 1_000_000)
+        body = replace(body, options=options, first_try=None, enqueue_time_ms=unix_ms())
         blob = encode_again(body, request or result, self._core.codec)
         code, due_ms, id_, *rate = await self._create(job_id, new_id, ended, (blob, result), limits)
         allowance = allowance_of(limits, code, rate)

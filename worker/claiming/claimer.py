@@ -34,13 +34,16 @@ class Claimer(TaskRole):
         runner: Takes each claimed job.
         persistence: Gives back jobs that are not to be started.
         liveness: Receives signs of life: rounds of the loop and answers.
+        only_due: Whether a burst ends when nothing is due, and leaves deferred jobs.
     """
 
     def __init__(
-        self, shared: Shared, runner: JobRunner, persistence: Persistence, liveness: Liveness
-    ) -> None:
+        self, shared: Shared, runner: JobRunner, persistence: Persistence, liveness: Liveness,
+        *, only_due: bool = False,
+    ) -> None:  # fmt: skip
         self._broker = shared.broker
         self._settings = shared.settings
+        self._only_due = only_due
         most = self._settings.max_burst_jobs if self._settings.burst else -1
         self._most_starts = most if most >= 0 else sys.maxsize
         self._jobs = shared.jobs
@@ -165,7 +168,8 @@ class Claimer(TaskRole):
     def _is_drained(self, claims: Mapping[str, Claim]) -> bool:
         """Whether all queues have answered that they are empty; a paused one counts as empty."""
         return len(claims) == len(self._sources) and all(
-            claim.next_due_in is None for claim in claims.values()
+            claim.next_due_in is None or (self._only_due and claim.next_due_in > 0)
+            for claim in claims.values()
         )
 
     def _pause(self, claims: Mapping[str, Claim]) -> float:

@@ -2,6 +2,6 @@
 
 from jobgate.worker.cron_jobs.cron_job import CronJob, as_cron_job, cron, next_cron
 from jobgate.worker.cron_jobs.scheduler import Scheduler
-from jobgate.worker.cron_jobs.ticks import Skip
+from jobgate.worker.cron_jobs.ticks import Skip, Tick, TickWriter
 
-__all__ = ["CronJob", "Scheduler", "Skip", "as_cron_job", "cron", "next_cron"]
+__all__ = ["CronJob", "Scheduler", "Skip", "Tick", "TickWriter", "as_cron_job", "cron", "next_cron"]

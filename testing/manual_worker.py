@@ -1,0 +1,360 @@
+"""A worker for tests: it runs jobs when it is told to, and moves the time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from jobgate.arq import Worker
+from jobgate.broker import Broker, did_you_mean, in_seconds
+from jobgate.client import Target
+from jobgate.testing import cron_ticks, moved_time
+from jobgate.testing.background import Background
+from jobgate.testing.enqueued import EnqueuedJob, jobs_of
+from jobgate.testing.errors import JobsFailed, TestingError
+from jobgate.testing.expectation import Expectation
+from jobgate.testing.keyspace import Keyspace
+from jobgate.testing.loop_thread import LoopThread
+from jobgate.testing.ran_jobs import RanJob, Recorder
+from jobgate.testing.thread_functions import for_django, has_django
+from jobgate.worker import Settings
+
+T = TypeVar("T")
+
+#: Most tries of one `run_jobs`, unless the test allows more.
+MOST_JOBS = 1_000
+_NO_FUNCTIONS = (
+    "No functions are known to these tests, so no job can be run: name the settings of the worker, with "
+    "`jobgate_settings = my_jobs.WorkerSettings` in pytest's configuration or the mark `jobgate(…)`."
+)
+
+
+class ManualWorker:
+    """A real worker, real Redis, and a test that says what happens when.
+
+    `run_jobs` starts a worker with the settings in the running loop, lets it work until nothing is due, and
+    stops it: hooks, retries, timeouts and serialization are those of production. Methods that are no
+    coroutines can be called in tests of all kinds.
+
+    Tests get it from the fixture `jobgate_worker`, or from an `Environment`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        broker: Broker,
+        keyspace: Keyspace,
+        thread: LoopThread,
+        announce: Callable[[], Awaitable[None]],
+    ) -> None:
+        #: The checked settings.
+        self.settings = settings
+        self._broker = broker
+        self._keyspace = keyspace
+        self._thread = thread
+        self._announce = announce
+        self._recorder = Recorder()
+
+    @property
+    def ran(self) -> Sequence[RanJob]:
+        """All tries that its methods have made in this test, in the order of their ends."""
+        return tuple(self._recorder.ran)
+
+    @property
+    def now(self) -> datetime:
+        """The time as jobs see it, in UTC: the real time and all that `move_time` has added."""
+        return moved_time.now()
+
+    async def run_jobs(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
+        """Run what is due now, and what these jobs enqueue.
+
+        Deferred jobs and retries with a pause stay in the queue: use `move_time`, `pass_time` or `drain`.
+
+        Args:
+            raise_failures: Raise JobsFailed if a job failed for good.
+            limit: Most tries.
+
+        Returns:
+            The tries in the order of their ends.
+
+        Raises:
+            JobsFailed: Jobs failed for good. All others have run too.
+            TestingError: More than `limit` tries were due.
+        """
+        before = len(self._recorder.ran)
+        await self._run_due(before + limit)
+        return self._ran_since(before, raise_failures)
+
+    async def pass_time(
+        self,
+        *,
+        to: datetime | None = None,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+        raise_failures: bool = True,
+        limit: int = MOST_JOBS,
+    ) -> list[RanJob]:
+        """Let time pass as it would pass in production: jobs, retries and cron jobs run when they are due.
+
+        Args:
+            to: As in `move_time`; so are the others.
+            days: Days.
+            hours: Hours.
+            minutes: Minutes.
+            seconds: Seconds.
+            raise_failures: As in `run_jobs`.
+            limit: Most tries.
+
+        Returns:
+            The tries in the order of their ends.
+
+        Raises:
+            JobsFailed: As in `run_jobs`.
+            TestingError: As in `run_jobs`, or that is not forward.
+        """
+        by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        end = self.now + timedelta(milliseconds=moved_time.way_to(to, by))
+        before, ticks = len(self._recorder.ran), cron_ticks.CronTicks(self.settings, self.now)
+        await self._go_on(before + limit, ticks, end)
+        if self.now < end:
+            await self._in_thread(self._move_to(end))
+        return self._ran_since(before, raise_failures)
+
+    async def drain(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
+        """Run all jobs, deferred ones and retries too: the time moves on to each. Cron jobs do not run.
+
+        Args:
+            raise_failures: As in `run_jobs`.
+            limit: Most tries.
+
+        Returns:
+            The tries in the order of their ends.
+
+        Raises:
+            JobsFailed: As in `run_jobs`.
+            TestingError: As in `run_jobs`.
+        """
+        before = len(self._recorder.ran)
+        await self._go_on(before + limit)
+        return self._ran_since(before, raise_failures)
+
+    def run_jobs_blocking(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
+        """Do what `run_jobs` does, in a test without an event loop."""
+        return _blocking(lambda: self.run_jobs(raise_failures=raise_failures, limit=limit), "run_jobs")
+
+    def pass_time_blocking(
+        self,
+        *,
+        to: datetime | None = None,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+        raise_failures: bool = True,
+        limit: int = MOST_JOBS,
+    ) -> list[RanJob]:
+        """Do what `pass_time` does, in a test without an event loop."""
+        way: dict[str, Any] = {"to": to, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+        return _blocking(
+            lambda: self.pass_time(**way, raise_failures=raise_failures, limit=limit), "pass_time"
+        )
+
+    def drain_blocking(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
+        """Do what `drain` does, in a test without an event loop."""
+        return _blocking(lambda: self.drain(raise_failures=raise_failures, limit=limit), "drain")
+
+    def running(self) -> Background:
+        """Return a worker that runs beside the test, for calls that wait for their result.
+
+        `async with worker.running():` runs it in the loop of the test, and `with worker.running():` in a
+        thread. Cron jobs do not run by themselves.
+        """
+        return Background(self._worker, self._thread)
+
+    def move_time(
+        self,
+        *,
+        to: datetime | None = None,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+    ) -> None:
+        """Move the time on, as jobgate sees it in this process. Nothing runs yet: call `run_jobs`.
+
+        Deferred jobs and retries become due, jobs expire, and kept results are forgotten. Cron jobs do not
+        run, whatever the time of day: use `pass_time`. The clock of Python does not move: for
+        `datetime.now()` in functions use a package such as time-machine.
+
+        Args:
+            to: A moment; naive = local time.
+            days: Or how far: the sum of this and the others.
+            hours: Hours.
+            minutes: Minutes.
+            seconds: Seconds.
+
+        Raises:
+            TestingError: That is not forward.
+        """
+        by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        self._thread.run(self._move(moved_time.way_to(to, by)))
+
+    def enqueued(self, function: object = None) -> list[EnqueuedJob]:
+        """Return the jobs that were enqueued in this test, by whomever, in their order.
+
+        They may have run since. `status` says whether they wait or have ended.
+
+        Args:
+            function: Only those of this function: its name, or the function itself.
+        """
+        jobs = self._thread.run(jobs_of(self._broker, self._keyspace, self._recorder.ran))
+        name = None if function is None else Target.of(function).name
+        return [job for job in jobs if name in (None, job.function)]
+
+    def assert_enqueued(
+        self,
+        function: object,
+        /,
+        *args: Any,
+        _times: int | None = None,
+        _defer_by: float | timedelta | None = None,
+        _defer_until: datetime | None = None,
+        _queue: str | None = None,
+        _job_id: str | None = None,
+        **kwargs: Any,
+    ) -> EnqueuedJob:
+        """Check that a call was enqueued in this test, by whomever, and return it, the last one of several.
+
+        `args` and `kwargs` are compared as a call by name is: without any, all arguments will do. Values are
+        compared as they arrive in a worker. `unittest.mock.ANY` equals everything. Options begin with `_`, as
+        those of `enqueue`. It does not matter whether the job has run since.
+
+        Args:
+            function: The name of the function, or the function itself.
+            args: Positional arguments, without `ctx`.
+            _times: How often exactly; None = at least once.
+            _defer_by: How long after its enqueue it is due, to a second.
+            _defer_until: When it is due, to a second; naive = local time.
+            _queue: Its queue.
+            _job_id: Its id.
+            kwargs: Keyword arguments.
+
+        Raises:
+            AssertionError: It was not. The message lists what was enqueued instead.
+        """
+        expected = self._expectation(
+            function, args, kwargs, times=_times, defer_until=_defer_until, queue=_queue, job_id=_job_id,
+            defer_by=None if _defer_by is None else in_seconds(_defer_by),
+        )  # fmt: skip
+        if _times == 0:
+            raise TestingError("use assert_not_enqueued to check that nothing was enqueued")
+        return expected.check(self.enqueued())[-1]
+
+    def assert_not_enqueued(self, function: object = None, /, *args: Any, **kwargs: Any) -> None:
+        """Check that a call was not enqueued in this test, or with no `function` that nothing was.
+
+        Args:
+            function: As in `assert_enqueued`.
+            args: As in `assert_enqueued`.
+            kwargs: As in `assert_enqueued`.
+
+        Raises:
+            AssertionError: It was.
+        """
+        jobs = self.enqueued()
+        if function is None:
+            if jobs:
+                raise AssertionError(f"expected nothing to be enqueued, found {', '.join(map(str, jobs))}")
+            return
+        self._expectation(function, args, kwargs, times=0).check(jobs)
+
+    # -- inside
+
+    def _expectation(
+        self, function: object, args: Sequence[Any], kwargs: dict[str, Any], **options: Any
+    ) -> Expectation:
+        for name in kwargs:
+            if name.startswith("_"):
+                near = did_you_mean(name, ["_times", "_defer_by", "_defer_until", "_queue", "_job_id"])
+                raise TestingError(f"{name!r} is not an option of assert_enqueued{near}")
+        target = Target.of(function)
+        known = {one.name: one.coroutine for one in self.settings.functions}
+        return Expectation(
+            function=target.name, args=args, kwargs=kwargs, body=known.get(target.name), **options
+        )
+
+    def _worker(self, **changes: Any) -> Worker:
+        """Return a worker without cron jobs: the test enqueues their runs itself."""
+        if not self.settings.functions:
+            raise TestingError(_NO_FUNCTIONS)
+        return Worker(for_django(self.settings).changed(cron_jobs=(), **changes))
+
+    async def _go_on(
+        self, most: int, ticks: cron_ticks.CronTicks | None = None, end: datetime | None = None
+    ) -> None:
+        """Run jobs and move the time to what is due next, until that is after `end` or there is nothing.
+
+        Args:
+            most: Most tries that this test may have made then.
+            ticks: The runs of cron jobs; None = they do not run.
+            end: When to stop; None = when the queues are empty.
+        """
+        while True:
+            await self._run_due(most)
+            due = await self._in_thread(self._keyspace.next_due(self.settings.weights, self.now))
+            dues = [one for one in (due, ticks.next_due if ticks else None) if one is not None]
+            if not dues or (end is not None and min(dues) > end):
+                return
+            if min(dues) > self.now:
+                await self._in_thread(self._move_to(min(dues)))
+            if ticks is not None:
+                await self._in_thread(ticks.enqueue_until(self.now, self._broker))
+
+    async def _run_due(self, most: int) -> None:
+        """Run what is due; raise TestingError if this test has made `most` tries by then, or more."""
+        left = max(most - len(self._recorder.ran), 0)
+        await self._worker(max_burst_jobs=left).run_due(self._recorder)
+        if len(self._recorder.ran) >= most:
+            raise TestingError(
+                f"{len(self._recorder.ran)} tries were made, and there may be more: does a job enqueue "
+                "itself again and again? If not, give a higher `limit`."
+            )
+
+    async def _in_thread(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Await what works in the loop of the environment."""
+        return await asyncio.to_thread(self._thread.run, coroutine)
+
+    async def _move_to(self, moment: datetime) -> None:
+        await self._move(moved_time.way_to(moment, timedelta(0)))
+
+    async def _move(self, milliseconds: int) -> None:
+        moved_time.move(milliseconds)
+        keys = self._broker.keys
+        # Leases and heartbeats are of workers that run now, in real time.
+        alive = [keys.in_progress(""), keys.catalogue(""), keys.vitals("")]
+        await self._keyspace.age(milliseconds, but=alive)
+        await self._announce()
+
+    def _ran_since(self, before: int, raise_failures: bool) -> list[RanJob]:
+        ran = self._recorder.ran[before:]
+        failed = [job for job in ran if job.outcome == "failed"]
+        if failed and raise_failures:
+            raise JobsFailed(failed) from failed[0].exception
+        return ran
+
+
+def _blocking(start: Callable[[], Coroutine[Any, Any, list[RanJob]]], name: str) -> list[RanJob]:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise TestingError(f"An event loop is running here: use `await worker.{name}(…)`.")
+    if not has_django():
+        return asyncio.run(start())
+    from asgiref.sync import async_to_sync  # noqa: PLC0415 - only where Django is
+
+    # What Django's code does with the database happens in this thread, in the transaction of the test.
+    return async_to_sync(start)()

@@ -1,0 +1,74 @@
+"""What a worker did in a test: one record for each try."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobgate.broker import LOST_BODY
+from jobgate.testing.call_text import call_text
+from jobgate.worker import Observer, Outcome, OutcomeKind, RunningJob
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RanJob:
+    """One try of a job, as `run_jobs` returns it."""
+
+    job_id: str
+    function: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    queue: str
+    #: Number of the try.
+    tries: int
+    #: `success`, `failed` for good, or `retried`: it will run again.
+    outcome: str
+    #: What the function returned.
+    result: Any = None
+    #: Seconds until the next try, if it was retried.
+    retry_in: float | None = None
+    #: The exception of the function, if it failed or was retried for one.
+    exception: BaseException | None = None
+    #: Class and message of the failure, and its code as in docs/failures.md; empty unless it failed.
+    error_type: str = ""
+    error_message: str = ""
+    code: str = ""
+    #: When it was enqueued and when this try was due, in unix ms.
+    enqueue_time_ms: int = 0
+    due_time_ms: int | None = None
+
+    def __str__(self) -> str:
+        return call_text(self.function, self.args, self.kwargs)
+
+
+class Recorder(Observer):
+    """Notes each try whose outcome was stored."""
+
+    def __init__(self) -> None:
+        #: The tries, in the order of their ends.
+        self.ran: list[RanJob] = []
+
+    def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
+        """Note it."""
+        if outcome.kind not in (OutcomeKind.RELEASE, OutcomeKind.LOST):
+            self.ran.append(_record(job, outcome))
+
+
+def _record(job: RunningJob, outcome: Outcome) -> RanJob:
+    body, failure = job.body or LOST_BODY, outcome.failure
+    return RanJob(
+        job_id=job.job_id,
+        function=body.function,
+        args=body.args,
+        kwargs=body.kwargs,
+        queue=job.claimed.lease.queue,
+        tries=job.tries,
+        outcome=outcome.kind.value,
+        result=outcome.value,
+        retry_in=outcome.defer,
+        exception=outcome.exception,
+        error_type=failure.type if failure else "",
+        error_message=failure.message if failure else "",
+        code=failure.code.value if failure else "",
+        enqueue_time_ms=body.enqueue_time_ms,
+        due_time_ms=job.claimed.score_ms,
+    )
