@@ -4,6 +4,7 @@ So `jobgate --help` works with the base install, and a command whose extra is mi
 instead of showing a traceback.
 """
 
+import signal
 from importlib import import_module
 from typing import Any, Final
 
@@ -19,7 +20,12 @@ SECTIONS: Final = {
         "worker": ("worker", "Run the functions of a WorkerSettings class."),
     },
     "Call": {
+        "call": ("all", "Call a function, and write its result."),
+        "enqueue": ("all", "Enqueue a job, or one for each line of a file."),
         "status": ("all", "Show the status of jobs."),
+        "result": ("all", "Write the result of a job, or wait for it."),
+        "abort": ("all", "Stop jobs, whether they wait or run."),
+        "retry": ("all", "Run jobs again that have ended."),
         "stubs": ("all", "Write typed declarations of a gateway's functions, for Python callers."),
     },
     "Operate": {
@@ -73,6 +79,13 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command {name!r}.{_hint(name)}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C before it handles that itself ends it as a shell expects."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(128 + signal.SIGINT) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         for title, commands in SECTIONS.items():
@@ -96,7 +109,7 @@ Examples:
   jobgate worker my_jobs.WorkerSettings --redis redis://cache:6379
   jobgate gateway --redis redis://cache:6379 --host 0.0.0.0 --keys keys.toml
 
-`jobgate COMMAND --help` lists the options of a command. Each option has an environment variable.""",
+`jobgate COMMAND --help` lists the options of a command. Most options have an environment variable.""",
 )
 # The package's name, not its version: to read that takes a third of the time of `jobgate --help`.
 @click.version_option(

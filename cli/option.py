@@ -45,11 +45,13 @@ def option(*names: str, section: str, **attributes: Any) -> Option:
     Args:
         names: As for `click.option`.
         section: Heading of the help text under which it is listed.
-        attributes: As for `click.option`; `envvar` is by default JOBGATE_ and the option's long name.
+        attributes: As for `click.option`; `envvar` is by default JOBGATE_ and the option's long name;
+            () = none.
     """
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     variables = (f"JOBGATE_{long[2:].replace('-', '_').upper()}",)
-    shown = {"envvar": variables, "show_envvar": True, "show_default": "default" in attributes}
+    has_variable = bool(attributes.get("envvar", variables))
+    shown = {"envvar": variables, "show_envvar": has_variable, "show_default": "default" in attributes}
     return Option(names, section, {**shown, **attributes})
 
 

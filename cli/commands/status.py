@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from jobgate.cli.option import SectionedCommand
-from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.remote import Connection, RemoteCommand, connection_options, for_each, run
 from jobgate.cli.terminal import Column, Output, output_options, progress_of, status_of
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _COLUMNS: Final = (
 
 @click.command(
     "status",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate status invoice-42
@@ -34,13 +33,19 @@ Examples:
 @connection_options
 def command(job_ids: Sequence[str], connection: Connection, output: Output) -> None:
     """Show the status of jobs: of one with all that is known of it, of several as a table."""
+    jobs: list[JobInfo] = []
 
-    async def show(client: "Client") -> None:
-        jobs = [await client.job(job_id).info() for job_id in job_ids]
-        if len(jobs) > 1:
+    async def show(client: "Client") -> int:
+        async def read(job_id: str) -> int:
+            jobs.append(await client.job(job_id).info())
+            return 0
+
+        code = await for_each(job_ids, connection, read)
+        if len(job_ids) > 1:
             output.records(jobs, _COLUMNS)
-        else:
+        elif jobs:
             output.facts(jobs[0], _facts(jobs[0]))
+        return code
 
     run(connection, show)
 

@@ -1,7 +1,14 @@
 """The way from a command to the gateway or Redis: where it is, how it ends, and with which exit code."""
 
+from jobgate.cli.remote.command import RemoteCommand
 from jobgate.cli.remote.connection import Connection
+from jobgate.cli.remote.errors import RefusedError
+from jobgate.cli.remote.exit_codes import ExitCode, exit_code_of
+from jobgate.cli.remote.messages import message_of
 from jobgate.cli.remote.options import connection_options
-from jobgate.cli.remote.session import run
+from jobgate.cli.remote.session import for_each, run
 
-__all__ = ["connection_options", "Connection", "run"]
+__all__ = [
+    "Connection", "ExitCode", "RefusedError", "RemoteCommand", "connection_options", "exit_code_of",
+    "for_each", "message_of", "run",
+]  # fmt: skip

@@ -1,5 +1,7 @@
 """Where the other side is: from the command line, the environment and a profile, in this order."""
 
+import re
+import shlex
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from jobgate.client import Client
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
-#: For how long a request is retried by default: a person who has mistyped a URL is waiting.
-DEFAULT_REQUEST_TIMEOUT: Final = timedelta(seconds=5)
 _ONLY_HTTP: Final = ("key", "ca_file", "proxy")
 _ONLY_REDIS: Final = ("namespace", "serializer")
 
@@ -29,9 +29,12 @@ class Connection:
     key: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     proxy: str | None = field(default=None, repr=False)
-    request_timeout: timedelta = DEFAULT_REQUEST_TIMEOUT
+    #: For how long a request is retried.
+    request_timeout: timedelta = timedelta(seconds=15)
     namespace: str | None = None
     serializer: str | None = None
+    #: The options of the command line that another command needs to get there as well; begins with a space.
+    again: str = ""
 
     @classmethod
     def of(
@@ -40,7 +43,7 @@ class Connection:
         environment: Mapping[str, Any],
         profile: Profile,
         *,
-        is_named: bool,
+        profile_options: Mapping[str, str],
     ) -> "Connection":
         """Return the connection that these sources mean together.
 
@@ -50,13 +53,14 @@ class Connection:
             line: The options of the command line.
             environment: Those of variables.
             profile: Members of the profile.
-            is_named: Whether the command line names the profile, which then precedes variables.
+            profile_options: `profile` and `config` of the command line. A profile that is named there
+                precedes variables.
 
         Raises:
             ConfigurationError: A member of the profile has a wrong value.
         """
         kept = _converted(profile)
-        sources = [line, kept, environment] if is_named else [line, environment, kept]
+        sources = [line, kept, environment] if "profile" in profile_options else [line, environment, kept]
         url = str(ChainMap(*map(dict, sources)).get("url", DEFAULT_URL))
         if kept.get("url", DEFAULT_URL) != url:
             sources.remove(kept)
@@ -65,13 +69,13 @@ class Connection:
         usable = [
             {n: value for n, value in each.items() if each is line or n not in other} for each in sources
         ]
-        return cls(**{**ChainMap(*usable), "url": url})
+        again = _as_options({**profile_options, **line})
+        return cls(**{**ChainMap(*usable), "url": url}, again=again)
 
     @property
     def shown(self) -> str:
         """The URL without user and password."""
-        scheme, _, rest = self.url.partition("://")
-        return f"{scheme}://{rest.rpartition('@')[2]}"
+        return _without_password(self.url)
 
     def client(self) -> "Client":
         """Return a client, which is not open yet.
@@ -96,6 +100,19 @@ class Connection:
 def is_redis(url: str) -> bool:
     """Whether a URL is one of Redis, not of a gateway."""
     return not url.partition("://")[0].lower().startswith("http")
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/?#]*@", "//…@", url)
+
+
+def _as_options(given: Mapping[str, Any]) -> str:
+    """Return options as a shell takes them, without secrets."""
+    shown = {**given, **({"key": "…"} if "key" in given else {})}
+    if "url" in shown:
+        shown["url"] = _without_password(shown["url"])
+    shown.pop("request_timeout", None)
+    return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in shown.items())
 
 
 def _converted(profile: Profile) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The options of all commands that call a gateway or Redis."""
 
+from collections.abc import Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +57,7 @@ _OPTIONS: Final = (
         section=_SECTION,
         type=DURATION,
         metavar="DURATION",
-        help="For how long a request is retried while the other side does not answer.  [default: 5s]",
+        help="For how long a request is retried while the other side does not answer.  [default: 15s]",
     ),
     option(
         "--namespace",
@@ -78,18 +79,13 @@ def connection_options(function: Decorated) -> Decorated:
 
     @wraps(function)
     def command(*args: Any, profile: str | None, config: Path | None, **options: Any) -> Any:
-        context = click.get_current_context()
         given = {name: options.pop(name) for name in MEMBERS}
-        sources = {name: context.get_parameter_source(name) for name in (*MEMBERS, "profile")}
-
-        def of(source: ParameterSource) -> dict[str, Any]:
-            return {name: value for name, value in given.items() if sources[name] is source}
-
+        files = {"profile": profile, "config": config}
         connection = Connection.of(
-            of(ParameterSource.COMMANDLINE),
-            of(ParameterSource.ENVIRONMENT),
+            _from(ParameterSource.COMMANDLINE, given),
+            _from(ParameterSource.ENVIRONMENT, given),
             find_profile(profile, config),
-            is_named=sources["profile"] is ParameterSource.COMMANDLINE,
+            profile_options=_from(ParameterSource.COMMANDLINE, files),
         )
         return function(*args, connection=connection, **options)
 
@@ -97,3 +93,9 @@ def connection_options(function: Decorated) -> Decorated:
     for each in reversed(_OPTIONS):
         decorated = each(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+def _from(source: ParameterSource, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that have come from there."""
+    context = click.get_current_context()
+    return {name: value for name, value in options.items() if context.get_parameter_source(name) is source}

@@ -4,21 +4,28 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from jobgate.cli.remote.connection import Connection
 from jobgate.cli.remote.exit_codes import ExitCode, exit_code_of
+from jobgate.cli.remote.messages import hint_for, message_of
+from jobgate.cli.remote.retry_notice import RetryNotice
 from jobgate.cli.terminal import say
 
 if TYPE_CHECKING:
-    from jobgate.client import Client, JobgateError
+    from jobgate.client import Client
 
 #: Shows the cursor again, which progress bars and live tables hide.
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
-def run(connection: Connection, work: Callable[["Client"], Awaitable[int | None]]) -> None:
+def run(
+    connection: Connection,
+    work: Callable[["Client"], Awaitable[int | None]],
+    *,
+    on_interrupt: Callable[[], None] | None = None,
+) -> None:
     """Do a command's work with an open client, and end the process with the exit code that this means.
 
     Ctrl-C cancels `work`, which then has the time to say what is left; a second one ends the process at once.
@@ -26,6 +33,7 @@ def run(connection: Connection, work: Callable[["Client"], Awaitable[int | None]
     Args:
         connection: Where the other side is.
         work: Returns an exit code, None = 0. Its errors are written to standard error.
+        on_interrupt: Called at the first Ctrl-C; None = `work` is cancelled.
 
     Raises:
         SystemExit: The code is not 0.
@@ -33,9 +41,10 @@ def run(connection: Connection, work: Callable[["Client"], Awaitable[int | None]
     from jobgate.client import JobgateError  # noqa: PLC0415 - it takes longer to import than all of this
 
     try:
-        code = asyncio.run(_interruptible(_connected(connection, work)))
+        with RetryNotice():
+            code = asyncio.run(_interruptible(_connected(connection, work), on_interrupt))
     except JobgateError as error:
-        say(f"Error: {_message(error, connection)}")
+        say(f"Error: {message_of(error, connection)}{hint_for(error)}")
         code = exit_code_of(error)
     except asyncio.CancelledError:
         code = ExitCode.INTERRUPTED
@@ -47,13 +56,41 @@ def run(connection: Connection, work: Callable[["Client"], Awaitable[int | None]
         raise SystemExit(int(code))
 
 
+async def for_each(
+    job_ids: Iterable[str], connection: Connection, act: Callable[[str], Awaitable[int]]
+) -> int:
+    """Do something with each of several jobs, also after one for which it is refused.
+
+    Args:
+        job_ids: Their ids.
+        connection: Where they are.
+        act: Returns an exit code.
+
+    Returns:
+        The first exit code that is not 0.
+    """
+    from jobgate.client import JobgateError  # noqa: PLC0415 - it takes longer to import than all of this
+
+    first = int(ExitCode.OK)
+    for job_id in job_ids:
+        try:
+            code = await act(job_id)
+        except JobgateError as error:
+            code = exit_code_of(error)
+            if code is ExitCode.UNAVAILABLE:
+                raise
+            say(f"Error: {message_of(error, connection)}")
+        first = first or code
+    return first
+
+
 async def _connected(connection: Connection, work: Callable[["Client"], Awaitable[int | None]]) -> int:
     async with connection.client() as client:
         return await work(client) or ExitCode.OK
 
 
-async def _interruptible(work: Any) -> int:
-    """Return what `work` returns; cancel it at the first Ctrl-C, end the process at the second."""
+async def _interruptible(work: Any, on_interrupt: Callable[[], None] | None) -> int:
+    """Return what `work` returns; interrupt it at the first Ctrl-C, end the process at the second."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
     count = 0
@@ -62,7 +99,7 @@ async def _interruptible(work: Any) -> int:
         nonlocal count
         count += 1
         if count == 1:
-            loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(on_interrupt or task.cancel)
             return
         if sys.stderr.isatty():
             os.write(sys.stderr.fileno(), _SHOW_CURSOR)
@@ -73,15 +110,3 @@ async def _interruptible(work: Any) -> int:
         return int(await task)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _message(error: "JobgateError", connection: Connection) -> str:
-    """Return what to tell of an error, with the options of the command line in place of Python's."""
-    from jobgate import client  # noqa: PLC0415 - it takes longer to import than all of this
-
-    match error:
-        case client.Unauthorized():
-            return f"{connection.shown} requires a key that it knows: set JOBGATE_KEY, or `key` in a profile."
-        case client.UntrustedGateway():
-            return str(error).replace("Client(url, ca_file=…)", "--ca-file")
-    return str(error)

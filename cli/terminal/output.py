@@ -27,6 +27,8 @@ class Output:
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
+        #: Whether the user wants JSON in any case, so that a plain id is not enough.
+        self.is_json_wanted = as_json
         is_for_people = not as_json and sys.stdout.isatty()
         #: Whether each record is written as one line of JSON.
         self.is_json = not (is_for_people and streams.has_rich())

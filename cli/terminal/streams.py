@@ -4,8 +4,6 @@ import importlib.util
 import sys
 from typing import Any, TextIO
 
-import click
-
 from jobgate.cli.terminal.text import escaped
 
 
@@ -31,7 +29,9 @@ def say(text: str) -> None:
     """Write a line for people to standard error."""
     encoding = sys.stderr.encoding or "utf-8"
     line = escaped(text, kept="\n").encode(encoding, "backslashreplace").decode(encoding)
-    click.echo(line, err=True)
+    # A bar that is shown replaces `sys.stderr`, to keep itself below all lines.
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def console(stream: TextIO) -> Any:

@@ -107,16 +107,20 @@ EVERY_COMMAND = list(every_command(main))
 )
 def test_help_names_the_variable_of_each_option(words: tuple[str, ...], command: click.Command) -> None:
     help_text = " ".join(CliRunner().invoke(main, [*words, "--help"], terminal_width=10_000).output.split())
-    options = [option for option in command.params if isinstance(option, click.Option)]
+    # What a job is, or what its lines are, belongs on the command line.
+    options = [each for each in command.params if isinstance(each, click.Option) and each.envvar]
     named = re.findall(r"env var: (JOBGATE_[A-Z_]+)", help_text)
     assert len(named) == len(set(named)) == len(options)
     assert {name for option in options for name in option.envvar or ()} <= VARIABLES
 
 
-def test_options_of_stubs_are_known_to_commands_that_do_not_import_it() -> None:
-    command = main.get_command(click.Context(main), "stubs")
+@pytest.mark.parametrize("name", ["call", "stubs"])
+def test_options_are_known_to_commands_that_do_not_import_them(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
     assert command is not None
-    assert {name for one in command.params for name in one.envvar or ()} <= set(FURTHER)
+    variables = {name for one in command.params for name in one.envvar or ()}
+    elsewhere = {"JOBGATE_NAMESPACE", "JOBGATE_SERIALIZER"}
+    assert variables - elsewhere <= set(FURTHER)
 
 
 @pytest.mark.parametrize("command", ["gateway", "worker", "check", "dev"])

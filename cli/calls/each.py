@@ -1,0 +1,150 @@
+"""One job for each line of standard input: enqueued in large requests, or called one by one."""
+
+import asyncio
+import secrets
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from jobgate.cli.calls.each_line import EachLine
+from jobgate.cli.calls.lines import Line, Lines
+from jobgate.cli.calls.tally import Tally, is_of_one_line
+from jobgate.cli.remote import Connection, ExitCode
+from jobgate.cli.terminal import Output, say
+
+if TYPE_CHECKING:
+    from jobgate.client import Call, Caller, Client
+
+
+class Each:
+    """Makes a job of each line of standard input.
+
+    Args:
+        each: How a line becomes a call.
+        output: Where ids or results are written.
+        connection: Where the jobs are.
+    """
+
+    def __init__(self, each: EachLine, output: Output, connection: Connection) -> None:
+        self._each = each
+        self._options = each.lines
+        self._lines = Lines(sys.stdin.fileno(), skip=each.lines.skip)
+        self._tally = Tally(self._lines.count(), output, connection)
+        self._is_stopped = False
+        #: Number of the last line up to which it is known that all are enqueued, or refused.
+        self._enqueued_to = each.lines.skip
+
+    def stop(self) -> None:
+        """Take no more lines; what has been taken is completed."""
+        self._is_stopped = True
+        self._lines.stop()
+
+    async def run(self, client: "Client") -> int:
+        """Enqueue the jobs, or call the function with each line, and return the exit code."""
+        return await (self._call_all(client) if self._options.waits else self._enqueue_all(client))
+
+    async def _enqueue_all(self, client: "Client") -> int:
+        try:
+            with self._tally:
+                await self._enqueue(client.with_options(**self._each.options))
+        except BaseException:
+            say(f"{self._tally.summary('enqueued')} Jobs of further lines may exist.")
+            say(self._how_to_continue(self._enqueued_to))
+            raise
+        say(self._tally.summary("enqueued"))
+        if not self._is_stopped:
+            return self._tally.code
+        say(f"Stopped after line {self._lines.last:,}. {self._how_to_continue(self._lines.last)}")
+        return ExitCode.INTERRUPTED
+
+    async def _call_all(self, client: "Client") -> int:
+        caller = client.with_options(timeout=self._options.timeout, **self._each.options)
+        lines = _Shared(self._lines)
+
+        async def serve() -> None:
+            while (line := await lines.next()) is not None:
+                await self._call(client, caller, line)
+
+        try:
+            with self._tally:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(self._options.concurrency):
+                        group.create_task(serve())
+        except BaseException as error:
+            say(f"{self._tally.summary('done')} The jobs that were under way are not stopped.")
+            say(self._how_to_continue(self._lines.last))
+            raise _first(error) from None
+        say(self._tally.summary("done"))
+        return self._tally.code
+
+    async def _enqueue(self, caller: "Caller") -> None:
+        from jobgate.client import JobExists, JobgateError  # noqa: PLC0415 - it takes long to import
+
+        pending: deque[Line] = deque()
+        async with aclosing(caller.enqueue_many(self._calls(pending), return_exceptions=True)) as answers:
+            async for answer in answers:
+                line = pending.popleft()
+                if not isinstance(answer, JobgateError):
+                    self._tally.enqueued(line, answer.id)
+                elif isinstance(answer, JobExists):
+                    self._tally.enqueued(line, answer.job.id, existed=True)
+                elif is_of_one_line(answer):
+                    self._tally.refused(line, answer)
+                else:
+                    raise answer
+                self._enqueued_to = line.number
+
+    async def _calls(self, pending: deque[Line]) -> AsyncIterator["Call"]:
+        async for line in self._lines:
+            try:
+                call = self._each.call(line)
+            except ValueError as error:
+                self._tally.refused(line, error)
+                continue
+            pending.append(line)
+            yield call
+
+    async def _call(self, client: "Client", caller: "Caller", line: Line) -> None:
+        from jobgate.client import JobExists, JobgateError  # noqa: PLC0415 - it takes long to import
+
+        try:
+            call = self._each.call(line)
+            job_id = call.options.job_id or secrets.token_hex(16)
+            try:
+                result = await caller.call(self._each.function, *call.args, _job_id=job_id, **call.kwargs)
+            except JobExists:
+                result = await client.job(job_id).result(self._options.timeout)
+            self._tally.returned(line, job_id, result)
+        except ValueError as error:
+            self._tally.refused(line, error)
+        except JobgateError as error:
+            if not is_of_one_line(error):
+                raise
+            self._tally.refused(line, error)
+
+    def _how_to_continue(self, last: int) -> str:
+        if self._options.id_prefix is None:
+            return f"For the rest, add --skip {last} to the same command."
+        return "For the rest, give the same command again. It makes no second job of a line."
+
+
+class _Shared:
+    """Lines that several tasks take from."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = aiter(lines)
+        self._lock = asyncio.Lock()
+
+    async def next(self) -> Line | None:
+        """Return the next line; None at the end."""
+        async with self._lock:
+            return await anext(self._lines, None)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the error that ended a group of tasks."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

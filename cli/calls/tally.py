@@ -1,0 +1,117 @@
+"""How far one job for each line has come, and how it has ended."""
+
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from jobgate.cli.calls.lines import Line
+from jobgate.cli.remote import Connection, ExitCode, exit_code_of, message_of
+from jobgate.cli.terminal import Bar, Output, say
+
+if TYPE_CHECKING:
+    from jobgate.client import JobgateError
+
+#: Seconds between two updates of the bar.
+_STEP: Final = 0.1
+
+
+class Tally:
+    """Counts what comes of the lines, writes each, and shows how far it is; used as a context manager.
+
+    Args:
+        total: Number of lines; None = not known.
+        output: Where records go.
+        connection: Where the jobs are.
+    """
+
+    def __init__(self, total: int | None, output: Output, connection: Connection) -> None:
+        # In a terminal, lines of JSON and a bar below them would mix.
+        self._bar = Bar(counts=True, is_wanted=not (output.is_json and sys.stdout.isatty()))
+        self._total = total
+        self._output = output
+        self._connection = connection
+        self._start = monotonic()
+        self._shown = 0.0
+        self.succeeded = 0
+        self.existing = 0
+        self.failed = 0
+        #: Exit code of the lines so far: the lowest one of all failures.
+        self.code = ExitCode.OK
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._bar.__enter__()
+        self._show()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        """Take the bar away."""
+        self._bar.__exit__(*raised)
+
+    @property
+    def done(self) -> int:
+        """How many lines are done with."""
+        return self.succeeded + self.existing + self.failed
+
+    def enqueued(self, line: Line, job_id: str, *, existed: bool = False) -> None:
+        """Take down a job that exists now."""
+        if existed:
+            self.existing += 1
+        else:
+            self.succeeded += 1
+        if self._output.is_json_wanted:
+            self._output.value({"line": line.number, "job_id": job_id, "existed": existed})
+        elif self._output.is_json:
+            self._output.line(job_id)
+        self._show()
+
+    def returned(self, line: Line, job_id: str, result: Any) -> None:
+        """Take down the result of a job."""
+        self.succeeded += 1
+        if self._output.is_json:
+            record = {"line": line.number, "job_id": job_id, "success": True, "result": result}
+            self._output.value(record)
+        self._show()
+
+    def refused(self, line: Line, error: "JobgateError | ValueError") -> None:
+        """Take down a line of which nothing came."""
+        self.failed += 1
+        if isinstance(error, ValueError):
+            code, text, job_id = ExitCode.REFUSED, str(error), None
+        else:
+            code, text = exit_code_of(error), message_of(error, self._connection)
+            job_id = getattr(error.job, "id", None)
+        self.code = min(self.code or code, code)
+        if self._output.is_json_wanted:
+            self._output.value({"line": line.number, "job_id": job_id, "success": False, "error": text})
+        say(f"line {line.number}: {text}")
+        self._show()
+
+    def _show(self) -> None:
+        now = monotonic()
+        if now - self._shown >= _STEP:
+            self._shown = now
+            failed = f", {self.failed:,} failed" if self.failed else ""
+            self._bar.show(self.done, self._total, f"{self._rate(now)}{failed}")
+
+    def summary(self, verb: str) -> str:
+        """Return what has been done, in one line."""
+        now = monotonic()
+        parts = [f"{self.succeeded:,} {verb} in {now - self._start:.1f} s ({self._rate(now)})"]
+        if self.existing:
+            parts.append(f"{self.existing:,} existed already")
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        return "; ".join(parts) + "."
+
+    def _rate(self, now: float) -> str:
+        return f"{self.done / max(now - self._start, 0.001):,.0f}/s"
+
+
+def is_of_one_line(error: "JobgateError") -> bool:
+    """Whether an error is about one line, so that others may fare better."""
+    from jobgate import client  # noqa: PLC0415 - it takes longer to import than all of this
+
+    if isinstance(error, client.Unauthorized | client.Forbidden | client.UnknownFunction):
+        return False
+    return exit_code_of(error) in {ExitCode.JOB_FAILED, ExitCode.REFUSED, ExitCode.NOT_FINISHED}

@@ -1,0 +1,64 @@
+"""Values on the command line: what is JSON is read as JSON, all other text is text."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+
+#: The name of a file in whose place standard input is read.
+_STANDARD_INPUT: Final = "-"
+
+
+def value_of(word: str) -> Any:
+    """Return the value that a word means.
+
+    Args:
+        word: JSON, or any other text; `@FILE` stands for what is in a file, `-` or `@-` for standard input.
+
+    Raises:
+        click.UsageError: The file cannot be read.
+    """
+    if word == _STANDARD_INPUT:
+        return json_or_text(_content(word))
+    return json_or_text(_content(word[1:]) if word.startswith("@") and len(word) > 1 else word)
+
+
+def json_of(option: str, word: str, kind: type) -> Any:
+    """Return the JSON of an option, which may be in a file as well.
+
+    Raises:
+        click.UsageError: It is not JSON of this kind.
+    """
+    value = value_of(word)
+    if isinstance(value, kind):
+        return value
+    wanted = "an array, such as '[1, 2]'" if kind is list else "an object, such as '{\"a\": 1}'"
+    raise click.UsageError(f"{option} must be a JSON {wanted}.")
+
+
+def json_or_text(text: str) -> Any:
+    """Return the value of a text that is JSON, else the text."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)  # NaN and infinities are not JSON
+
+
+def _content(name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if name == _STANDARD_INPUT else Path(name).read_bytes()
+        return data.decode()
+    except OSError as error:
+        raise click.UsageError(
+            f"{name} cannot be read: {error.strerror}. To pass the text itself, quote it as JSON: "
+            f"'\"@{name}\"'."
+        ) from None
+    except UnicodeDecodeError:
+        where = "standard input" if name == _STANDARD_INPUT else name
+        raise click.UsageError(f"{where} is not text in UTF-8: pass it in base64, or its path.") from None

@@ -1,0 +1,70 @@
+"""Progress bars on standard error, which are seen only where it is a terminal."""
+
+import sys
+from types import TracebackType
+from typing import Any, Final, Self
+
+from jobgate.cli.terminal import streams
+from jobgate.cli.terminal.text import in_one_line
+
+#: Longest text beside a bar, in characters; a terminal cuts it where it is narrower.
+_LONGEST: Final = 200
+
+
+class Bar:
+    """A bar for one job or for many; used as a context manager, and shown from the first `show` on.
+
+    Args:
+        counts: Whether it counts something, so that it shows numbers and a rate; else it is of one job.
+        is_wanted: Whether it is shown at all.
+    """
+
+    def __init__(self, *, counts: bool, is_wanted: bool = True) -> None:
+        self._counts = counts
+        #: Whether anybody sees it.
+        self.is_wanted = is_wanted and sys.stderr.isatty() and streams.has_rich()
+        self._progress: Any = None
+        self._row: Any = None
+
+    def __enter__(self) -> Self:
+        """Do nothing yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Take the bar away; what has been written above it stays."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def show(self, done: float, total: float | None, text: str = "") -> None:
+        """Show how much is done.
+
+        Args:
+            done: How much.
+            total: Of how much; None = not known.
+            text: What is going on, in a few words.
+        """
+        if not self.is_wanted:
+            return
+        if self._progress is None:
+            self._progress = _progress(counts=self._counts)
+            self._row = self._progress.add_task("", total=total, text="")
+            self._progress.start()
+        self._progress.update(self._row, completed=done, total=total, text=in_one_line(text, _LONGEST))
+
+
+def _progress(*, counts: bool) -> Any:
+    from rich import progress  # noqa: PLC0415 - it takes a tenth of a second
+    from rich.table import Column  # noqa: PLC0415
+
+    bar = progress.BarColumn(bar_width=24)
+    elapsed = progress.TimeElapsedColumn()
+    text = progress.TextColumn(
+        "{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    )
+    of_many = (progress.MofNCompleteColumn(separator=" of "), elapsed, progress.TimeRemainingColumn(), text)
+    columns = of_many if counts else (progress.TaskProgressColumn(), elapsed, text)
+    return progress.Progress(
+        bar, *columns, console=streams.console(sys.stderr), transient=True, redirect_stdout=False, expand=True
+    )
