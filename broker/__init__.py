@@ -79,6 +79,7 @@ from jobgate.broker.log_text import (
     FIELD_LIMIT,
     LINE_LIMIT,
     ForeignTraceback,
+    PatientRecord,
     counted,
     escape_record,
     log_line,
@@ -158,8 +159,8 @@ __all__ = [
     # Options of jobs
     "OPTION_FORMS", "OptionForm", "OptionKind",
     # Text in logs
-    "FIELD_LIMIT", "ForeignTraceback", "LINE_LIMIT", "counted", "escape_record", "log_line", "printable",
-    "repr_of", "traceback_text", "without_secrets",
+    "FIELD_LIMIT", "ForeignTraceback", "LINE_LIMIT", "PatientRecord", "counted", "escape_record", "log_line",
+    "printable", "repr_of", "traceback_text", "without_secrets",
     # What happens in queues
     "Feed", "FeedCursor", "Happening", "HappeningKind", "Onlooker",
     # Extras

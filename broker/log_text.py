@@ -24,6 +24,13 @@ class ForeignTraceback(Exception):
     """The cause of an exception from another process; its text is the `traceback_text` made there."""
 
 
+class PatientRecord(logging.LogRecord):
+    """A record of a log that may be written a moment later, together with others: it reports an end.
+
+    What begins is logged at once, before it can print anything or end the process.
+    """
+
+
 def printable(text: str, limit: int = FIELD_LIMIT) -> str:
     r"""Return text in one line, with escapes such as `\n`, `\x1b` and `\u202e` for what is not printable.
 

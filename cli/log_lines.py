@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,8 +11,6 @@ import orjson
 
 from jobgate.broker import FIELD_LIMIT, LINE_LIMIT, log_line, repr_of, traceback_text, without_secrets
 
-#: A line for people, the same in all programs.
-TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Longest line of JSON in characters; of a longer one only the first members are written, cut.
 JSON_LIMIT: Final = 65_536
 #: Members that such a line keeps.
@@ -25,11 +24,35 @@ class TextLines(logging.Formatter):
 
     Text from outside, such as a name or the message of an exception, cannot start a line or control a
     terminal.
+
+    Args:
+        worker: Number of this worker process, which each line shows after the logger's name; empty = none.
     """
+
+    def __init__(self, worker: str = "") -> None:
+        super().__init__()
+        self._tag = f"[{worker}]" if worker else ""
+        #: The last second that was shown, in unix time and as text: most lines are of the same second.
+        self._second = (0, "")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line and what follows it."""
+        if record.exc_info or record.exc_text or record.stack_info:
+            return super().format(record)
+        return self.formatMessage(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line."""
-        return log_line(super().formatMessage(record))
+        message, level, name = record.getMessage(), record.levelname, record.name
+        return log_line(f"{self._time(record)} {level} {name}{self._tag}: {message}")
+
+    def _time(self, record: logging.LogRecord) -> str:
+        unix = int(record.created)
+        known, text = self._second
+        if unix != known:
+            text = time.strftime(self.default_time_format, time.localtime(unix))
+            self._second = unix, text
+        return f"{text},{int(record.msecs):03d}"
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """Return the traceback."""

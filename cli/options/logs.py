@@ -13,7 +13,8 @@ from typing import Any, Final
 import click
 
 from jobgate.broker import escape_record, log_line, traceback_text
-from jobgate.cli.log_lines import TEXT, JsonLines, TextLines
+from jobgate.cli.log_lines import JsonLines, TextLines
+from jobgate.cli.log_stream import LogStream
 from jobgate.cli.option import Decorated, option
 from jobgate.cli.options.environment import warnings_of_environment
 
@@ -100,10 +101,9 @@ def _log_to_stderr(form: str, *, verbose: bool, worker: str) -> None:
     process included, so that each line is an object.
     """
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogStream(sys.stderr)
     if form == "text":
-        name = f"%(name)s[{worker}]" if worker else "%(name)s"
-        handler.setFormatter(TextLines(TEXT.replace("%(name)s", name)))
+        handler.setFormatter(TextLines(worker))
         # asyncio's lines about tasks that raised do not pass the handler above.
         logging.getLogger("asyncio").addFilter(escape_record)
         logger.handlers[:] = [handler]

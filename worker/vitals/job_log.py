@@ -9,6 +9,7 @@ from jobgate.broker import LOST_BODY, BrokerError, FailureCode, counted, printab
 from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Stop, message_of
 from jobgate.worker.log import logger, reason_of
 from jobgate.worker.settings import Settings
+from jobgate.worker.vitals.job_line import JobLine
 
 #: Characters of arguments and results that a line shows, as in arq.
 _SHOWN = 80
@@ -21,6 +22,8 @@ class JobLog(Observer):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._start = JobLine("%6.2fs → %s(%s)%s", JobLog.job_started.__code__)
+        self._success = JobLine("%6.2fs ← %s ● %s", JobLog.outcome_written.__code__, may_wait=True)
 
     def job_started(self, job: RunningJob, waited: float) -> None:
         """Log that a try begins."""
@@ -30,8 +33,7 @@ class JobLog(Observer):
         if waited > _WORTH_SHOWING:
             notes += f" delayed={waited:.2f}s"
         shown = _arguments(job) if self._settings.log_arguments else "…"
-        text = "%6.2fs → %s(%s)%s"
-        logger.info(text, max(waited, 0.0), job.reference, shown, notes, extra=_about(job))
+        self._start.write((max(waited, 0.0), job.reference, shown, notes), _about(job))
 
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Log how a try ended."""
@@ -113,8 +115,7 @@ class JobLog(Observer):
         if logger.isEnabledFor(logging.INFO):
             is_shown = self._settings.log_results and outcome.value is not None
             shown = printable(repr_of(outcome.value), _SHOWN) if is_shown else ""
-            extra = _about(job, outcome, seconds)
-            logger.info("%6.2fs ← %s ● %s", seconds, job.reference, shown, extra=extra)
+            self._success.write((seconds, job.reference, shown), _about(job, outcome, seconds))
 
 
 def _retried(job: RunningJob, outcome: Outcome, seconds: float) -> None:

@@ -10,6 +10,7 @@ from jobgate.broker import WriteInDoubt
 from jobgate.worker import Settings, func
 from jobgate.worker.cron_jobs import Skip
 from jobgate.worker.jobs import Observers, Outcome, OutcomeKind
+from jobgate.worker.log import logger
 from jobgate.worker.vitals import JobLog, WorkerMetrics
 
 
@@ -48,6 +49,40 @@ def test_arguments_are_kept_out_of_the_log(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.INFO, "jobgate.worker"):
         log.job_started(one, 0.0)
     assert [record.getMessage().strip() for record in caplog.records] == ["0.00s → id:add(…)"]
+
+
+def test_records_have_all_that_those_of_logging_have(caplog: pytest.LogCaptureFixture) -> None:
+    log, one = JobLog(Settings()), running_job("id", "add")
+    with caplog.at_level(logging.INFO, "jobgate.worker"):
+        log.job_started(one, 0.0)
+        log.outcome_written(one, Outcome(OutcomeKind.SUCCESS), 0.5)
+        logger.info("x", extra={"job_id": "id", "function": "add", "job_try": 1, "queue": "q"})
+    started, ended, usual = map(vars, caplog.records)
+    assert started.keys() == usual.keys()
+    assert ended.keys() == {*usual, "outcome", "seconds"}
+    differing = {name for name in usual if started[name] != usual[name]} - {"taskName"}
+    own = {"msg", "message", "args", "pathname", "filename", "module", "lineno", "funcName"}
+    assert differing - {"created", "msecs", "relativeCreated"} == own
+    assert (started["funcName"], ended["funcName"]) == ("job_started", "outcome_written")
+    assert all(0 <= usual[name] - started[name] < 60_000 for name in ("created", "relativeCreated"))
+    assert abs(started["created"] % 1 * 1000 - started["msecs"]) <= 1
+
+
+def test_records_come_from_the_factory_that_the_user_has_set(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(logging.LogRecord):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.site = "Ulm"
+
+    log, one = JobLog(Settings()), running_job("id", "add")
+    monkeypatch.setattr(logging, "_logRecordFactory", Own)
+    with caplog.at_level(logging.INFO, "jobgate.worker"):
+        log.job_started(one, 0.0)
+    assert [(record.getMessage().strip(), vars(record)["site"]) for record in caplog.records] == [
+        ("0.00s → id:add(1, 'two', x=3)", "Ulm")
+    ]
 
 
 def test_labels_hold_only_names_of_own_functions() -> None:
