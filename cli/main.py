@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from jobgate.cli.init import open_standard_streams, serve_as_init
 
@@ -26,6 +27,8 @@ SECTIONS: Final = {
         "result": ("all", "Write the result of a job, or wait for it."),
         "abort": ("all", "Stop jobs, whether they wait or run."),
         "retry": ("all", "Run jobs again that have ended."),
+        "functions": ("all", "Show what can be called."),
+        "completion": ("all", "Let a shell complete command lines of jobgate."),
         "stubs": ("all", "Write typed declarations of a gateway's functions, for Python callers."),
     },
     "Operate": {
@@ -78,6 +81,13 @@ class LazyGroup(click.Group):
         if name not in COMMANDS and not name.startswith("-"):
             ctx.fail(f"No such command {name!r}.{_hint(name)}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands, without importing them, and the options that begin like the last word."""
+        lines = {name: line for section in SECTIONS.values() for name, (_, line) in section.items()}
+        commands = [CompletionItem(name, help=line) for name, line in lines.items()]
+        own = click.Command.shell_complete(self, ctx, incomplete)
+        return [each for each in commands if each.value.startswith(incomplete)] + own
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; Ctrl-C before it handles that itself ends it as a shell expects."""

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from jobgate.cli.calls.values import json_of, value_of
 from jobgate.cli.option import Decorated, option
@@ -69,6 +70,11 @@ class CallCommand(RemoteCommand):
         return super().parse_args(ctx, marked + args[end:])
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Have the shell complete the name of a file: many functions take one."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 def argument_options(function: Decorated) -> Decorated:
     """Give a command the words and options of a function's arguments; it gets them as `arguments`."""
 
@@ -80,7 +86,7 @@ def argument_options(function: Decorated) -> Decorated:
     decorated: Any = command
     for add in reversed(
         (
-            click.argument("words", metavar="[WORD | NAME=WORD]...", nargs=-1),
+            click.argument("words", metavar="[WORD | NAME=WORD]...", nargs=-1, shell_complete=_complete),
             option("--args", section=_SECTION, envvar=(), metavar="JSON", help=_ARGS),
             option("--kwargs", section=_SECTION, envvar=(), metavar="JSON", help=_KWARGS),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgate.cli.calls import (
+    FUNCTION,
     Arguments,
     CallCommand,
     argument_options,
@@ -32,7 +33,7 @@ Examples:
   jobgate call resize - < request.json
   jobgate call backup --id backup-2030-12-24 --timeout 10m""",
 )
-@click.argument("function")
+@FUNCTION
 @argument_options
 @wait_option
 @job_options(can_defer=False)

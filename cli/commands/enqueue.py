@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgate.cli.calls import (
+    FUNCTION,
     Arguments,
     CallCommand,
     Each,
@@ -32,7 +33,7 @@ Examples:
   jobgate enqueue resize width=200 --each < paths.txt > ids.txt
   jobgate enqueue resize width=200 --each --wait --id-prefix 2030-12 < paths.txt""",
 )
-@click.argument("function")
+@FUNCTION
 @argument_options
 @each_options
 @job_options(can_defer=True)

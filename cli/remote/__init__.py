@@ -5,10 +5,10 @@ from jobgate.cli.remote.connection import Connection
 from jobgate.cli.remote.errors import RefusedError
 from jobgate.cli.remote.exit_codes import ExitCode, exit_code_of
 from jobgate.cli.remote.messages import message_of
-from jobgate.cli.remote.options import connection_options
+from jobgate.cli.remote.options import connection_of, connection_options
 from jobgate.cli.remote.session import for_each, run
 
 __all__ = [
-    "Connection", "ExitCode", "RefusedError", "RemoteCommand", "connection_options", "exit_code_of",
-    "for_each", "message_of", "run",
+    "Connection", "ExitCode", "RefusedError", "RemoteCommand", "connection_of", "connection_options",
+    "exit_code_of", "for_each", "message_of", "run",
 ]  # fmt: skip

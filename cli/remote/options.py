@@ -1,6 +1,6 @@
 """The options of all commands that call a gateway or Redis."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,8 @@ from jobgate.cli.remote.connection import DEFAULT_URL, Connection
 from jobgate.cli.remote.profiles import MEMBERS, find_profile
 
 _SECTION: Final = "Connection"
+#: The options that say where a profile is.
+_FILES: Final = ("profile", "config")
 
 _OPTIONS: Final = (
     option(
@@ -78,16 +80,10 @@ def connection_options(function: Decorated) -> Decorated:
     """Give a command the options of its connection; it gets a `Connection` as `connection`."""
 
     @wraps(function)
-    def command(*args: Any, profile: str | None, config: Path | None, **options: Any) -> Any:
-        given = {name: options.pop(name) for name in MEMBERS}
-        files = {"profile": profile, "config": config}
-        connection = Connection.of(
-            _from(ParameterSource.COMMANDLINE, given),
-            _from(ParameterSource.ENVIRONMENT, given),
-            find_profile(profile, config),
-            profile_options=_from(ParameterSource.COMMANDLINE, files),
-        )
-        return function(*args, connection=connection, **options)
+    def command(*args: Any, **options: Any) -> Any:
+        for name in (*MEMBERS, *_FILES):
+            del options[name]
+        return function(*args, connection=connection_of(click.get_current_context()), **options)
 
     decorated: Any = command
     for each in reversed(_OPTIONS):
@@ -95,7 +91,20 @@ def connection_options(function: Decorated) -> Decorated:
     return decorated  # type: ignore[no-any-return]
 
 
-def _from(source: ParameterSource, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that have come from there."""
-    context = click.get_current_context()
-    return {name: value for name, value in options.items() if context.get_parameter_source(name) is source}
+def connection_of(context: click.Context) -> Connection:
+    """Return the connection that a command's options mean.
+
+    Raises:
+        ConfigurationError: A file of settings cannot be used.
+    """
+    return Connection.of(
+        _given(context, ParameterSource.COMMANDLINE, MEMBERS),
+        _given(context, ParameterSource.ENVIRONMENT, MEMBERS),
+        find_profile(context.params["profile"], context.params["config"]),
+        profile_options=_given(context, ParameterSource.COMMANDLINE, _FILES),
+    )
+
+
+def _given(context: click.Context, source: ParameterSource, names: Sequence[str]) -> dict[str, Any]:
+    """Return the options that come from there."""
+    return {name: context.params[name] for name in names if context.get_parameter_source(name) is source}

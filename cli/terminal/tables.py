@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobgate.cli.terminal.columns import Column, cell, style
+from jobgate.cli.terminal.text import escaped
 
 
 def table(records: Sequence[Any], columns: Sequence[Column]) -> Table:
@@ -31,7 +32,9 @@ def facts(members: Sequence[tuple[str, object]]) -> Table:
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in members:
-        made.add_row(Text(name), _text(value))
+        # A description may have several lines.
+        is_text = isinstance(value, str) and "\n" in value
+        made.add_row(Text(name), Text(escaped(str(value), kept="\n")) if is_text else _text(value))
     return made
 
 
