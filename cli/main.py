@@ -18,6 +18,7 @@ SECTIONS: Final = {
     "Run": {
         "dev": ("all", "Run a server, a worker and a gateway together, for development."),
         "gateway": ("gateway", "Serve the HTTP API in front of Redis."),
+        "init": ("all", "Write a small project to begin with."),
         "worker": ("worker", "Run the functions of a WorkerSettings class."),
     },
     "Call": {

@@ -52,7 +52,7 @@ def wheel(dist: Path) -> zipfile.Path:
 
 def wanted() -> set[str]:
     """Every run-time file, by its path below jobgate/."""
-    patterns = ("*.py", "*.lua", "*.html", "*.css", "*.js", "py.typed")
+    patterns = ("*.py", "*.lua", "*.html", "*.css", "*.js", "*.txt", "py.typed")
     found = {
         f"{room}/{path.relative_to(ROOT / folder).as_posix()}"
         for room, folder in ROOMS.items()
