@@ -27,7 +27,7 @@ ServerMaker = Callable[..., RedisServer]
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many as cores: most tests wait for processes that start, stop or are killed."""
+    """Three times as many as cores: most tests wait for processes that start, stop or are killed."""
     return 3 * (os.cpu_count() or 1)
 
 

@@ -26,8 +26,24 @@ JOBGATE = [sys.executable, "-m", "jobgate.cli"]
 
 def run_jobgate(*words: str, cwd: Path = REPOSITORY, timeout: float = 90) -> CompletedProcess[str]:
     """Run `jobgate WORDS…` to its end and return what it has written and its exit code."""
+    return _run([*JOBGATE, *words], cwd=cwd, timeout=timeout)
+
+
+def run_python(
+    program: str, *words: str, folder: Path, cwd: Path = REPOSITORY, timeout: float = 60
+) -> CompletedProcess[str]:
+    """Run a program that a test has written, as a file in `folder`, in a process of its own.
+
+    It is a fork of a process that has imported all of jobgate: not for tests of what is imported, nor of the
+    very end of an interpreter.
+    """
+    file = folder / f"{len([*folder.iterdir()])}.py"
+    file.write_text(program)
+    return _run([sys.executable, str(file), *words], cwd=cwd, timeout=timeout)
+
+
+def _run(argv: list[str], *, cwd: Path, timeout: float) -> CompletedProcess[str]:
     env = environment(os.environ)
-    argv = [*JOBGATE, *words]
     if not can_fork(argv, env):
         return subprocess.run(
             argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False

@@ -9,20 +9,22 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
 
-from harness.processes import Processes
+from harness.processes import Processes, run_python
 from harness.waiting import eventually
 from jobgate.client import BlockingClient, ClientClosed, JobNotFound, JobStatus, WouldDeadlock
 
-#: All are errors, but the one of Python 3.12 about forks of a process that has threads.
-WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
 START = """
-import atexit, os, signal, sys, threading, time
+import atexit, os, signal, sys, threading, time, warnings
+# All are errors, but the one of Python 3.12 about forks of a process that has threads.
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "This process", DeprecationWarning)
 from jobgate.client import *
 client = BlockingClient(sys.argv[1])
 """
@@ -43,24 +45,12 @@ def client(redis_url: str) -> Iterator[BlockingClient]:
         yield client
 
 
-def run(program: str, *words: str) -> str:
+def run(folder: Path, program: str, *words: str) -> str:
     """Run a program, which must not warn of anything, and return what it printed."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "error",
-            "-W",
-            "ignore:This process:DeprecationWarning",
-            "-c",
-            START + program,
-            *words,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return printed(run_python(START + program, *words, folder=folder))
+
+
+def printed(done: "subprocess.CompletedProcess[str]") -> str:
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -92,7 +82,9 @@ late = Late()
 
 
 def test_a_program_may_end_without_closing_its_client(url: str, redis_url: str) -> None:
-    assert run(EXIT, url).split() == ["waits", "queued"]
+    words = [sys.executable, "-c", START + EXIT, url]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert printed(done).split() == ["waits", "queued"]
     assert queued(redis_url) == {"main", "awaited", "at-exit"}
 
 
@@ -125,8 +117,10 @@ print(len(sent))
 """
 
 
-def test_a_fork_while_calls_are_under_way_works_for_parent_and_child(url: str, redis_url: str) -> None:
-    sent = int(run(FORK, url))
+def test_a_fork_while_calls_are_under_way_works_for_parent_and_child(
+    url: str, redis_url: str, tmp_path: Path
+) -> None:
+    sent = int(run(tmp_path, FORK, url))
     ids = queued(redis_url)
     assert {f"{who}-{number}" for who in ("child", "parent") for number in range(6)} <= ids
     assert len([each for each in ids if each.startswith("load")]) == sent
@@ -153,8 +147,8 @@ sys.exit(os.waitpid(child, 0)[1] != 0)
 """
 
 
-def test_a_fork_waits_until_the_client_holds_no_lock(redis_url: str) -> None:
-    assert run(HELD, redis_url) == ""
+def test_a_fork_waits_until_the_client_holds_no_lock(redis_url: str, tmp_path: Path) -> None:
+    assert run(tmp_path, HELD, redis_url) == ""
 
 
 INTERRUPT = """
@@ -177,8 +171,8 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_ends_the_wait_and_not_the_job(redis_url: str) -> None:
-    assert run(INTERRUPT, redis_url, "arq:queue") == "1.0 queued\n"
+def test_an_interrupt_ends_the_wait_and_not_the_job(redis_url: str, tmp_path: Path) -> None:
+    assert run(tmp_path, INTERRUPT, redis_url, "arq:queue") == "1.0 queued\n"
 
 
 async def test_it_works_while_the_thread_runs_an_event_loop(client: BlockingClient) -> None:
@@ -242,7 +236,7 @@ def test_no_call_hangs_when_the_client_is_closed_and_opened_around_it(client: Bl
 
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(ask) for _ in range(8)]
-        for _ in range(15):
+        for _ in range(8):
             client.close()
             with client:
                 job.status()
@@ -260,7 +254,7 @@ def test_clients_that_are_closed_or_forgotten_leave_nothing(url: str) -> None:
         first.enqueue("add", 1)
     gc.collect()
     threads, files = threading.active_count(), open_files()
-    for turn in range(100):
+    for turn in range(40):
         client = BlockingClient(url)
         client.enqueue("add", turn)
         if turn % 2:

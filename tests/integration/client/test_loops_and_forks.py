@@ -4,13 +4,12 @@ Django, Flask and `async_to_sync` do so: a loop for each call. Each program belo
 with uvloop and without, because what is looked for are connections that outlive their loop.
 """
 
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from harness.processes import Processes
+from harness.processes import Processes, run_python
 
 START = """
 import asyncio, os, sys
@@ -81,21 +80,15 @@ run(main())
 """
 
 
-def run(program: str, *words: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", START + program, *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def run(folder: Path, program: str, *words: str) -> None:
+    done = run_python(START + program, *words, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("how", [IN_A_ROW, AT_ONCE, FORK], ids=["in a row", "at once", "fork"])
-def test_a_pool(redis_url: str, how: str, loop: str) -> None:
-    run(POOL + ENQUEUE + how, redis_url, loop)
+def test_a_pool(redis_url: str, tmp_path: Path, how: str, loop: str) -> None:
+    run(tmp_path, POOL + ENQUEUE + how, redis_url, loop)
     with Redis.from_url(redis_url, decode_responses=True) as redis:
         assert set(redis.zrange("arq:queue", 0, -1)) == {f"loop-{number}" for number in range(3)}
         assert redis.exists("refused") == 0
@@ -127,14 +120,14 @@ run(client.close())
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("over", ["redis", "http"])
-def test_a_client(processes: Processes, redis_url: str, over: str, loop: str) -> None:
+def test_a_client(processes: Processes, redis_url: str, tmp_path: Path, over: str, loop: str) -> None:
     address = redis_url if over == "redis" else processes.gateway(redis_url).url
-    run(CLIENT, redis_url, loop, address)
+    run(tmp_path, CLIENT, redis_url, loop, address)
     with Redis.from_url(redis_url, decode_responses=True) as redis:
         assert set(redis.zrange("arq:queue", 0, -1)) == {f"loop-{number}" for number in range(5)}
 
 
-def test_a_broker_refuses_another_loop_before_anything_is_sent(redis_url: str) -> None:
+def test_a_broker_refuses_another_loop_before_anything_is_sent(redis_url: str, tmp_path: Path) -> None:
     program = """
 from jobgate.broker import Broker, JobRequest
 broker = Broker(url)
@@ -148,6 +141,6 @@ except RuntimeError as error:
 else:
     raise SystemExit("not refused")
 """
-    run(program, redis_url, "asyncio")
+    run(tmp_path, program, redis_url, "asyncio")
     with Redis.from_url(redis_url, decode_responses=True) as redis:
         assert redis.zrange("arq:queue", 0, -1) == ["first"]

@@ -13,9 +13,10 @@ import pytest
 
 from harness import process_functions as functions
 from harness.processes import Processes
+from harness.servers import RedisServer
 from harness.waiting import eventually, eventually_async
 from harness.workers import burst, enqueue, outcome, working
-from jobgate.broker import Broker, FailureCode
+from jobgate.broker import Broker, FailureCode, JobResult
 from jobgate.worker import Function, ProcessDied, SettingsError, func
 
 
@@ -27,14 +28,6 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
 
 def in_process(*names: str, **options: Any) -> list[Function]:
     return [func(getattr(functions, name), executor="process", **options) for name in names]
-
-
-async def run_one(broker: Broker, url: str, function: Function, *args: Any, **settings: Any) -> Any:
-    job_id = await enqueue(broker, function.name, *args)
-    await burst([function], url, **settings)
-    result = await broker.result(job_id)
-    assert result is not None
-    return result
 
 
 def is_gone(pid: int) -> bool:
@@ -53,55 +46,75 @@ async def test_a_function_runs_in_a_process_that_is_used_again(broker: Broker, r
     assert eventually(lambda: is_gone(pid), what="the end of the child with its worker")
 
 
-async def test_arguments_and_results_go_through(broker: Broker, redis_url: str) -> None:
-    job_id = await enqueue(broker, "add", 2, kwargs={"b": 40})
-    await burst(in_process("add"), redis_url)
-    assert (await outcome(broker, job_id)).result == 42
+@pytest.fixture(scope="module")
+def outcomes(valkey_server: RedisServer) -> dict[str, JobResult]:
+    """How one job of each function ends, by its name; one worker runs them, in a process used again."""
+    valkey_server.reset()
+    return asyncio.run(_outcomes(valkey_server.url))
 
 
-async def test_it_finds_in_ctx_what_can_be_pickled(broker: Broker, redis_url: str) -> None:
-    (function,) = in_process("keys")
+async def _outcomes(url: str) -> dict[str, JobResult]:
+    calls: dict[str, tuple[Any, ...]] = {"add": (2,), "fail": ("no such thing",)}
+    others = ("keys", "fail_oddly", "leave", "interrupt", "crash", "unstorable", "again", "remaining")
+    calls |= dict.fromkeys(others, ())
+    kwargs = {"add": {"b": 40}}
     ctx = {"color": 7, "connection": threading.Lock(), "rule": lambda: 1}
-    result = await run_one(broker, redis_url, function, ctx=ctx)
-    assert {"color", "deadline", "enqueue_time", "job_id", "job_try", "progress", "score"} <= set(
-        result.result
-    )
-    assert not {"connection", "redis", "rule"} & set(result.result)
+    served = [*in_process(*calls.keys() - {"remaining"}), *in_process("remaining", timeout=50)]
+    async with Broker(url) as broker:
+        ids = {
+            name: await enqueue(broker, name, *args, kwargs=kwargs.get(name, {}))
+            for name, args in calls.items()
+        }
+        await burst(served, url, max_processes=1, ctx=ctx)
+        return {name: await outcome(broker, job_id) for name, job_id in ids.items()}
 
 
-async def test_its_deadline_is_the_jobs(broker: Broker, redis_url: str) -> None:
-    (function,) = in_process("remaining", timeout=50)
-    assert 20 < (await run_one(broker, redis_url, function)).result <= 50
+def test_arguments_and_results_go_through(outcomes: dict[str, JobResult]) -> None:
+    assert outcomes["add"].result == 42
+
+
+def test_it_finds_in_ctx_what_can_be_pickled(outcomes: dict[str, JobResult]) -> None:
+    found = set(outcomes["keys"].result)
+    assert {"color", "deadline", "enqueue_time", "job_id", "job_try", "progress", "score"} <= found
+    assert not {"connection", "redis", "rule"} & found
+
+
+def test_its_deadline_is_the_jobs(outcomes: dict[str, JobResult]) -> None:
+    assert 20 < outcomes["remaining"].result <= 50
 
 
 @pytest.mark.parametrize(
-    ("name", "args", "kind", "message"),
+    ("name", "kind", "message"),
     [
-        ("fail", ("no such thing",), "LookupError", "no such thing"),
-        ("fail_oddly", (), "Odd", "1 and 2"),
-        ("leave", (), "SystemExit", "3"),
-        ("interrupt", (), "KeyboardInterrupt", ""),
-        ("crash", (), "ProcessDied", "the process of the function was killed by signal 9"),
+        ("fail", "LookupError", "no such thing"),
+        ("fail_oddly", "Odd", "1 and 2"),
+        ("leave", "SystemExit", "3"),
+        ("interrupt", "KeyboardInterrupt", ""),
+        ("crash", "ProcessDied", "the process of the function was killed by signal 9"),
     ],
 )
-async def test_failures_are_told_and_the_worker_lives(
-    broker: Broker, redis_url: str, name: str, args: tuple[Any, ...], kind: str, message: str
+def test_failures_are_told_and_the_worker_lives(
+    outcomes: dict[str, JobResult], name: str, kind: str, message: str
 ) -> None:
-    (function,) = in_process(name)
-    result = await run_one(broker, redis_url, function, *args)
-    assert (result.failure.code, result.failure.type) == (FailureCode.ERROR, kind)
-    assert result.failure.message == message
+    failure = outcomes[name].failure
+    assert failure is not None
+    assert (failure.code, failure.type, failure.message) == (FailureCode.ERROR, kind, message)
     if kind == "LookupError":
-        assert "raise LookupError(message)" in result.failure.traceback, "the child's own"
+        assert failure.traceback is not None
+        assert "raise LookupError(message)" in failure.traceback, "the child's own"
 
 
-async def test_a_result_that_cannot_leave_the_process_is_said_to_be_unserialisable(
-    broker: Broker, redis_url: str
+def test_a_result_that_cannot_leave_the_process_is_said_to_be_unserialisable(
+    outcomes: dict[str, JobResult],
 ) -> None:
-    (function,) = in_process("unstorable")
-    result = await run_one(broker, redis_url, function)
-    assert result.failure.code is FailureCode.UNSERIALISABLE_RESULT
-    assert "generator" in result.failure.message
+    failure = outcomes["unstorable"].failure
+    assert failure is not None
+    assert failure.code is FailureCode.UNSERIALISABLE_RESULT
+    assert "generator" in failure.message
+
+
+def test_a_retry_crosses_the_process(outcomes: dict[str, JobResult]) -> None:
+    assert outcomes["again"].result == 2
 
 
 async def test_a_crash_takes_no_other_call_with_it(broker: Broker, redis_url: str, tmp_path: Path) -> None:
@@ -136,14 +149,10 @@ async def test_a_crash_is_seen_while_a_process_of_the_function_lives_on(
 async def test_a_crash_is_tried_again_where_the_function_says_so(
     broker: Broker, redis_url: str, tmp_path: Path
 ) -> None:
-    (function,) = in_process("crash", retry_on=ProcessDied, backoff=0)
-    result = await run_one(broker, redis_url, function, str(tmp_path / "once"))
+    job_id = await enqueue(broker, "crash", str(tmp_path / "once"))
+    await burst(in_process("crash", retry_on=ProcessDied, backoff=0), redis_url)
+    result = await outcome(broker, job_id)
     assert (result.result, result.tries) == ("alive", 2)
-
-
-async def test_a_retry_crosses_the_process(broker: Broker, redis_url: str) -> None:
-    (function,) = in_process("again")
-    assert (await run_one(broker, redis_url, function)).result == 2
 
 
 async def test_a_timeout_kills_the_process(broker: Broker, redis_url: str, tmp_path: Path) -> None:
@@ -188,8 +197,8 @@ async def test_a_stopping_worker_kills_the_process_and_releases_the_job(
 async def test_its_log_lines_reach_the_workers_log(
     broker: Broker, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (function,) = in_process("log")
-    await run_one(broker, redis_url, function, "hello from elsewhere")
+    await enqueue(broker, "log", "hello from elsewhere")
+    await burst(in_process("log"), redis_url)
     assert [record.name for record in caplog.records if "hello from elsewhere" in record.message] == [
         "my.own"
     ]
