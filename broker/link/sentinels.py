@@ -157,7 +157,8 @@ class _SyncSentinels(redis.sentinel.Sentinel):
         try:
             masters: Any = watcher.sentinel_masters()
             answers.put(masters.get(name))
-        except (redis_errors.RedisError, OSError):
+        except Exception:
+            # Of any kind: nobody may wait for this answer any more, and close the connection meanwhile.
             answers.put(None)
 
 
