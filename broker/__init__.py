@@ -115,6 +115,7 @@ from jobgate.broker.transitions import (
     Transition,
     new_job_id,
 )
+from jobgate.broker.unstored import UnstoredBroker
 from jobgate.broker.views import (
     JobMark,
     JobStatus,
@@ -128,7 +129,7 @@ from jobgate.broker.waiting import FollowedJob, JobStates, Watch
 
 __all__ = [
     # The broker
-    "Broker", "FollowedJob", "JobStates", "Readiness", "Watch", "new_job_id",
+    "Broker", "FollowedJob", "UnstoredBroker", "JobStates", "Readiness", "Watch", "new_job_id",
     # Redis
     "DEFAULT_URL", "RedisSettings", "async_client", "settings_of",
     # Times

@@ -62,7 +62,7 @@ from jobgate.client.operate import (
     WorkerInfo,
 )
 from jobgate.client.per_loop import Home, PerLoop
-from jobgate.client.requests import NewJob, check_keywords
+from jobgate.client.requests import NewJob, check_keywords, job_options, new_job
 from jobgate.client.stub import DEFAULT, Stub, stub
 from jobgate.client.time_budget import GRACE, TimeBudget
 from jobgate.client.transport import JobEnd, Transport
@@ -89,5 +89,6 @@ __all__ = [
     # What `jobgate.arq` builds on
     "GRACE", "Home", "PerLoop", "TimeBudget", "check_keywords",
     # What `jobgate.testing` builds on
-    "JSON", "ClientMetrics", "JobEnd", "NewJob", "Target", "Transport",
+    "JSON", "ClientMetrics", "JobEnd", "NewJob", "Target", "Transport", "job_options",
+    "new_job",
 ]  # fmt: skip

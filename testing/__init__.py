@@ -8,28 +8,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jobgate.testing.enqueued import EnqueuedJob
+    from jobgate.testing.eager import BlockingEagerClient, EagerClient
     from jobgate.testing.environment import Environment
-    from jobgate.testing.errors import JobsFailed, NotImitated, TestingError
-    from jobgate.testing.gateway import GatewayInTest
-    from jobgate.testing.manual_worker import ManualWorker
-    from jobgate.testing.ran_jobs import RanJob
+    from jobgate.testing.errors import NotImitated, TestingError
+    from jobgate.testing.jobs import EnqueuedJob, JobsFailed, RanJob
+    from jobgate.testing.runs import ManualWorker
+    from jobgate.testing.servers import GatewayInTest
 
 #: Name -> its module. pytest loads the plugin in every project, and must not import a worker for that.
 _MODULES = {
-    "EnqueuedJob": "enqueued",
+    "BlockingEagerClient": "eager",
+    "EagerClient": "eager",
+    "EnqueuedJob": "jobs",
     "Environment": "environment",
-    "GatewayInTest": "gateway",
-    "JobsFailed": "errors",
-    "ManualWorker": "manual_worker",
+    "GatewayInTest": "servers",
+    "JobsFailed": "jobs",
+    "ManualWorker": "runs",
     "NotImitated": "errors",
-    "RanJob": "ran_jobs",
+    "RanJob": "jobs",
     "TestingError": "errors",
 }
 
 __all__ = [
     # One test
     "Environment", "GatewayInTest", "ManualWorker",
+    # Without Redis
+    "BlockingEagerClient", "EagerClient",
     # Jobs
     "EnqueuedJob", "RanJob",
     # Errors

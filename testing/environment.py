@@ -7,16 +7,18 @@ from typing import Any, Self
 
 from prometheus_client import CollectorRegistry
 
-from jobgate.broker import Broker, Keys, WorkerRecord, codec_named, custom_codec, joined
+from jobgate.broker import Broker, Keys, WorkerRecord, joined
 from jobgate.client import BlockingClient, Client
-from jobgate.testing import moved_time
-from jobgate.testing.clients import CALL_TIMEOUT, ClientInTest
-from jobgate.testing.gateway import GatewayInTest
-from jobgate.testing.keyspace import Keyspace
-from jobgate.testing.loop_thread import LoopThread
-from jobgate.testing.manual_worker import ManualWorker
-from jobgate.testing.shared_server import SHARED_SERVER
-from jobgate.worker import Settings
+from jobgate.testing.runs import ManualWorker, moved_time
+from jobgate.testing.servers import (
+    CALL_TIMEOUT,
+    SHARED_SERVER,
+    ClientInTest,
+    GatewayInTest,
+    Keyspace,
+    LoopThread,
+)
+from jobgate.worker import Settings, codec_of
 
 #: Seconds for which the functions of a test are announced: longer than a test.
 _A_DAY = 86_400.0
@@ -71,7 +73,7 @@ class Environment:
 
     async def _opened(self) -> tuple[Broker, Keyspace]:
         keys = Keys(self.namespace)
-        broker = Broker(self.redis_url, codec=_codec_of(self.settings), namespace=self.namespace)
+        broker = Broker(self.redis_url, codec=codec_of(self.settings), namespace=self.namespace)
         keyspace = Keyspace(self.redis_url, keys)
         try:
             await keyspace.take_queues(self.settings.weights)
@@ -165,9 +167,3 @@ class Environment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _codec_of(settings: Settings) -> Any:
-    if settings.job_serializer is None or settings.job_deserializer is None:
-        return codec_named(settings.serializer)
-    return custom_codec(settings.job_serializer, settings.job_deserializer)

@@ -8,8 +8,8 @@ import pytest
 if TYPE_CHECKING:
     from jobgate.client import BlockingClient, Client
     from jobgate.testing.environment import Environment
-    from jobgate.testing.gateway import GatewayInTest
-    from jobgate.testing.manual_worker import ManualWorker
+    from jobgate.testing.runs import ManualWorker
+    from jobgate.testing.servers import GatewayInTest
 
 _MARK = (
     "jobgate(settings, **overrides): the worker settings of this test, as a class or its import path, and "
@@ -34,7 +34,7 @@ def jobgate_redis_url() -> Iterator[str]:
     Override it to use another server. Give the tests a database of their own there.
     """
     from jobgate.testing.errors import TestingError
-    from jobgate.testing.shared_server import SHARED_SERVER
+    from jobgate.testing.servers import SHARED_SERVER
 
     try:
         url = SHARED_SERVER.url()

@@ -14,6 +14,8 @@ from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, j
 from jobgate.worker.invocation import Deadline, ProgressReporter
 from jobgate.worker.jobs import JobOutcome, Observer, Outcome, OutcomeKind, RunningJob, message_of
 from jobgate.worker.process import stop_signals
+from jobgate.worker.rehearsal import Rehearsal
+from jobgate.worker.run import codec_of
 from jobgate.worker.settings import Settings
 from jobgate.worker.vitals import EXIT_WEDGED, State, look_for_workers
 from jobgate.worker.worker import Worker
@@ -28,8 +30,8 @@ __all__ = [
     "next_cron",
     # What a function and the hooks find in their ctx
     "Deadline", "JobOutcome", "ProgressReporter",
-    # For `jobgate.testing`: what happens in a worker, and the runs of cron jobs
-    "Observer", "Outcome", "OutcomeKind", "RunningJob", "Tick", "TickWriter",
+    # For `jobgate.testing`
+    "Observer", "Outcome", "OutcomeKind", "Rehearsal", "RunningJob", "Tick", "TickWriter", "codec_of",
     # What a function raises to be run again
     "Retry", "RetryJob",
     # Errors

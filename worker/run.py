@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobgate.broker import Broker, JobResult, codec_named, custom_codec
+from jobgate.broker import Broker, Codec, JobResult, codec_named, custom_codec
 from jobgate.worker.claiming import Claimer
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs import Scheduler
@@ -247,7 +247,17 @@ class Run:
 
 
 def _broker_of(settings: Settings) -> Broker:
-    """Return a broker whose codec, that of the settings, refuses results beyond their `result_limit`.
+    return Broker(
+        settings.redis,
+        codec=codec_of(settings),
+        namespace=settings.namespace,
+        trust_pickle=settings.serializer == "pickle",
+        index_limit=settings.index_limit,
+    )
+
+
+def codec_of(settings: Settings) -> Codec:
+    """Return the codec of the settings, which refuses results beyond their `result_limit`.
 
     Without a limit one result could fill Redis, or every gateway that reads it.
     """
@@ -255,10 +265,4 @@ def _broker_of(settings: Settings) -> Broker:
         codec = codec_named(settings.serializer)
     else:
         codec = custom_codec(settings.job_serializer, settings.job_deserializer)
-    return Broker(
-        settings.redis,
-        codec=dataclasses.replace(codec, result_limit=settings.result_limit),
-        namespace=settings.namespace,
-        trust_pickle=settings.serializer == "pickle",
-        index_limit=settings.index_limit,
-    )
+    return dataclasses.replace(codec, result_limit=settings.result_limit)

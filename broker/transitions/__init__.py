@@ -3,7 +3,7 @@
 from jobgate.broker.transitions.abort import AbortAnswer, AbortPart
 from jobgate.broker.transitions.announce import AnnouncePart
 from jobgate.broker.transitions.claim import ClaimPart
-from jobgate.broker.transitions.enqueue import EnqueuePart, new_job_id
+from jobgate.broker.transitions.enqueue import EnqueuePart, body_of, new_job_id
 from jobgate.broker.transitions.finish import FinishPart
 from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Renewal, Transition
 from jobgate.broker.transitions.pause import PausePart
@@ -17,5 +17,5 @@ __all__ = [
     "AbortAnswer", "AbortPart", "AnnouncePart", "Claim", "ClaimPart", "ClaimedJob", "EnqueuePart",
     "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReleasePart",
     "RenewPart", "Renewal", "Rerun", "RerunAnswer", "RerunPart", "RetryPart", "Transition",
-    "new_job_id", "renewer_of",
+    "body_of", "new_job_id", "renewer_of",
 ]  # fmt: skip

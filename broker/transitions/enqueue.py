@@ -168,7 +168,7 @@ class EnqueuePart(Part):
         if wrong := why_not_job_id(job_id):
             raise InvalidName(wrong)
         queue = self.keys.queue(request.options.queue)
-        body = _body(request, queue, next(self._tokens))
+        body = body_of(request, queue, next(self._tokens))
         blob = encode_job(body, self._core.codec)
         key = request.idempotency
         args = (
@@ -293,7 +293,8 @@ def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
     )
 
 
-def _body(request: JobRequest, queue: str, request_token: str) -> JobBody:
+def body_of(request: JobRequest, queue: str, request_token: str) -> JobBody:
+    """Return the job that a request asks for. Raises InvalidJobRequest."""
     check_request(request)
     if request.id_is_made:
         request_token = f"{_MADE}{request_token}"

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 from jobgate.testing import EnqueuedJob
-from jobgate.testing.expectation import Expectation
+from jobgate.testing.jobs.expectation import Expectation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

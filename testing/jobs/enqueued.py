@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from jobgate.broker import EPOCH, Broker, JobStatus, JobView, time_of
-from jobgate.testing.call_text import call_text
-from jobgate.testing.keyspace import Keyspace
-from jobgate.testing.ran_jobs import RanJob
+from jobgate.testing.jobs.call_text import call_text
+from jobgate.testing.jobs.ran_jobs import RanJob
+from jobgate.testing.servers import Keyspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

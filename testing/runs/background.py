@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from jobgate.testing.loop_thread import LoopThread
+from jobgate.testing.servers import LoopThread
 from jobgate.worker import Worker
 
 #: Seconds between two looks whether it claims jobs.

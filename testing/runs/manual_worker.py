@@ -6,17 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from jobgate.arq import Worker
-from jobgate.broker import Broker, did_you_mean, in_seconds
-from jobgate.client import Target
-from jobgate.testing import cron_ticks, moved_time
-from jobgate.testing.background import Background
-from jobgate.testing.enqueued import EnqueuedJob, jobs_of
-from jobgate.testing.errors import JobsFailed, TestingError
-from jobgate.testing.expectation import Expectation
-from jobgate.testing.keyspace import Keyspace
-from jobgate.testing.loop_thread import LoopThread
-from jobgate.testing.ran_jobs import RanJob, Recorder
-from jobgate.testing.thread_functions import for_django, has_django
+from jobgate.broker import Broker
+from jobgate.testing.errors import TestingError
+from jobgate.testing.jobs import Assertions, EnqueuedJob, JobsFailed, RanJob, Recorder, jobs_of
+from jobgate.testing.runs import cron_ticks, moved_time
+from jobgate.testing.runs.background import Background
+from jobgate.testing.runs.blocking import run_blocking
+from jobgate.testing.runs.django import for_django
+from jobgate.testing.servers import Keyspace, LoopThread
 from jobgate.worker import Settings
 
 T = TypeVar("T")
@@ -29,7 +26,7 @@ _NO_FUNCTIONS = (
 )
 
 
-class ManualWorker:
+class ManualWorker(Assertions):
     """A real worker, real Redis, and a test that says what happens when.
 
     `run_jobs` starts a worker with the settings in the running loop, lets it work until nothing is due, and
@@ -142,7 +139,9 @@ class ManualWorker:
 
     def run_jobs_blocking(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
         """Do what `run_jobs` does, in a test without an event loop."""
-        return _blocking(lambda: self.run_jobs(raise_failures=raise_failures, limit=limit), "run_jobs")
+        return run_blocking(
+            self.run_jobs(raise_failures=raise_failures, limit=limit), "await worker.run_jobs()"
+        )
 
     def pass_time_blocking(
         self,
@@ -157,13 +156,14 @@ class ManualWorker:
     ) -> list[RanJob]:
         """Do what `pass_time` does, in a test without an event loop."""
         way: dict[str, Any] = {"to": to, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
-        return _blocking(
-            lambda: self.pass_time(**way, raise_failures=raise_failures, limit=limit), "pass_time"
+        return run_blocking(
+            self.pass_time(**way, raise_failures=raise_failures, limit=limit),
+            "await worker.pass_time(…)",
         )
 
     def drain_blocking(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
         """Do what `drain` does, in a test without an event loop."""
-        return _blocking(lambda: self.drain(raise_failures=raise_failures, limit=limit), "drain")
+        return run_blocking(self.drain(raise_failures=raise_failures, limit=limit), "await worker.drain()")
 
     def running(self) -> Background:
         """Return a worker that runs beside the test, for calls that wait for their result.
@@ -201,89 +201,13 @@ class ManualWorker:
         by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         self._thread.run(self._move(moved_time.way_to(to, by)))
 
-    def enqueued(self, function: object = None) -> list[EnqueuedJob]:
-        """Return the jobs that were enqueued in this test, by whomever, in their order.
-
-        They may have run since. `status` says whether they wait or have ended.
-
-        Args:
-            function: Only those of this function: its name, or the function itself.
-        """
-        jobs = self._thread.run(jobs_of(self._broker, self._keyspace, self._recorder.ran))
-        name = None if function is None else Target.of(function).name
-        return [job for job in jobs if name in (None, job.function)]
-
-    def assert_enqueued(
-        self,
-        function: object,
-        /,
-        *args: Any,
-        _times: int | None = None,
-        _defer_by: float | timedelta | None = None,
-        _defer_until: datetime | None = None,
-        _queue: str | None = None,
-        _job_id: str | None = None,
-        **kwargs: Any,
-    ) -> EnqueuedJob:
-        """Check that a call was enqueued in this test, by whomever, and return it, the last one of several.
-
-        `args` and `kwargs` are compared as a call by name is: without any, all arguments will do. Values are
-        compared as they arrive in a worker. `unittest.mock.ANY` equals everything. Options begin with `_`, as
-        those of `enqueue`. It does not matter whether the job has run since.
-
-        Args:
-            function: The name of the function, or the function itself.
-            args: Positional arguments, without `ctx`.
-            _times: How often exactly; None = at least once.
-            _defer_by: How long after its enqueue it is due, to a second.
-            _defer_until: When it is due, to a second; naive = local time.
-            _queue: Its queue.
-            _job_id: Its id.
-            kwargs: Keyword arguments.
-
-        Raises:
-            AssertionError: It was not. The message lists what was enqueued instead.
-        """
-        expected = self._expectation(
-            function, args, kwargs, times=_times, defer_until=_defer_until, queue=_queue, job_id=_job_id,
-            defer_by=None if _defer_by is None else in_seconds(_defer_by),
-        )  # fmt: skip
-        if _times == 0:
-            raise TestingError("use assert_not_enqueued to check that nothing was enqueued")
-        return expected.check(self.enqueued())[-1]
-
-    def assert_not_enqueued(self, function: object = None, /, *args: Any, **kwargs: Any) -> None:
-        """Check that a call was not enqueued in this test, or with no `function` that nothing was.
-
-        Args:
-            function: As in `assert_enqueued`.
-            args: As in `assert_enqueued`.
-            kwargs: As in `assert_enqueued`.
-
-        Raises:
-            AssertionError: It was.
-        """
-        jobs = self.enqueued()
-        if function is None:
-            if jobs:
-                raise AssertionError(f"expected nothing to be enqueued, found {', '.join(map(str, jobs))}")
-            return
-        self._expectation(function, args, kwargs, times=0).check(jobs)
-
     # -- inside
 
-    def _expectation(
-        self, function: object, args: Sequence[Any], kwargs: dict[str, Any], **options: Any
-    ) -> Expectation:
-        for name in kwargs:
-            if name.startswith("_"):
-                near = did_you_mean(name, ["_times", "_defer_by", "_defer_until", "_queue", "_job_id"])
-                raise TestingError(f"{name!r} is not an option of assert_enqueued{near}")
-        target = Target.of(function)
-        known = {one.name: one.coroutine for one in self.settings.functions}
-        return Expectation(
-            function=target.name, args=args, kwargs=kwargs, body=known.get(target.name), **options
-        )
+    def _jobs(self) -> list[EnqueuedJob]:
+        return self._thread.run(jobs_of(self._broker, self._keyspace, self._recorder.ran))
+
+    def _body_of(self, function: str) -> Callable[..., Any] | None:
+        return next((one.coroutine for one in self.settings.functions if one.name == function), None)
 
     def _worker(self, **changes: Any) -> Worker:
         """Return a worker without cron jobs: the test enqueues their runs itself."""
@@ -343,18 +267,3 @@ class ManualWorker:
         if failed and raise_failures:
             raise JobsFailed(failed) from failed[0].exception
         return ran
-
-
-def _blocking(start: Callable[[], Coroutine[Any, Any, list[RanJob]]], name: str) -> list[RanJob]:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        raise TestingError(f"An event loop is running here: use `await worker.{name}(…)`.")
-    if not has_django():
-        return asyncio.run(start())
-    from asgiref.sync import async_to_sync  # noqa: PLC0415 - only where Django is
-
-    # What Django's code does with the database happens in this thread, in the transaction of the test.
-    return async_to_sync(start)()

@@ -8,7 +8,7 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from jobgate.client import Client, Transport
-from jobgate.testing.loop_thread import LoopThread
+from jobgate.testing.servers.loop_thread import LoopThread
 
 #: Seconds that a call waits for its result: nothing runs in a test unless the test says so.
 CALL_TIMEOUT = 5.0

@@ -11,8 +11,8 @@ import orjson
 
 from jobgate.broker import did_you_mean
 from jobgate.client import JSON, JobgateError
-from jobgate.testing.call_text import call_text
-from jobgate.testing.enqueued import EnqueuedJob
+from jobgate.testing.jobs.call_text import call_text
+from jobgate.testing.jobs.enqueued import EnqueuedJob
 
 #: Seconds by which a due time may differ from what is expected: a test takes some time itself.
 _TOLERANCE = 1.0

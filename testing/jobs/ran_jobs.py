@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker import LOST_BODY
-from jobgate.testing.call_text import call_text
+from jobgate.testing.errors import TestingError
+from jobgate.testing.jobs.call_text import call_text
 from jobgate.worker import Observer, Outcome, OutcomeKind, RunningJob
 
 
@@ -72,3 +73,22 @@ def _record(job: RunningJob, outcome: Outcome) -> RanJob:
         enqueue_time_ms=body.enqueue_time_ms,
         due_time_ms=job.claimed.score_ms,
     )
+
+
+class JobsFailed(TestingError):
+    """Jobs failed for good while a test ran them; the cause is the exception of the first one.
+
+    Give `raise_failures=False` to `run_jobs` where a test expects that.
+    """
+
+    def __init__(self, jobs: Sequence[RanJob]) -> None:
+        """Keep the jobs.
+
+        Args:
+            jobs: Those that failed.
+        """
+        lines = [f"{job}: {job.error_type}: {job.error_message}" for job in jobs]
+        count = "1 job failed" if len(jobs) == 1 else f"{len(jobs)} jobs failed"
+        super().__init__("\n  ".join([f"{count}:", *lines]))
+        #: Those that failed.
+        self.jobs = jobs
