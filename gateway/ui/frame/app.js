@@ -4,7 +4,9 @@ import { onKeyNeeded, restoreKey, setKey } from "../api/keys.js";
 import { forgetRights } from "../api/rights.js";
 import { fill, make } from "../parts/elements.js";
 import { placeOf } from "../parts/links.js";
+import { job } from "../pages/job.js";
 import { overview } from "../pages/overview.js";
+import { queue } from "../pages/queue.js";
 import { showConnection } from "./connection.js";
 import { keyEntry } from "./key_entry.js";
 import { startSearch } from "./search.js";
@@ -23,7 +25,7 @@ import { startSearch } from "./search.js";
  */
 
 /** @type {Record<string, Page>} */
-const PAGES = { overview };
+const PAGES = { overview, queues: queue, jobs: job };
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {{ key: string, view: PageView, end: AbortController } | null} */

@@ -15,6 +15,7 @@ from harness.gateways import running_gateway
 from harness.processes import Process, Processes
 from harness.servers import RedisServer
 from harness.tools import valkey_binary
+from harness.waiting import NotInTime
 from jobgate.gateway import new_key
 
 pytestmark = pytest.mark.early
@@ -69,14 +70,18 @@ async def page(shop: Shop) -> AsyncIterator[Page]:
 async def shown(page: Page, url: str, text: str, **window: Any) -> None:
     """Open an address and wait until the page shows a text."""
     await page.open(url, **window)
-    await page.until(f"document.querySelector('main').innerText.includes({json.dumps(text)})")
+    await says(page, "main", text)
 
 
 async def says(page: Page, selector: str, text: str) -> None:
     """Wait until an element shows a text."""
-    await page.until(
-        f"document.querySelector({json.dumps(selector)})?.innerText.includes({json.dumps(text)})"
-    )
+    element = f"document.querySelector({json.dumps(selector)})"
+    try:
+        await page.until(f"{element}?.innerText.includes({json.dumps(text)})")
+    except NotInTime as error:
+        raise AssertionError(
+            f"no {text!r} in {selector}; the page shows {await page.text('body')}"
+        ) from error
 
 
 async def test_the_overview_shows_queues_alarms_and_what_happens(page: Page, shop: Shop) -> None:
@@ -99,6 +104,82 @@ async def test_the_overview_shows_queues_alarms_and_what_happens(page: Page, sho
     await page.click(".alarm button")
     await page.until("!document.querySelector('.alarms').innerText.includes('Paused')")
     assert not (await shop.ask("GET", "/queues/shop:images"))["paused"]
+
+
+async def test_a_queue_shows_its_jobs_page_by_page(page: Page, shop: Shop) -> None:
+    for number in range(60):
+        body = {"queue": "shop:newsletter", "job_id": f"issue-{number:02}", "defer_by": 600 + number}
+        await shop.ask("POST", "/jobs/newsletter", body)
+    await shown(page, f"{shop.url}/#/queues/shop:newsletter?status=deferred", "issue-00")
+    assert await page.run("document.querySelectorAll('.jobs tbody tr').length") == 50
+    assert "in 9 min" in await page.text(".jobs tbody tr") or "in 10 min" in await page.text(".jobs tbody tr")
+    await page.run(
+        "[...document.querySelectorAll('main nav a')].find((a) => a.innerText === 'Next page').click()"
+    )
+    await page.until("document.querySelectorAll('.jobs tbody tr').length === 10")
+    assert "issue-59" in await page.text(".jobs")
+    await page.run("history.back()")
+    await says(page, ".jobs", "issue-00")
+
+    await page.run("document.querySelector('#function').focus()")
+    await page.send("Input.insertText", text="send_invoice")
+    await page.press("Enter")
+    await says(page, ".empty", "No job of this queue is like that.")
+    assert (await page.run("location.hash")).endswith("?status=deferred&function=send_invoice")
+
+    await page.run("history.back()")
+    await says(page, ".jobs", "issue-00")
+    await press_button(page, "Abort these …")
+    await says(page, "dialog", "60 jobs would be aborted.")
+    await press_button(page, "Abort 60", "dialog")
+    await says(page, "dialog", "60 jobs aborted.")
+    await press_button(page, "Close", "dialog")
+    await says(page, ".empty", "No job of this queue is like that.")
+
+
+async def test_a_queue_can_be_paused_and_shows_new_jobs(page: Page, shop: Shop) -> None:
+    await shown(page, f"{shop.url}/#/queues/shop:images", "Last hour: ")
+    await press_button(page, "Pause")
+    await says(page, ".head", "paused")
+    assert (await shop.ask("GET", "/queues/shop:images"))["paused"]
+    await shop.ask(
+        "POST", "/jobs/resize_image", {"queue": "shop:images", "args": ["a.jpg"], "job_id": "new-one"}
+    )
+    await says(page, ".jobs", "new-one")
+    await says(page, ".jobs", "queued")
+    await press_button(page, "Resume")
+    await says(page, ".jobs", "succeeded")
+
+
+async def test_a_job_shows_its_progress_and_its_end_and_can_be_aborted(page: Page, shop: Shop) -> None:
+    await shop.ask("POST", "/jobs/export_orders", {"kwargs": {"year": 2024, "rows": 400}, "job_id": "report"})
+    await shown(page, f"{shop.url}/#/jobs/report", "Started, try 1")
+    await says(page, ".progress", "of 400")
+    assert "year" in await page.text("section[aria-label=Arguments]")
+    await press_button(page, "Abort")
+    await says(page, "section[aria-label=Outcome]", "Code aborted")
+    await says(page, ".timeline", "Failed")
+    await press_button(page, "Retry")
+    await page.until("location.hash !== '#/jobs/report'")
+    await says(page, ".pairs", "Retry of\nreport")
+    await press_button(page, "Abort")
+    await page.run("history.back()")
+    await says(page, ".pairs", "Retried as")
+
+
+async def test_a_failed_job_shows_why(page: Page, shop: Shop) -> None:
+    await shop.ask("POST", "/jobs/charge_card?wait=5", {"args": ["A-1", 700], "job_id": "declined"})
+    await page.open(shop.url)
+    await page.press("/")
+    await page.send("Input.insertText", text="declined")
+    await page.press("Enter")
+    await says(page, "h2.bad", "PaymentDeclined")
+    outcome = await page.text("section[aria-label=Outcome]")
+    assert "order A-1: insufficient funds (7.00 EUR)" in outcome
+    assert "Traceback (most recent call last):" in outcome
+    assert await page.text("h1") == "declined"
+    await shown(page, f"{shop.url}/#/jobs/nowhere", "There is no such job")
+    page.complaints.clear()  # the browser notes the 404
 
 
 async def test_a_restart_of_the_gateway_is_survived(page: Page, shop: Shop) -> None:
@@ -147,6 +228,14 @@ async def test_keys_are_asked_for_and_limit_what_is_shown(page: Page, shop: Shop
         await page.open("about:blank")
     await shop.ask("POST", "/queues/shop:images/resume")
     page.complaints.clear()  # the browser notes each 401, 403 and 422
+
+
+async def press_button(page: Page, text: str, place: str = "main") -> None:
+    """Press the button with this text, as soon as it is there."""
+    buttons = f"[...document.querySelectorAll('{place} button')]"
+    found = f"{buttons}.find((one) => one.innerText === {json.dumps(text)})"
+    await page.until(f"{found} && !{found}.hidden")
+    await page.run(f"{found}.click()")
 
 
 async def enter_key(page: Page, key: str) -> None:

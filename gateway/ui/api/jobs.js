@@ -1,0 +1,76 @@
+// Lists of jobs, in pages, and what can be done with one.
+import { exactly, get, post } from "./gateway.js";
+
+/** Jobs on a page. */
+export const PAGE = 50;
+/** A page may be empty and still not be the last: so many are read before the reader is asked. */
+const EMPTY_PAGES = 5;
+
+/**
+ * What a list shows; "" = everything.
+ * @typedef {{ queue: string, status: string, function: string, code: string, since: string, cursor: string }} Filter
+ */
+
+/** Return the filter that parameters of an address mean. @param {string} queue @param {URLSearchParams} params @returns {Filter} */
+export function filterOf(queue, params) {
+  const value = (/** @type {string} */ name) => params.get(name) ?? "";
+  return {
+    queue, status: value("status"), function: value("function"), code: value("code"), since: value("since"), cursor: value("cursor"),
+  };
+}
+
+/**
+ * Return one page of jobs.
+ * @param {Filter} filter
+ * @param {AbortSignal} signal
+ * @param {number} [limit]
+ * @returns {Promise<{ jobs: any[], next_cursor: string }>}
+ */
+export async function jobPage(filter, signal, limit = PAGE) {
+  let page = { jobs: [], next_cursor: filter.cursor };
+  for (let read = 0; read < EMPTY_PAGES; read += 1) {
+    page = await get(`jobs?${query({ ...filter, cursor: page.next_cursor }, limit)}`, signal);
+    if (page.jobs.length || !page.next_cursor) break;
+  }
+  return page;
+}
+
+/** @param {Filter} filter @param {number} limit */
+function query({ queue, status, cursor, ...others }, limit) {
+  const given = { queue, ...others, ...statusOf(status), cursor, limit: String(limit) };
+  return new URLSearchParams(Object.entries(given).filter(([, value]) => value)).toString();
+}
+
+/** Return the parameters of a status: how a job ended counts as one. @param {string} status @returns {Record<string, string>} */
+function statusOf(status) {
+  if (status === "succeeded" || status === "failed") return { success: String(status === "succeeded") };
+  return { status };
+}
+
+/**
+ * Return the filter of a bulk operation, with times as they are now.
+ * @param {Filter} filter
+ * @returns {Record<string, any>}
+ */
+export function bulkFilter({ queue, status, function: name, code, since }) {
+  const given = { queue, function: name, code, since, status: status === "failed" || status === "succeeded" ? "" : status };
+  const found = Object.fromEntries(Object.entries(given).filter(([, value]) => value));
+  return status === "succeeded" ? { ...found, success: true } : found;
+}
+
+/** Return a job, its arguments to be shown as JSON. @param {string} id @param {AbortSignal} signal */
+export function jobNow(id, signal) {
+  return get(jobPath(id, "status"), signal, (text) => {
+    const { args, kwargs } = exactly(text);
+    return { ...JSON.parse(text), args, kwargs };
+  });
+}
+
+/** Return the path of a job. @param {string} id @param {string} part */
+export const jobPath = (id, part) => `jobs/${encodeURIComponent(id)}/${part}`;
+
+/** Ask a job to stop. @param {string} id */
+export const abortJob = (id) => post(`${jobPath(id, "abort")}?wait=5`);
+
+/** Run a finished job again, and return the new job. @param {string} id */
+export const retryJob = (id) => post(jobPath(id, "retry"));

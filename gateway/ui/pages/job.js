@@ -1,0 +1,157 @@
+// One job: when what happened to it, its arguments, and how it ended.
+import { Refused, exactly, get } from "../api/gateway.js";
+import { abortJob, jobNow, jobPath, retryJob } from "../api/jobs.js";
+import { rights } from "../api/rights.js";
+import { follow } from "../api/stream.js";
+import { button, fill, make, put } from "../parts/elements.js";
+import { address, jobLink, link } from "../parts/links.js";
+import { badge, setBadge, stateOf } from "../parts/status.js";
+import { timeline } from "../parts/timeline.js";
+import { copyButtons } from "./job_copy.js";
+import { argumentsOf, outcomeOf } from "./job_data.js";
+
+/** @type {import("../frame/app.js").Page} */
+export const job = {
+  title: (id) => id,
+  open(place, signal) {
+    return { content: [new JobPage(place.name, signal).element] };
+  },
+};
+
+class JobPage {
+  /** @param {string} id @param {AbortSignal} signal */
+  constructor(id, signal) {
+    this.id = id;
+    this.signal = signal;
+    /** @type {any} */
+    this.job = null;
+    this.state = badge("");
+    this.actions = make("div.row");
+    this.note = make("p.note", { role: "status" }, "Loading …");
+    this.error = make("p.error", { role: "alert" });
+    this.crumbs = make("p.note", {}, link("./#/overview", "Overview"), " / Job");
+    this.progress = make("div.progress", { hidden: true });
+    this.times = make("div");
+    this.facts = make("dl.pairs");
+    this.given = make("section.panel", { "aria-label": "Arguments", hidden: true });
+    this.outcome = make("section.panel", { "aria-label": "Outcome", hidden: true });
+    this.body = make("div.job", { hidden: true },
+      make("section.panel.stack", { "aria-label": "Job" }, this.progress, this.times, this.facts),
+      make("div.stack", {}, this.outcome, this.given));
+    this.element = make("div.stack", {}, make("div.head", {}, this.crumbs,
+      make("div.row", {}, make("h1.id", {}, id), this.state, this.actions)), this.note, this.error, this.body);
+    this.start();
+  }
+
+  async start() {
+    try {
+      this.show(await jobNow(this.id, this.signal));
+      if (this.job.status !== "complete") await this.follow();
+      if (!this.signal.aborted) await this.end();
+    } catch (error) {
+      if (!this.signal.aborted) this.fail(/** @type {Error} */ (error));
+    }
+  }
+
+  /** Show each change until the job has ended. */
+  async follow() {
+    await follow(jobPath(this.id, "events"), {
+      signal: this.signal,
+      onEvent: ({ kind, data }) => (kind === "gone" ? put(this.error, data.detail) : this.show({ ...data, args: this.job.args, kwargs: this.job.kwargs })),
+      isLast: ({ kind }) => kind === "finished" || kind === "gone",
+    });
+  }
+
+  /** Show how it ended. */
+  async end() {
+    if (this.job.status !== "complete") return;
+    this.outcome.hidden = false;
+    try {
+      fill(this.outcome, ...outcomeOf(await get(jobPath(this.id, "result"), this.signal, exactly)));
+    } catch (error) {
+      if (!this.signal.aborted) fill(this.outcome, make("h2", {}, "Outcome"), make("p.note", {}, /** @type {Error} */ (error).message));
+    }
+  }
+
+  /** @param {Error} error */
+  fail(error) {
+    const isUnknown = error instanceof Refused && error.status === 404;
+    put(this.note, isUnknown
+      ? "There is no such job, or this key may not see it. Results are kept for a limited time: finished jobs disappear."
+      : error.message);
+  }
+
+  /** @param {any} found */
+  show(found) {
+    const isNew = this.job === null;
+    this.job = found;
+    put(this.note, "");
+    this.body.hidden = false;
+    setBadge(this.state, stateOf(found));
+    this.showProgress(found.progress);
+    fill(this.times, timeline(found));
+    fill(this.facts, ...facts(found));
+    if (found.queue) fill(this.crumbs, link("./#/overview", "Overview"), " / ", link(address("queues", found.queue), found.queue), " / Job");
+    if (isNew) {
+      fill(this.given, ...argumentsOf(found));
+      this.given.hidden = false;
+    }
+    this.offer();
+  }
+
+  /** @param {any} progress */
+  showProgress(progress) {
+    this.progress.hidden = !progress;
+    if (!progress) return;
+    const bar = this.progress.querySelector("progress") ?? make("progress", { max: 1, "aria-label": "Progress" });
+    bar.value = progress.fraction;
+    fill(this.progress, make("span", {}, `${Math.round(progress.fraction * 100)} %`), bar, make("span.note", {}, progress.message ?? ""));
+  }
+
+  /** Offer what can be done, once for each state. */
+  async offer() {
+    const { status, retried_as: retried } = this.job;
+    const key = `${status === "complete"} ${retried}`;
+    if (key === this.offered) return;
+    this.offered = key;
+    const may = await rights().catch(() => ({ abort: false, retry: false }));
+    if (this.offered !== key || this.signal.aborted) return;
+    const isOver = status === "complete";
+    fill(this.actions,
+      !isOver && may.abort ? button("Abort", () => this.abort(), "button.quiet.danger") : "",
+      isOver && may.retry && !retried ? button("Retry", () => this.retry(), "button.quiet") : "",
+      ...copyButtons(this.job));
+  }
+
+  async abort() {
+    put(this.error, "");
+    try {
+      const answer = await abortJob(this.id);
+      if (!answer.aborted) put(this.error, "It was asked to stop and has not yet done so.");
+    } catch (error) {
+      put(this.error, /** @type {Error} */ (error).message);
+    }
+  }
+
+  async retry() {
+    put(this.error, "");
+    try {
+      location.hash = address("jobs", (await retryJob(this.id)).job_id).slice(2);
+    } catch (error) {
+      put(this.error, /** @type {Error} */ (error).message);
+    }
+  }
+}
+
+/** Return what is known of a job besides its times. @param {any} found @returns {Node[]} */
+function facts(found) {
+  const pairs = [
+    ["Function", found.function && make("a.id", { href: address("functions", found.function) }, found.function)],
+    ["Queue", found.queue && link(address("queues", found.queue), found.queue, "a.id")],
+    ["Tries", String(found.try)],
+    ["Worker", found.worker && link(address("workers", found.worker), found.worker, "a.id")],
+    ["Retry of", found.retry_of && jobLink(found.retry_of)],
+    ["Retried as", found.retried_as && jobLink(found.retried_as)],
+  ];
+  return pairs.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
+}

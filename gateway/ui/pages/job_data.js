@@ -1,0 +1,45 @@
+// What a job was given, and what came of it.
+import { make } from "../parts/elements.js";
+
+/** Characters of a value that are shown at first: results may have megabytes. */
+const FIRST = 20_000;
+
+/** Return what a job was given. @param {any} job @returns {Node[]} */
+export function argumentsOf(job) {
+  const heading = make("h2", {}, "Arguments");
+  if (job.args === undefined && job.kwargs === undefined) {
+    return [heading, make("p.note", {}, "Shown to keys with the scope inspect, as long as they are kept.")];
+  }
+  const named = Object.entries(job.kwargs ?? {});
+  const given = [...(job.args ?? []).map((/** @type {any} */ value, /** @type {number} */ at) => [`${at}`, value]), ...named];
+  if (!given.length) return [heading, make("p.note", {}, "None.")];
+  const pairs = given.flatMap(([name, value]) => [make("dt.id", {}, name), make("dd", {}, block(json(value)))]);
+  return [heading, make("dl.values", {}, ...pairs)];
+}
+
+/** Return how a job ended. @param {any} outcome @returns {Node[]} */
+export function outcomeOf(outcome) {
+  if (outcome.success) return [make("h2", {}, "Result"), block(json(outcome.result, 2))];
+  const { type, message, code, traceback } = outcome.error;
+  return [
+    make("h2.bad", {}, type || code),
+    make("p.message", {}, message || "The error has no message."),
+    make("p.note", {}, `Code ${code}`),
+    traceback ? block(traceback) : make("p.note", {}, traceback === undefined ? "The traceback is shown to keys with the scope inspect." : "It has no traceback."),
+  ];
+}
+
+/** @param {any} value @param {number} [indent] */
+const json = (value, indent) => JSON.stringify(value, null, indent) ?? "null";
+
+/** Return a text in its own form; of a very long one, first the beginning. @param {string} text */
+export function block(text) {
+  const code = make("pre", { tabIndex: 0 }, text.slice(0, FIRST));
+  if (text.length <= FIRST) return code;
+  const more = make("button.quiet", { type: "button" }, `Show all ${Math.round(text.length / 1000)} kB`);
+  more.addEventListener("click", () => {
+    code.textContent = text;
+    more.remove();
+  });
+  return make("div.stack", {}, code, more);
+}

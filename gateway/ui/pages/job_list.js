@@ -1,0 +1,75 @@
+// A list of jobs in pages, which reads itself again when something happens in its queue.
+import { jobPage } from "../api/jobs.js";
+import { onHappening } from "../api/happenings.js";
+import { Reading } from "../api/reading.js";
+import { fill, make, put } from "../parts/elements.js";
+import { JobTable } from "../parts/job_table.js";
+import { link } from "../parts/links.js";
+
+/** Shows the jobs of a filter. */
+export class JobList {
+  /**
+   * @param {Object} options
+   * @param {AbortSignal} options.signal
+   * @param {(cursor: string) => string} options.pageAddress - the address of another page
+   * @param {string} options.nothing - says that there is none
+   */
+  constructor({ signal, pageAddress, nothing }) {
+    this.signal = signal;
+    this.pageAddress = pageAddress;
+    this.nothing = nothing;
+    this.table = new JobTable("Jobs");
+    this.note = make("p.empty", { role: "status" }, "Loading …");
+    this.pages = make("nav.row", { "aria-label": "Pages of the list" });
+    this.element = make("div.stack", {}, make("div", {}, this.table.element, this.note), this.pages);
+    /** @type {any[]} */
+    this.jobs = [];
+    /** @type {AbortController | null} */
+    this.running = null;
+    onHappening((event) => event.data?.queue === this.filter?.queue && !this.filter.cursor && this.reading?.soon(), signal);
+    signal.addEventListener("abort", () => this.running?.abort());
+  }
+
+  /** Show the jobs of another filter. @param {import("../api/jobs.js").Filter} filter */
+  open(filter) {
+    this.running?.abort();
+    this.running = new AbortController();
+    this.filter = filter;
+    this.jobs = [];
+    const isFirst = !filter.cursor;
+    this.reading = new Reading({
+      signal: this.running.signal,
+      read: (signal) => jobPage(filter, signal),
+      show: (page) => this.show(page),
+      fail: (error) => this.say(error.message),
+      least: 2500,
+      most: isFirst ? 15_000 : 3_600_000, // later pages stand still
+    });
+  }
+
+  /** Read the list again. */
+  refresh() {
+    this.reading?.now();
+  }
+
+  /** @param {{ jobs: any[], next_cursor: string }} page */
+  show({ jobs, next_cursor: next }) {
+    if (this.table.isHeld && this.jobs.length && this.isSame(jobs) === false) return;
+    this.jobs = jobs;
+    this.table.show(jobs);
+    this.say(jobs.length ? "" : next ? "None on the pages that were read." : this.nothing);
+    const first = this.filter?.cursor ? link(this.pageAddress(""), "First page") : "";
+    fill(this.pages, first, next ? link(this.pageAddress(next), jobs.length ? "Next page" : "Search further") : "");
+  }
+
+  /** Whether these jobs stand where they are shown. @param {any[]} jobs */
+  isSame(jobs) {
+    return jobs.length === this.jobs.length && jobs.every((job, at) => job.job_id === this.jobs[at].job_id);
+  }
+
+  /** @param {string} text */
+  say(text) {
+    put(this.note, text);
+    this.note.hidden = text === "";
+  }
+}

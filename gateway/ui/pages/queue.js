@@ -1,0 +1,145 @@
+// One queue: its numbers, its last hour, its jobs.
+import { get, post } from "../api/gateway.js";
+import { onHappening } from "../api/happenings.js";
+import { bulkFilter, filterOf } from "../api/jobs.js";
+import { Reading } from "../api/reading.js";
+import { rights } from "../api/rights.js";
+import { button, fill, make, put } from "../parts/elements.js";
+import { HourChart } from "../parts/hour_chart.js";
+import { address, link } from "../parts/links.js";
+import { span } from "../parts/moments.js";
+import { count } from "../parts/numbers.js";
+import { badge, setBadge } from "../parts/status.js";
+import { bulk } from "./bulk.js";
+import { JobList } from "./job_list.js";
+import { stateOfQueue } from "./queue_table.js";
+
+/** @type {import("../frame/app.js").Page} */
+export const queue = {
+  title: (name) => name,
+  open(place, signal) {
+    const view = new QueueView(place.name, signal);
+    view.update(place.params);
+    return { content: [view.element], update: (params) => view.update(params) };
+  },
+};
+
+const STATES = [["", "All"], ["queued", "Due"], ["in_progress", "Running"], ["deferred", "Deferred"], ["succeeded", "Succeeded"], ["failed", "Failed"]];
+const NOTHING = "No job of this queue is like that. Finished jobs are listed as long as their results are kept.";
+
+class QueueView {
+  /** @param {string} name @param {AbortSignal} signal */
+  constructor(name, signal) {
+    this.name = name;
+    this.state = badge("");
+    this.actions = make("div.row");
+    this.error = make("p.error", { role: "status" });
+    this.facts = Object.fromEntries(["due", "oldest", "running", "deferred", "workers"].map((fact) => [fact, make("dd", {}, "–")]));
+    this.chart = new HourChart();
+    this.tabs = make("nav.tabs", { "aria-label": "Status" });
+    this.function = make("input", { type: "search", id: "function", placeholder: "All functions", spellcheck: false, autocomplete: "off" });
+    this.function.setAttribute("list", "functions");
+    this.functions = make("datalist", { id: "functions" });
+    this.bulk = make("div.row");
+    this.list = new JobList({ signal, nothing: NOTHING, pageAddress: (cursor) => this.address({ cursor }) });
+    this.element = make("div.stack", {}, this.head(), this.error, this.numbers(), this.jobs());
+    this.function.addEventListener("change", () => (location.hash = this.address({ function: this.function.value.trim() }).slice(2)));
+    this.start(signal);
+  }
+
+  head() {
+    return make("div.head", {}, make("p.note", {}, link("./#/overview", "Overview"), " / Queue"),
+      make("div.row", {}, make("h1", {}, this.name), this.state, this.actions));
+  }
+
+  numbers() {
+    const words = { due: "Due", oldest: "Oldest due", running: "Running", deferred: "Deferred", workers: "Workers" };
+    const facts = Object.entries(words).map(([name, word]) => make("div", {}, make("dt", {}, word), this.facts[name]));
+    return make("section.panel", { "aria-label": "Numbers" }, make("dl.facts", {}, ...facts), this.chart.element);
+  }
+
+  jobs() {
+    const filter = make("label.field", {}, make("span.hidden", {}, "Function"), this.function, this.functions);
+    return make("section.panel.stack", { "aria-label": "Jobs of the queue" },
+      make("div.bar-of-filters", {}, this.tabs, filter, this.bulk), this.list.element);
+  }
+
+  /** @param {AbortSignal} signal */
+  async start(signal) {
+    const may = await rights().catch(() => ({ overview: true, operate: false }));
+    if (signal.aborted || !may.overview) return;
+    this.reading = new Reading({
+      signal,
+      read: () => get(`queues/${encodeURIComponent(this.name)}`, signal),
+      show: (found) => this.show(found),
+      fail: (error) => put(this.error, error.message),
+    });
+    onHappening(({ data }) => data?.queue === this.name && this.reading?.soon(), signal);
+    if (may.operate) {
+      this.toggle = button("Pause", () => this.switch(), "button.quiet");
+      this.toggle.hidden = true;
+      this.actions.append(this.toggle);
+    }
+  }
+
+  /** Pause or resume the queue. */
+  async switch() {
+    const path = `queues/${encodeURIComponent(this.name)}/${this.isPaused ? "resume" : "pause"}`;
+    try {
+      this.show(await post(path));
+    } catch (error) {
+      put(this.error, /** @type {Error} */ (error).message);
+    }
+  }
+
+  /** @param {any} found */
+  show(found) {
+    put(this.error, "");
+    this.isPaused = found.paused;
+    setBadge(this.state, stateOfQueue(found));
+    if (this.toggle) {
+      this.toggle.hidden = false;
+      put(this.toggle, found.paused ? "Resume" : "Pause");
+    }
+    put(this.facts.due, count(found.depth.queued));
+    put(this.facts.oldest, found.depth.queued ? span(found.oldest_due_age) : "–");
+    put(this.facts.running, count(found.depth.in_progress));
+    put(this.facts.deferred, count(found.depth.deferred));
+    put(this.facts.workers, count(found.workers));
+    this.chart.show(found.last_hour);
+    const names = found.last_hour.functions.map((/** @type {any} */ one) => one.function).filter(Boolean);
+    if (names.join() !== this.names) fill(this.functions, names.map((/** @type {string} */ value) => make("option", { value })));
+    this.names = names.join();
+  }
+
+  /** Show other jobs. @param {URLSearchParams} params */
+  update(params) {
+    this.filter = filterOf(this.name, params);
+    this.function.value = this.filter.function;
+    fill(this.tabs, STATES.map(([status, text]) => {
+      const tab = link(this.address({ status }), text);
+      if (status === this.filter?.status) tab.setAttribute("aria-current", "true");
+      return tab;
+    }));
+    this.list.open(this.filter);
+    this.offerBulk();
+  }
+
+  /** Return the address with some parameters changed; the list begins anew. @param {Record<string, string>} changes */
+  address(changes) {
+    const { status, function: name } = this.filter ?? { status: "", function: "" };
+    return address("queues", this.name, { status, function: name, ...changes });
+  }
+
+  /** Offer what can be done with all jobs of the filter. */
+  async offerBulk() {
+    const filter = this.filter;
+    const may = await rights().catch(() => ({ abort: false, retry: false }));
+    if (!filter || filter !== this.filter) return;
+    const isOver = filter.status === "succeeded" || filter.status === "failed";
+    const words = `${filter.status ? STATES.find(([one]) => one === filter.status)?.[1].toLowerCase() : "waiting and running"} jobs of ${filter.function || "all functions"} in ${this.name}`;
+    const offer = (/** @type {"retry" | "abort"} */ what, /** @type {string} */ text) =>
+      button(text, () => bulk(what, bulkFilter(filter), words, () => this.list.refresh()), "button.quiet");
+    fill(this.bulk, isOver && may.retry ? offer("retry", "Retry these …") : "", !isOver && may.abort ? offer("abort", "Abort these …") : "");
+  }
+}
