@@ -32,6 +32,13 @@ SECTIONS: Final = {
         "completion": ("all", "Let a shell complete command lines of jobgate."),
         "stubs": ("all", "Write typed declarations of a gateway's functions, for Python callers."),
     },
+    "Look": {
+        "jobs": ("all", "List jobs."),
+        "failed": ("all", "List what failed and why, or count it."),
+        "queues": ("all", "Show what waits and runs in each queue."),
+        "workers": ("all", "Show the live workers and what they run."),
+        "events": ("all", "Follow what happens to jobs."),
+    },
     "Operate": {
         "check": ("worker", "Check whether a live worker serves the queues."),
         "health": ("all", "Check whether a gateway or worker answers on its /livez."),

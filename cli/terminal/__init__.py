@@ -4,6 +4,8 @@ from jobgate.cli.terminal.bars import Bar
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.jobs import progress_of, status_of
 from jobgate.cli.terminal.output import Output, output_options
+from jobgate.cli.terminal.rows import Rows
+from jobgate.cli.terminal.sheets import Sheet
 from jobgate.cli.terminal.streams import say
 
-__all__ = ["Bar", "Column", "Output", "output_options", "progress_of", "say", "status_of"]
+__all__ = ["Bar", "Column", "Output", "Rows", "Sheet", "output_options", "progress_of", "say", "status_of"]

@@ -26,12 +26,16 @@ class Column:
             which a space is `_`.
         right: Whether it is aligned to the right, as numbers are.
         fold: Whether a long value takes several lines; else it is cut at the end of the line.
+        optional: Whether it is left out where the terminal is too narrow for all columns.
+        least: Its least width, for records that come one by one.
     """
 
     title: str
     of: Callable[[Any], object] | None = None
     right: bool = False
     fold: bool = False
+    optional: bool = False
+    least: int = 0
 
     def value(self, record: Any) -> object:
         """Return the value of a record."""

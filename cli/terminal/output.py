@@ -1,8 +1,7 @@
 """What a command writes to standard output, in the form that its reader wants."""
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import wraps
 from typing import Any, Final
 
@@ -10,6 +9,8 @@ from jobgate.cli.option import Decorated, option
 from jobgate.cli.terminal import streams
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.json_text import indented_json, json_line
+from jobgate.cli.terminal.rows import Rows
+from jobgate.cli.terminal.sheets import LiveSheets, Sheet, write_sheets
 from jobgate.cli.terminal.text import escaped
 
 #: Longest JSON that is shown in colours, in characters: more would take seconds.
@@ -75,32 +76,17 @@ class Output:
         else:
             self._print(self._table(records, columns))
 
-    async def watch(
-        self,
-        read: Callable[[], Awaitable[Sequence[Any]]],
-        columns: Sequence[Column],
-        *,
-        every: float = 1.0,
-    ) -> None:
-        """Write records again and again until the task is cancelled, as Ctrl-C does.
+    def rows(self, columns: Sequence[Column], *, has_head: bool = True) -> Rows:
+        """Return a table to which records are added as they come."""
+        return Rows(columns, is_json=self.is_json, has_head=has_head)
 
-        People see one table that changes in its place; programs get the lines of all records each time.
+    def sheets(self, sheets: Sequence[Sheet]) -> None:
+        """Write several tables: programs get the records of the first one."""
+        write_sheets(sheets, is_json=self.is_json)
 
-        Args:
-            read: Returns the records as they are now.
-            columns: What people see of them.
-            every: Seconds between two readings.
-        """
-        if self.is_json:
-            while True:
-                self.records(await read(), columns)
-                await asyncio.sleep(every)
-        from rich.live import Live  # noqa: PLC0415 - it takes a tenth of a second
-
-        with Live(console=streams.console(sys.stdout), auto_refresh=False) as live:
-            while True:
-                live.update(self._table(await read(), columns), refresh=True)
-                await asyncio.sleep(every)
+    def live(self) -> LiveSheets:
+        """Return tables that change in their place."""
+        return LiveSheets(is_json=self.is_json)
 
     def line(self, text: str) -> None:
         """Write one line of text, such as an id."""
@@ -110,7 +96,7 @@ class Output:
     def _table(records: Sequence[Any], columns: Sequence[Column]) -> Any:
         from jobgate.cli.terminal.tables import table  # noqa: PLC0415 - it imports Rich
 
-        return table(records, columns)
+        return table(records, columns, streams.console(sys.stdout).width)
 
     @staticmethod
     def _print(shown: Any) -> None:
