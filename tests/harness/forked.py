@@ -21,7 +21,9 @@ from harness.arq import is_arqs
 from harness.variables import early, environment
 
 #: Commands that are started so: those whose imports take long.
-COMMANDS = ("check", "dev", "gateway", "key", "queue", "worker")
+COMMANDS = (
+    *("check", "dev", "events", "failed", "gateway", "jobs", "key", "queue", "queues", "worker", "workers"),
+)
 #: What is imported beforehand, for jobgate and for arq.
 _OURS = ("uvloop", *(f"jobgate.cli.commands.{name}" for name in COMMANDS))
 _ARQS = ("arq.cli", "arq.worker", "msgpack")

@@ -1,0 +1,109 @@
+"""What commands for operators make of times, failures and filters."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from jobgate.cli.operate.failures import Failure, FailureCount
+from jobgate.cli.operate.moments import parsed_moment, since, span, when
+
+NOW = datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1h", "2026-03-01T12:30:00+00:00"),
+        ("-90s", "2026-03-01T13:28:30+00:00"),
+        ("+2d", "2026-03-03T13:30:00+00:00"),
+        ("2026-02-01T10:00+00:00", "2026-02-01T10:00:00+00:00"),
+        ("2026-02-01T10:00Z", "2026-02-01T10:00:00+00:00"),
+        ("1x", None),
+        ("++1h", None),
+        ("tomorrow", None),
+        ("99999d", None),
+        ("2026-13-01", None),
+        ("", None),
+        ("now", None),
+    ],
+)
+def test_times_are_distances_days_or_dates(text: str, meant: str | None) -> None:
+    moment = parsed_moment(text, NOW)
+    assert (None if moment is None else moment.isoformat()) == meant
+
+
+def test_days_are_those_of_the_local_calendar() -> None:
+    today, yesterday = parsed_moment("today", NOW), parsed_moment("Yesterday", NOW)
+    assert today is not None
+    assert yesterday is not None
+    assert (today.astimezone().hour, today.astimezone().date()) == (0, NOW.date())
+    assert yesterday.astimezone().date() == NOW.date() - timedelta(days=1)
+    day = parsed_moment("2026-02-01", NOW)
+    assert day is not None
+    assert day.astimezone().isoformat().startswith("2026-02-01T00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "0s"), (0.4, "0s"), (59.6, "1m"), (61, "1m 1s"), (3600, "1h"), (3601, "1h"), (90_061, "1d 1h")],
+)
+def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_times_are_told_by_their_distance() -> None:
+    now = datetime.now(UTC)
+    assert when(now) == "now"
+    assert when(now - timedelta(seconds=200)) == "3m 20s ago"
+    assert when(now + timedelta(seconds=60.2)) == "in 1m"
+    assert since(now - timedelta(seconds=30)) == "30s"
+    assert when(None) is since(None) is None
+
+
+def failure(message: str = "", **members: Any) -> Failure:
+    defaults: dict[str, Any] = {
+        "job_id": "a",
+        "function": "f",
+        "queue": "q",
+        "finish_time": datetime(2026, 1, 1, tzinfo=UTC),
+        "tries": 1,
+        "type": "KeyError",
+        "code": "error",
+        "worker": None,
+        "retried_as": None,
+    }
+    return Failure(message=message, **{**defaults, **members})
+
+
+def test_errors_that_differ_in_numbers_ids_and_names_only_are_one() -> None:
+    messages = [
+        "no 'customer 7' at 0x7f12ab",
+        "no 'customer 8' at 0x99aaff",
+        'no "x" at 0x1\nmore of it',
+        "job 8e6fcff3ef7f6c32d71b29e86109ced7 is lost",
+        "job 00000000-aaaa-bbbb-cccc-dddddddddddd is lost",
+        "the facade is decade old",
+    ]
+    count = FailureCount("error")
+    for message in messages:
+        count.add(failure(message))
+    assert [(list(group.errors), group.failed) for group in count.groups()] == [
+        (["KeyError: no … at …"], 3),
+        (["KeyError: job … is lost"], 2),
+        (["KeyError: the facade is decade old"], 1),
+    ]
+
+
+def test_failures_of_a_function_are_counted_by_error() -> None:
+    count = FailureCount("function")
+    early, late = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2))
+    count.add(failure("x", job_id="newest", finish_time=late))
+    count.add(failure("x", retried_as="b"))
+    count.add(failure("", code="timeout", type="TimeoutError"))
+    count.add(failure("", function=None, finish_time=None))
+    first, second = count.groups()
+    assert (first.functions, first.failed, first.retried) == ({"f": 3}, 3, 1)
+    assert first.errors == {"KeyError: x": 2, "timeout: TimeoutError": 1}
+    assert (first.first, first.last, first.job_id) == (early, late, "newest")
+    assert (second.functions, second.last) == ({"unknown": 1}, None)

@@ -1,0 +1,73 @@
+"""Tables in terminals of any width, with text from outside in every cell."""
+
+from dataclasses import dataclass
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from jobgate.cli.terminal.columns import Column
+from jobgate.cli.terminal.tables import Layout, table
+
+HOSTILE = "\x1b]0;title\x07\x1b[2J[bold red]x[/] \u202e\r\n\t:smile: \ud800 日本"
+COLUMNS = (
+    Column("job", fold=True),
+    Column("function"),
+    Column("tries", right=True, optional=True),
+    Column("error", fold=True),
+    Column("queue", optional=True),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    job: str
+    function: str = "send"
+    tries: int = 1
+    error: str = "KeyError"
+    queue: str = "arq:queue"
+
+
+def drawn(width: int, *records: Record) -> list[str]:
+    file = StringIO()
+    console = Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+    console.print(table(records, COLUMNS, width))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_there_is_room_for_all() -> None:
+    assert drawn(80, Record("a"), Record("bb", tries=12)) == [
+        "job  function  tries  error     queue",
+        "─" * 41,
+        "a    send          1  KeyError  arq:queue",
+        "bb   send         12  KeyError  arq:queue",
+    ]
+
+
+@pytest.mark.parametrize("width", [8, 20, 30, 40, 60, 200])
+def test_no_line_is_longer_than_the_terminal_and_no_id_is_cut(width: int) -> None:
+    job, error = "0123456789abcdef0123456789abcdef", "an error with a long text " * 10
+    lines = drawn(width, Record(job, error=error))
+    if width >= 20:
+        assert max(map(len, lines)) <= width
+        column = Layout.of([Record(job, error=error)], COLUMNS, width).widths[0]
+        assert "".join(line[:column].strip() for line in lines[2:]) == job
+    assert any("queue" in line for line in lines) == (width >= 100)
+
+
+def test_text_from_outside_stays_text() -> None:
+    text = "\n".join(drawn(400, Record(HOSTILE, HOSTILE, error=HOSTILE, queue=HOSTILE)))
+    assert (
+        text.count(
+            "\\u001b]0;title\\u0007\\u001b[2J[bold red]x[/] \\u202e\\u000d\\u000a\\u0009:smile: \\ud800 日本"
+        )
+        == 4
+    )
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_rows_that_come_later_stand_below_the_first_ones() -> None:
+    layout = Layout.of([Record("a" * 10)], COLUMNS, 60)
+    assert layout.widths == [10, 8, 5, 8, 9]
+    assert Layout.of([], (Column("job", least=32),), 60).widths == [32]
+    assert len(layout.table([Record("b" * 40)], has_head=False).columns) == 5
