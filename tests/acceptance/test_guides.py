@@ -4,7 +4,7 @@ Only ports and URLs are put in. `pip install` is looked at, not run: the extras 
 """
 
 import re
-import sys
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from harness.guide import DOCS, Follower, Step, steps
 from harness.processes import Processes
 from harness.stock_arq import arq_packages
 from harness.tools import free_port, require_tool
+from harness.type_checkers import MYPY
 from jobgate.arq import create_pool
 
 ROOT = DOCS.parent
@@ -172,7 +173,7 @@ def test_typed_clients(language: str, processes: Processes, redis_url: str, tmp_
         tmp_path / "programs",
         python=forked_python(),
         jobgate=f"{forked_python()} -m jobgate.cli",
-        mypy=f"{sys.executable} -m mypy --python-executable {sys.executable}",
+        mypy=shlex.join(MYPY),
     )
     for name, line in node_programs().items():
         (tmp_path / "programs" / name).write_text(f"#!/bin/sh\n{line}\n")

@@ -71,9 +71,10 @@ async def test_each_time_runs_once_whatever_becomes_of_the_workers(
     first.kill()
     await asyncio.to_thread(history.wait_for, 2)
     late = start()
-    assert second.terminate() == 0
+    assert second.terminate() == 0, second.log
     await asyncio.to_thread(history.wait_for, 3)
-    assert (third.terminate(), late.terminate()) == (0, 0)
+    for worker in (third, late):
+        assert worker.terminate() == 0, worker.log
     dues = sorted(int(job_id.split(":")[1]) for job_id, _ in history.runs("second"))
     assert dues == list(range(dues[0], dues[-1] + 1000, 1000)), "each second, each once"
     assert [job_id for job_id, _ in history.runs("start")] == ["start:startup"]

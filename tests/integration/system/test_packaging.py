@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.type_checkers import MYPY, without_our_paths
+
 pytestmark = pytest.mark.early
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -126,14 +128,12 @@ reveal_type(cron)
 reveal_type(Client("http://localhost").call)
 reveal_type(func(print).name)
 """
-#: What jobgate itself imports is not looked at: that would take ten times as long.
-ONLY_JOBGATE = "[mypy]\nfollow_imports = skip\n[mypy-jobgate.*]\nfollow_imports = normal\n"
 
 
 def test_development_install_is_found_by_a_user_s_type_checker(tmp_path: Path) -> None:
     (tmp_path / "caller.py").write_text(CALLER)
-    (tmp_path / "mypy.ini").write_text(ONLY_JOBGATE)
-    words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", sys.executable, "caller.py"]
+    (tmp_path / "mypy.ini").write_text(without_our_paths())
+    words = [*MYPY, "--config-file", "mypy.ini", "caller.py"]
     checked = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
     assert 'Revealed type is "Overload(def [P, T] (' in checked.stdout

@@ -2,15 +2,13 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.many_functions import many
-from harness.processes import REPOSITORY
-from harness.pyright import complaints
+from harness.type_checkers import MYPY, complaints
 from interop.typed_functions import WorkerSettings
 from jobgate.cli.stubs import read_functions, write_module
 from jobgate.worker import Settings
@@ -85,23 +83,10 @@ def wrong_blocking(client: BlockingClient) -> None:
 """
 
 
-def run(*words: str | Path, cwd: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False
-    )
-    return done.stdout
-
-
 def mypy(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield the file and line of each error. The options and the cache are those of `make check`."""
-    words = (
-        "--strict",
-        "--config-file",
-        REPOSITORY / "pyproject.toml",
-        "--cache-dir",
-        REPOSITORY / ".mypy_cache",
-    )
-    out = run("mypy", *words, "use.py", "shop.py", "forms.py", cwd=folder)
+    """Yield the file and line of each error."""
+    words = [*MYPY, "use.py", "shop.py", "forms.py"]
+    out = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False).stdout
     assert "Found" in out, out
     for file, line in re.findall(r"^(\w+\.py):(\d+): error: ", out, re.MULTILINE):
         yield file, int(line)

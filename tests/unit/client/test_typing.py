@@ -2,14 +2,12 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.processes import REPOSITORY
-from harness.pyright import complaints
+from harness.type_checkers import MYPY, complaints
 
 SAMPLE = """
 import enum
@@ -224,14 +222,9 @@ def wrong_blocking(client: BlockingClient) -> None:
 """
 
 
-def run(*words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
-    return done.stdout
-
-
 def mypy(sample: Path) -> Iterator[int]:
-    """Yield the line of each error. The options are those of `make check`, whose cache is used."""
-    out = run("mypy", "--config-file", str(REPOSITORY / "pyproject.toml"), str(sample))
+    """Yield the line of each error."""
+    out = subprocess.run([*MYPY, sample], capture_output=True, text=True, check=False).stdout
     for line in re.findall(rf"^(?:.*/)?{sample.name}:(\d+): error: ", out, re.MULTILINE):
         yield int(line)
 
