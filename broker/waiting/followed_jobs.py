@@ -21,8 +21,8 @@ from jobgate.broker.waiting.wishes import Wish, Wishes
 _REREAD, _POLL = 2.0, 0.5
 #: Seconds until a read that failed is repeated.
 _PAUSE = 0.5
-#: Most jobs of one read.
-_AT_ONCE: Final = 250
+#: Most jobs of one read: between two of them other requests are served.
+_AT_ONCE: Final = 50
 
 
 class FollowedJob:

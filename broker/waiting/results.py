@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jobgate.broker.errors import BrokerError, DataSetChanged
 from jobgate.broker.link import Coalescer
@@ -68,6 +68,10 @@ class WatchPart(Part):
         await super()._drain()
 
 
+#: Most jobs of one read: between two of them other requests are served.
+_AT_ONCE: Final = 50
+
+
 class _Look(NamedTuple):
     job_id: str
     #: Also ask whether the job itself still exists.
@@ -85,7 +89,7 @@ class ResultWatcher:
         notices.listen(self._notice)
         self._prefix = core.keys.result("").encode()
         self._watches: dict[str, set[Watch]] = {}
-        self._looks: Coalescer[_Look, Seen] = Coalescer(self._send, in_flight=1)
+        self._looks: Coalescer[_Look, Seen] = Coalescer(self._send, max_items=_AT_ONCE, in_flight=1)
         self.wishes = Wishes(core)
 
     @property
@@ -123,6 +127,13 @@ class ResultWatcher:
             raise DataSetChanged
         return seen.blob is None and seen.job_exists
 
+    def read_again(self, watch: Watch) -> "asyncio.Future[Seen]":
+        """Read a watched key; if neither the job nor its result is there, the watch looks for itself."""
+        found = partial(self._found_again, watch, self._waiting_for(watch.job_id))
+        read = self._looks.submit(_Look(watch.job_id, ask_job=True))
+        read.add_done_callback(found)
+        return read
+
     async def read(self, blob: bytes, job_id: str) -> JobResult:
         """Decode a stored result. Raises DecodeError."""
         return await self._core.decoder.result(blob, job_id)
@@ -145,6 +156,11 @@ class ResultWatcher:
         if seen.cancelled() or seen.exception() is not None:
             return
         self._arrived(job_id, waiting, seen.result())
+
+    def _found_again(self, watch: Watch, waiting: frozenset[Watch], read: "asyncio.Future[Seen]") -> None:
+        self._deliver(watch.job_id, waiting, read)
+        if not read.cancelled() and read.exception() is None and not read.result().job_exists:
+            watch.look_at_once()
 
     def _arrived(self, job_id: str, waiting: frozenset[Watch], seen: Seen) -> None:
         for watch in self._watches.get(job_id, ()):

@@ -43,8 +43,10 @@ class Watch:
         #: Whether the job has been enqueued. Before that, a handed-over outcome may be an earlier job's.
         self.waits = False
         self._looks_at_once = False
-        #: Ends the pause between two polls; True = the result has arrived.
+        #: Ends the pause; True = the result has arrived.
         self._pause: asyncio.Future[bool] | None = None
+        #: The last read in a pause.
+        self._reread: asyncio.Future[Seen] | None = None
 
     def __enter__(self) -> Self:
         self._watcher.add(self)
@@ -79,11 +81,8 @@ class Watch:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         while self._blob is None:
-            if self._wish is not None and timeout > 0:
-                self._wish.renew()
             left = end - loop.time()
-            interval = REREAD_INTERVAL if self._watcher.pushes else poll
-            if left > 0 and not self._looks_at_once and await self._noticed(min(left, interval)):
+            if left > 0 and not self._looks_at_once and await self._noticed(left, poll):
                 break
             self._looks_at_once = False
             if not await self._look(end + LAST_LOOK) or left <= 0:
@@ -93,19 +92,6 @@ class Watch:
     async def read(self) -> JobResult | None:
         """Decode the result; None if it has not arrived. Raises DecodeError."""
         return None if self._blob is None else await self._watcher.read(self._blob, self.job_id)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the result has arrived."""
-        return self._blob is not None
-
-    async def notice(self, seconds: float) -> None:
-        """Wait at most `seconds` for a notice that the result has arrived, without asking Redis."""
-        self.waits = True
-        if self._blob is None:
-            if self._wish is not None:
-                self._wish.renew()
-            await self._noticed(seconds)
 
     def see(self, seen: Seen) -> None:
         """Keep what a read has found: the data set of the first read, and the result."""
@@ -132,15 +118,30 @@ class Watch:
         except TimeoutError:
             return False
 
-    async def _noticed(self, seconds: float) -> bool:
+    async def _noticed(self, seconds: float, poll: float) -> bool:
         # Without asyncio.Event and asyncio.timeout, which cost a tenth of the time of a call over HTTP.
         loop = asyncio.get_running_loop()
-        self._pause = loop.create_future()
-        timer = loop.call_later(seconds, self._end_pause, False)
+        self._pause, self._ends, self._poll = loop.create_future(), loop.time() + seconds, poll
+        self._set_timer(loop)
         try:
             return await self._pause
         finally:
-            timer.cancel()
+            self._timer.cancel()
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._wish is not None:
+            self._wish.renew()
+        interval = REREAD_INTERVAL if self._watcher.pushes else self._poll
+        self._timer = loop.call_at(min(self._ends, loop.time() + interval), self._tick, loop)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End the pause if its time is over, else read again: the task sleeps on, there may be thousands."""
+        if loop.time() >= self._ends:
+            self._end_pause(False)
+            return
+        if self._reread is None or self._reread.done():
+            self._reread = self._watcher.read_again(self)
+        self._set_timer(loop)
 
     def _end_pause(self, is_there: bool) -> None:
         if self._pause is not None and not self._pause.done():
