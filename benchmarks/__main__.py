@@ -7,103 +7,27 @@ import argparse
 import asyncio
 import contextlib
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import redis
 
-from benchmarks import listing, load
+from benchmarks import books, crowd, lines, listing, load, streams
+from benchmarks.marks import Mark, paired
+from benchmarks.processes import ROOT, Child, free_port, gateway, process
 from jobgate.broker import Broker
 from jobgate.broker.embedded import EmbeddedServer
 
-ROOT = Path(__file__).parent.parent
 BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
 TYPED = b'{"args":[42,"Ann",9.5,"2026-01-31T12:00:00Z",["a","b"]]}'
 FINISHED_JOBS = 1_000_000
 ARQ_JOBS, JOBGATE_JOBS, REQUESTS, CALLS, ARQ_CALLS = 3_000, 60_000, 30_000, 2_000, 6
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One figure, what it is measured against, and what it has to reach."""
-
-    name: str
-    unit: str
-    ours: list[float]
-    theirs_name: str
-    theirs: list[float]
-    #: Least ratio ours / theirs, or None.
-    at_least: float | None = None
-    #: Most of our own median, or None.
-    at_most: float | None = None
-
-    @property
-    def ratio(self) -> float:
-        """Median of the ratios of the rounds, each taken side by side."""
-        return median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
-
-    @property
-    def reached(self) -> bool:
-        """Whether the mark is reached."""
-        enough = self.at_least is None or self.ratio >= self.at_least
-        return enough and (self.at_most is None or median(self.ours) <= self.at_most)
-
-    def __str__(self) -> str:
-        verdict = "reached" if self.reached else "MISSED"
-        mark = ""
-        if self.at_least is not None:
-            mark = f"mark: ratio >= {self.at_least}: {verdict}"
-        elif self.at_most is not None:
-            mark = f"mark: <= {self.at_most:,.1f} {self.unit}: {verdict}"
-        return (
-            f"{self.name}\n"
-            f"  jobgate {median(self.ours):12,.2f} {self.unit}   ({_spread(self.ours)})\n"
-            f"  {self.theirs_name:7s} {median(self.theirs):12,.2f} {self.unit}   ({_spread(self.theirs)})\n"
-            f"  ratio   {self.ratio:12,.3f} x   {mark}"
-        )
-
-
-def _spread(values: list[float]) -> str:
-    return f"{min(values):,.2f} to {max(values):,.2f}"
-
-
-@contextlib.contextmanager
-def _process(*words: str, port: int | None = None) -> Iterator[None]:
-    """Run a child until the block ends; when it has a port, wait until it serves /livez."""
-    child = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while port is not None and not _is_live(port):
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"This did not start: {' '.join(words)}")
-            time.sleep(0.05)
-        yield
-    finally:
-        child.terminate()
-        child.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def _is_live(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 class Benchmarks:
@@ -113,11 +37,11 @@ class Benchmarks:
         self._server = server
         self._arq_python = arq_python
         self._rounds = rounds
-        self._gateway_port, self._bare_port, self._worker_port = _free_port(), _free_port(), _free_port()
+        self._gateway_port, self._bare_port, self._worker_port = free_port(), free_port(), free_port()
 
     def run(self, only: str = "") -> list[Mark]:
         """Measure everything, or what `only` names, with progress on standard error."""
-        measures = {
+        measures: dict[str, Callable[[], Mark]] = {
             "drain": self._drain,
             "drain-typed": self._drain_typed,
             "start-typed": self._start_typed,
@@ -127,6 +51,11 @@ class Benchmarks:
             "call-together": self._call_together,
             "call-blocking": self._call_blocking,
             "list": self._list,
+            "books-enqueue": partial(books.enqueue, self._server, self._rounds),
+            "books-drain": partial(books.drain, self._server, self._rounds),
+            "lines": partial(lines.measure, self._server, self._rounds),
+            "streams": partial(streams.measure, self._server),
+            "crowd": partial(crowd.measure, self._server, self._rounds),
         }
         return [self._alone(measure) for name, measure in measures.items() if name.startswith(only)]
 
@@ -280,30 +209,22 @@ class Benchmarks:
     def _paired(
         self, name: str, ours: Callable[[], float], theirs: Callable[[], float]
     ) -> tuple[list[float], list[float]]:
-        pairs = []
-        for number in range(1, self._rounds + 1):
-            pairs.append((ours(), theirs()))
-            print(
-                f"{name}, round {number} of {self._rounds}: {pairs[-1][0]:,.2f} to {pairs[-1][1]:,.2f}",
-                file=sys.stderr,
-            )
-        return [a for a, _ in pairs], [b for _, b in pairs]
+        return paired(name, self._rounds, ours, theirs)
 
     def _empty(self) -> None:
         with redis.Redis(port=self._server.port) as client:
             client.delete(*(client.keys("arq:job:*") or ["-"]), "arq:queue")
 
-    def _gateway(self) -> contextlib.AbstractContextManager[None]:
-        words = [sys.executable, "-m", "jobgate.cli", "gateway", "--redis", self._server.url]
-        return _process(*words, "--port", str(self._gateway_port), port=self._gateway_port)
+    def _gateway(self) -> contextlib.AbstractContextManager[Child]:
+        return gateway(self._server.url, self._gateway_port)
 
-    def _jobgate_worker(self) -> contextlib.AbstractContextManager[None]:
+    def _jobgate_worker(self) -> contextlib.AbstractContextManager[Child]:
         port = self._worker_port
         words = [sys.executable, "-m", "jobgate.cli", "worker", "benchmarks.functions.WorkerSettings"]
-        return _process(*words, "--redis", self._server.url, "--metrics-port", str(port), port=port)
+        return process(*words, "--redis", self._server.url, "--metrics-port", str(port), port=port)
 
-    def _bare(self) -> contextlib.AbstractContextManager[None]:
-        return _process(sys.executable, "-m", "benchmarks.bare", str(self._bare_port), port=self._bare_port)
+    def _bare(self) -> contextlib.AbstractContextManager[Child]:
+        return process(sys.executable, "-m", "benchmarks.bare", str(self._bare_port), port=self._bare_port)
 
 
 def main() -> None:

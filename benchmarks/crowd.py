@@ -1,37 +1,37 @@
-"""What a crowd of patient and slow clients costs everybody else: the latency of enqueues beside it.
-
-python -m benchmarks.crowd [--streams 1000] [--waits 2000] [--slow 200] [--requests 3000]
+"""What a crowd of patient and slow clients costs everybody else: the p99 of enqueues beside it.
 
 The crowd is event streams of jobs that nobody runs, waits for their results, and clients that send a byte of
-their request now and then. It prints p50 and p99 of enqueues over 8 connections before the crowd, beside it,
-and after it, and ends with 1 if the p99 beside it is more than twice that of the quiet time before.
+their request now and then. It lives in a process of its own: it shares the gateway with the requests that are
+measured, and nothing else.
+
+python -m benchmarks.crowd PORT     begins the crowd, prints `there`, and ends with its standard input
 """
 
-import argparse
 import asyncio
 import contextlib
 import resource
+import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import uvloop
 
 from benchmarks import load
-from benchmarks.__main__ import BODY, _free_port
-from benchmarks.streams import gateway_process
+from benchmarks.marks import Mark, note
+from benchmarks.processes import ROOT, free_port, gateway
 from jobgate.broker import Broker, JobRequest
 from jobgate.broker.embedded import EmbeddedServer
 
-CONNECTIONS = 8
+STREAMS, WAITS, SLOW = 1000, 2000, 200
+CONNECTIONS, REQUESTS = 8, 15_000
+BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
 #: Members of the crowd that connect at the same time.
 AT_ONCE = 250
-#: How much the crowd may cost others.
-AT_MOST = 2.0
 #: Seconds of a wait; within it the measurement beside the crowd must end.
 LONGEST_WAIT = 60
+#: Seconds between two bytes of a slow client.
+SLOWNESS = 0.5
 HOST = "Host: localhost\r\n"
 
 
@@ -65,7 +65,7 @@ async def slow(port: int) -> None:
             _, writer = await sent(port, head)
             for at in range(len(body)):
                 writer.write(body[at : at + 1])
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(SLOWNESS)
             writer.close()
 
 
@@ -81,73 +81,78 @@ async def settled(port: int) -> None:
         await asyncio.sleep(0.2)
 
 
-@contextlib.asynccontextmanager
-async def crowd(url: str, port: int, streams: int, waits: int, slow_ones: int) -> AsyncIterator[float]:
-    """Keep the crowd there while the block runs; yields the time at which its waits began."""
-    number = max(streams, waits, 1)
-    async with Broker(url) as broker:
-        jobs = [JobRequest(function="f", job_id=f"job{one}") for one in range(number)]
-        await broker.enqueue_many(jobs)
-    writers, begun = [], 0.0
-    for begin, count in ((stream, streams), (wait, waits)):
-        begun = time.monotonic()
+async def be_a_crowd(port: int) -> None:
+    """Be there until standard input ends."""
+    writers = []
+    for begin, count in ((stream, STREAMS), (wait, WAITS)):
         for first in range(0, count, AT_ONCE):
             some = range(first, min(first + AT_ONCE, count))
             writers += await asyncio.gather(*(begin(port, one) for one in some))
-    tasks = [asyncio.create_task(slow(port)) for _ in range(slow_ones)]
+    tasks = []
+    for _ in range(SLOW):
+        tasks.append(asyncio.create_task(slow(port)))
+        await asyncio.sleep(SLOWNESS / SLOW)  # they do not send in step
     await settled(port)
-    try:
-        yield begun
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in writers:
-            writer.close()
+    print("there", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def latency(port: int, requests: int, when: str) -> float:
-    """Enqueue, print what it took, and return the p99 in seconds."""
+@contextlib.contextmanager
+def crowd(port: int) -> Iterator[None]:
+    """Keep a crowd there while the block runs."""
+    words = [sys.executable, "-m", "benchmarks.crowd", str(port)]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin
+        assert child.stdout
+        try:
+            if child.stdout.readline() != b"there\n":
+                raise SystemExit("The crowd did not come.")
+            yield
+        finally:
+            child.stdin.close()
+            child.wait()
+
+
+def p99(port: int, when: str) -> float:
+    """Enqueue; return the p99 in milliseconds."""
     request = load.post("/jobs/noop", BODY)
-    rate, taken = load.run(port, request, connections=CONNECTIONS, requests=requests, expected=b"202")
-    middle, high = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
-    print(f"{when}: p50 {middle * 1000:.2f} ms, p99 {high * 1000:.2f} ms, {rate:,.0f} requests/s", flush=True)
+    rate, taken = load.run(port, request, connections=CONNECTIONS, requests=REQUESTS, expected=b"202")
+    middle, high = (taken[len(taken) * part // 100] * 1000 for part in (50, 99))
+    note(f"crowd, {when}: p50 {middle:.2f} ms, p99 {high:.2f} ms, {rate:,.0f} requests/s")
     return high
 
 
-async def beside(url: str, port: int, options: argparse.Namespace) -> float:
-    """Return the p99 beside the crowd, which lives in this thread's loop."""
-    async with crowd(url, port, options.streams, options.waits, options.slow) as begun:
-        found = await asyncio.to_thread(latency, port, options.requests, "beside the crowd")
-        if time.monotonic() - begun > LONGEST_WAIT:
-            raise SystemExit("The waits ended before the measurement: give fewer --requests.")
-        return found
+async def _jobs(server: EmbeddedServer) -> None:
+    async with Broker(server.url) as broker:
+        await broker.enqueue_many(
+            [JobRequest(function="f", job_id=f"job{one}") for one in range(max(STREAMS, WAITS))]
+        )
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, default=1000)
-    parser.add_argument("--waits", type=int, default=2000)
-    parser.add_argument("--slow", type=int, default=200)
-    parser.add_argument("--requests", type=int, default=3000)
-    options = parser.parse_args()
+def measure(server: EmbeddedServer, rounds: int) -> Mark:
+    """Measure beside a crowd, and without one before and after it, whose mean is compared."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    port = _free_port()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        EmbeddedServer(Path(folder)) as server,
-        gateway_process(server.url, port),
-    ):
-        latency(port, options.requests // 3, "to warm up")
-        before = latency(port, options.requests, "alone")
-        found = uvloop.run(beside(server.url, port, options))
-        latency(port, options.requests, "alone again")
-    times = found / before
-    print(f"{times:.2f} times the p99 of the quiet time before; at most {AT_MOST:g}")
-    sys.exit(0 if times <= AT_MOST else 1)
+    asyncio.run(_jobs(server))
+    port, ours, theirs = free_port(), [], []
+    with gateway(server.url, port):
+        p99(port, "to warm up")
+        before = p99(port, "without it")
+        for _ in range(rounds):
+            with crowd(port):
+                begun = time.monotonic()
+                ours.append(p99(port, "beside it"))
+                if time.monotonic() - begun > LONGEST_WAIT - 10:
+                    raise SystemExit("The waits ended before the measurement.")
+            after = p99(port, "without it")
+            theirs.append((before + after) / 2)
+            before = after
+    name = f"p99 of enqueues beside {STREAMS:,} event streams, {WAITS:,} waits and {SLOW} slow clients"
+    return Mark(name, "ms", ours, "alone", theirs, no_more_than=2)
 
 
 if __name__ == "__main__":
-    main()
+    uvloop.run(be_a_crowd(int(sys.argv[1])))

@@ -2,8 +2,9 @@
 
 python -m benchmarks.drain KIND PORT JOBS     prints jobs per second
 
-KIND is `jobgate` or `arq`; with `typed` or `untyped` jobgate's jobs have five arguments, of one function with
-type hints or of the same one without.
+KIND is `jobgate` or `arq`. With `typed` or `untyped` jobgate's jobs have five arguments, of one function with
+type hints or of the same one without. With `limited` they are those of a key with limits; with `bare` no
+indexes and counters are kept.
 """
 
 import asyncio
@@ -33,16 +34,16 @@ async def drain_arq(port: int, jobs: int) -> float:
     return took
 
 
-async def drain_jobgate(
-    port: int, jobs: int, function: Callable[..., Any] = noop, args: tuple[Any, ...] = ()
-) -> float:
+async def drain_jobgate(kind: str, port: int, jobs: int) -> float:
     """Enqueue through the broker, then time jobgate's worker in burst mode."""
-    from jobgate.broker import Broker, JobRequest
+    from jobgate.broker import Broker, CallerLimits, JobRequest
     from jobgate.worker import Worker
 
     url = f"redis://127.0.0.1:{port}"
+    function, args = _call_of(kind)
+    limits = CallerLimits(name="caller", pending=2 * jobs) if kind == "limited" else None
     async with Broker(url) as broker:
-        await broker.enqueue_many([JobRequest(function=function.__name__, args=args)] * jobs)
+        await broker.enqueue_many([JobRequest(function=function.__name__, args=args, limits=limits)] * jobs)
     worker = Worker(WorkerSettings, functions=[function], redis_settings=url, burst=True)
     started = time.perf_counter()
     await worker.async_run()
@@ -52,7 +53,7 @@ async def drain_jobgate(
 
 
 def _call_of(kind: str) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    if kind == "jobgate":
+    if kind not in {"typed", "untyped"}:
         return noop, ()
     from benchmarks import typed  # the environment of arq has no pydantic
 
@@ -65,11 +66,13 @@ def main() -> None:
     if kind == "arq":
         took = asyncio.run(drain_arq(port, jobs))
     else:
+        from benchmarks.without_books import keep_no_books
         from jobgate.worker.process import loop_factory
 
-        function, args = _call_of(kind)
+        if kind == "bare":
+            keep_no_books()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            took = runner.run(drain_jobgate(port, jobs, function, args))
+            took = runner.run(drain_jobgate(kind, port, jobs))
     print(jobs / took)
 
 

@@ -1,55 +1,23 @@
-"""What many event streams cost one gateway: memory and processor time, at rest and while their jobs change.
+"""What many event streams cost one gateway: memory and time, at rest and while their jobs change."""
 
-python -m benchmarks.streams [--streams 1000] [--rate 200] [--seconds 10]
-"""
-
-import argparse
 import asyncio
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import uvloop
 
-from benchmarks.__main__ import ROOT, _free_port, _is_live
+from benchmarks.marks import Mark, note
+from benchmarks.processes import Child, free_port, gateway
 from jobgate.broker import Broker, ClaimedJob, JobRequest, JobResult
 from jobgate.broker.embedded import EmbeddedServer
 
 QUEUE = "arq:queue"
+STREAMS = 1000
+#: Progress reports a second, over all jobs, and for how many seconds.
+RATE, SECONDS = 200, 8.0
 #: No lease runs out while it is measured.
 LEASE = 3600.0
-
-
-@contextmanager
-def gateway_process(url: str, port: int) -> Iterator[int]:
-    """Run a gateway; yields its process id."""
-    words = [sys.executable, "-m", "jobgate.cli", "gateway", "--redis", url, "--port", str(port)]
-    child = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while not _is_live(port):
-            time.sleep(0.05)
-        yield child.pid
-    finally:
-        child.terminate()
-        child.wait()
-
-
-def cpu(pid: int) -> float:
-    """Seconds of processor time that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory(pid: int) -> float:
-    """MiB that a process has in memory."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @dataclass
@@ -98,71 +66,60 @@ def result_of(claimed: ClaimedJob) -> JobResult:
     )
 
 
-def report(what: str, pid: int, before: float, seconds: float) -> None:
-    """Print what a phase has cost."""
-    print(
-        f"{what}: {100 * (cpu(pid) - before) / seconds:.1f} % of a core, {memory(pid):.0f} MiB in memory",
-        flush=True,
-    )
+def share(child: Child, before: float, since: float) -> float:
+    """Return the part of a core, in percent, that a process has taken since some time."""
+    return 100 * (child.cpu - before) / (time.perf_counter() - since)
 
 
-async def measure(redis_url: str, port: int, pid: int, count: int, rate: int, seconds: float) -> None:
-    """Open the streams, then run their jobs."""
-    streams = Streams()
-    alone = memory(pid)
+async def opened(streams: Streams, port: int, child: Child, ids: list[str]) -> list[asyncio.Task[None]]:
+    """Follow jobs; return once each has shown its first event."""
+    before, start = child.cpu, time.perf_counter()
+    reading = [asyncio.create_task(streams.follow(port, job_id)) for job_id in ids]
+    await streams.reach(len(ids))
+    took = time.perf_counter() - start
+    note(f"streams: {len(ids)} opened in {took:.2f} s, {child.cpu - before:.2f} s of the processor")
+    return reading
+
+
+async def changing(streams: Streams, broker: Broker, child: Child, jobs: Sequence[ClaimedJob]) -> float:
+    """Report progress of one job after the other; return what that takes of a core, in percent."""
+    before, expected, start = child.cpu, streams.events, time.perf_counter()
+    changes = int(RATE * SECONDS)
+    for number in range(changes):
+        await broker.report_progress(jobs[number % len(jobs)].lease, number / changes, f"step {number}")
+        await asyncio.sleep(max(0.0, start + (number + 1) / RATE - time.perf_counter()))
+    await streams.reach(expected + changes)
+    return share(child, before, start)
+
+
+async def one_round(redis_url: str, port: int, child: Child) -> tuple[float, float]:
+    """Return KiB a stream, and what all take of a core while their jobs change, in percent."""
+    streams, alone = Streams(), child.memory
+    ids = [f"job{number}" for number in range(STREAMS)]
     async with Broker(redis_url) as broker:
-        requests = [JobRequest(function="f", job_id=f"job{number}") for number in range(count)]
-        await asyncio.gather(*map(broker.enqueue, requests))
-        before, start = cpu(pid), time.perf_counter()
-        reading = [asyncio.create_task(streams.follow(port, str(one.job_id))) for one in requests]
-        await streams.reach(count)
-        took = time.perf_counter() - start
-        print(f"{count} streams opened in {took:.2f} s, {cpu(pid) - before:.2f} s of the processor")
-        print(f"memory: {alone:.0f} MiB before, {(memory(pid) - alone) / count * 1024:.1f} KiB a stream")
-        await asyncio.sleep(3)
-        before = cpu(pid)
-        await asyncio.sleep(seconds)
-        report("at rest", pid, before, seconds)
-
-        before, start = cpu(pid), time.perf_counter()
-        claim = await broker.claim(QUEUE, count, worker_id="w", token="w:1", lease=LEASE)
-        await streams.reach(2 * count)
-        took = time.perf_counter() - start
-        print(f"all jobs start at once: seen by all after {took:.2f} s, {cpu(pid) - before:.2f} s processor")
-
-        before, expected = cpu(pid), streams.events
-        start = time.perf_counter()
-        changes = int(rate * seconds)
-        for number in range(changes):
-            job = claim.jobs[number % count]
-            await broker.report_progress(job.lease, number / changes, f"step {number}")
-            await asyncio.sleep(max(0.0, start + (number + 1) / rate - time.perf_counter()))
-        await streams.reach(expected + changes)
-        report(f"{rate} changes/s", pid, before, time.perf_counter() - start)
-
-        before, start = cpu(pid), time.perf_counter()
+        await broker.enqueue_many([JobRequest(function="f", job_id=one) for one in ids])
+        reading = await opened(streams, port, child, ids)
+        each = (child.memory - alone) / STREAMS * 1024
+        await asyncio.sleep(1)
+        before, start = child.cpu, time.perf_counter()
+        await asyncio.sleep(SECONDS)
+        note(f"streams: {share(child, before, start):.1f} % of a core at rest")
+        claim = await broker.claim(QUEUE, STREAMS, worker_id="w", token="w:1", lease=LEASE)
+        await streams.reach(2 * STREAMS)
+        taken = await changing(streams, broker, child, claim.jobs)
+        before, start = child.cpu, time.perf_counter()
         finished = [broker.finish(job.lease, result_of(job), keep=60) for job in claim.jobs]
-        await asyncio.gather(*finished)
-        await asyncio.gather(*reading)
+        await asyncio.gather(*finished, *reading)
         took = time.perf_counter() - start
-        print(f"all jobs end at once: seen by all after {took:.2f} s, {cpu(pid) - before:.2f} s processor")
+        note(f"streams: all end within {took:.2f} s, {child.cpu - before:.2f} s of the processor")
+        return each, taken
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, default=1000)
-    parser.add_argument("--rate", type=int, default=200, help="progress reports a second, over all jobs")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    options = parser.parse_args()
-    port = _free_port()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        EmbeddedServer(Path(folder)) as server,
-        gateway_process(server.url, port) as pid,
-    ):
-        uvloop.run(measure(server.url, port, pid, options.streams, options.rate, options.seconds))
-
-
-if __name__ == "__main__":
-    main()
+def measure(server: EmbeddedServer) -> Mark:
+    """Measure once: memory that was given back to Python once is no measure any more."""
+    port = free_port()
+    with gateway(server.url, port) as child:
+        each, taken = uvloop.run(one_round(server.url, port, child))
+    note(f"streams: {taken:.1f} % of a core with {RATE} changes a second")
+    name = f"Memory of one of {STREAMS:,} event streams"
+    return Mark(name, "KiB", [each], "itself", [each], at_most=100)

@@ -35,7 +35,7 @@
 -- ARGV[9] '1' = the job's caller waits for the outcome
 -- ARGV[10] key prefix: activity
 -- ARGV[11] pub/sub channel of those who listen
--- ARGV[12] most entries of an index
+-- ARGV[12] most entries of an index, unless it has more already
 -- ARGV[13] key prefix: result
 -- ARGV[14] function
 --
@@ -77,8 +77,11 @@ else
 end
 if keep ~= 0 then
   keep_request(KEYS[2], KEYS[14], keep)
-  list_ended(KEYS[12], { now, id }, keep, tonumber(ARGV[12]), ARGV[13])
-  list_ended(KEYS[13], { now, id }, keep, tonumber(ARGV[12]), ARGV[13])
+  for _, index in ipairs({ KEYS[12], KEYS[13] }) do
+    -- The caller's limit may be lower than that of the workers, which keep the index: it does not get shorter.
+    local most = math.max(tonumber(ARGV[12]), read('ZCARD', index) or 0)
+    list_ended(index, { now, id }, keep, most, ARGV[13])
+  end
 end
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[7], KEYS[11])
 drop(KEYS[4])

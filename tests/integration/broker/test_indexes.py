@@ -152,3 +152,17 @@ async def test_a_key_of_another_type_spoils_the_list_alone(
     await run(broker, "a", failing=True)
     assert await listed(broker) == []
     assert await listed(broker, only_failed=True) == ["a"]
+
+
+async def test_an_abort_with_a_lower_limit_does_not_trim_what_workers_keep(
+    broker: Broker, valkey_server: RedisServer
+) -> None:
+    await run(broker, *(f"j{number}" for number in range(9)), failing=True)
+    async with Broker(valkey_server.url, index_limit=2) as other:
+        for job_id in ("x", "y"):
+            await other.enqueue(request_of("add", job_id=job_id))
+            await other.abort(job_id)
+    found = await listed(broker, only_failed=True)
+    assert len(found) == 9, "nor does it get longer: it is over the limit of the one who aborts"
+    assert set(found) >= {"x", "y"}
+    assert len(await listed(broker)) == 9
