@@ -40,6 +40,7 @@ SECTIONS: Final = {
         "events": ("all", "Follow what happens to jobs."),
     },
     "Operate": {
+        "bulk": ("all", "Retry or abort many jobs."),
         "check": ("worker", "Check whether a live worker serves the queues."),
         "health": ("all", "Check whether a gateway or worker answers on its /livez."),
         "key": ("gateway", "Make, list, replace and revoke keys of callers."),

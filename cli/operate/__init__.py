@@ -1,13 +1,16 @@
 """What commands for operators have in common: which jobs, times, failures, and views that change."""
 
+from jobgate.cli.operate.bulk import Bulk
 from jobgate.cli.operate.failures import FailureCount, failures
-from jobgate.cli.operate.job_filters import Which, job_filters
+from jobgate.cli.operate.job_filters import OPEN, Which, job_filters
 from jobgate.cli.operate.listing import limit_options, write_list
 from jobgate.cli.operate.merged import jobs_of
 from jobgate.cli.operate.moments import since, span, when
 from jobgate.cli.operate.rounds import watch, watch_option
 
 __all__ = [
+    "OPEN",
+    "Bulk",
     "FailureCount",
     "Which",
     "failures",

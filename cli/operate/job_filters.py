@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,20 +129,3 @@ def job_filters(*names: str, **others: Option) -> Callable[[Decorated], Decorate
         return result  # type: ignore[no-any-return]
 
     return decorated
-
-
-def shown_filters(which: Which) -> str:
-    """Return the filters in words, for a question."""
-    words = {
-        "function": "of function {}",
-        "code": "that failed with {}",
-        "status": "that are {}",
-        "since": "since {}",
-        "until": "until {}",
-    }
-    said = [words[name].format(_shown(value)) for name, value in which.filters.items() if name in words]
-    return " ".join(said)
-
-
-def _shown(value: object) -> str:
-    return f"{value.astimezone():%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)

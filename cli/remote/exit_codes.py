@@ -27,7 +27,7 @@ def exit_code_of(error: "JobgateError") -> ExitCode:
     match error:
         case client.JobFailed():
             return ExitCode.JOB_FAILED
-        case client.InvalidOption() | client.MissingExtra():
+        case client.InvalidOption() | client.MissingExtra() | client.NeedsGateway():
             return ExitCode.WRONG_USE
         case client.ResultTimeout():
             return ExitCode.NOT_FINISHED

@@ -1,5 +1,6 @@
 """Server-sent events of a gateway, over as many connections as it takes."""
 
+import logging
 from collections.abc import AsyncGenerator
 from time import monotonic
 from typing import Final
@@ -8,6 +9,8 @@ from jobgate.client.errors import GatewayUnavailable
 from jobgate.client.http.event_parser import EventParser, ServerEvent
 from jobgate.client.http.exchange import Exchange, Failure
 from jobgate.client.time_budget import Retries, TimeBudget
+
+logger = logging.getLogger("jobgate.client")
 
 #: Seconds of silence after which a connection counts as lost: gateways send something every 15 s.
 SILENCE: Final = 40.0
@@ -69,6 +72,7 @@ class EventStream:
             self._retries = Retries(TimeBudget(self._retry_for))
         if end.is_hopeless or not await self._retries.pause(end.retry_after):
             raise end.error from None
+        logger.debug("an event stream is continued: %.500r", str(end.error))
         self._exchange.note_retry(end.reason)
 
 

@@ -22,7 +22,22 @@ from harness.variables import early, environment
 
 #: Commands that are started so: those whose imports take long.
 COMMANDS = (
-    *("check", "dev", "events", "failed", "gateway", "jobs", "key", "queue", "queues", "worker", "workers"),
+    *(
+        "abort",
+        "bulk",
+        "check",
+        "dev",
+        "events",
+        "failed",
+        "gateway",
+        "jobs",
+        "key",
+        "queue",
+        "queues",
+        "status",
+        "worker",
+        "workers",
+    ),
 )
 #: What is imported beforehand, for jobgate and for arq.
 _OURS = ("uvloop", *(f"jobgate.cli.commands.{name}" for name in COMMANDS))
