@@ -4,9 +4,11 @@ import { onKeyNeeded, restoreKey, setKey } from "../api/keys.js";
 import { forgetRights } from "../api/rights.js";
 import { fill, make } from "../parts/elements.js";
 import { placeOf } from "../parts/links.js";
+import { failures } from "../pages/failures.js";
 import { job } from "../pages/job.js";
 import { overview } from "../pages/overview.js";
 import { queue } from "../pages/queue.js";
+import { workers } from "../pages/workers.js";
 import { showConnection } from "./connection.js";
 import { keyEntry } from "./key_entry.js";
 import { startSearch } from "./search.js";
@@ -25,7 +27,7 @@ import { startSearch } from "./search.js";
  */
 
 /** @type {Record<string, Page>} */
-const PAGES = { overview, queues: queue, jobs: job };
+const PAGES = { overview, queues: queue, jobs: job, failures, workers };
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {{ key: string, view: PageView, end: AbortController } | null} */

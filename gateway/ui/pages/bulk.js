@@ -16,11 +16,11 @@ const REASONS = {
 /**
  * Ask, and do it.
  * @param {"retry" | "abort"} what
- * @param {Record<string, any>} filter - as of the API
+ * @param {{ filter: Record<string, any> } | { ids: string[] }} which - as of the API
  * @param {string} words - which jobs: "failed jobs of send_invoice in arq:queue"
  * @param {() => void} changed - called when it is over
  */
-export async function bulk(what, filter, words, changed) {
+export async function bulk(what, which, words, changed) {
   const dialog = make("dialog", { "aria-labelledby": "bulk-title" });
   const body = make("div.stack");
   const end = new AbortController();
@@ -32,8 +32,8 @@ export async function bulk(what, filter, words, changed) {
   dialog.showModal();
   fill(body, make("p", { role: "status" }, "Counting …"), make("div.row", {}, close));
   try {
-    const counted = await post(`bulk/${what}`, { filter, dry_run: true });
-    fill(body, ...question(what, counted, close, () => run(what, filter, body, close, end.signal)));
+    const counted = await post(`bulk/${what}`, { ...which, dry_run: true });
+    fill(body, ...question(what, counted, close, () => run(what, which, body, close, end.signal)));
   } catch (error) {
     fail(body, close, error);
   }
@@ -64,14 +64,14 @@ function reasons(skipped) {
 
 /**
  * @param {string} what
- * @param {Record<string, any>} filter
+ * @param {{ filter: Record<string, any> } | { ids: string[] }} which
  * @param {Element} body
  * @param {Node} close
  * @param {AbortSignal} signal
  */
-async function run(what, filter, body, close, signal) {
+async function run(what, which, body, close, signal) {
   try {
-    const job = await post(`bulk/${what}`, { filter });
+    const job = await post(`bulk/${what}`, which);
     const bar = make("progress", { max: 1, value: 0 });
     const said = make("p", { role: "status" }, "Waiting for a gateway to begin …");
     const stop = button("Stop", () => abortJob(job.job_id).catch(() => {}), "button.quiet");

@@ -139,7 +139,7 @@ class QueueView {
     const isOver = filter.status === "succeeded" || filter.status === "failed";
     const words = `${filter.status ? STATES.find(([one]) => one === filter.status)?.[1].toLowerCase() : "waiting and running"} jobs of ${filter.function || "all functions"} in ${this.name}`;
     const offer = (/** @type {"retry" | "abort"} */ what, /** @type {string} */ text) =>
-      button(text, () => bulk(what, bulkFilter(filter), words, () => this.list.refresh()), "button.quiet");
+      button(text, () => bulk(what, { filter: bulkFilter(filter) }, words, () => this.list.refresh()), "button.quiet");
     fill(this.bulk, isOver && may.retry ? offer("retry", "Retry these …") : "", !isOver && may.abort ? offer("abort", "Abort these …") : "");
   }
 }

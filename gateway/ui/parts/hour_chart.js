@@ -1,7 +1,7 @@
 // The last hour of a queue: a bar for each minute, and in words what the one says that is pointed at.
 import { make, put } from "./elements.js";
 import { clock } from "./moments.js";
-import { count } from "./numbers.js";
+import { count, sum } from "./numbers.js";
 import { bars, svg } from "./sparkline.js";
 
 const WIDTH = 120;
@@ -10,7 +10,9 @@ const KINDS = /** @type {const} */ ([["enqueued", "enqueued"], ["succeeded", "su
 
 /** A chart that can be read with pointer and arrow keys. */
 export class HourChart {
-  constructor() {
+  /** @param {boolean} [hasFailuresOnly] - whether bars are drawn for failures alone */
+  constructor(hasFailuresOnly = false) {
+    this.hasFailuresOnly = hasFailuresOnly;
     this.paths = Object.fromEntries(["succeeded", "aborted", "failed"].map((name) => [name, svg("path", { class: `bar ${name}` })]));
     this.line = svg("path", { class: "arrived" });
     this.mark = svg("path", { class: "mark" });
@@ -20,7 +22,8 @@ export class HourChart {
     this.words = make("p.note.reading");
     this.top = make("span");
     this.start = make("span");
-    const key = make("span.key", {}, make("i.arrived"), "enqueued", make("i.succeeded"), "succeeded", make("i.aborted"), "aborted", make("i.failed"), "failed");
+    const drawn = hasFailuresOnly ? ["failed"] : ["enqueued", "succeeded", "aborted", "failed"];
+    const key = make("span.key", {}, ...drawn.map((name) => make("span", {}, make(`i.${name}`), name)));
     this.element = make("figure.chart", {}, make("div.above", {}, this.words, key), this.picture,
       make("figcaption.note", {}, this.start, this.top, make("span", {}, "now")));
     /** @type {any} */
@@ -52,7 +55,20 @@ export class HourChart {
   /** Show an hour. @param {any} hour - `last_hour` of a queue */
   show(hour) {
     this.hour = hour;
-    const { succeeded, aborted, failed, enqueued } = hour.series;
+    this.draw(hour.series);
+    put(this.start, hour.start ? clock(Date.parse(hour.start)) : "");
+    this.point(this.at);
+  }
+
+  /** @param {Record<string, number[]>} series */
+  draw(series) {
+    if (this.hasFailuresOnly) {
+      const most = Math.max(1, ...series.failed);
+      this.paths.failed.setAttribute("d", bars(series.failed, [], most));
+      put(this.top, `highest: ${count(most)} failed a minute`);
+      return;
+    }
+    const { succeeded, aborted, failed, enqueued } = series;
     const well = succeeded.map((/** @type {number} */ one, /** @type {number} */ at) => one + aborted[at]);
     const all = well.map((/** @type {number} */ one, /** @type {number} */ at) => one + failed[at]);
     const top = Math.max(1, ...all, ...enqueued);
@@ -61,8 +77,6 @@ export class HourChart {
     this.paths.failed.setAttribute("d", bars(failed, well, top));
     this.line.setAttribute("d", steps(enqueued, top));
     put(this.top, `highest: ${count(top)} a minute`);
-    put(this.start, hour.start ? clock(Date.parse(hour.start)) : "");
-    this.point(this.at);
   }
 
   /** Say what happened in a minute. @param {number} at - -1 = in the whole hour */
@@ -83,4 +97,14 @@ function steps(values, top) {
   const step = WIDTH / Math.max(1, values.length);
   const points = values.map((value, at) => `${at ? "V" : `M0 `}${(HEIGHT - (value / top) * HEIGHT).toFixed(2)}H${((at + 1) * step).toFixed(2)}`);
   return points.join("");
+}
+
+/** Return the last hour of several queues together. @param {any[]} queues */
+export function hourOfAll(queues) {
+  const hours = queues.map((queue) => queue.last_hour).filter((hour) => hour.start);
+  const longest = hours.reduce((most, hour) => (hour.series.enqueued.length > most.series.enqueued.length ? hour : most), hours[0] ?? queues[0].last_hour);
+  const length = longest.series.enqueued.length;
+  const series = KINDS.map(([kind]) => [kind, Array.from({ length }, (_, at) => sum(hours.map((hour) => hour.series[kind][at - length + hour.series[kind].length] ?? 0)))]);
+  const total = KINDS.map(([kind]) => [kind, sum(hours.map((hour) => hour.total[kind]))]);
+  return { start: longest.start, step: longest.step, series: Object.fromEntries(series), total: Object.fromEntries(total) };
 }

@@ -182,6 +182,52 @@ async def test_a_failed_job_shows_why(page: Page, shop: Shop) -> None:
     page.complaints.clear()  # the browser notes the 404
 
 
+async def test_failures_are_grouped_and_run_again(page: Page, shop: Shop) -> None:
+    for number in range(3):
+        await shop.ask(
+            "POST", "/jobs/charge_card?wait=5", {"args": [f"B-{number}", 7], "queue": "shop:billing"}
+        )
+    await shop.ask("POST", "/jobs/send_invoice?wait=5", {"args": [23]})
+    await shown(page, f"{shop.url}/#/failures", "By function and error")
+    await says(page, ".groups", "PaymentDeclined")
+    await says(page, ".groups", "ConnectionRefusedError")
+    assert "insufficient funds (0.07 EUR)" in await page.text(".groups")
+    await page.choose("#queue", "shop:billing")
+    await page.run("document.querySelector('#queue').dispatchEvent(new Event('change'))")
+    await page.until("!document.querySelector('.groups').innerText.includes('ConnectionRefusedError')")
+    assert (await page.run("location.hash")) == "#/failures?queue=shop%3Abilling"
+
+    await press_button(page, "Retry …")
+    await says(page, "dialog", "3 jobs would be retried.")
+    await press_button(page, "Close", "dialog")
+    assert [job["retried_as"] for job in await failed_jobs(shop)] == [None] * 3, "that was a dry run"
+    await press_button(page, "Retry all of these …")
+    await says(page, "dialog", "failed jobs in shop:billing")
+    await press_button(page, "Retry 3", "dialog")
+    await says(page, "dialog", "3 jobs retried.")
+    await press_button(page, "Close", "dialog")
+    await says(page, ".failures", "retried")
+    assert len(await failed_jobs(shop)) == 6
+
+
+async def failed_jobs(shop: Shop) -> list[Any]:
+    """Return the jobs of the billing queue that failed."""
+    jobs: list[Any] = (await shop.ask("GET", "/jobs?queue=shop:billing&success=false"))["jobs"]
+    return jobs
+
+
+async def test_workers_show_what_they_run(page: Page, shop: Shop) -> None:
+    body = {"kwargs": {"year": 2024, "rows": 2000}, "job_id": "long-one"}
+    await shop.ask("POST", "/jobs/export_orders", body)
+    await shown(page, f"{shop.url}/#/workers", "2 workers, ")
+    await says(page, ".workers", "long-one")
+    assert await page.run("document.querySelectorAll('.worker').length") == 2
+    for word in ("Slots", "Lag", "Memory", "Up for", "Heartbeat", "shop:billing"):
+        assert word in await page.text(".worker")
+    await shop.ask("POST", "/jobs/long-one/abort?wait=5")
+    await shown(page, f"{shop.url}/#/workers/gone", "The worker gone is not alive any more.")
+
+
 async def test_a_restart_of_the_gateway_is_survived(page: Page, shop: Shop) -> None:
     await shown(page, shop.url, "shop:billing")
     await says(page, "#connection", "Live")

@@ -161,7 +161,7 @@ async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway) -
         assert b"http:" not in elsewhere, path
         assert b"https:" not in elsewhere, path
         weight += len(body)
-    assert weight <= 150_000
+    assert weight <= 180_000
 
 
 async def test_pages_can_be_switched_off_or_be_without_buttons(redis_url: str) -> None:

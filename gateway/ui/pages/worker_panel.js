@@ -1,0 +1,70 @@
+// One worker.
+import { now } from "../parts/clock.js";
+import { make, put } from "../parts/elements.js";
+import { address, jobLink, link } from "../parts/links.js";
+import { span, timeAgo, timeSince } from "../parts/moments.js";
+import { count, counted, size } from "../parts/numbers.js";
+import { Rows } from "../parts/rows.js";
+import { badge, setBadge } from "../parts/status.js";
+
+/** Running jobs that are shown. */
+const SHOWN = 8;
+const FACTS = { slots: "Slots", succeeded: "Succeeded", failed: "Failed", retried: "Retried", lag: "Lag", memory: "Memory", uptime: "Up for", heartbeat: "Heartbeat" };
+
+/** A panel that shows a worker. */
+export class WorkerPanel {
+  /** @param {any} worker @param {boolean} isChosen */
+  constructor(worker, isChosen) {
+    this.state = badge("");
+    this.facts = Object.fromEntries(Object.keys(FACTS).map((name) => [name, make("dd")]));
+    this.uptime = timeSince(worker.start_time);
+    this.heartbeat = timeAgo(worker.heartbeat_time);
+    this.facts.uptime.append(this.uptime);
+    this.facts.heartbeat.append(this.heartbeat);
+    this.facts.lag.title = "The longest time for which its event loop was blocked between its last two heartbeats";
+    this.body = make("tbody");
+    this.rows = new Rows(this.body, { key: (job) => `${job.job_id} ${job.function} ${job.start_time}`, make: runningRow });
+    this.more = make("p.note");
+    this.element = make("section.panel.worker", { "aria-label": `Worker ${worker.host}:${worker.pid}` },
+      make("div.row", {}, make("h2.id", {}, `${worker.host}:${worker.pid}`), this.state),
+      make("p.note", {}, make("span.id", { title: "Its id" }, worker.worker), worker.version ? ` · ${worker.version} · ` : " · ", ...queuesOf(worker)),
+      make("dl.facts", {}, ...Object.entries(FACTS).map(([name, word]) => make("div", {}, make("dt", {}, word), this.facts[name]))),
+      make("table.list", { "aria-label": "What it runs" }, this.body), this.more);
+    if (isChosen) this.element.dataset.chosen = "";
+  }
+
+  /** @param {any} worker */
+  update(worker) {
+    const { since_start: since, running } = worker;
+    setBadge(this.state, stateOfWorker(worker));
+    put(this.facts.slots, `${worker.in_progress} of ${worker.max_jobs}`);
+    for (const name of ["succeeded", "failed", "retried"]) put(this.facts[name], count(since[name]));
+    put(this.facts.lag, worker.lag === null ? "–" : span(worker.lag));
+    put(this.facts.memory, worker.memory === null ? "–" : size(worker.memory));
+    this.uptime.moment = worker.start_time;
+    this.heartbeat.moment = worker.heartbeat_time;
+    this.rows.show(running.slice(0, SHOWN));
+    const left = worker.in_progress - Math.min(SHOWN, running.length);
+    put(this.more, running.length ? (left > 0 ? `and ${counted(left, "more job")}` : "") : "It runs nothing.");
+  }
+}
+
+/** Return how a worker does, in one word. @param {any} worker */
+export function stateOfWorker(worker) {
+  if (worker.heartbeat_time && now() - Date.parse(worker.heartbeat_time) > 10_000) return "silent";
+  if (worker.lag > 1) return "blocked";
+  if (worker.in_progress >= worker.max_jobs) return "full";
+  return worker.in_progress ? "busy" : "idle";
+}
+
+/** @param {any} worker @returns {(Node | string)[]} */
+function queuesOf(worker) {
+  return worker.queues.flatMap((/** @type {string} */ name, /** @type {number} */ at) => [at ? ", " : "", link(address("queues", name), name, "a.id")]);
+}
+
+/** @param {any} job */
+function runningRow(job) {
+  const id = job.job_id ? jobLink(job.job_id) : make("span.note", {}, "job of another caller");
+  const element = make("tr", {}, make("td", {}, make("span.id", {}, job.function ?? "–")), make("td", {}, id), make("td.number", {}, timeSince(job.start_time)));
+  return { element, update: () => {} };
+}
