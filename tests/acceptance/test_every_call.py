@@ -139,7 +139,7 @@ async def test_long_polls(caller: Caller) -> None:
     assert ended["worker"] == early["worker"]
     caller.done.job("slow_report", "success")
 
-    job = await caller.ask("enqueue", 202, "POST", "/jobs/slow_report?wait=2", json={"args": [4]})
+    job = await caller.ask("enqueue", 202, "POST", "/jobs/slow_report?wait=1", json={"args": [2.5]})
     # It is shown as it is after the wait, not as it was before.
     assert (job["status"], job["try"]) == ("in_progress", 1)
     outcome = await caller.result(job["job_id"])

@@ -22,7 +22,7 @@ async def note(ctx):
 class WorkerSettings:
     cron_jobs = [
         cron(note, name="second", second=None),
-        cron(note, name="start", hour=3, run_at_startup="once"),
+        cron(note, name="start", month=2, day=29, run_at_startup="once"),
     ]
 """
 

@@ -21,6 +21,7 @@ from jobgate.broker import Broker
 
 JOBS = """
 import asyncio, concurrent.futures, os, sys, threading, time
+import jobgate.worker.worker
 
 def note(*words):
     with open(os.environ["HISTORY"], "a") as file:
@@ -47,6 +48,8 @@ async def in_program(ctx):
     await program.wait()
 
 async def leaves_a_thread(ctx):
+    # No need to wait for all of it: the thread does not end.
+    jobgate.worker.worker.STOP_GRACE = 0.5
     threading.Thread(target=work, args=[1]).start()
 
 async def hang(ctx):
@@ -125,8 +128,11 @@ async def test_a_thread_that_a_job_has_left_does_not_keep_the_process(fleet: Wor
     assert "they end with this process" in worker.log
 
 
-async def test_a_call_that_outlives_its_worker_keeps_the_try(broker: Broker, redis_url: str) -> None:
+async def test_a_call_that_outlives_its_worker_keeps_the_try(
+    broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a program of the user's own neither the call nor the process can be ended."""
+    monkeypatch.setattr("jobgate.worker.shutdown.STOP_GRACE", 0.5)
     may_end = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -242,7 +242,7 @@ async def test_retry_release_and_abort(redis_server: RedisServer, loss: Loss, po
 
 async def test_a_server_that_never_answers_is_an_unknown_outcome(redis_server: RedisServer) -> None:
     redis_server.reset()
-    async with Broker(redis_server.url, deadline=3) as broker:
+    async with Broker(redis_server.url, deadline=1.5) as broker:
         await broker.enqueue(JobRequest(function="add", job_id="warm"))
         redis_server.pause()
         try:
@@ -255,7 +255,7 @@ async def test_a_server_that_never_answers_is_an_unknown_outcome(redis_server: R
 
 async def test_a_server_that_is_not_there_is_no_unknown_outcome(redis_server: RedisServer) -> None:
     redis_server.reset()
-    async with Broker(redis_server.url, deadline=3) as broker:
+    async with Broker(redis_server.url, deadline=1.5) as broker:
         redis_server.kill()
         with pytest.raises(BrokerUnavailable) as caught:
             await broker.enqueue(JobRequest(function="add", job_id="a"))

@@ -174,7 +174,7 @@ async def test_lines_that_people_look_for(redis_url: str, caplog: pytest.LogCapt
         await pool.enqueue_job("again_in_its_place", _job_id="e")
         await pool.enqueue_job("never", _job_id="d")
         await pool.set("arq:retry:d", 9)
-    jobs = [cron(add, name="cron:add", hour=3, run_at_startup=True)]
+    jobs = [cron(add, name="cron:add", month=2, day=29, run_at_startup=True)]
     caplog.clear()
     await burst({"functions": [again, again_in_its_place, never], "cron_jobs": jobs}, redis_url)
     told = lines(caplog)

@@ -184,7 +184,7 @@ async def test_a_failure_has_type_message_and_code(client: Client) -> None:
 @async_only
 async def test_a_call_that_takes_too_long_can_be_picked_up_again(client: Client) -> None:
     with pytest.raises(ResultTimeout) as caught:
-        await client.call("sleep", 3, _timeout=0.1)
+        await client.call("sleep", 1.5, _timeout=0.1)
     job = caught.value.job
     assert job is not None
     with pytest.raises(ResultTimeout):
@@ -313,7 +313,7 @@ async def test_a_caller_that_gives_up_leaves_the_job_alone(
     client: Client, registry: CollectorRegistry, tmp_path: Path
 ) -> None:
     job_id = tmp_path.name.replace("[", "-").replace("]", "")
-    call = asyncio.create_task(client.call("sleep", 3, _job_id=job_id))
+    call = asyncio.create_task(client.call("sleep", 1.5, _job_id=job_id))
     job = client.job(job_id)
     await until(job, JobStatus.IN_PROGRESS)
     call.cancel()
@@ -476,14 +476,14 @@ async def test_entering_waits_for_nothing_and_a_call_names_address_and_cause_in_
 ) -> None:
     port = free_port()
     url = {"http": f"http://127.0.0.1:{port}", "redis": f"redis://:s3cret@127.0.0.1:{port}/0"}[transport]
-    client = Client(url, request_timeout=4, registry=CollectorRegistry())
+    client = Client(url, request_timeout=2, registry=CollectorRegistry())
     start = monotonic()
     async with client:
         assert monotonic() - start < 3
         start = monotonic()
         with pytest.raises(GatewayUnavailable) as caught:
-            await (client.call("add", 1, _timeout=4) if ask == "call" else client.enqueue("add", 1))
-        assert 3 < monotonic() - start < 12, "by itself it tries on for 15 s"
+            await (client.call("add", 1, _timeout=2) if ask == "call" else client.enqueue("add", 1))
+        assert 1 < monotonic() - start < 12, "by itself it tries on for 15 s"
         start = monotonic()
     assert monotonic() - start < 3
     text = "".join(traceback.format_exception(caught.value))

@@ -77,7 +77,7 @@ async def test_an_unknown_function_and_a_bad_option_are_told_first(
     assert (await gateway.post("/jobs/add", {"args": ["x"], "expires": -1}))[1]["code"] == "invalid-request"
 
 
-@pytest.mark.parametrize("wait", ["", "?wait=5"])
+@pytest.mark.parametrize("wait", ["", "?wait=1"])
 @pytest.mark.parametrize("change", [[typed("add", a=TEXT)], [typed("sub", a=INTEGER)], []])
 async def test_a_repeated_request_finds_its_job_although_the_workers_have_changed(
     gateway: RunningGateway, worker: PlayedWorker, change: list[FunctionDocument], wait: str

@@ -53,7 +53,7 @@ async def test_a_wait_during_which_redis_goes_away_is_answered_at_about_its_end(
     async with running_gateway(server.url, redis_deadline=LONG) as gateway:
         assert (await gateway.post("/jobs/add", {"job_id": "a"}))[0] == 202
         asked = [("GET", "/jobs/a/result"), ("GET", "/jobs/a/status"), ("POST", "/jobs/add")]
-        waits = [asyncio.create_task(ask(gateway, method, f"{path}?wait=5")) for method, path in asked]
+        waits = [asyncio.create_task(ask(gateway, method, f"{path}?wait=3")) for method, path in asked]
 
         async def all_wait() -> bool:
             return b"waits_in_flight 3.0" in (await gateway.get("/metrics"))[1]

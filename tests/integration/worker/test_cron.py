@@ -219,8 +219,8 @@ async def test_a_stopping_worker_enqueues_nothing_more(server: RedisServer, brok
 
 async def test_each_worker_runs_it_at_its_start_or_one_of_them(server: RedisServer, broker: Broker) -> None:
     jobs = (
-        cron(tick, name="each", hour=3, run_at_startup=True),
-        cron(tick, name="one", hour=3, run_at_startup="once"),
+        cron(tick, name="each", month=2, day=29, run_at_startup=True),
+        cron(tick, name="one", month=2, day=29, run_at_startup="once"),
     )
     for _ in range(3):
         async with scheduling(broker, None, *jobs):
@@ -234,7 +234,7 @@ async def test_workers_that_start_soon_after_do_not_run_it_again(server: RedisSe
     async def warm_up(ctx: Ctx) -> None:
         runs.append(ctx["job_id"])
 
-    jobs = [cron(warm_up, name="warm_up", hour=3, run_at_startup="once")]
+    jobs = [cron(warm_up, name="warm_up", month=2, day=29, run_at_startup="once")]
     for _ in range(3):
         worker = await burst({"cron_jobs": jobs}, server.url)
     assert runs == ["warm_up:startup"]
@@ -250,7 +250,10 @@ async def test_what_ran_once_at_the_start_is_remembered_however_short_its_result
     redis_url: str,
 ) -> None:
     keeps = {"none": 0, "short": 1, "long": 7200}
-    jobs = [cron(tick, name=name, hour=3, run_at_startup="once", keep_result=keeps[name]) for name in keeps]
+    jobs = [
+        cron(tick, name=name, month=2, day=29, run_at_startup="once", keep_result=keeps[name])
+        for name in keeps
+    ]
     await burst({"cron_jobs": jobs}, redis_url)
     with redis.Redis.from_url(redis_url) as client:
         lives = {name: client.ttl(f"arq:result:{name}:startup") for name in keeps}
@@ -266,7 +269,7 @@ async def test_burst_runs_what_runs_at_the_start_and_waits_for_no_time(
     assert worker.jobs_complete == 0
     worker = await burst({"cron_jobs": [cron(tick, second=None)]}, server.url)
     assert (worker.jobs_complete, ids(server)) == (0, [])
-    worker = await burst({"cron_jobs": [cron(tick, hour=3, run_at_startup=True)]}, server.url)
+    worker = await burst({"cron_jobs": [cron(tick, month=2, day=29, run_at_startup=True)]}, server.url)
     assert worker.jobs_complete == 1
 
 
@@ -306,7 +309,7 @@ async def test_retry_in_a_cron_job_waits_as_it_says(server: RedisServer, broker:
             raise Retry(0.2)
         done.set()
 
-    job = cron(flaky, hour=3, run_at_startup=True, max_tries=3)
+    job = cron(flaky, month=2, day=29, run_at_startup=True, max_tries=3)
     async with working({"cron_jobs": [job]}, server.url), asyncio.timeout(60):
         await done.wait()
     assert all(0.19 < after - before < 20 for before, after in itertools.pairwise(tries))
@@ -331,7 +334,7 @@ async def test_times_are_those_of_the_zone(server: RedisServer, broker: Broker) 
 async def test_cron_functions_can_be_enqueued_like_others_and_keep_results_as_they_say(
     server: RedisServer, broker: Broker
 ) -> None:
-    jobs = [cron(tick, hour=3), cron(tick, name="kept", hour=3, keep_result=60)]
+    jobs = [cron(tick, month=2, day=29), cron(tick, name="kept", hour=3, keep_result=60)]
     async with working({"cron_jobs": jobs, "timezone": UTC}, server.url):
         gone = await enqueue(broker, "cron:tick")
         assert (await outcome(broker, await enqueue(broker, "kept"))).success

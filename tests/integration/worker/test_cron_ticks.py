@@ -81,9 +81,12 @@ async def test_a_job_that_is_not_unique_may_be_listed_twice(server: RedisServer,
 
 
 async def test_at_the_start_too(server: RedisServer, broker: Broker) -> None:
-    jobs = [cron(tick, hour=3, run_at_startup=True, job_id=job_id) for job_id in ("one", "two", None, None)]
-    jobs += [cron(tick, hour=3, run_at_startup=True, unique=False) for _ in range(2)]
-    jobs += [cron(tick, hour=3, run_at_startup="once", job_id=job_id) for job_id in ("one", "two")]
+    jobs = [
+        cron(tick, month=2, day=29, run_at_startup=True, job_id=job_id)
+        for job_id in ("one", "two", None, None)
+    ]
+    jobs += [cron(tick, month=2, day=29, run_at_startup=True, unique=False) for _ in range(2)]
+    jobs += [cron(tick, month=2, day=29, run_at_startup="once", job_id=job_id) for job_id in ("one", "two")]
     async with scheduling(broker, None, *jobs):
         found = Counter(job_id if len(job_id) < 30 else "random" for job_id in ids(server))
     assert found == {
@@ -108,7 +111,7 @@ async def test_a_kept_result_does_not_keep_the_next_run_out(
             raise ValueError("no")
         return float(ctx["score"])
 
-    job = cron(report, name="report", hour=3, run_at_startup=True, job_id="nightly", **keep)
+    job = cron(report, name="report", month=2, day=29, run_at_startup=True, job_id="nightly", **keep)
     seen = []
     for _ in range(3):
         await burst({"cron_jobs": [job]}, server.url)
@@ -189,7 +192,7 @@ async def test_runs_that_are_left_out_are_counted(server: RedisServer, broker: B
         running.set()
         await goes_on.wait()
 
-    job = cron(slow, name="slow", hour=3, run_at_startup=True, job_id="one")
+    job = cron(slow, name="slow", month=2, day=29, run_at_startup=True, job_id="one")
     async with working({"cron_jobs": [job]}, server.url) as first:
         await running.wait()
         async with working({"cron_jobs": [job]}, server.url) as second:

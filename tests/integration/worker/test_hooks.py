@@ -235,7 +235,7 @@ async def test_a_job_keeps_its_lease_while_its_hook_runs(
 
     async def take_time(ctx: Ctx) -> None:
         tries.append(ctx["job_try"])
-        await asyncio.sleep(5)
+        await asyncio.sleep(3.5)
 
     async with working({"functions": ALL, "on_job_end": take_time}, redis_url, lease=2.0):
         result = await outcome(broker, await enqueue(broker, "add", 1))

@@ -203,6 +203,7 @@ async def test_no_on_shutdown_makes_a_worker_end_as_if_cancelled(
 
 HOOKS = """
 import asyncio, time
+import jobgate.worker.shutdown, jobgate.worker.worker
 
 async def add(ctx, a):
     return a
@@ -213,6 +214,8 @@ async def hang(ctx):
     print("hook ends", flush=True)
 
 async def hang_in_thread(ctx):
+    # No need to wait for all of it: it does not end.
+    jobgate.worker.shutdown.STOP_GRACE = jobgate.worker.worker.STOP_GRACE = 0.5
     print("hook begins", flush=True)
     await asyncio.to_thread(time.sleep, 600)
 
