@@ -119,7 +119,7 @@ class LoopThread:
         try:
             self._loop.call_soon_threadsafe(self._start, call)
         except RuntimeError:  # the loop is closed
-            self._refuse(call)
+            self._end(call)
 
     def _abandon(self, call: "_Call[Any]") -> None:
         with suppress(RuntimeError):
@@ -128,25 +128,34 @@ class LoopThread:
 
     def _start(self, call: "_Call[Any]") -> None:
         if self._stopped.is_set():
-            self._refuse(call)
+            self._end(call)
             return
-        call.task = self._loop.create_task(call.coroutine)
-        call.task.add_done_callback(lambda _: self._end(call))
+        call.task = self._loop.create_task(self._carry_out(call))
+
+    async def _carry_out(self, call: "_Call[Any]") -> None:
+        # The thread is woken here, not by a callback of the task: that would take one more turn of the loop.
+        try:
+            call.value = await call.coroutine
+            call.is_done = True
+        except Exception as error:
+            call.error = error
+        finally:
+            self._end(call)
+            del call  # the traceback of the error refers to this frame: see `run`
 
     def _cancel(self, call: "_Call[Any]") -> None:
         if call.task is None:
-            self._refuse(call)
+            self._end(call)
         else:
+            # It may have had no turn yet, and then it never has one.
+            call.task.add_done_callback(lambda _: self._end(call))
             call.task.cancel()
-
-    def _refuse(self, call: "_Call[Any]") -> None:
-        call.coroutine.close()
-        self._end(call)
 
     def _end(self, call: "_Call[Any]") -> None:
         # Also called by a thread that comes too late, while the loop's own thread ends all calls.
         with suppress(KeyError):
             self._calls.remove(call)
+            call.coroutine.close()  # it may never have begun
             call.ended.release()
 
     def _main(self) -> None:
@@ -158,7 +167,7 @@ class LoopThread:
             self._ready.set()
             self._close()
             for call in list(self._calls):
-                self._refuse(call) if call.task is None else self._end(call)
+                self._end(call)
 
     async def _serve(self) -> None:
         async with self._resource:
@@ -185,23 +194,26 @@ async def _cancel(tasks: Set[asyncio.Task[Any]]) -> None:
 class _Call(Generic[T]):
     """A coroutine for which a thread waits."""
 
-    __slots__ = ("coroutine", "ended", "task")
+    __slots__ = ("coroutine", "ended", "error", "is_done", "task", "value")
+
+    #: What it returned, once it is done.
+    value: T
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
         self.coroutine = coroutine
         #: None until it is started.
-        self.task: asyncio.Task[T] | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.is_done = False
+        self.error: Exception | None = None
         #: Released at the end.
         self.ended = threading.Lock()
         self.ended.acquire()
 
     def result(self) -> T:
-        if self.task is None:
-            raise ClientClosed(CLOSED)
-        if not self.task.done() or self.task.cancelled():
-            raise ClientClosed(_CLOSED_DURING_CALL)
         try:
-            return self.task.result()
+            if self.is_done:
+                return self.value
+            raise self.error or ClientClosed(CLOSED if self.task is None else _CLOSED_DURING_CALL)
         finally:
             del self  # as above
 
