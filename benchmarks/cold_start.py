@@ -31,6 +31,7 @@ def programs(url: str) -> dict[str, tuple[Sequence[str], float | None]]:
         "import aiohttp": ([sys.executable, "-c", "import aiohttp"], None),
         "import jobgate.client": ([sys.executable, "-c", "import jobgate.client"], None),
         "jobgate --help": ([JOBGATE, "--help"], 150),
+        "jobgate call": ([JOBGATE, "call", "noop", "--url", url], 400),
         "a program that calls": ([sys.executable, "-c", CALL, url], 400),
     }
 

@@ -31,7 +31,7 @@ class Each:
         self._each = each
         self._options = each.lines
         self._lines = Lines(sys.stdin.fileno(), skip=each.lines.skip)
-        self._tally = Tally(self._lines.count(), output, connection)
+        self._tally = Tally(self._lines.count(), output, connection, waits=each.lines.waits)
         self._is_stopped = False
         #: Number of the last line up to which it is known that all are enqueued, or refused.
         self._enqueued_to = each.lines.skip
@@ -101,7 +101,7 @@ class Each:
             try:
                 call = self._each.call(line)
             except ValueError as error:
-                self._tally.refused(line, error)
+                self._tally.unusable(line, error)
                 continue
             pending.append(line)
             yield call
@@ -118,7 +118,7 @@ class Each:
                 result = await client.job(job_id).result(self._options.timeout)
             self._tally.returned(line, job_id, result)
         except ValueError as error:
-            self._tally.refused(line, error)
+            self._tally.unusable(line, error)
         except JobgateError as error:
             if not is_of_one_line(error):
                 raise

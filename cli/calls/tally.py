@@ -1,5 +1,6 @@
 """How far one job for each line has come, and how it has ended."""
 
+import asyncio
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -22,16 +23,18 @@ class Tally:
         total: Number of lines; None = not known.
         output: Where records go.
         connection: Where the jobs are.
+        waits: Whether results are waited for, so that each line has a record of its own.
     """
 
-    def __init__(self, total: int | None, output: Output, connection: Connection) -> None:
+    def __init__(self, total: int | None, output: Output, connection: Connection, *, waits: bool) -> None:
         # In a terminal, lines of JSON and a bar below them would mix.
         self._bar = Bar(counts=True, is_wanted=not (output.is_json and sys.stdout.isatty()))
         self._total = total
         self._output = output
         self._connection = connection
+        self._has_records = output.is_json_wanted or (waits and output.is_json)
         self._start = monotonic()
-        self._shown = 0.0
+        self._showing: asyncio.Task[None] | None = None
         self.succeeded = 0
         self.existing = 0
         self.failed = 0
@@ -41,11 +44,13 @@ class Tally:
     def __enter__(self) -> Self:
         """Show the bar."""
         self._bar.__enter__()
-        self._show()
+        self._showing = asyncio.create_task(self._show())
         return self
 
     def __exit__(self, *raised: Any) -> None:
         """Take the bar away."""
+        if self._showing is not None:
+            self._showing.cancel()
         self._bar.__exit__(*raised)
 
     @property
@@ -59,40 +64,41 @@ class Tally:
             self.existing += 1
         else:
             self.succeeded += 1
-        if self._output.is_json_wanted:
+        if self._has_records:
             self._output.value({"line": line.number, "job_id": job_id, "existed": existed})
         elif self._output.is_json:
             self._output.line(job_id)
-        self._show()
 
     def returned(self, line: Line, job_id: str, result: Any) -> None:
         """Take down the result of a job."""
         self.succeeded += 1
-        if self._output.is_json:
+        if self._has_records:
             record = {"line": line.number, "job_id": job_id, "success": True, "result": result}
             self._output.value(record)
-        self._show()
 
-    def refused(self, line: Line, error: "JobgateError | ValueError") -> None:
-        """Take down a line of which nothing came."""
+    def unusable(self, line: Line, error: ValueError) -> None:
+        """Take down a line that means no call."""
+        self._failed(line, ExitCode.REFUSED, str(error), None, {"message": str(error)})
+
+    def refused(self, line: Line, error: "JobgateError") -> None:
+        """Take down a line that was not accepted, or whose job failed."""
+        text = message_of(error, self._connection)
+        members = {name: getattr(error, name, None) for name in ("type", "message", "code")}
+        why = members if members["code"] else {"message": text}
+        self._failed(line, exit_code_of(error), text, getattr(error.job, "id", None), why)
+
+    def _failed(self, line: Line, code: ExitCode, text: str, job_id: str | None, why: Any) -> None:
         self.failed += 1
-        if isinstance(error, ValueError):
-            code, text, job_id = ExitCode.REFUSED, str(error), None
-        else:
-            code, text = exit_code_of(error), message_of(error, self._connection)
-            job_id = getattr(error.job, "id", None)
         self.code = min(self.code or code, code)
-        if self._output.is_json_wanted:
-            self._output.value({"line": line.number, "job_id": job_id, "success": False, "error": text})
+        if self._has_records:
+            self._output.value({"line": line.number, "job_id": job_id, "success": False, "error": why})
         say(f"line {line.number}: {text}")
-        self._show()
 
-    def _show(self) -> None:
-        now = monotonic()
-        if now - self._shown >= _STEP:
-            self._shown = now
+    async def _show(self) -> None:
+        while self._bar.is_wanted:
             failed = f", {self.failed:,} failed" if self.failed else ""
-            self._bar.show(self.done, self._total, f"{self._rate(now)}{failed}")
+            self._bar.show(self.done, self._total, f"{self._rate(monotonic())}{failed}")
+            await asyncio.sleep(_STEP)
 
     def summary(self, verb: str) -> str:
         """Return what has been done, in one line."""

@@ -34,7 +34,7 @@ def json_of(option: str, word: str, kind: type) -> Any:
     value = value_of(word)
     if isinstance(value, kind):
         return value
-    wanted = "an array, such as '[1, 2]'" if kind is list else "an object, such as '{\"a\": 1}'"
+    wanted = "array, such as '[1, 2]'" if kind is list else "object, such as '{\"a\": 1}'"
     raise click.UsageError(f"{option} must be a JSON {wanted}.")
 
 

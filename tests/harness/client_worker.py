@@ -43,8 +43,31 @@ async def append(ctx: Context, path: str) -> int:
     return 1
 
 
+async def note(ctx: Context, number: int, path: str) -> int:
+    """Write a number to a file, so that a second run would show; it takes a moment."""
+    await asyncio.sleep(0.01)
+    with open(path, "a") as file:
+        file.write(f"{number}\n")
+    return number
+
+
+async def steps(ctx: Context) -> None:
+    """Report progress, and never end."""
+    await ctx["progress"](0.5, "half of it")
+    await asyncio.sleep(3600)
+
+
 class WorkerSettings:
     """The functions above."""
 
-    functions: ClassVar[list[Any]] = [echo, add, fail, sleep, flaky, func(append, keep_result=600)]
+    functions: ClassVar[list[Any]] = [
+        echo,
+        add,
+        fail,
+        sleep,
+        flaky,
+        note,
+        steps,
+        func(append, keep_result=600),
+    ]
     max_jobs = 50

@@ -22,25 +22,11 @@ from harness.variables import early, environment
 
 #: Commands that are started so: those whose imports take long.
 COMMANDS = (
-    *(
-        "abort",
-        "bulk",
-        "check",
-        "dev",
-        "events",
-        "failed",
-        "gateway",
-        "jobs",
-        "key",
-        "queue",
-        "queues",
-        "status",
-        "worker",
-        "workers",
-    ),
-)
+    "abort", "bulk", "call", "check", "dev", "enqueue", "events", "failed", "functions", "gateway", "jobs",
+    "key", "queue", "queues", "status", "worker", "workers",
+)  # fmt: skip
 #: What is imported beforehand, for jobgate and for arq.
-_OURS = ("uvloop", *(f"jobgate.cli.commands.{name}" for name in COMMANDS))
+_OURS = ("uvloop", "jobgate.client.http", *(f"jobgate.cli.commands.{name}" for name in COMMANDS))
 _ARQS = ("arq.cli", "arq.worker", "msgpack")
 _HERE = Path(__file__).parent
 #: Makes room for the command line of what is forked.
@@ -69,6 +55,7 @@ class ForkedProcess:
         env: Mapping[str, str],
         log: int,
         errors: int | None = None,
+        given: int | None = None,
     ) -> None:
         self._told, telling = os.pipe()
         python, words = argv[0], argv[1:]
@@ -76,7 +63,7 @@ class ForkedProcess:
             python, words = str(Path(python).with_name("python")), argv
         request = json.dumps({"argv": words, "cwd": str(cwd), "env": dict(env)}).encode()
         with _ASKING, open(os.devnull) as nothing:
-            streams = [nothing.fileno(), log, log if errors is None else errors]
+            streams = [nothing.fileno() if given is None else given, log, log if errors is None else errors]
             socket.send_fds(_zygote(python), [request], [*streams, telling])
             os.close(telling)
             #: Process id.

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.forked import ForkedProcess, can_fork
 from harness.processes import JOBGATE, REPOSITORY
 from harness.variables import environment
 from harness.waiting import PATIENCE, eventually
@@ -31,6 +32,8 @@ class Terminal:
         words: The command line after `jobgate`.
         columns: Width of the terminal.
         rows: Its height.
+        given: An open file that is its standard input; None = the terminal is.
+        output: The same for its standard output.
         env: Variables besides those of all tests.
     """
 
@@ -39,10 +42,13 @@ class Terminal:
         *words: str,
         columns: int = 80,
         rows: int = 24,
+        given: int | None = None,
+        output: int | None = None,
         cwd: Path = REPOSITORY,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._words, self._cwd = words, cwd
+        self._argv, self._cwd = [*JOBGATE, *words], cwd
+        self._given, self._output = given, output
         self._size = struct.pack("HHHH", rows, columns, 0, 0)
         kept = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
         self._environment = environment(kept) | {"TERM": "xterm-256color"} | dict(env or {})
@@ -52,19 +58,21 @@ class Terminal:
         """Start the command."""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, self._size)
-        self._process = subprocess.Popen(
-            [*JOBGATE, *self._words],
-            cwd=self._cwd,
-            env=self._environment,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
+        self._process = self._started(theirs)
         os.close(theirs)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         return self
+
+    def _started(self, theirs: int) -> "subprocess.Popen[bytes] | ForkedProcess":
+        given = theirs if self._given is None else self._given
+        output = theirs if self._output is None else self._output
+        argv, cwd, env = self._argv, self._cwd, self._environment
+        if can_fork(argv, env):
+            return ForkedProcess(argv, cwd=cwd, env=env, given=given, log=output, errors=theirs)
+        return subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=given, stdout=output, stderr=theirs, start_new_session=True
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
