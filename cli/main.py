@@ -44,7 +44,7 @@ SECTIONS: Final = {
         "check": ("worker", "Check whether a live worker serves the queues."),
         "health": ("all", "Check whether a gateway or worker answers on its /livez."),
         "key": ("gateway", "Make, list, replace and revoke keys of callers."),
-        "queue": ("worker", "List, pause and resume queues."),
+        "queue": ("all", "List, pause and resume queues."),
     },
 }
 #: Name of each command -> the extra that it needs.

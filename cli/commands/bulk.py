@@ -7,8 +7,8 @@ from typing import Any, Final
 import click
 
 from jobgate.cli.operate import OPEN, Bulk, Which, job_filters
-from jobgate.cli.option import Decorated, SectionedCommand, option
-from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.option import Decorated, option
+from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Output, output_options
 
 _SECTION: Final = "Operation"
@@ -64,7 +64,7 @@ def command() -> None:
 
 @command.command(
     "retry",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate bulk retry --since 1h
@@ -76,15 +76,14 @@ Examples:
 def retry(which: Which, limit: int | None, connection: Connection, output: Output, **how: bool) -> None:
     """Run jobs that failed again, with the same arguments; each is retried once.
 
-    Exit codes: 0 done, or nothing to do, 1 some could not be retried, 2 wrong usage, 3 the key may not do it,
-    4 no answer, 130 Ctrl-C: the operation goes on.
+    Exit code 1: some could not be retried. After Ctrl-C the operation goes on.
     """
     _run(Bulk("retry", which, limit, connection=connection, output=output), connection, **how)
 
 
 @command.command(
     "abort",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate bulk abort --function send_invoice --status deferred
@@ -95,8 +94,7 @@ Examples:
 def abort(which: Which, limit: int | None, connection: Connection, output: Output, **how: bool) -> None:
     """Stop jobs that wait or run.
 
-    Exit codes: 0 done, or nothing to do, 1 some could not be aborted, 2 wrong usage, 3 the key may not do it,
-    4 no answer, 130 Ctrl-C: the operation goes on.
+    Exit code 1: some could not be aborted. After Ctrl-C the operation goes on.
     """
     _run(Bulk("abort", which, limit, connection=connection, output=output), connection, **how)
 

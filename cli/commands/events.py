@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from jobgate.cli.option import SectionedCommand, option
-from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.option import option
+from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Column, Output, Rows, output_options, progress_of, say
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _COLUMNS_OF_JOBS: Final = (
 
 @click.command(
     "events",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate events --function send_invoice
@@ -81,9 +81,6 @@ def command(
 
     After a restart of the gateway it goes on by itself. Where a gateway leaves out events of a busy queue, or
     some were missed, there is an event `gap`.
-
-    Exit codes: 0 the given jobs have ended, 2 wrong usage, 3 the key may not see them, or there is no such
-    job, 4 no answer at the start.
     """
     if job_ids and (queue or function):
         raise click.UsageError("Give ids of jobs, or --queue and --function, not both.")

@@ -15,8 +15,8 @@ from jobgate.cli.operate import (
     when,
     write_list,
 )
-from jobgate.cli.option import SectionedCommand, option
-from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.option import option
+from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Column, Output, output_options
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _COLUMNS_BY: Final = {
 
 @click.command(
     "failed",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate failed --since 1h
@@ -80,8 +80,6 @@ def command(which: Which, by: str | None, limit: int | None, connection: Connect
 
     Jobs that were aborted are left out, unless --code aborted asks for them. Failures are found as long as
     their results are kept.
-
-    Exit codes: 0 ok, 2 wrong usage, 3 the key may not see them, 4 no answer.
     """
     nothing = "Nothing has failed, as far as results are kept."
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from jobgate.cli.operate import Which, job_filters, jobs_of, limit_options, since, when, write_list
-from jobgate.cli.option import SectionedCommand
-from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Column, Output, output_options, progress_of, status_of
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ _COLUMNS: Final = (
 
 @click.command(
     "jobs",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate jobs --status in_progress
@@ -47,10 +46,7 @@ Examples:
 @output_options
 @connection_options
 def command(which: Which, limit: int | None, connection: Connection, output: Output) -> None:
-    """List jobs: those that run or wait first, by due time, then those that have ended, newest first.
-
-    Exit codes: 0 ok, 2 wrong usage, 3 the key may not see them, 4 no answer.
-    """
+    """List jobs: those that run or wait first, by due time, then those that have ended, newest first."""
 
     async def show(client: "Client") -> None:
         jobs = jobs_of(client, which, limit=limit and limit + 1)

@@ -1,113 +1,149 @@
-"""`jobgate queue`: list, pause and resume queues."""
+"""`jobgate queue`: list, pause and resume queues, through a gateway or directly in Redis."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
-from jobgate.broker import Broker, BrokerError, NotAQueue, QueueDepth, time_of
-from jobgate.cli.options import Group, storage
+from jobgate.cli.option import Decorated, option
+from jobgate.cli.remote import (
+    DEFAULT_URL,
+    Connection,
+    RemoteCommand,
+    connection_of,
+    connection_options,
+    is_redis,
+    run,
+)
+from jobgate.cli.terminal import Output, output_options
 
-T = TypeVar("T")
-#: A queue and its depth; None = its key holds another type of value.
-_Listed = tuple[str, QueueDepth | None]
+if TYPE_CHECKING:
+    from jobgate.client import Client, QueueInfo
+
+#: A queue; None = its key holds another type of value.
+_Listed = tuple[str, "QueueInfo | None"]
 _NOT_A_QUEUE = "its key holds another type of value"
 _COLUMNS = ("queue", "queued", "deferred", "in progress", "oldest due", "workers", "")
 
+_REDIS: Final = option(
+    "--redis",
+    section="Connection",
+    envvar=("JOBGATE_REDIS_URL",),
+    metavar="URL",
+    help="Redis itself, in place of --url. The variable counts where no URL of a gateway is set.",
+)
 
-@click.group("queue", cls=Group)
+
+def _place(function: Decorated) -> Decorated:
+    """Give a command the options of its connection, and --redis as another way to name Redis."""
+
+    @wraps(function)
+    def command(*args: Any, redis: str | None, connection: Connection, **options: Any) -> Any:
+        context = click.get_current_context()
+        sources = {name: context.get_parameter_source(name) for name in ("redis", "url")}
+        is_chosen = sources["url"] is not ParameterSource.DEFAULT or connection.url != DEFAULT_URL
+        if redis is not None and (sources["redis"] is ParameterSource.COMMANDLINE or not is_chosen):
+            context.params["url"] = redis
+            context.set_parameter_source("url", ParameterSource.COMMANDLINE)
+            connection = connection_of(context)
+        return function(*args, connection=connection, **options)
+
+    return _REDIS(connection_options(command))  # type: ignore[return-value]
+
+
+@click.group("queue")
 def command() -> None:
     """List, pause and resume queues."""
 
 
-@command.command()
+@command.command(cls=RemoteCommand)
 @click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
-@storage.REDIS
-@storage.NAMESPACE
-def pause(names: Sequence[str], **where: str) -> None:
+@output_options
+@_place
+def pause(names: Sequence[str], connection: Connection, output: Output) -> None:
     """Let workers claim no more jobs from these queues.
 
     Running jobs continue, and jobs can still be enqueued and aborted. Stock arq workers do not know of
-    pauses and claim as before.
+    pauses and claim as before. With keys it needs the scope operate.
     """
-    _run_for_each(Broker.pause, names, "is paused", **where)
+    _switch(names, connection, output, "pause", "is paused")
 
 
-@command.command()
+@command.command(cls=RemoteCommand)
 @click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
-@storage.REDIS
-@storage.NAMESPACE
-def resume(names: Sequence[str], **where: str) -> None:
-    """Let workers claim from these queues again, at once."""
-    _run_for_each(Broker.resume, names, "is resumed", **where)
+@output_options
+@_place
+def resume(names: Sequence[str], connection: Connection, output: Output) -> None:
+    """Let workers claim from these queues again, at once. With keys it needs the scope operate."""
+    _switch(names, connection, output, "resume", "is resumed")
 
 
-@command.command("list", short_help="List queues with their jobs and workers.")
+@command.command("list", cls=RemoteCommand, short_help="List queues with their jobs and workers.")
 @click.argument("names", metavar="[QUEUE]...", nargs=-1)
-@storage.REDIS
-@storage.NAMESPACE
-def list_(names: Sequence[str], **where: str) -> None:
+@_place
+def list_(names: Sequence[str], connection: Connection) -> None:
     """List the given queues, or all that hold jobs, were in use within the last day or are paused.
 
-    To find all queues it scans the keys of Redis in steps, which does not block other clients.
+    To find all queues in Redis it scans the keys in steps, which does not block other clients. A gateway
+    lists those that were in use within the last day, as `jobgate queues` does with more about each.
     """
 
-    async def read(broker: Broker) -> list[_Listed]:
-        return [(name, await _depth(broker, name)) for name in names or await broker.queues()]
+    async def show(client: "Client") -> None:
+        rows = [_COLUMNS, *(_row(*each) for each in await _listed(client, connection, names))]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        output = Output()
+        for name, *numbers in rows:
+            cells = [number.rjust(width) for number, width in zip(numbers[:-1], widths[1:-1], strict=True)]
+            output.line("  ".join([name.ljust(widths[0]), *cells, numbers[-1]]).rstrip())
 
-    rows = [_COLUMNS, *(_row(name, depth) for name, depth in _run(read, names, **where))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, *numbers in rows:
-        cells = [number.rjust(width) for number, width in zip(numbers[:-1], widths[1:-1], strict=True)]
-        click.echo("  ".join([name.ljust(widths[0]), *cells, numbers[-1]]).rstrip())
-
-
-async def _depth(broker: Broker, queue: str) -> QueueDepth | None:
-    """Return the depth of a queue; None if its key holds another type of value."""
-    try:
-        return await broker.queue_depth(queue)
-    except NotAQueue:
-        return None
+    run(connection, show)
 
 
-def _row(name: str, depth: QueueDepth | None) -> tuple[str, ...]:
-    if depth is None:
-        return (name, *["-"] * (len(_COLUMNS) - 2), _NOT_A_QUEUE)
-    age = f"{depth.oldest_due_age:.0f} s"
-    numbers = (depth.queued, depth.deferred, depth.in_progress, age, depth.workers)
-    return (name, *map(str, numbers), _pause(depth))
-
-
-def _pause(depth: QueueDepth) -> str:
-    if not depth.is_paused:
-        return ""
-    since = time_of(depth.paused_since_ms)
-    return "paused" if since is None else f"paused since {since:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _run_for_each(
-    act: Callable[[Broker, str], Awaitable[None]], names: Sequence[str], said: str, **where: str
-) -> None:
-    async def act_on_all(broker: Broker) -> None:
+def _switch(names: Sequence[str], connection: Connection, output: Output, to: str, said: str) -> None:
+    async def switch(client: "Client") -> None:
+        for name in names:  # a wrong name changes none of the others
+            await client.queue(name)
         for name in names:
-            await act(broker, name)
-            click.echo(f"{name} {said}")
+            queue = await (client.pause(name) if to == "pause" else client.resume(name))
+            if output.is_json_wanted:
+                output.value(queue)
+            else:
+                output.line(f"{name} {said}")
 
-    _run(act_on_all, names, **where)
+    run(connection, switch)
 
 
-def _run(call: Callable[[Broker], Awaitable[T]], queues: Sequence[str], *, redis: str, namespace: str) -> T:
-    """Return the answer of `call` with a connected broker, once the names of the queues are validated."""
-
-    async def connected() -> T:
-        broker = Broker(redis, namespace=namespace)
-        for name in queues:
-            broker.keys.queue(name)
-        async with broker:
-            return await call(broker)
+async def _listed(client: "Client", connection: Connection, names: Sequence[str]) -> list[_Listed]:
+    if not is_redis(connection.url):
+        found = [await client.queue(name) for name in names] if names else await client.queues()
+        return [(queue.queue, queue) for queue in found]
+    # Not at the top: the base install has no broker.
+    from jobgate.broker import DEFAULT_NAMESPACE, Broker, BrokerError  # noqa: PLC0415
 
     try:
-        return asyncio.run(connected())
+        async with Broker(connection.url, namespace=connection.namespace or DEFAULT_NAMESPACE) as broker:
+            keys = [broker.keys.queue(name) for name in names] or await broker.queues()
+            depths = await broker.queue_depths(keys)
     except (BrokerError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+    return [
+        (name, None if depth is None else await client.queue(name))
+        for name, depth in zip(keys, depths, strict=True)
+    ]
+
+
+def _row(name: str, queue: "QueueInfo | None") -> tuple[str, ...]:
+    if queue is None:
+        return (name, *["-"] * (len(_COLUMNS) - 2), _NOT_A_QUEUE)
+    age = f"{queue.oldest_due_age:.0f} s"
+    numbers = (queue.queued, queue.deferred, queue.in_progress, age, queue.workers)
+    return (name, *map(str, numbers), _pause(queue))
+
+
+def _pause(queue: "QueueInfo") -> str:
+    if not queue.paused:
+        return ""
+    since = queue.paused_since
+    return "paused" if since is None else f"paused since {since:%Y-%m-%dT%H:%M:%SZ}"

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from jobgate.cli.operate import since, span, watch, watch_option
-from jobgate.cli.option import SectionedCommand
-from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.operate import impatient, since, span, watch, watch_option
+from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Column, Output, Sheet, output_options
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def _without_minutes(queue: "QueueInfo") -> dict[str, Any]:
 
 @click.command(
     "queues",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate queues --watch
@@ -83,8 +82,6 @@ def command(names: Sequence[str], is_watched: bool, connection: Connection, outp
 
     `oldest` is for how long the job that waits longest has been due, `ended/min` the mean of the last five
     minutes. `no worker` means that jobs wait and nobody takes them.
-
-    Exit codes: 0 ok, 2 wrong usage, 3 the key lacks read:* or operate, 4 no answer.
     """
 
     async def read(client: "Client") -> list[Sheet]:
@@ -96,4 +93,4 @@ def command(names: Sequence[str], is_watched: bool, connection: Connection, outp
             await watch(lambda: read(client), connection, output)
         output.sheets(await read(client))
 
-    run(connection, show)
+    run(impatient(connection) if is_watched else connection, show)

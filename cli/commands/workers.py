@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from jobgate.cli.operate import since, span, watch, watch_option
-from jobgate.cli.option import SectionedCommand
-from jobgate.cli.remote import Connection, connection_options, run
+from jobgate.cli.operate import impatient, since, span, watch, watch_option
+from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Column, Output, Sheet, output_options
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ _RUNNING: Final = (
 
 @click.command(
     "workers",
-    cls=SectionedCommand,
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate workers --watch
@@ -95,8 +94,6 @@ def command(is_watched: bool, connection: Connection, output: Output) -> None:
     A worker is `silent` if its heartbeats stay away, `was blocked` if a function has held its event loop, and
     `full` if it runs as many jobs as it may. `limit` is the timeout of the function. Stock arq workers do not
     announce themselves.
-
-    Exit codes: 0 ok, 2 wrong usage, 3 the key lacks read:* or operate, 4 no answer.
     """
 
     async def show(client: "Client") -> None:
@@ -109,7 +106,7 @@ def command(is_watched: bool, connection: Connection, output: Output) -> None:
             await watch(read, connection, output)
         output.sheets(await read())
 
-    run(connection, show)
+    run(impatient(connection) if is_watched else connection, show)
 
 
 async def _limits(client: "Client") -> dict[str, float | None]:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
 
@@ -14,6 +15,8 @@ from jobgate.cli.terminal import Output, Sheet
 #: Seconds between two readings, and where a reading costs the gateway more.
 _EVERY: Final = 2.0
 _SELDOM: Final = 5.0
+#: For how long one reading is retried.
+_PATIENCE: Final = timedelta(seconds=3)
 #: From so many records on.
 _MANY: Final = 20
 
@@ -26,6 +29,11 @@ watch_option: Final = option(
     help="Show it again every 2 s, or 5 s where it is long, until Ctrl-C. A restart of the gateway does not "
     "end it.",
 )
+
+
+def impatient(connection: Connection) -> Connection:
+    """Return a connection for `watch`: it says soon that there is no answer, and asks again."""
+    return replace(connection, request_timeout=min(connection.request_timeout, _PATIENCE))
 
 
 async def watch(

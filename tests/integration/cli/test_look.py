@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -137,6 +138,8 @@ def test_queues_and_workers(shop: Shop) -> None:
     [
         ("own", ["queues"], 3, "needs the scope read:* or operate"),
         ("own", ["workers"], 3, "needs the scope read:* or operate"),
+        ("own", ["queue", "pause", "mail:queue"], 3, "needs the scope read:* or operate"),
+        ("all", ["queue", "pause", "mail:queue", "arq:abort"], 3, "arq:abort"),
         ("none", ["events"], 3, "needs the scope read"),
         ("none", ["failed", "--queue=mail:queue"], 3, "needs the scope read"),
         ("own", ["jobs"], 0, "only the default queue is looked at"),
@@ -150,6 +153,21 @@ def test_refusals_name_what_is_missing(shop: Shop, key: str, words: list[str], c
     done = run_jobgate(*words, *shop.at(key))
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
+
+
+def test_queues_are_paused_through_a_gateway_as_in_redis(shop: Shop, processes: Processes) -> None:
+    paused = run_jobgate("queue", "pause", "paused:queue", *shop.at())
+    assert (paused.returncode, paused.stdout) == (0, "paused:queue is paused\n")
+    for name, words, env in (
+        ("gateway", shop.at(), {"JOBGATE_REDIS_URL": "redis://127.0.0.1:1"}),
+        ("option", ("--redis", shop.server.url), {"JOBGATE_URL": "http://127.0.0.1:1", "JOBGATE_KEY": "x"}),
+        ("variable", (), {"JOBGATE_REDIS_URL": shop.server.url}),
+    ):
+        listed = processes.start("queue", "list", *words, env=env)
+        assert listed.wait() == 0, name
+        assert re.search("^paused:queue +0 .*paused since", listed.log, re.MULTILINE), name
+    (resumed,) = shop.lines("queue", "resume", "paused:queue", "--json")
+    assert (resumed["queue"], resumed["paused"]) == ("paused:queue", False)
 
 
 def test_a_narrow_terminal_shows_text_from_outside_as_text(shop: Shop) -> None:

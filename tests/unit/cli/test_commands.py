@@ -205,7 +205,7 @@ def test_variables_that_others_read_are_not_warned_of(name: str, value: str) -> 
     assert warnings_with({name: value}) == []
 
 
-@pytest.mark.parametrize("words", [["queue", "list"], ["check", "x.Y"], ["dev", "x.Y"], ["gateway"]])
+@pytest.mark.parametrize("words", [["check", "x.Y"], ["dev", "x.Y"], ["gateway"]])
 def test_commands_warn_on_stderr(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOBGATE_SUPERVISOR_WARNED", raising=False)
     environment = {"JOBGATE_NAMESPASE": "x", "JOBGATE_REDIS_URL": "http://not.redis", "JOBGATE_PORT": "1"}
