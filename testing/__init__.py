@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jobgate.testing.cases import JobgateTestMixin
     from jobgate.testing.eager import BlockingEagerClient, EagerClient
     from jobgate.testing.environment import Environment
     from jobgate.testing.errors import NotImitated, TestingError
@@ -22,6 +23,7 @@ _MODULES = {
     "EnqueuedJob": "jobs",
     "Environment": "environment",
     "GatewayInTest": "servers",
+    "JobgateTestMixin": "cases",
     "JobsFailed": "jobs",
     "ManualWorker": "runs",
     "NotImitated": "errors",
@@ -32,6 +34,8 @@ _MODULES = {
 __all__ = [
     # One test
     "Environment", "GatewayInTest", "ManualWorker",
+    # For unittest and Django
+    "JobgateTestMixin",
     # Without Redis
     "BlockingEagerClient", "EagerClient",
     # Jobs

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from jobgate.broker import Broker, Keys, WorkerRecord, joined
 from jobgate.client import BlockingClient, Client
+from jobgate.testing.jobs import jobs_of
 from jobgate.testing.runs import ManualWorker, moved_time
 from jobgate.testing.servers import (
     CALL_TIMEOUT,
@@ -18,7 +19,7 @@ from jobgate.testing.servers import (
     Keyspace,
     LoopThread,
 )
-from jobgate.worker import Settings, codec_of
+from jobgate.worker import Settings, codec_of, load_settings
 
 #: Seconds for which the functions of a test are announced: longer than a test.
 _A_DAY = 86_400.0
@@ -37,8 +38,8 @@ class Environment:
     process.
 
     Args:
-        settings: The settings of the worker: a class, an instance, a dict, or a list of functions. None = no
-            functions are known here: any name can be enqueued, and no job can be run.
+        settings: The settings of the worker: a class or its import path, an instance, a dict, or a list of
+            functions. None = no functions are known here: any name can be enqueued, and no job can be run.
         redis_url: Where Redis is; None = the embedded server that all tests of this process share.
         namespace: Prefix of all keys; None = a new one.
         overrides: Settings that override it.
@@ -46,6 +47,7 @@ class Environment:
     Raises:
         TestingError: The embedded server cannot be started, or a queue of the settings is in use.
         SettingsError: A setting cannot be used.
+        LoadError: The import path cannot be imported.
     """
 
     def __init__(
@@ -61,7 +63,8 @@ class Environment:
         self.namespace = namespace or f"test-{secrets.token_hex(4)}"
         given = {"redis_settings": self.redis_url, "namespace": self.namespace, "handle_signals": False}
         #: Those of the worker, checked.
-        self.settings = Settings.of(settings, **{"metrics_port": None, **given, **overrides})
+        source = load_settings(settings) if isinstance(settings, str) else settings
+        self.settings = Settings.of(source, **{"metrics_port": None, **given, **overrides})
         self._thread = LoopThread()
         try:
             self._broker, self._keyspace = self._thread.run(self._opened())
@@ -156,6 +159,7 @@ class Environment:
             self._thread.close()
 
     async def _closed(self) -> None:
+        await jobs_of(self._broker, self._keyspace, ())  # notes their queues
         await self._keyspace.clear()
         await self._keyspace.close()
         await self._broker.close()

@@ -52,22 +52,8 @@ def jobgate_settings(request: pytest.FixtureRequest) -> Any:
     """
     for mark in request.node.iter_markers("jobgate"):
         if mark.args:
-            return _loaded(mark.args[0])
-    path = request.config.getini("jobgate_settings")
-    return _loaded(path) if path else None
-
-
-def _loaded(settings: object) -> object:
-    if not isinstance(settings, str):
-        return settings
-    from jobgate.worker import LoadError, load_settings
-
-    try:
-        return load_settings(settings)
-    except LoadError as error:
-        if error.__cause__ is not None:
-            raise
-        pytest.fail(f"jobgate_settings: {error}", pytrace=False)
+            return mark.args[0]
+    return request.config.getini("jobgate_settings") or None
 
 
 @pytest.fixture
@@ -85,13 +71,21 @@ def jobgate_environment(
 ) -> Iterator["Environment"]:
     """What the other fixtures are made of: `jobgate.testing.Environment`."""
     from jobgate.testing.environment import Environment
+    from jobgate.testing.errors import TestingError
+    from jobgate.worker import WorkerError
 
     overrides: dict[str, Any] = {}
     for mark in request.node.iter_markers("jobgate"):
         overrides = {**mark.kwargs, **overrides}
-    with Environment(
-        jobgate_settings, redis_url=jobgate_redis_url, namespace=jobgate_namespace, **overrides
-    ) as environment:
+    try:
+        environment = Environment(
+            jobgate_settings, redis_url=jobgate_redis_url, namespace=jobgate_namespace, **overrides
+        )
+    except (TestingError, WorkerError) as error:
+        if error.__cause__ is not None:  # such as an error in the user's own module
+            raise
+        pytest.fail(str(error), pytrace=False)
+    with environment:
         yield environment
 
 

@@ -158,19 +158,19 @@ class Worker:
         await self.async_run()
         return failures
 
-    async def run_due(self, *observers: Observer) -> None:
+    async def run_due(self, *observers: Observer, limit: int = -1) -> None:
         """Run what is due now, and what these jobs enqueue, then return; deferred jobs stay in the queue.
-
-        `max_burst_jobs` bounds it as it bounds a burst.
 
         Args:
             observers: Notified of what happens in this run.
+            limit: Most starts; negative = no limit.
 
         Raises:
             BrokerError: Redis cannot be used at startup.
             WorkerError: The worker is already running.
         """
-        self._renew_run(self.settings.changed(burst=True), only_due=True, observers=observers)
+        settings = self.settings.changed(burst=True, max_burst_jobs=limit)
+        self._renew_run(settings, only_due=True, observers=observers)
         await self.async_run()
 
     def wrap_redis(self, client: Redis) -> Any:

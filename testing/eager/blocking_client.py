@@ -31,7 +31,7 @@ class BlockingEagerClient(BlockingClient, Assertions):
 
     @property
     def ran(self) -> tuple[RanJob, ...]:
-        """All tries, in the order of their ends."""
+        """All tries, in the order of their starts."""
         return self._eager.ran
 
     def _jobs(self) -> list[EnqueuedJob]:

@@ -55,7 +55,7 @@ class EagerClient(Client, Assertions):
 
     @property
     def ran(self) -> tuple[RanJob, ...]:
-        """All tries, in the order of their ends."""
+        """All tries, in the order of their starts."""
         return tuple(self._desk.recorder.ran)
 
     def _jobs(self) -> list[EnqueuedJob]:

@@ -60,6 +60,7 @@ class Assertions(ABC):
         Raises:
             AssertionError: It was not. The message lists what was enqueued instead.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         expected = self._expectation(
             function, args, kwargs, times=_times, defer_until=_defer_until, queue=_queue, job_id=_job_id,
             defer_by=None if _defer_by is None else in_seconds(_defer_by),
@@ -79,6 +80,7 @@ class Assertions(ABC):
         Raises:
             AssertionError: It was.
         """
+        __tracebackhide__ = True
         jobs = self.enqueued()
         if function is None:
             if jobs:

@@ -43,6 +43,7 @@ class Expectation:
         Raises:
             AssertionError: There are none, or not as many as expected.
         """
+        __tracebackhide__ = True
         found = [job for job in jobs if job.function == self.function and not self._differences(job)]
         if len(found) == self.times or (self.times is None and found):
             return found

@@ -1,7 +1,8 @@
 """What a worker did in a test: one record for each try."""
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobgate.broker import LOST_BODY
@@ -36,6 +37,8 @@ class RanJob:
     #: When it was enqueued and when this try was due, in unix ms.
     enqueue_time_ms: int = 0
     due_time_ms: int | None = None
+    #: When it was started, by a clock that only tells the order.
+    started: float = field(default=0.0, repr=False)
 
     def __str__(self) -> str:
         return call_text(self.function, self.args, self.kwargs)
@@ -45,13 +48,13 @@ class Recorder(Observer):
     """Notes each try whose outcome was stored."""
 
     def __init__(self) -> None:
-        #: The tries, in the order of their ends.
+        #: The tries, in the order of their starts: that is the same each time.
         self.ran: list[RanJob] = []
 
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Note it."""
         if outcome.kind not in (OutcomeKind.RELEASE, OutcomeKind.LOST):
-            self.ran.append(_record(job, outcome))
+            insort(self.ran, _record(job, outcome), key=lambda one: one.started)
 
 
 def _record(job: RunningJob, outcome: Outcome) -> RanJob:
@@ -72,6 +75,7 @@ def _record(job: RunningJob, outcome: Outcome) -> RanJob:
         code=failure.code.value if failure else "",
         enqueue_time_ms=body.enqueue_time_ms,
         due_time_ms=job.claimed.score_ms,
+        started=job.started,
     )
 
 

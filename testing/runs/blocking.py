@@ -35,5 +35,9 @@ def run_blocking(
     from asgiref.sync import async_to_sync  # noqa: PLC0415 - only where Django is
 
     # What Django's code does with the database happens in this thread, in the transaction of the test.
-    result: T = async_to_sync(lambda: coroutine)()
+    result: T = async_to_sync(_awaited)(coroutine)
     return result
+
+
+async def _awaited(coroutine: Coroutine[Any, Any, T]) -> T:
+    return await coroutine

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 from jobgate.arq import Worker
@@ -54,7 +55,7 @@ class ManualWorker(Assertions):
 
     @property
     def ran(self) -> Sequence[RanJob]:
-        """All tries that its methods have made in this test, in the order of their ends."""
+        """All tries that its methods have made in this test, in the order of their starts."""
         return tuple(self._recorder.ran)
 
     @property
@@ -72,7 +73,7 @@ class ManualWorker(Assertions):
             limit: Most tries.
 
         Returns:
-            The tries in the order of their ends.
+            The tries in the order of their starts.
 
         Raises:
             JobsFailed: Jobs failed for good. All others have run too.
@@ -105,7 +106,7 @@ class ManualWorker(Assertions):
             limit: Most tries.
 
         Returns:
-            The tries in the order of their ends.
+            The tries in the order of their starts.
 
         Raises:
             JobsFailed: As in `run_jobs`.
@@ -127,7 +128,7 @@ class ManualWorker(Assertions):
             limit: Most tries.
 
         Returns:
-            The tries in the order of their ends.
+            The tries in the order of their starts.
 
         Raises:
             JobsFailed: As in `run_jobs`.
@@ -209,11 +210,16 @@ class ManualWorker(Assertions):
     def _body_of(self, function: str) -> Callable[..., Any] | None:
         return next((one.coroutine for one in self.settings.functions if one.name == function), None)
 
-    def _worker(self, **changes: Any) -> Worker:
+    def _worker(self) -> Worker:
         """Return a worker without cron jobs: the test enqueues their runs itself."""
         if not self.settings.functions:
             raise TestingError(_NO_FUNCTIONS)
-        return Worker(for_django(self.settings).changed(cron_jobs=(), **changes))
+        return Worker(for_django(self.settings).changed(cron_jobs=()))
+
+    @cached_property
+    def _for_runs(self) -> Worker:
+        """The worker of all runs of this test."""
+        return self._worker()
 
     async def _go_on(
         self, most: int, ticks: cron_ticks.CronTicks | None = None, end: datetime | None = None
@@ -239,7 +245,7 @@ class ManualWorker(Assertions):
     async def _run_due(self, most: int) -> None:
         """Run what is due; raise TestingError if this test has made `most` tries by then, or more."""
         left = max(most - len(self._recorder.ran), 0)
-        await self._worker(max_burst_jobs=left).run_due(self._recorder)
+        await self._for_runs.run_due(self._recorder, limit=left)
         if len(self._recorder.ran) >= most:
             raise TestingError(
                 f"{len(self._recorder.ran)} tries were made, and there may be more: does a job enqueue "

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -220,3 +221,22 @@ def test_queues_of_others_are_left_alone(valkey_server: RedisServer) -> None:
             assert [one.queue for one in jobs.worker.enqueued("add")] == ["emails", "others"]
             assert len(jobs.worker.run_jobs_blocking()) == 1
         assert client.keys() == []
+
+
+def test_what_the_fixtures_cost(valkey_server: RedisServer) -> None:
+    """Measured as time of the processor, which other tests do not change; `pytest -rP` shows it."""
+
+    async def enqueue(jobs: Environment) -> None:
+        await jobs.client.enqueue("add", 1, 2)
+
+    def one_test() -> None:
+        with Environment([add], redis_url=valkey_server.url) as jobs:
+            asyncio.run(enqueue(jobs))
+
+    one_test()
+    begin = time.process_time()
+    for _ in range(10):
+        one_test()
+    cost = (time.process_time() - begin) / 10
+    print(f"a test with a client and one job: {cost * 1000:.1f} ms")
+    assert cost < 0.02

