@@ -58,7 +58,8 @@ class LazyGroup(click.Group):
         """Run the command line; standard streams that the caller has closed are opened first."""
         open_standard_streams()
         serve_as_init()
-        return super().main(*args, **options)
+        # However the command is started, as by `python -m jobgate.cli`.
+        return super().main(*args, **{"complete_var": "_JOBGATE_COMPLETE", **options})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, whether their extras are installed or not."""
