@@ -29,6 +29,7 @@ _POLICY: Final = {
 }
 #: A browser keeps a file, and asks whether it has changed: after an update none is older than others.
 _CACHE: Final = "no-cache"
+_PAGE: Final = "index.html"
 #: What tells the dashboard that it is to show no buttons.
 _READ_ONLY: Final = (b'<html lang="en">', b'<html lang="en" data-read-only>')
 
@@ -47,12 +48,15 @@ UI_FILES: Final = tuple(sorted(_found(files("jobgate.gateway.ui"))))
 
 async def ui(call: Call) -> Answer:
     """Answer 200 with the dashboard, or 304."""
-    return _page(call, "index.html")
+    body, etag = _content(_PAGE)
+    if call.gateway.settings.read_only_ui:
+        body, etag = body.replace(*_READ_ONLY), f"{etag}-read-only"
+    return _answer(call, _PAGE, body, etag)
 
 
 async def docs(call: Call) -> Answer:
-    """Answer 200 with the page of all functions, or 304."""
-    return _page(call, "docs.html")
+    """Answer as `ui`: at this address the dashboard begins with its page of all functions."""
+    return await ui(call)
 
 
 async def ui_file(call: Call) -> Answer:
@@ -62,19 +66,12 @@ async def ui_file(call: Call) -> Answer:
     return _answer(call, call.name, *_content(call.name))
 
 
-def _page(call: Call, name: str) -> Answer:
-    body, etag = _content(name)
-    if call.gateway.settings.read_only_ui:
-        body, etag = body.replace(*_READ_ONLY), f"{etag}-read-only"
-    return _answer(call, name, body, etag)
-
-
 def _answer(call: Call, name: str, body: bytes, etag: str) -> Answer:
     content_type = _TYPES[name.rpartition(".")[2]]
     return tagged(call.request, body, etag, headers=_POLICY, content_type=content_type, cache=_CACHE)
 
 
-@lru_cache(maxsize=len(UI_FILES) + 2)
+@lru_cache(maxsize=len(UI_FILES) + 1)
 def _content(name: str) -> tuple[bytes, str]:
     body = files("jobgate.gateway.ui").joinpath(name).read_bytes()
     return body, hashlib.blake2b(body, digest_size=12).hexdigest()

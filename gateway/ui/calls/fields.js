@@ -60,7 +60,7 @@ export class Field {
 
   /** Return the element with label, input, note and error. */
   row() {
-    const label = make("label", { htmlFor: this.input.id }, make("code", {}, this.name), this.required ? make("span.required", {}, " required") : "");
+    const label = make("label", { htmlFor: this.input.id }, make("code", {}, this.name), this.required ? make("span.note", {}, " required") : "");
     return make("div.field", {}, label, this.input, this.note, this.error);
   }
 

@@ -38,7 +38,7 @@ export function trial(fn) {
     focusWrong(form);
   });
   show();
-  return [make("h3", {}, "Call it"), form, headed("With curl", command), make("pre", { tabIndex: 0 }, command)];
+  return [make("h3", {}, "Call it"), form, headed("With curl", command), make("pre.curl", { tabIndex: 0 }, command)];
 }
 
 /** Return the fields of a function whose parameters are not known. */

@@ -5,6 +5,7 @@ import { forgetRights } from "../api/rights.js";
 import { fill, make } from "../parts/elements.js";
 import { placeOf } from "../parts/links.js";
 import { failures } from "../pages/failures.js";
+import { functions } from "../pages/functions.js";
 import { job } from "../pages/job.js";
 import { overview } from "../pages/overview.js";
 import { queue } from "../pages/queue.js";
@@ -17,17 +18,18 @@ import { startSearch } from "./search.js";
  * A page: makes its elements, and keeps them up to date until the signal of its place ends.
  * @typedef {Object} Page
  * @property {(name: string) => string} title
+ * @property {boolean} [isOne] - whether one view shows all names
  * @property {(place: import("../parts/links.js").Place, signal: AbortSignal) => PageView} open
  */
 
 /**
  * @typedef {Object} PageView
  * @property {Node[]} content
- * @property {(params: URLSearchParams) => void} [update] - shows other parameters of the same place
+ * @property {(place: import("../parts/links.js").Place) => void} [update] - shows other parameters
  */
 
 /** @type {Record<string, Page>} */
-const PAGES = { overview, queues: queue, jobs: job, failures, workers };
+const PAGES = { overview, queues: queue, jobs: job, failures, functions, workers };
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {{ key: string, view: PageView, end: AbortController } | null} */
@@ -36,15 +38,15 @@ let open = null;
 /** Show what the address names. @param {boolean} [isAgain] - also if it is shown already */
 function show(isAgain = false) {
   const place = placeOf(location.hash);
-  const key = `${place.page}/${place.name}`;
-  if (!isAgain && open?.key === key && open.view.update) return open.view.update(place.params);
+  const page = PAGES[place.page] ?? unknown;
+  const key = `${place.page}/${page.isOne ? "" : place.name}`;
+  document.title = `${page.title(place.name)} · jobgate`;
+  if (!isAgain && open?.key === key && open.view.update) return open.view.update(place);
   open?.end.abort();
   const end = new AbortController();
-  const page = PAGES[place.page] ?? unknown;
   const view = page.open(place, end.signal);
   const isFirst = open === null;
   open = { key, view, end };
-  document.title = `${page.title(place.name)} · jobgate`;
   markPage(place.page);
   fill(main, view.content);
   if (isFirst) return undefined;
@@ -84,6 +86,13 @@ function begin(key, isKept) {
   show(true);
 }
 
+/** `/docs#/add` is the address of a function, too, which others may have kept: there it is `/#/functions/add`. */
+function leaveDocs() {
+  if (!location.pathname.endsWith("/docs")) return;
+  const name = location.hash.startsWith("#/") ? location.hash.slice(2) : "";
+  history.replaceState(null, "", `./#/functions${name && `/${name}`}`);
+}
+
 addEventListener("hashchange", () => show());
 document.querySelector(".skip")?.addEventListener("click", (event) => {
   event.preventDefault(); // the address stays that of the page
@@ -91,6 +100,7 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
 });
 onKeyNeeded(askForKey);
 restoreKey();
+leaveDocs();
 showConnection();
 startSearch();
 show();

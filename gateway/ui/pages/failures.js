@@ -17,7 +17,7 @@ export const failures = {
   open(place, signal) {
     const view = new Failures(signal);
     view.update(place.params);
-    return { content: [view.element], update: (params) => view.update(params) };
+    return { content: [view.element], update: ({ params }) => view.update(params) };
   },
 };
 

@@ -20,7 +20,7 @@ export const queue = {
   open(place, signal) {
     const view = new QueueView(place.name, signal);
     view.update(place.params);
-    return { content: [view.element], update: (params) => view.update(params) };
+    return { content: [view.element], update: ({ params }) => view.update(params) };
   },
 };
 

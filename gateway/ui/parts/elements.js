@@ -54,7 +54,7 @@ export function table(/** @type {string[]} */ headings, /** @type {(Child | Chil
     return at ? make("td", { "data-label": headings[at] }, ...children) : make("th", { scope: "row" }, ...children);
   });
   const head = make("tr", {}, ...headings.map((text) => make("th", { scope: "col" }, text)));
-  return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells(row)))));
+  return make("table.text", {}, make("thead", {}, head), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells(row)))));
 }
 
 /** Return paragraphs of a docstring; lines that are indented keep their form. @param {string} text */

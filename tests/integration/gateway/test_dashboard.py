@@ -15,7 +15,7 @@ from harness.gateways import running_gateway
 from harness.processes import Process, Processes
 from harness.servers import RedisServer
 from harness.tools import valkey_binary
-from harness.waiting import NotInTime
+from harness.waiting import NotInTime, eventually_async
 from jobgate.gateway import new_key
 
 pytestmark = pytest.mark.early
@@ -207,7 +207,11 @@ async def test_failures_are_grouped_and_run_again(page: Page, shop: Shop) -> Non
     await says(page, "dialog", "3 jobs retried.")
     await press_button(page, "Close", "dialog")
     await says(page, ".failures", "retried")
-    await page.until("document.querySelectorAll('.failures tbody tr').length === 6")  # they failed again
+
+    async def have_failed_again() -> bool:
+        return len(await failed_jobs(shop)) == 6
+
+    await eventually_async(have_failed_again, what="the retried jobs have failed")
 
 
 async def failed_jobs(shop: Shop) -> list[Any]:

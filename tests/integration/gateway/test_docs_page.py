@@ -1,4 +1,4 @@
-"""`/docs` in a real Chromium: what it shows, calls, hostile texts, keys, and the strict policy."""
+"""The page of functions in a real Chromium: what it shows and calls, hostile texts, keys, the strict policy."""
 
 import asyncio
 import json
@@ -83,11 +83,11 @@ async def published(worker: PlayedWorker) -> PlayedWorker:
 
 @pytest.fixture
 async def url(published: PlayedWorker, gateway: RunningGateway) -> str:
-    return f"{gateway.url}/docs"
+    return f"{gateway.url}/#/functions"
 
 
 async def chosen(page: Page, url: str, name: str, **window: Any) -> None:
-    await page.open(f"{url}#/{name}", **window)
+    await page.open(f"{url}/{name}", **window)
     await page.until(f"document.querySelector('h2')?.textContent === {json.dumps(name)}")
 
 
@@ -106,11 +106,11 @@ async def answered(page: Page, worker: PlayedWorker, returned: Any = None, **mor
 async def test_it_lists_functions_and_shows_the_one_that_is_chosen(page: Page, url: str) -> None:
     await page.open(url)
     await page.until("document.querySelector('h2')")
-    assert (await page.text("nav ul")).split() == ["add", "every", "hostile", "unknown"]
+    assert (await page.text("#list")).split() == ["add", "every", "hostile", "unknown"]
     assert await page.text("h2") == "add"
     await page.fill("#filter", "every kind")
-    assert await page.text("nav ul") == "every"
-    await page.click("nav a")
+    assert await page.text("#list") == "every"
+    await page.click("#list a")
     await page.until("document.querySelector('h2').textContent === 'every'")
     text = await page.text("main")
     for said in ("Take a value of every kind.", "Who it is for.", "only in args", '"red" or "green"'):
@@ -122,11 +122,19 @@ async def test_it_lists_functions_and_shows_the_one_that_is_chosen(page: Page, u
 
 
 async def test_a_link_to_a_model_keeps_the_address_of_the_function(page: Page, url: str) -> None:
-    await page.open(f"{url}#model-Item")
-    await page.until("document.querySelector('h2')?.textContent === 'add'")
     await chosen(page, url, "every")
-    await page.run("document.querySelector('main table a[href^=\"#model-\"]').click()")
-    await page.until("scrollY > 0 && location.hash === '#/every'")
+    await page.run("document.querySelector('main table a[href*=\"model=Item\"]').click()")
+    await page.until("scrollY > 0 && location.hash === '#/functions/every?model=Item'")
+
+
+async def test_the_address_docs_leads_to_it(page: Page, url: str) -> None:
+    docs = url.replace("/#/functions", "/docs")
+    await page.open("about:blank")
+    for end, hash_ in (("", "#/functions"), ("#/every", "#/functions/every"), ("#model-Item", "#/functions")):
+        await page.send("Page.navigate", url=f"{docs}{end}")
+        name = hash_.partition("/functions/")[2] or "add"
+        await page.until(f"document.querySelector('h2')?.textContent === {json.dumps(name)}")
+        assert await page.run("location.pathname + location.hash") == f"/{hash_}"
 
 
 async def test_the_example_of_a_limited_number_is_a_number(page: Page, url: str) -> None:
@@ -141,7 +149,7 @@ async def test_the_example_of_a_limited_number_is_a_number(page: Page, url: str)
 async def test_a_call_shows_its_result(page: Page, url: str, published: PlayedWorker) -> None:
     await chosen(page, url, "add")
     await page.fill("#field-a", "9007199254740993")
-    assert '-d \'{"kwargs": {"a": 9007199254740993}}\'' in await page.text("main > pre")
+    assert '-d \'{"kwargs": {"a": 9007199254740993}}\'' in await page.text("pre.curl")
     await call(page)
     claimed = await answered(page, published, 9007199254740994)
     assert claimed.body is not None
@@ -151,9 +159,9 @@ async def test_a_call_shows_its_result(page: Page, url: str, published: PlayedWo
 
 async def test_it_works_below_a_base_path(page: Page, published: PlayedWorker, redis_url: str) -> None:
     async with running_gateway(redis_url, base_path="/our/jobgate") as gateway:
-        await chosen(page, f"{gateway.url}/our/jobgate/docs", "add")
+        await chosen(page, f"{gateway.url}/our/jobgate/#/functions", "add")
         await page.fill("#field-a", "1")
-        assert f"{gateway.url}/our/jobgate/jobs/add" in await page.text("main > pre")
+        assert f"{gateway.url}/our/jobgate/jobs/add" in await page.text("pre.curl")
         await call(page)
         await answered(page, published, 2)
         assert (await page.text(".outcome")).startswith("Result\n2")
@@ -222,7 +230,7 @@ async def test_hostile_texts_stay_texts(page: Page, url: str) -> None:
 async def test_functions_of_a_worker_that_starts_later_appear(
     page: Page, gateway: RunningGateway, worker: PlayedWorker
 ) -> None:
-    await page.open(f"{gateway.url}/docs")
+    await page.open(f"{gateway.url}/#/functions")
     await page.until("document.querySelector('#state').textContent.startsWith('No live worker')")
     worker.catalogue = Catalogue({"late": FunctionDocument(name="late")})
     await worker.announce()
@@ -230,20 +238,21 @@ async def test_functions_of_a_worker_that_starts_later_appear(
 
 
 async def test_without_a_function_of_that_name_it_says_so(page: Page, url: str) -> None:
-    await page.open(f"{url}#/no%20such")
-    await page.until("document.querySelector('main p')")
-    assert await page.text("main") == "No live worker offers this function."
+    await page.open(f"{url}/no%20such")
+    await page.until("document.querySelector('article p')")
+    assert await page.text("article") == "No live worker offers this function."
 
 
 async def test_it_works_with_the_keyboard_alone(page: Page, url: str, published: PlayedWorker) -> None:
     await page.open(url)
     await page.until("document.querySelector('h2')")
-    for _ in range(3):  # the link that skips the list, openapi.json, the filter
+    for _ in range(8):  # the link that skips the header, what is in the header, the filter
         await page.press("Tab")
+    assert await page.run("document.activeElement.id") == "filter"
     await page.send("Input.insertText", text="add")
     await page.press("Tab")
     await page.press("Enter")
-    await page.until("document.activeElement.id === 'function' || location.hash === '#/add'")
+    await page.until("document.activeElement.id === 'function' || location.hash === '#/functions/add'")
     await page.run("document.querySelector('#field-a').focus()")
     await page.send("Input.insertText", text="1")
     await page.press("Tab")
@@ -258,7 +267,7 @@ async def test_a_narrow_window_shows_everything(page: Page, url: str, dark: bool
     for name in ("every", "hostile"):
         await chosen(page, url, name, width=320, height=600, dark=dark)
         assert await page.run("document.documentElement.scrollWidth") <= 320
-    dark_background = await page.run("getComputedStyle(document.body).backgroundColor === 'rgb(20, 24, 29)'")
+    dark_background = await page.run("getComputedStyle(document.body).backgroundColor === 'rgb(16, 19, 23)'")
     assert dark_background is dark
 
 
@@ -268,16 +277,16 @@ async def test_where_keys_are_in_use_it_asks_for_one(
     key, entry = new_key("somebody", ("enqueue:add", "read"))
     (tmp_path / "keys.toml").write_text(entry)
     async with running_gateway(redis_url, keys_file=tmp_path / "keys.toml") as gateway:
-        await page.open(f"{gateway.url}/docs")
-        await page.until("!document.querySelector('#key').hidden")
+        await page.open(f"{gateway.url}/#/functions")
+        await page.until("document.querySelector('#key-text')")
         await page.fill("#key-text", "wrong")
         await page.press("Enter")
         await page.until("document.querySelector('#key-error').textContent")
         await page.fill("#key-text", key)
         await page.press("Enter")
         await page.until("document.querySelector('h2')?.textContent === 'add'")
-        assert await page.text("nav ul") == "add"
-        assert '-H "Authorization: Bearer $KEY"' in await page.text("main > pre")
+        assert await page.text("#list") == "add"
+        assert '-H "Authorization: Bearer $KEY"' in await page.text("pre.curl")
         await page.fill("#field-a", "1")
         await call(page)
         await answered(page, published, 2)

@@ -1,0 +1,124 @@
+// What live workers offer: a list, and the function that the address names with a form to call it.
+import { Refused, ask } from "../api/gateway.js";
+import { hasKey } from "../api/keys.js";
+import { Reading } from "../api/reading.js";
+import { fill, make, put } from "../parts/elements.js";
+import { address, link } from "../parts/links.js";
+import { functionView } from "./function_view.js";
+
+/** @type {import("../frame/app.js").Page} */
+export const functions = {
+  title: (name) => name || "Functions",
+  isOne: true,
+  open(place, signal) {
+    const view = new Functions(place, signal);
+    return { content: [view.element], update: (next) => view.goTo(next) };
+  },
+};
+
+/** Milliseconds until the next reading: short while there is nothing to show. */
+const SOON = 2000;
+const LATER = 30_000;
+
+class Functions {
+  /** @param {import("../parts/links.js").Place} place @param {AbortSignal} signal */
+  constructor(place, signal) {
+    this.place = place;
+    /** @type {any[]} */
+    this.found = [];
+    this.etag = "";
+    this.shown = "";
+    this.filter = make("input", { id: "filter", type: "search", placeholder: "Filter", autocomplete: "off", spellcheck: false });
+    this.list = make("ul", { id: "list" });
+    this.none = make("p.note", { id: "none", hidden: true }, "No function has this in its name or description.");
+    this.document = link("openapi.json", "openapi.json", "a.note");
+    this.state = make("p.empty", { id: "state", role: "status" }, "Loading …");
+    this.article = make("article.function", { id: "function", tabIndex: -1 });
+    this.page = make("div.functions", { hidden: true },
+      make("nav", { "aria-label": "Functions" }, make("label.hidden", { htmlFor: "filter" }, "Filter"), this.filter, this.list, this.none, this.document), this.article);
+    this.element = make("div.stack", {}, make("h1.hidden", {}, "Functions"), this.state, this.page);
+    this.filter.addEventListener("input", () => this.showList());
+    this.reading = new Reading({
+      signal,
+      read: () => this.read(signal),
+      show: (answer) => this.take(answer),
+      fail: (error) => this.say(error.message),
+      least: 0,
+      most: SOON,
+    });
+  }
+
+  /** @param {AbortSignal} signal */
+  async read(signal) {
+    const answer = await ask("functions", { signal, headers: this.etag ? { "If-None-Match": this.etag } : {} });
+    if (answer.status >= 400) throw new Refused(answer);
+    return answer;
+  }
+
+  /** @param {import("../api/gateway.js").Answer} answer */
+  take({ status, headers, document: found }) {
+    if (status === 304) return;
+    this.etag = headers.get("ETag") ?? "";
+    this.found = found.functions;
+    this.reading.options.most = this.found.length ? LATER : SOON;
+    this.document.hidden = hasKey(); // a link cannot send the key
+    this.page.hidden = this.found.length === 0;
+    this.say(this.found.length ? "" : nothing());
+    this.showList();
+    this.show();
+  }
+
+  /** @param {string} text */
+  say(text) {
+    put(this.state, text);
+    this.state.hidden = text === "";
+  }
+
+  showList() {
+    const wanted = this.filter.value.trim().toLowerCase();
+    const found = this.found.filter((fn) => `${fn.name}\n${fn.description ?? ""}`.toLowerCase().includes(wanted));
+    fill(this.list, found.map((fn) => {
+      const entry = link(address("functions", fn.name), fn.name, "a.id");
+      if (fn === this.chosen) entry.setAttribute("aria-current", "page");
+      return make("li", {}, entry);
+    }));
+    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    this.none.hidden = found.length > 0;
+  }
+
+  /** The function that the address names, or the first one. */
+  get chosen() {
+    return this.place.name ? this.found.find((fn) => fn.name === this.place.name) : this.found[0];
+  }
+
+  show() {
+    const fn = this.chosen;
+    const text = JSON.stringify(fn, (key, value) => (key === "workers" ? undefined : value)) ?? "";
+    if (text === this.shown && text) return; // what was entered stays
+    this.shown = text;
+    fill(this.article, fn ? functionView(fn) : make("p.note", {}, "No live worker offers this function."));
+    this.goToModel();
+  }
+
+  /** Show another function, or the table of a model. @param {import("../parts/links.js").Place} place */
+  goTo(place) {
+    const isOther = place.name !== this.place.name;
+    this.place = place;
+    if (!isOther) return this.goToModel();
+    this.showList();
+    this.show();
+    this.article.focus({ preventScroll: true });
+    return scrollTo(0, 0);
+  }
+
+  goToModel() {
+    const model = this.place.params.get("model");
+    if (model) document.getElementById(`model-${model}`)?.scrollIntoView();
+  }
+}
+
+function nothing() {
+  return hasKey()
+    ? "No live worker offers a function that this key may call."
+    : "No live worker has published its functions. Start one; stock arq workers publish none.";
+}
