@@ -45,6 +45,8 @@ class JobInfo:
     status: JobStatus
     #: None until it is complete.
     success: bool | None = None
+    #: Why it failed, as the `code` of `JobFailed`; None unless it has failed.
+    code: str | None = None
     #: Starts so far.
     tries: int = 0
     enqueue_time: datetime | None = None

@@ -125,13 +125,16 @@ class Call:
         own = self.caller.max_body
         return self.gateway.settings.max_body if own is None else own
 
-    async def body(self) -> bytes:
+    async def body(self, *, hint: str = "") -> bytes:
         """Return the whole body once it has arrived; that does not take from the request's time for Redis.
+
+        Args:
+            hint: What else than JSON is accepted, for those who send another type.
 
         Raises:
             Problem: 413, 415 or 417 as `body_at_hand` and `body_to_come`, 408 if it takes too long.
         """
-        body = body_at_hand(self.request, limit=self.max_body)
+        body = body_at_hand(self.request, limit=self.max_body, hint=hint)
         if body is not None:
             return body
         longest = self.gateway.settings.body_deadline

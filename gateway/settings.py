@@ -92,8 +92,8 @@ class GatewaySettings:
     max_header: int = 8192
     #: Largest outcome that is returned.
     max_result: int = 8 * 1024 * 1024
-    #: Finished jobs of a queue, and failed ones, that can be listed where this gateway aborts them; where workers
-    #: keep more of them, more.
+    #: Finished jobs of a queue, and failed ones, that can be listed; more where workers keep more. It counts
+    #: for jobs that are aborted before they start.
     index_limit: int = DEFAULT_INDEX_LIMIT
     #: Total size of the large answers that are being sent; one that is sent to many clients counts once.
     max_unsent: int = 128 * 1024 * 1024

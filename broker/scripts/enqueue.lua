@@ -3,7 +3,7 @@
 -- Uses: read.lua (read, whole)
 -- Uses: wake.lua (wake_one)
 -- Uses: put.lua (make_sure, put)
--- Uses: limits.lua (limits_of, check_limits, write_payments, add_pending)
+-- Uses: limits.lua (limits_of, check_limits, write_limits, add_pending)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
 --
@@ -114,7 +114,7 @@ for at = 13, #ARGV, 12 do
 end
 
 if #created > 0 then
-  write_payments()
+  write_limits()
   write_counts(ARGV[11])
   notify(KEYS[4], ARGV[12], 'enqueued', created)
   wake_one(KEYS[2])

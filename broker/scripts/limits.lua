@@ -9,7 +9,7 @@
 
 -- Entries of `pending` that are looked at, and removed if their job is gone, when the limit is reached.
 local SWEPT = 64
-local paid = {}
+local paid, lasting = {}, {}
 
 -- Take the limits apart: "<jobs a second> <burst> <jobs not ended>", '-' for a limit that is not set.
 local function limits_of(text)
@@ -42,11 +42,15 @@ local function pay(key, rate)
   return 0, math.floor((left + 0.0005) / rate.interval), math.ceil(after - now)
 end
 
-local function write_payments()
+-- Write what was paid, and how long the pending jobs stay.
+local function write_limits()
   for key, time in pairs(paid) do
     if time > now then
       redis.call('SET', key, string.format('%.3f', time), 'PX', math.ceil(time - now))
     end
+  end
+  for key, lives in pairs(lasting) do
+    redis.call('PEXPIRE', key, lives, read('PTTL', key) == -1 and 'NX' or 'GT')
   end
 end
 
@@ -63,9 +67,10 @@ local function has_room(key, most, job_prefix)
   return number < most
 end
 
+-- Count one job more that has not ended; `write_limits` says how long the count lives.
 local function add_pending(key, id, lives)
   if read('ZADD', key, now + lives, id) then
-    redis.call('PEXPIRE', key, lives, read('PTTL', key) == -1 and 'NX' or 'GT')
+    lasting[key] = math.max(lasting[key] or 0, lives)
   end
 end
 

@@ -3,7 +3,7 @@
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read, whole)
 -- Uses: put.lua (make_sure, put)
--- Uses: limits.lua (limits_of, check_limits, write_payments, add_pending)
+-- Uses: limits.lua (limits_of, check_limits, write_limits, add_pending)
 -- Uses: wake.lua (wake_one)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
@@ -64,7 +64,7 @@ end
 if pending then
   add_pending(KEYS[11], id, whole(ARGV[4]))
 end
-write_payments()
+write_limits()
 count_event('enqueued', ARGV[7])
 write_counts(ARGV[5])
 notify(KEYS[9], ARGV[6], 'enqueued', { id })

@@ -1,6 +1,7 @@
 """The limits of a key, as limits.lua takes and answers them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from jobgate.broker.errors import LimitReached
@@ -11,6 +12,7 @@ _TOO_FAST, _TOO_MANY = 6, 7
 _PENDING_PAUSE: Final = 1.0
 
 
+@lru_cache(maxsize=256)
 def limits_text(limits: CallerLimits | None) -> str:
     """Return limits as limits.lua takes them apart; empty = none."""
     if limits is None:

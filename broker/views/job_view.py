@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobgate.broker.bodies import Progress
-from jobgate.broker.records import JobBody, JobResult
+from jobgate.broker.records import FailureCode, JobBody, JobResult
 
 #: Equal marks of a job mean that nothing visible has changed. Compare them; do not read them.
 JobMark = tuple[Any, ...]
@@ -107,6 +107,13 @@ class JobView:
     def success(self) -> bool | None:
         """Whether it succeeded; None = it has not ended, or its result cannot be read."""
         return self.result.success if self.result else None
+
+    @property
+    def code(self) -> FailureCode | None:
+        """Why it failed; None = it has not failed, or its result cannot be read."""
+        if self.success is not False:
+            return None
+        return self.result.failure.code if self.result and self.result.failure else FailureCode.ERROR
 
     @property
     def enqueue_time_ms(self) -> int | None:

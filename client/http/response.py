@@ -96,6 +96,7 @@ def read_job(job: Mapping[str, Any]) -> JobInfo:
         queue=job["queue"],
         status=JobStatus(job["status"]),
         success=job.get("success"),
+        code=job.get("code"),
         tries=job.get("try") or 0,
         worker=job.get("worker"),
         progress=_progress(job.get("progress")),

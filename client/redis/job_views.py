@@ -28,6 +28,7 @@ def info_of(view: JobView) -> JobInfo:
         queue=view.queue,
         status=JobStatus(view.status.value),
         success=view.success,
+        code=view.code,
         tries=view.tries,
         enqueue_time=time_of(view.enqueue_time_ms),
         due_time=time_of(view.due_time_ms),

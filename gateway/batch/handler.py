@@ -1,9 +1,11 @@
 """`POST /jobs`: enqueue many jobs, given as an array or as NDJSON."""
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 
 from jobgate.gateway.batch.chunk import results
-from jobgate.gateway.batch.items import item_of
+from jobgate.gateway.batch.items import Item, item_of, item_of_line
+from jobgate.gateway.batch.single_texts import single_texts
 from jobgate.gateway.batch.stream import stream_answer
 from jobgate.gateway.batch.turns import in_turns
 from jobgate.gateway.context import Call
@@ -21,6 +23,8 @@ MOST_JOBS: Final = 1000
 #: A job may be nested as deep as in a request of its own; it stands two levels below the top.
 _DEPTH: Final = 64 + 2
 
+Job = TypeVar("Job")
+
 
 async def enqueue_many(call: Call) -> Answer:
     """Answer 200 with one result for each job, in order; one that is refused does not affect others."""
@@ -31,9 +35,23 @@ async def enqueue_many(call: Call) -> Answer:
         raise Problem("invalid-request", detail)
     if is_ndjson(call.request):
         return stream_answer(call)
-    items = [item_of(call, job) async for job in in_turns(_jobs(await call.body()))]
+    body = await call.body(hint=f", or {NDJSON} with a job in each line")
+    items = [item async for item in in_turns(_items(call, body))]
+    if any(isinstance(item, Problem) and item.code == "malformed-json" for item in items):
+        raise Problem("malformed-json", "The body is not JSON in UTF-8.")
     found = await results(call, items)
     return Answer(200, b'{"results":[%b]}' % b",".join(found))
+
+
+def _items(call: Call, body: bytes) -> Iterable[Item]:
+    try:
+        return (item_of(call, job) for job in _jobs(body))
+    except Problem as problem:
+        # Of a job that cannot be stored exactly the others know nothing.
+        texts = single_texts(body) if problem.code == "invalid-json" else None
+        if texts is None:
+            raise
+        return (item_of_line(call, text) for text in _few(texts))
 
 
 def _document(body: bytes) -> Any:
@@ -54,7 +72,11 @@ def _jobs(body: bytes) -> list[Any]:
     jobs = document["jobs"]
     if not isinstance(jobs, list):
         raise field_errors("invalid-request", [("#/jobs", "It must be an array of jobs.")])
+    return _few(jobs)
+
+
+def _few(jobs: list[Job]) -> list[Job]:
     if len(jobs) > MOST_JOBS:
-        detail = f"It may have at most {MOST_JOBS} jobs: send more as application/x-ndjson, one in each line."
+        detail = f"It may have at most {MOST_JOBS} jobs: send more as {NDJSON}, one in each line."
         raise field_errors("invalid-request", [("#/jobs", detail)])
     return jobs

@@ -62,7 +62,7 @@ async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
         limits=call.caller.limits,
         idempotency=None if key is None else idempotency(sender, function, document),
         options=JobOptions(
-            queue=gateway.broker.keys.operations, keep_result=KEEP_OPERATION, owner=call.caller.name
+            queue=gateway.queues.operations, keep_result=KEEP_OPERATION, owner=call.caller.name
         ),
     )
     call.job_id = request.job_id

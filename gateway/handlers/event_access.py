@@ -19,14 +19,19 @@ def stream_answer(pieces: AsyncGenerator[bytes, None]) -> StreamedAnswer:
     )
 
 
-def may_still_read(call: Call) -> bool:
-    """Whether the caller could start the same stream now: its key may be revoked, or have less scopes."""
+def may_still_read(call: Call, scope: str = "read") -> bool:
+    """Whether the caller could start the same stream now: its key may be revoked, or have less scopes.
+
+    Args:
+        call: The request.
+        scope: The scope by which it was started.
+    """
     keys = call.gateway.keys
     if keys is None:
         return True
     try:
         caller = keys.caller(call.request.headers.get("Authorization"))
-        caller.require("read")
+        caller.require(scope)
     except Problem:
         return False
     return caller.name == call.caller.name and caller.only_owner in (None, call.caller.only_owner)

@@ -14,7 +14,14 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, Stream, event_text
 from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
 from jobgate.gateway.http import Answer, Problem, field_errors
-from jobgate.gateway.jobs import broker_problem, job_if_visible, job_of_view, to_json, visible_job
+from jobgate.gateway.jobs import (
+    broker_problem,
+    job_if_visible,
+    job_of_view,
+    require_for_job,
+    to_json,
+    visible_job,
+)
 
 #: Seconds until a job is read again after Redis did not answer.
 _PAUSE: Final = 1.0
@@ -22,18 +29,22 @@ _PAUSE: Final = 1.0
 
 async def job_events(call: Call) -> Answer:
     """Answer 200 with the stream, or 204 if the caller has seen the end of the job."""
-    call.caller.require("read")
     if call.query:
         raise field_errors("invalid-request", [("?", "There are no query parameters.")])
     data_set = call.gateway.broker.data_set.known
-    view = await call.deadline.within(visible_job(call, waits=True))
-    stream = _JobStream(call, view, call.request.headers.get("Last-Event-ID", ""), data_set)
+    scope, view = await call.deadline.within(_looked_up(call))
+    stream = _JobStream(call, view, data_set, scope)
     if view.has_ended and stream.is_up_to_date:
         # Browsers reconnect after each end; this status stops them.
         return Answer(204)
     call.gateway.streams.require_place(call.caller)
     stream.answer = stream_answer(stream.pieces())
     return stream.answer
+
+
+async def _looked_up(call: Call) -> tuple[str, JobView]:
+    """Return the scope by which the caller sees the job, and the job."""
+    return await require_for_job(call, "read"), await visible_job(call, waits=True)
 
 
 class _State(NamedTuple):
@@ -67,14 +78,16 @@ class _JobStream:
     Args:
         call: The request.
         view: The job.
-        seen: The cursor of the state that the caller knows; empty = none.
         data_set: Name of the data set before the job was read.
+        scope: The scope by which the caller sees the job.
     """
 
-    def __init__(self, call: Call, view: JobView, seen: str, data_set: str | None) -> None:
+    def __init__(self, call: Call, view: JobView, data_set: str | None, scope: str) -> None:
         self._call = call
-        self._seen = seen
+        #: The cursor of the state that the caller knows; empty = none.
+        self._seen = call.request.headers.get("Last-Event-ID", "")
         self._data_set = data_set
+        self._scope = scope
         self._states = JobStates(view)
         self._state = _State.of(view)
         #: Why there will be no further state.
@@ -91,7 +104,7 @@ class _JobStream:
         call, broker, queue = self._call, self._call.gateway.broker, self._states.view.queue
         queues = [queue] if queue else broker.live_functions.queues
         with (
-            call.gateway.streams.open(call.caller, lambda: may_still_read(call)) as stream,
+            call.gateway.streams.open(call.caller, lambda: may_still_read(call, self._scope)) as stream,
             broker.follow(call.name, queues=queues, notify=stream.wake) as job,
         ):
             yield BEGIN

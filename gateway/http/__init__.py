@@ -12,7 +12,7 @@ from jobgate.gateway.http.proxies import Proxies, ProxyHeader
 from jobgate.gateway.http.query import applied, asked_wait, check_limit, page_limit, read_query
 from jobgate.gateway.http.quiet_log import StateLog
 from jobgate.gateway.http.streams import StreamedAnswer
-from jobgate.gateway.http.strict_json import read_json
+from jobgate.gateway.http.strict_json import MAX_NODES, STRING, read_json
 from jobgate.gateway.http.unsent import Unsent
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "Door", "HttpServer", "Proxies", "ProxyHeader", "StateLog", "check_origin",
     "log_access", "target_of",
     # Requests
-    "BodyLines", "Line", "asked_wait", "body_at_hand", "body_to_come", "check_limit", "is_ndjson",
-    "moment_ms", "page_limit", "read_json", "read_query", "why_not_moment",
+    "BodyLines", "Line", "MAX_NODES", "STRING", "asked_wait", "body_at_hand", "body_to_come",
+    "check_limit", "is_ndjson", "moment_ms", "page_limit", "read_json", "read_query", "why_not_moment",
     # Answers
     "Answer", "NDJSON", "Problem", "SharedBody", "StreamedAnswer", "Unsent", "applied", "field_errors",
     "tagged",

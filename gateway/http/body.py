@@ -16,19 +16,20 @@ _UTF8 = {"utf-8", "utf8"}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def body_at_hand(request: BaseRequest, *, limit: int) -> bytes | None:
+def body_at_hand(request: BaseRequest, *, limit: int, hint: str = "") -> bytes | None:
     """Return the body if it has arrived, empty if there is none; None = `body_to_come` has to wait for it.
 
     Args:
         request: The request.
         limit: The largest body that is accepted, in bytes.
+        hint: What else is accepted, for those who send another type.
 
     Raises:
         Problem: 413 if it is larger, 415 if it is compressed or not JSON in UTF-8.
     """
     if not request.body_exists:
         return b""
-    _check_type(request.headers.get("Content-Type"))
+    _check_type(request.headers.get("Content-Type"), hint)
     check_encoding(request.headers.get("Content-Encoding"))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
@@ -58,11 +59,11 @@ async def body_to_come(request: BaseRequest, *, limit: int, deadline: float) -> 
     return await _read_slowly(request.content, limit, deadline)
 
 
-def _check_type(header: str | None) -> None:
+def _check_type(header: str | None, hint: str) -> None:
     if header is None or header == "application/json":
         return
     if media_type(header) not in _JSON_TYPES:
-        raise Problem("unsupported-media-type", "Send the body as application/json.")
+        raise Problem("unsupported-media-type", f"Send the body as application/json{hint}.")
 
 
 def media_type(header: str) -> str:

@@ -13,7 +13,7 @@ from jobgate.gateway.jobs.enqueue import (
     require_acceptable,
     status_of_new,
 )
-from jobgate.gateway.jobs.job_access import job_if_visible, visible_job
+from jobgate.gateway.jobs.job_access import job_if_visible, require_for_job, visible_job
 from jobgate.gateway.jobs.job_list import jobs
 from jobgate.gateway.jobs.job_request import Sender, idempotency
 from jobgate.gateway.jobs.presentation import REPLAYED, job_of_enqueued, job_of_view, moment, shown, to_json
@@ -24,6 +24,6 @@ from jobgate.gateway.jobs.status import status
 __all__ = [
     "REPLAYED", "Sender", "abort", "broker_problem", "counted", "enqueue", "enqueue_problem", "idempotency",
     "job_if_visible", "job_of_enqueued", "job_of_view", "jobs", "moment", "new_job", "offered",
-    "rate_limit_headers", "replayed_job", "request_of", "require_acceptable", "result", "retry", "shown",
-    "status", "status_of_new", "to_json", "visible_job",
+    "rate_limit_headers", "replayed_job", "request_of", "require_acceptable", "require_for_job", "result",
+    "retry", "shown", "status", "status_of_new", "to_json", "visible_job",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ import asyncio
 from jobgate.broker import AbortAnswer, JobResult
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import Answer, Problem, applied
-from jobgate.gateway.jobs.job_access import GONE, loss_reported, no_such_job, visible_job
+from jobgate.gateway.jobs.job_access import GONE, loss_reported, no_such_job, require_for_job, visible_job
 from jobgate.gateway.jobs.result import job_without_result, not_yet, wait_for_result
 
 _ABORTED = b'{"aborted":true}'
@@ -16,7 +16,7 @@ async def abort(call: Call) -> Answer:
 
     A repeated request gets the same answer as the first.
     """
-    call.caller.require("abort")
+    await require_for_job(call, "abort")
     wait = call.wait()
     try:
         return await _abort(call, wait)

@@ -13,6 +13,33 @@ from jobgate.gateway.jobs.broker_problems import broker_problem
 GONE: Final = frozenset({"job-not-found", "result-not-kept"})
 
 
+async def require_for_job(call: Call, scope: str) -> str:
+    """Return the scope by which the caller may use the job that the request names.
+
+    Args:
+        call: The request.
+        scope: The scope that is needed. For an operation that the caller has begun, `operate` is enough.
+
+    Raises:
+        Problem: 403 if the caller has neither, whether or not there is such a job.
+    """
+    try:
+        call.caller.require(scope)
+    except Problem:
+        if not (call.caller.operates and await _has_begun(call)):
+            raise
+        return "operate"
+    return scope
+
+
+async def _has_begun(call: Call) -> bool:
+    """Whether the request names an operation on many jobs that the caller has begun."""
+    view = await call.gateway.looks.view(call.name, owner=call.caller.name)
+    return (
+        view is not None and view.queue == call.gateway.queues.operations and view.owner == call.caller.name
+    )
+
+
 async def visible_job(call: Call, *, waits: bool = False) -> JobView:
     """Return the job that the request names.
 

@@ -9,6 +9,7 @@ from jobgate.gateway.jobs.job_access import (
     is_for,
     job_if_visible,
     loss_reported,
+    require_for_job,
     require_readable,
     visible_job,
 )
@@ -18,7 +19,7 @@ from jobgate.gateway.jobs.status import shared_job
 
 async def result(call: Call) -> Answer:
     """Answer 200 with the outcome, of a failed job too; 202 with the job if it has not finished in time."""
-    call.caller.require("read")
+    await require_for_job(call, "read")
     wait = call.wait()
     held = await _held_outcome(call)
     if held is not None:

@@ -35,7 +35,7 @@ async def _require_retry(call: Call, view: JobView) -> None:
         raise _not_finished()
     if function is None or queue is None:
         raise _arguments_gone()
-    if queue == call.gateway.broker.keys.operations:
+    if queue == call.gateway.queues.operations:
         raise Problem("forbidden", "An operation on many jobs is not retried: send its request again.")
     await call.gateway.functions.require(function, queue, waits=False, may_know=call.caller.may_enqueue)
 

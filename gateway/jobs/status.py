@@ -8,7 +8,7 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
 from jobgate.gateway.http import Answer, SharedBody, applied
 from jobgate.gateway.job_looks import Known
-from jobgate.gateway.jobs.job_access import loss_reported, visible_job
+from jobgate.gateway.jobs.job_access import loss_reported, require_for_job, visible_job
 from jobgate.gateway.jobs.presentation import job_of_view, to_json
 
 #: The size of a job as JSON was limited when it was enqueued.
@@ -20,7 +20,7 @@ async def status(call: Call) -> Answer:
     With a wait and `If-None-Match`, once its state no longer has this tag, or 304 when the wait is over; with
     a wait alone, once it has finished or the wait is over.
     """
-    call.caller.require("read")
+    await require_for_job(call, "read")
     wait = call.wait()
     tag = call.request.headers.get("If-None-Match")
     if tag is not None:

@@ -114,6 +114,6 @@ def _info(job: EagerJob) -> JobInfo:
         )  # fmt: skip
     return JobInfo(
         job_id=new.job_id, function=new.function, queue=result.queue, status=JobStatus.COMPLETE,
-        success=result.success, tries=result.tries, due_time=None, worker=result.worker,
-        retried_as=job.retried_as, **times_of(result),
+        success=result.success, code=result.failure.code if result.failure else None, tries=result.tries,
+        due_time=None, worker=result.worker, retried_as=job.retried_as, **times_of(result),
     )  # fmt: skip

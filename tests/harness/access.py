@@ -43,6 +43,9 @@ class Access:
         return (*self.scopes, *self.instead)
 
 
+OF_OPERATIONS = "With `operate` also for bulk operations that the key has begun."
+
+
 def of_job(route: str, *limits: str, own: int = 200) -> Access:
     """Return the row of a route that reads one job."""
     return Access(
@@ -54,6 +57,7 @@ def of_job(route: str, *limits: str, own: int = 200) -> Access:
         unknown=404,
         all_jobs=("read:*",),
         limits=limits,
+        note=OF_OPERATIONS,
     )
 
 
@@ -96,6 +100,7 @@ TABLE = (
         unknown=404,
         all_jobs=("abort", "read:*"),
         limits=("waits",),
+        note=OF_OPERATIONS,
     ),
     Access(
         route="retry",

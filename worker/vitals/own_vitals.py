@@ -1,6 +1,8 @@
 """What a worker says of itself at each heartbeat: what it runs, its lag, its memory."""
 
 import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from jobgate.broker import MOST_RUNNING, RunningTry, WorkerVitals
@@ -20,18 +22,21 @@ def own_vitals(jobs: RunningJobs, pulse: Pulse) -> WorkerVitals:
         jobs: Its jobs.
         pulse: The heartbeat of its loop.
     """
-    running = [each for each in jobs.snapshot() if each.phase in (Phase.CLAIMED, Phase.RUNNING)]
-    running.sort(key=lambda job: job.start_ms)
+    claimed = [each for each in jobs.snapshot() if each.phase in (Phase.CLAIMED, Phase.RUNNING)]
+    claimed.sort(key=lambda job: job.start_ms)
     return WorkerVitals(
         lag=round(pulse.take_longest_lag(), _DIGITS),
         memory=_resident_bytes(),
-        in_progress=len(running),
-        running=[_try(job) for job in running[:MOST_RUNNING]],
+        in_progress=len(claimed),
+        running=list(islice(_running(claimed), MOST_RUNNING)),
     )
 
 
-def _try(job: RunningJob) -> RunningTry:
-    return RunningTry(job.job_id, job.body.function if job.body else None, job.start_ms or None)
+def _running(claimed: Iterable[RunningJob]) -> Iterator[RunningTry]:
+    """Yield what runs: a job whose body has not been read yet has no function, and does not run yet."""
+    for job in claimed:
+        if job.body is not None:
+            yield RunningTry(job.job_id, job.body.function, job.start_ms or None)
 
 
 def _resident_bytes() -> int | None:

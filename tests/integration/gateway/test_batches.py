@@ -120,6 +120,52 @@ async def test_a_bad_line_costs_that_line(gateway: RunningGateway, redis_url: st
     assert ids(redis_url) == {"a", "b", "c", "d"}
 
 
+async def test_what_cannot_be_stored_exactly_costs_its_job(gateway: RunningGateway, redis_url: str) -> None:
+    cases: list[tuple[str, Any]] = [
+        (line(job_id="a", args=[']},{\\"']), (202, "a")),
+        ('{"function":"add","args":[18446744073709551616]}', (422, "invalid-json")),
+        ('{"function":"add","function":"sub"}', (422, "invalid-json")),
+        ('{"function":"add","args":' + "[" * 70 + "]" * 70 + "}", (422, "invalid-json")),
+        (line(job_id="b", args=["18446744073709551616"]), (202, "b")),
+    ]
+    body = f' {{ "jobs" : [{" , ".join(sent for sent, _ in cases)} ]\n}} '
+    headers = {"Content-Type": "application/json"}
+    status, answer, _ = await gateway.ask("POST", "/jobs", data=body.encode(), headers=headers)
+    assert status == 200
+    assert [gist(result) for result in answer["results"]] == [wanted for _, wanted in cases]
+    assert ids(redis_url) == {"a", "b"}
+
+
+TOO_LARGE = b"18446744073709551616"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"jobs":[%b,]}' % TOO_LARGE, 400),
+        (b'{"jobs":[%b,{]}' % TOO_LARGE, 400),
+        (b'{"jobs":[%b],"jobs":[]}' % TOO_LARGE, 422),
+        (b'{"jobs":%b}' % TOO_LARGE, 422),
+        (b'{"jobs":[%b]}' % b",".join([TOO_LARGE] * 1001), 422),
+        (b'{"jobs":[%b]}' % b",".join([b"[]"] * 60_000), 422),
+    ],
+)
+async def test_an_array_that_cannot_be_taken_apart_is_refused(
+    gateway: RunningGateway, body: bytes, status: int
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert (await gateway.ask("POST", "/jobs", data=body, headers=headers))[0] == status
+
+
+async def test_the_refusal_of_another_media_type_names_both(gateway: RunningGateway) -> None:
+    headers = {"Content-Type": "text/csv"}
+    _, problem, _ = await gateway.ask("POST", "/jobs", data=b"a", headers=headers)
+    wanted = f"Send the body as application/json, or {NDJSON} with a job in each line."
+    assert problem["detail"] == wanted
+    _, problem, _ = await gateway.ask("POST", "/jobs/add", data=b"a", headers=headers)
+    assert problem["detail"] == "Send the body as application/json."
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [

@@ -10,6 +10,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from harness.event_streams import events_of
 from harness.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.operations import end_due, enqueue_many, outcome_of, result_of
 from harness.servers import RedisServer
@@ -171,6 +172,8 @@ def keys(tmp_path: Path) -> tuple[Path, Mapping[str, dict[str, str]]]:
         "all": ("read:*", "abort", "enqueue:*"),
         "operator": ("operate", "read:*"),
         "reader": ("read",),
+        "operates-only": ("operate",),
+        "operates-too": ("operate",),
     }
     for name, allowed in scopes.items():
         key, entry = new_key(name, allowed)
@@ -217,6 +220,29 @@ async def test_callers_act_on_what_they_may(
         # An operation is its caller's own job.
         _, job, _ = await gateway.post("/bulk/abort", ids, headers=headers["own"])
         assert (await gateway.get(f"/jobs/{job['job_id']}/status", headers=headers["reader"]))[0] == 404
+
+
+async def test_who_begins_an_operation_can_watch_and_stop_it(
+    redis_url: str, keys: tuple[Path, Mapping[str, dict[str, str]]], worker: PlayedWorker
+) -> None:
+    file, headers = keys
+    await enqueue_many(worker.broker, ["a"], owner="own")
+    of, others = headers["operates-only"], headers["operates-too"]
+    async with running_gateway(redis_url, keys_file=file) as gateway:
+        await gateway.post("/queues/arq:operations/pause", headers=of)
+        _, job, _ = await gateway.post("/bulk/abort", {"ids": ["a"]}, headers=of)
+        path = f"/jobs/{job['job_id']}"
+        for method, tail in (("GET", "status"), ("GET", "result"), ("HEAD", "events"), ("POST", "abort")):
+            for place, key in ((path, others), ("/jobs/a", of), ("/jobs/unknown", of), ("/jobs/a", others)):
+                assert (await gateway.ask(method, f"{place}/{tail}", headers=key))[0] == 403
+        assert (await gateway.get(f"{path}/status", headers=of))[1]["status"] == "queued"
+        assert (await gateway.get(f"{path}/result", headers=of))[0] == 202
+        async with events_of(gateway.session, f"{gateway.url}{path}/events", **of) as events:
+            assert (await events.next()).kind == "status"
+            assert (await gateway.ask("POST", f"{path}/abort", headers=of))[:2] == (200, {"aborted": True})
+            assert (await events.next()).kind == "finished"
+        outcome = (await gateway.get(f"{path}/result", headers=of))[1]
+        assert (outcome["success"], outcome["error"]["code"]) == (False, "aborted")
 
 
 async def test_jobs_are_retried_no_faster_than_the_key_may_enqueue(

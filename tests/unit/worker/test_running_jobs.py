@@ -9,6 +9,8 @@ from harness.runs import running_job
 from jobgate.worker import Settings
 from jobgate.worker.jobs import RunningJobs, Stop
 from jobgate.worker.jobs.running_job import CLEANUP
+from jobgate.worker.vitals.liveness import Pulse
+from jobgate.worker.vitals.own_vitals import own_vitals
 
 
 async def hang() -> None:
@@ -91,6 +93,17 @@ async def test_the_next_try_of_a_job_that_ends_has_its_place_from_its_claim_on()
     jobs.add(running_job("a"))
     jobs.discard(one)
     assert (jobs.in_progress, jobs.free) == (2, 0)
+
+
+def test_a_job_that_was_not_read_yet_is_counted_and_not_named() -> None:
+    jobs = RunningJobs(3)
+    read, claimed = running_job("a"), running_job("b")
+    claimed.body = None
+    jobs.add(read)
+    jobs.add(claimed)
+    vitals = own_vitals(jobs, Pulse())
+    assert vitals.in_progress == 2
+    assert [(each.job_id, each.function) for each in vitals.running] == [("a", "add")]
 
 
 async def test_waiting_ends_with_the_last_job_or_in_a_hurry() -> None:
