@@ -238,5 +238,5 @@ def test_what_the_fixtures_cost(valkey_server: RedisServer) -> None:
     for _ in range(10):
         one_test()
     cost = (time.process_time() - begin) / 10
-    print(f"a test with a client and one job: {cost * 1000:.1f} ms")
-    assert cost < 0.02
+    print(f"a test with a client and one job: {cost * 1000:.1f} ms")  # noqa: T201
+    assert cost < 0.05, "it is 10 ms on an idle machine"
