@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,11 @@ def reading(data: bytes, folder: Path) -> Iterator[int]:
 def writing(file: Path) -> Iterator[int]:
     with file.open("wb") as opened:
         yield opened.fileno()
+
+
+def written(seen: Terminal) -> Any:
+    """The JSON that stands in the terminal, perhaps after a bar."""
+    return json.loads(seen.text[seen.text.index("{") :])
 
 
 def test_people_see_tables_and_colours(stack: CallStack) -> None:
@@ -72,7 +78,7 @@ def test_what_a_job_returns_cannot_control_the_terminal(stack: CallStack) -> Non
     assert b"\x1b[2J" not in seen.raw
     assert "\u202e".encode() not in seen.raw
     assert "[red]markup[/red]" in seen.text
-    assert json.loads(seen.text)["args"] == [HOSTILE, {"漢字": HOSTILE}]
+    assert written(seen)["args"] == [HOSTILE, {"漢字": HOSTILE}]
     with Terminal("call", "fail", json.dumps(HOSTILE), env=stack.env) as seen:
         assert seen.wait() == 1
     assert b"\x1b]" not in seen.raw
@@ -84,7 +90,7 @@ def test_a_large_result_is_written_as_a_whole(stack: CallStack, tmp_path: Path) 
     (tmp_path / "large").write_text(text)
     with Terminal("call", "echo", f"@{tmp_path / 'large'}", env=stack.env) as seen:
         assert seen.wait() == 0
-    assert json.loads(seen.text)["args"] == [text]
+    assert written(seen)["args"] == [text]
 
 
 def test_a_call_shows_progress_and_ctrl_c_says_how_to_go_on(stack: CallStack) -> None:
