@@ -1,6 +1,7 @@
 """`jobgate dev`: embedded server, worker and gateway in one command, for development."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import socket
@@ -14,8 +15,11 @@ import click
 
 from jobgate.broker import EmbeddedServerError
 from jobgate.broker.embedded import EmbeddedServer
+from jobgate.cli.offers import Offers
+from jobgate.cli.option import option
 from jobgate.cli.options import Command, http, logs, queues, storage, workers
 from jobgate.cli.processes import HOST, Ensemble, how_ended
+from jobgate.client import Client
 
 #: Variables that would make the gateway listen elsewhere than this command looks for it.
 _ELSEWHERE: Final = ("JOBGATE_BASE_PATH", "JOBGATE_TLS_CERT", "JOBGATE_TLS_KEY", "JOBGATE_UNIX_SOCKET")
@@ -38,25 +42,45 @@ with answer:
 """
 
 
+_WATCH: Final = workers.WATCH.but(
+    default=Path("."),
+    show_default=True,
+    help="Restart the worker when a .py, .toml or .yaml file in DIR changes. Needs the extra `watch`.",
+)
+_NO_WATCH: Final = option(
+    "--no-watch",
+    "is_fixed",
+    section="Processes",
+    envvar=(),
+    is_flag=True,
+    help="Keep the worker as it is when files change.",
+)
+
+
 @click.command(
     "dev",
     cls=Command,
     epilog="""\b
 Examples:
   jobgate dev my_jobs.WorkerSettings
-  jobgate dev my_jobs.WorkerSettings --watch . --port 9000
+  jobgate dev my_jobs.WorkerSettings --port 9000 --watch src
   curl -X POST -H 'Prefer: wait=10' localhost:8080/jobs/add -d '{"args": [1, 2]}'""",
 )
 @workers.SETTINGS
 @http.PORT
-@workers.WATCH
+@_WATCH
+@_NO_WATCH
 @storage.DATA
 @storage.NAMESPACE.of_settings()
 @storage.SERIALIZER.of_settings()
 @queues.WORKER_QUEUES
 @logs.VERBOSE
-def command(settings: str, port: int, data: Path, watch: Path | None, verbose: bool, **options: Any) -> None:
+def command(
+    settings: str, port: int, data: Path, watch: Path, is_fixed: bool, verbose: bool, **options: Any
+) -> None:
     """Run an embedded Valkey server, a worker for MODULE.WorkerSettings and a gateway.
+
+    It says what can be called, and restarts the worker when code changes; what runs then begins again.
 
     The gateway serves on 127.0.0.1 without keys, with the worker's namespace and serializer, and logs a line
     for each request. Requests that name no queue go to the worker's first queue. Ctrl-C stops all three, and
@@ -66,31 +90,48 @@ def command(settings: str, port: int, data: Path, watch: Path | None, verbose: b
     for name in _ELSEWHERE:
         os.environ.pop(name, None)
     given = {name: value for name, value in options.items() if value is not None}
+    namespace, queue, serializer = _settings_of(settings, given)
+    folder = None if is_fixed else _watched(watch)
     log = ["--verbose"] if verbose else []
     # Without a load balancer there is no need to drain.
-    gateway_options = ["--drain=0", "--access-log", *_gateway_options(settings, given), *log]
-    worker_options = [f"--queue={name}={weight}" for name, weight in given.get("queues", {}).items()]
-    worker_options += [f"--{name}={given[name]}" for name in ("serializer", "namespace") if name in given]
-    worker_options += log + ([f"--watch={watch}"] if watch else [])
+    gateway_options = ["--drain=0", "--access-log", f"--namespace={namespace}", f"--default-queue={queue}"]
+    gateway_options += [f"--serializer={serializer}", *log]
+    url = f"http://{HOST}:{port}"
     try:
         # Started by the main thread: the kernel ends the server together with the thread that started it.
         with EmbeddedServer(data) as server:
             click.echo(f"server  | Valkey on {server.url}, data in {data}")
             redis, worker_port = f"--redis={server.url}", _free_port()
-            commands = {
-                "worker": ["worker", settings, redis, f"--metrics-port={worker_port}", *worker_options],
-                "gateway": ["gateway", redis, f"--host={HOST}", f"--port={port}", *gateway_options],
-            }
+            worker_options = [f"--metrics-port={worker_port}", *_worker_options(given, folder), *log]
+            offers = Offers(Client(server.url, namespace=namespace), url, click.echo)
             ensemble = Ensemble(
-                commands,
+                {
+                    "worker": ["worker", settings, redis, *worker_options],
+                    "gateway": ["gateway", redis, f"--host={HOST}", f"--port={port}", *gateway_options],
+                },
                 server_url=server.url,
                 worker_url=f"http://{HOST}:{worker_port}",
-                gateway_url=f"http://{HOST}:{port}",
+                gateway_url=url,
+                when_ready=lambda: offers.tell(again=folder is not None),
             )
             code = asyncio.run(ensemble.run())
     except EmbeddedServerError as error:
         raise click.ClickException(str(error)) from error
     raise SystemExit(code)
+
+
+def _watched(folder: Path) -> Path | None:
+    """Return the folder whose changes restart the worker; None where they cannot be seen."""
+    if importlib.util.find_spec("watchfiles") is not None:
+        return folder
+    click.echo("Changes of code restart nothing: install jobgate with its extra [watch] for that.", err=True)
+    return None
+
+
+def _worker_options(given: Mapping[str, Any], folder: Path | None) -> list[str]:
+    options = [f"--queue={name}={weight}" for name, weight in given.get("queues", {}).items()]
+    options += [f"--{name}={given[name]}" for name in ("serializer", "namespace") if name in given]
+    return options if folder is None else [*options, f"--watch={folder}"]
 
 
 def _check_free(port: int) -> None:
@@ -101,8 +142,8 @@ def _check_free(port: int) -> None:
         raise click.ClickException(f"Port {port} of {HOST} is taken: choose another with --port.") from error
 
 
-def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:
-    """Return the gateway's options that follow from the settings, once these are valid.
+def _settings_of(path: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return namespace, first queue and serializer of the settings, once these are valid.
 
     They are loaded before anything is started or created, in a process of their own: changes that importing
     them makes to its environment would reach the gateway.
@@ -115,7 +156,7 @@ def _gateway_options(path: str, given: Mapping[str, Any]) -> list[str]:
     )
     if done.returncode == 0:
         namespace, queue, serializer = json.loads(done.stdout)
-        return [f"--namespace={namespace}", f"--default-queue={queue}", f"--serializer={serializer}"]
+        return namespace, queue, serializer
     click.echo(done.stderr, err=True, nl=False)
     if done.returncode != 1 or not done.stderr.strip():
         raise click.ClickException(f"{path}: loading it {how_ended(done.returncode)}")

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,15 +31,23 @@ class Ensemble:
         server_url: Where the server runs.
         worker_url: Where the worker serves its health and metrics.
         gateway_url: Where the gateway serves.
+        when_ready: Begun once both serve, and cancelled at the end.
     """
 
     def __init__(
-        self, commands: Mapping[str, Sequence[str]], *, server_url: str, worker_url: str, gateway_url: str
+        self,
+        commands: Mapping[str, Sequence[str]],
+        *,
+        server_url: str,
+        worker_url: str,
+        gateway_url: str,
+        when_ready: Callable[[], Awaitable[None]],
     ) -> None:
         self._commands = commands
         self._server_url = server_url
         self._worker_url = worker_url
         self._gateway_url = gateway_url
+        self._when_ready = when_ready
         self._children: list[Child] = []
         self._stop = asyncio.Event()
         #: Monotonic instant of the first signal.
@@ -83,6 +91,7 @@ class Ensemble:
         await _until_ok(f"{self._gateway_url}/readyz")
         click.echo(f"The worker's metrics are on {self._worker_url}/metrics")
         click.echo(f"jobgate is ready on {self._gateway_url}")
+        await self._when_ready()
 
 
 async def _child_end(child: Child) -> str:

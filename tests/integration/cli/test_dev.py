@@ -55,7 +55,8 @@ def running(
     processes: Processes, folder: Path, *options: str, settings: str = "WorkerSettings", children: int = 3
 ) -> Iterator[Process]:
     port = free_port()
-    argv = (f"my_jobs.{settings}", "--port", str(port), "--data", "data", *options)
+    watching = () if children == 4 else ("--no-watch",)
+    argv = (f"my_jobs.{settings}", "--port", str(port), "--data", "data", *watching, *options)
     # What is meant for a gateway in production does not make it listen elsewhere.
     elsewhere = {"JOBGATE_BASE_PATH": "/x", "JOBGATE_UNIX_SOCKET": "x.sock", "JOBGATE_TLS_CERT": "x.pem"}
     dev = processes.start("dev", *argv, cwd=folder, env=elsewhere)
@@ -74,13 +75,6 @@ def call(url: str, body: str = '{"args":[1,2]}', prefer: str = "wait=20") -> byt
     with urllib.request.urlopen(request, timeout=30) as answer:
         content: bytes = answer.read()
         return content
-
-
-def call_if_served(url: str) -> bytes:
-    try:
-        return call(url)
-    except urllib.error.HTTPError:  # no worker lives while it restarts
-        return b""
 
 
 def pid_of(dev: Process, words: str) -> int:
@@ -267,9 +261,20 @@ def test_verbose_shows_debugging_lines(processes: Processes, folder: Path) -> No
         dev.terminate()
 
 
-def test_watch_restarts_the_worker_when_its_code_changes(processes: Processes, folder: Path) -> None:
-    with running(processes, folder, "--watch", ".", children=4) as dev:
+def test_it_says_what_can_be_called_and_what_new_code_changes(processes: Processes, folder: Path) -> None:
+    with running(processes, folder, children=4) as dev:
+        dev.wait_for_log(r"^Its functions:\n  add\(a: Any, b: Any\) -> Any\n")
+        dev.wait_for_log(
+            rf"^  jobgate call add a=1 b=1 --url {dev.url}\n  curl '{dev.url}/jobs/add\?wait=10' -d "
+        )
         assert b'"result":3' in call(dev.url)
-        (folder / "my_jobs.py").write_text(MODULE.replace("a + b", "10 * (a + b)"))
-        eventually(lambda: b'"result":30' in call_if_served(dev.url), what="the new code")
+        typed = MODULE.replace("ctx, a, b)", "ctx, a: int, b: int = 2)").replace("a + b", "10 * (a + b)")
+        (folder / "my_jobs.py").write_text(
+            typed.replace("[add]", "[add, noop]").replace("class ", "def noop(ctx): pass\n\nclass ")
+        )
+        dev.wait_for_log(
+            "^The new code changes what can be called:\n"
+            r"  ~ add\(a: int, b: int = 2\) -> Any\n  \+ noop\(\) -> Any\n"
+        )
+        assert b'"result":30' in call(dev.url)
         dev.terminate()
