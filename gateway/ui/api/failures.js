@@ -11,15 +11,12 @@ const MOST_QUEUES = 12;
 const AT_ONCE = 6;
 const SPANS = /** @type {Record<string, number>} */ ({ "15m": 900, "1h": 3600, "24h": 86_400 });
 
-/** @typedef {{ type: string, message: string, code: string }} JobError */
-/** @typedef {{ function: string, error: JobError, jobs: any[] }} Group */
-
 /** Errors that were read: how a job ended does not change. @type {Map<string, JobError>} */
 const known = new Map();
 
 /**
  * Return queues and their newest failed jobs.
- * @param {import("./jobs.js").Filter} filter - its `since` is a span, such as `1h`
+ * @param {Filter} filter - its `since` is a span, such as `1h`
  * @param {AbortSignal} signal
  */
 export async function readFailures(filter, signal) {
@@ -38,7 +35,7 @@ export function sinceOf(name) {
   return Object.hasOwn(SPANS, name) ? new Date(Date.now() - SPANS[name] * 1000).toISOString() : "";
 }
 
-/** Return the names of the queues that are read; a key that sees none gets the default queue. @param {any[]} queues */
+/** Return the names of the queues that are read; a key that sees none gets the default queue. */
 function queuesToRead(queues) {
   const byFailures = [...queues].sort((one, other) => other.last_hour.total.failed - one.last_hour.total.failed);
   const names = byFailures.slice(0, MOST_QUEUES).map(({ queue }) => queue);
@@ -66,10 +63,10 @@ async function errorOfJob(id, signal) {
   }
 }
 
-/** Return the error of a job that was read. @param {any} job @returns {JobError} */
+/** Return the error of a job that was read. @returns {JobError} */
 export const errorOf = (job) => known.get(job.job_id) ?? { type: "", message: "", code: "" };
 
-/** Return jobs by function and type of error, the largest group first. @param {any[]} jobs @returns {Group[]} */
+/** Return jobs by function and type of error, the largest group first. @returns {Group[]} */
 export function groupsOf(jobs) {
   /** @type {Map<string, Group>} */
   const found = new Map();

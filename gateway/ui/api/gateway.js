@@ -26,11 +26,6 @@ export class Away extends Error {
 }
 
 /**
- * An answer of the gateway: its status, headers, and parsed JSON.
- * @typedef {{ status: number, headers: Headers, document: any }} Answer
- */
-
-/**
  * Send a request. An answer of any status is returned; throws only where there is none.
  * @param {string} path - below the address of the gateway, without a slash in front
  * @param {RequestInit & { headers?: Record<string, string> }} options
@@ -102,7 +97,7 @@ async function document(path, options, parse) {
  */
 export function exactly(text) {
   const Raw = /** @type {any} */ (JSON);
-  const reviver = /** @type {any} */ ((/** @type {string} */ _, /** @type {any} */ value, /** @type {any} */ context) =>
+  const reviver = /** @type {any} */ ((_, value, context) =>
     typeof value === "number" && !Number.isSafeInteger(value) && context?.source && Raw.rawJSON
       ? Raw.rawJSON(context.source)
       : value);

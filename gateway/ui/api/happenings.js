@@ -6,7 +6,7 @@ import { follow } from "./stream.js";
  * @typedef {"connecting" | "live" | "away" | "hidden" | "refused"} State
  */
 
-/** @type {Set<(event: import("./stream.js").StreamEvent) => void>} */
+/** @type {Set<(event: StreamEvent) => void>} */
 const listeners = new Set();
 /** @type {Set<(state: State) => void>} */
 const watchers = new Set();
@@ -41,7 +41,7 @@ document.addEventListener("visibilitychange", () => {
 
 /**
  * Call `listener` with each event until `signal` ends it.
- * @param {(event: import("./stream.js").StreamEvent) => void} listener
+ * @param {(event: StreamEvent) => void} listener
  * @param {AbortSignal} signal
  */
 export function onHappening(listener, signal) {
@@ -55,7 +55,7 @@ export function onConnection(watcher) {
   watcher(state);
 }
 
-/** @param {import("./stream.js").StreamEvent} event */
+/** @param {StreamEvent} event */
 function tell(event) {
   listeners.forEach((listener) => listener(event));
 }

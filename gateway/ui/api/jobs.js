@@ -6,14 +6,9 @@ export const PAGE = 50;
 /** A page may be empty and still not be the last: so many are read before the reader is asked. */
 const EMPTY_PAGES = 5;
 
-/**
- * What a list shows; "" = everything.
- * @typedef {{ queue: string, status: string, function: string, code: string, since: string, cursor: string }} Filter
- */
-
 /** Return the filter that parameters of an address mean. @param {string} queue @param {URLSearchParams} params @returns {Filter} */
 export function filterOf(queue, params) {
-  const value = (/** @type {string} */ name) => params.get(name) ?? "";
+  const value = (name) => params.get(name) ?? "";
   return {
     queue, status: value("status"), function: value("function"), code: value("code"), since: value("since"), cursor: value("cursor"),
   };

@@ -6,11 +6,6 @@ const SILENCE = 40_000;
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
 
-/**
- * One event; `data` is parsed JSON.
- * @typedef {{ kind: string, id: string, data: any }} StreamEvent
- */
-
 /** Takes the text of a stream in pieces and returns the events that are complete. */
 export class EventParser {
   constructor() {

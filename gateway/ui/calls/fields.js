@@ -81,7 +81,7 @@ export class Field {
     try {
       value = JSON.parse(text);
     } catch (error) {
-      throw new Wrong(`This is not JSON: ${error.message}`);
+      throw new Wrong(`This is not JSON: ${/** @type {Error} */ (error).message}`);
     }
     if (this.kind === "var_positional" && !Array.isArray(value)) throw new Wrong("Enter a list: [1, 2].");
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);

@@ -14,20 +14,6 @@ import { showConnection } from "./connection.js";
 import { keyEntry } from "./key_entry.js";
 import { startSearch } from "./search.js";
 
-/**
- * A page: makes its elements, and keeps them up to date until the signal of its place ends.
- * @typedef {Object} Page
- * @property {(name: string) => string} title
- * @property {boolean} [isOne] - whether one view shows all names
- * @property {(place: import("../parts/links.js").Place, signal: AbortSignal) => PageView} open
- */
-
-/**
- * @typedef {Object} PageView
- * @property {Node[]} content
- * @property {(place: import("../parts/links.js").Place) => void} [update] - shows other parameters
- */
-
 /** @type {Record<string, Page>} */
 const PAGES = { overview, queues: queue, jobs: job, failures, functions, workers };
 

@@ -19,7 +19,7 @@ export function keyEntry(wasGiven, use) {
     make("div.row", {}, input, make("button", {}, "Use key")),
     make("label.check", {}, kept, "Keep it until this tab is closed, also when the page is loaded again"),
     make("p.error", { id: "key-error", role: "alert" }, wasGiven ? "The gateway does not accept this key." : ""));
-  form.addEventListener("submit", (/** @type {Event} */ event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     use(input.value.trim(), kept.checked);
   });

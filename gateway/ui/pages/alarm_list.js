@@ -15,18 +15,18 @@ export class AlarmList {
     this.rows = new Rows(this.list, { key: (alarm) => alarm.key, make: (alarm) => this.entry(alarm) });
   }
 
-  /** @param {import("./alarms.js").Alarm[]} found */
+  /** @param {Alarm[]} found */
   show(found) {
     this.rows.show(found);
   }
 
-  /** @param {import("./alarms.js").Alarm} alarm */
+  /** @param {Alarm} alarm */
   entry(alarm) {
     const text = make("span");
     const element = make("li.alarm", { "data-level": alarm.level },
       alarm.queue ? link(address("queues", alarm.queue), alarm.queue, "a.id") : "", text);
     if (alarm.key.startsWith("paused ")) this.offerResume(element, alarm.queue ?? "");
-    return { element, update: (/** @type {import("./alarms.js").Alarm} */ one) => put(text, one.text) };
+    return { element, update: (one) => put(text, one.text) };
   }
 
   /** @param {Element} element @param {string} queue */

@@ -14,15 +14,6 @@ const MANY_FAILURES = 0.2;
 const ENOUGH = 10;
 
 /**
- * @typedef {Object} Alarm
- * @property {string} key - tells alarms apart
- * @property {"bad" | "warn"} level
- * @property {string} text
- * @property {string} [queue] - that it is about
- * @property {string} [code] - a command that helps
- */
-
-/**
  * Return what is wrong, the worst first.
  * @param {{ queues: any[], workers: any[], ready: { status: string, durability?: string, detail?: string } }} state
  * @returns {Alarm[]}
@@ -44,7 +35,7 @@ function ofQueue({ queue, depth, oldest_due_age: age, paused, paused_since, work
   const waiting = depth.queued;
   /** @type {Alarm[]} */
   const found = [];
-  const say = (/** @type {Alarm["level"]} */ level, /** @type {string} */ what, /** @type {string} */ text) =>
+  const say = (level, what, text) =>
     found.push({ key: `${what} ${queue}`, level, text, queue });
   if (paused) {
     const since = paused_since ? ` for ${span(Math.max(0, (now() - Date.parse(paused_since)) / 1000))}` : "";

@@ -16,7 +16,7 @@ const REASONS = {
 /**
  * Ask, and do it.
  * @param {"retry" | "abort"} what
- * @param {{ filter: Record<string, any> } | { ids: string[] }} which - as of the API
+ * @param {Which} which - as of the API
  * @param {string} words - which jobs: "failed jobs of send_invoice in arq:queue"
  * @param {() => void} changed - called when it is over
  */
@@ -64,7 +64,7 @@ function reasons(skipped) {
 
 /**
  * @param {string} what
- * @param {{ filter: Record<string, any> } | { ids: string[] }} which
+ * @param {Which} which
  * @param {Element} body
  * @param {Node} close
  * @param {AbortSignal} signal
@@ -90,8 +90,6 @@ async function run(what, which, body, close, signal) {
     if (!signal.aborted) fail(body, close, error);
   }
 }
-
-/** @param {any} outcome */
 function ended(outcome) {
   if (!outcome.success) return [make("p.error", { role: "status" }, `It did not end well: ${outcome.error.message || outcome.error.code}.`)];
   const { retried, aborted, skipped, limit_reached: isLimited } = outcome.result;
@@ -99,7 +97,7 @@ function ended(outcome) {
   return [make("p", { role: "status" }, done, isLimited ? " There may be more: do it again." : ""), ...reasons(skipped)];
 }
 
-/** @param {Element} body @param {Node} close @param {any} error */
+/** @param {Element} body @param {Node} close */
 function fail(body, close, error) {
   fill(body, make("p.error", { role: "alert" }, error.message), make("div.row", {}, close));
 }

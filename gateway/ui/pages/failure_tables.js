@@ -5,8 +5,6 @@ import { timeAgo } from "../parts/moments.js";
 import { count } from "../parts/numbers.js";
 import { Rows } from "../parts/rows.js";
 
-/** @typedef {import("../api/failures.js").Group} Group */
-
 /** Failures by function and error. */
 export class GroupTable {
   /** @param {(group: Group) => any} retry */
@@ -33,7 +31,7 @@ export class GroupTable {
     const name = link(address("failures", "", { function: first.function }), first.function || "unknown", "a.id");
     const element = make("tr", {}, make("td.number", {}, number), make("th.function", { scope: "row" }, name),
       make("td.error-name.bad", { title: first.error.type }, first.error.type || first.error.code), make("td.p2", {}, message), make("td.time.p3", {}, last), make("td.act", {}, again));
-    const update = (/** @type {Group} */ found) => {
+    const update = (found) => {
       group = found;
       put(number, count(found.jobs.length));
       put(message, found.error.message);
@@ -52,8 +50,6 @@ export class FailureTable {
     this.element = make("table.list.failures", {}, heads([["Job", "name"], ["Function", "function p2"], ["Error", "p3"], ["Ended", "time"], ["Try", "number try p3"]]), this.body);
     this.rows = new Rows(this.body, { key: (job) => job.job_id, make: failedRow });
   }
-
-  /** @param {any[]} jobs */
   show(jobs) {
     this.rows.show(jobs);
   }
@@ -63,15 +59,13 @@ export class FailureTable {
     return this.body.matches(":hover, :focus-within");
   }
 }
-
-/** @param {any} first */
 function failedRow(first) {
   const retried = make("span.note", { hidden: true }, " retried");
   const ended = timeAgo(first.finish_time);
   const said = [first.error.type || first.error.code, first.error.message].filter(Boolean).join(": ");
   const element = make("tr", {}, make("th.name", { scope: "row" }, jobLink(first.job_id), retried), make("td.p2.id", {}, first.function ?? "–"),
     make("td.p3", { title: said.slice(0, 1000) }, said), make("td.time", {}, ended), make("td.number.try.p3", {}, String(first.try)));
-  return { element, update: (/** @type {any} */ job) => (retried.hidden = !job.retried_as) };
+  return { element, update: (job) => (retried.hidden = !job.retried_as) };
 }
 
 /** @param {string[][]} columns */

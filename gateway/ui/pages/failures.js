@@ -11,7 +11,7 @@ import { counted } from "../parts/numbers.js";
 import { bulk } from "./bulk.js";
 import { FailureTable, GroupTable } from "./failure_tables.js";
 
-/** @type {import("../frame/app.js").Page} */
+/** @type {Page} */
 export const failures = {
   title: () => "Failures",
   open(place, signal) {
@@ -57,7 +57,7 @@ class Failures {
   }
 
   address() {
-    const value = (/** @type {HTMLInputElement} */ field) => field.value.trim();
+    const value = (field) => field.value.trim();
     const { queue, function: name, code, since } = this.fields;
     return address("failures", "", { queue: value(queue), function: value(name), code: value(code), since: value(since) });
   }
@@ -115,7 +115,7 @@ class Failures {
     return fill(this.actions, button("Retry all of these …", act, "button.quiet"));
   }
 
-  /** @param {import("../api/failures.js").Group} group */
+  /** @param {Group} group */
   retryGroup({ function: name, error, jobs }) {
     const words = `${name}: ${error.type || error.code}, of the newest failures`;
     return bulk("retry", { ids: jobs.map((job) => job.job_id) }, words, () => this.reading?.now());

@@ -12,7 +12,6 @@ const COUNTED = /** @type {const} */ (["enqueued", "succeeded", "failed", "abort
 
 /**
  * Return what happened by function in all queues, those that fail most first.
- * @param {any[]} queues
  * @returns {Activity[]}
  */
 export function activityOf(queues) {
@@ -64,7 +63,7 @@ function functionRow(first) {
   const classes = ["number", "number p3", "number p3", "number", "number"];
   const element = make("tr", {}, make("th", { scope: "row", className: "name" }, name),
     ...cells.map((cell, at) => make("td", { className: classes[at] }, cell)));
-  const update = (/** @type {Activity} */ one) => {
+  const update = (one) => {
     const ended = one.succeeded + one.failed;
     [one.enqueued, one.succeeded, one.retried, one.failed].forEach((value, at) => put(cells[at], count(value)));
     put(cells[4], ratio(one.failed, ended));

@@ -9,7 +9,7 @@ const STARS = /** @type {Record<string, string>} */ ({ var_positional: "*", var_
 const NOTES = /** @type {Record<string, string>} */ ({ positional_only: "only in args", keyword_only: "only by name" });
 const HEADINGS = ["Name", "Type", "Default", "Description"];
 
-/** Return the elements of a function. @param {any} fn */
+/** Return the elements of a function. */
 export function functionView(fn) {
   return [
     make("h2.id", {}, fn.name),
@@ -23,8 +23,6 @@ export function functionView(fn) {
     ...models(fn).flatMap((name) => model(fn, name)),
   ];
 }
-
-/** @param {any} fn */
 function facts(fn) {
   const found = [counted(fn.workers, "worker"), fn.queues.join(", ")];
   if (fn.versions > 1) found.push(`${fn.versions} versions are live: arguments of each are accepted`);
@@ -32,12 +30,10 @@ function facts(fn) {
   if (typeof fn.max_tries === "number") found.push(counted(fn.max_tries, "try", "tries"));
   return found;
 }
-
-/** @param {any} fn */
 function parameters(fn) {
   if (fn.parameters === null) return make("p.note", {}, "Not known: it accepts any arguments.");
   if (fn.parameters.length === 0) return make("p.note", {}, "None.");
-  return table(HEADINGS, fn.parameters.map((/** @type {any} */ one) => [
+  return table(HEADINGS, fn.parameters.map((one) => [
     make("code", {}, `${STARS[one.kind] ?? ""}${one.name}`),
     text(fn, words(one.schema)),
     preset(one.required, "default" in one, one.default),
@@ -45,13 +41,13 @@ function parameters(fn) {
   ]));
 }
 
-/** @param {boolean} isRequired @param {boolean} hasDefault @param {any} value */
+/** @param {boolean} isRequired @param {boolean} hasDefault */
 function preset(isRequired, hasDefault, value) {
   if (isRequired) return "required";
   return hasDefault ? make("code", {}, JSON.stringify(value)) : "optional";
 }
 
-/** Return the nodes of words: the names of models are links to their tables. @param {any} fn @param {any[]} parts */
+/** Return the nodes of words: the names of models are links to their tables. @param {any[]} parts */
 function text(fn, parts) {
   return parts.map((part) => (typeof part === "string" ? part : link(address("functions", fn.name, { model: part.model }), part.model)));
 }
@@ -64,7 +60,7 @@ function model(fn, name) {
   const said = typeof schema?.description === "string" ? prose(schema.description) : [];
   if (properties.length === 0) return [heading, make("p", {}, ...text(fn, words(schema))), ...said];
   const required = Array.isArray(schema.required) ? schema.required : [];
-  const isOptional = (/** @type {[string, any]} */ [key]) => Number(!required.includes(key));
+  const isOptional = (entry) => Number(!required.includes(entry[0]));
   const rows = properties.sort((one, other) => isOptional(one) - isOptional(other)).map(([key, one]) => [
     make("code", {}, key),
     text(fn, words(one)),

@@ -6,7 +6,7 @@ import { fill, make, put } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { functionView } from "./function_view.js";
 
-/** @type {import("../frame/app.js").Page} */
+/** @type {Page} */
 export const functions = {
   title: (name) => name || "Functions",
   isOne: true,
@@ -21,7 +21,7 @@ const SOON = 2000;
 const LATER = 30_000;
 
 class Functions {
-  /** @param {import("../parts/links.js").Place} place @param {AbortSignal} signal */
+  /** @param {Place} place @param {AbortSignal} signal */
   constructor(place, signal) {
     this.place = place;
     /** @type {any[]} */
@@ -55,7 +55,7 @@ class Functions {
     return answer;
   }
 
-  /** @param {import("../api/gateway.js").Answer} answer */
+  /** @param {Answer} answer */
   take({ status, headers, document: found }) {
     if (status === 304) return;
     this.etag = headers.get("ETag") ?? "";
@@ -100,7 +100,7 @@ class Functions {
     this.goToModel();
   }
 
-  /** Show another function, or the table of a model. @param {import("../parts/links.js").Place} place */
+  /** Show another function, or the table of a model. @param {Place} place */
   goTo(place) {
     const isOther = place.name !== this.place.name;
     this.place = place;

@@ -10,7 +10,7 @@ import { timeline } from "../parts/timeline.js";
 import { copyButtons } from "./job_copy.js";
 import { argumentsOf, outcomeOf } from "./job_data.js";
 
-/** @type {import("../frame/app.js").Page} */
+/** @type {Page} */
 export const job = {
   title: (id) => id,
   open(place, signal) {
@@ -80,8 +80,6 @@ class JobPage {
       ? "There is no such job, or this key may not see it. Results are kept for a limited time: finished jobs disappear."
       : error.message);
   }
-
-  /** @param {any} found */
   show(found) {
     const isNew = this.job === null;
     this.job = found;
@@ -98,8 +96,6 @@ class JobPage {
     }
     this.offer();
   }
-
-  /** @param {any} progress */
   showProgress(progress) {
     this.progress.hidden = !progress;
     if (!progress) return;
@@ -143,7 +139,7 @@ class JobPage {
   }
 }
 
-/** Return what is known of a job besides its times. @param {any} found @returns {Node[]} */
+/** Return what is known of a job besides its times. @returns {Node[]} */
 function facts(found) {
   const pairs = [
     ["Function", found.function && make("a.id", { href: address("functions", found.function) }, found.function)],

@@ -3,13 +3,13 @@ import { curl, curlOf } from "../api/curl.js";
 import { jobPath } from "../api/jobs.js";
 import { make } from "../parts/elements.js";
 
-/** Return the buttons, where the browser lets pages copy. @param {any} job */
+/** Return the buttons, where the browser lets pages copy. */
 export function copyButtons(job) {
   if (!navigator.clipboard) return [];
   return [copier("Copy id", () => job.job_id), copier("Copy as curl", () => commandOf(job))];
 }
 
-/** Return the command that makes the same call, or, if the arguments are not known, that shows the job. @param {any} job */
+/** Return the command that makes the same call, or, if the arguments are not known, that shows the job. */
 export function commandOf(job) {
   if (!job.function || job.args === undefined) return curlOf("GET", jobPath(job.job_id, "status"));
   const body = Object.fromEntries([["args", job.args], ["kwargs", job.kwargs]].filter(([, value]) => value && Object.keys(value).length));

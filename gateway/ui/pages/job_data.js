@@ -4,20 +4,20 @@ import { make } from "../parts/elements.js";
 /** Characters of a value that are shown at first: results may have megabytes. */
 const FIRST = 20_000;
 
-/** Return what a job was given. @param {any} job @returns {Node[]} */
+/** Return what a job was given. @returns {Node[]} */
 export function argumentsOf(job) {
   const heading = make("h2", {}, "Arguments");
   if (job.args === undefined && job.kwargs === undefined) {
     return [heading, make("p.note", {}, "Shown to keys with the scope inspect, as long as they are kept.")];
   }
   const named = Object.entries(job.kwargs ?? {});
-  const given = [...(job.args ?? []).map((/** @type {any} */ value, /** @type {number} */ at) => [`${at}`, value]), ...named];
+  const given = [...(job.args ?? []).map((value, at) => [`${at}`, value]), ...named];
   if (!given.length) return [heading, make("p.note", {}, "None.")];
   const pairs = given.flatMap(([name, value]) => [make("dt.id", {}, name), make("dd", {}, block(json(value)))]);
   return [heading, make("dl.values", {}, ...pairs)];
 }
 
-/** Return how a job ended. @param {any} outcome @returns {Node[]} */
+/** Return how a job ended. @returns {Node[]} */
 export function outcomeOf(outcome) {
   if (outcome.success) return [make("h2", {}, "Result"), block(json(outcome.result, 2))];
   const { type, message, code, traceback } = outcome.error;

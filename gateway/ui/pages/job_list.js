@@ -26,11 +26,11 @@ export class JobList {
     this.jobs = [];
     /** @type {AbortController | null} */
     this.running = null;
-    onHappening((event) => event.data?.queue === this.filter?.queue && !this.filter.cursor && this.reading?.soon(), signal);
+    onHappening((event) => event.data?.queue === this.filter?.queue && !this.filter?.cursor && this.reading?.soon(), signal);
     signal.addEventListener("abort", () => this.running?.abort());
   }
 
-  /** Show the jobs of another filter. @param {import("../api/jobs.js").Filter} filter */
+  /** Show the jobs of another filter. @param {Filter} filter */
   open(filter) {
     this.running?.abort();
     this.running = new AbortController();
@@ -62,7 +62,7 @@ export class JobList {
     fill(this.pages, first, next ? link(this.pageAddress(next), jobs.length ? "Next page" : "Search further") : "");
   }
 
-  /** Whether these jobs stand where they are shown. @param {any[]} jobs */
+  /** Whether these jobs stand where they are shown. */
   isSame(jobs) {
     return jobs.length === this.jobs.length && jobs.every((job, at) => job.job_id === this.jobs[at].job_id);
   }

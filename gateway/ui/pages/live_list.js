@@ -29,7 +29,7 @@ export class LiveList {
     this.show();
   }
 
-  /** @param {import("../api/stream.js").StreamEvent} event */
+  /** @param {StreamEvent} event */
   take(event) {
     this.events.unshift(event);
     this.events.length = Math.min(this.events.length, LINES);
@@ -51,7 +51,7 @@ export class LiveList {
   }
 }
 
-/** Return the line of an event. @param {import("../api/stream.js").StreamEvent} event */
+/** Return the line of an event. @param {StreamEvent} event */
 function line({ kind, data }) {
   if (kind === "gap") {
     const missed = typeof data?.missed === "number" ? `${data.missed} events are` : "Some events are";

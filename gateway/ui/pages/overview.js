@@ -4,7 +4,6 @@ import { onHappening } from "../api/happenings.js";
 import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { fill, make, put } from "../parts/elements.js";
-import { address, link } from "../parts/links.js";
 import { count, counted, sum } from "../parts/numbers.js";
 import { alarms } from "./alarms.js";
 import { AlarmList } from "./alarm_list.js";
@@ -12,10 +11,10 @@ import { FunctionTable, activityOf } from "./function_table.js";
 import { LiveList } from "./live_list.js";
 import { QueueTable } from "./queue_table.js";
 
-/** @type {import("../frame/app.js").Page} */
+/** @type {Page} */
 export const overview = {
   title: () => "Overview",
-  open(place, signal) {
+  open(_, signal) {
     const view = new Overview(signal);
     return { content: [view.element] };
   },
@@ -57,7 +56,7 @@ class Overview {
   /** @param {Fleet} fleet */
   show(fleet) {
     put(this.state, "");
-    this.alarms.show(alarms(fleet), fleet);
+    this.alarms.show(alarms(fleet));
     this.tiles.show(fleet);
     this.queues.show(fleet.queues);
     this.functions.show(activityOf(fleet.queues));
@@ -96,8 +95,8 @@ class Tiles {
 
   /** @param {Fleet} fleet */
   show({ queues, workers }) {
-    const depth = (/** @type {string} */ name) => sum(queues.map((queue) => queue.depth[name]));
-    const total = (/** @type {string} */ name) => sum(queues.map((queue) => queue.last_hour.total[name]));
+    const depth = (name) => sum(queues.map((queue) => queue.depth[name]));
+    const total = (name) => sum(queues.map((queue) => queue.last_hour.total[name]));
     const running = sum(workers.map((worker) => worker.in_progress));
     const slots = sum(workers.map((worker) => worker.max_jobs));
     this.set("queued", depth("queued"), queues.length ? `in ${counted(queues.length, "queue")}` : "");

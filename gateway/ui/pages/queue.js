@@ -14,7 +14,7 @@ import { bulk } from "./bulk.js";
 import { JobList } from "./job_list.js";
 import { stateOfQueue } from "./queue_table.js";
 
-/** @type {import("../frame/app.js").Page} */
+/** @type {Page} */
 export const queue = {
   title: (name) => name,
   open(place, signal) {
@@ -91,8 +91,6 @@ class QueueView {
       put(this.error, /** @type {Error} */ (error).message);
     }
   }
-
-  /** @param {any} found */
   show(found) {
     put(this.error, "");
     this.isPaused = found.paused;
@@ -107,8 +105,8 @@ class QueueView {
     put(this.facts.deferred, count(found.depth.deferred));
     put(this.facts.workers, count(found.workers));
     this.chart.show(found.last_hour);
-    const names = found.last_hour.functions.map((/** @type {any} */ one) => one.function).filter(Boolean);
-    if (names.join() !== this.names) fill(this.functions, names.map((/** @type {string} */ value) => make("option", { value })));
+    const names = found.last_hour.functions.map((one) => one.function).filter(Boolean);
+    if (names.join() !== this.names) fill(this.functions, names.map((value) => make("option", { value })));
     this.names = names.join();
   }
 
@@ -138,7 +136,7 @@ class QueueView {
     if (!filter || filter !== this.filter) return;
     const isOver = filter.status === "succeeded" || filter.status === "failed";
     const words = `${filter.status ? STATES.find(([one]) => one === filter.status)?.[1].toLowerCase() : "waiting and running"} jobs of ${filter.function || "all functions"} in ${this.name}`;
-    const offer = (/** @type {"retry" | "abort"} */ what, /** @type {string} */ text) =>
+    const offer = (what, text) =>
       button(text, () => bulk(what, { filter: bulkFilter(filter) }, words, () => this.list.refresh()), "button.quiet");
     fill(this.bulk, isOver && may.retry ? offer("retry", "Retry these …") : "", !isOver && may.abort ? offer("abort", "Abort these …") : "");
   }

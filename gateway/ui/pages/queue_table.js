@@ -22,22 +22,18 @@ export class QueueTable {
       make("table.list.queues", {}, make("thead", {}, head), this.body), this.nothing);
     this.rows = new Rows(this.body, { key: (queue) => queue.queue, make: queueRow });
   }
-
-  /** @param {any[]} queues */
   show(queues) {
     this.nothing.hidden = queues.length > 0;
     this.rows.show(queues);
   }
 }
 
-/** Return what a queue does in one word. @param {any} queue */
+/** Return what a queue does in one word. */
 export function stateOfQueue(queue) {
   if (queue.paused) return "paused";
   if (!queue.workers) return queue.health_line ? "stock arq" : "no worker";
   return queue.depth.in_progress || queue.depth.queued ? "busy" : "idle";
 }
-
-/** @param {any} first */
 function queueRow(first) {
   const state = badge("");
   const [due, oldest, running, deferred, failed, workers] = Array.from({ length: 6 }, () => make("span"));
@@ -46,7 +42,7 @@ function queueRow(first) {
   const cells = [state, due, oldest, running, deferred, arriving.element, ended.element, failed, workers];
   const name = make("th", { scope: "row", className: "name" }, link(address("queues", first.queue), first.queue, "a.id"));
   const element = make("tr", {}, name, ...cells.map((cell, at) => make("td", { className: HEADINGS[at + 1][1] }, cell)));
-  const update = (/** @type {any} */ queue) => {
+  const update = (queue) => {
     const { series, total } = queue.last_hour;
     setBadge(state, stateOfQueue(queue));
     put(due, count(queue.depth.queued));
@@ -56,8 +52,8 @@ function queueRow(first) {
     put(failed, count(total.failed));
     put(workers, count(queue.workers));
     failed.classList.toggle("bad", total.failed > 0);
-    const well = series.succeeded.map((/** @type {number} */ one, /** @type {number} */ at) => one + series.aborted[at]);
-    const top = Math.max(1, ...series.enqueued, ...well.map((/** @type {number} */ one, /** @type {number} */ at) => one + series.failed[at]));
+    const well = series.succeeded.map((one, at) => one + series.aborted[at]);
+    const top = Math.max(1, ...series.enqueued, ...well.map((one, at) => one + series.failed[at]));
     arriving.update(series.enqueued, [], top);
     ended.update(well, series.failed, top);
   };

@@ -32,8 +32,6 @@ export class WorkerPanel {
       make("table.list", { "aria-label": "What it runs" }, this.body), this.more);
     if (isChosen) this.element.dataset.chosen = "";
   }
-
-  /** @param {any} worker */
   update(worker) {
     const { since_start: since, running } = worker;
     setBadge(this.state, stateOfWorker(worker));
@@ -49,7 +47,7 @@ export class WorkerPanel {
   }
 }
 
-/** Return how a worker does, in one word. @param {any} worker */
+/** Return how a worker does, in one word. */
 export function stateOfWorker(worker) {
   if (worker.heartbeat_time && now() - Date.parse(worker.heartbeat_time) > 10_000) return "silent";
   if (worker.lag > 1) return "blocked";
@@ -59,10 +57,8 @@ export function stateOfWorker(worker) {
 
 /** @param {any} worker @returns {(Node | string)[]} */
 function queuesOf(worker) {
-  return worker.queues.flatMap((/** @type {string} */ name, /** @type {number} */ at) => [at ? ", " : "", link(address("queues", name), name, "a.id")]);
+  return worker.queues.flatMap((name, at) => [at ? ", " : "", link(address("queues", name), name, "a.id")]);
 }
-
-/** @param {any} job */
 function runningRow(job) {
   const id = job.job_id ? jobLink(job.job_id) : make("span.note", {}, "job of another caller");
   const element = make("tr", {}, make("td", {}, make("span.id", {}, job.function ?? "–")), make("td", {}, id), make("td.number", {}, timeSince(job.start_time)));

@@ -9,7 +9,7 @@ import { WorkerPanel } from "./worker_panel.js";
 
 const NONE = "No worker is alive. Start one, in the folder of your code: ";
 
-/** @type {import("../frame/app.js").Page} */
+/** @type {Page} */
 export const workers = {
   title: (id) => id || "Workers",
   open(place, signal) {
@@ -36,8 +36,6 @@ class Workers {
     });
     onHappening(() => reading.soon(), signal);
   }
-
-  /** @param {any[]} found */
   show(found) {
     const running = sum(found.map((worker) => worker.in_progress));
     const slots = sum(found.map((worker) => worker.max_jobs));

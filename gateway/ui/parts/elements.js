@@ -26,7 +26,7 @@ export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Have an element show these children, if others are shown. @param {Element} element @param {Child[]} children */
+/** Have an element show these children. @param {Element} element @param {...(Child | Child[])} children */
 export function fill(element, ...children) {
   element.replaceChildren(.../** @type {any} */ (children.flat().filter((child) => child !== null && child !== "")));
 }
@@ -48,8 +48,8 @@ export function button(text, act, classes = "button") {
 }
 
 /** Return a table with these headings; a row is a list of cells, each a node, a text or a list of both. */
-export function table(/** @type {string[]} */ headings, /** @type {(Child | Child[])[][]} */ rows) {
-  const cells = (/** @type {(Child | Child[])[]} */ row) => row.map((cell, at) => {
+export function table(headings, rows) {
+  const cells = (row) => row.map((cell, at) => {
     const children = [cell].flat();
     return at ? make("td", { "data-label": headings[at] }, ...children) : make("th", { scope: "row" }, ...children);
   });

@@ -33,14 +33,14 @@ export class HourChart {
   }
 
   listen() {
-    const point = (/** @type {any} */ event) => {
+    const point = (event) => {
       const box = this.picture.getBoundingClientRect();
       this.point(Math.floor(((event.clientX - box.left) / box.width) * this.length));
     };
     this.picture.addEventListener("pointermove", point);
     this.picture.addEventListener("pointerleave", () => this.point(-1));
     this.picture.addEventListener("blur", () => this.point(-1));
-    this.picture.addEventListener("keydown", (/** @type {any} */ event) => {
+    this.picture.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[/** @type {string} */ (event.key)];
       if (!step) return;
       event.preventDefault();
@@ -52,7 +52,7 @@ export class HourChart {
     return this.hour?.series.enqueued.length || 1;
   }
 
-  /** Show an hour. @param {any} hour - `last_hour` of a queue */
+  /** Show an hour. - `last_hour` of a queue */
   show(hour) {
     this.hour = hour;
     this.draw(hour.series);
@@ -69,8 +69,8 @@ export class HourChart {
       return;
     }
     const { succeeded, aborted, failed, enqueued } = series;
-    const well = succeeded.map((/** @type {number} */ one, /** @type {number} */ at) => one + aborted[at]);
-    const all = well.map((/** @type {number} */ one, /** @type {number} */ at) => one + failed[at]);
+    const well = succeeded.map((one, at) => one + aborted[at]);
+    const all = well.map((one, at) => one + failed[at]);
     const top = Math.max(1, ...all, ...enqueued);
     this.paths.succeeded.setAttribute("d", bars(succeeded, [], top));
     this.paths.aborted.setAttribute("d", bars(aborted, succeeded, top));
@@ -83,7 +83,7 @@ export class HourChart {
   point(at) {
     this.at = at;
     const start = at < 0 ? "Last hour" : clock(Date.parse(this.hour.start) + at * this.hour.step * 1000);
-    const number = (/** @type {string} */ name) => (at < 0 ? this.hour.total[name] : this.hour.series[name][at]);
+    const number = (name) => (at < 0 ? this.hour.total[name] : this.hour.series[name][at]);
     const text = `${start}: ${KINDS.map(([name, word]) => `${count(number(name))} ${word}`).join(", ")}`;
     put(this.words, text);
     this.picture.setAttribute("aria-label", text);
@@ -99,7 +99,7 @@ function steps(values, top) {
   return points.join("");
 }
 
-/** Return the last hour of several queues together. @param {any[]} queues */
+/** Return the last hour of several queues together. */
 export function hourOfAll(queues) {
   const hours = queues.map((queue) => queue.last_hour).filter((hour) => hour.start);
   const longest = hours.reduce((most, hour) => (hour.series.enqueued.length > most.series.enqueued.length ? hour : most), hours[0] ?? queues[0].last_hour);

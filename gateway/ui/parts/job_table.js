@@ -16,8 +16,6 @@ export class JobTable {
     this.element = make("table.list.jobs", { "aria-label": label }, make("thead", {}, head), this.body);
     this.rows = new Rows(this.body, { key: (job) => job.job_id, make: jobRow });
   }
-
-  /** @param {any[]} jobs */
   show(jobs) {
     this.rows.show(jobs);
   }
@@ -27,8 +25,6 @@ export class JobTable {
     return this.body.matches(":hover, :focus-within");
   }
 }
-
-/** @param {any} first */
 function jobRow(first) {
   const state = badge("");
   const [when, took, tries] = Array.from({ length: 3 }, () => make("span"));
@@ -37,7 +33,7 @@ function jobRow(first) {
   const since = timeSince(null);
   const cells = [state, jobLink(first.job_id), name, when, took, tries];
   const element = make("tr", {}, ...cells.map((cell, at) => make("td", { className: HEADINGS[at][1] }, cell)));
-  const update = (/** @type {any} */ job) => {
+  const update = (job) => {
     setBadge(state, stateOf(job), progressOf(job));
     ago.moment = timeOf(job);
     if (!when.firstChild) fill(when, ago);
@@ -50,19 +46,19 @@ function jobRow(first) {
   return { element, update };
 }
 
-/** Return the state of a job, and how far it is. @param {any} job */
+/** Return the state of a job, and how far it is. */
 function progressOf(job) {
   const state = stateOf(job);
   return job.progress ? `${Math.round(job.progress.fraction * 100)} %` : state;
 }
 
-/** Return the time that matters most. @param {any} job @returns {string | null} */
+/** Return the time that matters most. @returns {string | null} */
 export function timeOf(job) {
   if (job.status === "complete") return job.finish_time;
   return job.status === "in_progress" ? job.start_time : job.due_time ?? job.enqueue_time;
 }
 
-/** Return how long the last try of a finished job took. @param {any} job */
+/** Return how long the last try of a finished job took. */
 export function durationOf(job) {
   if (!job.finish_time || !job.start_time) return "–";
   return span(Math.max(0, (Date.parse(job.finish_time) - Date.parse(job.start_time)) / 1000));

@@ -23,8 +23,6 @@ export function jobLink(id) {
   return make("a.id", { href: address("jobs", id), title: id }, id);
 }
 
-/** @typedef {{ page: string, name: string, params: URLSearchParams }} Place */
-
 /** Return the page, name and parameters that the part of an address after `#` means. @param {string} hash @returns {Place} */
 export function placeOf(hash) {
   const [path, query = ""] = hash.replace(/^#?\/?/, "").split(/\?(.*)/s);

@@ -44,7 +44,8 @@ export const exact = (iso) => `${EXACT.format(new Date(iso))}\n${iso}`;
 
 /** @type {Set<TimeAgo>} */
 const shown = new Set();
-setInterval(() => document.hidden || shown.forEach((each) => each.refresh()), 1000);
+let timer = 0;
+const tick = () => document.hidden || shown.forEach((each) => each.refresh());
 
 /** `<time-ago>`: how long ago a time is. */
 class TimeAgo extends HTMLElement {
@@ -59,11 +60,13 @@ class TimeAgo extends HTMLElement {
   connectedCallback() {
     if (!this.firstChild) this.append(this.time);
     shown.add(this);
+    timer ||= window.setInterval(tick, 1000);
     this.refresh();
   }
 
   disconnectedCallback() {
     shown.delete(this);
+    if (shown.size === 0) timer = window.clearInterval(timer) ?? 0;
   }
 
   /** Show another time. @param {string | null} iso */

@@ -2,12 +2,12 @@
 import { make } from "./elements.js";
 import { clockExactly, exact, span, timeAgo, timeSince } from "./moments.js";
 
-/** Return the timeline of a job. @param {any} job */
+/** Return the timeline of a job. */
 export function timeline(job) {
   const found = steps(job);
-  const isEnd = (/** @type {number} */ at) => at === 0 || at === found.length - 1;
-  return make("ol.timeline", {}, ...found.map(({ word, iso, state, since, rest }, at) =>
-    make("li", { "data-state": state }, make("strong", {}, word), moment(iso, isEnd(at)), make("span.note", {}, since ?? "", ...[rest ?? ""].flat()))));
+  const isEnd = (at) => at === 0 || at === found.length - 1;
+  return make("ol.timeline", {}, ...found.map(({ word, iso, state, since, runs }, at) =>
+    make("li", { "data-state": state }, make("strong", {}, word), moment(iso, isEnd(at)), make("span.note", {}, since ?? "", ...(runs ? ["for ", timeSince(runs)] : [])))));
 }
 
 /** @param {string | null} iso @param {boolean} hasAge - whether it says how long ago that is */
@@ -17,9 +17,9 @@ function moment(iso, hasAge) {
   return make("span", {}, time, ...(hasAge ? [" ", make("span.note", {}, timeAgo(iso))] : []));
 }
 
-/** @typedef {{ word: string, iso: string | null, state: string, since?: string, rest?: any }} Step */
+/** @typedef {{ word: string, iso: string | null, state: string, since?: string, runs?: string | null }} Step */
 
-/** Return the steps of a job so far, and the one that is next. @param {any} job @returns {Step[]} */
+/** Return the steps of a job so far, and the one that is next. @returns {Step[]} */
 export function steps(job) {
   /** @type {Step[]} */
   const found = [];
@@ -27,7 +27,7 @@ export function steps(job) {
   if (job.start_time) found.push({ word: `Started, try ${job.try}`, iso: job.start_time, state: "past", since: between("after", job.enqueue_time, job.start_time) });
   if (job.status === "deferred") found.push({ word: job.try ? "Tries again" : "Due", iso: job.due_time, state: "next" });
   if (job.status === "queued") found.push({ word: "Waits for a worker", iso: job.due_time, state: "next" });
-  if (job.status === "in_progress") found.push({ word: "Running", iso: null, state: "running", rest: job.start_time ? ["for ", timeSince(job.start_time)] : "" });
+  if (job.status === "in_progress") found.push({ word: "Running", iso: null, state: "running", runs: job.start_time });
   if (job.status === "complete") {
     const word = job.success ? "Succeeded" : "Failed";
     found.push({ word, iso: job.finish_time, state: word.toLowerCase(), since: between("ran", job.start_time, job.finish_time) });

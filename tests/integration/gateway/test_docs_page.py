@@ -1,4 +1,4 @@
-"""The page of functions in a real Chromium: what it shows and calls, hostile texts, keys, the strict policy."""
+"""The page of functions in a real Chromium: what it shows and calls, hostile texts, keys, the policy."""
 
 import asyncio
 import json

@@ -1,0 +1,83 @@
+// Events as they arrive, filters, groups of failures, and alarms.
+import "./browser.mjs";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const { EventParser } = await import("../../../../gateway/ui/api/stream.js");
+const { bulkFilter, filterOf } = await import("../../../../gateway/ui/api/jobs.js");
+const { groupsOf } = await import("../../../../gateway/ui/api/failures.js");
+const { exactly } = await import("../../../../gateway/ui/api/gateway.js");
+const { alarms } = await import("../../../../gateway/ui/pages/alarms.js");
+const { activityOf } = await import("../../../../gateway/ui/pages/function_table.js");
+const { commandOf } = await import("../../../../gateway/ui/pages/job_copy.js");
+
+test("events are complete however their text is cut", () => {
+  const text = 'retry: 1000\n\nid: 7:\n\n:\n\nevent: started\nid: 8:a\ndata: {"job_id":"a: b","text":"ä"}\n\nevent: gap\nid: 9:\ndata: null\n\n';
+  for (let size = 1; size < text.length; size += 1) {
+    const parser = new EventParser();
+    const found = [];
+    for (let at = 0; at < text.length; at += size) found.push(...parser.take(text.slice(at, at + size)));
+    assert.deepEqual(found, [
+      { kind: "started", id: "8:a", data: { job_id: "a: b", text: "ä" } },
+      { kind: "gap", id: "9:", data: null },
+    ]);
+  }
+});
+
+test("a bulk operation means what the list shows", () => {
+  const filter = (text) => bulkFilter(filterOf("q", new URLSearchParams(text)));
+  assert.deepEqual(filter("status=failed&function=f&code=timeout&cursor=x"), { queue: "q", function: "f", code: "timeout" });
+  assert.deepEqual(filter("status=succeeded"), { queue: "q", success: true });
+  assert.deepEqual(filter("status=deferred"), { queue: "q", status: "deferred" });
+  assert.deepEqual(filter(""), { queue: "q" });
+});
+
+test("failures without a known error are one group for each function", () => {
+  const groups = groupsOf([{ job_id: "1", function: "a" }, { job_id: "2", function: "b" }, { job_id: "3", function: "b" }]);
+  assert.deepEqual(groups.map((group) => [group.function, group.jobs.length]), [["b", 2], ["a", 1]]);
+});
+
+test("arguments keep all digits, and their command can be pasted", () => {
+  const args = exactly('[9007199254740993]');
+  if (JSON.rawJSON) assert.equal(JSON.stringify(args), "[9007199254740993]");
+  globalThis.document.baseURI = "http://gateway/base/";
+  const job = { job_id: "a/b", function: "f", queue: "q", args: ["it's"], kwargs: {} };
+  assert.match(commandOf(job), /^curl -X POST 'http:\/\/gateway\/base\/jobs\/f' [^]*-d '\{"args":\["it'\\''s"\],"queue":"q"\}'$/);
+  assert.equal(commandOf({ ...job, args: undefined }), "curl 'http://gateway/base/jobs/a%2Fb/status'");
+});
+
+const HOUR = { total: { succeeded: 90, failed: 0 }, functions: [] };
+const QUEUE = { queue: "q", depth: { queued: 0, deferred: 0, in_progress: 0 }, oldest_due_age: 0, paused: false, paused_since: null, workers: 1, health_line: true, last_hour: HOUR };
+const READY = { status: "ready", durability: "aof" };
+const found = (queue, more = {}) => alarms({ queues: [{ ...QUEUE, ...queue }], workers: [], ready: READY, ...more }).map((one) => `${one.level} ${one.text}`);
+
+test("nothing is wrong", () => assert.deepEqual(found({ depth: { ...QUEUE.depth, queued: 3 }, oldest_due_age: 5 }), []));
+
+test("what is wrong with a queue is said once", () => {
+  const depth = { ...QUEUE.depth, queued: 1 };
+  assert.deepEqual(found({ depth, workers: 0, health_line: false }), ["bad No worker runs its jobs: 1 job is due."]);
+  assert.deepEqual(found({ depth, workers: 0, oldest_due_age: 5 }), [], "stock arq's workers may run them");
+  assert.deepEqual(found({ depth, oldest_due_age: 200 }), ["warn The oldest due job has waited 3 min 20 s: its workers are busy or stuck."]);
+  const paused_since = new Date(Date.now() - 60_000).toISOString();
+  assert.deepEqual(found({ depth, paused: true, paused_since, workers: 0 }), ["warn Paused for 1 min: 1 due job waits."]);
+  const many = { total: { succeeded: 30, failed: 10 }, functions: [] };
+  assert.deepEqual(found({ last_hour: many }), ["bad 25 % of its jobs failed in the last hour: 10 failures."]);
+});
+
+test("what is wrong with Redis and workers stands before warnings", () => {
+  const seconds = (ago) => new Date(Date.now() - ago * 1000).toISOString();
+  const worker = { worker: "w", host: "h", pid: 1, heartbeat_time: seconds(1), lag: 0.1 };
+  const workers = [worker, { ...worker, lag: 2.5 }, { ...worker, heartbeat_time: seconds(30) }];
+  assert.deepEqual(found({}, { workers, ready: { ...READY, durability: "none" } }), [
+    "bad Worker h:1 has sent no heartbeat for 30 s: it may be dead.",
+    "warn Redis keeps nothing on disk: when it restarts, all jobs are lost.",
+    "warn Worker h:1 is blocked: its event loop stood still for 2.5 s. A function may block it.",
+  ]);
+  assert.deepEqual(found({}, { ready: { status: "unready", detail: "Redis is full." } }), ["bad Redis is full."]);
+});
+
+test("what happened to a function is added over all queues", () => {
+  const of = (name, enqueued, failed) => ({ function: name, enqueued, succeeded: 0, failed, aborted: 0, retried: 0 });
+  const queues = [[of("a", 9, 0), of("b", 1, 1)], [of("b", 2, 1), of(null, 5, 0)]].map((functions) => ({ last_hour: { functions } }));
+  assert.deepEqual(activityOf(queues).map((one) => [one.function, one.enqueued, one.failed]), [["b", 3, 2], ["a", 9, 0], [null, 5, 0]]);
+});
