@@ -191,6 +191,18 @@ def test_typed_clients(language: str, processes: Processes, redis_url: str, tmp_
     assert len(followed) > 4
 
 
+@pytest.mark.timeout(120)
+def test_command_line(processes: Processes, redis_url: str, tmp_path: Path) -> None:
+    processes.worker("examples.settings.WorkerSettings", redis_url)
+    gateway = processes.gateway(redis_url)
+    path = programs(tmp_path / "programs", jobgate=f"{forked_python()} -m jobgate.cli")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    instead = {"http://localhost:8080": gateway.url}
+    reader = Follower(processes, folder, path=path, instead=instead, ready={})
+    assert reader.follow("command-line.md") == 6
+
+
 def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:
     """Proof that a guide which says something else than what happens does not pass."""
     reader = Follower(processes, tmp_path, path="/usr/bin:/bin", instead={"8080": "80"}, ready={})
@@ -203,7 +215,13 @@ def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:
 
 
 def test_every_block_of_the_guides_is_followed() -> None:
-    for name in ("in-front-of-arq.md", "move-from-arq.md", "testing.md", "typed-clients.md"):
+    for name in (
+        "command-line.md",
+        "in-front-of-arq.md",
+        "move-from-arq.md",
+        "testing.md",
+        "typed-clients.md",
+    ):
         kinds = [step.kind for step in steps((DOCS / name).read_text())]
         blocks = re.findall(r"^```(\w+)", (DOCS / name).read_text(), re.MULTILINE)
         assert len([kind for kind in kinds if kind != "stop"]) == len(blocks) - blocks.count("text")

@@ -74,12 +74,12 @@ def follow(reader: Follower, part: str) -> list[str]:
 def test_from_the_top(reader: Follower) -> None:
     assert follow(reader, "Start") == []
 
-    curl, node, python = follow(reader, "Call it")
+    curl, shell, node, python = follow(reader, "Call it")
     assert re.fullmatch(
         rf'{{.*"result":{WORDS}}}\n*{{.*"status":"deferred".*}}\n*{{.*"success":true,.*"lines":10,.*}}\n*',
         curl,
     )
-    assert node == f"{WORDS}\n"
+    assert (shell, node) == (f"{WORDS}\n", f"{WORDS}\n")
     assert re.fullmatch(rf"{WORDS}\n\w+ {{'lines': 10, .*}}\n", python)
 
     (generated,) = follow(reader, "Let a compiler check the calls")

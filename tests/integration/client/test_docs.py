@@ -29,7 +29,7 @@ from jobgate.client.operate import Operator
 DOC = (REPOSITORY / "docs" / "client.md").read_text()
 WORDS = len((REPOSITORY / "README.md").read_text().split())
 MORE_WORDS = len((REPOSITORY / "CHANGELOG.md").read_text().split())
-FIRST, BLOCKING, ENQUEUE, MANY, TYPED, JOB, FAILURE, OPERATE, DIRECT = re.findall(
+FIRST, BLOCKING, ENQUEUE, MANY, BAR, TYPED, JOB, FAILURE, OPERATE, DIRECT = re.findall(
     r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL
 )
 
@@ -66,7 +66,7 @@ async def run(example: str, **names: Any) -> None:
     """Run an example as it would run inside the page's block, with these names."""
     code = compile(example, "docs/client.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     pending = eval(code, names)
-    assert (pending is not None) == ("await" in example)
+    assert (pending is not None) == bool(re.search("await|async for", example))
     if pending is not None:
         await pending
 
@@ -88,6 +88,7 @@ async def test_the_examples_run(
         assert (await printed(ENQUEUE, client=client)).startswith("{'lines': 10, ")
         many = await printed(MANY, client=client)
         assert many == f"[{WORDS}, {MORE_WORDS}]\n{WORDS}\n{MORE_WORDS}\n"
+        assert "100%" in await printed(BAR, client=client)
         assert await printed(TYPED, client=client) == "True\n"
         assert re.fullmatch(
             r"(queued|in_progress) (None|JobProgress\(.*\))\n[01]\nTrue\n", await printed(JOB, client=client)

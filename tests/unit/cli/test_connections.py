@@ -1,11 +1,14 @@
 """Where a command finds its gateway, what it says of errors, and its exit codes."""
 
 import inspect
+import re
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from harness.processes import REPOSITORY
 from jobgate import client
 from jobgate.cli.main import main
 from jobgate.cli.remote import Connection, ExitCode, connection_of, exit_code_of, message_of
@@ -139,6 +142,14 @@ def test_each_error_has_an_exit_code() -> None:
         },
         ExitCode.NOT_FINISHED: {"ResultTimeout"},
     }  # fmt: skip
+
+
+def test_help_and_the_guide_name_the_same_exit_codes() -> None:
+    guide = (REPOSITORY / "docs" / "command-line.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", guide, re.MULTILINE)
+    shown = CliRunner().invoke(main, ["call", "--help"], terminal_width=200).output
+    assert re.findall(r"^  (\d+) +(\S.+)$", shown, re.MULTILINE) == rows
+    assert {int(code) for code, _ in rows} == {*ExitCode} - {ExitCode.CLOSED_PIPE}
 
 
 def test_messages_speak_of_options_not_of_python() -> None:
