@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from jobgate.broker import Broker, Keys, WorkerRecord, joined
 from jobgate.client import BlockingClient, Client
 from jobgate.testing.jobs import jobs_of
-from jobgate.testing.runs import ManualWorker, moved_time
+from jobgate.testing.runs import ManualWorker, MovedTime
 from jobgate.testing.servers import (
     CALL_TIMEOUT,
     SHARED_SERVER,
@@ -72,7 +72,13 @@ class Environment:
             self._thread.close()
             raise
         #: Runs jobs when it is told to, and knows what was enqueued.
-        self.worker = ManualWorker(self.settings, self._broker, self._keyspace, self._thread, self.announce)
+        self.worker = ManualWorker(
+            self.settings,
+            self._broker,
+            self._keyspace,
+            self._thread,
+            MovedTime(self._broker, self._keyspace, self._announced),
+        )
 
     async def _opened(self) -> tuple[Broker, Keyspace]:
         keys = Keys(self.namespace)
@@ -87,11 +93,11 @@ class Environment:
             raise
         return broker, keyspace
 
-    async def announce(self) -> None:
-        """Publish the functions, as a worker does: calls of others are refused, arguments are checked."""
+    async def _announced(self) -> None:
         await self._announce(self._broker)
 
     async def _announce(self, broker: Broker) -> None:
+        """Publish the functions, as a worker does: calls of others are refused, arguments are checked."""
         if not self.settings.functions:
             return
         documents = [one.document.encode() for _, one in sorted(self.settings.resolved().items())]
@@ -153,7 +159,7 @@ class Environment:
             blocking.close()
         if isinstance(client := made.pop("client", None), ClientInTest):
             client.end()
-        moved_time.reset()
+        MovedTime.reset()
         if self._thread.is_open:
             self._thread.run(self._closed())
             self._thread.close()

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobgate.broker import (
@@ -28,7 +28,7 @@ from jobgate.client import (
 )
 from jobgate.testing.eager.pool import EagerPool
 from jobgate.testing.jobs import EnqueuedJob, Recorder
-from jobgate.testing.runs import for_django, moved_time
+from jobgate.testing.runs import for_django
 from jobgate.worker import Rehearsal, Settings
 
 #: Options of a job that client and broker have under the same names.
@@ -161,7 +161,7 @@ class Desk:
 
 
 def _seen(new: NewJob, request: JobRequest, queue: str) -> EnqueuedJob:
-    now, options = moved_time.now(), new.options
+    now, options = datetime.now(UTC), new.options
     due: Any = options.defer_until or now + timedelta(seconds=options.defer_by or 0)
     return EnqueuedJob(
         job_id=new.job_id,

@@ -1,7 +1,8 @@
 """A worker for tests: it runs jobs when it is told to, and moves the time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import logging
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
@@ -10,14 +11,17 @@ from jobgate.arq import Worker
 from jobgate.broker import Broker
 from jobgate.testing.errors import TestingError
 from jobgate.testing.jobs import Assertions, EnqueuedJob, JobsFailed, RanJob, Recorder, jobs_of
-from jobgate.testing.runs import cron_ticks, moved_time
 from jobgate.testing.runs.background import Background
 from jobgate.testing.runs.blocking import run_blocking
+from jobgate.testing.runs.cron_ticks import CronTicks
 from jobgate.testing.runs.django import for_django
+from jobgate.testing.runs.moved_time import MovedTime
 from jobgate.testing.servers import Keyspace, LoopThread
 from jobgate.worker import Settings
 
 T = TypeVar("T")
+
+logger = logging.getLogger("jobgate.testing")
 
 #: Most tries of one `run_jobs`, unless the test allows more.
 MOST_JOBS = 1_000
@@ -43,14 +47,14 @@ class ManualWorker(Assertions):
         broker: Broker,
         keyspace: Keyspace,
         thread: LoopThread,
-        announce: Callable[[], Awaitable[None]],
+        time: MovedTime,
     ) -> None:
         #: The checked settings.
         self.settings = settings
         self._broker = broker
         self._keyspace = keyspace
         self._thread = thread
-        self._announce = announce
+        self._time = time
         self._recorder = Recorder()
 
     @property
@@ -61,7 +65,7 @@ class ManualWorker(Assertions):
     @property
     def now(self) -> datetime:
         """The time as jobs see it, in UTC: the real time and all that `move_time` has added."""
-        return moved_time.now()
+        return self._thread.run(self._time.now())
 
     async def run_jobs(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
         """Run what is due now, and what these jobs enqueue.
@@ -113,11 +117,13 @@ class ManualWorker(Assertions):
             TestingError: As in `run_jobs`, or that is not forward.
         """
         by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        end = self.now + timedelta(milliseconds=moved_time.way_to(to, by))
-        before, ticks = len(self._recorder.ran), cron_ticks.CronTicks(self.settings, self.now)
-        await self._go_on(before + limit, ticks, end)
-        if self.now < end:
-            await self._in_thread(self._move_to(end))
+        now, end = await self._in_thread(self._time.now()), await self._in_thread(self._time.end_of(to, by))
+        if end <= now:
+            raise TestingError(f"{end.isoformat(' ')} is not later than now, {now.isoformat(' ')}.")
+        before = len(self._recorder.ran)
+        await self._go_on(before + limit, CronTicks(self.settings, now), end)
+        if await self._in_thread(self._time.now()) < end:
+            await self._in_thread(self._time.move_to(end))
         return self._ran_since(before, raise_failures)
 
     async def drain(self, *, raise_failures: bool = True, limit: int = MOST_JOBS) -> list[RanJob]:
@@ -197,10 +203,10 @@ class ManualWorker(Assertions):
             seconds: Seconds.
 
         Raises:
-            TestingError: That is not forward.
+            TestingError: That is not forward, and there are jobs already.
         """
         by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        self._thread.run(self._move(moved_time.way_to(to, by)))
+        self._thread.run(self._time.move_to(self._thread.run(self._time.end_of(to, by))))
 
     # -- inside
 
@@ -221,9 +227,7 @@ class ManualWorker(Assertions):
         """The worker of all runs of this test."""
         return self._worker()
 
-    async def _go_on(
-        self, most: int, ticks: cron_ticks.CronTicks | None = None, end: datetime | None = None
-    ) -> None:
+    async def _go_on(self, most: int, ticks: CronTicks | None = None, end: datetime | None = None) -> None:
         """Run jobs and move the time to what is due next, until that is after `end` or there is nothing.
 
         Args:
@@ -233,14 +237,15 @@ class ManualWorker(Assertions):
         """
         while True:
             await self._run_due(most)
-            due = await self._in_thread(self._keyspace.next_due(self.settings.weights, self.now))
+            now = await self._in_thread(self._time.now())
+            due = await self._in_thread(self._keyspace.next_due(self.settings.weights, now))
             dues = [one for one in (due, ticks.next_due if ticks else None) if one is not None]
             if not dues or (end is not None and min(dues) > end):
                 return
-            if min(dues) > self.now:
-                await self._in_thread(self._move_to(min(dues)))
+            if min(dues) > now:
+                await self._in_thread(self._time.move_to(min(dues)))
             if ticks is not None:
-                await self._in_thread(ticks.enqueue_until(self.now, self._broker))
+                await self._in_thread(ticks.enqueue_until(max(now, min(dues)), self._broker))
 
     async def _run_due(self, most: int) -> None:
         """Run what is due; raise TestingError if this test has made `most` tries by then, or more."""
@@ -256,20 +261,20 @@ class ManualWorker(Assertions):
         """Await what works in the loop of the environment."""
         return await asyncio.to_thread(self._thread.run, coroutine)
 
-    async def _move_to(self, moment: datetime) -> None:
-        await self._move(moved_time.way_to(moment, timedelta(0)))
-
-    async def _move(self, milliseconds: int) -> None:
-        moved_time.move(milliseconds)
-        keys = self._broker.keys
-        # Leases and heartbeats are of workers that run now, in real time.
-        alive = [keys.in_progress(""), keys.catalogue(""), keys.vitals("")]
-        await self._keyspace.age(milliseconds, but=alive)
-        await self._announce()
-
     def _ran_since(self, before: int, raise_failures: bool) -> list[RanJob]:
         ran = self._recorder.ran[before:]
+        if not ran:
+            self._warn_of_other_queues()
         failed = [job for job in ran if job.outcome == "failed"]
         if failed and raise_failures:
             raise JobsFailed(failed) from failed[0].exception
         return ran
+
+    def _warn_of_other_queues(self) -> None:
+        """Log which jobs are due in queues that no worker with these settings serves."""
+        for job in self._jobs():
+            if job.status == "queued" and job.queue not in self.settings.weights:
+                logger.warning(
+                    "%s was not run: it is in queue %s, and the settings serve %s",
+                    job, job.queue, ", ".join(self.settings.weights),
+                )  # fmt: skip

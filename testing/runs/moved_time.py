@@ -1,41 +1,63 @@
-"""The time that scripts and workers of this process see: that of Redis, and what a test has added."""
+"""The time that jobgate sees in this process: that of Redis, and what a test has added."""
 
-import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from jobgate.broker import CLOCK_SHIFT
+from jobgate.broker import CLOCK_SHIFT, EPOCH, Broker, time_of
 from jobgate.testing.errors import TestingError
+from jobgate.testing.servers import Keyspace
 
 
-def now() -> datetime:
-    """Return the time as jobs see it, in UTC."""
-    return datetime.fromtimestamp(time.time() + CLOCK_SHIFT.ms / 1000, UTC)
-
-
-def way_to(moment: datetime | None, by: timedelta) -> int:
-    """Return by how many milliseconds to move the time.
+class MovedTime:
+    """Moves the time of this process, and lets the keys of a test expire accordingly.
 
     Args:
-        moment: Where to; naive = local time. None = `by` says how far.
-        by: How far.
-
-    Raises:
-        TestingError: It is not forward, or both are given.
+        broker: Knows the time of Redis.
+        keyspace: The keys of the test.
+        announce: Announces the functions of the test anew.
     """
-    if moment is not None:
-        if by:
-            raise TestingError("Give move_time a moment or a duration, not both.")
-        by = moment.astimezone(UTC) - now()
-    if by <= timedelta(0):
-        raise TestingError(f"Time moves forward only: {by} is not later than now, {now().isoformat(' ')}.")
-    return round(by / timedelta(milliseconds=1))
 
+    def __init__(self, broker: Broker, keyspace: Keyspace, announce: Callable[[], Awaitable[None]]) -> None:
+        self._broker = broker
+        self._keyspace = keyspace
+        self._announce = announce
 
-def move(milliseconds: int) -> None:
-    """Move the time of all scripts of this process."""
-    CLOCK_SHIFT.ms += milliseconds
+    async def now(self) -> datetime:
+        """Return the time as jobs see it, in UTC. Packages that move the clock of Python do not move it."""
+        return time_of(await self._broker.connect()) or EPOCH
 
+    async def end_of(self, to: datetime | None, by: timedelta) -> datetime:
+        """Return a moment, given by itself (naive = local time) or by how far it is.
 
-def reset() -> None:
-    """Return to the time of Redis."""
-    CLOCK_SHIFT.ms = 0
+        Raises:
+            TestingError: Both are given, or neither.
+        """
+        if (to is None) == (by == timedelta(0)):
+            raise TestingError("Give a moment (to=…) or a duration, such as hours=1, and not both.")
+        return await self.now() + by if to is None else to.astimezone(UTC)
+
+    async def move_to(self, moment: datetime) -> None:
+        """Make a moment the time.
+
+        Raises:
+            TestingError: It is not later than the time, and there are jobs already.
+        """
+        now = await self.now()
+        if moment <= now and await self._keyspace.has_jobs():
+            raise TestingError(
+                f"Once there are jobs, time moves forward only: {moment.isoformat(' ')} is not later than "
+                f"now, {now.isoformat(' ')}."
+            )
+        milliseconds = round((moment - now) / timedelta(milliseconds=1))
+        CLOCK_SHIFT.ms += milliseconds
+        if milliseconds > 0:
+            keys = self._broker.keys
+            # Leases and heartbeats are of workers that run now, in real time.
+            alive = [keys.in_progress(""), keys.catalogue(""), keys.vitals("")]
+            await self._keyspace.age(milliseconds, but=alive)
+        await self._announce()
+
+    @staticmethod
+    def reset() -> None:
+        """Return to the time of Redis."""
+        CLOCK_SHIFT.ms = 0

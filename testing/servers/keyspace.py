@@ -65,6 +65,10 @@ class Keyspace:
         prefix = self._keys.job("")
         return [_text(key).removeprefix(prefix) for key in await self._found(f"{_quoted(prefix)}*")]
 
+    async def has_jobs(self) -> bool:
+        """Return whether there are jobs, or results of jobs."""
+        return bool(await self.job_ids() or await self._found(f"{_quoted(self._keys.result(''))}*"))
+
     async def next_due(self, queues: Iterable[str], after: datetime) -> datetime | None:
         """Return the first due time in these queues that is later than `after`; None = there is none."""
         dues: list[float] = []

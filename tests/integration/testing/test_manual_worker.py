@@ -126,9 +126,25 @@ async def test_time_is_moved_for_retries(jobs: Environment) -> None:
     jobs.worker.move_time(hours=2)
     with pytest.raises(ResultGone):
         await job.result(timeout=0)
-    for wrong in ({"hours": -1}, {"to": datetime(2020, 1, 1, tzinfo=UTC)}, {}):
+    await jobs.client.enqueue("later")
+    wrongs: list[dict[str, Any]] = [{"hours": -1}, {"to": datetime(2020, 1, 1, tzinfo=UTC)}]
+    for wrong in wrongs:
         with pytest.raises(TestingError, match="forward"):
             jobs.worker.move_time(**wrong)
+    neithers: list[dict[str, Any]] = [{}, {"to": datetime(2030, 1, 1, tzinfo=UTC), "hours": 1}]
+    for neither in neithers:
+        with pytest.raises(TestingError, match="not both"):
+            jobs.worker.move_time(**neither)
+    with pytest.raises(TestingError, match="not later"):
+        await jobs.worker.pass_time(to=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+async def test_a_test_may_begin_in_the_past(jobs: Environment) -> None:
+    jobs.worker.move_time(to=datetime(2024, 2, 29, 2, 59, 30, tzinfo=UTC))
+    await jobs.client.enqueue("add", 1, 2, _defer_until=datetime(2024, 2, 29, 3, 30, tzinfo=UTC))
+    assert [one.function for one in await jobs.worker.pass_time(hours=1)] == ["hourly", "nightly", "add"]
+    with pytest.raises(UnknownFunction):
+        await jobs.client.enqueue("ad", 1, 2)
 
 
 async def test_a_moved_time_is_that_of_jobs(jobs: Environment) -> None:
@@ -206,7 +222,9 @@ def test_a_plain_test(jobs: Environment) -> None:
         assert jobs.blocking_client.call("add", 1, 2) == 3
 
 
-def test_queues_of_others_are_left_alone(valkey_server: RedisServer) -> None:
+def test_queues_of_others_are_left_alone(
+    valkey_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
     valkey_server.reset()
     with valkey_server.client() as client:
         client.zadd("emails", {"1": 1})
@@ -220,6 +238,10 @@ def test_queues_of_others_are_left_alone(valkey_server: RedisServer) -> None:
             jobs.blocking_client.enqueue("add", 1, 2, _queue="others")
             assert [one.queue for one in jobs.worker.enqueued("add")] == ["emails", "others"]
             assert len(jobs.worker.run_jobs_blocking()) == 1
+            assert jobs.worker.run_jobs_blocking() == []
+            assert (
+                "add(1, 2) was not run: it is in queue others, and the settings serve emails" in caplog.text
+            )
         assert client.keys() == []
 
 
