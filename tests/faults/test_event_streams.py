@@ -54,6 +54,9 @@ class WorkerSettings:
 JOBS_WATCHED, AT_ONCE, STEP = (10_000, 200, 0.5) if LONG else (120, 120, 0.6)
 #: Seconds between two cuts.
 CUT_EVERY = 1.0
+#: Seconds that a client keeps trying. A job whose worker was killed may have no news for so long, and no
+#: connection lasts long enough to count as one.
+PATIENCE = 300 if LONG else 60
 
 
 @dataclass
@@ -174,7 +177,7 @@ async def watchers(fleet: Fleet) -> AsyncIterator[tuple[Watchers, CuttingProxy]]
     async with (
         cutting_proxy(*fleet.ports) as proxy,
         Client(
-            proxy.url, registry=CollectorRegistry(), max_connections=AT_ONCE + 10, request_timeout=60
+            proxy.url, registry=CollectorRegistry(), max_connections=AT_ONCE + 10, request_timeout=PATIENCE
         ) as client,
         Client(fleet.server.url, registry=CollectorRegistry(), request_timeout=60) as enqueuer,
     ):
