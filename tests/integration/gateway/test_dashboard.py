@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ import pytest
 
 from harness import scene
 from harness.browser import Page, open_page, start_browser
-from harness.gateways import running_gateway
+from harness.gateways import PlayedWorker, running_gateway
+from harness.hostile_texts import HOSTILE_TEXTS
 from harness.processes import Process, Processes
+from harness.records import request_of
 from harness.servers import RedisServer
 from harness.tools import valkey_binary
 from harness.waiting import NotInTime, eventually_async
+from jobgate.broker import Broker, Failure, FailureCode, WorkerRecord
 from jobgate.gateway import new_key
 
 pytestmark = pytest.mark.early
@@ -278,6 +281,63 @@ async def test_keys_are_asked_for_and_limit_what_is_shown(page: Page, shop: Shop
         await page.open("about:blank")
     await shop.ask("POST", "/queues/shop:images/resume")
     page.complaints.clear()  # the browser notes each 401, 403 and 422
+
+
+class EvilWorker(PlayedWorker):
+    """A worker that is called as a test wants."""
+
+    @property
+    def record(self) -> WorkerRecord:
+        return replace(super().record, host=self.name, version=self.name, start_time_ms=1_700_000_000_000)
+
+
+async def evil_jobs(url: str) -> None:
+    """Have a running, a failed and a successful job with each hostile text in every place that takes it."""
+    async with Broker(url) as broker:
+        for number, evil in enumerate(HOSTILE_TEXTS):
+            request = request_of(evil, job_id=f"{number}{evil}", args=[evil], kwargs={evil: evil})
+            await broker.enqueue(request)
+            worker = EvilWorker(broker, "evil", name=f"{evil[:200]}{number}")
+            await worker.announce()
+            claimed = await worker.claim()
+            if number % 3 == 0:
+                await worker.finish(claimed, {evil: evil})
+            elif number % 3 == 1:
+                failure = Failure(type=evil, message=evil, traceback=evil, code=FailureCode.ERROR)
+                await worker.finish(claimed, failure=failure)
+            else:
+                await broker.report_progress(claimed.lease, fraction=0.5, message=evil[:200])
+
+
+async def test_hostile_texts_stay_texts(page: Page, shop: Shop) -> None:
+    url = f"{shop.redis.url}/1"
+    alerts = "document.querySelectorAll('main :is(img, script, iframe, style, template, math)').length"
+    links = "[...document.links].every((one) => one.origin === location.origin && one.pathname !== '/livez')"
+    async with running_gateway(url) as gateway:
+        await shown(page, gateway.url, "Nothing has happened since this page was opened.")
+        await says(page, "#connection", "Live")
+        await evil_jobs(url)
+        for place, text in (
+            ("overview", "no-space-in-it-"),
+            ("queues/arq:queue", "__proto__"),
+            ("failures", "By function and error"),
+            ("workers", "33 workers, "),
+            ("functions", "evil"),
+        ):
+            await shown(page, f"{gateway.url}/#/{place}", text)
+            assert (await page.run(alerts), await page.run(links)) == (0, True), place
+            assert await page.run("document.documentElement.scrollWidth <= innerWidth"), place
+        for number, evil in enumerate(HOSTILE_TEXTS):
+            job_id = f"{number}{evil}"
+            await page.run(f"location.hash = '#/jobs/' + encodeURIComponent({json.dumps(job_id)})")
+            await page.until(f"document.querySelector('h1.id')?.textContent === {json.dumps(job_id)}")
+            part = ".progress" if number % 3 == 2 else "section[aria-label=Outcome]"
+            said = (json.dumps(evil, ensure_ascii=False)[1:-1], evil, evil[:200])[number % 3]
+            await page.until(f"document.querySelector('{part}').textContent.includes({json.dumps(said)})")
+            assert (await page.run(alerts), await page.run(links)) == (0, True), evil
+        assert await page.run("window.broken") is None
+        assert await page.run("Object.keys(Object.prototype).length") == 0
+        await page.open("about:blank")
 
 
 async def press_button(page: Page, text: str, place: str = "main") -> None:
