@@ -17,10 +17,13 @@ from jobgate.cli.operate import (
 )
 from jobgate.cli.option import option
 from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
-from jobgate.cli.terminal import Column, Output, output_options
+from jobgate.cli.terminal import Bar, Column, Output, output_options
 
 if TYPE_CHECKING:
     from jobgate.client import Client
+
+#: Failures from one change of the bar to the next.
+_SHOWN_EVERY: Final = 100
 
 _COLUMNS: Final = (
     Column("when", lambda failure: when(failure.finish_time)),
@@ -88,10 +91,14 @@ def command(which: Which, by: str | None, limit: int | None, connection: Connect
         await write_list(found, output.rows(_COLUMNS), limit, nothing)
 
     async def count(client: "Client") -> None:
-        counted = FailureCount(str(by))
-        async with aclosing(failures(client, which, None)) as found:
-            async for failure in found:
-                counted.add(failure)
+        counted, number = FailureCount(str(by)), 0
+        with Bar(counts=True) as bar:
+            async with aclosing(failures(client, which, None)) as found:
+                async for failure in found:
+                    counted.add(failure)
+                    number += 1
+                    if number % _SHOWN_EVERY == 0:
+                        bar.show(number, None, "failures read")
         output.records(counted.groups()[:limit], _COLUMNS_BY[str(by)], nothing=nothing)
 
     run(connection, count if by else show)

@@ -147,18 +147,15 @@ class Bulk:
         return await confirmed(f"{jobs} will be {_DONE[self._kind]}.")
 
     async def _carry_out(self, client: "Client", todo: Sequence[_Counted], *, waits: bool) -> int:
-        from jobgate.client import Forbidden, JobgateError  # noqa: PLC0415 - it takes long to import
+        from jobgate.client import JobgateError  # noqa: PLC0415 - it takes longer to import than all of this
 
         begun: list[_Begun] = []
         try:
             for one in todo:
                 begun.append(_Begun(counted=one, job=await self._begin(client, one.queue)))
             ended = await self._follow(begun) if waits else list(map(_unknown, begun))
-        except (JobgateError, asyncio.CancelledError) as error:
+        except (JobgateError, asyncio.CancelledError):
             self._say_how_to_go_on(begun)
-            if isinstance(error, Forbidden) and len(begun) == len(todo):
-                say(f"This key may not watch it: {error}")
-                return ExitCode.OK
             raise
         self._write(ended)
         if not waits:

@@ -56,13 +56,12 @@ async def failures(client: "Client", which: Which, limit: int | None) -> AsyncGe
         which: Which jobs.
         limit: Most of them; None = all.
     """
-    has_aborted = which.filters.get("code") == _ABORTED
     reading: deque[asyncio.Task[Failure | None]] = deque()
     count = 0
     try:
         async with aclosing(_read_ahead(client, which.but(success=False), reading)) as found:
             async for failure in found:
-                if failure is None or (failure.code == _ABORTED and not has_aborted):
+                if failure is None:
                     continue
                 yield failure
                 count += 1
@@ -77,8 +76,11 @@ async def failures(client: "Client", which: Which, limit: int | None) -> AsyncGe
 async def _read_ahead(
     client: "Client", which: Which, reading: deque[asyncio.Task[Failure | None]]
 ) -> AsyncGenerator[Failure | None, None]:
+    has_aborted = which.filters.get("code") == _ABORTED
     async with aclosing(jobs_of(client, which)) as jobs:
         async for job in jobs:
+            if job.code == _ABORTED and not has_aborted:
+                continue
             reading.append(asyncio.create_task(_read(client, job)))
             if len(reading) == _AT_ONCE:
                 yield await reading.popleft()

@@ -7,8 +7,10 @@ if TYPE_CHECKING:
 
 
 def status_of(job: "JobInfo") -> str:
-    """Return the status of a job in one word: `failed` if it has ended without success."""
-    return "failed" if job.success is False else job.status.value
+    """Return the status of a job in one word: `failed`, or `aborted`, if it has ended without success."""
+    if job.success is False:
+        return "aborted" if job.code == "aborted" else "failed"
+    return job.status.value
 
 
 def progress_of(job: "JobInfo") -> str | None:

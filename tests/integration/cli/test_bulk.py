@@ -32,7 +32,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
         keys = {
             "all": new_key(directory, "all", "operate", "read:*", "abort"),
             "slow": new_key(directory, "slow", "operate", "read:*", "abort", f"--rate={RATE}"),
-            "blind": new_key(directory, "blind", "operate"),
+            "alone": new_key(directory, "alone", "operate"),
+            "none": new_key(directory, "none", "metrics"),
         }
         url = processes.gateway(server.url, "--keys", str(directory / "keys.toml")).url
         yield server.url, {name: ("--url", url, "--key", key) for name, key in keys.items()}
@@ -80,14 +81,17 @@ def test_scripts_count_say_yes_and_get_the_result(places: tuple[str, dict[str, A
     assert f"to stop it:   jobgate abort {operation} --url" in abort.stderr
 
 
-def test_what_a_key_may_not_see_is_begun_and_not_called_a_failure(places: tuple[str, dict[str, At]]) -> None:
+def test_the_scope_operate_is_enough_and_a_gateway_is_needed(places: tuple[str, dict[str, At]]) -> None:
     redis_url, at = places
-    fail(redis_url, "blind:queue", 1)
-    done = run_jobgate("bulk", "retry", "--queue=blind:queue", "--yes", *at["blind"])
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "Gateways go on with it." in done.stderr
-    assert "This key may not watch it: The key needs the scope read" in done.stderr
-    assert run_jobgate("bulk", "retry", "--yes", "--queue=q", "--url", redis_url).returncode == 2
+    fail(redis_url, "alone:queue", 1)
+    retry = ("bulk", "retry", "--queue=alone:queue", "--yes")
+    assert json.loads(run_jobgate(*retry, *at["alone"]).stdout)["retried"] == 1
+    refused = run_jobgate("bulk", "abort", "--yes", "--queue=alone:queue", *at["none"])
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "needs the scope" in refused.stderr
+    direct = run_jobgate(*retry, "--url", redis_url)
+    assert direct.returncode == 2
+    assert "Gateways run bulk_retry: use the URL of one" in direct.stderr
 
 
 def test_a_person_is_asked_and_may_leave(places: tuple[str, dict[str, At]]) -> None:
