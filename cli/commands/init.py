@@ -38,8 +38,8 @@ def command(folder: Path) -> None:
     except ProjectError as error:
         raise click.ClickException(str(error)) from None
     width = max(map(len, FILES))
-    click.echo(f"Wrote into {folder}:")
+    is_here = folder.resolve() == Path.cwd()
+    click.echo(f"Wrote into {'this folder' if is_here else folder}:")
     for name, purpose in FILES.items():
         click.echo(f"  {name:{width}}  {purpose}")
-    enter = "" if folder.resolve() == Path.cwd() else f"  cd {shlex.quote(str(folder))}\n"
-    click.echo(_NEXT.format(enter=enter))
+    click.echo(_NEXT.format(enter="" if is_here else f"  cd {shlex.quote(str(folder))}\n"))
