@@ -105,8 +105,8 @@ class Client(Caller, Operator):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the connections. Jobs are not affected."""
-        await self.close()
+        """Close the connections, unless another block has the client open. Jobs are not affected."""
+        await self._transport.leave()
 
     async def close(self) -> None:
         """Close the connections. Jobs are not affected. Safe to call twice."""

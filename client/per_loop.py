@@ -40,6 +40,36 @@ class Home(NamedTuple):
         return self.process != os.getpid() or self.loop.is_closed()
 
 
+class Openings:
+    """Counts the blocks in which an object is open: several may overlap, in one loop or in many."""
+
+    def __init__(self) -> None:
+        # Only the thread of a loop changes the count of that loop.
+        self._counts: dict[Home, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._counts)
+
+    def enter(self) -> None:
+        """Note that a block begins in the running loop."""
+        home = Home.here()
+        self._counts[home] = self._counts.get(home, 0) + 1
+
+    def leave(self) -> bool:
+        """Note that a block has ended; return whether the running loop has no other one."""
+        home = Home.here()
+        left = self._counts.get(home, 1) - 1
+        if left:
+            self._counts[home] = left
+        else:
+            self._counts.pop(home, None)
+        return not left
+
+    def clear(self) -> None:
+        """Note that nothing is to be open any longer, whatever blocks there are."""
+        self._counts.clear()
+
+
 class PerLoop(Generic[Part]):
     """One part for each event loop, made when it is first needed.
 

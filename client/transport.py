@@ -59,10 +59,13 @@ class Transport(Protocol):
     """
 
     async def open(self) -> None:
-        """Get ready for requests. Called once."""
+        """Allow requests."""
+
+    async def leave(self) -> None:
+        """Take back one `open` in this loop; the last one closes the loop's connections."""
 
     async def close(self) -> None:
-        """Close all connections. Safe to call twice."""
+        """Allow no requests, and close the connections of this loop. Safe to call twice."""
 
     async def enqueue(self, job: NewJob) -> str | None:
         """Enqueue a job and return the name of its queue, None where that is not known.

@@ -25,7 +25,8 @@ from jobgate.client.time_budget import Retries, TimeBudget
 _MOST_BYTES: Final = 1024 * 1024
 #: Seconds for one request: a gateway may wait 5 s for Redis, several times.
 _TIMEOUT: Final = 30.0
-_HEADERS: Final = {"Content-Type": "application/x-ndjson"}
+_NDJSON: Final = "application/x-ndjson"
+_HEADERS: Final = {"Content-Type": _NDJSON}
 
 #: What the enqueue of a job returns: its queue if that is known, or the error.
 Answer = str | JobgateError | None
@@ -107,11 +108,12 @@ class Batch:
         if response.status != 200:
             raise unexpected(response) if response.status < 400 else ProblemAnswer.of(response).error()
         lines = response.body.splitlines()
-        if not lines or len(lines) > len(entries):
+        is_ours = response.headers.get("Content-Type", "").startswith(_NDJSON)
+        if not (lines or is_ours) or len(lines) > len(entries):
             raise unexpected(response)
         results = list(map(_result, lines))
         left = entries[len(lines) :]
-        if "next_line" not in (results[-1].get("problem") or ()):
+        if not results or "next_line" not in (results[-1].get("problem") or ()):
             for entry in left:  # the answer was cut: the gateway may have read them
                 entry.is_in_doubt = True
         left += [entry for entry, each in zip(entries, results, strict=False) if self._is_left(entry, each)]

@@ -21,7 +21,7 @@ from jobgate.client.http.response import Response
 from jobgate.client.http.route import Route
 from jobgate.client.http.trust import lasting_error, no_handshake
 from jobgate.client.metrics import ClientMetrics
-from jobgate.client.per_loop import PerLoop
+from jobgate.client.per_loop import Openings, PerLoop
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget
 
 logger = logging.getLogger("jobgate.client")
@@ -96,13 +96,13 @@ class Exchange:
         self._max_connections = max_connections
         self._metrics = metrics
         self._sessions = PerLoop(self._new_session)
-        self._is_open = False
+        self._openings = Openings()
         #: Whether the other side has answered in HTTP before.
         self._is_known = False
 
     async def open(self) -> None:
         """Allow requests; nothing is sent yet."""
-        self._is_open = True
+        self._openings.enter()
 
     def note_retry(self, reason: str) -> None:
         """Count a retry, for one of the reasons of `Failure`."""
@@ -116,9 +116,17 @@ class Exchange:
             headers=self._headers,
         )
 
+    async def leave(self) -> None:
+        """Take back one `open`; the last one of a loop closes its connections."""
+        if self._openings.leave():
+            await self._close_here()
+
     async def close(self) -> None:
-        """Close all connections. Safe to call twice."""
-        self._is_open = False
+        """Close the connections of this loop, and allow no requests. Safe to call twice."""
+        self._openings.clear()
+        await self._close_here()
+
+    async def _close_here(self) -> None:
         if (session := self._sessions.take()) is not None:
             await session.close()
         await self._close_gone()
@@ -239,7 +247,7 @@ class Exchange:
         body: bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request once and yield the response, whose body is still to be read."""
-        if not self._is_open:
+        if not self._openings:
             raise ClientClosed
         await self._close_gone()
         async with self._sessions.here().request(

@@ -50,6 +50,10 @@ class HttpTransport:
         """Allow requests; the gateway need not be up yet."""
         await self._exchange.open()
 
+    async def leave(self) -> None:
+        """Take back one `open`."""
+        await self._exchange.leave()
+
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
         await self._exchange.close()

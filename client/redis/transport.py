@@ -32,7 +32,7 @@ from jobgate.client.errors import (
     UnknownFunction,
 )
 from jobgate.client.info import JobEvent, JobInfo, QueueEvent
-from jobgate.client.per_loop import PerLoop
+from jobgate.client.per_loop import Openings, PerLoop
 from jobgate.client.redis.job_events import JobEvents
 from jobgate.client.redis.job_views import end_of, info_of
 from jobgate.client.redis.operations import RedisOperations
@@ -75,7 +75,7 @@ class RedisTransport:
     def __init__(self, url: str, *, request_timeout: float, serializer: str, namespace: str | None) -> None:
         self._request_timeout = request_timeout
         self._serializer = serializer
-        self._is_open = False
+        self._openings = Openings()
         #: Whether Redis has answered, and nothing has failed since.
         self._is_reached = False
 
@@ -96,17 +96,25 @@ class RedisTransport:
 
     @property
     def _broker(self) -> Broker:
-        if not self._is_open:
+        if not self._openings:
             raise ClientClosed
         return self._brokers.here()
 
     async def open(self) -> None:
         """Allow requests; Redis need not be up yet."""
-        self._is_open = True
+        self._openings.enter()
+
+    async def leave(self) -> None:
+        """Take back one `open`; the last one of a loop closes its connections."""
+        if self._openings.leave():
+            await self._close_here()
 
     async def close(self) -> None:
-        """Close the connections. Safe to call twice."""
-        self._is_open = False
+        """Close the connections of this loop, and allow no requests. Safe to call twice."""
+        self._openings.clear()
+        await self._close_here()
+
+    async def _close_here(self) -> None:
         self._brokers.drop_gone()
         if (broker := self._brokers.take()) is not None:
             await broker.close()

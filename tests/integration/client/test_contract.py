@@ -471,6 +471,22 @@ async def test_a_closed_client_says_so(stack: Stack, transport: str) -> None:
     await client.close()
 
 
+async def test_the_last_of_several_blocks_closes(stack: Stack, transport: str) -> None:
+    client = Client(stack.url(transport), registry=CollectorRegistry())
+
+    async def block(number: int) -> Any:
+        async with client:
+            return await client.call("add", number)
+
+    assert await asyncio.gather(*(block(number) for number in range(5))) == [1, 2, 3, 4, 5]
+    with pytest.raises(ClientClosed):
+        await client.call("add", 1)
+    async with client, client:
+        await client.close()
+        with pytest.raises(ClientClosed):
+            await client.call("add", 1)
+
+
 @pytest.mark.parametrize("ask", ["call", "enqueue"])
 async def test_entering_waits_for_nothing_and_a_call_names_address_and_cause_in_time(
     transport: str, ask: str

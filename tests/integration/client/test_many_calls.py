@@ -335,6 +335,7 @@ EACH = [refused(503, "outcome-unknown"), refused(403, "forbidden"), refused(503,
         (lambda jobs: 401, [Unauthorized] * 3),
         (lambda jobs: 503, [GatewayUnavailable] * 3),
         (lambda jobs: [{}] * 3, [UnexpectedAnswer] * 3),
+        (lambda jobs: [], [OutcomeUnknown] * 3),
         (lambda jobs: [accepted(jobs[0])] * 4, [UnexpectedAnswer] * 3),
         (lambda jobs: [refused(409, "job-exists") for _ in jobs], [JobHandle] * 3),
         (
@@ -342,7 +343,7 @@ EACH = [refused(503, "outcome-unknown"), refused(403, "forbidden"), refused(503,
             [OutcomeUnknown, Forbidden, GatewayUnavailable],
         ),
     ],
-    ids=["refused", "unavailable", "nonsense", "too-many", "ours", "each"],
+    ids=["refused", "unavailable", "nonsense", "cut", "too-many", "ours", "each"],
 )
 async def test_bad_answers(reply: Any, kinds: list[type]) -> None:
     async with answering(reply) as client:
