@@ -1,8 +1,9 @@
 """The wait for the result of one job, with its progress."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+import shlex
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,10 +52,25 @@ async def called(
     from jobgate.client import JobExists  # noqa: PLC0415 - it takes longer to import than all of this
 
     try:
-        return await caller.call(function, *arguments.args, **arguments.kwargs)
+        with explained(function):
+            return await caller.call(function, *arguments.args, **arguments.kwargs)
     except JobExists:
         await existing(job, function)
         return await job.result(timeout)
+
+
+@contextmanager
+def explained(function: str) -> Iterator[None]:
+    """Add to an error what helps somebody who has written the arguments by hand."""
+    from jobgate.client import InvalidArguments  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except InvalidArguments as error:
+        if "must be a string" in str(error):
+            error.add_note("A number is written as text like this: '\"7\"'")
+        error.add_note(f"What it takes: jobgate functions {shlex.quote(function)}")
+        raise
 
 
 async def existing(job: "JobHandle[Any]", function: str) -> None:
@@ -66,7 +82,8 @@ async def existing(job: "JobHandle[Any]", function: str) -> None:
     info = await job.info()
     if info.function != function:
         raise RefusedError(f"job {job.id} exists already, and runs {info.function!r}: choose another id.")
-    say(f"Job {job.id} exists already, its status is {status_of(info)}: no second one is made.")
+    again = f" To run it again: jobgate retry {job.id}" if info.success is False else ""
+    say(f"Job {job.id} exists already, its status is {status_of(info)}: no second one is made.{again}")
 
 
 async def wait_for(job: "JobHandle[Any]", result: Awaitable[Any], connection: Connection) -> Any:
@@ -84,7 +101,7 @@ async def wait_for(job: "JobHandle[Any]", result: Awaitable[Any], connection: Co
             return await result
     except asyncio.CancelledError:
         say(
-            f"\nThe wait has ended; job {job.id} is not stopped.\n"
+            f"\nThe wait has ended. If job {job.id} was accepted, it is not stopped:\n"
             f"  jobgate status {job.id}{connection.again}\n"
             f"  jobgate result {job.id} --wait{connection.again}\n"
             f"  jobgate abort {job.id}{connection.again}"
@@ -110,7 +127,7 @@ async def _show(job: "JobHandle[Any]", bar: Bar) -> None:
 
     await asyncio.sleep(_QUIET)
     while bar.is_wanted:
-        bar.show(0, None, "")
+        bar.show(0, None, "waiting for an answer")
         try:
             async for event in job.events():
                 bar.show(*_shown(event.job))

@@ -8,14 +8,12 @@ from jobgate.cli.calls import (
     FUNCTION,
     Arguments,
     CallCommand,
-    Each,
-    EachLine,
-    EachOptions,
     argument_options,
-    each_options,
     existing,
+    explained,
     job_options,
 )
+from jobgate.cli.lines import Each, LineCalls, LineOptions, line_options
 from jobgate.cli.remote import Connection, connection_options, run
 from jobgate.cli.terminal import Output, output_options
 
@@ -35,14 +33,14 @@ Examples:
 )
 @FUNCTION
 @argument_options
-@each_options
+@line_options
 @job_options(can_defer=True)
 @output_options
 @connection_options
 def command(
     function: str,
     arguments: Arguments,
-    lines: EachOptions | None,
+    lines: LineOptions | None,
     options: dict[str, Any],
     connection: Connection,
     output: Output,
@@ -60,7 +58,7 @@ def command(
         return
     if "job_id" in options:
         raise click.UsageError("--id is for one job: with --each use --id-prefix.")
-    each = Each(EachLine(function, arguments, options, lines), output, connection)
+    each = Each(LineCalls(function, arguments, options, lines), output, connection)
     run(connection, each.run, on_interrupt=None if lines.waits else each.stop)
 
 
@@ -69,8 +67,10 @@ async def _enqueue(
 ) -> None:
     from jobgate.client import JobExists  # noqa: PLC0415 - it takes longer to import than all of this
 
+    caller = client.with_options(**options)
     try:
-        job = await client.with_options(**options).enqueue(function, *arguments.args, **arguments.kwargs)
+        with explained(function):
+            job = await caller.enqueue(function, *arguments.args, **arguments.kwargs)
     except JobExists as error:
         job = error.job
         await existing(job, function)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def message_of(error: "JobgateError", connection: Connection) -> str:
-    """Return what is wrong, and what to do."""
+    """Return what is wrong, and what to do; notes of the error are lines of their own."""
     from jobgate import client  # noqa: PLC0415 - it takes longer to import than all of this
 
     job_id = getattr(error.job, "id", "")
@@ -21,20 +21,13 @@ def message_of(error: "JobgateError", connection: Connection) -> str:
         case client.Unauthorized():
             text = f"{connection.shown} requires a key that it knows: set JOBGATE_KEY, or `key` in a profile."
         case client.ResultTimeout():
-            text = f"{text}\n  jobgate result {job_id} --wait{connection.again}"
+            again = f"jobgate result {job_id} --wait{connection.again}"
+            text = f"job {job_id} has not ended, and is not stopped.\n  {again}"
         case client.JobNotFound():
             text = f"{job_id}: {text}"
         case client.OutcomeUnknown() if job_id:
             text = f"{text}\n  jobgate status {job_id}{connection.again}"
-    return text
-
-
-def hint_for(error: "JobgateError") -> str:
-    """Return a further line that helps whoever has written the arguments by hand; empty where none does."""
-    from jobgate.client import InvalidArguments  # noqa: PLC0415 - as above
-
-    is_text_wanted = isinstance(error, InvalidArguments) and "must be a string" in str(error)
-    return "\n  A number is written as text like this: '\"7\"'" if is_text_wanted else ""
+    return "\n  ".join([text, *getattr(error, "__notes__", ())])
 
 
 def _in_options(text: str) -> str:

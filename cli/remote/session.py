@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgate.cli.remote.connection import Connection
 from jobgate.cli.remote.exit_codes import ExitCode, exit_code_of
-from jobgate.cli.remote.messages import hint_for, message_of
+from jobgate.cli.remote.messages import message_of
 from jobgate.cli.remote.retry_notice import RetryNotice
 from jobgate.cli.terminal import say
 
@@ -44,7 +44,7 @@ def run(
         with RetryNotice():
             code = asyncio.run(_interruptible(_connected(connection, work), on_interrupt))
     except JobgateError as error:
-        say(f"Error: {message_of(error, connection)}{hint_for(error)}")
+        say(f"Error: {message_of(error, connection)}")
         code = exit_code_of(error)
     except asyncio.CancelledError:
         code = ExitCode.INTERRUPTED

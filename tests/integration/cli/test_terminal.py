@@ -99,7 +99,7 @@ def test_a_call_shows_progress_and_ctrl_c_says_how_to_go_on(stack: CallStack) ->
         seen.interrupt()
         assert seen.wait() == 130
     assert seen.raw.rindex(b"\x1b[?25h") > seen.raw.rindex(b"\x1b[?25l")  # the cursor is there again
-    assert "job steps-1 is not stopped" in seen.text
+    assert "If job steps-1 was accepted, it is not stopped:" in seen.text
     for command in ("status steps-1", "result steps-1 --wait", "abort steps-1"):
         assert f"  jobgate {command}\n" in seen.text
     assert stack.run("abort", "steps-1").exit_code == 0
@@ -122,7 +122,7 @@ def test_each_line_is_a_job_and_no_line_runs_twice(stack: CallStack, tmp_path: P
         seen.wait_for(r"[1-9]\d of 400")
         seen.interrupt()
         assert seen.wait() == 130
-    assert "The jobs that were under way are not stopped." in seen.text
+    assert re.search(r"The jobs of [1-4] lines that were under way are not stopped\.", seen.text)
     assert "give the same command again" in seen.text
     with reading(data, tmp_path) as given, Terminal(*words, given=given, env=stack.env) as seen:
         assert seen.wait() == 0
@@ -177,10 +177,11 @@ def test_results_of_lines_are_written_with_their_numbers(stack: CallStack, tmp_p
     assert "args/0" in records[1]["error"]["message"] or "kwargs/a" in records[1]["error"]["message"]
 
 
-def test_what_would_fail_for_all_lines_ends_it(stack: CallStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("waits", [[], ["--wait"]])
+def test_what_would_fail_for_all_lines_ends_it(stack: CallStack, tmp_path: Path, waits: list[str]) -> None:
     with (
         reading(b"1\n" * 5000, tmp_path) as given,
-        Terminal("enqueue", "nothing", "--each", given=given, env=stack.env) as seen,
+        Terminal("enqueue", "nothing", "--each", *waits, given=given, env=stack.env) as seen,
     ):
         assert seen.wait() == 3
     assert seen.text.count("No worker offers 'nothing'") == 1

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from jobgate.cli.calls.arguments import Arguments
-from jobgate.cli.calls.lines import Line
 from jobgate.cli.calls.values import json_or_text
+from jobgate.cli.lines.reading import Line
 from jobgate.cli.terminal.columns import cell
 from jobgate.cli.terminal.json_text import indented_json, json_line
 from jobgate.cli.terminal.text import escaped, in_one_line

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jobgate.cli.calls.arguments import Arguments
-from jobgate.cli.calls.values import json_or_text
+from jobgate.cli.calls import Arguments, json_or_text
 
 #: Bytes that are read at once, and of the longest line: a gateway takes less.
 _CHUNK: Final = 256 * 1024

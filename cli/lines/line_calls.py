@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgate.cli.calls.arguments import Arguments
-from jobgate.cli.calls.each_options import EachOptions
-from jobgate.cli.calls.lines import Line
+from jobgate.cli.calls import Arguments
+from jobgate.cli.lines.line_options import LineOptions
+from jobgate.cli.lines.reading import Line
 
 if TYPE_CHECKING:
     from jobgate.client import Call
 
 
 @dataclass(frozen=True, slots=True)
-class EachLine:
+class LineCalls:
     """How a line becomes a call."""
 
     function: str
@@ -20,7 +20,7 @@ class EachLine:
     fixed: Arguments
     #: Options of all jobs, as for `Client.with_options`.
     options: dict[str, Any]
-    lines: EachOptions
+    lines: LineOptions
 
     def call(self, line: Line) -> "Call":
         """Return the call that a line means.

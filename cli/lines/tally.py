@@ -5,7 +5,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from jobgate.cli.calls.lines import Line
+from jobgate.cli.lines.reading import Line
 from jobgate.cli.remote import Connection, ExitCode, exit_code_of, message_of
 from jobgate.cli.terminal import Bar, Output, say
 

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import click
 
-from jobgate.cli.calls.waiting import wait_option
+from jobgate.cli.calls import wait_option
 from jobgate.cli.option import Decorated, Option, option
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EachOptions:
+class LineOptions:
     """How lines become jobs."""
 
     #: Beginning of the ids; None = random ids.
@@ -76,15 +76,15 @@ _OPTIONS: Final = (
 )
 
 
-def each_options(function: Decorated) -> Decorated:
-    """Give a command these options; it gets an `EachOptions` as `lines`, None without `--each`."""
+def line_options(function: Decorated) -> Decorated:
+    """Give a command these options; it gets an `LineOptions` as `lines`, None without `--each`."""
 
     @wraps(function)
     def command(*args: Any, is_each: bool, **given: Any) -> Any:
-        values = {each.name: given.pop(each.name) for each in fields(EachOptions)}
+        values = {each.name: given.pop(each.name) for each in fields(LineOptions)}
         context = click.get_current_context()
         if is_each:
-            return function(*args, lines=EachOptions(**values), **given)
+            return function(*args, lines=LineOptions(**values), **given)
         for parameter in context.command.params:
             source = context.get_parameter_source(parameter.name or "")
             if parameter.name in values and source is click.core.ParameterSource.COMMANDLINE:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from jobgate.cli.calls.each_line import EachLine
-from jobgate.cli.calls.lines import Line, Lines
-from jobgate.cli.calls.tally import Tally, is_of_one_line
+from jobgate.cli.lines.line_calls import LineCalls
+from jobgate.cli.lines.reading import Line, Lines
+from jobgate.cli.lines.tally import Tally, is_of_one_line
 from jobgate.cli.remote import Connection, ExitCode
 from jobgate.cli.terminal import Output, say
 
@@ -27,7 +27,7 @@ class Each:
         connection: Where the jobs are.
     """
 
-    def __init__(self, each: EachLine, output: Output, connection: Connection) -> None:
+    def __init__(self, each: LineCalls, output: Output, connection: Connection) -> None:
         self._each = each
         self._options = each.lines
         self._lines = Lines(sys.stdin.fileno(), skip=each.lines.skip)
@@ -35,6 +35,8 @@ class Each:
         self._is_stopped = False
         #: Number of the last line up to which it is known that all are enqueued, or refused.
         self._enqueued_to = each.lines.skip
+        #: Numbers of the lines with which the function is being called.
+        self._under_way: set[int] = set()
 
     def stop(self) -> None:
         """Take no more lines; what has been taken is completed."""
@@ -43,6 +45,8 @@ class Each:
 
     async def run(self, client: "Client") -> int:
         """Enqueue the jobs, or call the function with each line, and return the exit code."""
+        if sys.stdin.isatty():
+            say("Each line is a job; Ctrl-D ends them.")
         return await (self._call_all(client) if self._options.waits else self._enqueue_all(client))
 
     async def _enqueue_all(self, client: "Client") -> int:
@@ -73,11 +77,19 @@ class Each:
                     for _ in range(self._options.concurrency):
                         group.create_task(serve())
         except BaseException as error:
-            say(f"{self._tally.summary('done')} The jobs that were under way are not stopped.")
-            say(self._how_to_continue(self._lines.last))
+            say(self._tally.summary("done"))
+            say(self._left_under_way(is_interrupted=isinstance(error, asyncio.CancelledError)))
             raise _first(error) from None
         say(self._tally.summary("done"))
         return self._tally.code
+
+    def _left_under_way(self, *, is_interrupted: bool) -> str:
+        """Return what is to be said of the lines that have been taken and not been done with."""
+        count = f"{len(self._under_way)} lines that were under way"
+        if is_interrupted:
+            return f"The jobs of {count} are not stopped. {self._how_to_continue(self._lines.last)}"
+        last = min(self._under_way, default=self._lines.last + 1) - 1
+        return f"Jobs of {count} may exist or not. {self._how_to_continue(last)}"
 
     async def _enqueue(self, caller: "Caller") -> None:
         from jobgate.client import JobExists, JobgateError  # noqa: PLC0415 - it takes long to import
@@ -109,6 +121,7 @@ class Each:
     async def _call(self, client: "Client", caller: "Caller", line: Line) -> None:
         from jobgate.client import JobExists, JobgateError  # noqa: PLC0415 - it takes long to import
 
+        self._under_way.add(line.number)
         try:
             call = self._each.call(line)
             job_id = call.options.job_id or secrets.token_hex(16)
@@ -123,6 +136,7 @@ class Each:
             if not is_of_one_line(error):
                 raise
             self._tally.refused(line, error)
+        self._under_way.discard(line.number)
 
     def _how_to_continue(self, last: int) -> str:
         if self._options.id_prefix is None:
