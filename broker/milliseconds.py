@@ -24,9 +24,18 @@ EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 @dataclass(slots=True)
 class ClockShift:
-    """How far this process is ahead of the clocks: always nothing, but in tests. Scripts add it to `TIME`."""
+    """How far this process is ahead of Redis: always nothing, but in tests that move the time."""
 
+    #: Scripts add it to `TIME`.
     ms: int = 0
+    #: The moved time at the zero of the monotonic clock. Tests may also use packages that move the wall clock
+    #: of Python: that must not count twice.
+    origin_ms: int = 0
+
+    def move(self, milliseconds: int, now_ms: int) -> None:
+        """Move the time by so much, to `now_ms`."""
+        self.ms += milliseconds
+        self.origin_ms = now_ms - time.monotonic_ns() // 1_000_000
 
 
 CLOCK_SHIFT: Final = ClockShift()
@@ -34,7 +43,9 @@ CLOCK_SHIFT: Final = ClockShift()
 
 def unix_ms() -> int:
     """Return the time by the clock of this machine."""
-    return time.time_ns() // 1_000_000 + CLOCK_SHIFT.ms
+    if CLOCK_SHIFT.ms:
+        return CLOCK_SHIFT.origin_ms + time.monotonic_ns() // 1_000_000
+    return time.time_ns() // 1_000_000
 
 
 def time_of(unix_ms: int | None) -> datetime | None:

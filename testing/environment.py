@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from prometheus_client import CollectorRegistry
 
-from jobgate.broker import Broker, Keys, WorkerRecord, joined
+from jobgate.broker import Broker, EncodeError, Keys, WorkerRecord, joined
 from jobgate.client import BlockingClient, Client
 from jobgate.testing.jobs import jobs_of
 from jobgate.testing.runs import ManualWorker, MovedTime
@@ -45,7 +45,8 @@ class Environment:
         overrides: Settings that override it.
 
     Raises:
-        TestingError: The embedded server cannot be started, or a queue of the settings is in use.
+        TestingError: The embedded server cannot be started, or the namespace or a queue of the settings is in
+            use.
         SettingsError: A setting cannot be used.
         LoadError: The import path cannot be imported.
     """
@@ -62,8 +63,8 @@ class Environment:
         #: Prefix of all keys.
         self.namespace = namespace or f"test-{secrets.token_hex(4)}"
         given = {"redis_settings": self.redis_url, "namespace": self.namespace, "handle_signals": False}
-        #: Those of the worker, checked.
         source = load_settings(settings) if isinstance(settings, str) else settings
+        #: Those of the worker, checked.
         self.settings = Settings.of(source, **{"metrics_port": None, **given, **overrides})
         self._thread = LoopThread()
         try:
@@ -85,6 +86,7 @@ class Environment:
         broker = Broker(self.redis_url, codec=codec_of(self.settings), namespace=self.namespace)
         keyspace = Keyspace(self.redis_url, keys)
         try:
+            await keyspace.check_empty()
             await keyspace.take_queues(self.settings.weights)
             await self._announce(broker)
         except BaseException:
@@ -100,8 +102,10 @@ class Environment:
         """Publish the functions, as a worker does: calls of others are refused, arguments are checked."""
         if not self.settings.functions:
             return
-        documents = [one.document.encode() for _, one in sorted(self.settings.resolved().items())]
-        digest, stored = joined(documents)
+        try:
+            digest, stored = joined(self._documents)
+        except EncodeError:  # a worker publishes less then
+            return
         record = WorkerRecord(
             worker_id="testing",
             host="",
@@ -117,6 +121,10 @@ class Environment:
         )
         await broker.publish(digest, stored)
         await broker.announce(record, ttl=_A_DAY, size=len(stored))
+
+    @cached_property
+    def _documents(self) -> list[bytes]:
+        return [one.document.encode() for _, one in sorted(self.settings.resolved().items())]
 
     @cached_property
     def client(self) -> Client:

@@ -49,7 +49,7 @@ class MovedTime:
                 f"now, {now.isoformat(' ')}."
             )
         milliseconds = round((moment - now) / timedelta(milliseconds=1))
-        CLOCK_SHIFT.ms += milliseconds
+        CLOCK_SHIFT.move(milliseconds, round(moment.timestamp() * 1000))
         if milliseconds > 0:
             keys = self._broker.keys
             # Leases and heartbeats are of workers that run now, in real time.

@@ -33,18 +33,20 @@ class Keyspace:
         """Close the connection."""
         await self._redis.aclose()
 
+    async def check_empty(self) -> None:
+        """Raise TestingError where the namespace is in use: the test would delete what is not its own."""
+        if await self.names():
+            raise _in_use(f"The namespace {self._keys.namespace!r}")
+
     async def take_queues(self, queues: Iterable[str]) -> None:
         """Use these queues, whose keys are those of this test from now on.
 
         Raises:
-            TestingError: A queue is not empty: the test would run, and then delete, jobs of somebody else.
+            TestingError: A queue is in use: the test would run, and then delete, jobs of somebody else.
         """
-        for queue in self._foreign(queues) - self._queues:
+        for queue in self._foreign(queues):
             if await self._redis.exists(queue):
-                raise TestingError(
-                    f"The queue {queue!r} already has jobs: give the tests a Redis database of their own, "
-                    "such as redis://localhost/9, or empty it."
-                )
+                raise _in_use(f"The queue {queue!r}")
             self._queues.add(queue)
 
     def note_queue(self, queue: str) -> None:
@@ -104,6 +106,13 @@ class Keyspace:
 
     async def _found(self, pattern: str) -> list[bytes]:
         return [key async for key in self._redis.scan_iter(match=_octets(pattern), count=1000)]
+
+
+def _in_use(what: str) -> TestingError:
+    return TestingError(
+        f"{what} is in use already: give the tests a Redis database of their own, such as "
+        "redis://localhost/9, or empty it."
+    )
 
 
 def _quoted(text: str) -> str:

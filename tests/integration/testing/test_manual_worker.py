@@ -147,6 +147,16 @@ async def test_a_test_may_begin_in_the_past(jobs: Environment) -> None:
         await jobs.client.enqueue("ad", 1, 2)
 
 
+async def test_a_wall_clock_that_a_test_moves_too_does_not_count(
+    jobs: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = datetime(2100, 1, 1, tzinfo=UTC)
+    jobs.worker.move_time(to=day)
+    monkeypatch.setattr(time, "time_ns", lambda: int(day.timestamp() * 1e9))  # as time-machine does
+    await jobs.client.enqueue("add", 1, 2, _defer_until=day + timedelta(hours=1))
+    jobs.worker.assert_enqueued("add", _defer_by=3600)
+
+
 async def test_a_moved_time_is_that_of_jobs(jobs: Environment) -> None:
     jobs.worker.move_time(to=datetime(2100, 1, 1, 2, 59, 30, tzinfo=UTC))
     await jobs.client.enqueue("moment", _defer_by=60)
@@ -229,10 +239,13 @@ def test_queues_of_others_are_left_alone(
     with valkey_server.client() as client:
         client.zadd("emails", {"1": 1})
         settings = {"functions": [add], "queues": ["emails"]}
-        with pytest.raises(TestingError, match="'emails' already has jobs"):
+        with pytest.raises(TestingError, match="'emails' is in use already"):
             Environment(settings, redis_url=valkey_server.url)
         assert client.keys() == [b"emails"]
-        client.delete("emails")
+        client.rename("emails", "arq:queue")
+        with pytest.raises(TestingError, match="'arq' is in use already"):
+            Environment([add], redis_url=valkey_server.url, namespace="arq")
+        client.delete("arq:queue")
         with Environment(settings, redis_url=valkey_server.url) as jobs:
             jobs.blocking_client.enqueue("add", 1, 2, _queue="emails")
             jobs.blocking_client.enqueue("add", 1, 2, _queue="others")
