@@ -52,12 +52,10 @@ def programs(folder: Path) -> str:
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Follower]:
     """A reader who has followed the page up to its first recipe: a worker and a gateway run."""
     folder = tmp_path_factory.mktemp("frameworks")
-    ports = {f"localhost:{port}": f"localhost:{free_port()}" for port in (8080, 8003, 8004)}
-    bare = {f"--port {port}": f"--port {free_port()}" for port in (8001, 8002)}
-    for option, ours in list(bare.items()):
-        ports[option.replace("--port ", "localhost:")] = ours.replace("--port ", "localhost:")
-    port = ports["localhost:8080"].rpartition(":")[2]
-    instead = {**ports, **bare, "jobgate dev ": f"jobgate dev --port {port} "}
+    ports = {port: free_port() for port in (8080, 8001, 8002, 8003, 8004)}
+    places = ((before, port) for before in ("localhost:", "--port ") for port in ports)
+    instead = {f"{before}{port}": f"{before}{ports[port]}" for before, port in places}
+    instead["jobgate dev "] = f"jobgate dev --no-watch --port {ports[8080]} "
     processes = Processes(folder)
     work = folder / "work"
     work.mkdir()

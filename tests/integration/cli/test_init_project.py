@@ -45,7 +45,7 @@ def test_the_project_runs_as_its_readme_says(processes: Processes, project: Path
         instead={
             "localhost:8080": f"localhost:{port}",
             "jobgate call ": f"jobgate call --url http://localhost:{port} ",
-            "jobgate dev ": f"jobgate dev --port {port} ",
+            "jobgate dev ": f"jobgate dev --no-watch --port {port} ",
         },
         ready={"jobgate dev": "jobgate is ready on"},
         environment={
