@@ -29,6 +29,7 @@ _COLUMNS: Final = (
     Column("tries", right=True, optional=True),
     Column("queue", optional=True),
     Column("progress", progress_of, optional=True),
+    Column("worker", optional=True),
 )
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 #: Seconds from which a block of the event loop, and a silence, are told: heartbeats come every 3 s.
 _BLOCKED: Final = 1.0
 _SILENT: Final = 7.0
+_NOBODY: Final = (
+    "No live worker: none has announced itself within the last 15 seconds. What was running, and where, shows "
+    "`jobgate jobs --status in_progress`."
+)
 #: Running jobs that are listed.
 _MOST_RUNNING: Final = 20
 
@@ -121,7 +125,7 @@ def _sheets(workers: Sequence["WorkerInfo"], limits: Mapping[str, float | None])
         for job in worker.running
     ]
     running.sort(key=lambda one: one.job.start_time or datetime.max.replace(tzinfo=UTC))
-    sheets = [Sheet(workers, _COLUMNS)]
+    sheets = [Sheet(workers, _COLUMNS, nothing=_NOBODY)]
     if running:
         more = f", the longest {_MOST_RUNNING}" if len(running) > _MOST_RUNNING else ""
         sheets.append(Sheet(running[:_MOST_RUNNING], _RUNNING, f"Running{more}"))

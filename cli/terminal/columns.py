@@ -12,7 +12,7 @@ _LONGEST: Final = 1_000
 _UNKNOWN: Final = "-"
 _STYLES: Final = {
     "deferred": "cyan", "queued": "blue", "in_progress": "yellow", "complete": "green", "failed": "red",
-    "aborted": "magenta", "paused": "yellow",
+    "aborted": "magenta", "no worker": "red", "succeeded": "green",
 }  # fmt: skip
 
 

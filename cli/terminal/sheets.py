@@ -23,6 +23,8 @@ class Sheet:
     columns: Sequence[Column]
     #: Stands above it; empty = nothing does.
     title: str = ""
+    #: What people see in its place where there are no records.
+    nothing: str = "None."
     #: What programs get of a record; None = the record.
     to_json: Callable[[Any], Any] | None = None
 
@@ -113,5 +115,6 @@ def _drawn(sheets: Sequence[Sheet], room: int) -> Any:
             drawn.append(Text(""))
         if sheet.title:
             drawn.append(Text(escaped(sheet.title), style="bold"))
-        drawn.append(table(sheet.records, sheet.columns, room))
+        is_empty = not sheet.records
+        drawn.append(Text(sheet.nothing) if is_empty else table(sheet.records, sheet.columns, room))
     return Group(*drawn)

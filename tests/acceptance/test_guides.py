@@ -200,7 +200,7 @@ def test_command_line(processes: Processes, redis_url: str, tmp_path: Path) -> N
     folder.mkdir()
     instead = {"http://localhost:8080": gateway.url}
     reader = Follower(processes, folder, path=path, instead=instead, ready={})
-    assert reader.follow("command-line.md") == 6
+    assert reader.follow("command-line.md") == 8
 
 
 def test_what_is_not_true_fails(processes: Processes, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Tables in terminals of any width, with text from outside in every cell."""
 
+import re
 from dataclasses import dataclass
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from harness.guide import DOCS
+from jobgate.cli.commands.queues import _COLUMNS as OF_QUEUES
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.tables import Layout, table
 
@@ -71,3 +74,8 @@ def test_rows_that_come_later_stand_below_the_first_ones() -> None:
     assert layout.widths == [10, 8, 5, 8, 9]
     assert Layout.of([], (Column("job", least=32),), 60).widths == [32]
     assert len(layout.table([Record("b" * 40)], has_head=False).columns) == 5
+
+
+def test_the_guide_shows_the_columns_of_queues() -> None:
+    (head,) = re.findall(r"^queue +queued.*$", (DOCS / "command-line.md").read_text(), re.MULTILINE)
+    assert re.split("  +", head) == [column.title for column in OF_QUEUES]
