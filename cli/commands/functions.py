@@ -1,6 +1,5 @@
 """`jobgate functions`: what can be called."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
@@ -62,6 +61,8 @@ def _named(name: str, functions: Sequence["FunctionInfo"]) -> "FunctionInfo":
     found = next((one for one in functions if one.name == name), None)
     if found is not None:
         return found
+    import difflib  # noqa: PLC0415 - only for a message
+
     near = difflib.get_close_matches(name, [one.name for one in functions], n=1)
     advice = f"did you mean {near[0]!r}?" if near else "`jobgate functions` lists those there are."
     raise RefusedError(f"No worker offers {name!r}: {advice}")

@@ -1,8 +1,6 @@
 """Files of settings: `jobgate.toml` in the working directory, and one of the user's own."""
 
-import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +47,8 @@ def _places() -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - most commands have no file to read
+
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -69,6 +69,8 @@ def _profile(path: Path, members: Mapping[str, Any]) -> Profile:
 
 
 def _instead(name: str, known: list[str] | tuple[str, ...]) -> str:
+    import difflib  # noqa: PLC0415 - only for a message
+
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f", did you mean {near[0]!r}?"

@@ -1,7 +1,9 @@
 """`jobgate call`, `enqueue`, `status`, `result`, `abort`, `retry` and `functions`, as programs use them."""
 
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,39 @@ def test_profiles_say_where(stack: CallStack, tmp_path: Path) -> None:
     (tmp_path / "jobgate.toml").write_text(f'url = "http://nowhere.invalid"\n[here]\nurl = "{stack.url}"\n')
     assert jobgate("call", "add", "1", "--profile", "here").stdout == "2\n"
     assert jobgate("call", "add", "1", JOBGATE_PROFILE="here").stdout == "2\n"
+
+
+class Garbage(BaseHTTPRequestHandler):
+    """Answers everything with a page that is not jobgate's."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        body = b"<html>\x1b]0;owned\x07\xff"
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep requests out of the output."""
+
+
+def test_an_answer_that_is_not_jobgate_s_is_exit_code_4() -> None:
+    with HTTPServer(("127.0.0.1", 0), Garbage) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        done = jobgate("call", "add", "1", "--url", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert done.stderr.startswith("Error: ")
+    assert "\x1b" not in done.stderr
+
+
+def test_what_is_not_text_is_refused(stack: CallStack, tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    for words, given in ((["@bytes"], b""), (["-"], b"\xff")):
+        done = stack.run("call", "echo", *words, given=given)
+        assert (done.exit_code, "is not text in UTF-8" in done.stderr) == (2, True)
+    done = stack.run("call", "echo", "\udcff")  # a byte of the command line
+    assert (done.exit_code, done.stdout) == (3, "")

@@ -1,5 +1,6 @@
 """What words, lines and values mean on the command line, and how values are shown in a terminal."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from jobgate.cli.calls.arguments import Arguments
 from jobgate.cli.calls.values import json_or_text
 from jobgate.cli.lines.reading import Line
+from jobgate.cli.terminal import Output, streams
 from jobgate.cli.terminal.columns import cell
 from jobgate.cli.terminal.json_text import indented_json, json_line
 from jobgate.cli.terminal.text import escaped, in_one_line
@@ -111,3 +113,14 @@ def test_what_json_cannot_hold_is_text() -> None:
         b'"lone": "\\ud800"}\n'
     )
     assert json_line({"time": value["time"]}) == b'{"time":"2030-01-01T00:00:00Z"}\n'
+
+
+def test_without_rich_people_get_json_and_a_hint(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(streams, "has_rich", lambda: False)
+    Output().value({"a": 1})
+    written = capfd.readouterr()
+    assert written.out == '{"a":1}\n'
+    assert written.err.count("pip install '.[cli]'") == 1

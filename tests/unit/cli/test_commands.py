@@ -73,6 +73,15 @@ def test_where_nothing_is_near_nothing_is_asked(word: str) -> None:
     assert "Did you mean" not in answer.output
 
 
+def test_ctrl_c_while_a_command_is_imported_ends_it_as_shells_expect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobgate.cli.main.import_module", interrupted)
+    answer = CliRunner().invoke(main, ["call", "add"])
+    assert (answer.exit_code, answer.output) == (130, "")
+
+
 @pytest.mark.parametrize("words", [["gateway"], ["worker", "x.Y"]])
 @pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
 def test_a_folder_for_metrics_that_is_missing_is_one_sentence(words: list[str], variable: str) -> None:
