@@ -57,11 +57,13 @@ class Connection:
                 precedes variables.
 
         Raises:
-            ConfigurationError: A member of the profile has a wrong value.
+            ConfigurationError: A member of the profile has a wrong value, or there is no URL.
         """
         kept = _converted(profile)
         sources = [line, kept, environment] if "profile" in profile_options else [line, environment, kept]
         url = str(ChainMap(*map(dict, sources)).get("url", DEFAULT_URL))
+        if "://" not in url:
+            raise ConfigurationError(f"{url!r} is not a URL, did you mean http://{url}?")
         if kept.get("url", DEFAULT_URL) != url:
             sources.remove(kept)
         # A variable that is set for other commands does no harm.

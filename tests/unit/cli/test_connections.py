@@ -114,6 +114,11 @@ def test_a_file_that_cannot_be_used_is_one_sentence(text: str, says: str, tmp_pa
     assert caught.value.exit_code == ExitCode.WRONG_USE
 
 
+def test_an_address_without_a_scheme_is_not_guessed() -> None:
+    with pytest.raises(click.ClickException, match=r"did you mean http://localhost:8080\?"):
+        connection("--url", "localhost:8080")
+
+
 def every_error() -> dict[type[client.JobgateError], int]:
     made = [each for name in client.__all__ if inspect.isclass(each := getattr(client, name))]
     errors = [each for each in made if issubclass(each, client.JobgateError)]
