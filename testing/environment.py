@@ -150,7 +150,7 @@ class Environment:
         return self.gateway_with()
 
     def gateway_with(self, **options: Any) -> GatewayInTest:
-        """Return a gateway with fields of `GatewaySettings`; the caller closes it.
+        """Return a gateway with fields of `GatewaySettings`: a context manager, or the caller closes it.
 
         Raises:
             TestingError: It cannot start.

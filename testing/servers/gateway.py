@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from jobgate.gateway import GatewayError, GatewaySettings, serve
 from jobgate.testing.errors import TestingError
@@ -55,6 +56,14 @@ class GatewayInTest:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"GatewayInTest({self.url!r})"

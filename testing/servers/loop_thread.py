@@ -5,6 +5,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from jobgate.testing.errors import TestingError
+
 T = TypeVar("T")
 
 
@@ -28,7 +30,14 @@ class LoopThread:
         await self._end.wait()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end, and return its result or raise its error."""
+        """Run a coroutine to its end, and return its result or raise its error.
+
+        Raises:
+            TestingError: A job calls this that runs in this very loop: it would wait for itself.
+        """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise TestingError("Ask in the test, not in a function that `with worker.running()` runs.")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     @property

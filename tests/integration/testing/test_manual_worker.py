@@ -11,7 +11,15 @@ import pytest
 
 from harness.servers import RedisServer
 from jobgate.broker import CLOCK_SHIFT
-from jobgate.client import Client, InvalidArguments, JobFailed, ResultGone, UnknownFunction
+from jobgate.client import (
+    BlockingClient,
+    Client,
+    InvalidArguments,
+    JobFailed,
+    ResultGone,
+    Unauthorized,
+    UnknownFunction,
+)
 from jobgate.testing import Environment, JobsFailed, TestingError
 from jobgate.worker import Retry, cron, func
 
@@ -53,12 +61,26 @@ async def report(ctx: dict[str, Any]) -> str:
     return f"{ctx['job_id']}"
 
 
+async def ask(ctx: dict[str, Any]) -> None:
+    ctx["jobs"].worker.assert_not_enqueued()
+
+
 def plain(ctx: dict[str, Any]) -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
 class WorkerSettings:
-    functions = (add, later, broken, welcome, again, moment, plain, func(flaky, retry_on=ConnectionError))
+    functions = (
+        add,
+        ask,
+        later,
+        broken,
+        welcome,
+        again,
+        moment,
+        plain,
+        func(flaky, retry_on=ConnectionError),
+    )
     cron_jobs = (
         cron(report, name="hourly", minute=0),
         cron(report, name="nightly", hour=3, minute=0, job_id="nightly"),
@@ -209,6 +231,23 @@ async def test_calls_are_checked_although_no_worker_runs(jobs: Environment) -> N
         with pytest.raises(InvalidArguments):
             await client.enqueue("add", 1)
     jobs.worker.assert_not_enqueued()
+
+
+def test_a_gateway_may_have_other_settings(jobs: Environment) -> None:
+    keys = f'[[key]]\nname = "a"\nsha256 = "{"0" * 64}"\nallow = ["read"]\n'
+    with jobs.gateway_with(keys_text=keys) as gateway, BlockingClient(gateway.url) as client:
+        job = client.job("any")
+        for call in (lambda: client.enqueue("add", 1, 2), job.status):
+            with pytest.raises(Unauthorized):
+                call()
+    with pytest.raises(TestingError, match="The gateway cannot start"):
+        jobs.gateway_with(keys_text="[[keys]]")
+
+
+def test_a_job_cannot_ask_the_thread_that_runs_it(jobs: Environment) -> None:
+    jobs.settings.ctx["jobs"] = jobs
+    with jobs.worker.running(), pytest.raises(JobFailed, match="Ask in the test"):
+        jobs.blocking_client.call("ask")
 
 
 async def test_a_worker_runs_beside_the_test(jobs: Environment) -> None:

@@ -22,6 +22,7 @@ asyncio_default_fixture_loop_scope = function
 filterwarnings =
     error
     ignore:.*event_loop_policy.*
+    ignore:.*EventLoopPolicy.*
 addopts = --strict-markers -p no:cacheprovider
 """
 PLUGINS = ("jobgate.testing.pytest_plugin", "pytest_asyncio.plugin", "anyio.pytest_plugin", "xdist.plugin")
