@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _BLOCKED: Final = 1.0
 _SILENT: Final = 7.0
 _NOBODY: Final = (
-    "No live worker: none has announced itself within the last 15 seconds. What was running, and where, shows "
-    "`jobgate jobs --status in_progress`."
+    "No live worker: none has announced itself within the last 15 seconds. "
+    "`jobgate jobs --status in_progress` shows what was running, and where."
 )
 #: Running jobs that are listed.
 _MOST_RUNNING: Final = 20

@@ -119,7 +119,10 @@ class Bulk:
         return await self._carry_out(client, todo, waits=waits)
 
     async def _count_all(self, client: "Client") -> list[_Counted]:
-        found = [(queue, await self._count(client, queue)) for queue in await self._which.queues_of(client)]
+        queues = await self._which.queues_of(client)
+        if None in queues and not self._which.filters:
+            raise click.UsageError("Say which jobs: give --queue, --function or --since.")
+        found = [(queue, await self._count(client, queue)) for queue in queues]
         return [
             _Counted(
                 queue=queue,
@@ -141,7 +144,7 @@ class Bulk:
             aborted = sum([(await self._count(client, one.queue, code="aborted")).matched for one in todo])
             if aborted:
                 say(f"{aborted} of these were aborted; --code error leaves them out.")
-        total = sum(one.left for one in todo)
+        total = sum(min(one.left, self._limit or one.left) for one in todo)
         number = f"{total:,}" if all(one.counted_all for one in todo) else f"At least {total:,}"
         jobs = "1 job" if number == "1" else f"{number} jobs"
         return await confirmed(f"{jobs} will be {_DONE[self._kind]}.")
@@ -160,8 +163,9 @@ class Bulk:
         self._write(ended)
         if not waits:
             self._say_how_to_go_on(begun)
-        has_errors = any(one.result is not None and one.result.errors for one in ended)
-        return ExitCode.JOB_FAILED if has_errors else ExitCode.OK
+            return ExitCode.OK
+        is_done = all(one.result is not None and not one.result.errors for one in ended)
+        return ExitCode.OK if is_done else ExitCode.JOB_FAILED
 
     async def _begin(self, client: "Client", queue: str | None) -> "JobHandle[BulkResult]":
         filters = self._which.filters_for(queue)
@@ -174,7 +178,7 @@ class Bulk:
             return list(await asyncio.gather(*(self._until_the_end(one, begun, bar) for one in begun)))
 
     async def _until_the_end(self, one: _Begun, begun: Sequence[_Begun], bar: Bar) -> _Ended:
-        from jobgate.client import JobAborted  # noqa: PLC0415 - it takes longer to import than all of this
+        from jobgate.client import JobFailed  # noqa: PLC0415 - it takes longer to import than all of this
 
         async for event in one.job.events():
             if event.job.progress is not None:
@@ -183,8 +187,9 @@ class Bulk:
             bar.show(round(done), sum(each.counted.left for each in begun), one.counted.queue or "")
         try:
             return _Ended(one.counted.queue, one.job.id, await one.job.result())
-        except JobAborted:
-            say(f"The operation {one.job.id} was aborted; what it has done by then stays so.")
+        except JobFailed as error:
+            how = "was aborted" if error.code == "aborted" else f"failed: {error}"
+            say(f"The operation {one.job.id} {how}. What it has {_DONE[self._kind]} by then stays so.")
             return _unknown(one)
 
     def _say_how_to_go_on(self, begun: Sequence[_Begun]) -> None:

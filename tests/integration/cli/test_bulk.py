@@ -33,6 +33,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
             "all": new_key(directory, "all", "operate", "read:*", "abort"),
             "slow": new_key(directory, "slow", "operate", "read:*", "abort", f"--rate={RATE}"),
             "alone": new_key(directory, "alone", "operate"),
+            "own": new_key(directory, "own", "abort"),
             "none": new_key(directory, "none", "metrics"),
         }
         url = processes.gateway(server.url, "--keys", str(directory / "keys.toml")).url
@@ -89,6 +90,9 @@ def test_the_scope_operate_is_enough_and_a_gateway_is_needed(places: tuple[str, 
     refused = run_jobgate("bulk", "abort", "--yes", "--queue=alone:queue", *at["none"])
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "needs the scope" in refused.stderr
+    vague = run_jobgate("bulk", "abort", "--yes", *at["own"])
+    assert vague.returncode == 2
+    assert "Say which jobs: give --queue, --function or --since." in vague.stderr
     direct = run_jobgate(*retry, "--url", redis_url)
     assert direct.returncode == 2
     assert "Gateways run bulk_retry: use the URL of one" in direct.stderr
@@ -119,6 +123,13 @@ def test_a_person_is_asked_and_may_leave(places: tuple[str, dict[str, At]]) -> N
         return bool(status == "complete")
 
     eventually(has_stopped, what="the end of the operation")
+    with Terminal(*words, "--yes", columns=100) as terminal:
+        terminal.wait_for(r"[1-9][0-9]* of ")
+        listed = run_jobgate("jobs", "--queue=arq:operations", "--status=in_progress", *at["slow"])
+        operation = json.loads(listed.stdout)["job_id"]
+        assert run_jobgate("abort", operation, *at["slow"]).returncode == 0
+        assert terminal.wait() == 1
+        assert f"The operation {operation} was aborted." in terminal.text
     counted = json.loads(run_jobgate(*words, "--dry-run").stdout)
     assert 0 < counted["skipped"]["already-retried"] < 60
 
