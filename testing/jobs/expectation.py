@@ -11,7 +11,7 @@ import orjson
 
 from jobgate.broker import did_you_mean
 from jobgate.client import JSON, JobgateError
-from jobgate.testing.jobs.call_text import call_text
+from jobgate.testing.jobs.call_text import call_text, value_text
 from jobgate.testing.jobs.enqueued import EnqueuedJob
 
 #: Seconds by which a due time may differ from what is expected: a test takes some time itself.
@@ -93,9 +93,9 @@ class Expectation:
             if name not in found:
                 yield f"{name} is missing"
             elif name not in expected:
-                yield f"{name} is {found[name]!r}, which is not expected"
+                yield f"{name} is {value_text(found[name])}, which is not expected"
             elif not _equals(expected[name], found[name]):
-                yield f"{name} is {found[name]!r}, not {expected[name]!r}"
+                yield f"{name} is {value_text(found[name])}, not {value_text(expected[name])}"
 
     def _other_options(self, job: EnqueuedJob) -> Iterator[str]:
         if self.queue is not None and job.queue != self.queue:
