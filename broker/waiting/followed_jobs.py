@@ -167,7 +167,7 @@ class FollowedJobs:
             if not self._stale:
                 await self._stale_or(again_at)
             if clock() >= again_at:
-                self._renew_all()
+                self._stale |= dict.fromkeys(self._entries)
                 again_at = clock() + (_POLL if self._notices.reader is None else _REREAD)
             try:
                 await self._read_some()
@@ -183,16 +183,13 @@ class FollowedJobs:
         finally:
             timer.cancel()
 
-    def _renew_all(self) -> None:
-        for job_id, entry in self._entries.items():
-            entry.wish.renew()
-            self._stale.setdefault(job_id)
-
     async def _read_some(self) -> None:
         """Read some stale jobs, for which the same queues are looked at."""
         ids, queues = self._next()
         if not ids:
             return
+        for job_id in ids:
+            self._entries[job_id].wish.renew()
         begin = asyncio.get_running_loop().time()
         await self._register(ids)
         now_ms, marks = await read_marks(self._core, queues, ids)

@@ -4,6 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from jobgate.broker.backoff import with_jitter
 from jobgate.broker.records import JobResult
 from jobgate.broker.waiting.wishes import Wish
 
@@ -131,7 +132,8 @@ class Watch:
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._wish is not None:
             self._wish.renew()
-        interval = REREAD_INTERVAL if self._watcher.pushes else self._poll
+        # Waits that have begun together do not stay together: all of them at once would hold others up.
+        interval = with_jitter(REREAD_INTERVAL if self._watcher.pushes else self._poll)
         self._timer = loop.call_at(min(self._ends, loop.time() + interval), self._tick, loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
