@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.arq import ARQ_VERSIONS
+from harness.arq import RUNNING_VERSIONS
 from harness.gateways import RunningGateway
 from harness.processes import Process, Processes
 from harness.servers import RedisServer
@@ -28,9 +28,9 @@ class ArqFleet:
             version: arq_worker(
                 processes, server.url, version=version, QUEUE=f"arq-{version}", POLL_DELAY="0.05"
             )
-            for version in ARQ_VERSIONS
+            for version in RUNNING_VERSIONS
         }
-        self.queues = [f"arq-{version}" for version in ARQ_VERSIONS]
+        self.queues = [f"arq-{version}" for version in RUNNING_VERSIONS]
         words = [word for queue in (*self.queues, IDLE, MOVING) for word in ("--queue", queue)]
         self.gateway = processes.gateway(server.url, "--serializer", "pickle", *words)
         for worker in self.workers.values():

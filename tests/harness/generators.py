@@ -23,5 +23,5 @@ def node_programs() -> dict[str, str]:
     known = f'for each; do case $each in -*) ;; *) test -d "{modules}/$each" || exit 1;; esac; done'
     return {
         "npm": f'test "$1" = install && shift && {known} && ln -sfn "{modules}" node_modules',
-        "npx": 'program=$1; shift; exec "node_modules/.bin/$program" "$@"',
+        "npx": f'program=$1; shift; exec node {" ".join(BRIEFLY)} "node_modules/.bin/$program" "$@"',
     }

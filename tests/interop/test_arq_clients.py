@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.arq import ARQ_VERSIONS, arq_program
+from harness.arq import RUNNING_VERSIONS, arq_program
 from harness.processes import Process, Processes
 from harness.stock_arq import INTEROP, arq_script, arq_worker, last_words
 
@@ -67,7 +67,7 @@ def see(processes: Processes, redis_url: str) -> Callable[..., Seen]:
             start_worker(processes, redis_url, queue, serializer, version)
             start_worker(processes, redis_url, f"{queue}-once", serializer, version, RETRY_JOBS="no")
         started = {}
-        places = [(version, "ours") for version in ARQ_VERSIONS]
+        places = [(version, "ours") for version in RUNNING_VERSIONS]
         for version, queue in [*places, *((one, f"arq-{one}") for one in references)]:
             words = (redis_url, queue, f"{version}-on-{queue}", serializer)
             started[version, queue] = arq_script(processes, "arq_client_calls.py", *words, version=version)
@@ -98,8 +98,8 @@ def classes(outcomes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_a_stock_client_with_pickle_sees_the_same(see: Callable[..., Seen]) -> None:
-    seen = see("pickle", ARQ_VERSIONS)
-    for version in ARQ_VERSIONS:
+    seen = see("pickle", RUNNING_VERSIONS)
+    for version in RUNNING_VERSIONS:
         theirs, ours = seen[version, f"arq-{version}"], seen[version, "ours"]
         assert classes(ours) == classes(theirs)
         found = {name: sorted(messages(theirs[name])) for name in theirs if theirs[name] != ours[name]}
@@ -113,10 +113,10 @@ def test_a_stock_client_with_pickle_sees_the_same(see: Callable[..., Seen]) -> N
 def test_a_stock_client_with_a_serializer_of_its_own_sees_more(
     see: Callable[..., Seen], serializer: str
 ) -> None:
-    newest = ARQ_VERSIONS[-1]
+    newest = RUNNING_VERSIONS[-1]
     seen = see(serializer, [newest])
     theirs = seen[newest, f"arq-{newest}"]
-    for version in ARQ_VERSIONS:
+    for version in RUNNING_VERSIONS:
         ours = seen[version, "ours"]
         assert classes(ours) == classes(theirs)
         found = {name for name in theirs if theirs[name] != ours[name]}
@@ -133,7 +133,7 @@ def test_arqs_check_follows_the_life_of_a_jobgate_worker(processes: Processes, r
             processes.start(
                 SETTINGS, "--check", program=arq_program("arq", version), cwd=INTEROP, env=variables
             )
-            for version in ARQ_VERSIONS
+            for version in RUNNING_VERSIONS
         ]
         return {check.wait() for check in started}
 

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from harness.arq import ARQ_VERSIONS
+from harness.arq import RUNNING_VERSIONS
 from harness.arq_fleet import IDLE, MOVING, WAIT, ArqFleet, Caller
 from harness.gateways import RunningGateway
 from harness.ledger import Figures
@@ -43,7 +43,7 @@ async def http(fleet: ArqFleet) -> AsyncIterator[RunningGateway]:
         yield RunningGateway(fleet.gateway.url, session)
 
 
-@pytest.fixture(params=ARQ_VERSIONS)
+@pytest.fixture(params=RUNNING_VERSIONS)
 def arq(request: pytest.FixtureRequest, fleet: ArqFleet, http: RunningGateway) -> Caller:
     return Caller(http, f"arq-{request.param}", fleet.workers[request.param])
 

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import redis
 
-from harness.arq import ARQ_VERSIONS
+from harness.arq import RUNNING_VERSIONS
 from harness.gateways import RunningGateway
 from harness.processes import Processes
 from harness.stock_arq import INTEROP, arq_script, arq_worker, last_words
@@ -27,7 +27,7 @@ OF_UNFINISHED = (b"arq:job:", b"arq:in-progress:", b"arq:retry:")
 AT_ONCE = 100
 
 pytestmark = [
-    pytest.mark.parametrize("version", ARQ_VERSIONS),
+    pytest.mark.parametrize("version", RUNNING_VERSIONS),
     pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.long)]),
 ]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from harness.arq import ARQ_VERSIONS, arq_program
+from harness.arq import ARQ_VERSIONS, RUNNING_VERSIONS, arq_program
 from harness.servers import RedisServer
 from harness.traces import (
     Fact,
@@ -140,7 +140,7 @@ def agree(pair: tuple[Fact, Fact], told: Difference | None, tolerance: float) ->
     return is_as(arqs, told.arq, tolerance) and is_as(ours, told.jobgate, tolerance)
 
 
-@pytest.mark.parametrize("version", ARQ_VERSIONS)
+@pytest.mark.parametrize("version", RUNNING_VERSIONS)
 def test_the_recording_is_what_stock_arq_does(version: str, valkey_server: RedisServer) -> None:
     valkey_server.reset()
     recording = recording_of(version)
