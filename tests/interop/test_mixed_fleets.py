@@ -99,7 +99,12 @@ async def mixed(
 
     There are at least so many jobs, and as many more as come until all signals were sent.
     """
-    words = [str(HERE / "mixed_client.py"), url, fleet.gateway.url, *map(str, (jobs, rate, lookers, 0.02))]
+    words = [
+        str(HERE / "mixed_client.py"),
+        url,
+        fleet.gateway.url,
+        *map(str, (jobs, rate, lookers, 0.02 if LONG else 0.05)),
+    ]
     arqs = {kind for kind, _ in fleet.alive} - {"jobgate"}
     client = processes.start(*words, program=arq_program())
     for _ in range(rounds):
@@ -117,11 +122,11 @@ async def mixed(
 @pytest.mark.timeout(180)
 async def test_a_mixed_fleet_loses_nothing(processes: Processes, tmp_path: Path, redis_url: str) -> None:
     fleet = MixedFleet(processes, tmp_path, redis_url, arqs=RUNNING_VERSIONS, jobgates=2)
-    figures = await mixed(fleet, processes, redis_url, jobs=300, rate=75, lookers=3, rounds=1)
+    figures = await mixed(fleet, processes, redis_url, jobs=200, rate=60, lookers=2, rounds=1)
     assert not figures.wrong, "\n".join(figures.wrong[:9])
-    assert figures.jobs >= 300
+    assert figures.jobs >= 200
     assert len(figures.by) == 1 + len(RUNNING_VERSIONS), "all kinds of workers took part"
-    assert figures.agreed > 300
+    assert figures.agreed > 150
 
 
 @pytest.mark.long
