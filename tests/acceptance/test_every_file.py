@@ -25,7 +25,7 @@ BATCH = 500
 #: Calls of the Python client at one time.
 CALLS = 16
 #: One file of so many is taken.
-STEP = 1 if LONG else 5
+STEP = 1 if LONG else 8
 
 Words = dict[str, int]
 

@@ -347,7 +347,7 @@ def test_curl_sends_lines_and_reads_results(
 ) -> None:
     gateway = processes.gateway(redis_url)
     # With more than a megabyte, curl expects 100-continue before it sends a file.
-    sent = [line(job_id=f"j{number}", args=["x" * 300]) for number in range(5000)]
+    sent = [line(job_id=f"j{number}", args=["x" * 1000]) for number in range(1500)]
     (tmp_path / "jobs.ndjson").write_text("\n".join(sent))
     body = {"stdin": "-T - -X POST", "file": f"--data-binary @{tmp_path}/jobs.ndjson"}[way]
     words = f"{body} -sS --fail -H Content-Type:{NDJSON} -H Expect:100-continue {gateway.url}/jobs"
@@ -355,9 +355,9 @@ def test_curl_sends_lines_and_reads_results(
     curl = processes.start("-c", command, program=require_tool("sh"))
     assert curl.wait() == 0, curl.log
     assert [gist(json.loads(one)) for one in curl.log.splitlines()] == [
-        (202, f"j{number}") for number in range(5000)
+        (202, f"j{number}") for number in range(1500)
     ]
-    assert len(ids(redis_url)) == 5000
+    assert len(ids(redis_url)) == 1500
 
 
 NODE = """

@@ -110,11 +110,12 @@ async def test_a_certificate_changes_without_failed_requests(
                     async with one.get(f"{gateway.url}/livez") as answer:
                         assert answer.status == 200
                         done += 1
+                await asyncio.sleep(0.01)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(4):
             group.create_task(keep_connecting())
-        for number in (1, 0, 1):
+        for number in (1, 0):
             wanted = ssl.PEM_cert_to_DER_cert(made[number].certificate.read_text())
             made[number].put_at(pair)
             async with asyncio.timeout(10):
