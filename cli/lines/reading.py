@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from jobgate.cli.calls import Arguments, json_or_text
 
-#: Bytes that are read at once, and of the longest line: a gateway takes less.
+#: Bytes that are read at once.
 _CHUNK: Final = 256 * 1024
-_LONGEST: Final = 64 * 1024 * 1024
+#: Bytes of the longest line; a gateway takes 1 MiB by default.
+_LONGEST: Final = 16 * 1024 * 1024
 #: Size of a file whose lines are counted beforehand.
 _COUNTED: Final = 256 * 1024 * 1024
 

@@ -17,7 +17,9 @@ def message_of(error: "JobgateError", connection: Connection) -> str:
     text = _in_options(str(error))
     match error:
         case client.JobFailed():
-            text = f"job {job_id} failed ({error.code}): {text}"
+            # Further lines of it cannot pass for lines of this command.
+            shown = text.replace("\n", "\n  ")
+            text = f"job {job_id} failed ({error.code}): {shown}"
         case client.Unauthorized():
             text = f"{connection.shown} requires a key that it knows: set JOBGATE_KEY, or `key` in a profile."
         case client.ResultTimeout():

@@ -17,18 +17,19 @@ class RetryNotice(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
+        self._before = _LOGGER.level
         self._next = 0.0
 
     def __enter__(self) -> Self:
         """Listen to the client's log."""
         _LOGGER.addHandler(self)
         _LOGGER.setLevel(logging.DEBUG)
-        _LOGGER.propagate = False
         return self
 
     def __exit__(self, *_: object) -> None:
         """Listen no more."""
         _LOGGER.removeHandler(self)
+        _LOGGER.setLevel(self._before)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it, if it has lasted for a while."""

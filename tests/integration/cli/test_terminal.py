@@ -83,6 +83,9 @@ def test_what_a_job_returns_cannot_control_the_terminal(stack: CallStack) -> Non
         assert seen.wait() == 1
     assert b"\x1b]" not in seen.raw
     assert "ValueError: \\u001b]0;owned" in seen.text
+    with Terminal("call", "fail", '"no\\nline 7: forged"', env=stack.env) as seen:
+        assert seen.wait() == 1
+    assert "\n  line 7: forged" in seen.text
 
 
 def test_a_large_result_is_written_as_a_whole(stack: CallStack, tmp_path: Path) -> None:
