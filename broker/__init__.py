@@ -80,6 +80,7 @@ from jobgate.broker.log_text import (
     LINE_LIMIT,
     ForeignTraceback,
     PatientRecord,
+    PlainLog,
     counted,
     escape_record,
     log_line,
@@ -160,8 +161,8 @@ __all__ = [
     # Options of jobs
     "OPTION_FORMS", "OptionForm", "OptionKind",
     # Text in logs
-    "FIELD_LIMIT", "ForeignTraceback", "LINE_LIMIT", "PatientRecord", "counted", "escape_record", "log_line",
-    "printable", "repr_of", "traceback_text", "without_secrets",
+    "FIELD_LIMIT", "ForeignTraceback", "LINE_LIMIT", "PatientRecord", "PlainLog", "counted", "escape_record",
+    "log_line", "printable", "repr_of", "traceback_text", "without_secrets",
     # What happens in queues
     "Feed", "FeedCursor", "Happening", "HappeningKind", "Onlooker",
     # Extras

@@ -31,6 +31,25 @@ class PatientRecord(logging.LogRecord):
     """
 
 
+class PlainLog(logging.Handler):
+    """A handler that can write a line of level INFO without a record."""
+
+    @property
+    def needs_no_records(self) -> bool:
+        """Whether a record would make no difference: no filter sees it, and its text is all that is shown."""
+        raise NotImplementedError
+
+    def write_line(self, name: str, message: str, *, may_wait: bool) -> None:
+        """Write a line.
+
+        Args:
+            name: Name of the logger.
+            message: Its text.
+            may_wait: As of a `PatientRecord`.
+        """
+        raise NotImplementedError
+
+
 def printable(text: str, limit: int = FIELD_LIMIT) -> str:
     r"""Return text in one line, with escapes such as `\n`, `\x1b` and `\u202e` for what is not printable.
 

@@ -43,16 +43,17 @@ class TextLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line."""
-        message, level, name = record.getMessage(), record.levelname, record.name
-        return log_line(f"{self._time(record)} {level} {name}{self._tag}: {message}")
+        return self.line(record.created, record.levelname, record.name, record.getMessage())
 
-    def _time(self, record: logging.LogRecord) -> str:
-        unix = int(record.created)
+    def line(self, unix_time: float, level: str, name: str, message: str) -> str:
+        """Return the line of a record with these attributes."""
+        second = int(unix_time)
         known, text = self._second
-        if unix != known:
-            text = time.strftime(self.default_time_format, time.localtime(unix))
-            self._second = unix, text
-        return f"{text},{int(record.msecs):03d}"
+        if second != known:
+            text = time.strftime(self.default_time_format, time.localtime(second))
+            self._second = second, text
+        milliseconds = int((unix_time - second) * 1000)
+        return log_line(f"{text},{milliseconds:03d} {level} {name}{self._tag}: {message}")
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """Return the traceback."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from typing import TextIO
 
-from jobgate.broker import PatientRecord
+from jobgate.broker import PatientRecord, PlainLog
+from jobgate.cli.log_lines import TextLines
 
 
-class LogStream(logging.StreamHandler[TextIO]):
+class LogStream(logging.StreamHandler[TextIO], PlainLog):
     """Writes each line at once, except those that may wait.
 
     They are written with the next line, at the latest when the event loop has finished its turn. So the order
@@ -20,25 +22,46 @@ class LogStream(logging.StreamHandler[TextIO]):
         #: The loop that writes the waiting lines at the end of its turn.
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, or keep it until the end of the turn."""
+    @property
+    def needs_no_records(self) -> bool:
+        """Whether its lines are those for people, and no filter sees the records."""
+        return type(self.formatter) is TextLines and not self.filters and self.level <= logging.INFO
+
+    def write_line(self, name: str, message: str, *, may_wait: bool) -> None:
+        """Write a line of level INFO; `needs_no_records` must hold."""
+        lines = self.formatter
+        self.acquire()
         try:
-            self._waiting.append(self.format(record) + self.terminator)
-            loop = asyncio._get_running_loop() if type(record) is PatientRecord else None
-            if loop is None:
-                self.flush()
-            elif loop is not self._loop:
-                self._loop = loop
-                loop.call_soon(self._end_turn)
+            if isinstance(lines, TextLines):
+                self._put(lines.line(time.time(), "INFO", name, message), may_wait=may_wait)
+        except Exception:
+            self.handleError(logging.makeLogRecord({}))
+        finally:
+            self.release()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or keep its line until the end of the turn."""
+        try:
+            self._put(self.format(record), may_wait=type(record) is PatientRecord)
         except Exception:
             self.handleError(record)
+
+    def _put(self, line: str, *, may_wait: bool) -> None:
+        self._waiting.append(line)
+        loop = asyncio._get_running_loop() if may_wait else None
+        if loop is None:
+            self.flush()
+        elif loop is not self._loop:
+            self._loop = loop
+            loop.call_soon(self._end_turn)
 
     def flush(self) -> None:
         """Write the waiting lines."""
         self.acquire()
         try:
             lines, self._waiting = self._waiting, []
-            self.stream.write("".join(lines))
+            if lines:
+                self.stream.write("\n".join([*lines, ""]))
             super().flush()
         finally:
             self.release()

@@ -19,6 +19,9 @@ from jobgate.worker.settings import Settings
 from jobgate.worker.shutdown import STOP_GRACE
 from jobgate.worker.vitals import Liveness, WorkerMetrics
 
+#: New objects after which the garbage collector looks for cycles among them; the default suits ten jobs.
+_YOUNG_OBJECTS = 10_000
+
 
 class Worker:
     """Claims jobs and runs their functions.
@@ -132,7 +135,7 @@ class Worker:
         if asyncio._get_running_loop() is not None:
             raise WorkerError("an event loop is already running: use `await worker.async_run()`, not run()")
         self._owns_process = True
-        gc.freeze()  # imported objects stay for ever: no need to look through them each time
+        _make_room_for_jobs()
         with asyncio.Runner(loop_factory=loop_factory(self.settings.loop)) as runner:
             runner.run(self.async_run())
             if self._run.was_stopped:
@@ -184,3 +187,11 @@ class Worker:
     async def close(self) -> None:
         """Stop, and wait until the run has ended. Does nothing without a run; may be called twice."""
         await self._run.close()
+
+
+def _make_room_for_jobs() -> None:
+    """Let the garbage collector run more rarely: it would look through all running jobs again and again."""
+    gc.freeze()  # imported objects stay for ever
+    young, *older = gc.get_threshold()
+    if young:  # else it is turned off
+        gc.set_threshold(max(young, _YOUNG_OBJECTS), *older)

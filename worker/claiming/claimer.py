@@ -4,6 +4,7 @@ An idle worker is woken in `Claimer._wait_for_work`: by a wake token in Redis, w
 """
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Coroutine, Mapping
@@ -20,6 +21,8 @@ from jobgate.worker.vitals import Liveness
 
 #: Seconds after which a worker without room runs its loop again, as a sign of life.
 _LONGEST_WAIT = 5.0
+#: Jobs that are claimed together if there is room: more claims of fewer jobs each would take longer.
+_WORTH_A_CLAIM = 50
 #: Seconds for repeating an unanswered claim at shutdown.
 _LAST_CLAIM = 2.0
 #: Shortest wait for work in seconds: for Redis, 0 would mean no limit.
@@ -46,6 +49,8 @@ class Claimer(TaskRole):
         self._only_due = only_due
         most = self._settings.max_burst_jobs if self._settings.burst else -1
         self._most_starts = most if most >= 0 else sys.maxsize
+        #: Jobs of one claim: Redis claims the second half of them while the first half runs.
+        self._most_at_once = max(math.ceil(self._settings.max_jobs / 2), _WORTH_A_CLAIM)
         self._jobs = shared.jobs
         self._clock = shared.clock
         self._runner = runner
@@ -92,7 +97,7 @@ class Claimer(TaskRole):
     async def _claim_until_closed(self) -> None:
         while not self._jobs.is_closed:
             self._liveness.round()
-            limit = min(self._jobs.free, self._most_starts - self._jobs.started)
+            limit = min(self._jobs.free, self._most_at_once, self._most_starts - self._jobs.started)
             if limit > 0:
                 await self._round(limit)
             elif self._jobs.started >= self._most_starts and not len(self._jobs):

@@ -8,7 +8,6 @@ The chain of one job: `JobRunner.start` makes the task; there, `Turns` says when
 import asyncio
 import random
 import time
-from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from jobgate.broker import EPOCH, ClaimedJob, JobBody, time_of
 from jobgate.worker.functions import ResolvedFunction
 from jobgate.worker.invocation import RUNNING_JOB, Deadline, Invoker, ProgressWriter, all_over
 from jobgate.worker.jobs.admission import Admission
+from jobgate.worker.jobs.deadlines import Deadlines
 from jobgate.worker.jobs.hooks import Hooks, is_ctrl_c
 from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, TryFacts, classify
 from jobgate.worker.jobs.persistence import Persistence
@@ -52,8 +52,7 @@ class JobRunner:
         #: Jobs whose outcome is stored, or about to be, while their coroutine still runs.
         self._abandoned: dict[RunningJob, asyncio.Task[None]] = {}
         self._keeps_objects = settings.serializer == "pickle" and settings.job_serializer is None
-        #: For timers: asyncio keeps cancelled ones for a while, and with them the context of a job.
-        self._outside = copy_context()
+        self._deadlines = Deadlines(self._time_out)
 
     @property
     def outlasting(self) -> int:
@@ -66,7 +65,7 @@ class JobRunner:
         before = self._jobs.add(job)
         if before is not None and before.phase is not Phase.GIVEN_BACK:
             self.stop(before, Stop.LOST)
-        job.task = asyncio.create_task(self._run(job))
+        job.task = asyncio.get_running_loop().create_task(self._run(job))
 
     def stop(self, job: RunningJob, reason: Stop) -> None:
         """Stop a job: cancel its function, or keep it from beginning."""
@@ -79,6 +78,7 @@ class JobRunner:
     async def close(self) -> None:
         """Take no more work in threads and processes. Does not wait for threads."""
         self._invoker.close()
+        self._deadlines.close()
 
     # -- the chain of one job
 
@@ -95,7 +95,8 @@ class JobRunner:
             self._abandoned.pop(job, None)
             # The context of the task knows the job; one cycle for each job keeps the garbage collector busy.
             job.task = None
-        await self._start_next(job)
+        if (claimed := self._jobs.free_id(job)) is not None:
+            await self._start_next(claimed)
 
     async def _try(self, job: RunningJob) -> None:
         """Run one try and wait until its outcome is written. Raises only if the worker has a bug."""
@@ -117,7 +118,8 @@ class JobRunner:
             if self._hooks.end is not None:
                 await self._hooks.end(job, outcome, seconds)
         outcome = await self._persistence.write(job, self._as_stored(job, outcome), seconds)
-        await self._start_next(job)
+        if (claimed := self._jobs.free_id(job)) is not None:
+            await self._start_next(claimed)
         if has_begun and self._hooks.after_end is not None:
             await self._hooks.after_end(job, outcome, seconds)
         # ctx["progress"] knows the job; one cycle for each job keeps the garbage collector busy.
@@ -130,10 +132,8 @@ class JobRunner:
         value = job.function.as_plain(outcome.value)
         return outcome if value is outcome.value else replace(outcome, value=value)
 
-    async def _start_next(self, job: RunningJob) -> None:
-        """Start the job that has waited for this one, which has its id, or release it if the worker stops."""
-        if (claimed := self._jobs.free_id(job)) is None:
-            return
+    async def _start_next(self, claimed: ClaimedJob) -> None:
+        """Start a job that has waited for the one that had its id, or release it if the worker stops."""
         if self._jobs.is_closed:
             await self._persistence.give_back([claimed])
         else:
@@ -163,17 +163,13 @@ class JobRunner:
         return outcome
 
     async def _invoke(self, job: RunningJob, function: ResolvedFunction, body: JobBody) -> Any:
-        timer = None
-        if (timeout := job.limits.timeout) is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(timeout, self._time_out, job, context=self._outside)
+        self._deadlines.watch(job)
         try:
             if self._hooks.start is not None:
                 await self._hooks.start(job.ctx)
             return await self._invoker.invoke(function, job.ctx, body)
         finally:
-            if timer is not None:
-                timer.cancel()
+            self._deadlines.forget(job)
 
     def _time_out(self, job: RunningJob) -> None:
         """Cancel a job, and abandon its coroutine if that has not ended when the lease is renewed no more."""

@@ -3,19 +3,20 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
-from jobgate.broker import PatientRecord
+from jobgate.broker import PatientRecord, PlainLog
 from jobgate.worker.log import logger
 
 
 class JobLine:
     """One kind of line, at level INFO.
 
-    Its records differ in little, so they are copies of one: the stack is not searched for the caller. They go
-    through all filters and handlers. Where the user has set a factory of records, that one makes them.
+    Where only the text log of a command would see its records, none are made. Otherwise they are copies of
+    one, so that the stack is not searched for the caller, and go through all filters and handlers. Where the
+    user has set a factory of records, that one makes them.
 
     Args:
         text: The line, with `%` for what differs.
@@ -26,27 +27,33 @@ class JobLine:
     def __init__(self, text: str, code: CodeType, *, may_wait: bool = False) -> None:
         self._text = text
         self._code = code
-        self._kind = PatientRecord if may_wait else logging.LogRecord
+        self._may_wait = may_wait
         #: Attributes of a record of the thread with this number.
         self._attributes: dict[str, Any] = {}
         self._thread = 0
         #: When the module `logging` was imported, from which `relativeCreated` counts.
         self._began = 0.0
 
-    def write(self, args: tuple[Any, ...], about: Mapping[str, object]) -> None:
+    def write(self, args: tuple[Any, ...], about: Callable[[], Mapping[str, object]]) -> None:
         """Log it.
 
         Args:
             args: What differs.
-            about: Further attributes of the record.
+            about: Returns further attributes of the record; called if there is one.
         """
         if logging.getLogRecordFactory() is not logging.LogRecord:
-            logger.handle(self._made(args, about))
-            return
+            logger.handle(self._made(args, about()))
+        elif (log := _only_log()) is not None:
+            log.write_line(logger.name, self._text % args, may_wait=self._may_wait)
+        else:
+            logger.handle(self._copied(args, about()))
+
+    def _copied(self, args: tuple[Any, ...], about: Mapping[str, object]) -> logging.LogRecord:
         if self._thread != threading.get_ident():
             self._learn()
         now = time.time()
-        record = self._kind.__new__(self._kind)
+        kind = PatientRecord if self._may_wait else logging.LogRecord
+        record = kind.__new__(kind)
         record.__dict__ = {
             **self._attributes,
             "args": args,
@@ -55,7 +62,7 @@ class JobLine:
             "relativeCreated": (now - self._began) * 1000,
             **about,
         }
-        logger.handle(record)
+        return record
 
     def _made(self, args: tuple[Any, ...], about: Mapping[str, object]) -> logging.LogRecord:
         code = self._code
@@ -69,3 +76,14 @@ class JobLine:
         self._attributes = vars(record)
         self._thread = threading.get_ident()
         self._began = record.created - record.relativeCreated / 1000
+
+
+def _only_log() -> PlainLog | None:
+    """Return the log that alone gets what this logger logs, if it needs no records."""
+    above = logger.parent
+    if logger.handlers or not logger.propagate or above is None or above.propagate:
+        return None
+    if len(logger.filters) > 1 or len(above.handlers) != 1:  # its own filter leaves these lines as they are
+        return None
+    only = above.handlers[0]
+    return only if isinstance(only, PlainLog) and only.needs_no_records else None

@@ -33,7 +33,7 @@ class JobLog(Observer):
         if waited > _WORTH_SHOWING:
             notes += f" delayed={waited:.2f}s"
         shown = _arguments(job) if self._settings.log_arguments else "…"
-        self._start.write((max(waited, 0.0), job.reference, shown, notes), _about(job))
+        self._start.write((max(waited, 0.0), job.reference, shown, notes), lambda: _about(job))
 
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
         """Log how a try ended."""
@@ -115,7 +115,7 @@ class JobLog(Observer):
         if logger.isEnabledFor(logging.INFO):
             is_shown = self._settings.log_results and outcome.value is not None
             shown = printable(repr_of(outcome.value), _SHOWN) if is_shown else ""
-            self._success.write((seconds, job.reference, shown), _about(job, outcome, seconds))
+            self._success.write((seconds, job.reference, shown), lambda: _about(job, outcome, seconds))
 
 
 def _retried(job: RunningJob, outcome: Outcome, seconds: float) -> None:

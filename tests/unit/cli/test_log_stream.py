@@ -6,8 +6,13 @@ import logging
 
 import pytest
 
+from harness.runs import running_job
 from jobgate.broker import PatientRecord
+from jobgate.cli.log_lines import TextLines
 from jobgate.cli.log_stream import LogStream
+from jobgate.worker import Settings
+from jobgate.worker.jobs import Outcome, OutcomeKind
+from jobgate.worker.vitals import JobLog
 
 
 class Written(io.StringIO):
@@ -59,3 +64,58 @@ async def test_a_stream_that_fails_harms_nobody(capsys: pytest.CaptureFixture[st
     await asyncio.sleep(0)
     log(stream, "b")
     assert capsys.readouterr().err.count("Logging error") == 2
+
+
+def command_log(monkeypatch: pytest.MonkeyPatch) -> LogStream:
+    """Make the log of a command the only handler of jobgate's loggers, without pytest's own."""
+    stream, logger = LogStream(Written()), logging.getLogger("jobgate")
+    stream.setFormatter(TextLines("2"))
+    monkeypatch.setattr(logger, "handlers", [stream])
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    logger.manager._clear_cache()  # type: ignore[attr-defined]
+    return stream
+
+
+def lines_of_a_job(stream: LogStream) -> list[str]:
+    log, one = JobLog(Settings()), running_job("id", "add")
+    log.job_started(one, 0.0)
+    log.outcome_written(one, Outcome(OutcomeKind.SUCCESS, value="a\n"), 0.5)
+    assert isinstance(stream.stream, Written)
+    return [line[24:] for line in stream.stream.getvalue().splitlines()]
+
+
+SHOWN = [
+    "INFO jobgate.worker[2]:   0.00s → id:add(1, 'two', x=3)",
+    "INFO jobgate.worker[2]:   0.50s ← id:add ● 'a\\n'",
+]
+
+
+def test_lines_of_jobs_need_no_records_if_nobody_else_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = command_log(monkeypatch)
+    monkeypatch.setattr(log, "emit", pytest.fail)
+    assert lines_of_a_job(log) == SHOWN
+
+
+@pytest.mark.parametrize("place", ["its logger", "a logger above", "a filter of the logger", "a filter here"])
+def test_whoever_wants_their_records_gets_them(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    log = command_log(monkeypatch)
+    seen: list[logging.LogRecord] = []
+
+    def look(record: logging.LogRecord) -> bool:
+        seen.append(record)
+        return True
+
+    other, logger = logging.Handler(), logging.getLogger("jobgate.worker")
+    monkeypatch.setattr(other, "emit", seen.append)
+    match place:
+        case "its logger":
+            monkeypatch.setattr(logger, "handlers", [other])
+        case "a logger above":
+            monkeypatch.setattr(logging.getLogger("jobgate"), "handlers", [log, other])
+        case "a filter of the logger":
+            monkeypatch.setattr(logger, "filters", [*logger.filters, look])
+        case _:
+            log.addFilter(look)
+    assert lines_of_a_job(log) == SHOWN
+    assert [vars(record)["job_id"] for record in seen] == ["id", "id"]
