@@ -59,7 +59,14 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Follower]:
     processes = Processes(folder)
     work = folder / "work"
     work.mkdir()
-    reader = Follower(processes, work, path=programs(folder / "programs"), instead=instead, ready=READY)
+    reader = Follower(
+        processes,
+        work,
+        path=programs(folder / "programs"),
+        instead=instead,
+        ready=READY,
+        environment={"HOME": str(folder)},  # gunicorn leaves a socket there
+    )
     for step in steps(PAGE.partition("\n## ")[0]):
         reader.do(step)
     yield reader
@@ -221,7 +228,9 @@ def test_a_program(reader: Follower, title: str) -> None:
     follow(reader, title)
 
 
-def test_a_notebook(reader: Follower) -> None:
+def test_a_notebook(reader: Follower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
     cells = re.findall(r"^```python\n(.*?)^```", section("A notebook"), re.MULTILINE | re.DOTALL)
     new_cell, new_notebook = nbformat.v4.new_code_cell, nbformat.v4.new_notebook
     notebook = new_notebook()  # type: ignore[no-untyped-call]
