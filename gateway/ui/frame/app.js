@@ -4,30 +4,41 @@ import { onKeyNeeded, restoreKey, setKey } from "../api/keys.js";
 import { forgetRights } from "../api/rights.js";
 import { fill, make } from "../parts/elements.js";
 import { placeOf } from "../parts/links.js";
-import { failures } from "../pages/failures.js";
-import { functions } from "../pages/functions.js";
-import { job } from "../pages/job.js";
-import { overview } from "../pages/overview.js";
-import { queue } from "../pages/queue.js";
-import { workers } from "../pages/workers.js";
 import { showConnection } from "./connection.js";
 import { keyEntry } from "./key_entry.js";
 import { startSearch } from "./search.js";
 
-/** @type {Record<string, Page>} */
-const PAGES = { overview, queues: queue, jobs: job, failures, functions, workers };
+/** The pages, each loaded when it is shown first. @type {Record<string, () => Promise<Page>>} */
+const PAGES = {
+  overview: async () => (await import("../pages/overview.js")).overview,
+  queues: async () => (await import("../pages/queue.js")).queue,
+  jobs: async () => (await import("../pages/job.js")).job,
+  failures: async () => (await import("../pages/failures.js")).failures,
+  functions: async () => (await import("../pages/functions.js")).functions,
+  workers: async () => (await import("../pages/workers.js")).workers,
+};
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {{ key: string, view: PageView, end: AbortController } | null} */
 let open = null;
+/** Counts what was to be shown: a page that is loaded too late is not shown. */
+let turns = 0;
 
 /** Show what the address names. @param {boolean} [isAgain] - also if it is shown already */
-function show(isAgain = false) {
+async function show(isAgain = false) {
   const place = placeOf(location.hash);
-  const page = PAGES[place.page] ?? unknown;
+  turns += 1;
+  const turn = turns;
+  const page = await (PAGES[place.page] ?? unknown)().catch(notLoaded);
+  if (turn !== turns) return;
   const key = `${place.page}/${page.isOne ? "" : place.name}`;
   document.title = `${page.title(place.name)} · jobgate`;
-  if (!isAgain && open?.key === key && open.view.update) return open.view.update(place);
+  if (!isAgain && open?.key === key && open.view.update) open.view.update(place);
+  else openPage(page, place, key);
+}
+
+/** @param {Page} page @param {Place} place @param {string} key */
+function openPage(page, place, key) {
   open?.end.abort();
   const end = new AbortController();
   const view = page.open(place, end.signal);
@@ -35,16 +46,18 @@ function show(isAgain = false) {
   open = { key, view, end };
   markPage(place.page);
   fill(main, view.content);
-  if (isFirst) return undefined;
+  if (isFirst) return;
   main.focus({ preventScroll: true });
-  return scrollTo(0, 0);
+  scrollTo(0, 0);
 }
 
-/** @type {Page} */
-const unknown = {
-  title: () => "No such page",
-  open: () => ({ content: [make("h1", {}, "No such page"), make("p.note", {}, "The address may be incomplete.")] }),
-};
+const unknown = async () => says("No such page", "The address may be incomplete.");
+const notLoaded = () => says("The page could not be loaded", "Load it again when the gateway can be reached.");
+
+/** Return a page that says something. @param {string} title @param {string} text @returns {Page} */
+function says(title, text) {
+  return { title: () => title, open: () => ({ content: [make("h1", {}, title), make("p.note", {}, text)] }) };
+}
 
 /** Mark the page in the navigation. @param {string} page */
 function markPage(page) {
@@ -58,6 +71,7 @@ function markPage(page) {
 /** Ask for a key in place of the page. @param {boolean} wasGiven - whether there was one, which is not valid */
 function askForKey(wasGiven) {
   open?.end.abort();
+  turns += 1;
   if (main.querySelector("form.key") && !wasGiven) return;
   document.title = "Key · jobgate";
   fill(main, keyEntry(wasGiven, begin));

@@ -1,5 +1,6 @@
 """Routes, and that `openapi.yaml` says the same as the code."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,21 @@ def test_every_file_of_the_pages_is_served() -> None:
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.is_file()}
     others = (".html", ".py", ".pyc", ".ts")
     assert set(UI_FILES) == {path for path in found if not path.endswith(others)}
+
+
+def imported(path: Path) -> set[Path]:
+    """Return the modules that a module of the pages imports, and what these import."""
+    names = re.findall(r'^import (?:[^"]* from )?"([^"]+)"', path.read_text(), re.MULTILINE)
+    found = {(path.parent / name).resolve() for name in names}
+    return found.union(*map(imported, found))
+
+
+def test_the_modules_of_the_first_view_are_loaded_together() -> None:
+    folder = ROOT / "gateway" / "ui"
+    app, first = folder / "frame" / "app.js", folder / "pages" / "overview.js"
+    needed = {first} | imported(app) | imported(first)
+    listed = re.findall(r'"modulepreload" href="ui/([^"]+)"', (folder / "index.html").read_text())
+    assert listed == sorted(path.relative_to(folder).as_posix() for path in needed)
 
 
 @pytest.mark.parametrize(
