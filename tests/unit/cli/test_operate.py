@@ -1,12 +1,16 @@
 """What commands for operators make of times, failures and filters."""
 
+import shlex
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from jobgate.cli.offers import _calls
 from jobgate.cli.operate.failures import Failure, FailureCount
 from jobgate.cli.operate.moments import parsed_moment, since, span, when
+from jobgate.cli.remote import DEFAULT_URL
+from jobgate.client import FunctionInfo, FunctionParameter
 
 NOW = datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=1)))
 
@@ -107,3 +111,22 @@ def test_failures_of_a_function_are_counted_by_error() -> None:
     assert first.errors == {"KeyError: x": 2, "timeout: TimeoutError": 1}
     assert (first.first, first.last, first.job_id) == (early, late, "newest")
     assert (second.functions, second.last) == ({"unknown": 1}, None)
+
+
+def test_the_call_that_dev_shows_can_be_copied() -> None:
+    parameters = (
+        FunctionParameter(name="text", kind="positional_only", required=True, schema={"type": "string"}),
+        FunctionParameter(name="how", kind="keyword_only", required=True, schema={"enum": ["it's", "no"]}),
+        FunctionParameter(name="many", kind="keyword_only", required=True, schema={"type": "array"}),
+        FunctionParameter(name="other", kind="keyword_only", required=True),
+        FunctionParameter(name="rest", kind="var_keyword", required=False),
+        FunctionParameter(name="free", kind="keyword_only", required=False),
+    )
+    command, curl = _calls(FunctionInfo(name="f", parameters=parameters), "http://127.0.0.1:9000")
+    assert shlex.split(command) == [
+        *("jobgate", "call", "f", "text=text", "how=it's", "many=[]", "other=1"),
+        *("--url", "http://127.0.0.1:9000"),
+    ]
+    body = '{"kwargs": {"text": "text", "how": "it\'s", "many": [], "other": 1}}'
+    assert shlex.split(curl) == ["curl", "http://127.0.0.1:9000/jobs/f?wait=10", "-d", body]
+    assert _calls(FunctionInfo(name="f"), DEFAULT_URL)[0] == "jobgate call f"
