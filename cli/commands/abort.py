@@ -23,7 +23,8 @@ _DEFAULT_TIMEOUT: Final = timedelta(seconds=30)
     epilog="""\b
 Examples:
   jobgate abort invoice-42
-  jobgate abort report-1 report-2 --timeout 5s""",
+  jobgate abort report-1 report-2 --timeout 5s
+  jobgate bulk abort --function send_report --status deferred""",
 )
 @click.argument("job_ids", metavar="JOB_ID...", nargs=-1, required=True)
 @option(

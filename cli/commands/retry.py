@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   jobgate retry invoice-42
-  jobgate result $(jobgate retry invoice-42) --wait""",
+  jobgate result $(jobgate retry invoice-42) --wait
+  jobgate bulk retry --function send_invoice --since 1h""",
 )
 @click.argument("job_ids", metavar="JOB_ID...", nargs=-1, required=True)
 @output_options
