@@ -86,7 +86,9 @@ async def existing(job: "JobHandle[Any]", function: str) -> None:
     say(f"Job {job.id} exists already, its status is {status_of(info)}: no second one is made.{again}")
 
 
-async def wait_for(job: "JobHandle[Any]", result: Awaitable[Any], connection: Connection) -> Any:
+async def wait_for(
+    job: "JobHandle[Any]", result: Awaitable[Any], connection: Connection, *, is_new: bool = False
+) -> Any:
     """Return the result of a job; its progress is shown meanwhile.
 
     Where Ctrl-C ends the wait, say how to go on.
@@ -95,13 +97,14 @@ async def wait_for(job: "JobHandle[Any]", result: Awaitable[Any], connection: Co
         job: The job.
         result: What is waited for.
         connection: Where it is.
+        is_new: Whether it is being enqueued, and may not have arrived.
     """
     try:
         async with _progress_of(job):
             return await result
     except asyncio.CancelledError:
         say(
-            f"\nThe wait has ended. If job {job.id} was accepted, it is not stopped:\n"
+            f"\nThe wait has ended; job {job.id} is not stopped{', if it was accepted' if is_new else ''}.\n"
             f"  jobgate status {job.id}{connection.again}\n"
             f"  jobgate result {job.id} --wait{connection.again}\n"
             f"  jobgate abort {job.id}{connection.again}"

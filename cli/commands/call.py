@@ -59,6 +59,7 @@ def command(
     async def work(client: "Client") -> None:
         job = client.job(job_id)
         caller = client.with_options(timeout=timeout, **options)
-        output.value(await wait_for(job, called(caller, function, arguments, job, timeout), connection))
+        result = called(caller, function, arguments, job, timeout)
+        output.value(await wait_for(job, result, connection, is_new=True))
 
     run(connection, work)

@@ -102,7 +102,7 @@ def test_a_call_shows_progress_and_ctrl_c_says_how_to_go_on(stack: CallStack) ->
         seen.interrupt()
         assert seen.wait() == 130
     assert seen.raw.rindex(b"\x1b[?25h") > seen.raw.rindex(b"\x1b[?25l")  # the cursor is there again
-    assert "If job steps-1 was accepted, it is not stopped:" in seen.text
+    assert "job steps-1 is not stopped, if it was accepted." in seen.text
     for command in ("status steps-1", "result steps-1 --wait", "abort steps-1"):
         assert f"  jobgate {command}\n" in seen.text
     assert stack.run("abort", "steps-1").exit_code == 0
