@@ -48,11 +48,13 @@ _COLUMNS: Final = (
     Column("queued", right=True),
     Column("deferred", right=True, optional=True),
     Column("running", lambda queue: queue.in_progress, right=True),
-    Column("oldest", lambda queue: span(queue.oldest_due_age) if queue.queued else "", right=True),
+    Column(
+        "oldest", lambda queue: span(queue.oldest_due_age) if queue.queued else "", right=True, optional=True
+    ),
     Column("workers", right=True),
     Column("state", _state),
     Column("ended/min", _rate, right=True, optional=True),
-    Column("failed/h", lambda queue: queue.last_hour.total.failed, right=True),
+    Column("failed/h", lambda queue: queue.last_hour.total.failed, right=True, optional=True),
     Column("last hour", _hour, optional=True),
 )
 

@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 #: Jobs of one page: so many are shown at once.
 _PAGE: Final = 200
+#: Queues or workers of one page: as many as a gateway lists at once.
+_MOST: Final = 1000
 _SWITCH_AGAIN: Final = "send it again, a second pause or resume changes nothing"
 _BEGIN_AGAIN: Final = "send it again, no job is retried or aborted twice"
 
@@ -112,7 +114,7 @@ class HttpOperations:
 
     async def _listed(self, path: str, member: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
         found: list[T] = []
-        query: dict[str, str | bool | int] = {}
+        query: dict[str, str | bool | int] = {"limit": _MOST}
         while True:
             with described(await self._requests.get(path, query)) as page:
                 found += map(read, page[member])
