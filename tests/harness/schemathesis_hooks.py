@@ -37,7 +37,7 @@ def before_call(
         if case.body.get("keep_result") == 0:
             # Together with a wait it is refused rightly.
             case.body["keep_result"] = 1
-        for name in ("args", "kwargs", "jobs"):
+        for name in ("args", "kwargs"):
             if name in case.body:
                 case.body[name] = _within_64_bits(case.body[name])
 

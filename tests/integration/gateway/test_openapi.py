@@ -25,7 +25,7 @@ pytestmark = pytest.mark.early
 
 #: How far schemathesis searches, and for how many seconds it may.
 SEARCH, PATIENCE = (
-    (("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "950", "--seed", "11"), 3600)
+    (("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "950", "--seed", "11"), 5400)
     if LONG
     else (("--max-examples", "25", "--max-time", "10", "--seed", "1"), 240)
 )
