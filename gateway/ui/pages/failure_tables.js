@@ -12,7 +12,7 @@ export class GroupTable {
     this.retry = retry;
     this.mayRetry = false;
     this.body = make("tbody");
-    this.element = make("table.list.groups", {}, heads([["Jobs", "number"], ["Function", "function"], ["Error", "error-name"], ["Latest message", "p2"], ["Last", "time p3"], ["", "act"]]), this.body);
+    this.element = make("table.list.groups", {}, heads([["Jobs", "number"], ["Function", "function"], ["Error", "error-name"], ["Latest message", "p2"], ["Last", "time p3"], ["Retry", "act"]]), this.body);
     this.rows = new Rows(this.body, { key: (group) => JSON.stringify([group.function, group.error.type || group.error.code]), make: (group) => this.row(group) });
   }
 

@@ -8,8 +8,8 @@ import { Sparkline } from "../parts/sparkline.js";
 import { badge, setBadge } from "../parts/status.js";
 
 const HEADINGS = [
-  ["Queue", "name"], ["State", "p2"], ["Due", "number"], ["Oldest", "number p2"], ["Running", "number"],
-  ["Deferred", "number p3"], ["In, last hour", "chart p3"], ["Ended, last hour", "chart p2"], ["Failed", "number"], ["Workers", "number p3"],
+  ["Queue", "name"], ["State", "status p2"], ["Due", "number"], ["Oldest", "number long p2"], ["Running", "number"],
+  ["Deferred", "number p3"], ["In, last hour", "sparks p3"], ["Ended, last hour", "sparks p2"], ["Failed", "number"], ["Workers", "number p3"],
 ];
 
 /** A table of queues. */

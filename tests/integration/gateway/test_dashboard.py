@@ -356,6 +356,15 @@ async def enter_key(page: Page, key: str) -> None:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_a_narrow_window_shows_everything(page: Page, shop: Shop, dark: bool) -> None:
-    await shown(page, shop.url, "shop:billing", width=360, height=700, dark=dark)
-    assert await page.run("document.documentElement.scrollWidth") <= 360
+    await shop.ask("POST", "/jobs/charge_card?wait=5", {"args": ["C-1", 7], "job_id": f"narrow-{dark}"})
+    for place, text in (
+        ("overview", "shop:billing"),
+        ("queues/shop:billing", "Last hour: "),
+        (f"jobs/narrow-{dark}", "Started, try 1"),
+        ("failures", "By function and error"),
+        ("workers", "2 workers, "),
+        ("functions/send_invoice", "Call it"),
+    ):
+        await shown(page, f"{shop.url}/#/{place}", text, width=360, height=700, dark=dark)
+        assert await page.run("document.documentElement.scrollWidth") <= 360, place
     assert await page.run("getComputedStyle(document.body).backgroundColor === 'rgb(16, 19, 23)'") is dark
