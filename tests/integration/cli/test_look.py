@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,15 @@ from jobgate.broker import Broker, Failure
 from jobgate.client import Client
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]no[/red] 'x' \u202e\r\n 7"
+#: Runs a command line, and writes at its end the most memory that it has had, in KiB.
+MEASURED = """
+import resource, sys
+from jobgate.cli.main import main
+try:
+    main()
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
 #: Many jobs are more than a few pages.
 MANY = 10_000 if LONG else 1_000
 
@@ -198,6 +208,21 @@ def test_a_long_list_is_read_page_by_page_and_only_as_far_as_somebody_reads_it(s
         head.stdout.close()
         assert head.stderr.read() == b""
     assert head.returncode == 141
+
+
+@pytest.mark.long
+def test_a_long_list_takes_no_more_memory_than_a_short_one(shop: Shop) -> None:
+    async def enqueue() -> None:
+        async with Broker(shop.server.url) as broker:
+            await enqueue_many(broker, [f"flat{number}" for number in range(MANY)], queue="flat:queue")
+
+    def memory(*words: str) -> int:
+        command = [sys.executable, "-c", MEASURED, "jobs", "--queue=flat:queue", *words, *shop.at()]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(done.stderr.splitlines()[-1])
+
+    asyncio.run(enqueue())
+    assert memory("--all") - memory("--limit=200") < 4 * 1024
 
 
 def test_views_and_events_go_on_after_a_restart_of_the_gateway(shop: Shop, processes: Processes) -> None:
