@@ -1,6 +1,6 @@
 """How options are defined: once each, with a section of the help text and a variable of the environment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
@@ -53,6 +53,13 @@ def option(*names: str, section: str, **attributes: Any) -> Option:
     has_variable = bool(attributes.get("envvar", variables))
     shown = {"envvar": variables, "show_envvar": has_variable, "show_default": "default" in attributes}
     return Option(names, section, {**shown, **attributes})
+
+
+def with_options(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Any:
+    """Return a command with these options or arguments, which its help shows in this order."""
+    for add in reversed(options):
+        command = add(command)
+    return command
 
 
 class SectionedOption(click.Option):

@@ -9,10 +9,11 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from jobgate.cli.calls.values import json_of, value_of
-from jobgate.cli.option import Decorated, option
+from jobgate.cli.calls.values import STANDARD_INPUT, json_of, value_of
+from jobgate.cli.option import Decorated, option, with_options
 from jobgate.cli.remote import RemoteCommand
 
+_SECTION: Final = "Arguments"
 #: Stands before a negative number, which click would take for an option; no word can contain it.
 _MARK: Final = "\0"
 _NUMBER: Final = re.compile(r"-\.?[0-9]")
@@ -25,6 +26,8 @@ class Arguments:
 
     args: Sequence[Any] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
+    #: Whether one of them has been read from standard input.
+    has_input: bool = False
 
     def __post_init__(self) -> None:
         for name in self.kwargs:
@@ -43,17 +46,23 @@ class Arguments:
         Raises:
             click.UsageError: A word or an option is wrong.
         """
+        pairs = [
+            (found[1], found[2]) if (found := _KEYWORD.fullmatch(word)) else ("", word) for word in words
+        ]
+        count = sum(word in STANDARD_INPUT for word in (args, kwargs, *(word for _, word in pairs)))
+        if count > 1:
+            raise click.UsageError("Standard input can be read once.")
         positional = [] if args is None else json_of("--args", args, list)
         named = {} if kwargs is None else json_of("--kwargs", kwargs, dict)
-        for word in words:
-            if (found := _KEYWORD.fullmatch(word)) is None:
+        for name, word in pairs:
+            if not name:
                 positional.append(value_of(word))
-            elif found[1] in named:
-                raise click.UsageError(f"{found[1]} is given twice.")
+            elif name in named:
+                raise click.UsageError(f"{name} is given twice.")
             else:
-                named[found[1]] = value_of(found[2])
+                named[name] = value_of(word)
         try:
-            return cls(positional, named)
+            return cls(positional, named, has_input=count > 0)
         except ValueError as error:
             raise click.UsageError(
                 f"{error} To pass a text with '=', quote it as JSON: '\"_a=1\"'."
@@ -75,6 +84,25 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
     return [CompletionItem(incomplete, type="file")]
 
 
+_OPTIONS: Final = (
+    click.argument("words", metavar="[WORD | NAME=WORD]...", nargs=-1, shell_complete=_complete),
+    option(
+        "--args",
+        section=_SECTION,
+        envvar=(),
+        metavar="JSON",
+        help="Array of arguments, which precede those of the words; @FILE and - as above.",
+    ),
+    option(
+        "--kwargs",
+        section=_SECTION,
+        envvar=(),
+        metavar="JSON",
+        help="Object of arguments by name; @FILE and - as above.",
+    ),
+)
+
+
 def argument_options(function: Decorated) -> Decorated:
     """Give a command the words and options of a function's arguments; it gets them as `arguments`."""
 
@@ -83,18 +111,4 @@ def argument_options(function: Decorated) -> Decorated:
         plain = [word.removeprefix(_MARK) for word in words]
         return function(*given, arguments=Arguments.of(plain, args, kwargs), **rest)
 
-    decorated: Any = command
-    for add in reversed(
-        (
-            click.argument("words", metavar="[WORD | NAME=WORD]...", nargs=-1, shell_complete=_complete),
-            option("--args", section=_SECTION, envvar=(), metavar="JSON", help=_ARGS),
-            option("--kwargs", section=_SECTION, envvar=(), metavar="JSON", help=_KWARGS),
-        )
-    ):
-        decorated = add(decorated)
-    return decorated  # type: ignore[no-any-return]
-
-
-_SECTION: Final = "Arguments"
-_ARGS: Final = "Array of arguments, which precede those of the words; @FILE and - as above."
-_KWARGS: Final = "Object of arguments by name; @FILE and - as above."
+    return with_options(command, _OPTIONS)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from jobgate.cli.duration import DURATION
-from jobgate.cli.option import Decorated, Option, option
+from jobgate.cli.option import Decorated, Option, option, with_options
 
 _SECTION: Final = "Job"
 
@@ -84,10 +84,7 @@ def job_options(*, can_defer: bool) -> Callable[[Decorated], Decorated]:
             options: Any = {name: value for name, value in values.items() if value is not None}
             return function(*args, options=options, **given)
 
-        decorated: Any = command
-        for each in reversed(added):
-            decorated = each(decorated)
-        return decorated  # type: ignore[no-any-return]
+        return with_options(command, added)  # type: ignore[no-any-return]
 
     return decorator
 

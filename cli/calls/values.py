@@ -7,8 +7,8 @@ from typing import Any, Final, NoReturn
 
 import click
 
-#: The name of a file in whose place standard input is read.
-_STANDARD_INPUT: Final = "-"
+#: Words that stand for what is in standard input.
+STANDARD_INPUT: Final = ("-", "@-")
 
 
 def value_of(word: str) -> Any:
@@ -20,8 +20,8 @@ def value_of(word: str) -> Any:
     Raises:
         click.UsageError: The file cannot be read.
     """
-    if word == _STANDARD_INPUT:
-        return json_or_text(_content(word))
+    if word in STANDARD_INPUT:
+        return json_or_text(_content(None))
     return json_or_text(_content(word[1:]) if word.startswith("@") and len(word) > 1 else word)
 
 
@@ -50,9 +50,10 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)  # NaN and infinities are not JSON
 
 
-def _content(name: str) -> str:
+def _content(name: str | None) -> str:
+    """Return the text of a file; of standard input where there is no name."""
     try:
-        data = sys.stdin.buffer.read() if name == _STANDARD_INPUT else Path(name).read_bytes()
+        data = sys.stdin.buffer.read() if name is None else Path(name).read_bytes()
         return data.decode()
     except OSError as error:
         raise click.UsageError(
@@ -60,5 +61,5 @@ def _content(name: str) -> str:
             f"'\"@{name}\"'."
         ) from None
     except UnicodeDecodeError:
-        where = "standard input" if name == _STANDARD_INPUT else name
+        where = name or "Standard input"
         raise click.UsageError(f"{where} is not text in UTF-8: pass it in base64, or its path.") from None

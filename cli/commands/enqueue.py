@@ -58,6 +58,8 @@ def command(
         return
     if "job_id" in options:
         raise click.UsageError("--id is for one job: with --each use --id-prefix.")
+    if arguments.has_input:
+        raise click.UsageError("With --each standard input has the lines: no argument can be read from it.")
     each = Each(LineCalls(function, arguments, options, lines), output, connection)
     run(connection, each.run, on_interrupt=None if lines.waits else each.stop)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from jobgate.cli.calls import wait_option
-from jobgate.cli.option import Decorated, Option, option
+from jobgate.cli.option import Decorated, Option, option, with_options
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
@@ -94,7 +94,4 @@ def line_options(function: Decorated) -> Decorated:
                 raise click.UsageError(f"{parameter.opts[0]} is for --each.{advice}")
         return function(*args, lines=None, **given)
 
-    decorated: Any = command
-    for each in reversed(_OPTIONS):
-        decorated = each(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return with_options(command, _OPTIONS)  # type: ignore[no-any-return]

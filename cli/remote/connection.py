@@ -110,9 +110,8 @@ def _without_password(url: str) -> str:
 
 def _as_options(given: Mapping[str, Any]) -> str:
     """Return options as a shell takes them, without secrets."""
-    shown = {**given, **({"key": "…"} if "key" in given else {})}
-    if "url" in shown:
-        shown["url"] = _without_password(shown["url"])
+    shown = {**given, **({"key": "KEY"} if "key" in given else {})}
+    shown |= {name: _without_password(shown[name]) for name in ("url", "proxy") if name in shown}
     shown.pop("request_timeout", None)
     return "".join(f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in shown.items())
 

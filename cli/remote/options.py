@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from jobgate.cli.duration import DURATION
-from jobgate.cli.option import Decorated, option
+from jobgate.cli.option import Decorated, option, with_options
 from jobgate.cli.remote.connection import DEFAULT_URL, Connection
 from jobgate.cli.remote.profiles import MEMBERS, find_profile
 
@@ -85,10 +85,7 @@ def connection_options(function: Decorated) -> Decorated:
             del options[name]
         return function(*args, connection=connection_of(click.get_current_context()), **options)
 
-    decorated: Any = command
-    for each in reversed(_OPTIONS):
-        decorated = each(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return with_options(command, _OPTIONS)  # type: ignore[no-any-return]
 
 
 def connection_of(context: click.Context) -> Connection:

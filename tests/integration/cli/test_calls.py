@@ -104,6 +104,8 @@ def test_the_same_id_runs_once(stack: CallStack, tmp_path: Path) -> None:
         (["call", "add", "_a=1"], 2, "none begins with '_'"),
         (["call", "add", "@nowhere"], 2, "nowhere cannot be read: No such file or directory."),
         (["call", "add", "--args", "{}"], 2, "--args must be a JSON array"),
+        (["call", "add", "-", "b=@-"], 2, "Standard input can be read once."),
+        (["enqueue", "add", "-", "--each"], 2, "no argument can be read from it"),
         (["call", "add", "1", "--id", "a b"], 2, "the id of a new job must be"),
         (["call", "sleep", "5", "--timeout", "10ms"], 5, "--wait"),
         (["call", "sleep", "5", "--timeout", "soon"], 2, "not a duration such as 90s"),

@@ -119,18 +119,18 @@ def test_a_second_ctrl_c_ends_at_once(stack: CallStack) -> None:
 def test_each_line_is_a_job_and_no_line_runs_twice(stack: CallStack, tmp_path: Path) -> None:
     """Ctrl-C in the middle, then the same command again."""
     runs = tmp_path / "runs"
-    data = "".join(f"{number}\n" for number in range(400)).encode()
+    data = "".join(f"{number}\n" for number in range(200)).encode()
     words = ["enqueue", "note", f"path={runs}", "--each", "--wait", "--concurrency", "4", "--id-prefix", "r"]
     with reading(data, tmp_path) as given, Terminal(*words, given=given, env=stack.env) as seen:
-        seen.wait_for(r"[1-9]\d of 400")
+        seen.wait_for(r"[1-9]\d of 200")
         seen.interrupt()
         assert seen.wait() == 130
     assert re.search(r"The jobs of [1-4] lines that were under way are not stopped\.", seen.text)
     assert "give the same command again" in seen.text
     with reading(data, tmp_path) as given, Terminal(*words, given=given, env=stack.env) as seen:
         assert seen.wait() == 0
-    assert re.search(r"400 done in ", seen.text)
-    assert sorted(map(int, runs.read_text().split())) == list(range(400))
+    assert re.search(r"200 done in ", seen.text)
+    assert sorted(map(int, runs.read_text().split())) == list(range(200))
 
 
 def test_ctrl_c_while_enqueuing_names_the_line_where_it_stopped(stack: CallStack) -> None:

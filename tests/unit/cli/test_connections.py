@@ -85,9 +85,18 @@ def test_what_is_set_for_other_programs_does_no_harm() -> None:
 
 
 def test_the_commands_that_are_suggested_have_no_secrets() -> None:
-    words = ["--url", "https://user:pass@host", "--key", "jg_line", "--ca-file", "a b"]
+    words = [
+        "--url",
+        "https://user:pass@host",
+        "--key",
+        "jg_line",
+        "--ca-file",
+        "a b",
+        "--proxy",
+        "http://u:p@q",
+    ]
     found = connection(*words)
-    assert found.again == " --url 'https://…@host' --key '…' --ca-file 'a b'"
+    assert found.again == " --url 'https://…@host' --key KEY --ca-file 'a b' --proxy 'http://…@q'"
     assert found.shown == "https://…@host"
     assert "jg_line" not in repr(found)
     assert connection("--profile", "prod").again == " --profile prod"
