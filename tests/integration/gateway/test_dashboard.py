@@ -354,6 +354,25 @@ async def enter_key(page: Page, key: str) -> None:
     await page.press("Enter")
 
 
+async def test_a_read_only_dashboard_has_no_buttons(page: Page, shop: Shop) -> None:
+    await shop.ask("POST", "/jobs/charge_card?wait=5", {"args": ["D-1", 7], "job_id": "looked-at"})
+    async with running_gateway(shop.redis.url, read_only_ui=True) as gateway:
+        for place, text in (
+            ("queues/arq:queue?status=failed", "Last hour: "),
+            ("failures", "By function and error"),
+            ("jobs/looked-at", "PaymentDeclined"),
+            ("functions/send_invoice", "Returns"),
+        ):
+            await shown(page, f"{gateway.url}/#/{place}", text)
+            await page.until("document.querySelector('#connection').dataset.state === 'live'")
+            buttons = "[...document.querySelectorAll('main button')].filter((one) => one.checkVisibility())"
+            assert await page.run(f"{buttons}.map((one) => one.innerText)") in (
+                [],
+                ["Copy id", "Copy as curl"],
+            )
+        await page.open("about:blank")
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_a_narrow_window_shows_everything(page: Page, shop: Shop, dark: bool) -> None:
     await shop.ask("POST", "/jobs/charge_card?wait=5", {"args": ["C-1", 7], "job_id": f"narrow-{dark}"})
