@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 from jobgate.cli.terminal.text import escaped
@@ -29,9 +30,10 @@ def say(text: str) -> None:
     """Write a line for people to standard error."""
     encoding = sys.stderr.encoding or "utf-8"
     line = escaped(text, kept="\n").encode(encoding, "backslashreplace").decode(encoding)
-    # A bar that is shown replaces `sys.stderr`, to keep itself below all lines.
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    with suppress(BrokenPipeError):  # nobody reads it
+        # A bar that is shown replaces `sys.stderr`, to keep itself below all lines.
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def console(stream: TextIO) -> Any:

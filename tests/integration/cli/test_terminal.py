@@ -198,6 +198,8 @@ def test_a_closed_pipe_ends_it_quietly(stack: CallStack) -> None:
         os.close(write)
         assert seen.wait() == 128 + signal.SIGPIPE
     assert seen.text == ""
+    done = stack.shell("jobgate call nothing 2>&1 | true; echo ${PIPESTATUS[0]}")
+    assert (done.stdout, done.stderr) == ("3\n", "")
 
 
 def test_the_gateway_is_killed_meanwhile(stack: CallStack) -> None:
