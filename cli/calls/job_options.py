@@ -37,8 +37,8 @@ _ID: Final = _of_job(
     "--id",
     "job_id",
     metavar="ID",
-    help="Id of the job, 1 to 128 of A-Z a-z 0-9 _ . ~ - While a job with this id or its result exists, the "
-    "same command makes no second one.  [default: random]",
+    help="Id of the job: 1 to 128 letters, digits or characters of `_.~-`. While a job with this id or its "
+    "result exists, the same command makes no second one.  [default: random]",
 )
 _FURTHER: Final = (
     _of_job("--queue", metavar="NAME", help="Its queue.  [default: the gateway's]"),
