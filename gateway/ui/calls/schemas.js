@@ -4,10 +4,12 @@ const WORDS = {
   string: "text", integer: "integer", number: "number", boolean: "true or false", null: "null",
   array: "list", object: "object",
 };
+
 const FORMATS = {
   "date-time": "date and time", date: "date", time: "time", duration: "duration (ISO 8601)", uuid: "UUID",
   email: "e-mail address", uri: "URL",
 };
+
 const DEEPEST = 8;
 /** Values of an example. */
 const MOST_VALUES = 100;

@@ -90,6 +90,7 @@ async function run(what, which, body, close, signal) {
     if (!signal.aborted) fail(body, close, error);
   }
 }
+
 function ended(outcome) {
   if (!outcome.success) return [make("p.error", { role: "status" }, `It did not end well: ${outcome.error.message || outcome.error.code}.`)];
   const { retried, aborted, skipped, limit_reached: isLimited } = outcome.result;

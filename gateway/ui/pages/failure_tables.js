@@ -1,74 +1,64 @@
 // The tables of the failures page.
+import { DataTable, fixed, number, text, time } from "../parts/data_table.js";
 import { button, make, put } from "../parts/elements.js";
 import { address, jobLink, link } from "../parts/links.js";
-import { timeAgo } from "../parts/moments.js";
-import { count } from "../parts/numbers.js";
-import { Rows } from "../parts/rows.js";
 
-/** Failures by function and error. */
-export class GroupTable {
-  /** @param {(group: Group) => any} retry */
-  constructor(retry) {
-    this.retry = retry;
-    this.mayRetry = false;
-    this.body = make("tbody");
-    this.element = make("table.list.groups", {}, heads([["Jobs", "number"], ["Function", "function"], ["Error", "error-name"], ["Latest message", "p2"], ["Last", "time p3"], ["Retry", "act"]]), this.body);
-    this.rows = new Rows(this.body, { key: (group) => JSON.stringify([group.function, group.error.type || group.error.code]), make: (group) => this.row(group) });
-  }
+/** Characters of a message that are shown on hover. */
+const LONG = 1000;
 
-  /** @param {Group[]} groups */
-  show(groups) {
-    this.rows.show(groups);
-  }
+const kindOf = (error) => error.type || error.code;
 
-  /** @param {Group} first */
-  row(first) {
+/**
+ * Return a table of failures by function and error.
+ * @param {() => boolean} mayRetry
+ * @param {(group: Group) => any} retry
+ */
+export function groupTable(mayRetry, retry) {
+  const again = (first) => {
     let group = first;
-    const number = make("strong");
-    const message = make("span");
-    const last = timeAgo(null);
-    const again = button("Retry …", () => this.retry(group), "button.quiet");
-    const name = link(address("failures", "", { function: first.function }), first.function || "unknown", "a.id");
-    const element = make("tr", {}, make("td.number", {}, number), make("th.function", { scope: "row" }, name),
-      make("td.error-name.bad", { title: first.error.type }, first.error.type || first.error.code), make("td.p2", {}, message), make("td.time.p3", {}, last), make("td.act", {}, again));
+    const element = button("Retry …", () => retry(group), "button.quiet");
     const update = (found) => {
       group = found;
-      put(number, count(found.jobs.length));
-      put(message, found.error.message);
-      message.title = found.error.message.slice(0, 1000);
-      last.moment = found.jobs[0].finish_time;
-      again.hidden = !this.mayRetry || found.jobs.every((job) => job.retried_as);
+      element.hidden = !mayRetry() || found.jobs.every((job) => job.retried_as);
     };
     return { element, update };
-  }
+  };
+  const name = ({ function: fn }) => link(address("failures", "", { function: fn }), fn || "unknown", "a.id");
+  return new DataTable("By function and error", "groups", [
+    ["Jobs", "number", number((group) => group.jobs.length)],
+    ["Function", "name function", fixed(name)],
+    ["Error", "error-name bad", fixed(({ error }) => make("span", { title: error.type }, kindOf(error)))],
+    ["Latest message", "p2", message],
+    ["Last", "time p3", time((group) => group.jobs[0].finish_time)],
+    ["Retry", "act", again],
+  ], (group) => JSON.stringify([group.function, kindOf(group.error)]));
 }
 
-/** Failed jobs with their errors. */
-export class FailureTable {
-  constructor() {
-    this.body = make("tbody");
-    this.element = make("table.list.failures", {}, heads([["Job", "name"], ["Function", "function p2"], ["Error", "p3"], ["Ended", "time"], ["Try", "number try p3"]]), this.body);
-    this.rows = new Rows(this.body, { key: (job) => job.job_id, make: failedRow });
-  }
-  show(jobs) {
-    this.rows.show(jobs);
-  }
-
-  /** Whether somebody points at a job, or has it in focus: then it is not to move. */
-  get isHeld() {
-    return this.body.matches(":hover, :focus-within");
-  }
-}
-function failedRow(first) {
-  const retried = make("span.note", { hidden: true }, " retried");
-  const ended = timeAgo(first.finish_time);
-  const said = [first.error.type || first.error.code, first.error.message].filter(Boolean).join(": ");
-  const element = make("tr", {}, make("th.name", { scope: "row" }, jobLink(first.job_id), retried), make("td.p2.id", {}, first.function ?? "–"),
-    make("td.p3", { title: said.slice(0, 1000) }, said), make("td.time", {}, ended), make("td.number.try.p3", {}, String(first.try)));
-  return { element, update: (job) => (retried.hidden = !job.retried_as) };
+function message() {
+  const element = make("span");
+  const update = ({ error }) => {
+    put(element, error.message);
+    element.title = error.message.slice(0, LONG);
+  };
+  return { element, update };
 }
 
-/** @param {string[][]} columns */
-function heads(columns) {
-  return make("thead", {}, make("tr", {}, ...columns.map(([text, name]) => make("th", { scope: "col", className: name }, text))));
+/** Return a table of failed jobs with their errors. */
+export const failureTable = () => new DataTable("Failed jobs", "failures", [
+  ["Job", "name", job],
+  ["Function", "p2", fixed((one) => make("span.id", {}, one.function ?? "–"))],
+  ["Error", "p3", fixed(said)],
+  ["Ended", "time", time((one) => one.finish_time)],
+  ["Try", "number try p3", text((one) => String(one.try))],
+], (one) => one.job_id);
+
+function job(first) {
+  const retried = make("span.note", {}, " retried");
+  const element = make("span", {}, jobLink(first.job_id), retried);
+  return { element, update: (one) => (retried.hidden = !one.retried_as) };
+}
+
+function said({ error }) {
+  const words = [kindOf(error), error.message].filter(Boolean).join(": ");
+  return make("span", { title: words.slice(0, LONG) }, words);
 }

@@ -9,7 +9,7 @@ import { HourChart, hourOfAll } from "../parts/hour_chart.js";
 import { address } from "../parts/links.js";
 import { counted } from "../parts/numbers.js";
 import { bulk } from "./bulk.js";
-import { FailureTable, GroupTable } from "./failure_tables.js";
+import { failureTable, groupTable } from "./failure_tables.js";
 
 /** @type {Page} */
 export const failures = {
@@ -30,14 +30,15 @@ class Failures {
     this.signal = signal;
     /** @type {AbortController | null} */
     this.running = null;
+    this.mayRetry = false;
     this.chart = new HourChart(true);
     this.chart.element.hidden = true;
     this.note = make("p.empty", { role: "status" }, "Loading …");
     this.fields = { queue: select("queue", [["", "All queues"]]), function: search(), code: select("code", [["", "All codes"], ...CODES.map((one) => [one, one])]), since: select("since", SPANS) };
     this.actions = make("div.row");
     this.shown = make("span.note");
-    this.groups = new GroupTable((group) => this.retryGroup(group));
-    this.table = new FailureTable();
+    this.groups = groupTable(() => this.mayRetry, (group) => this.retryGroup(group));
+    this.table = failureTable();
     this.lists = make("div.stack", { hidden: true },
       make("section.panel", { "aria-label": "By function and error" }, make("h2", {}, "By function and error ", this.shown), this.groups.element),
       make("section.panel", { "aria-label": "Failed jobs" }, make("h2", {}, "Newest first"), this.table.element));
@@ -107,7 +108,7 @@ class Failures {
     const filter = this.filter;
     const may = await rights().catch(() => ({ retry: false }));
     if (filter !== this.filter || !filter) return;
-    this.groups.mayRetry = may.retry;
+    this.mayRetry = may.retry;
     if (!may.retry || !filter.queue) return fill(this.actions);
     const words = ["failed jobs", filter.function && `of ${filter.function}`, filter.code && `with code ${filter.code}`, `in ${filter.queue}`];
     const act = () => bulk("retry", { filter: bulkFilter({ ...filter, since: sinceOf(filter.since), status: "failed" }) },

@@ -1,11 +1,22 @@
 // What happened to the jobs of each function in the last hour.
+import { DataTable, fixed, number, text } from "../parts/data_table.js";
 import { make, put } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
-import { count, ratio } from "../parts/numbers.js";
-import { Rows } from "../parts/rows.js";
+import { ratio } from "../parts/numbers.js";
 
+/** @type {import("../parts/data_table.js").Column[]} */
+const COLUMNS = [
+  ["Function", "name", fixed(nameOf)],
+  ["In", "number", number((one) => one.enqueued)],
+  ["Succeeded", "number p3", number((one) => one.succeeded)],
+  ["Retried", "number p3", number((one) => one.retried)],
+  ["Failed", "number", number((one) => one.failed, (one) => one.failed > 0)],
+  ["Ratio", "number", text((one) => ratio(one.failed, one.succeeded + one.failed), (one) => one.failed > MANY * (one.succeeded + one.failed))],
+];
 /** Functions that are shown at first. */
 const FIRST = 12;
+/** Part of the jobs whose failure stands out. */
+const MANY = 0.1;
 const COUNTED = /** @type {const} */ (["enqueued", "succeeded", "failed", "aborted", "retried"]);
 
 /** @typedef {{ function: string | null, enqueued: number, succeeded: number, failed: number, aborted: number, retried: number }} Activity */
@@ -31,19 +42,16 @@ export class FunctionTable {
     this.isWhole = false;
     /** @type {Activity[]} */
     this.activity = [];
-    this.body = make("tbody");
+    this.table = new DataTable("Functions", "functions-of-hour", COLUMNS, (one) => `${one.function}`);
     this.nothing = make("p.empty", {}, "Nothing was enqueued or ended in the last hour.");
     this.more = make("button.quiet", { type: "button", hidden: true });
     this.more.addEventListener("click", () => {
       this.isWhole = true;
       this.show(this.activity);
     });
-    const heads = [["Function", "name"], ["In", "number"], ["Succeeded", "number p3"], ["Retried", "number p3"], ["Failed", "number"], ["Ratio", "number"]];
-    const head = make("tr", {}, ...heads.map(([text, name]) => make("th", { scope: "col", className: name }, text)));
     this.element = make("section.panel", { "aria-label": "Functions" },
       make("h2", {}, "Functions ", make("span.note", {}, "last hour")),
-      make("table.list", {}, make("thead", {}, head), this.body), this.nothing, this.more);
-    this.rows = new Rows(this.body, { key: (one) => `${one.function}`, make: functionRow });
+      this.table.element, this.nothing, this.more);
   }
 
   /** @param {Activity[]} activity */
@@ -52,23 +60,11 @@ export class FunctionTable {
     this.nothing.hidden = activity.length > 0;
     this.more.hidden = this.isWhole || activity.length <= FIRST;
     put(this.more, `Show all ${activity.length}`);
-    this.rows.show(this.isWhole ? activity : activity.slice(0, FIRST));
+    this.table.show(this.isWhole ? activity : activity.slice(0, FIRST));
   }
 }
 
-/** @param {Activity} first */
-function functionRow(first) {
-  const cells = Array.from({ length: 5 }, () => make("span"));
-  const name = first.function ? link(address("failures", "", { function: first.function }), first.function, "a.id") : make("span.note", {}, "others");
-  const classes = ["number", "number p3", "number p3", "number", "number"];
-  const element = make("tr", {}, make("th", { scope: "row", className: "name" }, name),
-    ...cells.map((cell, at) => make("td", { className: classes[at] }, cell)));
-  const update = (one) => {
-    const ended = one.succeeded + one.failed;
-    [one.enqueued, one.succeeded, one.retried, one.failed].forEach((value, at) => put(cells[at], count(value)));
-    put(cells[4], ratio(one.failed, ended));
-    cells[3].classList.toggle("bad", one.failed > 0);
-    cells[4].classList.toggle("bad", one.failed >= 0.1 * ended && one.failed > 0);
-  };
-  return { element, update };
+/** @param {Activity} one */
+function nameOf({ function: name }) {
+  return name ? link(address("failures", "", { function: name }), name, "a.id") : make("span.note", {}, "others");
 }

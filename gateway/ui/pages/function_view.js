@@ -23,6 +23,7 @@ export function functionView(fn) {
     ...models(fn).flatMap((name) => model(fn, name)),
   ];
 }
+
 function facts(fn) {
   const found = [counted(fn.workers, "worker"), fn.queues.join(", ")];
   if (fn.versions > 1) found.push(`${fn.versions} versions are live: arguments of each are accepted`);
@@ -30,6 +31,7 @@ function facts(fn) {
   if (typeof fn.max_tries === "number") found.push(counted(fn.max_tries, "try", "tries"));
   return found;
 }
+
 function parameters(fn) {
   if (fn.parameters === null) return make("p.note", {}, "Not known: it accepts any arguments.");
   if (fn.parameters.length === 0) return make("p.note", {}, "None.");

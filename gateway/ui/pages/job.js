@@ -80,6 +80,7 @@ class JobPage {
       ? "There is no such job, or this key may not see it. Results are kept for a limited time: finished jobs disappear."
       : error.message);
   }
+
   show(found) {
     const isNew = this.job === null;
     this.job = found;
@@ -96,6 +97,7 @@ class JobPage {
     }
     this.offer();
   }
+
   showProgress(progress) {
     this.progress.hidden = !progress;
     if (!progress) return;

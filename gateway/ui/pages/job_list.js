@@ -3,7 +3,7 @@ import { jobPage } from "../api/jobs.js";
 import { onHappening } from "../api/happenings.js";
 import { Reading } from "../api/reading.js";
 import { fill, make, put } from "../parts/elements.js";
-import { JobTable } from "../parts/job_table.js";
+import { jobTable } from "../parts/job_table.js";
 import { link } from "../parts/links.js";
 
 /** Shows the jobs of a filter. */
@@ -18,7 +18,7 @@ export class JobList {
     this.signal = signal;
     this.pageAddress = pageAddress;
     this.nothing = nothing;
-    this.table = new JobTable("Jobs");
+    this.table = jobTable();
     this.note = make("p.empty", { role: "status" }, "Loading …");
     this.pages = make("nav.row", { "aria-label": "Pages of the list" });
     this.element = make("div.stack", {}, make("div", {}, this.table.element, this.note), this.pages);

@@ -91,6 +91,7 @@ class QueueView {
       put(this.error, /** @type {Error} */ (error).message);
     }
   }
+
   show(found) {
     put(this.error, "");
     this.isPaused = found.paused;

@@ -1,30 +1,36 @@
 // The queues of the overview, one in each row.
-import { make, put } from "../parts/elements.js";
+import { DataTable, fixed, number, state, text } from "../parts/data_table.js";
+import { make } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { span } from "../parts/moments.js";
-import { count } from "../parts/numbers.js";
-import { Rows } from "../parts/rows.js";
 import { Sparkline } from "../parts/sparkline.js";
-import { badge, setBadge } from "../parts/status.js";
 
-const HEADINGS = [
-  ["Queue", "name"], ["State", "status p2"], ["Due", "number"], ["Oldest", "number long p2"], ["Running", "number"],
-  ["Deferred", "number p3"], ["In, last hour", "sparks p3"], ["Ended, last hour", "sparks p2"], ["Failed", "number"], ["Workers", "number p3"],
+/** @type {import("../parts/data_table.js").Column[]} */
+const COLUMNS = [
+  ["Queue", "name", fixed(({ queue }) => link(address("queues", queue), queue, "a.id"))],
+  ["State", "status p2", state(stateOfQueue)],
+  ["Due", "number", number(({ depth }) => depth.queued)],
+  ["Oldest", "number long p2", text(({ depth, oldest_due_age: age }) => (depth.queued ? span(age) : "–"))],
+  ["Running", "number", number(({ depth }) => depth.in_progress)],
+  ["Deferred", "number p3", number(({ depth }) => depth.deferred)],
+  ["In, last hour", "sparks p3", spark("Enqueued", (hour) => [hour.enqueued, []])],
+  ["Ended, last hour", "sparks p2", spark("Ended", (hour) => [added(hour.succeeded, hour.aborted), hour.failed])],
+  ["Failed", "number", number(({ last_hour: hour }) => hour.total.failed, ({ last_hour: hour }) => hour.total.failed > 0)],
+  ["Workers", "number p3", number(({ workers }) => workers)],
 ];
 
 /** A table of queues. */
 export class QueueTable {
   constructor() {
-    const head = make("tr", {}, ...HEADINGS.map(([text, name]) => make("th", { scope: "col", className: name }, text)));
-    this.body = make("tbody");
+    this.table = new DataTable("Queues", "queues", COLUMNS, ({ queue }) => queue);
     this.nothing = make("p.empty", { hidden: true }, "No queue is in use.");
-    this.element = make("section.panel", { "aria-label": "Queues" }, make("h2", {}, "Queues"),
-      make("table.list.queues", {}, make("thead", {}, head), this.body), this.nothing);
-    this.rows = new Rows(this.body, { key: (queue) => queue.queue, make: queueRow });
+    this.element = make("section.panel", { "aria-label": "Queues" }, make("h2", {}, "Queues"), this.table.element, this.nothing);
   }
+
+  /** @param {any[]} queues */
   show(queues) {
     this.nothing.hidden = queues.length > 0;
-    this.rows.show(queues);
+    this.table.show(queues);
   }
 }
 
@@ -34,28 +40,19 @@ export function stateOfQueue(queue) {
   if (!queue.workers) return queue.health_line ? "stock arq" : "no worker";
   return queue.depth.in_progress || queue.depth.queued ? "busy" : "idle";
 }
-function queueRow(first) {
-  const state = badge("");
-  const [due, oldest, running, deferred, failed, workers] = Array.from({ length: 6 }, () => make("span"));
-  const arriving = new Sparkline("Enqueued");
-  const ended = new Sparkline("Ended");
-  const cells = [state, due, oldest, running, deferred, arriving.element, ended.element, failed, workers];
-  const name = make("th", { scope: "row", className: "name" }, link(address("queues", first.queue), first.queue, "a.id"));
-  const element = make("tr", {}, name, ...cells.map((cell, at) => make("td", { className: HEADINGS[at + 1][1] }, cell)));
-  const update = (queue) => {
-    const { series, total } = queue.last_hour;
-    setBadge(state, stateOfQueue(queue));
-    put(due, count(queue.depth.queued));
-    put(oldest, queue.depth.queued ? span(queue.oldest_due_age) : "–");
-    put(running, count(queue.depth.in_progress));
-    put(deferred, count(queue.depth.deferred));
-    put(failed, count(total.failed));
-    put(workers, count(queue.workers));
-    failed.classList.toggle("bad", total.failed > 0);
-    const well = series.succeeded.map((one, at) => one + series.aborted[at]);
-    const top = Math.max(1, ...series.enqueued, ...well.map((one, at) => one + series.failed[at]));
-    arriving.update(series.enqueued, [], top);
-    ended.update(well, series.failed, top);
+
+/** Return what makes charts; those of a queue have the same scale. @param {string} label @param {(series: any) => number[][]} of */
+function spark(label, of) {
+  return () => {
+    const chart = new Sparkline(label);
+    const update = ({ last_hour: { series } }) => {
+      const ended = added(added(series.succeeded, series.aborted), series.failed);
+      const [good, bad] = of(series);
+      chart.update(good, bad, Math.max(1, ...series.enqueued, ...ended));
+    };
+    return { element: chart.element, update };
   };
-  return { element, update };
 }
+
+/** @param {number[]} one @param {number[]} other */
+const added = (one, other) => one.map((value, at) => value + other[at]);

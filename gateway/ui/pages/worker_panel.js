@@ -32,6 +32,7 @@ export class WorkerPanel {
       make("table.list", { "aria-label": "What it runs" }, this.body), this.more);
     if (isChosen) this.element.dataset.chosen = "";
   }
+
   update(worker) {
     const { since_start: since, running } = worker;
     setBadge(this.state, stateOfWorker(worker));
@@ -59,6 +60,7 @@ export function stateOfWorker(worker) {
 function queuesOf(worker) {
   return worker.queues.flatMap((name, at) => [at ? ", " : "", link(address("queues", name), name, "a.id")]);
 }
+
 function runningRow(job) {
   const id = job.job_id ? jobLink(job.job_id) : make("span.note", {}, "job of another caller");
   const element = make("tr", {}, make("td", {}, make("span.id", {}, job.function ?? "–")), make("td", {}, id), make("td.number", {}, timeSince(job.start_time)));

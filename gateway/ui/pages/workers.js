@@ -36,6 +36,7 @@ class Workers {
     });
     onHappening(() => reading.soon(), signal);
   }
+
   show(found) {
     const running = sum(found.map((worker) => worker.in_progress));
     const slots = sum(found.map((worker) => worker.max_jobs));

@@ -1,65 +1,47 @@
 // A table of jobs.
+import { DataTable, fixed, state, text, time } from "./data_table.js";
 import { fill, make, put } from "./elements.js";
 import { jobLink } from "./links.js";
-import { span, timeAgo, timeSince } from "./moments.js";
-import { Rows } from "./rows.js";
-import { badge, setBadge, stateOf } from "./status.js";
+import { span, timeSince } from "./moments.js";
+import { stateOf } from "./status.js";
 
-const HEADINGS = [["State", "status"], ["Job", "name"], ["Function", "function p2"], ["When", "time"], ["Took", "time p3"], ["Try", "number try p3"]];
+/** @type {import("./data_table.js").Column[]} */
+const COLUMNS = [
+  ["State", "status", state(stateOf, progressOf)],
+  ["Job", "name", fixed((job) => jobLink(job.job_id))],
+  ["Function", "function p2", fixed((job) => make("span.id", { title: job.function ?? "" }, job.function ?? "–"))],
+  ["When", "time", time(timeOf)],
+  ["Took", "time p3", duration],
+  ["Try", "number try p3", text((job) => String(job.try))],
+];
 
-/** Jobs, one in each row. */
-export class JobTable {
-  /** @param {string} label */
-  constructor(label) {
-    const head = make("tr", {}, ...HEADINGS.map(([text, name]) => make("th", { scope: "col", className: name }, text)));
-    this.body = make("tbody");
-    this.element = make("table.list.jobs", { "aria-label": label }, make("thead", {}, head), this.body);
-    this.rows = new Rows(this.body, { key: (job) => job.job_id, make: jobRow });
-  }
-  show(jobs) {
-    this.rows.show(jobs);
-  }
+/** Return a table of jobs. */
+export const jobTable = () => new DataTable("Jobs", "jobs", COLUMNS, (job) => job.job_id);
 
-  /** Whether somebody points at a job, or has it in focus: then it is not to move. */
-  get isHeld() {
-    return this.body.matches(":hover, :focus-within");
-  }
-}
-function jobRow(first) {
-  const state = badge("");
-  const [when, took, tries] = Array.from({ length: 3 }, () => make("span"));
-  const name = make("span.id", { title: first.function ?? "" }, first.function ?? "–");
-  const ago = timeAgo(null);
+function duration() {
+  const element = make("span");
   const since = timeSince(null);
-  const cells = [state, jobLink(first.job_id), name, when, took, tries];
-  const element = make("tr", {}, ...cells.map((cell, at) => make("td", { className: HEADINGS[at][1] }, cell)));
   const update = (job) => {
-    setBadge(state, stateOf(job), progressOf(job));
-    ago.moment = timeOf(job);
-    if (!when.firstChild) fill(when, ago);
-    put(tries, String(job.try));
-    if (job.status === "in_progress") {
-      since.moment = job.start_time;
-      if (took.firstChild !== since) fill(took, since);
-    } else put(took, durationOf(job));
+    if (job.status !== "in_progress") return put(element, durationOf(job));
+    since.moment = job.start_time;
+    return element.firstChild === since || fill(element, since);
   };
   return { element, update };
 }
 
 /** Return the state of a job, and how far it is. */
 function progressOf(job) {
-  const state = stateOf(job);
-  return job.progress ? `${Math.round(job.progress.fraction * 100)} %` : state;
+  return job.progress ? `${Math.round(job.progress.fraction * 100)} %` : stateOf(job);
 }
 
 /** Return the time that matters most. @returns {string | null} */
-export function timeOf(job) {
+function timeOf(job) {
   if (job.status === "complete") return job.finish_time;
   return job.status === "in_progress" ? job.start_time : job.due_time ?? job.enqueue_time;
 }
 
 /** Return how long the last try of a finished job took. */
-export function durationOf(job) {
+function durationOf(job) {
   if (!job.finish_time || !job.start_time) return "–";
   return span(Math.max(0, (Date.parse(job.finish_time) - Date.parse(job.start_time)) / 1000));
 }
