@@ -3,7 +3,7 @@
 import logging
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -36,15 +36,18 @@ class PlainLog(logging.Handler):
 
     @property
     def needs_no_records(self) -> bool:
-        """Whether a record would make no difference: no filter sees it, and its text is all that is shown."""
+        """Whether a record would make no difference: neither a filter nor a formatter of others sees it."""
         raise NotImplementedError
 
-    def write_line(self, name: str, message: str, *, may_wait: bool) -> None:
+    def write_line(
+        self, name: str, message: str, about: Callable[[], Mapping[str, object]], *, may_wait: bool
+    ) -> None:
         """Write a line.
 
         Args:
             name: Name of the logger.
             message: Its text.
+            about: Returns what `extra=` would add to the record.
             may_wait: As of a `PatientRecord`.
         """
         raise NotImplementedError

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,6 +17,10 @@ JSON_LIMIT: Final = 65_536
 _MANY: Final = 50
 #: Attributes that every record has; all others were added to it and belong in its JSON.
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+#: Returns the attributes that `extra=` would add to a record.
+About = Callable[[], Mapping[str, object]]
 
 
 class TextLines(logging.Formatter):
@@ -45,8 +49,8 @@ class TextLines(logging.Formatter):
         """Return the line."""
         return self.line(record.created, record.levelname, record.name, record.getMessage())
 
-    def line(self, unix_time: float, level: str, name: str, message: str) -> str:
-        """Return the line of a record with these attributes."""
+    def line(self, unix_time: float, level: str, name: str, message: str, about: About = dict) -> str:
+        """Return the line of a record with these attributes; what is `about` it is not shown."""
         second = int(unix_time)
         known, text = self._second
         if second != known:
@@ -78,25 +82,35 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        fields: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            **self._members,
-        }
         if isinstance(record.msg, Mapping):  # the access log
+            fields = self._first(record.created, record.levelname, record.name)
             return _escaped(json.dumps(fields | {n: _shown(value) for n, value in record.msg.items()}))
-        # Lines of other loggers, such as those of a user's functions, may be longer than a line for people.
-        message = record.getMessage()
-        fields["message"] = (
-            log_line(message) if record.name.startswith("jobgate") else without_secrets(message)
-        )
-        fields |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
-        fields = {name: _cut(value) for name, value in fields.items()}
+        added = {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        fields = self._fields(record.created, record.levelname, record.name, record.getMessage(), added)
         if record.exc_info:
             fields["exception"] = traceback_text(record.exc_info[1])
-        line = _encoded(fields)
-        return line if line is not None else _encoded(_few(fields)) or "{}"
+        return _line_of(fields)
+
+    def line(self, unix_time: float, level: str, name: str, message: str, about: About) -> str:
+        """Return the line of a record with these attributes, and those that `about` returns."""
+        return _line_of(self._fields(unix_time, level, name, message, about()))
+
+    def _first(self, unix_time: float, level: str, name: str) -> dict[str, Any]:
+        time = datetime.fromtimestamp(unix_time, UTC).isoformat(timespec="milliseconds")
+        return {"time": time, "level": level, "logger": name, **self._members}
+
+    def _fields(
+        self, unix_time: float, level: str, name: str, message: str, added: Mapping[str, object]
+    ) -> dict[str, Any]:
+        fields = self._first(unix_time, level, name)
+        # Lines of other loggers, such as those of a user's functions, may be longer than a line for people.
+        fields["message"] = log_line(message) if name.startswith("jobgate") else without_secrets(message)
+        return {name: _cut(value) for name, value in (fields | {**added}).items()}
+
+
+def _line_of(fields: dict[str, Any]) -> str:
+    line = _encoded(fields)
+    return line if line is not None else _encoded(_few(fields)) or "{}"
 
 
 def _encoded(fields: Mapping[str, Any]) -> str | None:

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import time
-from typing import TextIO
+from typing import Final, TextIO
 
 from jobgate.broker import PatientRecord, PlainLog
-from jobgate.cli.log_lines import TextLines
+from jobgate.cli.log_lines import About, JsonLines, TextLines
+
+_FORMATTERS: Final = (TextLines, JsonLines)
 
 
 class LogStream(logging.StreamHandler[TextIO], PlainLog):
@@ -24,16 +26,16 @@ class LogStream(logging.StreamHandler[TextIO], PlainLog):
 
     @property
     def needs_no_records(self) -> bool:
-        """Whether its lines are those for people, and no filter sees the records."""
-        return type(self.formatter) is TextLines and not self.filters and self.level <= logging.INFO
+        """Whether no filter and no formatter of others sees the records."""
+        return type(self.formatter) in _FORMATTERS and not self.filters and self.level <= logging.INFO
 
-    def write_line(self, name: str, message: str, *, may_wait: bool) -> None:
+    def write_line(self, name: str, message: str, about: About, *, may_wait: bool) -> None:
         """Write a line of level INFO; `needs_no_records` must hold."""
         lines = self.formatter
         self.acquire()
         try:
-            if isinstance(lines, TextLines):
-                self._put(lines.line(time.time(), "INFO", name, message), may_wait=may_wait)
+            if isinstance(lines, _FORMATTERS):
+                self._put(lines.line(time.time(), "INFO", name, message, about), may_wait=may_wait)
         except Exception:
             self.handleError(logging.makeLogRecord({}))
         finally:
@@ -50,7 +52,7 @@ class LogStream(logging.StreamHandler[TextIO], PlainLog):
         self._waiting.append(line)
         loop = asyncio._get_running_loop() if may_wait else None
         if loop is None:
-            self.flush()
+            self._write_waiting()
         elif loop is not self._loop:
             self._loop = loop
             loop.call_soon(self._end_turn)
@@ -59,12 +61,15 @@ class LogStream(logging.StreamHandler[TextIO], PlainLog):
         """Write the waiting lines."""
         self.acquire()
         try:
-            lines, self._waiting = self._waiting, []
-            if lines:
-                self.stream.write("\n".join([*lines, ""]))
-            super().flush()
+            self._write_waiting()
         finally:
             self.release()
+
+    def _write_waiting(self) -> None:
+        lines, self._waiting = self._waiting, []
+        if lines:
+            self.stream.write("\n".join([*lines, ""]))
+        self.stream.flush()
 
     def _end_turn(self) -> None:
         self._loop = None

@@ -1,6 +1,6 @@
 """The transition *finish*: a job ends, and its result is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,10 @@ class FinishPart(Part):
             weight=lambda ending: len(ending.blob),
         )
 
-    async def finish(
+    def finish(
         self, lease: Lease, result: JobResult, *, keep: float | None, is_wanted: bool = False
-    ) -> Transition:
-        """End a job: store its result and delete all its other keys, in one step.
+    ) -> Awaitable[Transition]:
+        """End a job: store its result and delete all its other keys, in one step. Await what it returns.
 
         Calls made in the same turn of the event loop are sent as one script call.
 
@@ -66,7 +66,7 @@ class FinishPart(Part):
         blob = encode_result(result, self._core.codec) if kept_ms or is_wanted else b""
         note = "" if kept_ms else note_of(result)
         owner = (result.options.owner or "") if result.options.is_counted else ""
-        return await self._endings.submit(
+        return self._endings.submit(
             _Ending(lease, kept_ms, blob, note, result.ending, result.function, owner)
         )
 

@@ -165,8 +165,9 @@ class Claimer(TaskRole):
             await self._wait_for_work(timeout)
 
     async def _wait_for_work(self, timeout: float) -> None:
+        queues, is_due = tuple(self._settings.weights), timeout < self._settings.poll_delay
         try:
-            await self._sleep(self._broker.wait_for_work(tuple(self._settings.weights), timeout))
+            await self._sleep(self._broker.wait_for_work(queues, timeout, is_prompt=is_due))
         except BrokerError:
             await self._sleep(asyncio.sleep(timeout))  # the next claim logs the error
 

@@ -48,9 +48,9 @@ class OutcomeKind(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one is made for each try: to freeze it would take longer than to make it
 class Outcome:
-    """How one try ended, and what follows from that."""
+    """How one try ended, and what follows from that; never changed."""
 
     kind: OutcomeKind
     #: The return value of a success.

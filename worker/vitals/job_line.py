@@ -14,7 +14,7 @@ from jobgate.worker.log import logger
 class JobLine:
     """One kind of line, at level INFO.
 
-    Where only the text log of a command would see its records, none are made. Otherwise they are copies of
+    Where only the log of a command would see its records, none are made. Otherwise they are copies of
     one, so that the stack is not searched for the caller, and go through all filters and handlers. Where the
     user has set a factory of records, that one makes them.
 
@@ -44,7 +44,7 @@ class JobLine:
         if logging.getLogRecordFactory() is not logging.LogRecord:
             logger.handle(self._made(args, about()))
         elif (log := _only_log()) is not None:
-            log.write_line(logger.name, self._text % args, may_wait=self._may_wait)
+            log.write_line(logger.name, self._text % args, about, may_wait=self._may_wait)
         else:
             logger.handle(self._copied(args, about()))
 
@@ -80,10 +80,12 @@ class JobLine:
 
 def _only_log() -> PlainLog | None:
     """Return the log that alone gets what this logger logs, if it needs no records."""
-    above = logger.parent
-    if logger.handlers or not logger.propagate or above is None or above.propagate:
+    if len(logger.filters) > 1:  # its own one leaves these lines as they are
         return None
-    if len(logger.filters) > 1 or len(above.handlers) != 1:  # its own filter leaves these lines as they are
-        return None
-    only = above.handlers[0]
+    handlers: list[logging.Handler] = []
+    above: logging.Logger | None = logger
+    while above is not None:
+        handlers += above.handlers
+        above = above.parent if above.propagate else None
+    only = handlers[0] if len(handlers) == 1 else None
     return only if isinstance(only, PlainLog) and only.needs_no_records else None

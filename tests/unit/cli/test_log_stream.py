@@ -2,13 +2,14 @@
 
 import asyncio
 import io
+import json
 import logging
 
 import pytest
 
 from harness.runs import running_job
 from jobgate.broker import PatientRecord
-from jobgate.cli.log_lines import TextLines
+from jobgate.cli.log_lines import JsonLines, TextLines
 from jobgate.cli.log_stream import LogStream
 from jobgate.worker import Settings
 from jobgate.worker.jobs import Outcome, OutcomeKind
@@ -95,6 +96,22 @@ def test_lines_of_jobs_need_no_records_if_nobody_else_sees_them(monkeypatch: pyt
     log = command_log(monkeypatch)
     monkeypatch.setattr(log, "emit", pytest.fail)
     assert lines_of_a_job(log) == SHOWN
+
+
+def test_lines_of_json_are_the_same_without_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[list[dict[str, object]]] = []
+    for has_filter in (False, True):
+        log = command_log(monkeypatch)
+        log.setFormatter(JsonLines(worker_process=2))
+        if has_filter:
+            log.addFilter(bool)
+        lines_of_a_job(log)
+        assert isinstance(log.stream, Written)
+        lines.append([json.loads(line) for line in log.stream.getvalue().splitlines()])
+    for line in (*lines[0], *lines[1]):
+        line.pop("time")
+    assert lines[0] == lines[1]
+    assert lines[0][1]["outcome"] == "success"
 
 
 @pytest.mark.parametrize("place", ["its logger", "a logger above", "a filter of the logger", "a filter here"])
