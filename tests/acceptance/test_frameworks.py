@@ -186,11 +186,11 @@ import django
 django.setup()
 from django.db import transaction
 from django.test import Client
-from orders import gate, views
-views.client = gate.BlockingClient("http://127.0.0.1:1", request_timeout=0.1)
+from orders import gate, models
+models.client = gate.BlockingClient("http://127.0.0.1:1", request_timeout=0.1)
 caller = Client(headers={"host": "localhost"})
 print([caller.post("/orders/ben").status_code for _ in range(2)])
-views.client = gate.client
+models.client = gate.client
 with transaction.atomic():
     print(caller.post("/orders/eve").status_code)
     transaction.set_rollback(True)
@@ -204,7 +204,8 @@ def test_django(reader: Follower) -> None:
     assert_stops(reader, "gunicorn shop.wsgi")
     reader.do(Step("write", DJANGO_AWAY, "away.py"))
     assert reader.run("python away.py 2>errors.log") == "[201, 201]\n201\n"
-    reader.do(Step("compare", "$ python manage.py send_receipts\nenqueued: 2\n"))
+    for number in (2, 0):
+        reader.do(Step("compare", f"$ python manage.py send_receipts\nenqueued: {number}\n"))
     if LONG:
         assert_other_servers_serve(reader)
 
