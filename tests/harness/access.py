@@ -37,11 +37,6 @@ class Access:
     #: What the docs say of it.
     note: str = ""
 
-    @property
-    def sufficient(self) -> tuple[str, ...]:
-        """Scopes one of which must be missing for a refusal."""
-        return (*self.scopes, *self.instead)
-
 
 OF_OPERATIONS = "With `operate` also for bulk operations that the key has begun."
 
