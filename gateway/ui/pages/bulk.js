@@ -32,8 +32,8 @@ export async function bulk(what, which, words, changed) {
   dialog.showModal();
   fill(body, make("p", { role: "status" }, "Counting …"), make("div.row", {}, close));
   try {
-    const counted = await post(`bulk/${what}`, { ...which, dry_run: true });
-    fill(body, ...question(what, counted, close, () => run(what, which, body, close, end.signal)));
+    const found = await post(`bulk/${what}`, { ...which, dry_run: true });
+    fill(body, ...question(what, found, close, () => run(what, which, body, close, end.signal)));
   } catch (error) {
     fail(body, close, error);
   }

@@ -19,7 +19,7 @@ export function groupTable(mayRetry, retry) {
     const element = button("Retry …", () => retry(group), "button.quiet");
     const update = (found) => {
       group = found;
-      element.hidden = !mayRetry() || found.jobs.every((job) => job.retried_as);
+      element.hidden = !mayRetry() || found.jobs.every((one) => one.retried_as);
     };
     return { element, update };
   };

@@ -24,7 +24,7 @@ export class DataTable {
    * @param {(item: any) => string} key - tells items apart
    */
   constructor(label, name, columns, key) {
-    const heads = columns.map(([text, className]) => make("th", { scope: "col", className }, text));
+    const heads = columns.map(([word, className]) => make("th", { scope: "col", className }, word));
     this.body = make("tbody");
     this.element = make(`table.list.${name}`, { "aria-label": label }, make("thead", {}, make("tr", {}, ...heads)), this.body);
     this.rows = new Rows(this.body, { key, make: (first) => row(columns, first) });

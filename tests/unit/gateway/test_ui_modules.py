@@ -1,5 +1,6 @@
-"""The modules of the dashboard: their unit tests under Node, and their types."""
+"""The modules of the dashboard: their unit tests under Node, their types, and what a linter finds."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -7,6 +8,11 @@ from harness.generators import BRIEFLY, installed
 from harness.tools import require_tool
 
 HERE = Path(__file__).parent / "ui"
+PAGES = Path(__file__).resolve().parents[3] / "gateway" / "ui"
+#: What would take foreign text for markup or code, or what the policy forbids.
+FORBIDDEN = re.compile(
+    r"(inner|outer)HTML|insertAdjacentHTML|document\.write|\b(eval|Function)\(|\b(style|on\w+)=\"|javascript:"
+)
 
 
 def run(*words: str) -> None:
@@ -24,3 +30,13 @@ def test_they_do_what_their_unit_tests_say() -> None:
 def test_their_types_fit() -> None:
     compiler = installed("node/node_modules/typescript/lib/tsc.js")
     run(require_tool("node"), *BRIEFLY, str(compiler), "-p", "tsconfig.json")
+
+
+def test_a_linter_finds_nothing() -> None:
+    linter = installed("node/node_modules/oxlint/bin/oxlint")
+    run(require_tool("node"), str(linter), "--config", "oxlintrc.json", str(PAGES))
+
+
+def test_foreign_text_cannot_become_markup() -> None:
+    texts = {path.name: path.read_text() for path in PAGES.rglob("*.*") if path.suffix in {".js", ".html"}}
+    assert {name: found[0] for name, text in texts.items() if (found := FORBIDDEN.search(text))} == {}
