@@ -89,7 +89,7 @@ from jobgate.broker.log_text import (
     traceback_text,
     without_secrets,
 )
-from jobgate.broker.milliseconds import CLOCK_SHIFT, DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of
+from jobgate.broker.milliseconds import CLOCK_SHIFT, DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of, unix_ms
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT
 from jobgate.broker.records import (
@@ -134,7 +134,7 @@ __all__ = [
     # Redis
     "DEFAULT_URL", "RedisSettings", "async_client", "settings_of",
     # Times
-    "CLOCK_SHIFT", "EPOCH", "time_of",
+    "CLOCK_SHIFT", "EPOCH", "time_of", "unix_ms",
     # Names
     "DEFAULT_NAMESPACE", "Keys", "did_you_mean", "is_plain_name", "near_names", "why_not_health_key",
     "why_not_job_id", "why_not_namespace", "why_not_queue",

@@ -1,11 +1,10 @@
 """`POST /bulk/retry` and `POST /bulk/abort`: operations on many jobs, which are jobs themselves."""
 
-import time
 from typing import Any
 
 import orjson
 
-from jobgate.broker import JobOptions, JobRequest, NotAQueue, WriteInDoubt
+from jobgate.broker import JobOptions, JobRequest, NotAQueue, WriteInDoubt, unix_ms
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import status_path
 from jobgate.gateway.http import Answer, Problem, field_errors, read_json
@@ -46,8 +45,7 @@ async def _document(call: Call) -> Any:
 
 async def _counted(call: Call, order: BulkOrder) -> dict[str, Any]:
     parts = call.gateway.operations
-    now_ms = time.time_ns() // 1_000_000
-    return await dry_run(order, parts.targets(order), parts.actions(order, ""), now_ms=now_ms)
+    return await dry_run(order, parts.targets(order), parts.actions(order, ""), now_ms=unix_ms())
 
 
 async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:

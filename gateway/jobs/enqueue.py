@@ -1,7 +1,6 @@
 """`POST /jobs/{function}`: enqueue a job, or call it and wait for its outcome."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -20,6 +19,7 @@ from jobgate.broker import (
     JobStatus,
     NotAQueue,
     WriteInDoubt,
+    unix_ms,
 )
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
@@ -273,6 +273,6 @@ def _answer(job: dict[str, Any], headers: dict[str, str]) -> Answer:
 def status_of_new(request: JobRequest, enqueued: Enqueued) -> JobStatus:
     """Return the status of a job that was just enqueued."""
     is_deferred = request.defer_by is not None or request.defer_until_ms is not None
-    if is_deferred and enqueued.due_time_ms > time.time_ns() // 1_000_000:
+    if is_deferred and enqueued.due_time_ms > unix_ms():
         return JobStatus.DEFERRED
     return JobStatus.QUEUED

@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
 
 from jobgate.client import BlockingCaller, BlockingClient
@@ -26,7 +26,7 @@ class BlockingEagerClient(BlockingClient, Assertions):
 
     def __init__(self, settings: object, **overrides: object) -> None:
         self._eager = EagerClient(settings, **overrides)
-        self._client = self._eager
+        self._client, self.settings = self._eager, self._eager.settings
         BlockingCaller.__init__(self, cast("Any", _Here()), self._eager)
 
     @property
@@ -36,9 +36,6 @@ class BlockingEagerClient(BlockingClient, Assertions):
 
     def _jobs(self) -> list[EnqueuedJob]:
         return self._eager._jobs()
-
-    def _body_of(self, function: str) -> Callable[..., Any] | None:
-        return self._eager._body_of(function)
 
 
 class _Here:

@@ -1,11 +1,8 @@
 """A client that runs functions at once, without Redis."""
 
-from collections.abc import Callable
-from typing import Any, cast
-
 from prometheus_client import CollectorRegistry
 
-from jobgate.client import Caller, Client, ClientMetrics, Transport
+from jobgate.client import Caller, Client, ClientMetrics
 from jobgate.testing.eager.desk import Desk
 from jobgate.testing.eager.transport import EagerTransport
 from jobgate.testing.jobs import Assertions, EnqueuedJob, RanJob
@@ -47,7 +44,7 @@ class EagerClient(Client, Assertions):
         self._shown = "eager"
         transport = EagerTransport(self._desk)
         metrics = ClientMetrics(CollectorRegistry())
-        Caller.__init__(self, cast("Transport", transport), metrics, timeout=_NO_WAIT)
+        Caller.__init__(self, transport, metrics, timeout=_NO_WAIT)
         self._operations = transport.operations
 
     def __repr__(self) -> str:
@@ -60,6 +57,3 @@ class EagerClient(Client, Assertions):
 
     def _jobs(self) -> list[EnqueuedJob]:
         return [job.seen for job in self._desk.jobs.values()]
-
-    def _body_of(self, function: str) -> Callable[..., Any] | None:
-        return next((one.coroutine for one in self.settings.functions if one.name == function), None)

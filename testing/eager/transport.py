@@ -29,6 +29,9 @@ class EagerTransport:
     async def open(self) -> None:
         """Do nothing."""
 
+    async def leave(self) -> None:
+        """Do nothing."""
+
     async def close(self) -> None:
         """Do nothing."""
 

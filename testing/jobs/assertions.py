@@ -10,12 +10,16 @@ from jobgate.client import Target
 from jobgate.testing.errors import TestingError
 from jobgate.testing.jobs.enqueued import EnqueuedJob
 from jobgate.testing.jobs.expectation import Expectation
+from jobgate.worker import Settings
 
 _OPTIONS = ("_times", "_defer_by", "_defer_until", "_queue", "_job_id")
 
 
 class Assertions(ABC):
     """Looks at the jobs of a test, and checks that they are as expected."""
+
+    #: The checked settings of the worker.
+    settings: Settings
 
     def enqueued(self, function: object = None) -> list[EnqueuedJob]:
         """Return the jobs that were enqueued in this test, by whomever, in their order.
@@ -92,10 +96,6 @@ class Assertions(ABC):
     def _jobs(self) -> list[EnqueuedJob]:
         """Return all jobs of this test, in their order."""
 
-    @abstractmethod
-    def _body_of(self, function: str) -> Callable[..., Any] | None:
-        """Return a function by its name for jobs, if it is known here."""
-
     def _expectation(
         self, function: object, args: Sequence[Any], kwargs: dict[str, Any], **options: Any
     ) -> Expectation:
@@ -107,3 +107,6 @@ class Assertions(ABC):
         return Expectation(
             function=target.name, args=args, kwargs=kwargs, body=self._body_of(target.name), **options
         )
+
+    def _body_of(self, function: str) -> Callable[..., Any] | None:
+        return next((one.coroutine for one in self.settings.functions if one.name == function), None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
@@ -49,7 +49,6 @@ class ManualWorker(Assertions):
         thread: LoopThread,
         time: MovedTime,
     ) -> None:
-        #: The checked settings.
         self.settings = settings
         self._broker = broker
         self._keyspace = keyspace
@@ -212,9 +211,6 @@ class ManualWorker(Assertions):
 
     def _jobs(self) -> list[EnqueuedJob]:
         return self._thread.run(jobs_of(self._broker, self._keyspace, self._recorder.ran))
-
-    def _body_of(self, function: str) -> Callable[..., Any] | None:
-        return next((one.coroutine for one in self.settings.functions if one.name == function), None)
 
     def _worker(self) -> Worker:
         """Return a worker without cron jobs: the test enqueues their runs itself."""

@@ -56,8 +56,7 @@ class ClientInTest(Client):
         try:
             yield
         finally:
-            await self._own.close()
-            await self._own.open()  # for other loops
+            await self._own.leave()
 
     def end(self) -> None:
         """Close what is left in loops that continue after the test, such as that of a module or session."""

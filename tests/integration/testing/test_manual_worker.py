@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 
 from harness.servers import RedisServer
@@ -188,6 +189,9 @@ async def test_a_moved_time_is_that_of_jobs(jobs: Environment) -> None:
     assert enqueued == pytest.approx(datetime(2100, 1, 1, 2, 59, 30, tzinfo=UTC).timestamp(), abs=5)
     assert due - enqueued == pytest.approx(60, abs=1)
     assert jobs.worker.now.year == 2100
+    document = {"args": [1, 2], "defer_until": "2100-01-01T03:00:00Z"}
+    async with aiohttp.ClientSession(jobs.gateway.url) as http, http.post("/jobs/add", json=document) as new:
+        assert (await new.json())["status"] == "queued"
 
 
 async def test_drain_moves_the_time_to_each_job(jobs: Environment) -> None:

@@ -168,17 +168,17 @@ async def test_a_job_that_calls_another_gets_its_result() -> None:
 
 
 async def test_many_at_once() -> None:
-    client = EagerClient(FUNCTIONS)
-    assert await asyncio.gather(*(client.call("add", one, 1) for one in range(20))) == [*range(1, 21)]
-    assert [one async for one in client.map("plain", [1, 2, 3])] == [1, 2, 3]
+    async with EagerClient(FUNCTIONS) as client:
+        assert await asyncio.gather(*(client.call("add", one, 1) for one in range(20))) == [*range(1, 21)]
+        assert [one async for one in client.map("plain", [1, 2, 3])] == [1, 2, 3]
     blocking = BlockingEagerClient(FUNCTIONS)
     with pytest.raises(Exception, match="An event loop is running here"):
         blocking.call("add", 1, 2)
 
 
 def test_many_blocking() -> None:
-    client = BlockingEagerClient(FUNCTIONS)
-    assert list(client.map("plain", [1, 2, 3])) == [1, 2, 3]
+    with BlockingEagerClient(FUNCTIONS) as client:
+        assert list(client.map("plain", [1, 2, 3])) == [1, 2, 3]
 
 
 def test_hooks_are_called_as_in_a_worker() -> None:
