@@ -117,7 +117,6 @@ def _bad_shapes() -> list[bytes]:
 def _bad_targets() -> list[bytes]:
     gets = [
         *(
-            "/",
             "/jobs?limit=0",
             "/jobs?cursor=q99999999999999999999",
             "/jobs/",

@@ -48,7 +48,7 @@ async def test_a_browser_resumes_by_itself_and_stops_at_the_end(
     ):
         worker = PlayedWorker(broker)
         await gateway.post("/jobs/f", {"job_id": "a"})
-        await page.open(f"{proxy.url}/docs")
+        await page.open(f"{proxy.url}/livez")
         await page.run(FOLLOW)
         await seen_by(page, 1)
         proxy.cut()
