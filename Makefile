@@ -31,7 +31,8 @@ run: $(RUN_STAMP) ## Run the examples: embedded server, worker, and gateway on h
 	  "  JOB=report-\$$(date +%s)" \
 	  "  curl -sS -w '\n' -X POST localhost:$(PORT)/jobs/slow_report -d '{\"args\":[5],\"job_id\":\"'\$$JOB'\"}'" \
 	  "  curl -sS -w '\n' \"localhost:$(PORT)/jobs/\$$JOB/result?wait=10\"" '' \
-	  'All functions, with a form for each: http://localhost:$(PORT)/docs' ''
+	  'In a browser, what runs and what fails: http://localhost:$(PORT)/' \
+	  'All functions, with a form for each:    http://localhost:$(PORT)/docs' ''
 	@exec $(BIN)/jobgate dev examples.settings.WorkerSettings --port $(PORT) --data $(DATA)
 
 test: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## Run all tests in parallel, except the long form of the fault tests

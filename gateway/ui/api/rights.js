@@ -16,11 +16,14 @@ let known = null;
 /** Whether the gateway lets the dashboard show only. */
 export const isReadOnly = () => document.documentElement.hasAttribute("data-read-only");
 
+/** What is taken for granted while the gateway cannot be asked. */
+const UNKNOWN = { overview: true, operate: false, abort: false, retry: false };
+
 /** Return what the key may do; asked once for each key. @returns {Promise<Rights>} */
 export function rights() {
-  known ??= find().catch((error) => {
+  known ??= find().catch(() => {
     known = null;
-    throw error;
+    return UNKNOWN;
   });
   return known;
 }

@@ -32,8 +32,9 @@ export class AlarmList {
   /** @param {Element} element @param {string} queue */
   async offerResume(element, queue) {
     if (!(await rights()).operate) return;
-    element.append(button("Resume", async () => {
-      await post(`queues/${encodeURIComponent(queue)}/resume`).catch(() => {});
+    const failed = make("span.error");
+    element.append(failed, button("Resume", async () => {
+      await post(`queues/${encodeURIComponent(queue)}/resume`).catch((error) => put(failed, error.message));
       this.changed();
     }, "button.quiet"));
   }

@@ -106,7 +106,7 @@ class Failures {
   /** Offer to retry all that the filter finds, in one queue. */
   async offerRetry() {
     const filter = this.filter;
-    const may = await rights().catch(() => ({ retry: false }));
+    const may = await rights();
     if (filter !== this.filter || !filter) return;
     this.mayRetry = may.retry;
     if (!may.retry || !filter.queue) return fill(this.actions);

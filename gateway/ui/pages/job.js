@@ -112,7 +112,7 @@ class JobPage {
     const key = `${status === "complete"} ${retried}`;
     if (key === this.offered) return;
     this.offered = key;
-    const may = await rights().catch(() => ({ abort: false, retry: false }));
+    const may = await rights();
     if (this.offered !== key || this.signal.aborted) return;
     const isOver = status === "complete";
     fill(this.actions,

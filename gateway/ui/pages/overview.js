@@ -37,7 +37,7 @@ class Overview {
 
   /** @param {AbortSignal} signal */
   async start(signal) {
-    const may = await rights().catch(() => ({ overview: true }));
+    const may = await rights();
     if (signal.aborted) return;
     if (!may.overview) {
       fill(this.panels, make("div.columns", {}, this.live.element));

@@ -66,7 +66,7 @@ class QueueView {
 
   /** @param {AbortSignal} signal */
   async start(signal) {
-    const may = await rights().catch(() => ({ overview: true, operate: false }));
+    const may = await rights();
     if (signal.aborted || !may.overview) return;
     this.reading = new Reading({
       signal,
@@ -133,7 +133,7 @@ class QueueView {
   /** Offer what can be done with all jobs of the filter. */
   async offerBulk() {
     const filter = this.filter;
-    const may = await rights().catch(() => ({ abort: false, retry: false }));
+    const may = await rights();
     if (!filter || filter !== this.filter) return;
     const isOver = filter.status === "succeeded" || filter.status === "failed";
     const words = `${filter.status ? STATES.find(([one]) => one === filter.status)?.[1].toLowerCase() : "waiting and running"} jobs of ${filter.function || "all functions"} in ${this.name}`;

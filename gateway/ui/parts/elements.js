@@ -41,8 +41,11 @@ export function button(text, act, classes = "button") {
   const element = make(classes, { type: "button" }, text);
   element.addEventListener("click", async () => {
     element.disabled = true;
-    await act();
-    element.disabled = false;
+    try {
+      await act();
+    } finally {
+      element.disabled = false;
+    }
   });
   return element;
 }
