@@ -9,13 +9,16 @@
 
 -- Entries of `pending` that are looked at, and removed if their job is gone, when the limit is reached.
 local SWEPT = 64
-local paid, lasting = {}, {}
+local known, paid, counts, added, lasting = {}, {}, {}, {}, {}
 
 -- Take the limits apart: "<jobs a second> <burst> <jobs not ended>", '-' for a limit that is not set.
 local function limits_of(text)
-  local rate, burst, pending = string.match(text, '^(%S+) (%S+) (%S+)$')
-  rate = tonumber(rate)
-  return rate and { interval = 1000 / rate, burst = tonumber(burst) or 1 }, tonumber(pending)
+  if not known[text] then
+    local rate, burst, pending = string.match(text, '^(%S+) (%S+) (%S+)$')
+    rate = tonumber(rate)
+    known[text] = { rate and { interval = 1000 / rate, burst = tonumber(burst) or 1 }, tonumber(pending) }
+  end
+  return known[text][1], known[text][2]
 end
 
 local function paid_until(key, rate)
@@ -42,21 +45,23 @@ local function pay(key, rate)
   return 0, math.floor((left + 0.0005) / rate.interval), math.ceil(after - now)
 end
 
--- Write what was paid, and how long the pending jobs stay.
+-- Write what was paid, and which jobs have not ended.
 local function write_limits()
   for key, time in pairs(paid) do
     if time > now then
       redis.call('SET', key, string.format('%.3f', time), 'PX', math.ceil(time - now))
     end
   end
-  for key, lives in pairs(lasting) do
-    redis.call('PEXPIRE', key, lives, read('PTTL', key) == -1 and 'NX' or 'GT')
+  for key, entries in pairs(added) do
+    if read('ZADD', key, unpack(entries)) then
+      redis.call('PEXPIRE', key, lasting[key], read('PTTL', key) == -1 and 'NX' or 'GT')
+    end
   end
 end
 
 -- Whether one more job fits.
 local function has_room(key, most, job_prefix)
-  local number = read('ZCARD', key) or 0
+  local number = counts[key] or read('ZCARD', key) or 0
   if number >= most then
     for _, id in ipairs(redis.call('ZRANGE', key, 0, SWEPT - 1)) do
       if redis.call('EXISTS', job_prefix .. id) == 0 then
@@ -64,14 +69,16 @@ local function has_room(key, most, job_prefix)
       end
     end
   end
+  counts[key] = number
   return number < most
 end
 
--- Count one job more that has not ended; `write_limits` says how long the count lives.
+-- Count one job more that has not ended; `write_limits` writes it.
 local function add_pending(key, id, lives)
-  if read('ZADD', key, now + lives, id) then
-    lasting[key] = math.max(lasting[key] or 0, lives)
-  end
+  local entries = added[key] or {}
+  entries[#entries + 1], entries[#entries + 2] = now + lives, id
+  added[key], counts[key] = entries, counts[key] + 1
+  lasting[key] = math.max(lasting[key] or 0, lives)
 end
 
 -- Check the limits of the key that enqueues a job, before the first write: 0, or 6 over its rate, 7 too many of its jobs

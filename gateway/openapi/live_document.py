@@ -76,8 +76,7 @@ class _Writer:
         schemas, paths = base["components"]["schemas"], base["paths"]
         self._enqueue = paths["/jobs/{function}"]["post"]
         self._succeeded = schemas["Succeeded"]
-        members = schemas["JobRequest"]["properties"]
-        self._options = {name: one for name, one in members.items() if name not in {"args", "kwargs"}}
+        self._request = schemas["JobRequest"]
         operations = (one for item in paths.values() for one in item.values() if "operationId" in one)
         self._ids = UniqueNames(one["operationId"] for one in operations)
         self._classes = UniqueNames(schemas)
@@ -96,7 +95,7 @@ class _Writer:
         writer = self.components.writer(document, class_name(operation.id))
         body = self._enqueue["requestBody"]
         if document.parameters is not None:
-            body = request_body(document, writer, self._options)
+            body = request_body(document, writer, self._request)
         responses = self._enqueue["responses"]
         if document.returns is not True:
             outcome = succeeded(document, writer, self._succeeded)

@@ -23,14 +23,14 @@ def path_of(function: str) -> str:
 
 
 def request_body(
-    document: FunctionDocument, writer: SchemaWriter, options: Mapping[str, Any]
+    document: FunctionDocument, writer: SchemaWriter, general: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the body of a function's operation.
 
     Args:
         document: The function; its parameters are known.
         writer: Writes its schemas.
-        options: The members of the body besides `args` and `kwargs`.
+        general: The schema of a request of any function.
     """
     parameters = document.parameters or ()
     takes_more = any(one.kind is ParameterKind.VAR_POSITIONAL for one in parameters)
@@ -39,7 +39,9 @@ def request_body(
     members = _args(parameters, by_place, writer) | _kwargs(parameters, by_name, writer)
     needs = {"args": any(map(_is_needed, by_place)), "kwargs": any(map(_is_needed, by_name))}
     required = [name for name in members if needs[name]]
-    schema = {"type": "object", "additionalProperties": False, "properties": members | dict(options)}
+    options = {name: one for name, one in general["properties"].items() if name not in {"args", "kwargs"}}
+    rules = {name: general[name] for name in ("type", "additionalProperties", "not")}
+    schema = rules | {"properties": members | options}
     return {
         "required": bool(required),
         "content": {"application/json": {"schema": schema | ({"required": required} if required else {})}},

@@ -74,6 +74,13 @@ def test_bodies(path: str, good: list[Any], bad: list[Any]) -> None:
     assert [body for body in bad if accepts(FORMS, path, body)] == []
 
 
+def test_a_body_has_the_rules_of_all_bodies() -> None:
+    general = BASE["components"]["schemas"]["JobRequest"]
+    assert body_of(FORMS, "/jobs/add")["not"] == general["not"]
+    both = {"defer_by": 1, "defer_until": "2027-01-01T00:00:00Z"}
+    assert not accepts(FORMS, "/jobs/add", {"args": [1, 2], **both})
+
+
 def test_an_outcome_is_two_whole_schemas_told_apart_by_success() -> None:
     answer = FORMS["paths"]["/jobs/add"]["post"]["responses"]["200"]
     good, failed = answer["content"]["application/json"]["schema"]["oneOf"]
