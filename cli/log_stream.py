@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from jobgate.broker import PatientRecord, PlainLog
 from jobgate.cli.log_lines import About, JsonLines, TextLines
@@ -67,9 +67,10 @@ class LogStream(logging.StreamHandler[TextIO], PlainLog):
 
     def _write_waiting(self) -> None:
         lines, self._waiting = self._waiting, []
-        if lines:
-            self.stream.write("\n".join([*lines, ""]))
-        self.stream.flush()
+        stream: Any = self.stream  # None if standard error is closed
+        if stream is not None and lines:
+            stream.write("\n".join([*lines, ""]))
+            stream.flush()
 
     def _end_turn(self) -> None:
         self._loop = None

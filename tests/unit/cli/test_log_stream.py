@@ -67,6 +67,13 @@ async def test_a_stream_that_fails_harms_nobody(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.count("Logging error") == 2
 
 
+def test_where_standard_error_is_closed_lines_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    stream = LogStream(None)  # type: ignore[arg-type]  # as the command passes it on
+    log(stream, "a")
+    logging.shutdown([lambda: stream])
+
+
 def command_log(monkeypatch: pytest.MonkeyPatch) -> LogStream:
     """Make the log of a command the only handler of jobgate's loggers, without pytest's own."""
     stream, logger = LogStream(Written()), logging.getLogger("jobgate")
