@@ -19,7 +19,7 @@ class JobgateTestMixin(_Base):
         jobgate_settings = WorkerSettings
 
         async def test_welcome(self):
-            await sign_up("Ann", self.jobs.client)
+            await sign_up(self.jobs.client, "Ann")
             self.jobs.worker.assert_enqueued("welcome", "Ann")
             await self.jobs.worker.run_jobs()
     ```

@@ -97,8 +97,8 @@ def _of_run(job: RanJob) -> EnqueuedJob:
         kwargs=job.kwargs,
         queue=job.queue,
         status=JobStatus.COMPLETE.value,
-        enqueue_time=time_of(job.enqueue_time_ms),
-        due_time=time_of(job.due_time_ms),
+        enqueue_time=job.enqueue_time,
+        due_time=job.due_time,
     )
 
 

@@ -3,9 +3,10 @@
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from jobgate.broker import LOST_BODY
+from jobgate.broker import LOST_BODY, time_of
 from jobgate.testing.errors import TestingError
 from jobgate.testing.jobs.call_text import call_text
 from jobgate.worker import Observer, Outcome, OutcomeKind, RunningJob
@@ -34,9 +35,9 @@ class RanJob:
     error_type: str = ""
     error_message: str = ""
     code: str = ""
-    #: When it was enqueued and when this try was due, in unix ms.
-    enqueue_time_ms: int = 0
-    due_time_ms: int | None = None
+    #: When it was enqueued and when this try was due, in UTC, by the time that `move_time` moves.
+    enqueue_time: datetime | None = None
+    due_time: datetime | None = None
     #: When it was started, by a clock that only tells the order.
     started: float = field(default=0.0, repr=False)
 
@@ -73,8 +74,8 @@ def _record(job: RunningJob, outcome: Outcome) -> RanJob:
         error_type=failure.type if failure else "",
         error_message=failure.message if failure else "",
         code=failure.code.value if failure else "",
-        enqueue_time_ms=body.enqueue_time_ms,
-        due_time_ms=job.claimed.score_ms,
+        enqueue_time=time_of(body.enqueue_time_ms),
+        due_time=time_of(job.claimed.score_ms),
         started=job.started,
     )
 
