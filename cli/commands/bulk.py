@@ -76,6 +76,8 @@ Examples:
 def retry(which: Which, limit: int | None, connection: Connection, output: Output, **how: bool) -> None:
     """Run jobs that failed again, with the same arguments; each is retried once.
 
+    Jobs that were aborted are left alone, unless there is --code aborted.
+
     Exit code 1: some could not be retried. After Ctrl-C the operation goes on.
     """
     _run(Bulk("retry", which, limit, connection=connection, output=output), connection, **how)

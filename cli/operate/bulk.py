@@ -111,9 +111,10 @@ class Bulk:
             return ExitCode.OK
         todo = [one for one in counted if one.left or not one.counted_all]
         if not todo:
-            say(f"There is nothing to {self._kind}.")
+            left_alone = [_reasons(one.skipped) for one in counted if one.skipped]
+            say(f"There is nothing to {self._kind}{': ' if left_alone else ''}{', '.join(left_alone)}.")
             return ExitCode.OK
-        if not is_sure and not await self._is_wanted(client, todo):
+        if not is_sure and not await self._is_wanted(todo):
             say("Nothing was changed.")
             return ExitCode.OK
         return await self._carry_out(client, todo, waits=waits)
@@ -133,17 +134,13 @@ class Bulk:
             for queue, count in found
         ]
 
-    async def _count(self, client: "Client", queue: str | None, **more: str) -> "BulkCount":
-        filters = {**self._which.filters_for(queue), **more}
+    async def _count(self, client: "Client", queue: str | None) -> "BulkCount":
+        filters = self._which.filters_for(queue)
         ask = client.bulk_retry if self._kind == "retry" else client.bulk_abort
         count: BulkCount = await ask(dry_run=True, **filters)
         return count
 
-    async def _is_wanted(self, client: "Client", todo: Sequence[_Counted]) -> bool:
-        if self._kind == "retry" and "code" not in self._which.filters:
-            aborted = sum([(await self._count(client, one.queue, code="aborted")).matched for one in todo])
-            if aborted:
-                say(f"{aborted} of these were aborted; --code error leaves them out.")
+    async def _is_wanted(self, todo: Sequence[_Counted]) -> bool:
         total = sum(min(one.left, self._limit or one.left) for one in todo)
         number = f"{total:,}" if all(one.counted_all for one in todo) else f"At least {total:,}"
         jobs = "1 job" if number == "1" else f"{number} jobs"

@@ -129,7 +129,8 @@ class Operator:
         ```
 
         The operation is a job that gateways run: `progress`, `events`, `result` and `abort` of the handle are
-        those of any job. It goes on when this program ends.
+        those of any job. It goes on when this program ends. By filters, jobs that were aborted are skipped,
+        unless `code` is "aborted".
 
         Args:
             ids: Ids of up to 1,000 jobs.

@@ -15,6 +15,7 @@ FORBIDDEN: Final = "forbidden"
 NOT_FINISHED: Final = "not-finished"
 ALREADY_FINISHED: Final = "already-finished"
 ALREADY_RETRIED: Final = "already-retried"
+ABORTED: Final = "aborted"
 ARGUMENTS_GONE: Final = "arguments-gone"
 UNKNOWN_FUNCTION: Final = "unknown-function"
 ERROR: Final = "error"
@@ -68,7 +69,8 @@ class Actions:
         # By this very operation, if it is resumed.
         if view.retried_as not in (None, self._new_id(target.job_id)):
             return ALREADY_RETRIED
-        return await self._why_not_run(function, view.queue)
+        is_left = view.was_aborted and self._order.leaves_aborted
+        return ABORTED if is_left else await self._why_not_run(function, view.queue)
 
     async def act(self, target: Target) -> str:
         """Retry or abort a job; return why it was left as it is. To repeat it changes nothing."""

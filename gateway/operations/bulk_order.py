@@ -75,6 +75,11 @@ class BulkOrder:
         except (AttributeError, KeyError, OverflowError, RecursionError, TypeError) as error:
             raise ValueError(f"It is not an operation of a gateway: {error!r}") from error
 
+    @property
+    def leaves_aborted(self) -> bool:
+        """Whether jobs that somebody stopped stay so: they run again only if their ids or code are named."""
+        return self.ids is None and self.wanted.code is None
+
     def touches(self, owner: str | None) -> bool:
         """Whether a job of this owner exists for the operation: own jobs do, with `operate` all."""
         return self.caller.operates or owner == self.caller.name

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from jobgate.broker import Broker, JobView
+from jobgate.broker import Broker, FailureCode, JobView
 from jobgate.gateway.finding import Finder, JobFilter, Place
 from jobgate.gateway.operations.bulk_order import BulkKind, BulkOrder
 from jobgate.gateway.operations.tally import Tally
@@ -24,13 +24,15 @@ class TargetView:
     queue: str | None
     owner: str | None
     has_ended: bool
+    was_aborted: bool
     #: The job as which it was retried.
     retried_as: str | None
 
     @classmethod
     def of(cls, view: JobView) -> "TargetView":
         """Return what matters of a job."""
-        return cls(view.function, view.queue, view.owner, view.has_ended, view.retried_as)
+        was_aborted = view.code is FailureCode.ABORTED
+        return cls(view.function, view.queue, view.owner, view.has_ended, was_aborted, view.retried_as)
 
 
 @dataclass(frozen=True, slots=True)

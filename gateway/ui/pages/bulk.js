@@ -9,7 +9,7 @@ import { count, counted } from "../parts/numbers.js";
 /** What becomes of skipped jobs, by reason. */
 const REASONS = {
   "unknown": "no longer known", "forbidden": "not allowed with this key", "not-finished": "not finished",
-  "already-retried": "retried before", "arguments-gone": "arguments gone", "unknown-function": "no worker offers the function",
+  "already-retried": "retried before", "aborted": "aborted: choose that code to run them again", "arguments-gone": "arguments gone", "unknown-function": "no worker offers the function",
   "already-finished": "already finished", "error": "failed to be sent",
 };
 

@@ -94,6 +94,24 @@ async def test_what_succeeded_runs_again_only_if_that_is_asked_for(
     assert result == {"matched": 2, "retried": 2, "skipped": {}, "errors": [], "limit_reached": True}
 
 
+async def test_what_somebody_stopped_runs_again_only_if_that_is_asked_for(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    stopped = await enqueue_many(worker.broker, names("a", 3), defer_by=600)
+    await result_of(gateway, await gateway.post("/bulk/abort", {"ids": stopped}))
+    await enqueue_many(worker.broker, ["failed"])
+    await end_due(worker)
+    document = {"filter": {"success": False}}
+    counted = await gateway.post("/bulk/retry", {**document, "dry_run": True})
+    assert counted[1] == {"matched": 4, "skipped": {"aborted": 3}, "counted_all": True}
+    result = await result_of(gateway, await gateway.post("/bulk/retry", document))
+    assert result == {"matched": 4, "retried": 1, "skipped": {"aborted": 3}, **DONE}
+    named = await result_of(gateway, await gateway.post("/bulk/retry", {"ids": stopped[:1]}))
+    assert (named["matched"], named["retried"]) == (1, 1)
+    coded = await result_of(gateway, await gateway.post("/bulk/retry", {"filter": {"code": "aborted"}}))
+    assert (coded["retried"], coded["skipped"]) == (2, {"already-retried": 1})
+
+
 @pytest.mark.parametrize(
     ("kind", "document", "pointers"),
     [
