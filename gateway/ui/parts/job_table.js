@@ -29,9 +29,10 @@ function duration() {
   return { element, update };
 }
 
-/** Return the state of a job, and how far it is. */
+/** Return how far a job is, or why it failed, or else its state. */
 function progressOf(job) {
-  return job.progress ? `${Math.round(job.progress.fraction * 100)} %` : stateOf(job);
+  if (job.progress) return `${Math.round(job.progress.fraction * 100)} %`;
+  return job.code && job.code !== "error" ? job.code : stateOf(job);
 }
 
 /** Return the time that matters most. @returns {string | null} */

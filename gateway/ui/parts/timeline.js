@@ -1,5 +1,6 @@
 // When what happened to a job, and how long it was between.
 import { make } from "./elements.js";
+import { stateOf } from "./status.js";
 import { clockExactly, exact, span, timeAgo, timeSince } from "./moments.js";
 
 /** Return the timeline of a job. */
@@ -29,8 +30,9 @@ export function steps(job) {
   if (job.status === "queued") found.push({ word: "Waits for a worker", iso: job.due_time, state: "next" });
   if (job.status === "in_progress") found.push({ word: "Running", iso: null, state: "running", runs: job.start_time });
   if (job.status === "complete") {
-    const word = job.success ? "Succeeded" : "Failed";
-    found.push({ word, iso: job.finish_time, state: word.toLowerCase(), since: between("ran", job.start_time, job.finish_time) });
+    const state = stateOf(job);
+    const word = `${state[0].toUpperCase()}${state.slice(1)}`;
+    found.push({ word, iso: job.finish_time, state, since: between("ran", job.start_time, job.finish_time) });
   }
   return found;
 }

@@ -161,7 +161,7 @@ async def test_a_job_shows_its_progress_and_its_end_and_can_be_aborted(page: Pag
     assert "year" in await page.text("section[aria-label=Arguments]")
     await press_button(page, "Abort")
     await says(page, "section[aria-label=Outcome]", "Code aborted")
-    await says(page, ".timeline", "Failed")
+    await says(page, ".timeline", "Aborted")
     await press_button(page, "Retry")
     await page.until("location.hash !== '#/jobs/report'")
     await says(page, ".pairs", "Retry of\nreport")
