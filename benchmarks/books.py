@@ -22,7 +22,7 @@ from jobgate.broker.embedded import EmbeddedServer
 from jobgate.gateway import new_key
 
 BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
-REQUESTS, JOBS = 30_000, 60_000
+REQUESTS, JOBS = 20_000, 40_000
 LIMITS = {"rate": 1e6, "burst": 1_000_000, "pending": 1_000_000}
 
 
