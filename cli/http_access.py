@@ -1,4 +1,4 @@
-"""Requests of commands to a gateway or worker: by TCP or Unix socket, with a proxy and CAs of one's own."""
+"""Requests that ask a gateway or worker whether it is alive: by TCP or Unix socket, with CAs of one's own."""
 
 import http.client
 import socket
@@ -22,15 +22,12 @@ class AccessError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HttpAccess:
-    """How requests get to their server. The environment's proxies are not used."""
+    """How requests get to their server, without a proxy."""
 
-    #: URL of a proxy; None = a direct connection.
-    proxy: str | None = None
     #: The CAs that are trusted; None = the system's.
     ca_file: Path | None = None
     #: Whether a certificate must be trusted at all.
     verifies: bool = True
-    follows_redirects: bool = True
 
     def opener(self, url: str) -> tuple[urllib.request.OpenerDirector, str]:
         """Return what opens requests to a server, and the URL to ask it for.
@@ -38,10 +35,7 @@ class HttpAccess:
         Raises:
             AccessError: The file with CAs cannot be used.
         """
-        proxies = {} if self.proxy is None else {"http": self.proxy, "https": self.proxy}
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler(proxies)]
-        if not self.follows_redirects:
-            handlers.append(_NoRedirects())
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
         parts = urlsplit(url)
         if parts.scheme == UNIX:
             handlers.append(_UnixHandler(unquote(parts.netloc)))
@@ -62,13 +56,6 @@ class HttpAccess:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the key to another address."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Follow none."""
 
 
 class _UnixHandler(urllib.request.HTTPHandler):

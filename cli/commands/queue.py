@@ -12,8 +12,8 @@ from jobgate.cli.remote import (
     DEFAULT_URL,
     Connection,
     RemoteCommand,
-    connection_of,
     connection_options,
+    connection_to,
     is_redis,
     run,
 )
@@ -45,9 +45,7 @@ def _place(function: Decorated) -> Decorated:
         sources = {name: context.get_parameter_source(name) for name in ("redis", "url")}
         is_chosen = sources["url"] is not ParameterSource.DEFAULT or connection.url != DEFAULT_URL
         if redis is not None and (sources["redis"] is ParameterSource.COMMANDLINE or not is_chosen):
-            context.params["url"] = redis
-            context.set_parameter_source("url", ParameterSource.COMMANDLINE)
-            connection = connection_of(context)
+            connection = connection_to(redis)
         return function(*args, connection=connection, **options)
 
     return _REDIS(connection_options(command))  # type: ignore[return-value]

@@ -4,19 +4,30 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from jobgate.cli.http_access import HttpAccess
 from jobgate.cli.option import option
-from jobgate.cli.stubs import StubsError, ask, base_url, changes, read_functions, write_module
+from jobgate.cli.remote import (
+    Connection,
+    RefusedError,
+    RemoteCommand,
+    connection_options,
+    connection_to,
+    run,
+)
+from jobgate.cli.stubs import StubsError, changes, functions_of, write_module
+
+if TYPE_CHECKING:
+    from jobgate.client import Client
 
 _SECTION: Final = "Stubs"
 
 
 @click.command(
     "stubs",
+    cls=RemoteCommand,
     epilog="""\b
 Examples:
   jobgate stubs http://127.0.0.1:8080 -o shop.py
@@ -30,7 +41,7 @@ In a program:
       total = await shop.add(client, 1, 2)
       job = await shop.add.enqueue(client, 1, b=2)""",
 )
-@click.argument("url")
+@click.argument("address", metavar="[URL]", required=False)
 @option(
     "--output",
     "-o",
@@ -47,39 +58,37 @@ In a program:
     help="Write nothing. Compare FILE with the functions that the gateway has now: exit code 0 = alike, "
     "1 = FILE is stale; what has changed is listed.",
 )
-@option(
-    "--ca-file",
-    section=_SECTION,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="CAs to trust with an https:// URL, in PEM form.  [default: those of the system]",
-)
-@option("--proxy", section=_SECTION, metavar="URL", help="HTTP proxy on the way to the gateway.")
-@option("--key", section=_SECTION, metavar="KEY", help="API key for the gateway.")
-def command(
-    url: str, file: Path | None, check: bool, key: str | None, ca_file: Path | None, proxy: str | None
-) -> None:
+@connection_options
+def command(address: str | None, file: Path | None, check: bool, connection: Connection) -> None:
     """Write a Python module that declares the functions of the gateway at URL, for its callers.
 
     mypy and pyright then know the arguments and the result of each function. The module needs jobgate's base
     install, and nothing of the worker's code. For the same functions it is always the same text: keep it
     under version control, and run --check in the CI of your program. docs/typed-clients.md shows more.
+
+    URL is the same as --url. Exit code 1: with --check, FILE is stale, or does not exist.
     """
     if check and file is None:
         raise click.UsageError("--check compares a file: name it with -o FILE.")
-    try:
-        url = base_url(url)
-        access = HttpAccess(proxy=proxy, ca_file=ca_file, follows_redirects=False)
-        functions = read_functions(ask(url, key, access))
-        text = write_module(functions, url, "FILE" if file is None else str(file))
-    except StubsError as error:
-        raise click.ClickException(str(error)) from error
-    if file is None:
-        click.echo(text, nl=False)
-    elif check:
-        raise SystemExit(_compare(file, text, url))
-    else:
-        _write(file, text)
+    if address is not None:
+        connection = connection_to(address)
+    url = connection.shown.rstrip("/")
+
+    async def work(client: "Client") -> int:
+        try:
+            functions = functions_of(await client.functions())
+            text = write_module(functions, url, "FILE" if file is None else str(file))
+        except StubsError as error:
+            raise RefusedError(str(error)) from error
+        if file is not None and check:
+            return _compare(file, text, url)
+        if file is None:
+            click.echo(text, nl=False)
+        else:
+            _write(file, text)
+        return 0
+
+    run(connection, work)
 
 
 def _compare(file: Path, text: str, url: str) -> int:
@@ -91,7 +100,7 @@ def _compare(file: Path, text: str, url: str) -> int:
             f"{file} does not exist. Write it: jobgate stubs {url} -o {file}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{file} cannot be read: {error}") from error
+        raise click.UsageError(f"{file} cannot be read: {error}") from error
     if not found:
         click.echo(f"{file} is up to date.")
         return 0
@@ -113,4 +122,4 @@ def _write(file: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             new.unlink()
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from error
+        raise click.UsageError(f"{file} cannot be written: {error.strerror}.") from error

@@ -34,5 +34,5 @@ def message_of(error: "JobgateError", connection: Connection) -> str:
 
 def _in_options(text: str) -> str:
     """Replace Python's calls in a message of the client by options."""
-    text = re.sub(r"Client\(url, ca_file=…\)", "--ca-file", text)
+    text = re.sub(r"Client\(url, (\w+)=…\)", lambda found: f"--{found[1].replace('_', '-')}", text)
     return re.sub(r": `job\.result\(\)` can wait for it again\.", ".", text)

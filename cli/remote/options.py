@@ -102,6 +102,18 @@ def connection_of(context: click.Context) -> Connection:
     )
 
 
+def connection_to(url: str) -> Connection:
+    """Return the connection of the running command as if its options named this URL.
+
+    Raises:
+        ConfigurationError: As in `connection_of`.
+    """
+    context = click.get_current_context()
+    context.params["url"] = url
+    context.set_parameter_source("url", ParameterSource.COMMANDLINE)
+    return connection_of(context)
+
+
 def _given(context: click.Context, source: ParameterSource, names: Sequence[str]) -> dict[str, Any]:
     """Return the options that come from there."""
     return {name: context.params[name] for name in names if context.get_parameter_source(name) is source}

@@ -2,12 +2,10 @@
 
 from jobgate.cli.stubs.changes import changes
 from jobgate.cli.stubs.errors import StubsError
-from jobgate.cli.stubs.functions import read_functions
-from jobgate.cli.stubs.gateway import ask, base_url
+from jobgate.cli.stubs.functions import functions_of
 from jobgate.cli.stubs.module import write_module
 from jobgate.cli.stubs.overview import default_of, signature_of, type_of
 
 __all__ = [
-    "StubsError", "ask", "base_url", "changes", "default_of", "read_functions", "signature_of", "type_of",
-    "write_module",
+    "StubsError", "changes", "default_of", "functions_of", "signature_of", "type_of", "write_module",
 ]  # fmt: skip

@@ -1,17 +1,20 @@
-"""The functions that a gateway describes, read from its JSON.
+"""The functions that workers offer, as Python can declare them.
 
 Whoever can write to Redis can have written a description. One that makes no sense leaves its function without
 a signature; it never ends the command.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jobgate.cli.stubs.errors import StubsError
 from jobgate.cli.stubs.names import is_identifier
 from jobgate.cli.stubs.schemas import is_deeper
+
+if TYPE_CHECKING:
+    from jobgate.client import FunctionInfo, FunctionParameter
 
 #: Stands for the default of a parameter that has none.
 NO_DEFAULT: Final = inspect.Parameter.empty
@@ -46,7 +49,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Function:
-    """One function of a worker, as its gateway describes it."""
+    """One function of a worker, as it is published."""
 
     name: str
     description: str = ""
@@ -57,44 +60,39 @@ class Function:
     definitions: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_functions(document: object) -> list[Function]:
-    """Return the functions of the gateway's answer to `GET /functions`, sorted by name.
+def functions_of(found: "Sequence[FunctionInfo]") -> list[Function]:
+    """Return what can be declared of functions, sorted by name.
 
     Raises:
-        StubsError: It is not such an answer, or names no function.
+        StubsError: There are none.
     """
-    listed = document.get("functions") if isinstance(document, Mapping) else None
-    if not isinstance(listed, list):
-        raise StubsError("the answer to GET /functions lists no functions: is this a jobgate gateway?")
-    found = {one.name: one for one in map(_function, listed) if one is not None}
     if not found:
         raise StubsError(
-            "the gateway knows no functions, or none that this key may call: start a worker that has some."
+            "There are no functions, or none that this key may call: start a worker that has some."
         )
-    return [found[name] for name in sorted(found)]
+    return sorted(map(_function, found), key=lambda one: one.name)
 
 
-def _function(document: object) -> Function | None:
-    if not isinstance(document, Mapping) or not isinstance(name := document.get("name"), str):
-        return None
-    if is_deeper(document, _DEEPEST):
-        return Function(name=name)
-    definitions = document.get("$defs")
+def _function(found: "FunctionInfo") -> Function:
+    parameters = found.parameters or ()
+    schemas = [found.returns, found.definitions, *([one.schema, one.default] for one in parameters)]
+    if is_deeper(schemas, _DEEPEST):
+        return Function(name=found.name)
     return Function(
-        name=name,
-        description=_text(document.get("description")),
-        parameters=_parameters(document.get("parameters")),
-        returns=document.get("returns", True),
-        returns_description=_text(document.get("returns_description")),
-        definitions=definitions if isinstance(definitions, Mapping) else {},
+        name=found.name,
+        description=found.description or "",
+        parameters=None if found.parameters is None else _parameters(parameters),
+        returns=found.returns,
+        returns_description=found.returns_description or "",
+        definitions=found.definitions,
     )
 
 
-def _parameters(listed: object) -> tuple[Parameter, ...] | None:
-    """Return the parameters; None if they are not known, or if no Python function can have them."""
-    if not isinstance(listed, list):
+def _parameters(listed: "Sequence[FunctionParameter]") -> tuple[Parameter, ...] | None:
+    """Return the parameters; None if no Python function can have them."""
+    if not all(is_identifier(one.name) and one.kind in _KINDS for one in listed):
         return None
-    found = tuple(one for one in map(_parameter, listed) if one is not None)
+    found = tuple(map(_parameter, listed))
     try:
         inspect.Signature([
             inspect.Parameter(one.name, one.kind, default=NO_DEFAULT if one.required else None)
@@ -102,25 +100,15 @@ def _parameters(listed: object) -> tuple[Parameter, ...] | None:
         ])  # fmt: skip
     except ValueError:  # a wrong order, a name that comes twice
         return None
-    return found if len(found) == len(listed) else None
+    return found
 
 
-def _parameter(document: object) -> Parameter | None:
-    if not isinstance(document, Mapping):
-        return None
-    name, kind = document.get("name"), _KINDS.get(str(document.get("kind")))
-    if not isinstance(name, str) or not is_identifier(name) or kind is None:
-        return None
-    variadic = kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+def _parameter(found: "FunctionParameter") -> Parameter:
     return Parameter(
-        name=name,
-        kind=kind,
-        required=variadic or document.get("required") is not False,
-        default=document.get("default", NO_DEFAULT),
-        schema=document.get("schema", True),
-        description=_text(document.get("description")),
+        name=found.name,
+        kind=_KINDS[found.kind],
+        required=found.required or found.kind.startswith("var_"),
+        default=found.default if found.has_default else NO_DEFAULT,
+        schema=found.schema,
+        description=found.description or "",
     )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

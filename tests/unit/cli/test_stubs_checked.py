@@ -10,7 +10,8 @@ import pytest
 from harness.many_functions import many
 from harness.type_checkers import MYPY, complaints
 from interop.typed_functions import WorkerSettings
-from jobgate.cli.stubs import read_functions, write_module
+from jobgate.cli.stubs import functions_of, write_module
+from jobgate.client.http.operation_answers import read_function
 from jobgate.worker import Settings
 
 USE = """
@@ -104,8 +105,9 @@ def test_checkers(checker: Callable[[Path], Iterator[tuple[str, int]]], tmp_path
         "forms": many(40),
     }
     for name, functions in documents.items():
-        listed = {"functions": [one.as_json() for one in functions]}
-        module = write_module(read_functions(listed), "http://127.0.0.1:8080", f"{name}.py")
+        live = {"queues": ["arq:queue"], "workers": 1, "versions": 1}
+        listed = [read_function({**one.as_json(), **live}) for one in functions]
+        module = write_module(functions_of(listed), "http://127.0.0.1:8080", f"{name}.py")
         (tmp_path / f"{name}.py").write_text(module)
     (tmp_path / "use.py").write_text(USE)
     lines = enumerate(USE.splitlines(), 1)
