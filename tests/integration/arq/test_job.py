@@ -98,7 +98,7 @@ async def test_a_result_is_polled_for_where_it_is_not_pushed(server: RedisServer
 
         async def took(poll_delay: float) -> float:
             start = time.monotonic()
-            job = await enqueued(limited, "sleep", 0.1)
+            job = await enqueued(limited, "sleep", 0.5)  # not over before the first look
             assert await job.result(timeout=60, poll_delay=poll_delay) == "slept"
             return time.monotonic() - start
 
