@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from jobgate.cli.operate import queue_sheet
 from jobgate.cli.option import Decorated, option
 from jobgate.cli.remote import (
     DEFAULT_URL,
     Connection,
+    RefusedError,
     RemoteCommand,
     connection_options,
     connection_to,
     is_redis,
     run,
 )
-from jobgate.cli.terminal import Output, output_options
+from jobgate.cli.terminal import Output, output_options, say
 
 if TYPE_CHECKING:
     from jobgate.client import Client, QueueInfo
-
-#: A queue; None = its key holds another type of value.
-_Listed = tuple[str, "QueueInfo | None"]
-_NOT_A_QUEUE = "its key holds another type of value"
-_COLUMNS = ("queue", "queued", "deferred", "in progress", "oldest due", "workers", "")
 
 _REDIS: Final = option(
     "--redis",
@@ -80,23 +77,35 @@ def resume(names: Sequence[str], connection: Connection, output: Output) -> None
 
 @command.command("list", cls=RemoteCommand, short_help="List queues with their jobs and workers.")
 @click.argument("names", metavar="[QUEUE]...", nargs=-1)
+@output_options
 @_place
-def list_(names: Sequence[str], connection: Connection) -> None:
+def list_(names: Sequence[str], connection: Connection, output: Output) -> None:
     """List the given queues, or all that hold jobs, were in use within the last day or are paused.
 
     To find all queues in Redis it scans the keys in steps, which does not block other clients. A gateway
-    lists those that were in use within the last day, as `jobgate queues` does with more about each.
+    lists those that were in use within the last day, as `jobgate queues` does.
     """
 
     async def show(client: "Client") -> None:
-        rows = [_COLUMNS, *(_row(*each) for each in await _listed(client, connection, names))]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        output = Output()
-        for name, *numbers in rows:
-            cells = [number.rjust(width) for number, width in zip(numbers[:-1], widths[1:-1], strict=True)]
-            output.line("  ".join([name.ljust(widths[0]), *cells, numbers[-1]]).rstrip())
+        known = {} if names else {queue.queue: queue for queue in await client.queues()}
+        scanned = await _names_in(connection) if is_redis(connection.url) and not names else []
+        queues = [
+            known.get(name) or await _queue(client, name) for name in names or sorted({*known, *scanned})
+        ]
+        output.sheets([queue_sheet([queue for queue in queues if queue is not None])])
 
     run(connection, show)
+
+
+async def _queue(client: "Client", name: str) -> "QueueInfo | None":
+    """Return a queue; say so and return None if its key holds something else."""
+    from jobgate.client import InvalidRequest  # noqa: PLC0415 - it takes longer to import than all of this
+
+    try:
+        return await client.queue(name)
+    except InvalidRequest as error:
+        say(f"{name}: {error}")
+        return None
 
 
 def _switch(names: Sequence[str], connection: Connection, output: Output, to: str, said: str) -> None:
@@ -113,35 +122,13 @@ def _switch(names: Sequence[str], connection: Connection, output: Output, to: st
     run(connection, switch)
 
 
-async def _listed(client: "Client", connection: Connection, names: Sequence[str]) -> list[_Listed]:
-    if not is_redis(connection.url):
-        found = [await client.queue(name) for name in names] if names else await client.queues()
-        return [(queue.queue, queue) for queue in found]
+async def _names_in(connection: Connection) -> list[str]:
+    """Return the names of all queues in Redis."""
     # Not at the top: the base install has no broker.
     from jobgate.broker import DEFAULT_NAMESPACE, Broker, BrokerError  # noqa: PLC0415
 
     try:
         async with Broker(connection.url, namespace=connection.namespace or DEFAULT_NAMESPACE) as broker:
-            keys = [broker.keys.queue(name) for name in names] or await broker.queues()
-            depths = await broker.queue_depths(keys)
+            return list(await broker.queues())
     except (BrokerError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-    return [
-        (name, None if depth is None else await client.queue(name))
-        for name, depth in zip(keys, depths, strict=True)
-    ]
-
-
-def _row(name: str, queue: "QueueInfo | None") -> tuple[str, ...]:
-    if queue is None:
-        return (name, *["-"] * (len(_COLUMNS) - 2), _NOT_A_QUEUE)
-    age = f"{queue.oldest_due_age:.0f} s"
-    numbers = (queue.queued, queue.deferred, queue.in_progress, age, queue.workers)
-    return (name, *map(str, numbers), _pause(queue))
-
-
-def _pause(queue: "QueueInfo") -> str:
-    if not queue.paused:
-        return ""
-    since = queue.paused_since
-    return "paused" if since is None else f"paused since {since:%Y-%m-%dT%H:%M:%SZ}"
+        raise RefusedError(str(error)) from error

@@ -6,6 +6,7 @@ from jobgate.cli.operate.job_filters import OPEN, Which, job_filters
 from jobgate.cli.operate.listing import limit_options, write_list
 from jobgate.cli.operate.merged import jobs_of
 from jobgate.cli.operate.moments import since, span, when
+from jobgate.cli.operate.queue_sheet import queue_sheet
 from jobgate.cli.operate.rounds import impatient, watch, watch_option
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "job_filters",
     "jobs_of",
     "limit_options",
+    "queue_sheet",
     "since",
     "span",
     "watch",

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.guide import DOCS
-from jobgate.cli.commands.queues import _COLUMNS as OF_QUEUES
+from jobgate.cli.operate import queue_sheet
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.tables import Layout, table
 
@@ -78,4 +78,4 @@ def test_rows_that_come_later_stand_below_the_first_ones() -> None:
 
 def test_the_guide_shows_the_columns_of_queues() -> None:
     (head,) = re.findall(r"^queue +queued.*$", (DOCS / "command-line.md").read_text(), re.MULTILINE)
-    assert re.split("  +", head) == [column.title for column in OF_QUEUES]
+    assert re.split("  +", head) == [column.title for column in queue_sheet([]).columns]
