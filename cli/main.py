@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from jobgate.cli.init import open_standard_streams, serve_as_init
+from jobgate.cli.process_one import open_standard_streams, serve_as_init
 
 #: Sections of `jobgate --help` -> name of each command -> the extra that it needs, and its line.
 SECTIONS: Final = {

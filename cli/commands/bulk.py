@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from jobgate.cli.operate import OPEN, Bulk, Which, job_filters
-from jobgate.cli.option import Decorated, option
+from jobgate.cli.option import Decorated, option, with_options
 from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Output, output_options
 
@@ -47,10 +47,7 @@ _OPTIONS: Final = (
 
 def _operation(function: Decorated) -> Decorated:
     """Give a command the options of an operation."""
-    result: Any = output_options(connection_options(function))
-    for each in reversed(_OPTIONS):
-        result = each(result)
-    return result  # type: ignore[no-any-return]
+    return with_options(function, [*_OPTIONS, output_options, connection_options])  # type: ignore[no-any-return]
 
 
 @click.group("bulk")

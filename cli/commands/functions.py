@@ -1,5 +1,6 @@
 """`jobgate functions`: what can be called."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
@@ -83,7 +84,7 @@ def _facts(function: "FunctionInfo") -> Iterator[tuple[str, object]]:
     required = [
         f" {one.name}=…" for one in function.parameters or () if one.required and "var" not in one.kind
     ]
-    yield "call it", f"jobgate call {function.name}{''.join(required)}"
+    yield "call it", f"jobgate call {shlex.quote(function.name)}{''.join(required)}"
 
 
 def _meaning(parameter: "FunctionParameter", function: "FunctionInfo") -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jobgate.cli.operate.job_filters import Which
-from jobgate.cli.operate.merged import jobs_of
+from jobgate.cli.operate.jobs_of_queues import jobs_of
 
 if TYPE_CHECKING:
     from jobgate.client import Client, JobInfo

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from jobgate.cli.operate.moments import MOMENT
-from jobgate.cli.option import Decorated, Option, option
+from jobgate.cli.option import Decorated, Option, option, with_options
 from jobgate.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -123,9 +123,6 @@ def job_filters(*names: str, **others: Option) -> Callable[[Decorated], Decorate
             filters = {name: value for name in options if (value := given.pop(name)) is not None}
             return function(*args, which=Which(queues, filters), **given)
 
-        result: Any = command
-        for each in reversed([_QUEUES, *options.values()]):
-            result = each(result)
-        return result  # type: ignore[no-any-return]
+        return with_options(command, [_QUEUES, *options.values()])  # type: ignore[no-any-return]
 
     return decorated

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
-from jobgate.cli.init import die_with_parent
+from jobgate.cli.process_one import die_with_parent
 
 #: Columns of the prefix: the longest name is `gateway`.
 PREFIX_WIDTH: Final = 7

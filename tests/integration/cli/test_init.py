@@ -1,93 +1,114 @@
-"""As the first process of a container, jobgate passes signals on and leaves no dead processes behind.
+"""`jobgate init`: what it writes runs at once, as its README says, and it replaces nothing."""
 
-A child subreaper gets the orphans below it, as process 1 of a container does, and needs no rights.
-"""
-
+import json
 import os
-import signal
-import sys
+import shlex
 from pathlib import Path
 
-import psutil
+import click
 import pytest
+import yaml
+from click.testing import CliRunner, Result
 
-from harness.processes import Process, Processes
-from harness.waiting import eventually
-from jobgate.cli import init
-
-PROGRAM = """
-import ctypes
-ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
-from jobgate.cli.init import run_below_init
-run_below_init()
-"""
-ORPHANS = f"""{PROGRAM}
-import os, signal, subprocess
-for _ in range(5):
-    subprocess.run(["sh", "-c", "sleep 0.1 & echo $!"])
-signal.signal(signal.SIGUSR1, lambda *_: print("got USR1", flush=True))
-print("ready", flush=True)
-while True:
-    signal.pause()
-"""
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="child subreapers are Linux's own")
+from harness.forked import forked_python
+from harness.guide import Follower, steps
+from harness.processes import Processes
+from harness.tools import free_port, valkey_binary
+from jobgate.cli.main import main
+from jobgate.cli.project import FILES
 
 
-def start(processes: Processes, tmp_path: Path, program: str, *words: str) -> Process:
-    file = tmp_path / "first.py"
-    file.write_text(program)
-    return processes.start(str(file), *words, program=sys.executable, cwd=tmp_path)
+def init(*words: str) -> Result:
+    return CliRunner().invoke(main, ["init", *words])
 
 
-def test_orphans_are_reaped(processes: Processes, tmp_path: Path) -> None:
-    first = start(processes, tmp_path, ORPHANS)
-    first.wait_for_log("^ready")
-    orphans = [int(line) for line in first.log.splitlines() if line.isdigit()]
-    assert len(orphans) == 5
-    eventually(lambda: not any(map(psutil.pid_exists, orphans)), what="the end of all orphans")
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "My shop"
+    assert init(str(folder)).exit_code == 0
+    return folder
 
 
-def test_each_signal_comes_once(processes: Processes, tmp_path: Path) -> None:
-    first = start(processes, tmp_path, ORPHANS)
-    first.wait_for_log("^ready")
-    os.killpg(first.pid, signal.SIGUSR1)  # as a terminal does with Ctrl-C
-    first.wait_for_log("^got USR1")
-    assert first.terminate() == 128 + signal.SIGTERM
-    assert first.log.count("got USR1") == 1
-
-
-@pytest.mark.parametrize(
-    ("end", "code"),
-    [("raise SystemExit(7)", 7), ("raise SystemExit", 0), ("os.kill(os.getpid(), 9)", 137)],
-)
-def test_the_exit_code_is_the_program_s(processes: Processes, tmp_path: Path, end: str, code: int) -> None:
-    first = start(processes, tmp_path, f"import os\n{PROGRAM}\n{end}")
-    assert first.wait() == code
-
-
-def test_a_worker_below_it_stops_at_one_signal(processes: Processes, tmp_path: Path, redis_url: str) -> None:
-    (tmp_path / "my_jobs.py").write_text(
-        "async def f(ctx): ...\n\nclass WorkerSettings:\n    functions = [f]\n"
+def test_the_project_runs_as_its_readme_says(processes: Processes, project: Path, tmp_path: Path) -> None:
+    valkey_binary()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    modules = {"jobgate": "-m jobgate.cli", "pytest": "-m pytest -q", "python": ""}
+    for name, module in modules.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec {forked_python()} {module} "$@"\n')
+        (programs / name).chmod(0o755)
+    port = free_port()
+    reader = Follower(
+        processes,
+        project,
+        path=f"{programs}:/usr/bin:/bin",
+        instead={
+            "localhost:8080": f"localhost:{port}",
+            "jobgate call ": f"jobgate call --url http://localhost:{port} ",
+            "jobgate dev ": f"jobgate dev --no-watch --port {port} ",
+        },
+        ready={"jobgate dev": "jobgate is ready on"},
+        environment={
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_PLUGINS": "jobgate.testing.pytest_plugin",
+        },
     )
-    program = f"{PROGRAM}\nfrom jobgate.cli.main import main\nmain()"
-    worker = start(processes, tmp_path, program, "worker", "my_jobs.WorkerSettings", "--redis", redis_url)
-    worker.wait_for_log("Starting worker")
-    assert worker.terminate() == 0
+    printed = [reader.do(step) for step in steps((project / "README.md").read_text())]
+    assert len(printed) == 5
+    assert "2 passed" in printed[-1]
 
 
-@pytest.mark.parametrize(("pid", "times"), [(1, 1), (2, 0)])
-def test_only_process_1_is_an_init(monkeypatch: pytest.MonkeyPatch, pid: int, times: int) -> None:
-    called: list[bool] = []
-    monkeypatch.setattr(os, "getpid", lambda: pid)
-    monkeypatch.setattr(init, "run_below_init", lambda: called.append(True))
-    init.serve_as_init()
-    assert len(called) == times
+def test_it_says_what_it_wrote_and_what_is_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = init(str(tmp_path / "My shop"))
+    assert [name for name in FILES if f"\n  {name} " not in answer.output] == []
+    assert f"\n  cd {shlex.quote(str(tmp_path / 'My shop'))}\n" in answer.output
+    monkeypatch.chdir(tmp_path)
+    assert "cd " not in init().output
+    assert {*FILES, "My shop"} == set(os.listdir(tmp_path))
 
 
-def test_the_program_does_not_outlive_its_init(processes: Processes, tmp_path: Path) -> None:
-    first = start(processes, tmp_path, ORPHANS)
-    first.wait_for_log("^ready")
-    below = psutil.Process(first.pid).children(recursive=True)
-    assert below
-    first.kill()
-    assert psutil.wait_procs(below, timeout=30)[1] == []
+@pytest.mark.parametrize("name", ["Dockerfile", ".gitignore"])
+@pytest.mark.parametrize("link", [False, True])
+def test_nothing_is_replaced(tmp_path: Path, name: str, link: bool) -> None:
+    if link:
+        (tmp_path / name).symlink_to("nowhere")
+    else:
+        (tmp_path / name).write_text("mine")
+    answer = init(str(tmp_path))
+    assert answer.exit_code == 1
+    assert f"already has {name}, and nothing was written. Name a new folder" in answer.output
+    assert os.listdir(tmp_path) == [name]
+    assert link or (tmp_path / name).read_text() == "mine"
+
+
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text("mine")
+    answer = init(str(tmp_path / "shop"))
+    assert (answer.exit_code, "is not a folder: name another one" in answer.output) == (1, True)
+    answer = init(str(tmp_path / "shop" / "more"))
+    assert (answer.exit_code, "cannot be written: Not a directory" in answer.output) == (1, True)
+
+
+def understood(words: list[str]) -> bool:
+    """Whether the command takes these words."""
+    name, *rest = words
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    return bool(command.make_context(name, rest).params)
+
+
+def test_compose_runs_commands_of_jobgate(project: Path) -> None:
+    services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
+    assert services.keys() == {"valkey", "gateway", "worker"}
+    assert all(understood(services[name]["command"]) for name in ("gateway", "worker"))
+    assert (services["gateway"]["image"], services["worker"]["build"]) == ("jobgate", ".")
+
+
+def test_the_image_is_that_of_the_docs(project: Path) -> None:
+    """tests/integration/system/test_dockerfile.py follows the steps of the image below it."""
+    lines = [line for line in (project / "Dockerfile").read_text().splitlines() if line[:1] != "#"]
+    docs = Path(__file__).parents[3] / "docs" / "deployment.md"
+    assert "```dockerfile\n" + "\n".join(lines) + "\n```\n" in docs.read_text()
+    copied = [line.split()[1] for line in lines if line.startswith("COPY ")]
+    assert copied == ["requirements.txt", "my_jobs.py"]
+    assert understood(json.loads(lines[-1].removeprefix("CMD ")))

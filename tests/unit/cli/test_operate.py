@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from jobgate.broker import FailureCode
 from jobgate.cli.offers import _calls
 from jobgate.cli.operate.failures import Failure, FailureCount
+from jobgate.cli.operate.job_filters import _CODES, _STATUSES
 from jobgate.cli.operate.moments import parsed_moment, since, span, when
 from jobgate.cli.remote import DEFAULT_URL
-from jobgate.client import FunctionInfo, FunctionParameter
+from jobgate.client import FunctionInfo, FunctionParameter, JobStatus
 
 NOW = datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=1)))
 
@@ -111,6 +113,12 @@ def test_failures_of_a_function_are_counted_by_error() -> None:
     assert first.errors == {"KeyError: x": 2, "timeout: TimeoutError": 1}
     assert (first.first, first.last, first.job_id) == (early, late, "newest")
     assert (second.functions, second.last) == ({"unknown": 1}, None)
+
+
+def test_filters_have_all_values_that_there_are() -> None:
+    """They are written down there, because the base install has no broker, and the client takes long."""
+    assert set(_CODES) == {code.value for code in FailureCode}
+    assert set(_STATUSES) == {status.value for status in JobStatus}
 
 
 def test_the_call_that_dev_shows_can_be_copied() -> None:
