@@ -1,6 +1,6 @@
 """The plugin that pytest loads wherever jobgate is installed: it imports nothing until a fixture is used."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from jobgate.testing.servers import GatewayInTest
 
 _MARK = (
-    "jobgate(settings, **overrides): the worker settings of this test, as a class or its import path, and "
-    "settings that override it"
+    "jobgate(path, settings=..., **overrides): the worker settings of this test, by their import path or as "
+    "settings=WorkerSettings, and settings that override them"
+)
+
+#: What a test is told whose call had no result in time, most often because it forgot the worker.
+_NOTHING_RUNS = (
+    "In a test, jobs run only in run_jobs(), pass_time() and drain() of jobgate_worker. "
+    "For code that waits for a result: with jobgate_worker.running(): ..."
 )
 
 
@@ -25,6 +31,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line("markers", _MARK)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say what makes jobs run, where a test waited for a result in vain."""
+    report = yield
+    if call.excinfo is not None and "jobgate_environment" in getattr(item, "funcargs", {}):
+        from jobgate.client import ResultTimeout
+
+        if call.excinfo.errisinstance(ResultTimeout):
+            report.sections.append(("jobgate", _NOTHING_RUNS))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +71,8 @@ def jobgate_settings(request: pytest.FixtureRequest) -> Any:
     Override it to make them in another way.
     """
     for mark in request.node.iter_markers("jobgate"):
-        if mark.args:
-            return mark.args[0]
+        if mark.args or "settings" in mark.kwargs:
+            return mark.args[0] if mark.args else mark.kwargs["settings"]
     return request.config.getini("jobgate_settings") or None
 
 
@@ -77,6 +97,7 @@ def jobgate_environment(
     overrides: dict[str, Any] = {}
     for mark in request.node.iter_markers("jobgate"):
         overrides = {**mark.kwargs, **overrides}
+    overrides.pop("settings", None)
     try:
         environment = Environment(
             jobgate_settings, redis_url=jobgate_redis_url, namespace=jobgate_namespace, **overrides

@@ -22,11 +22,11 @@ def queue_sheet(queues: Sequence["QueueInfo"]) -> Sheet:
     return Sheet(queues, _COLUMNS, nothing="No queues are in use.", to_json=_without_minutes)
 
 
-def _rate(queue: "QueueInfo") -> str:
-    """Return how many jobs end in a minute."""
+def _rate(queue: "QueueInfo") -> float | None:
+    """Return how many jobs end in a minute; None = not known."""
     minutes = queue.last_hour.minutes[-_MINUTES - 1 : -1]
     ended = sum(one.succeeded + one.failed + one.aborted for one in minutes)
-    return f"{ended / len(minutes):.3g}" if minutes else ""
+    return ended / len(minutes) if minutes else None
 
 
 def _hour(queue: "QueueInfo") -> str:

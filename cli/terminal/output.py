@@ -69,10 +69,10 @@ class Output:
             columns: What people see of them.
             nothing: Sentence for people where there are no records; it goes to standard error.
         """
-        if self.is_json:
-            streams.write(b"".join(map(json_line, records)))
-        elif not records:
+        if not records:
             streams.say(nothing)
+        elif self.is_json:
+            streams.write(b"".join(map(json_line, records)))
         else:
             self._print(self._table(records, columns))
 

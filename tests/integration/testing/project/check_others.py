@@ -4,6 +4,7 @@ import pytest
 
 from jobgate.client import BlockingClient, Client
 from jobgate.testing import ManualWorker
+from jobgate.worker import func
 
 
 @pytest.mark.anyio
@@ -20,6 +21,11 @@ def test_plain(jobgate_blocking_client: BlockingClient, jobgate_worker: ManualWo
     assert job.result(timeout=0) == "charged 7"
 
 
+class Adding:
+    functions = (func("shop_jobs.add", name="add"),)
+
+
+@pytest.mark.jobgate(settings=Adding)
 class TestOfOneLoop:
     @pytest.mark.asyncio(loop_scope="class")
     @pytest.mark.parametrize("again", [False, True])
@@ -47,3 +53,7 @@ def test_fails_in_a_fixture(broken: None, jobgate_worker: ManualWorker) -> None:
 
 def test_fails_by_an_assertion(jobgate_worker: ManualWorker) -> None:
     jobgate_worker.assert_enqueued("add", 1, 2)
+
+
+def test_fails_without_a_worker(jobgate_blocking_client: BlockingClient) -> None:
+    jobgate_blocking_client.call("add", 1, 2, _timeout=0)
