@@ -43,7 +43,7 @@ def command(
     function: str,
     arguments: Arguments,
     timeout: timedelta | None,
-    options: Any,
+    options: dict[str, Any],
     connection: Connection,
     output: Output,
 ) -> None:

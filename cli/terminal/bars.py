@@ -2,10 +2,13 @@
 
 import sys
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from jobgate.cli.terminal import streams
 from jobgate.cli.terminal.text import in_one_line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 #: Longest text beside a bar, in characters; a terminal cuts it where it is narrower.
 _LONGEST: Final = 200
@@ -23,8 +26,7 @@ class Bar:
         self._counts = counts
         #: Whether anybody sees it.
         self.is_wanted = is_wanted and sys.stderr.isatty() and streams.has_rich()
-        self._progress: Any = None
-        self._row: Any = None
+        self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
         """Do nothing yet."""
@@ -49,12 +51,13 @@ class Bar:
             return
         if self._progress is None:
             self._progress = _progress(counts=self._counts)
-            self._row = self._progress.add_task("", total=total, text="")
+            self._progress.add_task("", total=total, text="")
             self._progress.start()
-        self._progress.update(self._row, completed=done, total=total, text=in_one_line(text, _LONGEST))
+        (row,) = self._progress.task_ids
+        self._progress.update(row, completed=done, total=total, text=in_one_line(text, _LONGEST))
 
 
-def _progress(*, counts: bool) -> Any:
+def _progress(*, counts: bool) -> "Progress":
     from rich import progress  # noqa: PLC0415 - it takes a tenth of a second
     from rich.table import Column  # noqa: PLC0415
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from functools import wraps
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jobgate.cli.option import Decorated, option
 from jobgate.cli.terminal import streams
@@ -12,6 +12,11 @@ from jobgate.cli.terminal.json_text import indented_json, json_line
 from jobgate.cli.terminal.rows import Rows
 from jobgate.cli.terminal.sheets import LiveSheets, Sheet, write_sheets
 from jobgate.cli.terminal.text import escaped
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
 #: Longest JSON that is shown in colours, in characters: more would take seconds.
 _LONGEST_IN_COLOUR: Final = 50_000
@@ -93,17 +98,17 @@ class Output:
         streams.write_text(escaped(text))
 
     @staticmethod
-    def _table(records: Sequence[Any], columns: Sequence[Column]) -> Any:
+    def _table(records: Sequence[Any], columns: Sequence[Column]) -> "Table":
         from jobgate.cli.terminal.tables import table  # noqa: PLC0415 - it imports Rich
 
         return table(records, columns, streams.console(sys.stdout).width)
 
     @staticmethod
-    def _print(shown: Any) -> None:
+    def _print(shown: "RenderableType") -> None:
         streams.console(sys.stdout).print(shown)
 
 
-def _coloured(text: str) -> Any:
+def _coloured(text: str) -> "Text":
     from rich.highlighter import JSONHighlighter  # noqa: PLC0415 - it takes a tenth of a second
     from rich.text import Text  # noqa: PLC0415
 

@@ -4,12 +4,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from jobgate.cli.terminal import streams
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.json_text import json_line
 from jobgate.cli.terminal.text import escaped
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+    from rich.table import Table
 
 #: Lines of a live view that are not rows: the head and the line below it, and the last line.
 _OVERHEAD: Final = 3
@@ -55,16 +60,14 @@ class LiveSheets:
 
     def __init__(self, *, is_json: bool) -> None:
         self._is_json = is_json
-        self._live: Any = None
-        self._console: Any = None
+        self._live: Live | None = None
 
     def __enter__(self) -> Self:
         """Begin."""
         if not self._is_json:
             from rich.live import Live  # noqa: PLC0415 - it takes a tenth of a second
 
-            self._console = streams.console(sys.stdout)
-            self._live = Live(console=self._console, auto_refresh=False).__enter__()
+            self._live = Live(console=streams.console(sys.stdout), auto_refresh=False).__enter__()
         return self
 
     def __exit__(
@@ -89,11 +92,12 @@ class LiveSheets:
         from rich.console import Group  # noqa: PLC0415 - as above
         from rich.text import Text  # noqa: PLC0415
 
-        room = self._console.height - _OVERHEAD - sum(_OVERHEAD + len(one.records) for one in sheets[1:])
+        console = self._live.console
+        room = console.height - _OVERHEAD - sum(_OVERHEAD + len(one.records) for one in sheets[1:])
         cut, left_out = _cut(sheets, max(room, 1))
         more = f"{left_out} more rows need a higher terminal. " if left_out else ""
         line = Text(escaped(f"{more}{note}"), style="dim", no_wrap=True, overflow="ellipsis")
-        self._live.update(Group(_drawn(cut, self._console.width), line), refresh=True)
+        self._live.update(Group(_drawn(cut, console.width), line), refresh=True)
 
 
 def _cut(sheets: Sequence[Sheet], rows: int) -> tuple[Sequence[Sheet], int]:
@@ -103,13 +107,13 @@ def _cut(sheets: Sequence[Sheet], rows: int) -> tuple[Sequence[Sheet], int]:
     return [shown, *others], max(len(first.records) - rows, 0)
 
 
-def _drawn(sheets: Sequence[Sheet], room: int) -> Any:
+def _drawn(sheets: Sequence[Sheet], room: int) -> "Group":
     from rich.console import Group  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415
 
     from jobgate.cli.terminal.tables import table  # noqa: PLC0415 - it imports Rich
 
-    drawn: list[Any] = []
+    drawn: list[Text | Table] = []
     for number, sheet in enumerate(sheets):
         if number:
             drawn.append(Text(""))

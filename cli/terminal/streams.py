@@ -3,9 +3,12 @@
 import importlib.util
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from jobgate.cli.terminal.text import escaped
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def has_rich() -> bool:
@@ -36,7 +39,7 @@ def say(text: str) -> None:
         sys.stderr.flush()
 
 
-def console(stream: TextIO) -> Any:
+def console(stream: TextIO) -> "Console":
     """Return a console of Rich for a stream, which takes no text for markup and highlights nothing."""
     from rich.console import Console  # noqa: PLC0415 - it takes a tenth of a second
 
