@@ -56,6 +56,7 @@ class Link:
         #: The process and the event loop of its connections, from the first use on.
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._turns = asyncio.Semaphore(min(_MOST_AT_ONCE, self._pool.max_connections))
+        self._is_closed = False
 
     async def run(
         self,
@@ -141,7 +142,8 @@ class Link:
         return translate(error, self.address)
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Close the pool. Operations under way lose their connections, and are not tried again."""
+        self._is_closed = True
         await self._redis.aclose()
 
     def _check_home(self) -> None:
@@ -167,6 +169,10 @@ class Link:
                 raise WriteInDoubt from error
             cause = operation.last_error or error
             raise translate(cause, self.address, writes=operation.writes) from error
+        finally:
+            if self._is_closed:
+                # One that was being opened then, or that a later operation has opened.
+                await self._pool.disconnect()
 
     async def _until_answered(self, operation: "_Operation") -> Any:
         failures = 0
@@ -175,7 +181,7 @@ class Link:
                 return await self._call(operation)
             except (redis_errors.RedisError, OSError) as error:
                 operation.last_error = error
-                if not operation.may_be_repeated(error):
+                if self._is_closed or not operation.may_be_repeated(error):
                     raise
             failures += 1
             await asyncio.sleep(with_jitter(_BACKOFF.pause(failures)))

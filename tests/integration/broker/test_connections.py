@@ -1,6 +1,7 @@
 """Clients from settings reach real servers: TCP, a socket file, TLS, a Sentinel."""
 
 import asyncio
+import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness import tether
 from harness.servers import RedisServer
 from harness.tools import free_port, require_tool
 from harness.waiting import eventually_async
+from jobgate.broker import Broker, BrokerUnavailable
 from jobgate.broker.link.settings import RedisSettings, async_client, sync_client
 
 ServerMaker = Callable[..., RedisServer]
@@ -162,3 +164,23 @@ async def test_sentinel_leads_to_the_master(sentinel: RedisSettings) -> None:
     await eventually_async(found, what="the master by way of its Sentinel")
     with sync_client(sentinel) as client:
         assert client.connection_pool.connection_kwargs["db"] == 2
+
+
+async def test_a_broker_that_is_closed_leaves_no_connection_to_a_command_under_way(
+    make_server: ServerMaker,
+) -> None:
+    """Its connection is lost with the pool: another try would open one that nobody closes."""
+    server = make_server()
+    broker = Broker(server.url)
+    await broker.connect()
+    server.pause()
+    under_way = asyncio.create_task(broker.connect())
+    await asyncio.sleep(0)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await broker.close()
+    server.resume()
+    with pytest.raises(BrokerUnavailable):
+        await under_way
+    async with AsyncRedis.from_url(server.url) as client:
+        assert len(await client.client_list()) == 1
