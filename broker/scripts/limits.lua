@@ -9,16 +9,16 @@
 
 -- Entries of `pending` that are looked at, and removed if their job is gone, when the limit is reached.
 local SWEPT = 64
-local known, paid, counts, added, lasting = {}, {}, {}, {}, {}
+local parsed, paid, counts, added, lasting = {}, {}, {}, {}, {}
 
 -- Take the limits apart: "<jobs a second> <burst> <jobs not ended>", '-' for a limit that is not set.
 local function limits_of(text)
-  if not known[text] then
+  if not parsed[text] then
     local rate, burst, pending = string.match(text, '^(%S+) (%S+) (%S+)$')
     rate = tonumber(rate)
-    known[text] = { rate and { interval = 1000 / rate, burst = tonumber(burst) or 1 }, tonumber(pending) }
+    parsed[text] = { rate and { interval = 1000 / rate, burst = tonumber(burst) or 1 }, tonumber(pending) }
   end
-  return known[text][1], known[text][2]
+  return parsed[text][1], parsed[text][2]
 end
 
 local function paid_until(key, rate)
