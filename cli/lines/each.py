@@ -141,7 +141,10 @@ class Each:
     def _how_to_continue(self, last: int) -> str:
         if self._options.id_prefix is None:
             return f"For the rest, add --skip {last} to the same command."
-        return "For the rest, give the same command again. It makes no second job of a line."
+        return (
+            "For the rest, give the same command again: it makes no second job of a line whose job or result "
+            "is kept."
+        )
 
 
 class _Shared:
