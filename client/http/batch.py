@@ -17,7 +17,7 @@ from jobgate.client.errors import (
 from jobgate.client.http.exchange import Exchange, Request
 from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.request_body import encode, needs_idempotency_key
-from jobgate.client.http.response import Response, unexpected
+from jobgate.client.http.response import Response, queue_in, queue_of, unexpected
 from jobgate.client.requests import NewJob
 from jobgate.client.time_budget import Retries, TimeBudget
 
@@ -123,13 +123,13 @@ class Batch:
         """Note the answer to a job; return whether it is to be sent again."""
         status, problem = result.get("status"), result.get("problem")
         if status == 202:
-            self._answers[entry.place] = _queue(result.get("job"))
+            self._answers[entry.place] = queue_of(result.get("job"), entry.job.job_id)
             return False
         if not isinstance(problem, dict) or not isinstance(status, int):
             raise UnexpectedAnswer
         answer = entry.problem = ProblemAnswer.in_batch(status, problem)
         if answer.code == "job-exists" and entry.job.owns_id:
-            self._answers[entry.place] = _queue(problem.get("job"))  # a lost answer had enqueued it
+            self._answers[entry.place] = queue_in(problem.get("job"))  # a lost answer had enqueued it
             return False
         if "next_line" in problem or answer.retryable:
             entry.is_in_doubt |= answer.may_have_happened
@@ -167,11 +167,6 @@ def _result(line: bytes) -> dict[str, Any]:
     if not isinstance(result, dict):
         raise UnexpectedAnswer
     return result
-
-
-def _queue(job: Any) -> str | None:
-    queue = job.get("queue") if isinstance(job, dict) else None
-    return queue if isinstance(queue, str) else None
 
 
 def _error(entry: _Entry, answer: ProblemAnswer) -> JobgateError:

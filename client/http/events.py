@@ -1,11 +1,10 @@
 """What the events of a gateway say."""
 
-from datetime import datetime
-
 from jobgate.client.http.event_parser import ServerEvent
 from jobgate.client.http.problem_answers import ProblemAnswer
-from jobgate.client.http.response import Response, job_info, unexpected
+from jobgate.client.http.response import Response, described, job_info, time_in
 from jobgate.client.info import JobEvent, JobEventKind, QueueEvent, QueueEventKind
+from jobgate.client.values import checked
 
 _JSON = {"Content-Type": "application/json"}
 _PROBLEM = {"Content-Type": "application/problem+json"}
@@ -34,18 +33,15 @@ def queue_event(arrived: ServerEvent) -> QueueEvent | None:
     if arrived.kind not in set(QueueEventKind):
         return None
     kind, data = QueueEventKind(arrived.kind), Response(200, _JSON, arrived.data.encode())
-    said = data.document()
-    if kind is QueueEventKind.GAP:
-        return QueueEvent(kind=kind, missed=said.get("missed"))
-    try:
-        time = said["time"]
-        return QueueEvent(
+    with described(data) as said:
+        if kind is QueueEventKind.GAP:
+            return checked(QueueEvent(kind=kind, missed=said.get("missed")))
+        event = QueueEvent(
             kind=kind,
             job_id=said["job_id"],
             queue=said["queue"],
             function=said["function"],
-            time=None if time is None else datetime.fromisoformat(time),
+            time=time_in(said, "time"),
             success=said["success"],
         )
-    except (KeyError, ValueError, TypeError) as error:
-        raise unexpected(data) from error
+        return checked(event)

@@ -17,6 +17,7 @@ from jobgate.client.operate import (
     RunningJob,
     WorkerInfo,
 )
+from jobgate.client.values import checked
 
 _Json = Mapping[str, Any]
 _KINDS = tuple(Activity.__dataclass_fields__)
@@ -25,7 +26,7 @@ _KINDS = tuple(Activity.__dataclass_fields__)
 def read_queue(queue: _Json) -> QueueInfo:
     """Return a queue."""
     depth = queue["depth"]
-    return QueueInfo(
+    record = QueueInfo(
         queue=queue["queue"],
         queued=depth["queued"],
         deferred=depth["deferred"],
@@ -37,29 +38,31 @@ def read_queue(queue: _Json) -> QueueInfo:
         health_line=queue["health_line"],
         last_hour=_last_hour(queue["last_hour"]),
     )
+    return checked(record)
 
 
 def _last_hour(hour: _Json) -> LastHour:
     series = hour["series"]
-    return LastHour(
+    record = LastHour(
         start=time_in(hour, "start"),
         minutes=tuple(
-            Activity(**dict(zip(_KINDS, counts, strict=True)))
+            checked(Activity(**dict(zip(_KINDS, counts, strict=True))))
             for counts in zip(*(series[kind] for kind in _KINDS), strict=True)
         ),
         total=_activity(hour["total"]),
         functions={one["function"]: _activity(one) for one in hour["functions"]},
     )
+    return checked(record)
 
 
 def _activity(counts: _Json) -> Activity:
-    return Activity(**{kind: counts[kind] for kind in _KINDS})
+    return checked(Activity(**{kind: counts[kind] for kind in _KINDS}))
 
 
 def read_worker(worker: _Json) -> WorkerInfo:
     """Return a worker."""
     since_start, functions = worker["since_start"], worker["functions"]
-    return WorkerInfo(
+    record = WorkerInfo(
         worker=worker["worker"],
         host=worker["host"],
         pid=worker["pid"],
@@ -70,22 +73,25 @@ def read_worker(worker: _Json) -> WorkerInfo:
         heartbeat_time=time_in(worker, "heartbeat_time"),
         max_jobs=worker["max_jobs"],
         in_progress=worker["in_progress"],
-        running=tuple(
-            RunningJob(job_id=one["job_id"], function=one["function"], start_time=time_in(one, "start_time"))
-            for one in worker["running"]
-        ),
+        running=tuple(_running(one) for one in worker["running"]),
         succeeded=since_start["succeeded"],
         failed=since_start["failed"],
         retried=since_start["retried"],
         lag=worker["lag"],
         memory=worker["memory"],
     )
+    return checked(record)
+
+
+def _running(job: _Json) -> RunningJob:
+    start_time = time_in(job, "start_time")
+    return checked(RunningJob(job_id=job["job_id"], function=job["function"], start_time=start_time))
 
 
 def read_function(function: _Json) -> FunctionInfo:
     """Return a function."""
     parameters = function["parameters"]
-    return FunctionInfo(
+    record = FunctionInfo(
         name=function["name"],
         description=function["description"],
         parameters=None if parameters is None else tuple(map(_parameter, parameters)),
@@ -98,10 +104,11 @@ def read_function(function: _Json) -> FunctionInfo:
         workers=function["workers"],
         versions=function["versions"],
     )
+    return checked(record)
 
 
 def _parameter(parameter: _Json) -> FunctionParameter:
-    return FunctionParameter(
+    record = FunctionParameter(
         name=parameter["name"],
         kind=parameter["kind"],
         required=parameter["required"],
@@ -110,8 +117,11 @@ def _parameter(parameter: _Json) -> FunctionParameter:
         description=parameter.get("description"),
         schema=parameter["schema"],
     )
+    return checked(record)
 
 
 def read_count(count: _Json) -> BulkCount:
     """Return the count of a dry run."""
-    return BulkCount(matched=count["matched"], skipped=count["skipped"], counted_all=count["counted_all"])
+    return checked(
+        BulkCount(matched=count["matched"], skipped=count["skipped"], counted_all=count["counted_all"])
+    )

@@ -49,7 +49,7 @@ class HttpOperations:
             response = await self._requests.get("/jobs", query)
             with described(response) as page:
                 jobs = list(map(read_job, page["jobs"]))
-                query["cursor"] = page["next_cursor"]
+                query["cursor"] = _following(page, query)
             for job in jobs:
                 yield job
             if not query["cursor"]:
@@ -118,9 +118,17 @@ class HttpOperations:
         while True:
             with described(await self._requests.get(path, query)) as page:
                 found += map(read, page[member])
-                query["cursor"] = page["next_cursor"]
+                query["cursor"] = _following(page, query)
             if not query["cursor"]:
                 return found
+
+
+def _following(page: Mapping[str, Any], query: Mapping[str, Any]) -> str:
+    """Return the cursor of the following page; empty = there is none."""
+    cursor = page["next_cursor"]
+    if not isinstance(cursor, str) or (cursor and cursor == query.get("cursor")):
+        raise ValueError("the list does not move on")  # a cache may answer for all pages
+    return cursor
 
 
 def _path(queue: str) -> str:

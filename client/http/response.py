@@ -13,9 +13,11 @@ import orjson
 from jobgate.client.errors import UnexpectedAnswer
 from jobgate.client.info import JobInfo, JobProgress, JobStatus
 from jobgate.client.transport import JobEnd
+from jobgate.client.values import checked
 
 #: orjson reads such integers as floats. Functions may return them where results are pickled.
 _BEYOND_64_BITS = re.compile(rb"[0-9]{19}")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]*)?")
 #: Times of a job, under the same names in the HTTP API and in JobInfo.
 _TIMES = ("enqueue_time", "due_time", "start_time", "finish_time")
 
@@ -33,7 +35,7 @@ class Response:
         try:
             exact = _BEYOND_64_BITS.search(self.body) is None
             document = orjson.loads(self.body) if exact else json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise unexpected(self) from error
         if not isinstance(document, dict):
             raise unexpected(self)
@@ -50,7 +52,7 @@ class Response:
         """Return the seconds that the gateway was willing to wait (`Preference-Applied`, RFC 7240)."""
         for preference in self.headers.get("Preference-Applied", "").split(","):
             name, _, value = preference.strip().partition("=")
-            if name == "wait" and value.strip('"').replace(".", "", 1).isdigit():
+            if name == "wait" and _NUMBER.fullmatch(value.strip('"')):
                 return float(value.strip('"'))
         return None
 
@@ -63,12 +65,32 @@ def unexpected(response: Response) -> UnexpectedAnswer:
     )
 
 
-def queue_of(response: Response) -> str | None:
-    """Return the queue that the response to an enqueue names, None if it names none."""
-    document = response.document()
-    job = document.get("job", document)
+def queue_of(job: Any, job_id: str) -> str | None:
+    """Return the queue of a job that was enqueued, None if the answer does not name it.
+
+    Args:
+        job: The job in the answer.
+        job_id: The id that it must have: another server, or a cache, may answer as well.
+
+    Raises:
+        UnexpectedAnswer: It is not this job, so that nothing says that this one was enqueued.
+    """
+    require_same(job, job_id)
+    return queue_in(job)
+
+
+def queue_in(job: Any) -> str | None:
+    """Return the queue that a job in an answer names, None if it names none."""
     queue = job.get("queue") if isinstance(job, dict) else None
     return queue if isinstance(queue, str) else None
+
+
+def require_same(found: Any, job_id: str) -> None:
+    """Raise UnexpectedAnswer if a job or an outcome in an answer is not that of this id."""
+    if not isinstance(found, dict) or found.get("job_id") != job_id:
+        raise UnexpectedAnswer(
+            f"the answer is not about job {job_id}: check the URL, and the proxies on the way"
+        )
 
 
 @contextmanager
@@ -90,7 +112,7 @@ def job_info(response: Response) -> JobInfo:
 def read_job(job: Mapping[str, Any]) -> JobInfo:
     """Return a job from its JSON; members of later releases are ignored."""
     times = {name: time_in(job, name) for name in _TIMES}
-    return JobInfo(
+    info = JobInfo(
         job_id=job["job_id"],
         function=job["function"],
         queue=job["queue"],
@@ -104,6 +126,7 @@ def read_job(job: Mapping[str, Any]) -> JobInfo:
         retried_as=job.get("retried_as"),
         **times,
     )
+    return checked(info)
 
 
 def time_in(document: Mapping[str, Any], name: str) -> datetime | None:
@@ -116,12 +139,13 @@ def _progress(progress: Mapping[str, Any] | None) -> JobProgress | None:
     if progress is None:
         return None
     time = datetime.fromisoformat(progress["time"])
-    return JobProgress(fraction=progress["fraction"], message=progress["message"], time=time)
+    return checked(JobProgress(fraction=progress["fraction"], message=progress["message"], time=time))
 
 
-def job_end(response: Response) -> JobEnd:
-    """Return how the job ended."""
+def job_end(response: Response, job_id: str) -> JobEnd:
+    """Return how the job with this id ended."""
     document = response.document()
+    require_same(document, job_id)
     if document.get("success") is True:
         return JobEnd(success=True, result=document.get("result"))
     error = document.get("error")

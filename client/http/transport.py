@@ -21,7 +21,7 @@ from jobgate.client.http.operations import HttpOperations
 from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.prompt_requests import SLACK, PromptRequests, good
 from jobgate.client.http.request_body import encode, needs_idempotency_key
-from jobgate.client.http.response import Response, job_end, job_info, queue_of
+from jobgate.client.http.response import Response, job_end, job_info, queue_in, queue_of, require_same
 from jobgate.client.info import JobEvent, JobEventKind, JobInfo, QueueEvent
 from jobgate.client.requests import NewJob, quoted
 from jobgate.client.time_budget import Retries, TimeBudget
@@ -29,6 +29,8 @@ from jobgate.client.transport import JobEnd
 
 #: Seconds of one long poll; a longer wait is several polls. Proxies cut requests that are idle for a minute.
 LONGEST_POLL = 30.0
+#: Seconds in which no poll ends, also where a gateway does not wait at all.
+_SOON = 0.05
 
 
 class HttpTransport:
@@ -60,7 +62,11 @@ class HttpTransport:
 
     async def enqueue(self, job: NewJob) -> str | None:
         """Enqueue a job and return the name of its queue."""
-        return queue_of(await self._post(job, TimeBudget(self._request_timeout), wait=0))
+        response = await self._post(job, TimeBudget(self._request_timeout), wait=0)
+        document = response.document()
+        if response.status == 409:  # a lost answer had enqueued it
+            return queue_in(document.get("job"))
+        return queue_of(document, job.job_id)
 
     async def enqueue_many(self, jobs: Sequence[NewJob]) -> Sequence[str | JobgateError | None]:
         """Enqueue jobs, in few requests; return the name of the queue of each, or the error."""
@@ -71,7 +77,9 @@ class HttpTransport:
         budget = TimeBudget(timeout)
         response = await self._post(job, budget, wait=min(budget.left, LONGEST_POLL))
         if response.status == 200:
-            return job_end(response)
+            return job_end(response, job.job_id)
+        if response.status == 202:
+            require_same(response.document(), job.job_id)
         return await self._poll_for_end(job.job_id, budget)
 
     async def info(self, job_id: str, queue: str | None) -> JobInfo:
@@ -154,11 +162,12 @@ class HttpTransport:
             started = monotonic()
             response = await self._poll(job_id, budget)
             if response.status == 200:
-                return job_end(response)
+                return job_end(response, job_id)
+            require_same(response.document(), job_id)
             if not budget.left:
                 raise ResultTimeout
             promised = response.applied_wait()
-            if monotonic() - started < (0.5 if promised is None else 0.9 * promised):
+            if monotonic() - started < (0.5 if promised is None else max(0.9 * promised, _SOON)):
                 # It answered early, as it is shutting down: another one, or the same after a restart, needs a
                 # moment.
                 await retries.pause()

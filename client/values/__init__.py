@@ -1,5 +1,6 @@
 """Values on their way: arguments become plain data, results get the type that their function promises."""
 
+from jobgate.client.values.checked import checked
 from jobgate.client.values.plain_data import JSON, MSGPACK, one_step
 from jobgate.client.values.result_types import ReadResult, reader_of
 
@@ -8,4 +9,6 @@ __all__ = [
     "JSON", "MSGPACK", "one_step",
     # Results
     "ReadResult", "reader_of",
+    # Records of the other side
+    "checked",
 ]  # fmt: skip

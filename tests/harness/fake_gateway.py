@@ -73,9 +73,21 @@ def answer(status: int, document: object, **headers: str) -> Reply:
     async def reply(request: web.Request) -> web.StreamResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         kind = "application/problem+json" if status >= 400 else "application/json"
-        return web.Response(status=status, body=orjson.dumps(document), content_type=kind, headers=named)
+        body = orjson.dumps(await about_its_job(request, document))
+        return web.Response(status=status, body=body, content_type=kind, headers=named)
 
     return reply
+
+
+async def about_its_job(request: web.Request, document: object) -> object:
+    """Return a document about the job `a` as one about the job of the request."""
+    if not isinstance(document, dict) or document.get("job_id") != "a":
+        return document
+    parts = request.path.split("/")
+    if len(parts) > 3 and parts[1] == "jobs":
+        return document | {"job_id": parts[2]}
+    asked = orjson.loads(await request.read() or "{}")
+    return document | {"job_id": asked.get("job_id", "a")}
 
 
 def page(status: int) -> Reply:

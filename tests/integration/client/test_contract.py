@@ -417,7 +417,7 @@ async def test_many_jobs_are_retried_and_aborted(client: Client, transport: str)
     retried = await operation.result()
     assert (retried.done, retried.limit_reached) == (1, True)
     assert (await operation.info()).queue == "arq:operations"
-    again = await (await client.bulk_retry(queue=queue)).result()
+    again = await (await client.bulk_retry(queue=queue, code="aborted")).result()
     assert (again.matched, again.done, again.skipped) == (2, 1, {"already-retried": 1})
 
 

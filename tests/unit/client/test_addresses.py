@@ -100,6 +100,7 @@ def texts(error: BaseException) -> tuple[str, int]:
             answer(
                 200,
                 {
+                    "job_id": "a",
                     "success": False,
                     "error": {"code": "unknown-function", "message": "function 'fn' not found"},
                 },
@@ -113,7 +114,14 @@ def texts(error: BaseException) -> tuple[str, int]:
             "The gateway requires a key that it knows: pass `Client(url, key=…)`.",
         ),
         (
-            answer(200, {"success": False, "error": {"code": "invalid-arguments", "message": "missing 'b'"}}),
+            answer(
+                200,
+                {
+                    "job_id": "a",
+                    "success": False,
+                    "error": {"code": "invalid-arguments", "message": "missing 'b'"},
+                },
+            ),
             InvalidArguments,
             "The arguments do not fit the function: missing 'b'.",
         ),

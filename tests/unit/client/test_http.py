@@ -204,7 +204,7 @@ async def test_integers_of_any_size_arrive_exactly() -> None:
         return web.Response(body=body, content_type="application/json")
 
     async with Gateway(huge).client() as client:
-        assert await client.call("fn") == [2**64, -(2**70), 1.5]
+        assert await client.job("a").result() == [2**64, -(2**70), 1.5]
 
 
 async def test_a_failure_is_not_a_failed_request() -> None:
