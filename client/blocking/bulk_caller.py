@@ -1,6 +1,6 @@
 """Many calls and many enqueues, for blocking callers."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Generator, Iterable
 from typing import Any, Concatenate, Literal, TypeVar, overload
 
 from jobgate.client.blocking.iteration import Inlet, iterate
@@ -170,11 +170,14 @@ class BlockingBulkCaller:
         ahead: int,
     ) -> Generator[Any, None, None]:
         if isinstance(source, AsyncIterable):
-            items = iterate(self._run, results(source))
+            items = self._each(results(source))
         else:
             inlet = Inlet(iter(source), ahead=ahead)
-            items = iterate(self._run, results(inlet), inlet)
+            items = self._each(results(inlet), inlet)
         return (blocking(self._portal, item) for item in items)
+
+    def _each(self, results: AsyncGenerator[T, None], inlet: Inlet[Any] | None = None) -> Iterable[T]:
+        return iterate(self._run, results, inlet)
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return run(self._portal, coroutine)

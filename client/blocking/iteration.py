@@ -69,6 +69,11 @@ class Inlet(AsyncIterator[Item]):
         self.is_wanted = False
         self._changed.set()
 
+    def take_all(self) -> None:
+        """Take all items at once, in the thread that has the source."""
+        while self._end is None:
+            self.give(self.take())
+
     async def __anext__(self) -> Item:
         while not self._given:
             if self._end is not None:

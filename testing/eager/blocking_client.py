@@ -2,13 +2,13 @@
 
 import asyncio
 import weakref
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from typing import Any, TypeVar, cast
 
 from jobgate.client import BlockingCaller, BlockingClient
 from jobgate.testing.eager.client import EagerClient
 from jobgate.testing.jobs import Assertions, EnqueuedJob, RanJob
-from jobgate.testing.runs import run_blocking
+from jobgate.testing.runs import has_django, run_blocking
 
 T = TypeVar("T")
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 class BlockingEagerClient(BlockingClient, Assertions):
     """A `BlockingClient` that runs a job in the calling thread before `enqueue` returns; see `EagerClient`.
 
-    With Django, functions run where the test's database connections are, each call in a loop of its own: then
-    `map` and `enqueue_many` end with their first job.
+    With Django, functions run where the test's database connections are. There `map` and `enqueue_many` take
+    all items before the first result comes, and do not work on what `with_options` returns.
 
     Args:
         settings: As in `EagerClient`.
@@ -34,8 +34,20 @@ class BlockingEagerClient(BlockingClient, Assertions):
         """All tries, in the order of their starts."""
         return self._eager.ran
 
+    def _each(self, results: AsyncGenerator[T, None], inlet: Any = None) -> Iterable[T]:
+        if not has_django():
+            return super()._each(results, inlet)
+        # Each call of `_run` has a loop of its own there: all is done in one.
+        if inlet is not None:
+            inlet.take_all()
+        return self._run(_listed(results))
+
     def _jobs(self) -> list[EnqueuedJob]:
         return self._eager._jobs()
+
+
+async def _listed(results: AsyncGenerator[T, None]) -> list[T]:
+    return [result async for result in results]
 
 
 class _Here:

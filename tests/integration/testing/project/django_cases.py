@@ -20,7 +20,7 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.db import transaction  # noqa: E402
 from django.test import TestCase, TransactionTestCase  # noqa: E402
 
-from jobgate.client import BlockingClient  # noqa: E402
+from jobgate.client import BlockingClient, Call  # noqa: E402
 from jobgate.testing import BlockingEagerClient, JobgateTestMixin  # noqa: E402
 
 
@@ -66,6 +66,9 @@ class DjangoTest(JobgateTestMixin, TestCase):
             user = sign_up(client, "Ann")
         assert client.ran[0].result == "welcome Ann"
         assert client.call("rename", user.pk, "Eve") == "Eve"
+        assert list(client.map("welcome", [user.pk] * 2)) == ["welcome Eve"] * 2
+        (job,) = client.enqueue_many([Call("welcome", user.pk)])
+        assert job.result() == "welcome Eve"
 
     async def test_async(self) -> None:
         user = await User.objects.acreate(username="Ann")
