@@ -123,7 +123,7 @@ class ResultTimeout(JobgateError):
 
 
 class UnknownFunction(JobgateError):
-    """No worker offers this function: check its name, or start a worker that has it.
+    """No worker offers this function: check its name and queue, or start a worker that has it.
 
     Attributes:
         near: Similar names of functions that workers offer, the most similar first; may be empty.
@@ -140,7 +140,9 @@ class UnknownFunction(JobgateError):
     def named(cls, function: str, near: Sequence[str]) -> Self:
         """Return an error that names the function and similar ones."""
         names = " or ".join(repr(name) for name in near)
-        advice = f"did you mean {names}?" if near else "check its name, or start a worker that has it."
+        advice = (
+            f"did you mean {names}?" if near else "check its name and queue, or start a worker that has it."
+        )
         return cls(f"No worker offers {function!r}: {advice}", near=near)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from jobgate.cli.processes.access_lines import in_short
 from jobgate.cli.processes.children import Child
 from jobgate.cli.processes.deaths import signal_name
 from jobgate.worker import State, stop_signals
@@ -57,7 +58,7 @@ class Ensemble:
         """Run until a signal or the end of one part; return the exit code of the command."""
         with stop_signals(self._on_signal):
             for name, words in self._commands.items():
-                self._children.append(await Child.start(name, words, click.echo))
+                self._children.append(await Child.start(name, words, _show))
             reason = await self._until_the_end()
             if reason:
                 click.echo(reason, err=True)
@@ -92,6 +93,10 @@ class Ensemble:
         click.echo(f"The worker's metrics are on {self._worker_url}/metrics")
         click.echo(f"jobgate is ready on {self._gateway_url}")
         await self._when_ready()
+
+
+def _show(line: str) -> None:
+    click.echo(in_short(line))
 
 
 async def _child_end(child: Child) -> str:

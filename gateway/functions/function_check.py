@@ -8,7 +8,8 @@ from jobgate.gateway.http import Problem
 #: A live worker runs the function, or perhaps.
 _MAY_RUN = (Availability.OFFERED, Availability.POSSIBLE)
 _NONE_NEAR = (
-    "GET /functions lists what live workers offer. Start a worker that offers it, or correct the name."
+    "GET /functions lists what live workers offer. Start a worker that offers it, or correct the name or "
+    "the queue."
 )
 
 

@@ -88,7 +88,9 @@ def test_serves_until_a_signal_and_ends_in_order(
 ) -> None:
     with running(processes, folder) as dev:
         assert b'"result":3' in call(dev.url)
-        dev.wait_for_log(r"^gateway \|.*POST.*/jobs/add.*200")  # an access line shows each request
+        dev.wait_for_log(
+            r"^gateway \|.* POST /jobs/add\S*: 200 in [\d.]+ ms, job \w+$"
+        )  # an access line shows each request
         dev.signal(sign)
         assert dev.wait() == 0
     assert "Traceback" not in dev.log

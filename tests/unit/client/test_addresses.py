@@ -94,7 +94,7 @@ def texts(error: BaseException) -> tuple[str, int]:
         (
             problem(404, "unknown-function", near=[]),
             UnknownFunction,
-            "No worker offers 'fn': check its name, or start a worker that has it.",
+            "No worker offers 'fn': check its name and queue, or start a worker that has it.",
         ),
         (
             answer(
