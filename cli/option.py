@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import click
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+#: A function that becomes a command: decorators give it options.
+Body = Callable[..., Any]
 
 #: Every environment variable that an option of any command reads.
 VARIABLES: set[str] = set()
@@ -23,7 +24,7 @@ class Option:
     def __post_init__(self) -> None:
         VARIABLES.update(self.attributes["envvar"])
 
-    def __call__(self, function: Decorated) -> Decorated:
+    def __call__(self, function: Body) -> Body:
         """Add the option to a command."""
         add = click.option(*self.names, cls=SectionedOption, section=self.section, **self.attributes)
         return add(function)
@@ -55,7 +56,7 @@ def option(*names: str, section: str, **attributes: Any) -> Option:
     return Option(names, section, {**shown, **attributes})
 
 
-def with_options(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Any:
+def with_options(command: Body, options: Sequence[Callable[[Body], Body]]) -> Body:
     """Return a command with these options or arguments, which its help shows in this order."""
     for add in reversed(options):
         command = add(command)

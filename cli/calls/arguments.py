@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from jobgate.cli.calls.values import STANDARD_INPUT, json_of, value_of
-from jobgate.cli.option import Decorated, option, with_options
+from jobgate.cli.option import Body, option, with_options
 from jobgate.cli.remote import RemoteCommand
 
 _SECTION: Final = "Arguments"
@@ -103,7 +103,7 @@ _OPTIONS: Final = (
 )
 
 
-def argument_options(function: Decorated) -> Decorated:
+def argument_options(function: Body) -> Body:
     """Give a command the words and options of a function's arguments; it gets them as `arguments`."""
 
     @wraps(function)
@@ -111,4 +111,4 @@ def argument_options(function: Decorated) -> Decorated:
         plain = [word.removeprefix(_MARK) for word in words]
         return function(*given, arguments=Arguments.of(plain, args, kwargs), **rest)
 
-    return with_options(command, _OPTIONS)  # type: ignore[no-any-return]
+    return with_options(command, _OPTIONS)

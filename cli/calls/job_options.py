@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from jobgate.cli.duration import DURATION
-from jobgate.cli.option import Decorated, Option, option, with_options
+from jobgate.cli.option import Body, Option, option, with_options
 
 _SECTION: Final = "Job"
 
@@ -69,7 +69,7 @@ _DEFERRALS: Final = (
 )
 
 
-def job_options(*, can_defer: bool) -> Callable[[Decorated], Decorated]:
+def job_options(*, can_defer: bool) -> Callable[[Body], Body]:
     """Return a decorator that gives a command the options of a job; it gets them as `options`.
 
     Args:
@@ -77,14 +77,14 @@ def job_options(*, can_defer: bool) -> Callable[[Decorated], Decorated]:
     """
     added = (_ID, *(_DEFERRALS if can_defer else ()), *_FURTHER)
 
-    def decorator(function: Decorated) -> Decorated:
+    def decorator(function: Body) -> Body:
         @wraps(function)
         def command(*args: Any, **given: Any) -> Any:
             values = {name: given.pop(name) for name in _names(added)}
             options: Any = {name: value for name, value in values.items() if value is not None}
             return function(*args, options=options, **given)
 
-        return with_options(command, added)  # type: ignore[no-any-return]
+        return with_options(command, added)
 
     return decorator
 

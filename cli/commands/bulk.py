@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from jobgate.cli.operate import OPEN, Bulk, Which, job_filters
-from jobgate.cli.option import Decorated, option, with_options
+from jobgate.cli.option import Body, option, with_options
 from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
 from jobgate.cli.terminal import Output, output_options
 
@@ -45,9 +45,9 @@ _OPTIONS: Final = (
 )
 
 
-def _operation(function: Decorated) -> Decorated:
+def _operation(function: Body) -> Body:
     """Give a command the options of an operation."""
-    return with_options(function, [*_OPTIONS, output_options, connection_options])  # type: ignore[no-any-return]
+    return with_options(function, [*_OPTIONS, output_options, connection_options])
 
 
 @click.group("bulk")

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from jobgate.cli.operate import queue_sheet
-from jobgate.cli.option import Decorated, option
+from jobgate.cli.option import Body, option
 from jobgate.cli.remote import (
     DEFAULT_URL,
     Connection,
@@ -33,7 +33,7 @@ _REDIS: Final = option(
 )
 
 
-def _place(function: Decorated) -> Decorated:
+def _place(function: Body) -> Body:
     """Give a command the options of its connection, and --redis as another way to name Redis."""
 
     @wraps(function)
@@ -45,7 +45,7 @@ def _place(function: Decorated) -> Decorated:
             connection = connection_to(redis)
         return function(*args, connection=connection, **options)
 
-    return _REDIS(connection_options(command))  # type: ignore[return-value]
+    return _REDIS(connection_options(command))
 
 
 @click.group("queue")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from jobgate.cli.calls import wait_option
-from jobgate.cli.option import Decorated, Option, option, with_options
+from jobgate.cli.option import Body, Option, option, with_options
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.~-]{1,100}")
 
@@ -76,7 +76,7 @@ _OPTIONS: Final = (
 )
 
 
-def line_options(function: Decorated) -> Decorated:
+def line_options(function: Body) -> Body:
     """Give a command these options; it gets an `LineOptions` as `lines`, None without `--each`."""
 
     @wraps(function)
@@ -94,4 +94,4 @@ def line_options(function: Decorated) -> Decorated:
                 raise click.UsageError(f"{parameter.opts[0]} is for --each.{advice}")
         return function(*args, lines=None, **given)
 
-    return with_options(command, _OPTIONS)  # type: ignore[no-any-return]
+    return with_options(command, _OPTIONS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from jobgate.cli.operate.moments import MOMENT
-from jobgate.cli.option import Decorated, Option, option, with_options
+from jobgate.cli.option import Body, Option, option, with_options
 from jobgate.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Which:
             return [None]
 
 
-def job_filters(*names: str, **others: Option) -> Callable[[Decorated], Decorated]:
+def job_filters(*names: str, **others: Option) -> Callable[[Body], Body]:
     """Give a command the options that choose jobs; it gets a `Which` as `which`.
 
     Args:
@@ -117,12 +117,12 @@ def job_filters(*names: str, **others: Option) -> Callable[[Decorated], Decorate
     """
     options = {name: each for name, each in _FILTERS.items() if name in names} | others
 
-    def decorated(function: Decorated) -> Decorated:
+    def decorated(function: Body) -> Body:
         @wraps(function)
         def command(*args: Any, queues: Sequence[str], **given: Any) -> Any:
             filters = {name: value for name in options if (value := given.pop(name)) is not None}
             return function(*args, which=Which(queues, filters), **given)
 
-        return with_options(command, [_QUEUES, *options.values()])  # type: ignore[no-any-return]
+        return with_options(command, [_QUEUES, *options.values()])
 
     return decorated

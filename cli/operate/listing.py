@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from jobgate.cli.option import Decorated, option
+from jobgate.cli.option import Body, option
 from jobgate.cli.terminal import Rows, say
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ _TOGETHER: Final = 100
 _SECTION: Final = "Output"
 
 
-def limit_options(default: int) -> Callable[[Decorated], Decorated]:
+def limit_options(default: int) -> Callable[[Body], Body]:
     """Give a command `--limit` and `--all`; it gets the limit as `limit`, None = all.
 
     Args:
@@ -35,12 +35,12 @@ def limit_options(default: int) -> Callable[[Decorated], Decorated]:
         "--all", "is_all", section=_SECTION, envvar=(), is_flag=True, help="All of them, however many."
     )
 
-    def decorated(function: Decorated) -> Decorated:
+    def decorated(function: Body) -> Body:
         @wraps(function)
         def command(*args: Any, limit: int, is_all: bool, **options: Any) -> Any:
             return function(*args, limit=None if is_all else limit, **options)
 
-        return most(everything(command))  # type: ignore[return-value]
+        return most(everything(command))
 
     return decorated
 

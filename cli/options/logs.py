@@ -15,7 +15,7 @@ import click
 from jobgate.broker import escape_record, log_line, traceback_text
 from jobgate.cli.log_lines import JsonLines, TextLines
 from jobgate.cli.log_stream import LogStream
-from jobgate.cli.option import Decorated, option
+from jobgate.cli.option import Body, option
 from jobgate.cli.options.environment import warnings_of_environment
 
 _SECTION: Final = "Logging"
@@ -50,7 +50,7 @@ ACCESS_LOG: Final = option(
 )
 
 
-def log_options(command: Decorated) -> Decorated:
+def log_options(command: Body) -> Body:
     """Give a command the options that `set_up_log` takes."""
     return LOG_CONFIG(LOG_FORMAT(VERBOSE(command)))
 

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from jobgate.cli.duration import DURATION
-from jobgate.cli.option import Decorated, option, with_options
+from jobgate.cli.option import Body, option, with_options
 from jobgate.cli.remote.connection import DEFAULT_URL, Connection
 from jobgate.cli.remote.profiles import MEMBERS, find_profile
 
@@ -76,7 +76,7 @@ _OPTIONS: Final = (
 )
 
 
-def connection_options(function: Decorated) -> Decorated:
+def connection_options(function: Body) -> Body:
     """Give a command the options of its connection; it gets a `Connection` as `connection`."""
 
     @wraps(function)
@@ -85,7 +85,7 @@ def connection_options(function: Decorated) -> Decorated:
             del options[name]
         return function(*args, connection=connection_of(click.get_current_context()), **options)
 
-    return with_options(command, _OPTIONS)  # type: ignore[no-any-return]
+    return with_options(command, _OPTIONS)
 
 
 def connection_of(context: click.Context) -> Connection:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
-from jobgate.cli.option import Decorated, option
+from jobgate.cli.option import Body, option
 from jobgate.cli.terminal import streams
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.json_text import indented_json, json_line
@@ -126,11 +126,11 @@ _JSON: Final = option(
 )
 
 
-def output_options(function: Decorated) -> Decorated:
+def output_options(function: Body) -> Body:
     """Give a command the options of its output; it gets an `Output` as `output`."""
 
     @wraps(function)
     def command(*args: Any, as_json: bool, **options: Any) -> Any:
         return function(*args, output=Output(as_json=as_json), **options)
 
-    return _JSON(command)  # type: ignore[return-value]
+    return _JSON(command)
