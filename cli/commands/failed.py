@@ -72,8 +72,8 @@ Examples:
     section="Output",
     envvar=(),
     type=click.Choice(["function", "error"]),
-    help="Count failures by function or by error, instead of listing them. Errors whose messages differ in "
-    "numbers, ids and quoted texts only count as one.",
+    help="Count failures by function or by error, instead of listing them. Errors whose messages differ "
+    "only in numbers, ids and quoted text count as one.",
 )
 @limit_options(50)
 @output_options
