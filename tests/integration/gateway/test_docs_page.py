@@ -67,8 +67,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-async def page(browser: str) -> AsyncIterator[Page]:
-    """A page; at the end, nothing that it did may have been an error or against its policy."""
+async def page(browser: str, gateway: RunningGateway) -> AsyncIterator[Page]:
+    """A page; at the end, nothing that it did may have been an error or against its policy.
+
+    It ends before its gateway does: else what it is still loading would be an error.
+    """
     async with open_page(browser) as opened:
         yield opened
         assert opened.complaints == []
