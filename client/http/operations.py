@@ -83,25 +83,25 @@ class HttpOperations:
 
     async def count(self, request: BulkRequest) -> BulkCount:
         """Return what an operation would do."""
-        response = await self._bulk(request, {"dry_run": True})
+        response = await self._bulk(request, is_dry=True)
         with described(response) as found:
             return read_count(found)
 
     async def begin(self, request: BulkRequest) -> tuple[str, str | None]:
         """Begin an operation; a request that is sent again begins no second one."""
-        operation = job_info(await self._bulk(request, {}))
+        operation = job_info(await self._bulk(request, is_dry=False))
         return operation.job_id, operation.queue
 
-    async def _bulk(self, request: BulkRequest, more: Mapping[str, Any]) -> Response:
+    async def _bulk(self, request: BulkRequest, *, is_dry: bool) -> Response:
         which = {"filter": request.wanted.members()} if request.ids is None else {"ids": request.ids}
         limit = {} if request.limit is None else {"limit": request.limit}
-        is_dry = "dry_run" in more
+        dry = {"dry_run": True} if is_dry else {}
         headers = {} if is_dry else {"Idempotency-Key": secrets.token_hex(16)}
         return good(
             await self._requests.send(
                 "POST",
                 f"/bulk/{request.kind}",
-                body=orjson.dumps({**which, **limit, **more}),
+                body=orjson.dumps({**which, **limit, **dry}),
                 headers={"Content-Type": "application/json", **headers},
                 if_in_doubt="" if is_dry else _BEGIN_AGAIN,
             )
