@@ -4,7 +4,11 @@ So `jobgate --help` works with the base install, and a command whose extra is mi
 instead of showing a traceback.
 """
 
+import errno
+import os
 import signal
+import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -50,6 +54,9 @@ SECTIONS: Final = {
 #: Name of each command -> the extra that it needs.
 COMMANDS: Final = {name: extra for section in SECTIONS.values() for name, (extra, _) in section.items()}
 
+#: Errors of a file that takes no more: a full disk, a terminal that is gone.
+_UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
 
 class LazyGroup(click.Group):
     """A group that knows the names of its commands and imports a command when it is called."""
@@ -58,8 +65,13 @@ class LazyGroup(click.Group):
         """Run the command line; standard streams that the caller has closed are opened first."""
         open_standard_streams()
         serve_as_init()
-        # However the command is started, as by `python -m jobgate.cli`.
-        return super().main(*args, **{"complete_var": "_JOBGATE_COMPLETE", **options})
+        try:
+            # However the command is started, as by `python -m jobgate.cli`.
+            return super().main(*args, **{"complete_var": "_JOBGATE_COMPLETE", **options})
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise SystemExit(_not_written(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, whether their extras are installed or not."""
@@ -111,6 +123,15 @@ class LazyGroup(click.Group):
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, line) for name, (_, line) in commands.items()], col_max=12)
+
+
+def _not_written(error: OSError) -> int:
+    """Say that standard output, or another file, takes no more; return the exit code."""
+    # What is still in the buffer must not fail again at the end of the process.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):
+        click.echo(f"Error: the output cannot be written: {error.strerror}.", err=True)
+    return os.EX_IOERR
 
 
 def _hint(name: str) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jobgate.cli.lines.line_calls import LineCalls
 from jobgate.cli.lines.reading import Line, Lines
@@ -16,6 +16,9 @@ from jobgate.cli.terminal import Output, say
 
 if TYPE_CHECKING:
     from jobgate.client import Call, Caller, Client
+
+#: Seconds after Ctrl-C in which jobs of lines that are under way are made sure of.
+_TO_SECURE: Final = 5.0
 
 
 class Each:
@@ -35,8 +38,8 @@ class Each:
         self._is_stopped = False
         #: Number of the last line up to which it is known that all are enqueued, or refused.
         self._enqueued_to = each.lines.skip
-        #: Numbers of the lines with which the function is being called.
-        self._under_way: set[int] = set()
+        #: Numbers of the lines with which the function is being called, and the calls.
+        self._under_way: dict[int, Call] = {}
 
     def stop(self) -> None:
         """Take no more lines; what has been taken is completed."""
@@ -78,18 +81,39 @@ class Each:
                         group.create_task(serve())
         except BaseException as error:
             say(self._tally.summary("done"))
-            say(self._left_under_way(is_interrupted=isinstance(error, asyncio.CancelledError)))
+            is_interrupted = isinstance(error, asyncio.CancelledError)
+            exists = is_interrupted and self._options.id_prefix is None and await self._secure(caller)
+            say(self._left_under_way(exists=exists))
             raise _first(error) from None
         say(self._tally.summary("done"))
         return self._tally.code
 
-    def _left_under_way(self, *, is_interrupted: bool) -> str:
+    async def _secure(self, caller: "Caller") -> bool:
+        """Enqueue the jobs of calls that may not have been sent; return whether all exist then."""
+        from jobgate.client import JobExists, JobgateError  # noqa: PLC0415 - it takes long to import
+
+        if self._each.options.get("keep_result") is not None:
+            return False  # one that has ended may be forgotten, and must not run again
+        calls = list(self._under_way.values())
+        try:
+            async with asyncio.timeout(_TO_SECURE):
+                found = caller.enqueue_many(calls, return_exceptions=True)
+                answers = [answer async for answer in found]
+        except (JobgateError, TimeoutError):
+            return False
+        return all(
+            not isinstance(answer, JobgateError) or isinstance(answer, JobExists) or is_of_one_line(answer)
+            for answer in answers
+        )
+
+    def _left_under_way(self, *, exists: bool) -> str:
         """Return what is to be said of the lines that have been taken and not been done with."""
-        count = f"{len(self._under_way)} lines that were under way"
-        if is_interrupted:
-            return f"The jobs of {count} are not stopped. {self._how_to_continue(self._lines.last)}"
+        count = len(self._under_way)
+        lines = f"{count} line{'' if count == 1 else 's'} under way"
+        if exists:
+            return f"The jobs of {lines} are not stopped. {self._how_to_continue(self._lines.last)}"
         last = min(self._under_way, default=self._lines.last + 1) - 1
-        return f"Jobs of {count} may exist or not. {self._how_to_continue(last)}"
+        return f"Jobs of {lines} may exist, and are not stopped. {self._how_to_continue(last)}"
 
     async def _enqueue(self, caller: "Caller") -> None:
         from jobgate.client import JobExists, JobgateError  # noqa: PLC0415 - it takes long to import
@@ -121,10 +145,10 @@ class Each:
     async def _call(self, client: "Client", caller: "Caller", line: Line) -> None:
         from jobgate.client import JobExists, JobgateError  # noqa: PLC0415 - it takes long to import
 
-        self._under_way.add(line.number)
         try:
             call = self._each.call(line)
             job_id = call.options.job_id or secrets.token_hex(16)
+            self._under_way[line.number] = call.with_options(job_id=job_id)
             try:
                 result = await caller.call(self._each.function, *call.args, _job_id=job_id, **call.kwargs)
             except JobExists:
@@ -136,7 +160,7 @@ class Each:
             if not is_of_one_line(error):
                 raise
             self._tally.refused(line, error)
-        self._under_way.discard(line.number)
+        self._under_way.pop(line.number, None)
 
     def _how_to_continue(self, last: int) -> str:
         if self._options.id_prefix is None:

@@ -13,6 +13,7 @@ _EXIT_CODES: Final = (
     ("3", "Refused: the key, no such function or job, its arguments, its status."),
     ("4", "The gateway or Redis does not answer, or the outcome is unknown."),
     ("5", "The job has not ended in time."),
+    ("74", "The output cannot be written, as on a full disk."),
     ("130", "Ctrl-C."),
 )
 

@@ -33,7 +33,7 @@ def say(text: str) -> None:
     """Write a line for people to standard error."""
     encoding = sys.stderr.encoding or "utf-8"
     line = escaped(text, kept="\n").encode(encoding, "backslashreplace").decode(encoding)
-    with suppress(BrokenPipeError):  # nobody reads it
+    with suppress(OSError):  # nobody reads it, or its disk is full
         # A bar that is shown replaces `sys.stderr`, to keep itself below all lines.
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

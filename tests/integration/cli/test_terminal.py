@@ -1,19 +1,23 @@
 """`jobgate` commands in a terminal: tables, bars, Ctrl-C, hostile text, and redirected streams."""
 
+import asyncio
 import json
 import os
 import re
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from harness.call_stack import CallStack
+from harness.fake_gateway import JOB, Gateway, never
 from harness.processes import JOBGATE
 from harness.terminal import Terminal
 from harness.variables import environment
@@ -125,12 +129,40 @@ def test_each_line_is_a_job_and_no_line_runs_twice(stack: CallStack, tmp_path: P
         seen.wait_for(r"[1-9]\d of 200")
         seen.interrupt()
         assert seen.wait() == 130
-    assert re.search(r"The jobs of [1-4] lines that were under way are not stopped\.", seen.text)
+    assert re.search(r"Jobs of [1-4] lines? under way may exist, and are not stopped\.", seen.text)
     assert "give the same command again" in seen.text
     with reading(data, tmp_path) as given, Terminal(*words, given=given, env=stack.env) as seen:
         assert seen.wait() == 0
     assert re.search(r"200 done in ", seen.text)
     assert sorted(map(int, runs.read_text().split())) == list(range(200))
+
+
+async def test_ctrl_c_makes_sure_of_calls_that_may_not_have_arrived(tmp_path: Path) -> None:
+    async def deaf_to_calls(request: web.Request) -> web.StreamResponse:
+        return await (confirm if request.path == "/jobs" else never)(request)
+
+    async def confirm(request: web.Request) -> web.StreamResponse:
+        job_id = json.loads(await request.read())["job_id"]
+        job = {"status": 202, "job": {**JOB, "job_id": job_id}}
+        return web.Response(text=json.dumps(job) + "\n", content_type="application/x-ndjson")
+
+    def interrupted(url: str) -> str:
+        words = ["enqueue", "fn", "--each", "--wait", "--concurrency", "1", "--url", url]
+        with reading(b"1\n2\n", tmp_path) as given, Terminal(*words, given=given) as seen:
+            seen.wait_for("0 of 2")
+            while not gateway.requests:
+                time.sleep(0.01)
+            seen.interrupt()
+            assert seen.wait() == 130
+        return seen.text
+
+    gateway = Gateway(deaf_to_calls)
+    async with gateway.serving():
+        text = await asyncio.to_thread(interrupted, gateway.url)
+    (_, called, _, first), (_, enqueued, _, second) = gateway.requests
+    assert (called, enqueued, first["job_id"]) == ("/jobs/fn", "/jobs", second["job_id"])
+    assert "The jobs of 1 line under way are not stopped." in text
+    assert "add --skip 1 to the same command" in text
 
 
 def test_ctrl_c_while_enqueuing_names_the_line_where_it_stopped(stack: CallStack) -> None:
@@ -234,3 +266,10 @@ try jobgate call f
 try jobgate call --url http://127.0.0.1:1 f
 """
     assert stack.shell(script).stdout.split("\n")[:3] == ["enqueue", "fail flaky", ""]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["functions"]])
+def test_a_full_disk_has_an_exit_code_of_its_own(stack: CallStack, words: list[str]) -> None:
+    with open("/dev/full", "wb") as full, Terminal(*words, output=full.fileno(), env=stack.env) as seen:
+        assert seen.wait() == os.EX_IOERR
+    assert seen.text == "Error: the output cannot be written: No space left on device.\n"
