@@ -48,7 +48,7 @@ _FURTHER: Final = (
         metavar="DURATION",
         help="How long it may wait to be started.  [default: 24h]",
     ),
-    _of_job("--max-tries", type=click.IntRange(min=1), metavar="N", help="Starts allowed."),
+    _of_job("--max-tries", type=click.IntRange(min=1), metavar="N", help="How often it may be started."),
     _of_job("--run-timeout", type=DURATION, metavar="DURATION", help="How long one try may run."),
     _of_job(
         "--keep-result",

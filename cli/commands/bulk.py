@@ -32,7 +32,7 @@ _OPTIONS: Final = (
         envvar=(),
         type=click.IntRange(1, 100_000),
         metavar="N",
-        help="Most jobs of each queue.  [default: 10000]",
+        help="At most N jobs of each queue.  [default: 10000]",
     ),
     option(
         "--no-wait",

@@ -70,7 +70,7 @@ _OPTIONS: Final = (
         type=click.IntRange(1, 256),
         default=32,
         metavar="N",
-        help="With --wait: most jobs at the same time.",
+        help="With --wait: at most N jobs at the same time.",
     ),
     wait_option,
 )

@@ -29,10 +29,10 @@ def limit_options(default: int) -> Callable[[Body], Body]:
         type=click.IntRange(min=1),
         default=default,
         metavar="N",
-        help="Most of them.",
+        help="Write at most N.",
     )
     everything = option(
-        "--all", "is_all", section=_SECTION, envvar=(), is_flag=True, help="All of them, however many."
+        "--all", "is_all", section=_SECTION, envvar=(), is_flag=True, help="Write all, however many."
     )
 
     def decorated(function: Body) -> Body:
@@ -67,5 +67,5 @@ async def write_list(items: AsyncGenerator[T, None], rows: Rows, limit: int | No
                 rows.show(together)
                 together = []
     rows.show(together)
-    if more := more if count else nothing:
-        say(more)
+    if message := more if count else nothing:
+        say(message)
