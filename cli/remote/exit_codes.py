@@ -1,5 +1,6 @@
 """Exit codes of the commands that call a gateway or Redis."""
 
+import os
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ class ExitCode(IntEnum):
     REFUSED = 3
     UNAVAILABLE = 4
     NOT_FINISHED = 5
+    #: The group of all commands ends so, as standard output may be of any of them.
+    UNWRITABLE_OUTPUT = os.EX_IOERR
     INTERRUPTED = 130
     CLOSED_PIPE = 141
 
