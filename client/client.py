@@ -14,7 +14,7 @@ from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
 from jobgate.client.network import Network
 from jobgate.client.operate import Operator
-from jobgate.client.requests import Seconds, check_job_id, seconds
+from jobgate.client.requests import Seconds, check_job_id, check_name, seconds
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -136,6 +136,9 @@ class Client(Caller, Operator):
         Raises:
             GatewayUnavailable: The other side was unavailable for longer than `request_timeout`.
         """
+        for what, name in (("queue", queue), ("function", function)):
+            if name is not None:
+                check_name(what, name)
         async with aclosing(self._transport.feed(queue, function)) as events:
             async for event in events:
                 yield event

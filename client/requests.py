@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -71,7 +72,7 @@ def job_options(  # noqa: PLR0913 - the options of a call, and how they are writ
         raise InvalidOption(f"give {mark}defer_by or {mark}defer_until, not both")
     return Options(
         job_id=None if job_id is None else check_new_id(job_id),
-        queue=queue,
+        queue=None if queue is None else check_name(f"{mark}queue", queue),
         defer_by=seconds(f"{mark}defer_by", defer_by),
         defer_until=_moment(mark, defer_until),
         expires=seconds(f"{mark}expires", expires),
@@ -103,9 +104,10 @@ def new_job(function: str, args: Sequence[Any], kwargs: Mapping[str, Any], optio
     """Return a job with the id of the options, or with 128 random bits in hex.
 
     Raises:
-        InvalidOption: A keyword begins with `_` and is not an option.
+        InvalidOption: A keyword begins with `_` and is not an option, or the function has no name.
     """
     check_keywords(kwargs, _OPTIONS)
+    check_name("the name of a function", function)
     job_id = options.job_id or secrets.token_hex(16)
     return NewJob(function=function, args=args, kwargs=kwargs, options=options, job_id=job_id)
 
@@ -130,6 +132,25 @@ def quoted(job_id: str) -> str:
         return quote(job_id, safe="", errors="surrogateescape")
     except UnicodeEncodeError:
         raise InvalidOption("a job id must be a string that can be encoded as UTF-8") from None
+
+
+def check_name(what: str, name: object) -> str:
+    """Return the name of a function or queue; raise InvalidOption if it is not text, with `what` it is.
+
+    Names of a command line that is not in UTF-8 have lone surrogates, which are no text.
+    """
+    with suppress(UnicodeEncodeError):
+        if isinstance(name, str) and name.encode():
+            return name
+    raise InvalidOption(f"{what} must be a non-empty string that can be encoded as UTF-8")
+
+
+def in_utc(what: str, time: datetime) -> datetime:
+    """Return a time in UTC; a naive one is local time. Raise InvalidOption at the ends of the calendar."""
+    try:
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidOption(f"{what} is out of range") from None
 
 
 def check_keywords(kwargs: Mapping[str, Any], options: Sequence[str]) -> None:
@@ -207,7 +228,7 @@ def _moment(mark: str, value: object) -> datetime | None:
         return None
     if not isinstance(value, datetime):
         raise InvalidOption(f"{mark}defer_until must be a datetime")
-    return value.astimezone(UTC)
+    return in_utc(f"{mark}defer_until", value)
 
 
 def _tries(mark: str, value: object) -> int | None:

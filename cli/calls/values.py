@@ -54,7 +54,7 @@ def _content(name: str | None) -> str:
     """Return the text of a file; of standard input where there is no name."""
     try:
         data = sys.stdin.buffer.read() if name is None else Path(name).read_bytes()
-        return data.decode()
+        return data.decode("utf-8-sig")  # some editors begin a file with a signature
     except OSError as error:
         raise click.UsageError(
             f"{name} cannot be read: {error.strerror}. To pass the text itself, quote it as JSON: "

@@ -1,6 +1,7 @@
 """Lines of standard input, each of which is one call."""
 
 import asyncio
+import codecs
 import hashlib
 import os
 import stat
@@ -92,6 +93,8 @@ class Lines:
         number = 0
         async for data in self._split():
             number += 1
+            if number == 1:
+                data = data.removeprefix(codecs.BOM_UTF8)  # noqa: PLW2901 - some editors begin a file with it
             if number > self._skip:
                 self.last = number
                 if data.strip():

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Final, TypedDict
 
 from jobgate.client.errors import InvalidOption
 from jobgate.client.info import JobStatus
+from jobgate.client.requests import check_name, in_utc
 
 
 class RetryFilters(TypedDict, total=False):
@@ -95,14 +96,15 @@ def _value(name: str, value: Any, names: list[str]) -> Any:
         raise InvalidOption(f"{name!r} is not a filter here: {hint}")
     if name in _TIMES:
         if isinstance(value, datetime):
-            return value.astimezone(UTC)
+            return in_utc(name, value)
         raise InvalidOption(f"{name} must be a datetime")
     if name == "status":
         return _status(value)
-    kind, said = (str, "a string") if name in _TEXTS else (bool, "True or False")
-    if isinstance(value, kind):
+    if name in _TEXTS:
+        return check_name(name, value)
+    if isinstance(value, bool):
         return value
-    raise InvalidOption(f"{name} must be {said}")
+    raise InvalidOption(f"{name} must be True or False")
 
 
 def _status(value: Any) -> JobStatus:

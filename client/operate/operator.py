@@ -11,7 +11,7 @@ from jobgate.client.operate.bulk_result import bulk_result
 from jobgate.client.operate.filters import AbortFilters, JobFilter, JobFilters, RetryFilters
 from jobgate.client.operate.operations import BulkKind, BulkRequest, Operations
 from jobgate.client.operate.records import BulkCount, BulkResult, FunctionInfo, QueueInfo, WorkerInfo
-from jobgate.client.requests import check_job_id
+from jobgate.client.requests import check_job_id, check_name
 from jobgate.client.transport import Transport
 
 
@@ -61,7 +61,7 @@ class Operator:
 
     async def queue(self, name: str) -> QueueInfo:
         """Return one queue by its name; one that nobody has used is empty."""
-        return await self._operations.queue(name)
+        return await self._operations.queue(check_name("queue", name))
 
     async def workers(self) -> list[WorkerInfo]:
         """Return the live workers of these queues, without those of stock arq, sorted by id."""
@@ -77,11 +77,11 @@ class Operator:
         Running jobs continue, and jobs can still be enqueued. Stock arq workers do not know of pauses. To
         pause a paused queue changes nothing.
         """
-        return await self._operations.pause(queue)
+        return await self._operations.pause(check_name("queue", queue))
 
     async def resume(self, queue: str) -> QueueInfo:
         """Let workers claim from a queue again, at once, and return it."""
-        return await self._operations.resume(queue)
+        return await self._operations.resume(check_name("queue", queue))
 
     @overload
     async def bulk_retry(

@@ -19,7 +19,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 async def test_lines_are_those_of_the_file_however_they_come(pipe: tuple[int, int]) -> None:
     read, write = pipe
-    os.write(write, b"on")
+    os.write(write, b"\xef\xbb\xbfon")
     lines = aiter(Lines(read))
     pieces = [b"e\r\nt", b"wo\n\n  \n\xff", b"\nlast"]
     found = []

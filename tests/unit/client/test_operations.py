@@ -1,6 +1,7 @@
 """What operators ask a gateway for: what the client sends, and what it makes of answers."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -108,6 +109,19 @@ async def test_what_a_later_release_adds_is_ignored_and_what_is_missing_is_not()
         for wrong in (UnexpectedAnswer, UnexpectedAnswer, Forbidden):
             with pytest.raises(wrong):
                 await client.queues()
+
+
+async def test_names_that_are_no_text_and_times_beyond_the_calendar_are_refused() -> None:
+    async with Gateway(answer(200, {})).client() as client:
+        for ask in (
+            client.bulk_abort(function="\udcff"),
+            client.bulk_retry(since=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))),
+            client.pause("\udcff"),
+            client.queue(""),
+            anext(client.events(queue="\udcff")),
+        ):
+            with pytest.raises(InvalidOption):
+                await ask
 
 
 async def test_the_result_of_another_job_is_none_of_an_operation() -> None:

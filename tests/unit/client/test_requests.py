@@ -1,7 +1,7 @@
 """What a caller may ask for, and how it is put into JSON."""
 
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from math import inf, nan
 from typing import Any
 
@@ -56,6 +56,12 @@ def test_what_is_no_text_is_no_id(job_id: Any) -> None:
         ({"_defer_by": True}, "_defer_by"),
         ({"_defer_by": "5"}, "_defer_by"),
         ({"_defer_until": "tomorrow"}, "_defer_until"),
+        (
+            {"_defer_until": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},
+            "_defer_until is out of range",
+        ),
+        ({"_queue": "\udcff"}, "_queue"),
+        ({"_queue": 7}, "_queue"),
         ({"_defer_by": 1, "_defer_until": datetime.now(UTC)}, "not both"),
         ({"_expires": timedelta(seconds=-1)}, "_expires"),
         ({"_max_tries": 0}, "_max_tries"),
@@ -93,7 +99,7 @@ async def test_a_call_refuses_what_makes_no_sense_for_it(options: dict[str, Any]
         await a_client().call("fn", **options)
 
 
-@pytest.mark.parametrize("name", ["", None, 7])
+@pytest.mark.parametrize("name", ["", None, 7, "\udcff"])
 async def test_a_function_is_named_by_a_string(name: Any) -> None:
     with pytest.raises(InvalidOption, match="name"):
         await a_client().call(name)
