@@ -29,6 +29,14 @@ def run_jobgate(*words: str, cwd: Path = REPOSITORY, timeout: float = 90) -> Com
     return _run([*JOBGATE, *words], cwd=cwd, timeout=timeout)
 
 
+def new_key(file: Path, name: str, *words: str) -> str:
+    """Add a key to a file of keys, and return it; each word is a scope, or an option of `jobgate key new`."""
+    options = [word if word.startswith("-") else f"--allow={word}" for word in words]
+    done = run_jobgate("key", "new", name, "--keys", str(file), *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 def run_python(
     program: str, *words: str, folder: Path, cwd: Path = REPOSITORY, timeout: float = 60
 ) -> CompletedProcess[str]:

@@ -4,13 +4,12 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from harness.gateways import PlayedWorker
 from harness.operations import end_due, enqueue_many
-from harness.processes import Processes, run_jobgate
+from harness.processes import Processes, new_key, run_jobgate
 from harness.servers import RedisServer
 from harness.terminal import Terminal
 from harness.tools import valkey_binary
@@ -27,25 +26,20 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
     """Address of Redis, and the options for each key of a gateway."""
     directory = tmp_path_factory.mktemp("bulk")
     server = RedisServer(valkey_binary(), directory / "server").start()
-    processes = Processes(directory)
+    processes, file = Processes(directory), directory / "keys.toml"
     try:
         keys = {
-            "all": new_key(directory, "all", "operate", "read:*", "abort"),
-            "slow": new_key(directory, "slow", "operate", "read:*", "abort", f"--rate={RATE}"),
-            "alone": new_key(directory, "alone", "operate"),
-            "own": new_key(directory, "own", "abort"),
-            "none": new_key(directory, "none", "metrics"),
+            "all": new_key(file, "all", "operate", "read:*", "abort"),
+            "slow": new_key(file, "slow", "operate", "read:*", "abort", f"--rate={RATE}"),
+            "alone": new_key(file, "alone", "operate"),
+            "own": new_key(file, "own", "abort"),
+            "none": new_key(file, "none", "metrics"),
         }
-        url = processes.gateway(server.url, "--keys", str(directory / "keys.toml")).url
+        url = processes.gateway(server.url, "--keys", str(file)).url
         yield server.url, {name: ("--url", url, "--key", key) for name, key in keys.items()}
     finally:
         processes.end_all()
         server.kill()
-
-
-def new_key(directory: Path, name: str, *scopes: str) -> str:
-    words = [word if word.startswith("-") else f"--allow={word}" for word in scopes]
-    return run_jobgate("key", "new", name, "--keys", str(directory / "keys.toml"), *words).stdout.strip()
 
 
 def fail(redis_url: str, queue: str, count: int) -> None:

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from harness.forms import LONG
 from harness.gateways import PlayedWorker
 from harness.operations import end_due, enqueue_many
-from harness.processes import JOBGATE, Process, Processes, run_jobgate
+from harness.processes import JOBGATE, Process, Processes, new_key, run_jobgate
 from harness.records import request_of
 from harness.servers import RedisServer
 from harness.terminal import Terminal
@@ -70,18 +70,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         "none": ["metrics"],
     }
     try:
-        keys = {name: new_key(file, name, allowed) for name, allowed in scopes.items()}
+        keys = {name: new_key(file, name, *allowed) for name, allowed in scopes.items()}
         gateway = processes.gateway(server.url, "--keys", str(file))
         asyncio.run(fill(server.url))
         yield Shop(server, gateway, keys, processes, file)
     finally:
         processes.end_all()
         server.kill()
-
-
-def new_key(file: Path, name: str, scopes: list[str]) -> str:
-    allowed = [f"--allow={scope}" for scope in scopes]
-    return run_jobgate("key", "new", name, "--keys", str(file), *allowed).stdout.strip()
 
 
 async def fill(url: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import jobgate.client
-from harness.processes import REPOSITORY, Processes, run_jobgate
+from harness.processes import REPOSITORY, Processes, new_key
 from jobgate.client import (
     AbortFilters,
     Client,
@@ -54,9 +54,7 @@ def options(method: Callable[..., Any]) -> dict[str, Any]:
 def places(processes: Processes, redis_url: str, tmp_path: Path) -> dict[str, str]:
     """What is put in place of the page's addresses, and a key under its variable's name."""
     keys = tmp_path / "keys.toml"
-    words = ["key", "new", "docs", "--keys", str(keys)]
-    scopes = [f"--allow={scope}" for scope in ("enqueue:*", "read:*", "abort", "operate")]
-    key = run_jobgate(*words, *scopes).stdout.strip()
+    key = new_key(keys, "docs", "enqueue:*", "read:*", "abort", "operate")
     processes.worker("examples.settings.WorkerSettings", redis_url)
     url = processes.gateway(redis_url, "--keys", str(keys)).url
     return {"http://localhost:8080": url, "redis://localhost:6379": redis_url, "JOBGATE_KEY": key}

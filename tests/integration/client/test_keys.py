@@ -5,13 +5,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.processes import Processes, run_jobgate
+from harness.processes import Processes, new_key
 from jobgate.client import Client, Forbidden, JobNotFound, Unauthorized
-
-
-def new_key(keys: Path, name: str, *scopes: str) -> str:
-    words = [word for scope in scopes for word in ("--allow", scope)]
-    return run_jobgate("key", "new", name, "--keys", str(keys), *words).stdout.strip()
 
 
 async def test_what_a_key_allows_is_allowed_and_nothing_else(
