@@ -27,6 +27,17 @@ def write_project(folder: Path) -> None:
     Raises:
         ProjectError: Some of them exist already, and nothing was written; or the folder cannot be used.
     """
+    try:
+        _require_free(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            _write(folder / name)
+    except OSError as error:
+        # A file that was opened and cannot be filled has no name in the error.
+        raise ProjectError(f"{error.filename or folder} cannot be written: {error.strerror}.") from error
+
+
+def _require_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ProjectError(f"{folder} is not a folder: name another one.")
     if taken := [name for name in FILES if _is_there(folder / name)]:
@@ -34,12 +45,6 @@ def write_project(folder: Path) -> None:
             f"{folder} already has {', '.join(taken)}, and nothing was written. Name a new folder, "
             "`jobgate init my_project`, or move these files away."
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            _write(folder / name)
-    except OSError as error:
-        raise ProjectError(f"{error.filename} cannot be written: {error.strerror}.") from error
 
 
 def _is_there(path: Path) -> bool:

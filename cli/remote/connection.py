@@ -1,5 +1,6 @@
 """Where the other side is: from the command line, the environment and a profile, in this order."""
 
+import os
 import re
 import shlex
 from collections import ChainMap
@@ -123,5 +124,6 @@ def _converted(profile: Profile) -> dict[str, Any]:
         if values["request_timeout"] is None:
             raise ConfigurationError(f"request_timeout of the profile is {text!r}: give a duration like 15s.")
     if "ca_file" in values:
-        values["ca_file"] = Path(values["ca_file"]).expanduser()
+        # Not `Path.expanduser`, which refuses users that there are not.
+        values["ca_file"] = Path(os.path.expanduser(values["ca_file"]))  # noqa: PTH111
     return values

@@ -50,13 +50,15 @@ def _read(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - most commands have no file to read
 
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a signature
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not in UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested too deeply.") from None
 
 
 def _profile(path: Path, members: Mapping[str, Any]) -> Profile:

@@ -95,6 +95,8 @@ def _context(network: Network) -> ssl.SSLContext | None:
         # An SSLError is one too; its text is about the library.
         why = "it holds no certificates in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
         raise InvalidOption(f"ca_file {str(network.ca_file)!r} cannot be used: {why}") from None
+    except ValueError:  # a null character
+        raise InvalidOption(f"ca_file {str(network.ca_file)!r} is not the name of a file") from None
 
 
 def _proxy(url: URL, network: Network) -> str | None:

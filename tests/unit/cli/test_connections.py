@@ -1,6 +1,7 @@
 """Where a command finds its gateway, what it says of errors, and its exit codes."""
 
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -113,6 +114,8 @@ def test_the_commands_that_are_suggested_have_no_secrets() -> None:
         ("prod", "jobgate.toml is not valid TOML: "),
         ("[prod]\nrequest_timeout = 'soon'", "give a duration like 15s"),
         ("\udcff", "jobgate.toml is not in UTF-8."),
+        ("a = " + "[" * 100_000, "jobgate.toml is nested too deeply."),
+        ("\ufeff[prods]\nurl = 'a'", "did you mean 'prods'?"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(text: str, says: str, tmp_path: Path) -> None:
@@ -121,6 +124,13 @@ def test_a_file_that_cannot_be_used_is_one_sentence(text: str, says: str, tmp_pa
         connection(*([] if text.startswith("url") else ["--profile", "prod"]))
     assert says in caught.value.message
     assert caught.value.exit_code == ExitCode.WRONG_USE
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/ca.pem", "\0"])
+def test_a_file_of_certificates_that_no_file_can_be(name: str, tmp_path: Path) -> None:
+    (tmp_path / "jobgate.toml").write_text(f"url = 'https://a'\nca_file = {json.dumps(name)}")
+    with pytest.raises(client.InvalidOption, match="ca_file"):
+        connection().client()
 
 
 def test_an_address_without_a_scheme_is_not_guessed() -> None:
