@@ -125,5 +125,5 @@ def _converted(profile: Profile) -> dict[str, Any]:
             raise ConfigurationError(f"request_timeout of the profile is {text!r}: give a duration like 15s.")
     if "ca_file" in values:
         # Not `Path.expanduser`, which refuses users that there are not.
-        values["ca_file"] = Path(os.path.expanduser(values["ca_file"]))  # noqa: PTH111
+        values["ca_file"] = Path(os.path.expanduser(values["ca_file"]))
     return values
