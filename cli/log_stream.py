@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from typing import Any, Final, TextIO
 
@@ -9,6 +10,8 @@ from jobgate.broker import PatientRecord, PlainLog
 from jobgate.cli.log_lines import About, JsonLines, TextLines
 
 _FORMATTERS: Final = (TextLines, JsonLines)
+#: Most characters that are written together: longer texts of several processes may mix in a full pipe.
+_AT_ONCE: Final = 2048
 
 
 class LogStream(logging.StreamHandler[TextIO], PlainLog):
@@ -21,8 +24,12 @@ class LogStream(logging.StreamHandler[TextIO], PlainLog):
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._waiting: list[str] = []
+        #: Characters of the waiting lines.
+        self._size = 0
         #: The loop that writes the waiting lines at the end of its turn.
         self._loop: asyncio.AbstractEventLoop | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self.flush)  # else the child would write the waiting lines, too
 
     @property
     def needs_no_records(self) -> bool:
@@ -49,7 +56,10 @@ class LogStream(logging.StreamHandler[TextIO], PlainLog):
             self.handleError(record)
 
     def _put(self, line: str, *, may_wait: bool) -> None:
+        if self._size + len(line) > _AT_ONCE:
+            self._write_waiting()
         self._waiting.append(line)
+        self._size += len(line)
         loop = asyncio._get_running_loop() if may_wait else None
         if loop is None:
             self._write_waiting()
@@ -66,7 +76,7 @@ class LogStream(logging.StreamHandler[TextIO], PlainLog):
             self.release()
 
     def _write_waiting(self) -> None:
-        lines, self._waiting = self._waiting, []
+        lines, self._waiting, self._size = self._waiting, [], 0
         stream: Any = self.stream  # None if standard error is closed
         if stream is not None and lines:
             stream.write("\n".join([*lines, ""]))

@@ -1,22 +1,26 @@
 """Log records of the lines that each job has, made in a fraction of the time that `logger.info` takes."""
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import CodeType
-from typing import Any
+from types import CodeType, FunctionType
+from typing import Any, Final
 
-from jobgate.broker import PatientRecord, PlainLog
+from jobgate.broker import PatientRecord, PlainLog, escape_record
 from jobgate.worker.log import logger
+
+#: The filter that this logger has anyway; it leaves lines of level INFO as they are.
+_OWN_FILTERS: Final = [escape_record]
 
 
 class JobLine:
     """One kind of line, at level INFO.
 
     Where only the log of a command would see its records, none are made. Otherwise they are copies of
-    one, so that the stack is not searched for the caller, and go through all filters and handlers. Where the
-    user has set a factory of records, that one makes them.
+    one, so that the stack is not searched for the caller, and go through all filters and handlers. Where
+    something else than the module `logging` makes or handles records, they are made as usual.
 
     Args:
         text: The line, with `%` for what differs.
@@ -41,7 +45,7 @@ class JobLine:
             args: What differs.
             about: Returns further attributes of the record; called if there is one.
         """
-        if logging.getLogRecordFactory() is not logging.LogRecord:
+        if not _is_plain():
             logger.handle(self._made(args, about()))
         elif (log := _only_log()) is not None:
             log.write_line(logger.name, self._text % args, about, may_wait=self._may_wait)
@@ -62,6 +66,8 @@ class JobLine:
             "relativeCreated": (now - self._began) * 1000,
             **about,
         }
+        if "taskName" in self._attributes:
+            vars(record)["taskName"] = _task_name()
         return record
 
     def _made(self, args: tuple[Any, ...], about: Mapping[str, object]) -> logging.LogRecord:
@@ -78,9 +84,26 @@ class JobLine:
         self._began = record.created - record.relativeCreated / 1000
 
 
+def _is_plain() -> bool:
+    """Whether records are made and handled by `logging` itself: monitoring tools replace its functions."""
+    kind = type(logger)
+    return logging.getLogRecordFactory() is logging.LogRecord and all(
+        type(method) is FunctionType and method.__globals__ is vars(logging)
+        for method in (kind.makeRecord, kind.handle, kind.callHandlers)
+    )
+
+
+def _task_name() -> str | None:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop
+        return None
+    return task.get_name() if task is not None else None
+
+
 def _only_log() -> PlainLog | None:
     """Return the log that alone gets what this logger logs, if it needs no records."""
-    if len(logger.filters) > 1:  # its own one leaves these lines as they are
+    if logger.filters != _OWN_FILTERS:
         return None
     handlers: list[logging.Handler] = []
     above: logging.Logger | None = logger

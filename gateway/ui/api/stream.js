@@ -74,12 +74,12 @@ export async function follow(path, { signal, onEvent, onState = () => {}, isLast
  * @returns {AsyncGenerator<StreamEvent>}
  */
 async function* events(path, id, signal, onOpen) {
-  const silence = new AbortController();
-  const alarm = () => setTimeout(() => silence.abort(), SILENCE);
+  const end = new AbortController();
+  const alarm = () => setTimeout(() => end.abort(), SILENCE);
   let timer = alarm();
   try {
     const headers = { Accept: "text/event-stream", ...(id && { "Last-Event-ID": id }) };
-    const response = await send(path, { headers, signal: AbortSignal.any([signal, silence.signal]) });
+    const response = await send(path, { headers, signal: AbortSignal.any([signal, end.signal]) });
     if (response.status === 204) return;
     if (response.status !== 200 || !response.body) throw await refusal(response);
     onOpen();
@@ -92,6 +92,7 @@ async function* events(path, id, signal, onOpen) {
     }
   } finally {
     clearTimeout(timer);
+    end.abort(); // closes the connection, also when no more events are wanted
   }
 }
 
@@ -105,7 +106,12 @@ async function refusal(response) {
 /** @param {number} milliseconds @param {AbortSignal} signal @returns {Promise<void>} */
 function sleep(milliseconds, signal) {
   return new Promise((done) => {
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener("abort", end);
   });
 }

@@ -1,6 +1,6 @@
 // The form that calls a function, and what it shows afterwards.
 import { bodyOf, exampleBody, fieldAt } from "./arguments.js";
-import { make } from "../parts/elements.js";
+import { copier, make } from "../parts/elements.js";
 import { Field, Wrong } from "./fields.js";
 import { curl } from "../api/curl.js";
 import { call, outcome } from "../api/gateway.js";
@@ -38,7 +38,7 @@ export function trial(fn) {
     focusWrong(form);
   });
   show();
-  return [make("h3", {}, "Call it"), form, headed("With curl", command), make("pre.curl", { tabIndex: 0 }, command)];
+  return [make("h3", {}, "Call it"), form, make("div.headed", {}, make("h3", {}, "With curl"), copier("Copy", () => command.textContent ?? "")), make("pre.curl", { tabIndex: 0 }, command)];
 }
 
 /** Return the fields of a function whose parameters are not known. */
@@ -114,17 +114,4 @@ function refused(problem, { fields, general }) {
   const title = problem?.title ?? "The gateway refused the call";
   const said = errors.length ? others.map(({ detail }) => detail) : [problem?.detail ?? ""];
   general.replaceChildren(make("p", {}, make("strong", {}, title), "."), ...said.map((text) => make("p", {}, text)));
-}
-
-/** Return a heading with a button that copies a text, where the browser allows that. */
-function headed(title, code) {
-  const heading = make("h3", {}, title);
-  if (!navigator.clipboard) return heading;
-  const button = make("button.quiet", { type: "button" }, "Copy");
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1500);
-  });
-  return make("div.headed", {}, heading, button);
 }

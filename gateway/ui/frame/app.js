@@ -29,7 +29,8 @@ async function show(isAgain = false) {
   const place = placeOf(location.hash);
   turns += 1;
   const turn = turns;
-  const page = await (PAGES[place.page] ?? unknown)().catch(notLoaded);
+  const load = Object.hasOwn(PAGES, place.page) ? PAGES[place.page] : unknown;
+  const page = await load().catch(notLoaded);
   if (turn !== turns) return;
   const key = `${place.page}/${page.isOne ? "" : place.name}`;
   document.title = `${page.title(place.name)} · jobgate`;

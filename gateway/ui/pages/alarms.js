@@ -5,10 +5,10 @@ import { counted, ratio } from "../parts/numbers.js";
 
 /** Seconds that a due job may wait before that is worth a word. */
 const LONG_WAIT = 60;
-/** Heartbeats come every 3 s. */
-const SILENT = 10;
+/** Seconds without a heartbeat, where one comes every 3 s. */
+export const SILENT = 10;
 /** Seconds for which an event loop may be blocked. */
-const LAG = 1;
+export const LAG = 1;
 /** Part of the jobs that may fail, where enough of them have ended. */
 const MANY_FAILURES = 0.2;
 const ENOUGH = 10;

@@ -28,6 +28,7 @@ export async function bulk(what, which, words, changed) {
   dialog.append(make("div.stack", {}, make("h2", { id: "bulk-title" }, what === "retry" ? "Retry jobs" : "Abort jobs"),
     make("p.note", {}, words), body));
   dialog.addEventListener("close", () => (end.abort(), dialog.remove(), changed()));
+  addEventListener("hashchange", () => dialog.close(), { signal: end.signal });
   document.body.append(dialog);
   dialog.showModal();
   fill(body, make("p", { role: "status" }, "Counting …"), make("div.row", {}, close));

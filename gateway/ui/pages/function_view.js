@@ -1,4 +1,5 @@
 // One function: what it takes and returns, a form to call it, and the models that it knows.
+import { isReadOnly } from "../api/rights.js";
 import { definition, models, words } from "../calls/schemas.js";
 import { trial } from "../calls/trial.js";
 import { make, prose, table } from "../parts/elements.js";
@@ -19,7 +20,7 @@ export function functionView(fn) {
     parameters(fn),
     make("h3", {}, "Returns"),
     make("p", {}, ...text(fn, words(fn.returns)), fn.returns_description ? `: ${fn.returns_description}` : ""),
-    ...(document.documentElement.hasAttribute("data-read-only") ? [] : trial(fn)),
+    ...(isReadOnly() ? [] : trial(fn)),
     ...models(fn).flatMap((name) => model(fn, name)),
   ];
 }

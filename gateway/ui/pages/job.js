@@ -58,6 +58,7 @@ class JobPage {
     await follow(jobPath(this.id, "events"), {
       signal: this.signal,
       onEvent: ({ kind, data }) => (kind === "gone" ? put(this.error, data.detail) : this.show({ ...data, args: this.job.args, kwargs: this.job.kwargs })),
+      onState: (state) => state === "refused" && put(this.error, "Further changes are not shown: load the page again."),
       isLast: ({ kind }) => kind === "finished" || kind === "gone",
     });
   }
@@ -144,7 +145,7 @@ class JobPage {
 /** Return what is known of a job besides its times. @returns {Node[]} */
 function facts(found) {
   const pairs = [
-    ["Function", found.function && make("a.id", { href: address("functions", found.function) }, found.function)],
+    ["Function", found.function && link(address("functions", found.function), found.function, "a.id")],
     ["Queue", found.queue && link(address("queues", found.queue), found.queue, "a.id")],
     ["Tries", String(found.try)],
     ["Worker", found.worker && link(address("workers", found.worker), found.worker, "a.id")],

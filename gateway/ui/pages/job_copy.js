@@ -1,11 +1,10 @@
 // Buttons that copy a job: its id, and the command that enqueues the same once more.
 import { curl, curlOf } from "../api/curl.js";
 import { jobPath } from "../api/jobs.js";
-import { make } from "../parts/elements.js";
+import { copier } from "../parts/elements.js";
 
-/** Return the buttons, where the browser lets pages copy. */
+/** Return the buttons. */
 export function copyButtons(job) {
-  if (!navigator.clipboard) return [];
   return [copier("Copy id", () => job.job_id), copier("Copy as curl", () => commandOf(job))];
 }
 
@@ -14,15 +13,4 @@ export function commandOf(job) {
   if (!job.function || job.args === undefined) return curlOf("GET", jobPath(job.job_id, "status"));
   const body = Object.fromEntries([["args", job.args], ["kwargs", job.kwargs]].filter(([, value]) => value && Object.keys(value).length));
   return curl(job.function, JSON.stringify({ ...body, ...(job.queue && { queue: job.queue }) }));
-}
-
-/** @param {string} text @param {() => string} content */
-function copier(text, content) {
-  const element = make("button.quiet", { type: "button" }, text);
-  element.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(content());
-    element.textContent = "Copied";
-    setTimeout(() => (element.textContent = text), 1500);
-  });
-  return element;
 }

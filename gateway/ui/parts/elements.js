@@ -50,6 +50,18 @@ export function button(text, act, classes = "button") {
   return element;
 }
 
+/** Return a button that copies what `content` returns; null where the browser does not let pages copy. @param {string} text @param {() => string} content */
+export function copier(text, content) {
+  if (!navigator.clipboard) return null;
+  const element = make("button.quiet", { type: "button" }, text);
+  element.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(content());
+    element.textContent = "Copied";
+    setTimeout(() => (element.textContent = text), 1500);
+  });
+  return element;
+}
+
 /** Return a table with these headings; a row is a list of cells, each a node, a text or a list of both. */
 export function table(headings, rows) {
   const cells = (row) => row.map((cell, at) => {

@@ -2,10 +2,8 @@
 import { make, put } from "./elements.js";
 import { clock } from "./moments.js";
 import { count, sum } from "./numbers.js";
-import { bars, svg } from "./sparkline.js";
+import { HEIGHT, WIDTH, bars, svg } from "./sparkline.js";
 
-const WIDTH = 120;
-const HEIGHT = 24;
 const KINDS = /** @type {const} */ ([["enqueued", "enqueued"], ["succeeded", "succeeded"], ["failed", "failed"], ["aborted", "aborted"], ["retried", "retried tries"]]);
 
 /** A chart that can be read with pointer and arrow keys. */

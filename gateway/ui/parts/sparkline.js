@@ -2,8 +2,9 @@
 import { make } from "./elements.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const WIDTH = 120;
-const HEIGHT = 24;
+/** The size of a chart in its own units. */
+export const WIDTH = 120;
+export const HEIGHT = 24;
 
 /**
  * Return an element of SVG.
@@ -39,7 +40,7 @@ export class Sparkline {
    */
   update(good, bad, top) {
     const total = good.map((value, at) => value + (bad[at] ?? 0));
-    this.good.setAttribute("d", bars(good, good.map(() => 0), top));
+    this.good.setAttribute("d", bars(good, [], top));
     this.bad.setAttribute("d", bars(bad, good, top));
     const peak = Math.max(0, ...total);
     const text = `${this.label}: ${total.reduce((sum, one) => sum + one, 0)} in the last hour, at most ${peak} a minute`;

@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import logging
+import os
+import warnings
 
 import pytest
 
@@ -44,6 +46,25 @@ async def test_lines_that_may_wait_are_written_with_the_next_line_or_after_the_t
     log(stream, "e", may_wait=True)
     logging.shutdown([lambda: stream])
     assert written.getvalue() == "a\nb\nc\nd\ne\n"
+
+
+async def test_long_lines_are_not_written_together() -> None:
+    stream = LogStream(written := Written())
+    for _ in range(3):
+        log(stream, "a" * 1_000, may_wait=True)
+    await asyncio.sleep(0)
+    assert (len(written.getvalue()), written.calls) == (3_003, 2)
+
+
+async def test_a_forked_process_does_not_write_waiting_lines_again() -> None:
+    stream = LogStream(written := Written())
+    log(stream, "a", may_wait=True)
+    with warnings.catch_warnings(action="ignore"):  # other threads run in the process of the tests
+        child = os.fork()
+    if child == 0:
+        os._exit(len(stream._waiting))
+    assert os.waitpid(child, 0)[1] == 0  # noqa: ASYNC222 - it ends at once
+    assert written.getvalue() == "a\n"
 
 
 def test_no_line_waits_without_a_loop_or_for_one_that_has_ended() -> None:
@@ -121,7 +142,16 @@ def test_lines_of_json_are_the_same_without_records(monkeypatch: pytest.MonkeyPa
     assert lines[0][1]["outcome"] == "success"
 
 
-@pytest.mark.parametrize("place", ["its logger", "a logger above", "a filter of the logger", "a filter here"])
+PLACES = [
+    "its logger",
+    "a logger above",
+    "a filter of the logger",
+    "a filter in place of its own",
+    "all loggers",
+]
+
+
+@pytest.mark.parametrize("place", [*PLACES, "a filter here"])
 def test_whoever_wants_their_records_gets_them(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     log = command_log(monkeypatch)
     seen: list[logging.LogRecord] = []
@@ -139,6 +169,11 @@ def test_whoever_wants_their_records_gets_them(monkeypatch: pytest.MonkeyPatch, 
             monkeypatch.setattr(logging.getLogger("jobgate"), "handlers", [log, other])
         case "a filter of the logger":
             monkeypatch.setattr(logger, "filters", [*logger.filters, look])
+        case "a filter in place of its own":
+            monkeypatch.setattr(logger, "filters", [look])
+        case "all loggers":  # as tools for monitoring do
+            usual = logging.Logger.callHandlers
+            monkeypatch.setattr(logging.Logger, "callHandlers", lambda *on: look(on[1]) and usual(*on))
         case _:
             log.addFilter(look)
     assert lines_of_a_job(log) == SHOWN

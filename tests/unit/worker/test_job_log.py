@@ -1,5 +1,6 @@
 """The lines of a worker's log, and the labels of its metrics."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -51,16 +52,23 @@ def test_arguments_are_kept_out_of_the_log(caplog: pytest.LogCaptureFixture) -> 
     assert [record.getMessage().strip() for record in caplog.records] == ["0.00s → id:add(…)"]
 
 
-def test_records_have_all_that_those_of_logging_have(caplog: pytest.LogCaptureFixture) -> None:
+async def test_records_have_all_that_those_of_logging_have(caplog: pytest.LogCaptureFixture) -> None:
     log, one = JobLog(Settings()), running_job("id", "add")
+
+    async def start_and_end() -> None:
+        log.job_started(one, 0.0)
+        log.outcome_written(one, Outcome(OutcomeKind.SUCCESS), 0.5)
+
     with caplog.at_level(logging.INFO, "jobgate.worker"):
+        await asyncio.create_task(start_and_end())
+        caplog.clear()
         log.job_started(one, 0.0)
         log.outcome_written(one, Outcome(OutcomeKind.SUCCESS), 0.5)
         logger.info("x", extra={"job_id": "id", "function": "add", "job_try": 1, "queue": "q"})
     started, ended, usual = map(vars, caplog.records)
     assert started.keys() == usual.keys()
     assert ended.keys() == {*usual, "outcome", "seconds"}
-    differing = {name for name in usual if started[name] != usual[name]} - {"taskName"}
+    differing = {name for name in usual if started[name] != usual[name]}
     own = {"msg", "message", "args", "pathname", "filename", "module", "lineno", "funcName"}
     assert differing - {"created", "msecs", "relativeCreated"} == own
     assert (started["funcName"], ended["funcName"]) == ("job_started", "outcome_written")
