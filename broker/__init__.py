@@ -94,6 +94,7 @@ from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT
 from jobgate.broker.records import (
     LOST_BODY,
+    UNKNOWN_FAILURE,
     Allowance,
     CallerLimits,
     Enqueued,
@@ -148,9 +149,9 @@ __all__ = [
     # Codecs
     "Codec", "codec_named", "custom_codec", "is_pickled",
     # Records
-    "LOST_BODY", "AbortAnswer", "Claim", "ClaimedJob", "Enqueued", "Failure", "FailureCode",
-    "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus", "JobView", "Lease",
-    "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition",
+    "LOST_BODY", "UNKNOWN_FAILURE", "AbortAnswer", "Claim", "ClaimedJob", "Enqueued", "Failure",
+    "FailureCode", "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus",
+    "JobView", "Lease", "Progress", "QueueDepth", "QueuedJob", "Renewal", "Transition",
     # Ended jobs, limits, and what happens
     "Allowance", "CallerLimits", "FunctionActivity", "MinuteActivity",
     "Rerun", "RerunAnswer",

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from jobgate.broker.job_options import NO_OPTIONS, JobOptions
 
@@ -48,6 +48,14 @@ class Failure:
     code: FailureCode = FailureCode.ERROR
     #: Formatted traceback; None = not stored.
     traceback: str | None = None
+
+    def in_short(self) -> "Failure":
+        """Return it without its traceback, and with the first 200 characters of its message."""
+        return Failure(type=self.type, message=self.message[:200], code=self.code)
+
+
+#: That of a result which does not say more.
+UNKNOWN_FAILURE: Final = Failure(type="Exception", message="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,6 +35,7 @@ from jobgate.client.errors import (
 )
 from jobgate.client.functions import Target
 from jobgate.client.info import (
+    ErrorInfo,
     JobEvent,
     JobEventKind,
     JobInfo,
@@ -70,8 +71,8 @@ from jobgate.client.values import JSON
 
 __all__ = [
     # The client and its jobs
-    "Call", "CallOptions", "Caller", "Client", "JobEvent", "JobEventKind", "JobHandle", "JobInfo",
-    "JobProgress", "JobStatus",
+    "Call", "CallOptions", "Caller", "Client", "ErrorInfo", "JobEvent", "JobEventKind", "JobHandle",
+    "JobInfo", "JobProgress", "JobStatus",
     "QueueEvent", "QueueEventKind",
     # What operators ask for
     "AbortFilters", "Activity", "BulkCount", "BulkError", "BulkResult", "FunctionInfo", "FunctionParameter",

@@ -36,6 +36,18 @@ class JobProgress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorInfo:
+    """Why a job failed, as `JobFailed` says it."""
+
+    #: Name of the exception class, without its module.
+    type: str
+    #: The first 200 characters of its message.
+    message: str
+    #: One of the failure codes of the HTTP API, such as `timeout` or `aborted`.
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobInfo:
     """One consistent view of a job. Times are aware, in UTC; None = not known, or not yet."""
 
@@ -45,8 +57,8 @@ class JobInfo:
     status: JobStatus
     #: None until it is complete.
     success: bool | None = None
-    #: Why it failed, as the `code` of `JobFailed`; None unless it has failed.
-    code: str | None = None
+    #: None unless it has failed.
+    error: ErrorInfo | None = None
     #: Starts so far.
     tries: int = 0
     enqueue_time: datetime | None = None

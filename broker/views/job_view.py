@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobgate.broker.bodies import Progress
-from jobgate.broker.records import FailureCode, JobBody, JobResult
+from jobgate.broker.records import UNKNOWN_FAILURE, Failure, JobBody, JobResult
 
 #: Equal marks of a job mean that nothing visible has changed. Compare them; do not read them.
 JobMark = tuple[Any, ...]
@@ -109,11 +109,11 @@ class JobView:
         return self.result.success if self.result else None
 
     @property
-    def code(self) -> FailureCode | None:
-        """Why it failed; None = it has not failed, or its result cannot be read."""
-        if self.success is not False:
+    def failure(self) -> Failure | None:
+        """Why it failed, in short; None = it has not failed, or its result cannot be read."""
+        if self.result is None or self.result.success:
             return None
-        return self.result.failure.code if self.result and self.result.failure else FailureCode.ERROR
+        return self.result.failure.in_short() if self.result.failure else UNKNOWN_FAILURE
 
     @property
     def enqueue_time_ms(self) -> int | None:

@@ -1,8 +1,7 @@
-"""Why jobs failed: read for each, and counted by function or by error."""
+"""Why jobs failed, and how many, by function or by error."""
 
-import asyncio
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,10 +12,8 @@ from jobgate.cli.operate.job_filters import Which
 from jobgate.cli.operate.jobs_of_queues import jobs_of
 
 if TYPE_CHECKING:
-    from jobgate.client import Client, JobInfo
+    from jobgate.client import Client, ErrorInfo, JobInfo
 
-#: Outcomes that are read at the same time.
-_AT_ONCE: Final = 32
 _ABORTED: Final = "aborted"
 _UNKNOWN: Final = "unknown"
 #: What differs from one message of an error to the next: quoted texts, addresses, ids, numbers.
@@ -56,73 +53,28 @@ async def failures(client: "Client", which: Which, limit: int | None) -> AsyncGe
         which: Which jobs.
         limit: Most of them; None = all.
     """
-    reading: deque[asyncio.Task[Failure | None]] = deque()
-    count = 0
-    try:
-        async with aclosing(_read_ahead(client, which.but(success=False), reading)) as found:
-            async for failure in found:
-                if failure is None:
-                    continue
-                yield failure
-                count += 1
-                if count == limit:
-                    return
-    finally:
-        for task in reading:
-            task.cancel()
-        await asyncio.gather(*reading, return_exceptions=True)
-
-
-async def _read_ahead(
-    client: "Client", which: Which, reading: deque[asyncio.Task[Failure | None]]
-) -> AsyncGenerator[Failure | None, None]:
     has_aborted = which.filters.get("code") == _ABORTED
-    async with aclosing(jobs_of(client, which)) as jobs:
+    count = 0
+    async with aclosing(jobs_of(client, which.but(success=False))) as jobs:
         async for job in jobs:
-            if job.code == _ABORTED and not has_aborted:
+            if job.error is None or (job.error.code == _ABORTED and not has_aborted):
                 continue
-            reading.append(asyncio.create_task(_read(client, job)))
-            if len(reading) == _AT_ONCE:
-                yield await reading.popleft()
-    while reading:
-        yield await reading.popleft()
+            yield _failure(job, job.error)
+            count += 1
+            if count == limit:
+                return
 
 
-async def _read(client: "Client", job: "JobInfo") -> Failure | None:
-    """Return why a job failed; None if its outcome is gone by now."""
-    from jobgate.client import (  # noqa: PLC0415 - it takes longer to import than all of this
-        InvalidArguments,
-        JobFailed,
-        JobNotFound,
-        UnexpectedAnswer,
-        UnknownFunction,
-    )
-
-    try:
-        await client.job(job.job_id, queue=job.queue).result(0)
-    except JobFailed as error:
-        return _failure(job, error.type, error.message, error.code)
-    except UnknownFunction as error:
-        return _failure(job, "", str(error), "unknown-function")
-    except InvalidArguments as error:
-        return _failure(job, "", str(error), "invalid-arguments")
-    except UnexpectedAnswer as error:
-        return _failure(job, "", str(error), "unreadable")
-    except JobNotFound:
-        return None
-    return None
-
-
-def _failure(job: "JobInfo", type_: str, message: str, code: str) -> Failure:
+def _failure(job: "JobInfo", error: "ErrorInfo") -> Failure:
     return Failure(
         job_id=job.job_id,
         function=job.function,
         queue=job.queue,
         finish_time=job.finish_time,
         tries=job.tries,
-        type=type_,
-        message=message,
-        code=code,
+        type=error.type,
+        message=error.message,
+        code=error.code,
         worker=job.worker,
         retried_as=job.retried_as,
     )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 def status_of(job: "JobInfo") -> str:
     """Return the status of a job in one word: `failed`, or `aborted`, if it has ended without success."""
     if job.success is False:
-        return "aborted" if job.code == "aborted" else "failed"
+        return "aborted" if job.error and job.error.code == "aborted" else "failed"
     return job.status.value
 
 

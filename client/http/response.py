@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from jobgate.client.errors import UnexpectedAnswer
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.info import ErrorInfo, JobInfo, JobProgress, JobStatus
 from jobgate.client.transport import JobEnd
 from jobgate.client.values import checked
 
@@ -118,7 +118,7 @@ def read_job(job: Mapping[str, Any]) -> JobInfo:
         queue=job["queue"],
         status=JobStatus(job["status"]),
         success=job.get("success"),
-        code=job.get("code"),
+        error=_error(job.get("error")),
         tries=job.get("try") or 0,
         worker=job.get("worker"),
         progress=_progress(job.get("progress")),
@@ -140,6 +140,12 @@ def _progress(progress: Mapping[str, Any] | None) -> JobProgress | None:
         return None
     time = datetime.fromisoformat(progress["time"])
     return checked(JobProgress(fraction=progress["fraction"], message=progress["message"], time=time))
+
+
+def _error(error: Mapping[str, Any] | None) -> ErrorInfo | None:
+    if error is None:
+        return None
+    return checked(ErrorInfo(type=error["type"], message=error["message"], code=error["code"]))
 
 
 def job_end(response: Response, job_id: str) -> JobEnd:

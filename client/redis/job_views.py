@@ -1,7 +1,7 @@
 """What a client sees of a job of the broker."""
 
 from jobgate.broker import JobView, records, time_of
-from jobgate.client.info import JobInfo, JobProgress, JobStatus
+from jobgate.client.info import ErrorInfo, JobInfo, JobProgress, JobStatus
 from jobgate.client.transport import JobEnd
 
 
@@ -21,14 +21,14 @@ def end_of(result: records.JobResult) -> JobEnd:
 
 def info_of(view: JobView) -> JobInfo:
     """Return the job of a view."""
-    said = view.progress
+    said, why = view.progress, view.failure
     return JobInfo(
         job_id=view.job_id,
         function=view.function,
         queue=view.queue,
         status=JobStatus(view.status.value),
         success=view.success,
-        code=view.code,
+        error=None if why is None else ErrorInfo(type=why.type, message=why.message, code=why.code.value),
         tries=view.tries,
         enqueue_time=time_of(view.enqueue_time_ms),
         due_time=time_of(view.due_time_ms),

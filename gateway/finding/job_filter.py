@@ -107,4 +107,4 @@ class JobFilter:
 
 
 def _code_of(view: JobView) -> FailureCode | None:
-    return view.result.failure.code if view.result and view.result.failure else None
+    return view.failure.code if view.failure else None

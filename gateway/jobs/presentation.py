@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from jobgate.broker import Enqueued, Failure, JobResult, JobStatus, JobView, Progress
+from jobgate.broker import UNKNOWN_FAILURE, Enqueued, Failure, JobResult, JobStatus, JobView, Progress
 from jobgate.gateway.http import Problem
 
 #: The header of an answer that names the job of an earlier request.
@@ -44,7 +44,7 @@ def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dic
         "queue": enqueued.queue,
         "status": status.value,
         "success": None,
-        "code": None,
+        "error": None,
         "try": 0,
         "enqueue_time": moment(enqueued.enqueue_time_ms),
         "due_time": moment(enqueued.due_time_ms),
@@ -66,7 +66,7 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
         "queue": shown(view.queue),
         "status": view.status.value,
         "success": view.success,
-        "code": view.code,
+        "error": _short_error(view.failure),
         "try": view.tries,
         "enqueue_time": moment(view.enqueue_time_ms),
         "due_time": moment(view.due_time_ms),
@@ -97,6 +97,12 @@ def _progress(progress: Progress | None) -> dict[str, Any] | None:
     return {"fraction": progress.fraction, "message": message, "time": moment(progress.time_ms)}
 
 
+def _short_error(failure: Failure | None) -> dict[str, Any] | None:
+    if failure is None:
+        return None
+    return {"type": shown(failure.type), "message": shown(failure.message), "code": failure.code.value}
+
+
 def outcome(result: JobResult, *, inspects: bool) -> dict[str, Any]:
     """Return the JSON of an outcome; with `inspects` also the traceback of a failure."""
     document: dict[str, Any] = {
@@ -108,13 +114,11 @@ def outcome(result: JobResult, *, inspects: bool) -> dict[str, Any]:
     if result.success:
         document["result"] = result.result
     else:
-        document["error"] = _error(result.failure, inspects=inspects)
+        document["error"] = _error(result.failure or UNKNOWN_FAILURE, inspects=inspects)
     return document
 
 
-def _error(failure: Failure | None, *, inspects: bool) -> dict[str, Any]:
-    if failure is None:
-        return {"type": "Exception", "message": "", "code": "error"}
+def _error(failure: Failure, *, inspects: bool) -> dict[str, Any]:
     error: dict[str, Any] = {"type": failure.type, "message": failure.message, "code": failure.code.value}
     if inspects:
         error["traceback"] = failure.traceback

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
+from jobgate.broker import Failure
 from jobgate.client import (
+    ErrorInfo,
     JobEnd,
     JobEvent,
     JobEventKind,
@@ -117,6 +119,13 @@ def _info(job: EagerJob) -> JobInfo:
         )  # fmt: skip
     return JobInfo(
         job_id=new.job_id, function=new.function, queue=result.queue, status=JobStatus.COMPLETE,
-        success=result.success, code=result.failure.code if result.failure else None, tries=result.tries,
+        success=result.success, error=_error(result.failure), tries=result.tries,
         due_time=None, worker=result.worker, retried_as=job.retried_as, **times_of(result),
     )  # fmt: skip
+
+
+def _error(failure: Failure | None) -> ErrorInfo | None:
+    if failure is None:
+        return None
+    short = failure.in_short()
+    return ErrorInfo(type=short.type, message=short.message, code=short.code.value)

@@ -1,18 +1,13 @@
-// The newest failed jobs of one queue or of all, with their errors.
-import { Refused, get } from "./gateway.js";
-import { jobPage, jobPath } from "./jobs.js";
+// The newest failed jobs of one queue or of all.
+import { get } from "./gateway.js";
+import { jobPage } from "./jobs.js";
 import { rights } from "./rights.js";
 
 /** Failed jobs that are read. */
 export const NEWEST = 100;
 /** Queues that are read where all are meant: those that failed most in the last hour first. */
 const MOST_QUEUES = 12;
-/** Errors that are read at the same time. */
-const AT_ONCE = 6;
 const SPANS = /** @type {Record<string, number>} */ ({ "15m": 900, "1h": 3600, "24h": 86_400 });
-
-/** Errors that were read: how a job ended does not change. @type {Map<string, JobError>} */
-const known = new Map();
 
 /**
  * Return queues and their newest failed jobs.
@@ -26,7 +21,6 @@ export async function readFailures(filter, signal) {
   const pages = await Promise.all(names.map((queue) => jobPage({ ...wanted, queue }, signal, NEWEST)));
   const found = pages.flatMap((page) => page.jobs).sort((one, other) => Date.parse(other.finish_time) - Date.parse(one.finish_time));
   const jobs = found.slice(0, NEWEST);
-  await readErrors(jobs, signal);
   return { queues, jobs, hasMore: found.length > NEWEST || pages.some((page) => page.next_cursor) };
 }
 
@@ -42,36 +36,12 @@ function queuesToRead(queues) {
   return names.length ? names : [""];
 }
 
-/** @param {any[]} jobs @param {AbortSignal} signal */
-async function readErrors(jobs, signal) {
-  const left = jobs.filter((job) => !known.has(job.job_id)).map((job) => job.job_id);
-  const readOn = async () => {
-    for (let id = left.shift(); id !== undefined; id = left.shift()) known.set(id, await errorOfJob(id, signal));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, readOn));
-  if (known.size > 20 * NEWEST) known.clear();
-}
-
-/** @param {string} id @param {AbortSignal} signal @returns {Promise<JobError>} */
-async function errorOfJob(id, signal) {
-  try {
-    const { error } = await get(jobPath(id, "result"), signal);
-    return { type: error.type, message: error.message, code: error.code };
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return { type: "", message: error.message, code: error.code };
-  }
-}
-
-/** Return the error of a job that was read. @returns {JobError} */
-export const errorOf = (job) => known.get(job.job_id) ?? { type: "", message: "", code: "" };
-
 /** Return jobs by function and type of error, the largest group first. @returns {Group[]} */
 export function groupsOf(jobs) {
   /** @type {Map<string, Group>} */
   const found = new Map();
   for (const job of jobs) {
-    const error = errorOf(job);
+    const { error } = job;
     const key = JSON.stringify([job.function, error.type || error.code]);
     const group = found.get(key);
     if (group) group.jobs.push(job);

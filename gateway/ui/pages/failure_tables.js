@@ -3,9 +3,6 @@ import { DataTable, fixed, number, text, time } from "../parts/data_table.js";
 import { button, make, put } from "../parts/elements.js";
 import { address, jobLink, link } from "../parts/links.js";
 
-/** Characters of a message that are shown on hover. */
-const LONG = 1000;
-
 const kindOf = (error) => error.type || error.code;
 
 /**
@@ -38,7 +35,7 @@ function message() {
   const element = make("span");
   const update = ({ error }) => {
     put(element, error.message);
-    element.title = error.message.slice(0, LONG);
+    element.title = error.message;
   };
   return { element, update };
 }
@@ -60,5 +57,5 @@ function job(first) {
 
 function said({ error }) {
   const words = [kindOf(error), error.message].filter(Boolean).join(": ");
-  return make("span", { title: words.slice(0, LONG) }, words);
+  return make("span", { title: words }, words);
 }

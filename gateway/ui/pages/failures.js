@@ -1,5 +1,5 @@
 // What failed, and why: grouped by function and error, and to be run again.
-import { errorOf, groupsOf, readFailures, sinceOf } from "../api/failures.js";
+import { groupsOf, readFailures, sinceOf } from "../api/failures.js";
 import { onHappening } from "../api/happenings.js";
 import { bulkFilter, filterOf } from "../api/jobs.js";
 import { Reading } from "../api/reading.js";
@@ -94,7 +94,7 @@ class Failures {
     this.lists.hidden = jobs.length === 0;
     put(this.shown, hasMore ? `the newest ${jobs.length}; queues list older ones` : counted(jobs.length, "job"));
     this.groups.show(groupsOf(jobs));
-    this.table.show(jobs.map((job) => ({ ...job, error: errorOf(job) })));
+    this.table.show(jobs);
   }
 
   /** @param {string} text */

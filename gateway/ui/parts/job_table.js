@@ -32,7 +32,8 @@ function duration() {
 /** Return how far a job is, or why it failed, or else its state. */
 function progressOf(job) {
   if (job.progress) return `${Math.round(job.progress.fraction * 100)} %`;
-  return job.code && job.code !== "error" ? job.code : stateOf(job);
+  const code = job.error?.code;
+  return code && code !== "error" ? code : stateOf(job);
 }
 
 /** Return the time that matters most. @returns {string | null} */

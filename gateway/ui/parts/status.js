@@ -3,11 +3,11 @@ import { make } from "./elements.js";
 
 /** @typedef {"deferred" | "queued" | "running" | "succeeded" | "failed" | "aborted"} Shown */
 
-/** Return the state of a job in one word. @param {{ status: string, success: boolean | null, code?: string | null }} job @returns {Shown} */
+/** Return the state of a job in one word. @param {{ status: string, success: boolean | null, error?: { code: string } | null }} job @returns {Shown} */
 export function stateOf(job) {
   if (job.status === "in_progress") return "running";
   if (job.status !== "complete") return /** @type {Shown} */ (job.status);
-  if (job.code === "aborted") return "aborted";
+  if (job.error?.code === "aborted") return "aborted";
   return job.success ? "succeeded" : "failed";
 }
 

@@ -22,6 +22,7 @@ from jobgate.client import (
     BlockingClient,
     Client,
     ClientClosed,
+    ErrorInfo,
     GatewayUnavailable,
     InvalidArguments,
     InvalidOption,
@@ -217,7 +218,7 @@ async def test_a_failed_job_runs_again_once(client: Client) -> None:
     with pytest.raises(JobFailed, match="broken"):
         await again.result()
     assert ((await again.info()).retry_of, (await job.info()).retried_as) == (job.id, again.id)
-    assert (await job.info()).code == "error"
+    assert (await job.info()).error == ErrorInfo(type="ValueError", message="broken", code="error")
     assert (await job.retry()).id == again.id
     waiting = await client.enqueue("add", 1, _defer_by=600)
     with pytest.raises(NotFinished):

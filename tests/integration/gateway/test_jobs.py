@@ -155,7 +155,7 @@ async def test_an_id_is_used_once(gateway: RunningGateway, worker: PlayedWorker)
     status, problem, headers = await gateway.post("/jobs/add", {"job_id": "inv-42", "args": [1]})
     assert (status, problem["code"], problem["job"]["job_id"]) == (409, "job-exists", "inv-42")
     assert headers["Location"] == "/jobs/inv-42/status"
-    await worker.run_one(1)
+    assert (await worker.run_one(1)).lease.job_id == "inv-42"
     status, problem, _ = await gateway.post("/jobs/add?wait=5", {"job_id": "inv-42"})
     assert (status, problem["job"]["status"]) == (409, "complete")
 

@@ -91,7 +91,11 @@ async def test_finished_jobs_are_found_newest_first(gateway: RunningGateway, wor
     assert await listed(gateway, "success=true") == ["4-good", "1-good"]
     assert await listed(gateway, "success=false") == ["3-late", "2-bad"]
     _, page, _ = await gateway.get("/jobs?status=complete")
-    assert {job["job_id"]: job["code"] for job in page["jobs"]}["3-late"] == "timeout"
+    assert {job["job_id"]: job["error"] for job in page["jobs"]}["3-late"] == {
+        "type": "TimeoutError",
+        "message": "",
+        "code": "timeout",
+    }
     assert await listed(gateway, "code=timeout") == ["3-late"]
     assert await listed(gateway, "function=send&success=false") == ["3-late"]
     assert await listed(gateway, "status=queued&success=true") == []

@@ -32,8 +32,9 @@ test("a bulk operation means what the list shows", () => {
   assert.deepEqual(filter(""), { queue: "q" });
 });
 
-test("failures without a known error are one group for each function", () => {
-  const groups = groupsOf([{ job_id: "1", function: "a" }, { job_id: "2", function: "b" }, { job_id: "3", function: "b" }]);
+test("failures are one group for each function and type of error", () => {
+  const error = { type: "KeyError", message: "x", code: "error" };
+  const groups = groupsOf([{ job_id: "1", function: "a", error }, { job_id: "2", function: "b", error }, { job_id: "3", function: "b", error }]);
   assert.deepEqual(groups.map((group) => [group.function, group.jobs.length]), [["b", 2], ["a", 1]]);
 });
 
