@@ -127,23 +127,28 @@ class UnknownFunction(JobgateError):
 
     Attributes:
         near: Similar names of functions that workers offer, the most similar first; may be empty.
+        queues: Other queues whose workers are known to offer it; may be empty.
     """
 
     outcome = "unknown-function"
 
-    def __init__(self, message: str | None = None, *, near: Sequence[str] = ()) -> None:
-        """Keep `message` and the similar names."""
+    def __init__(
+        self, message: str | None = None, *, near: Sequence[str] = (), queues: Sequence[str] = ()
+    ) -> None:
+        """Keep `message`, the similar names and the queues."""
         super().__init__(message)
         self.near = tuple(near)
+        self.queues = tuple(queues)
 
     @classmethod
-    def named(cls, function: str, near: Sequence[str]) -> Self:
-        """Return an error that names the function and similar ones."""
-        names = " or ".join(repr(name) for name in near)
-        advice = (
-            f"did you mean {names}?" if near else "check its name and queue, or start a worker that has it."
-        )
-        return cls(f"No worker offers {function!r}: {advice}", near=near)
+    def named(cls, function: str, near: Sequence[str], queues: Sequence[str] = ()) -> Self:
+        """Return an error that names the function, and similar ones or its queues."""
+        where, advice = "", "check its name and queue, or start a worker that has it."
+        if queues:
+            where, advice = " in this queue", f"name its queue, {' or '.join(map(repr, queues))}."
+        elif near:
+            advice = f"did you mean {' or '.join(map(repr, near))}?"
+        return cls(f"No worker offers {function!r}{where}: {advice}", near=near, queues=queues)
 
 
 @dataclass(frozen=True, slots=True)

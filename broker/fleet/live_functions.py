@@ -155,6 +155,10 @@ class LiveFunctions:
         """Return the functions that live workers of a queue were last seen to offer."""
         return frozenset(self._offers(queue).functions)
 
+    def queues_of(self, function: str) -> list[str]:
+        """Return the queues whose live workers were last seen to offer a function, sorted."""
+        return sorted(name for name, queue in self._queues.items() if function in queue.offers.functions)
+
     def documents(self, function: str, queue: str) -> Sequence[FunctionDocument]:
         """Return what live workers of a queue were last seen to publish of a function, one for each version.
 

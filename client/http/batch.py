@@ -172,7 +172,7 @@ def _result(line: bytes) -> dict[str, Any]:
 def _error(entry: _Entry, answer: ProblemAnswer) -> JobgateError:
     error = answer.error()
     if isinstance(error, UnknownFunction):
-        return UnknownFunction.named(entry.job.function, error.near)
+        return UnknownFunction.named(entry.job.function, error.near, error.queues)
     return error
 
 

@@ -102,7 +102,8 @@ class ProblemAnswer:
 
 
 def _unknown_function(answer: ProblemAnswer) -> JobgateError:
-    return UnknownFunction(answer.detail, near=[str(name) for name in answer.listed("near")])
+    near, queues = ([str(name) for name in answer.listed(member)] for member in ("near", "queues"))
+    return UnknownFunction(answer.detail, near=near, queues=queues)
 
 
 def _invalid_arguments(answer: ProblemAnswer) -> JobgateError:

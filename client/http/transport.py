@@ -153,7 +153,7 @@ class HttpTransport:
         try:
             return good(response)
         except UnknownFunction as error:
-            raise UnknownFunction.named(job.function, error.near) from None
+            raise UnknownFunction.named(job.function, error.near, error.queues) from None
 
     async def _poll_for_end(self, job_id: str, budget: TimeBudget) -> JobEnd:
         """Poll, through restarts of the gateway, until the job ended; ResultTimeout when the time is up."""

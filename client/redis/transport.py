@@ -238,7 +238,8 @@ class RedisTransport:
             found = live.settle_for_known(job.function, queue)
         if found is Availability.UNKNOWN:
             near = near_names(job.function, live.names_on(queue))
-            raise UnknownFunction.named(job.function, near[:_NEAR_NAMES])
+            queues = live.queues_of(job.function)
+            raise UnknownFunction.named(job.function, near[:_NEAR_NAMES], queues)
         return found is not Availability.NO_WORKERS
 
     async def _enqueue(self, job: NewJob, budget: TimeBudget, *, wants_outcome: bool = False) -> str:

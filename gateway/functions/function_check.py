@@ -1,6 +1,6 @@
 """Refuses functions that no live worker offers: 404 `unknown-function`, and 503 `no-worker` for calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jobgate.broker import Availability, LiveFunctions, near_names
 from jobgate.gateway.http import Problem
@@ -61,11 +61,17 @@ class FunctionCheck:
         found = await self._live.find(function, queue, max_age=max_age)
         if found is Availability.UNKNOWN:
             near = near_names(function, self._live.names, may_know)
-            detail = f"Did you mean {' or '.join(near)}?" if near else _NONE_NEAR
-            raise Problem("unknown-function", detail, members={"near": near})
+            queues = self._live.queues_of(function) if may_know(function) else []
+            raise Problem("unknown-function", _advice(near, queues), members={"near": near, "queues": queues})
         if found not in _MAY_RUN and waits and self._all_workers_publish:
             raise Problem("no-worker", "Nothing was enqueued; try again, or without a wait.")
 
     @property
     def _all_workers_publish(self) -> bool:
         return self._live.any_published and not self._beside_arq
+
+
+def _advice(near: Sequence[str], queues: Sequence[str]) -> str:
+    if queues:
+        return f"Workers of other queues offer it. Name its `queue`: {' or '.join(queues)}."
+    return f"Did you mean {' or '.join(near)}?" if near else _NONE_NEAR

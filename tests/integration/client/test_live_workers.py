@@ -48,6 +48,9 @@ async def near(client: Client, **options: Any) -> tuple[str, ...]:
 async def test_only_functions_of_the_queue_are_suggested(client: Client) -> None:
     assert await near(client, _queue="other") == ("send_mails",)
     assert await near(client) == ("send_mail",)
+    with pytest.raises(UnknownFunction, match="in this queue: name its queue, 'other'") as caught:
+        await client.enqueue("send_mails")
+    assert caught.value.queues == ("other",)
 
 
 async def test_workers_are_read_at_most_once_a_second(

@@ -243,6 +243,10 @@ async def test_unknown_functions_are_told_with_near_names(
     assert (status, problem["code"], problem["near"]) == (404, "unknown-function", ["send_invoice"])
     assert (await gateway.post("/jobs/send_invoice"))[0] == 202
     assert (await gateway.post("/jobs/anything", {"queue": "unwatched"}))[0] == 202
+    await PlayedWorker(worker.broker, "send_mail", name="mail", queue="mail").announce()
+    assert (await gateway.post("/jobs/send_mail", {"queue": "mail"}))[0] == 202
+    status, problem, _ = await gateway.post("/jobs/send_mail")
+    assert (status, problem["queues"]) == (404, ["mail"])
 
 
 async def test_a_new_worker_is_known_at_once(

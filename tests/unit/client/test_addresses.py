@@ -92,6 +92,11 @@ def texts(error: BaseException) -> tuple[str, int]:
             "No worker offers 'fn': did you mean 'fan' or 'fun'?",
         ),
         (
+            problem(404, "unknown-function", near=["fan"], queues=["mail"]),
+            UnknownFunction,
+            "No worker offers 'fn' in this queue: name its queue, 'mail'.",
+        ),
+        (
             problem(404, "unknown-function", near=[]),
             UnknownFunction,
             "No worker offers 'fn': check its name and queue, or start a worker that has it.",
