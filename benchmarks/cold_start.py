@@ -9,7 +9,6 @@ does not count. It ends with 1 when a mark is missed.
 import argparse
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+
+from benchmarks.processes import free_port
 
 JOBGATE = str(Path(sys.executable).with_name("jobgate"))
 CALL = "import sys; from jobgate.client import BlockingClient; BlockingClient(sys.argv[1]).call('noop')"
@@ -54,8 +55,7 @@ def milliseconds(
 @contextlib.contextmanager
 def dev(folder: Path) -> Iterator[str]:
     """Run `jobgate dev` with functions that do nothing, and yield the URL of its gateway."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     words = [JOBGATE, "dev", "benchmarks.functions.WorkerSettings", f"--port={port}", f"--data={folder}"]
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"

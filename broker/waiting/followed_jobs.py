@@ -8,21 +8,19 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from jobgate.broker.backoff import with_jitter
 from jobgate.broker.errors import BrokerError
 from jobgate.broker.part import Core
 from jobgate.broker.views import JobMark, due_ms_of, read_marks
-from jobgate.broker.waiting.notices import Notices
+from jobgate.broker.waiting.notices import MOST_AT_ONCE, Notices
 from jobgate.broker.waiting.wishes import Wish, Wishes
 
 #: Seconds after which all marks are read again, and the same while Redis sends no notices.
 _REREAD, _POLL = 2.0, 0.5
 #: Seconds until a read that failed is repeated.
 _PAUSE = 0.5
-#: Most jobs of one read: between two of them other requests are served.
-_AT_ONCE: Final = 50
 
 
 class FollowedJob:
@@ -217,7 +215,7 @@ class FollowedJobs:
             queues = queues or its_queues
             if its_queues == queues:
                 ids.append(job_id)
-            if len(ids) == _AT_ONCE:
+            if len(ids) == MOST_AT_ONCE:
                 break
         for job_id in ids:
             del self._stale[job_id]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from jobgate.broker.backoff import with_jitter
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
@@ -13,6 +14,9 @@ logger = logging.getLogger("jobgate.broker")
 
 #: Seconds until a tracking connection is opened again after it was lost, and after Redis refused it.
 _LOST_PAUSE, _REFUSED_PAUSE = 0.5, 30.0
+
+#: Most jobs of one read by those who wait: between two reads other requests are served.
+MOST_AT_ONCE: Final = 50
 
 #: Is called with the keys that were written; None = any key may have been.
 Listener = Callable[[list[bytes] | None], None]

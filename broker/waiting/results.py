@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from jobgate.broker.errors import BrokerError, DataSetChanged
 from jobgate.broker.link import Coalescer
 from jobgate.broker.part import Core, Part
 from jobgate.broker.records import JobResult
 from jobgate.broker.waiting.followed_jobs import FollowedJob, FollowedJobs
-from jobgate.broker.waiting.notices import Notices
+from jobgate.broker.waiting.notices import MOST_AT_ONCE, Notices
 from jobgate.broker.waiting.watch import Seen, Watch
 from jobgate.broker.waiting.wishes import Wishes
 
@@ -68,10 +68,6 @@ class WatchPart(Part):
         await super()._drain()
 
 
-#: Most jobs of one read: between two of them other requests are served.
-_AT_ONCE: Final = 50
-
-
 class _Look(NamedTuple):
     job_id: str
     #: Also ask whether the job itself still exists.
@@ -89,7 +85,7 @@ class ResultWatcher:
         notices.listen(self._notice)
         self._prefix = core.keys.result("").encode()
         self._watches: dict[str, set[Watch]] = {}
-        self._looks: Coalescer[_Look, Seen] = Coalescer(self._send, max_items=_AT_ONCE, in_flight=1)
+        self._looks: Coalescer[_Look, Seen] = Coalescer(self._send, max_items=MOST_AT_ONCE, in_flight=1)
         self.wishes = Wishes(core)
 
     @property

@@ -65,7 +65,7 @@ class Watch:
 
         Args:
             timeout: Seconds; 0 = read once. The last read may take `LAST_LOOK` seconds more.
-            poll: Seconds between two checks while Redis sends no notices.
+            poll: Most seconds between two checks while Redis sends no notices; at least half of them pass.
 
         Returns:
             The result; None if it does not arrive in time, or never will: the job is gone without one.

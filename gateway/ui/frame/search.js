@@ -1,5 +1,5 @@
 // Opens a job by its id, from anywhere: the key `/` leads to the field.
-import { address } from "../parts/links.js";
+import { address, goTo } from "../parts/links.js";
 
 /** Make the field work. */
 export function startSearch() {
@@ -10,7 +10,7 @@ export function startSearch() {
     const id = field.value.trim();
     if (!id) return;
     field.value = "";
-    location.hash = address("jobs", id).slice(2);
+    goTo(address("jobs", id));
   });
   addEventListener("keydown", (event) => {
     const isTyping = event.target instanceof Element && event.target.matches("input, textarea, select");

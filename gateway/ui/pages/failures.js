@@ -6,7 +6,7 @@ import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { button, fill, make, put } from "../parts/elements.js";
 import { HourChart, hourOfAll } from "../parts/hour_chart.js";
-import { address } from "../parts/links.js";
+import { address, goTo } from "../parts/links.js";
 import { counted } from "../parts/numbers.js";
 import { bulk } from "./bulk.js";
 import { failureTable, groupTable } from "./failure_tables.js";
@@ -50,7 +50,7 @@ class Failures {
 
   filters() {
     for (const field of Object.values(this.fields)) {
-      field.addEventListener("change", () => (location.hash = this.address().slice(2)));
+      field.addEventListener("change", () => goTo(this.address()));
     }
     const words = { queue: "Queue", function: "Function", code: "Code", since: "Ended" };
     return make("div.bar-of-filters", {}, ...Object.entries(words).map(([name, word]) =>

@@ -4,7 +4,7 @@ import { abortJob, jobNow, jobPath, retryJob } from "../api/jobs.js";
 import { rights } from "../api/rights.js";
 import { follow } from "../api/stream.js";
 import { button, fill, make, put } from "../parts/elements.js";
-import { address, jobLink, link } from "../parts/links.js";
+import { address, goTo, jobLink, link } from "../parts/links.js";
 import { badge, setBadge, stateOf } from "../parts/status.js";
 import { timeline } from "../parts/timeline.js";
 import { copyButtons } from "./job_copy.js";
@@ -135,7 +135,7 @@ class JobPage {
   async retry() {
     put(this.error, "");
     try {
-      location.hash = address("jobs", (await retryJob(this.id)).job_id).slice(2);
+      goTo(address("jobs", (await retryJob(this.id)).job_id));
     } catch (error) {
       put(this.error, /** @type {Error} */ (error).message);
     }

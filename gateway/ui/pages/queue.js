@@ -6,7 +6,7 @@ import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { button, fill, make, put } from "../parts/elements.js";
 import { HourChart } from "../parts/hour_chart.js";
-import { address, link } from "../parts/links.js";
+import { address, goTo, link } from "../parts/links.js";
 import { span } from "../parts/moments.js";
 import { count } from "../parts/numbers.js";
 import { badge, setBadge } from "../parts/status.js";
@@ -43,7 +43,7 @@ class QueueView {
     this.bulk = make("div.row");
     this.list = new JobList({ signal, nothing: NOTHING, pageAddress: (cursor) => this.address({ cursor }) });
     this.element = make("div.stack", {}, this.head(), this.error, this.numbers(), this.jobs());
-    this.function.addEventListener("change", () => (location.hash = this.address({ function: this.function.value.trim() }).slice(2)));
+    this.function.addEventListener("change", () => goTo(this.address({ function: this.function.value.trim() })));
     this.start(signal);
   }
 

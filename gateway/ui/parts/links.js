@@ -13,6 +13,11 @@ export function address(page, name = "", params = {}) {
   return `./#/${page}${name ? `/${encodeURIComponent(name)}` : ""}${query ? `?${query}` : ""}`;
 }
 
+/** Show the page of an address. @param {string} href */
+export function goTo(href) {
+  location.hash = href.slice(2);
+}
+
 /** Return a link. @param {string} href @param {string} text @param {string} [classes] */
 export function link(href, text, classes = "a") {
   return make(classes, { href }, text);
