@@ -1,1 +1,1 @@
-"""The form that calls a function, built from its schema."""
+"""A function: what it takes and returns, and the form that calls it, built from its schema."""

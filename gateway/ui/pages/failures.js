@@ -8,8 +8,8 @@ import { button, fill, make, put } from "../parts/elements.js";
 import { HourChart, hourOfAll } from "../parts/hour_chart.js";
 import { address, goTo } from "../parts/links.js";
 import { counted } from "../parts/numbers.js";
-import { bulk } from "./bulk.js";
-import { failureTable, groupTable } from "./failure_tables.js";
+import { bulk } from "../panels/bulk.js";
+import { failureTable, groupTable } from "../panels/failure_tables.js";
 
 /** @type {Page} */
 export const failures = {

@@ -4,7 +4,7 @@ import { hasKey } from "../api/keys.js";
 import { Reading } from "../api/reading.js";
 import { fill, make, put } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
-import { functionView } from "./function_view.js";
+import { functionView } from "../calls/function_view.js";
 
 /** @type {Page} */
 export const functions = {

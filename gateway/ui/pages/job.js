@@ -7,8 +7,8 @@ import { button, fill, make, put } from "../parts/elements.js";
 import { address, goTo, jobLink, link } from "../parts/links.js";
 import { badge, setBadge, stateOf } from "../parts/status.js";
 import { timeline } from "../parts/timeline.js";
-import { copyButtons } from "./job_copy.js";
-import { argumentsOf, outcomeOf } from "./job_data.js";
+import { copyButtons } from "../panels/job_copy.js";
+import { argumentsOf, outcomeOf } from "../panels/job_data.js";
 
 /** @type {Page} */
 export const job = {

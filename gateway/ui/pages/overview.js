@@ -5,11 +5,11 @@ import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { fill, make, put } from "../parts/elements.js";
 import { count, counted, sum } from "../parts/numbers.js";
-import { alarms } from "./alarms.js";
-import { AlarmList } from "./alarm_list.js";
-import { FunctionTable, activityOf } from "./function_table.js";
-import { LiveList } from "./live_list.js";
-import { QueueTable } from "./queue_table.js";
+import { alarms } from "../panels/alarms.js";
+import { AlarmList } from "../panels/alarm_list.js";
+import { FunctionTable, activityOf } from "../panels/function_table.js";
+import { LiveList } from "../panels/live_list.js";
+import { QueueTable } from "../panels/queue_table.js";
 
 /** @type {Page} */
 export const overview = {

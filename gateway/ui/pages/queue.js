@@ -10,9 +10,9 @@ import { address, goTo, link } from "../parts/links.js";
 import { span } from "../parts/moments.js";
 import { count } from "../parts/numbers.js";
 import { badge, setBadge } from "../parts/status.js";
-import { bulk } from "./bulk.js";
-import { JobList } from "./job_list.js";
-import { stateOfQueue } from "./queue_table.js";
+import { bulk } from "../panels/bulk.js";
+import { JobList } from "../panels/job_list.js";
+import { stateOfQueue } from "../panels/queue_table.js";
 
 /** @type {Page} */
 export const queue = {

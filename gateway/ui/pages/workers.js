@@ -5,7 +5,7 @@ import { Reading } from "../api/reading.js";
 import { make, put } from "../parts/elements.js";
 import { Rows } from "../parts/rows.js";
 import { counted, sum } from "../parts/numbers.js";
-import { WorkerPanel } from "./worker_panel.js";
+import { WorkerPanel } from "../panels/worker_panel.js";
 
 const NONE = "No worker is alive. Start one, in the folder of your code: ";
 

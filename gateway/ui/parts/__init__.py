@@ -1,1 +1,1 @@
-"""Elements that pages consist of: tables, times, numbers, charts, dialogs."""
+"""Elements that know nothing of pages: tables, times, numbers, charts."""

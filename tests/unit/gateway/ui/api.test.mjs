@@ -3,13 +3,13 @@ import "./browser.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-const { EventParser } = await import("../../../../gateway/ui/api/stream.js");
+const { EventParser, follow } = await import("../../../../gateway/ui/api/stream.js");
 const { bulkFilter, filterOf } = await import("../../../../gateway/ui/api/jobs.js");
 const { groupsOf } = await import("../../../../gateway/ui/api/failures.js");
 const { exactly } = await import("../../../../gateway/ui/api/gateway.js");
-const { alarms } = await import("../../../../gateway/ui/pages/alarms.js");
-const { activityOf } = await import("../../../../gateway/ui/pages/function_table.js");
-const { commandOf } = await import("../../../../gateway/ui/pages/job_copy.js");
+const { alarms } = await import("../../../../gateway/ui/panels/alarms.js");
+const { activityOf } = await import("../../../../gateway/ui/panels/function_table.js");
+const { commandOf } = await import("../../../../gateway/ui/panels/job_copy.js");
 
 test("events are complete however their text is cut", () => {
   const text = 'retry: 1000\n\nid: 7:\n\n:\n\nevent: started\nid: 8:a\ndata: {"job_id":"a: b","text":"ä"}\n\nevent: gap\nid: 9:\ndata: null\n\n';
@@ -81,4 +81,14 @@ test("what happened to a function is added over all queues", () => {
   const of = (name, enqueued, failed) => ({ function: name, enqueued, succeeded: 0, failed, aborted: 0, retried: 0 });
   const queues = [[of("a", 9, 0), of("b", 1, 1)], [of("b", 2, 1), of(null, 5, 0)]].map((functions) => ({ last_hour: { functions } }));
   assert.deepEqual(activityOf(queues).map((one) => [one.function, one.enqueued, one.failed]), [["b", 3, 2], ["a", 9, 0], [null, 5, 0]]);
+});
+
+test("a stream is closed when its last event has come", async () => {
+  const text = new TextEncoder().encode("event: finished\ndata: {}\n\n");
+  const body = new ReadableStream({ start: (stream) => stream.enqueue(text) });
+  /** @type {any} */
+  let options;
+  globalThis.fetch = async (_, given) => ((options = given), new Response(body));
+  await follow("jobs/a/events", { signal: new AbortController().signal, onEvent: () => {}, isLast: () => true });
+  assert.ok(options.signal.aborted);
 });

@@ -1,7 +1,7 @@
 // One function: what it takes and returns, a form to call it, and the models that it knows.
 import { isReadOnly } from "../api/rights.js";
-import { definition, models, words } from "../calls/schemas.js";
-import { trial } from "../calls/trial.js";
+import { definition, models, words } from "./schemas.js";
+import { trial } from "./trial.js";
 import { make, prose, table } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { counted } from "../parts/numbers.js";
