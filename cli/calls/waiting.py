@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Seconds without a bar: most jobs have ended by then.
 _QUIET: Final = 0.4
+#: Seconds after which it is said that no worker has taken a job, where there is no bar.
+_PATIENCE = 5.0
 
 
 wait_option: Final = option(
@@ -116,7 +118,7 @@ async def wait_for(
 async def _progress_of(job: "JobHandle[Any]") -> AsyncIterator[None]:
     """Show the progress of a job until the block ends."""
     with Bar(counts=False) as bar:
-        showing = asyncio.create_task(_show(job, bar))
+        showing = asyncio.create_task(_show(job, bar) if bar.is_wanted else _say_if_it_waits(job))
         try:
             yield
         finally:
@@ -129,7 +131,7 @@ async def _show(job: "JobHandle[Any]", bar: Bar) -> None:
     from jobgate.client import JobgateError, JobNotFound  # noqa: PLC0415 - as above
 
     await asyncio.sleep(_QUIET)
-    while bar.is_wanted:
+    while True:
         bar.show(0, None, "waiting for an answer")
         try:
             async for event in job.events():
@@ -140,6 +142,16 @@ async def _show(job: "JobHandle[Any]", bar: Bar) -> None:
             return
         else:
             return
+
+
+async def _say_if_it_waits(job: "JobHandle[Any]") -> None:
+    from jobgate.client import JobgateError  # noqa: PLC0415 - as above
+
+    await asyncio.sleep(_PATIENCE)
+    with suppress(JobgateError):
+        info = await job.info()
+        if info.status == "queued" and info.tries == 0:
+            say(f"Job {job.id} waits for a worker.")
 
 
 def _shown(info: "JobInfo") -> tuple[float, float | None, str]:

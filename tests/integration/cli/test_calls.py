@@ -124,6 +124,13 @@ def test_each_failure_has_its_exit_code(stack: CallStack, words: list[str], code
     assert "jg_secret" not in done.output
 
 
+def test_a_job_that_nobody_takes_is_no_silent_wait(stack: CallStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobgate.cli.calls.waiting._PATIENCE", 0.2)
+    assert stack.run("enqueue", "add", "1", "--queue", "nobody", "--id", "waits").exit_code == 0
+    done = stack.run("result", "waits", "--wait", "--timeout", "1s")
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (5, "Job waits waits for a worker.")
+
+
 def test_several_jobs_have_a_line_each(stack: CallStack) -> None:
     for name in ("s1", "s2"):
         stack.run("call", "add", "1", "--id", name)
