@@ -13,6 +13,12 @@ from jobgate.worker.log import logger
 
 #: The filter that this logger has anyway; it leaves lines of level INFO as they are.
 _OWN_FILTERS: Final = [escape_record]
+_KIND: Final = type(logger)
+#: What makes, handles and passes on its records; None = it was not that of `logging` from the beginning.
+_MAKE, _HANDLE, _PASS_ON = (
+    method if type(method) is FunctionType and method.__globals__ is vars(logging) else None
+    for method in (_KIND.makeRecord, _KIND.handle, _KIND.callHandlers)
+)
 
 
 class JobLine:
@@ -86,10 +92,11 @@ class JobLine:
 
 def _is_plain() -> bool:
     """Whether records are made and handled by `logging` itself: monitoring tools replace its functions."""
-    kind = type(logger)
-    return logging.getLogRecordFactory() is logging.LogRecord and all(
-        type(method) is FunctionType and method.__globals__ is vars(logging)
-        for method in (kind.makeRecord, kind.handle, kind.callHandlers)
+    return (
+        logging.getLogRecordFactory() is logging.LogRecord
+        and _KIND.makeRecord is _MAKE
+        and _KIND.handle is _HANDLE
+        and _KIND.callHandlers is _PASS_ON
     )
 
 
