@@ -79,8 +79,6 @@ from jobgate.broker.log_text import (
     FIELD_LIMIT,
     LINE_LIMIT,
     ForeignTraceback,
-    PatientRecord,
-    PlainLog,
     counted,
     escape_record,
     log_line,
@@ -92,6 +90,7 @@ from jobgate.broker.log_text import (
 from jobgate.broker.milliseconds import CLOCK_SHIFT, DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of, unix_ms
 from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT
+from jobgate.broker.plain_log import PatientRecord, PlainLog
 from jobgate.broker.records import (
     LOST_BODY,
     UNKNOWN_FAILURE,

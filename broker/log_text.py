@@ -3,7 +3,7 @@
 import logging
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -22,35 +22,6 @@ _USER: Final = re.compile(r"(?<=://)[^\s\"'<>]{0,300}@")
 
 class ForeignTraceback(Exception):
     """The cause of an exception from another process; its text is the `traceback_text` made there."""
-
-
-class PatientRecord(logging.LogRecord):
-    """A record of a log that may be written a moment later, together with others: it reports an end.
-
-    What begins is logged at once, before it can print anything or end the process.
-    """
-
-
-class PlainLog(logging.Handler):
-    """A handler that can write a line of level INFO without a record."""
-
-    @property
-    def needs_no_records(self) -> bool:
-        """Whether a record would make no difference: neither a filter nor a formatter of others sees it."""
-        raise NotImplementedError
-
-    def write_line(
-        self, name: str, message: str, about: Callable[[], Mapping[str, object]], *, may_wait: bool
-    ) -> None:
-        """Write a line.
-
-        Args:
-            name: Name of the logger.
-            message: Its text.
-            about: Returns what `extra=` would add to the record.
-            may_wait: As of a `PatientRecord`.
-        """
-        raise NotImplementedError
 
 
 def printable(text: str, limit: int = FIELD_LIMIT) -> str:
