@@ -1,5 +1,7 @@
 """Several tables below each other, once or as a view that changes in its place."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -84,11 +86,16 @@ class LiveSheets:
             sheets: The tables.
             note: A line below them, for people.
             is_news: Whether the tables have been read anew; programs do not get them again.
+
+        Raises:
+            OSError: The terminal is gone.
         """
         if self._live is None:
             if is_news:
                 write_sheets(sheets, is_json=True)
             return
+        if not sys.stdout.isatty():  # Rich would write nothing, and say nothing
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         from rich.console import Group  # noqa: PLC0415 - as above
         from rich.text import Text  # noqa: PLC0415
 

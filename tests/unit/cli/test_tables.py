@@ -1,6 +1,7 @@
 """Tables in terminals of any width, with text from outside in every cell."""
 
 import re
+import sys
 from dataclasses import dataclass
 from io import StringIO
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from harness.guide import DOCS
 from jobgate.cli.operate import queue_sheet
 from jobgate.cli.terminal.columns import Column
+from jobgate.cli.terminal.sheets import LiveSheets, Sheet
 from jobgate.cli.terminal.tables import Layout, table
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J[bold red]x[/] \u202e\r\n\t:smile: \ud800 日本"
@@ -79,3 +81,9 @@ def test_rows_that_come_later_stand_below_the_first_ones() -> None:
 def test_the_guide_shows_the_columns_of_queues() -> None:
     (head,) = re.findall(r"^queue +queued.*$", (DOCS / "command-line.md").read_text(), re.MULTILINE)
     assert re.split("  +", head) == [column.title for column in queue_sheet([]).columns]
+
+
+def test_a_live_view_ends_with_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)  # as it says once the other end is closed
+    with LiveSheets(is_json=False) as live, pytest.raises(OSError, match="Input/output error"):
+        live.show([Sheet([], COLUMNS)], "")
