@@ -41,7 +41,8 @@ def _state(queue: "QueueInfo") -> str:
     if queue.paused:
         lasts = since(queue.paused_since)
         return f"paused for {lasts}" if lasts else "paused"
-    is_served = queue.workers or queue.health_line
+    # Gateways run the operations on many jobs.
+    is_served = queue.workers or queue.health_line or queue.queue.endswith(":operations")
     return "no worker" if queue.queued and not is_served else ""
 
 

@@ -13,6 +13,9 @@ export const LAG = 1;
 const MANY_FAILURES = 0.2;
 const ENOUGH = 10;
 
+/** Whether a queue is that of the operations on many jobs: gateways run them, no worker has to. @param {string} queue */
+export const isOfOperations = (queue) => queue.endsWith(":operations");
+
 /**
  * Return what is wrong, the worst first.
  * @param {{ queues: any[], workers: any[], ready: { status: string, durability?: string, detail?: string } }} state
@@ -40,7 +43,7 @@ function ofQueue({ queue, depth, oldest_due_age: age, paused, paused_since, work
   if (paused) {
     const since = paused_since ? ` for ${span(Math.max(0, (now() - Date.parse(paused_since)) / 1000))}` : "";
     say("warn", "paused", `Paused${since}: ${waiting ? `${counted(waiting, "due job")} ${waiting === 1 ? "waits" : "wait"}` : "no job waits"}.`);
-  } else if (waiting && !workers && !health_line) {
+  } else if (waiting && !workers && !health_line && !isOfOperations(queue)) {
     say("bad", "no-worker", `No worker runs its jobs: ${counted(waiting, "job")} ${waiting === 1 ? "is" : "are"} due.`);
   } else if (waiting && age > LONG_WAIT) {
     say("warn", "slow", `The oldest due job has waited ${span(age)}: its workers are busy or stuck.`);

@@ -4,6 +4,7 @@ import { make } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { span } from "../parts/moments.js";
 import { Sparkline } from "../parts/sparkline.js";
+import { isOfOperations } from "./alarms.js";
 
 /** @type {import("../parts/data_table.js").Column[]} */
 const COLUMNS = [
@@ -37,7 +38,7 @@ export class QueueTable {
 /** Return what a queue does in one word. */
 export function stateOfQueue(queue) {
   if (queue.paused) return "paused";
-  if (!queue.workers) return queue.health_line ? "stock arq" : "no worker";
+  if (!queue.workers && !isOfOperations(queue.queue)) return queue.health_line ? "stock arq" : "no worker";
   return queue.depth.in_progress || queue.depth.queued ? "busy" : "idle";
 }
 

@@ -13,6 +13,7 @@ from jobgate.cli.operate import queue_sheet
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.sheets import LiveSheets, Sheet
 from jobgate.cli.terminal.tables import Layout, table
+from jobgate.client import QueueInfo
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J[bold red]x[/] \u202e\r\n\t:smile: \ud800 日本"
 COLUMNS = (
@@ -87,3 +88,15 @@ def test_a_live_view_ends_with_its_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False)  # as it says once the other end is closed
     with LiveSheets(is_json=False) as live, pytest.raises(OSError, match="Input/output error"):
         live.show([Sheet([], COLUMNS)], "")
+
+
+def test_the_table_of_queues_says_where_jobs_wait_for_nobody() -> None:
+    queues = [
+        QueueInfo(queue=name, queued=queued, deferred=0, in_progress=0, **more)
+        for name, queued, more in (
+            ("a", 1, {}), ("b", 0, {}), ("c", 1, {"workers": 1}), ("d", 1, {"health_line": True}),
+            ("arq:operations", 1, {}), ("e", 1, {"paused": True}),
+        )
+    ]  # fmt: skip
+    (state,) = (column for column in queue_sheet(queues).columns if column.title == "state")
+    assert [state.value(queue) for queue in queues] == ["no worker", "", "", "", "", "paused"]

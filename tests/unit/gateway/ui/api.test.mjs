@@ -58,6 +58,7 @@ test("what is wrong with a queue is said once", () => {
   const depth = { ...QUEUE.depth, queued: 1 };
   assert.deepEqual(found({ depth, workers: 0, health_line: false }), ["bad No worker runs its jobs: 1 job is due."]);
   assert.deepEqual(found({ depth, workers: 0, oldest_due_age: 5 }), [], "stock arq's workers may run them");
+  assert.deepEqual(found({ queue: "arq:operations", depth, workers: 0, health_line: false }), [], "gateways run them");
   assert.deepEqual(found({ depth, oldest_due_age: 200 }), ["warn The oldest due job has waited 3 min 20 s: its workers are busy or stuck."]);
   const paused_since = new Date(Date.now() - 60_000).toISOString();
   assert.deepEqual(found({ depth, paused: true, paused_since, workers: 0 }), ["warn Paused for 1 min: 1 due job waits."]);
