@@ -3,6 +3,7 @@ import { onHappening } from "../api/happenings.js";
 import { make, put } from "../parts/elements.js";
 import { jobLink } from "../parts/links.js";
 import { clockExactly, exact } from "../parts/moments.js";
+import { counted } from "../parts/numbers.js";
 import { badge } from "../parts/status.js";
 
 /** Events that are shown: the list always has as many lines. */
@@ -54,8 +55,9 @@ export class LiveList {
 /** Return the line of an event. @param {StreamEvent} event */
 function line({ kind, data }) {
   if (kind === "gap") {
-    const missed = typeof data?.missed === "number" ? `${data.missed} events are` : "Some events are";
-    return make("span.note", {}, `${missed} not shown: too much happens.`);
+    // Without a number: the connection was lost for a while, or the key may not know.
+    const isCounted = typeof data?.missed === "number";
+    return make("span.note", {}, isCounted ? `Not shown, because too much happens: ${counted(data.missed, "event")}` : "Some events are not shown.");
   }
   const state = kind === "finished" ? { true: "succeeded", false: "failed" }[String(data.success)] ?? "ended" : kind;
   return make("span.event", {}, make("time", { dateTime: data.time, title: exact(data.time) }, clockExactly(Date.parse(data.time))),
