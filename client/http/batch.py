@@ -109,11 +109,13 @@ class Batch:
             raise unexpected(response) if response.status < 400 else ProblemAnswer.of(response).error()
         lines = response.body.splitlines()
         is_ours = response.headers.get("Content-Type", "").startswith(_NDJSON)
-        if not (lines or is_ours) or len(lines) > len(entries):
-            raise unexpected(response)
         results = list(map(_result, lines))
+        # A gateway that shuts down says which line is the next one, be it beyond the last.
+        is_stopped = bool(results) and "next_line" in (results[-1].get("problem") or ())
+        if not (lines or is_ours) or len(lines) > len(entries) + is_stopped:
+            raise unexpected(response)
         left = entries[len(lines) :]
-        if not results or "next_line" not in (results[-1].get("problem") or ()):
+        if not is_stopped:
             for entry in left:  # the answer was cut: the gateway may have read them
                 entry.is_in_doubt = True
         left += [entry for entry, each in zip(entries, results, strict=False) if self._is_left(entry, each)]
