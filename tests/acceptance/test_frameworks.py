@@ -17,7 +17,7 @@ from harness.forked import forked_python
 from harness.forms import LONG
 from harness.guide import DOCS, Follower, Step, steps
 from harness.processes import Processes
-from harness.tools import free_port
+from harness.tools import free_port, require_tool, valkey_binary
 from harness.waiting import eventually
 
 PAGE = (DOCS / "frameworks.md").read_text()
@@ -51,6 +51,7 @@ def programs(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Follower]:
     """A reader who has followed the page up to its first recipe: a worker and a gateway run."""
+    valkey_binary()
     folder = tmp_path_factory.mktemp("frameworks")
     ports = {port: free_port() for port in (8080, 8001, 8002, 8003, 8004)}
     places = ((before, port) for before in ("localhost:", "--port ") for port in ports)
@@ -74,7 +75,10 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Follower]:
 
 
 def follow(reader: Follower, title: str) -> None:
-    followed = [reader.do(step) for step in steps(section(title))]
+    text = section(title)
+    if "curl " in text:
+        require_tool("curl")
+    followed = [reader.do(step) for step in steps(text)]
     assert len(followed) > 1
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from harness.forked import forked_python
 from harness.guide import Follower, steps
 from harness.processes import Processes
-from harness.tools import free_port, valkey_binary
+from harness.tools import free_port, require_tool, valkey_binary
 from jobgate.cli.main import main
 from jobgate.cli.project import FILES
 
@@ -31,6 +31,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_project_runs_as_its_readme_says(processes: Processes, project: Path, tmp_path: Path) -> None:
     valkey_binary()
+    require_tool("curl")
     programs = tmp_path / "programs"
     programs.mkdir()
     modules = {"jobgate": "-m jobgate.cli", "pytest": "-m pytest -q", "python": ""}
