@@ -32,6 +32,11 @@ def type_of(value: Any) -> str:
     return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two plain values are the same in JSON Schema: 2.0 is 2, True is not 1."""
+    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
+
+
 @dataclass(slots=True)
 class Level:
     """The parts of a schema that apply to the same value; references and `allOf` are resolved."""
@@ -181,4 +186,4 @@ def _rest(part: Mapping[str, Any]) -> Any:
 
 
 def _is_in(value: Any, lists: Iterable[Sequence[Any]]) -> bool:
-    return all(any(type(one) is type(value) and one == value for one in each) for each in lists)
+    return all(any(is_same(one, value) for one in each) for each in lists)

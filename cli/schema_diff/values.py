@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from jobgate.broker import Schema
-from jobgate.cli.schema_diff.facts import Level, type_of, types_of
+from jobgate.cli.schema_diff.facts import Level, is_same, type_of, types_of
 
 #: Keywords that say nothing of a value.
 ANNOTATIONS: Final = frozenset({
@@ -58,7 +58,7 @@ def _fits_keyword(value: Any, keyword: str, said: Any) -> bool | None:
     if keyword == "type":
         return kind in types_of(said)
     if keyword in ("enum", "const"):
-        return any(_is_same(value, one) for one in (said if keyword == "enum" else [said]))
+        return any(is_same(value, one) for one in (said if keyword == "enum" else [said]))
     if keyword in _OF_NUMBERS:
         return kind not in ("integer", "fraction") or _OF_NUMBERS[keyword](Fraction(value), Fraction(said))
     if keyword in ("minLength", "maxLength"):
@@ -66,10 +66,6 @@ def _fits_keyword(value: Any, keyword: str, said: Any) -> bool | None:
     if _OF_OTHERS.get(keyword, kind) != kind:
         return True
     return None
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
 
 
 _OF_NUMBERS: Final = {

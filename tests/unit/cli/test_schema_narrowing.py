@@ -4,7 +4,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, reject, settings
+from hypothesis import assume, example, given, reject, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
@@ -359,6 +359,7 @@ def validator(schema: Any, definitions: Any) -> Draft202012Validator:
 
 @settings(max_examples=4000 if LONG else 60, deadline=None)
 @given(SCHEMAS, SCHEMAS, DEFINED, DEFINED)
+@example({"enum": [2.0], "const": 2}, {"type": "null"}, {}, {})
 def test_a_claim_that_nothing_is_lost_holds(
     before: Any, now: Any, old: dict[str, Any], new: dict[str, Any]
 ) -> None:
