@@ -57,7 +57,7 @@ async def test_what_a_batch_answers_is_true_although_redis_is_killed(
             assert f"j{number}" in stored, "it was acknowledged"
         elif code != "outcome-unknown":
             assert f"j{number}" not in stored, code
-    assert told["accepted"] > told["unavailable"] > 0
+    assert KILLS <= LINES - told["accepted"] < LINES
 
 
 async def test_two_operations_on_two_gateways_retry_each_job_once(redis_url: str) -> None:
