@@ -255,7 +255,7 @@ async def test_it_works_with_the_keyboard_alone(page: Page, url: str, published:
     await page.send("Input.insertText", text="add")
     await page.press("Tab")
     await page.press("Enter")
-    await page.until("document.activeElement.id === 'function' || location.hash === '#/functions/add'")
+    await page.until("document.activeElement.id === 'function' && location.hash === '#/functions/add'")
     await page.run("document.querySelector('#field-a').focus()")
     await page.send("Input.insertText", text="1")
     await page.press("Tab")
