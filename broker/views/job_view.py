@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobgate.broker.bodies import Progress
-from jobgate.broker.records import UNKNOWN_FAILURE, Failure, JobBody, JobResult
+from jobgate.broker.records import UNKNOWN_FAILURE, Failure, FailureCode, JobBody, JobResult
 
 #: Equal marks of a job mean that nothing visible has changed. Compare them; do not read them.
 JobMark = tuple[Any, ...]
@@ -110,10 +110,15 @@ class JobView:
 
     @property
     def failure(self) -> Failure | None:
-        """Why it failed, in short; None = it has not failed, or its result cannot be read."""
+        """Why it failed; None = it has not failed, or its result cannot be read."""
         if self.result is None or self.result.success:
             return None
-        return self.result.failure.in_short() if self.result.failure else UNKNOWN_FAILURE
+        return self.result.failure or UNKNOWN_FAILURE
+
+    @property
+    def code(self) -> FailureCode | None:
+        """The code of its failure; None = there is none."""
+        return self.failure.code if self.failure else None
 
     @property
     def enqueue_time_ms(self) -> int | None:

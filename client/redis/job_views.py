@@ -21,7 +21,8 @@ def end_of(result: records.JobResult) -> JobEnd:
 
 def info_of(view: JobView) -> JobInfo:
     """Return the job of a view."""
-    said, why = view.progress, view.failure
+    said = view.progress
+    why = view.failure and view.failure.in_short()
     return JobInfo(
         job_id=view.job_id,
         function=view.function,

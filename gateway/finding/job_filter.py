@@ -94,7 +94,7 @@ class JobFilter:
             and self.status in (None, view.status)
             and self.success in (None, view.success)
             and self.function in (None, view.function)
-            and (self.code is None or _code_of(view) is self.code)
+            and (self.code is None or view.code is self.code)
             and not (self.scans and view.has_ended and not self._has_time(view.finish_time_ms))
         )
 
@@ -104,7 +104,3 @@ class JobFilter:
             return True
         earliest, latest = self.since_ms or 0, 1 << 62 if self.until_ms is None else self.until_ms
         return time_ms is not None and earliest <= time_ms <= latest
-
-
-def _code_of(view: JobView) -> FailureCode | None:
-    return view.failure.code if view.failure else None

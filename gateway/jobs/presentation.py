@@ -100,7 +100,8 @@ def _progress(progress: Progress | None) -> dict[str, Any] | None:
 def _short_error(failure: Failure | None) -> dict[str, Any] | None:
     if failure is None:
         return None
-    return {"type": shown(failure.type), "message": shown(failure.message), "code": failure.code.value}
+    short = failure.in_short()
+    return {"type": shown(short.type), "message": shown(short.message), "code": short.code.value}
 
 
 def outcome(result: JobResult, *, inspects: bool) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class TargetView:
     @classmethod
     def of(cls, view: JobView) -> "TargetView":
         """Return what matters of a job."""
-        was_aborted = view.failure is not None and view.failure.code is FailureCode.ABORTED
+        was_aborted = view.code is FailureCode.ABORTED
         return cls(view.function, view.queue, view.owner, view.has_ended, was_aborted, view.retried_as)
 
 
