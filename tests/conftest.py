@@ -15,8 +15,8 @@ import pytest
 from _pytest.assertion import rewrite
 
 from harness.forms import LONG
-from harness.processes import Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
 from harness.tools import require_tool, valkey_binary
 
 ROOT = Path(__file__).resolve().parents[1]

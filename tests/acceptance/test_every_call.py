@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from harness.processes import REPOSITORY, Processes
-from harness.system import System, whole_system
+from harness.processes.commands import REPOSITORY, Processes
+from harness.systems.system import System, whole_system
 
 README = REPOSITORY / "README.md"
 IN_TIME = {"Prefer": "wait=20"}

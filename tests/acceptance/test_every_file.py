@@ -13,9 +13,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.forms import LONG
-from harness.ledger import Ledger
-from harness.processes import REPOSITORY, Processes
-from harness.system import System, whole_system
+from harness.processes.commands import REPOSITORY, Processes
+from harness.systems.ledger import Ledger
+from harness.systems.system import System, whole_system
 from harness.tools import require_tool
 from jobgate.client import Client
 

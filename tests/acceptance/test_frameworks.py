@@ -13,10 +13,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from harness.forked import forked_python
+from harness.documents.guide import DOCS, Follower, Step, steps
 from harness.forms import LONG
-from harness.guide import DOCS, Follower, Step, steps
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.processes.forked import forked_python
 from harness.tools import free_port, require_tool, valkey_binary
 from harness.waiting import eventually
 

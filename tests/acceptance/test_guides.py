@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.arq import ARQ_VERSIONS, arq_program
-from harness.forked import forked_python
-from harness.generators import node_programs
-from harness.guide import DOCS, Follower, Step, steps
-from harness.processes import Processes
-from harness.stock_arq import arq_packages
+from harness.arq.stock import arq_packages
+from harness.arq.versions import ARQ_VERSIONS, arq_program
+from harness.documents.guide import DOCS, Follower, Step, steps
+from harness.hints.generators import node_programs
+from harness.hints.type_checkers import MYPY
+from harness.processes.commands import Processes
+from harness.processes.forked import forked_python
 from harness.tools import free_port, require_tool
-from harness.type_checkers import MYPY
 from jobgate.arq import create_pool
 
 ROOT = DOCS.parent

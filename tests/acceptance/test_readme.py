@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.forked import forked_python
-from harness.generators import node_programs
-from harness.guide import Follower, steps
-from harness.processes import REPOSITORY, Processes
+from harness.documents.guide import Follower, steps
+from harness.hints.generators import node_programs
+from harness.processes.commands import REPOSITORY, Processes
+from harness.processes.forked import forked_python
 from harness.tools import free_port, require_tool, valkey_binary
 
 README = (REPOSITORY / "README.md").read_text()

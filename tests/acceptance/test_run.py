@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from harness.family import alive, descendants
-from harness.processes import REPOSITORY, Processes
+from harness.processes.commands import REPOSITORY, Processes
+from harness.processes.family import alive, descendants
 from harness.tools import free_port, require_tool, valkey_binary
 from harness.waiting import eventually
 

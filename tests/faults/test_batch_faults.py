@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.forms import LONG
-from harness.gateways import PlayedWorker, running_gateway
-from harness.line_streams import LineStream, line, line_stream
-from harness.operations import end_due, enqueue_many, result_of
-from harness.servers import RedisServer
+from harness.http.line_streams import LineStream, line, line_stream
+from harness.http.operations import end_due, enqueue_many, result_of
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, running_gateway
 from jobgate.broker import Broker
 
 LINES, KILLS = (20_000, 10) if LONG else (3_000, 2)

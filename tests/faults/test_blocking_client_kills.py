@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.forms import LONG
-from harness.processes import REPOSITORY, Processes
+from harness.processes.commands import REPOSITORY, Processes
 from jobgate.client import BlockingClient
 
 THREADS = 50
@@ -19,7 +19,7 @@ PAUSE = 5.0 if LONG else 0.3
 
 @pytest.mark.timeout(1800 if LONG else 150)
 def test_each_call_of_each_thread_runs_once(processes: Processes, redis_url: str, tmp_path: Path) -> None:
-    processes.worker("harness.client_worker.WorkerSettings", redis_url, cwd=REPOSITORY / "tests")
+    processes.worker("harness.functions.client_worker.WorkerSettings", redis_url, cwd=REPOSITORY / "tests")
     gateway = processes.gateway(redis_url)
     port = int(gateway.url.rpartition(":")[2])
     history = tmp_path / "history"

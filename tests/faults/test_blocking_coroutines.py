@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from harness.fleet import Fleet
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.fleet import Fleet
+from harness.systems.workers import enqueue, outcome, working
 from harness.waiting import eventually, eventually_async
-from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker, Claim, JobRequest
 
 LEASE = 1.5

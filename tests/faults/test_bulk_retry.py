@@ -7,11 +7,11 @@ from typing import Any
 import aiohttp
 
 from harness.forms import LONG
-from harness.gateways import PlayedWorker, RunningGateway
-from harness.leases import let_run_out
-from harness.operations import end_due, enqueue_many
-from harness.processes import Process, Processes
-from harness.servers import RedisServer
+from harness.http.operations import end_due, enqueue_many
+from harness.jobs.leases import let_run_out
+from harness.processes.commands import Process, Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from harness.forms import LONG
-from harness.processes import REPOSITORY, Processes
-from harness.proxy import Proxy
+from harness.processes.commands import REPOSITORY, Processes
+from harness.servers.losing_proxy import Proxy
 from jobgate.client import Client
 
 CALLS = 5000 if LONG else 300
@@ -38,7 +38,7 @@ class LossyProxy(Proxy):
 async def test_every_call_is_answered_and_runs_once(
     processes: Processes, redis_url: str, tmp_path: Path
 ) -> None:
-    processes.worker("harness.client_worker.WorkerSettings", redis_url, cwd=REPOSITORY / "tests")
+    processes.worker("harness.functions.client_worker.WorkerSettings", redis_url, cwd=REPOSITORY / "tests")
     proxy = LossyProxy(int(processes.gateway(redis_url).url.rpartition(":")[2]))
     history = tmp_path / "history"
     await proxy.start()

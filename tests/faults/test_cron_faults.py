@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import Process, Processes
+from harness.processes.commands import Process, Processes
 from harness.waiting import eventually, eventually_async
 from jobgate.broker import Broker
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.cutting_proxy import CuttingProxy, cutting_proxy
 from harness.forms import LONG
-from harness.processes import Process, Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Process, Processes
+from harness.servers.cutting_proxy import CuttingProxy, cutting_proxy
+from harness.servers.redis_server import RedisServer
 from harness.tools import free_port
 from jobgate.broker import Broker
 from jobgate.client import (

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import redis
 
-from harness.failover import Name, follow, name_of, sentinels_of, wait_for_replica
-from harness.gateways import RunningGateway, running_gateway
-from harness.held import Held
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.servers.failover import Name, follow, name_of, sentinels_of, wait_for_replica
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.held import Held
+from harness.systems.workers import busy, working
 from harness.tools import require_tool
 from harness.waiting import eventually, eventually_async
-from harness.workers import busy, working
 from jobgate.broker import Broker, BrokerMisconfigured, ClaimedJob, JobRequest
 from jobgate.broker.link.peers import TRUSTED_FOR
 from jobgate.gateway import GatewayError

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.fleet import Fleet
 from harness.forms import LONG
-from harness.processes import Process, Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Process, Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.fleet import Fleet
 from harness.waiting import eventually
 
 JOBS = """

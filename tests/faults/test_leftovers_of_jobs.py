@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness.fleet import Fleet
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.fleet import Fleet
+from harness.systems.workers import busy, enqueue, working
 from harness.waiting import eventually, fast_enough
-from harness.workers import busy, enqueue, working
 from jobgate.broker import Broker
 
 JOBS = """

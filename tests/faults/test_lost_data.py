@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import running_gateway
-from harness.held import Held
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import running_gateway
+from harness.systems.held import Held
+from harness.systems.workers import busy, working
 from harness.waiting import eventually_async
-from harness.workers import busy, working
 from jobgate.arq import ResultLost, create_pool
 from jobgate.broker import Broker, JobRequest
 from jobgate.client import Client, JobLost

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.leases import let_run_out
-from harness.proxy import Loss, Proxy, proxy_to
-from harness.records import QUEUE, first_result, request_of
-from harness.servers import RedisServer
-from harness.state import Content, Expiring, about, content, seed
+from harness.jobs.database import Content, Expiring, about, content, seed
+from harness.jobs.leases import let_run_out
+from harness.jobs.records import QUEUE, first_result, request_of
+from harness.servers.losing_proxy import Loss, Proxy, proxy_to
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import (
     AbortAnswer,
     Broker,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.fleet import Fleet
-from harness.processes import Process, Processes
+from harness.processes.commands import Process, Processes
+from harness.systems.fleet import Fleet
+from harness.systems.workers import busy, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import busy, enqueue, outcome, working
 from jobgate.broker import Broker, JobRequest
 
 JOBS = """

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import redis
 
-from harness.gateways import RunningGateway, running_gateway
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.workers import enqueue, outcome, working
 from harness.waiting import eventually, eventually_async
-from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker
 from jobgate.worker.vitals import liveness
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import redis
 
-from harness.failover import Sentinels, follow, sentinels_of, wait_for_replica
-from harness.gateways import RunningGateway, running_gateway
-from harness.servers import RedisServer
+from harness.servers.failover import Sentinels, follow, sentinels_of, wait_for_replica
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.workers import busy, working
 from harness.tools import require_tool
 from harness.waiting import eventually_async
-from harness.workers import busy, working
 from jobgate.worker import func
 
 ServerMaker = Callable[..., RedisServer]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.proxy import proxy_to
-from harness.servers import RedisServer
+from harness.servers.losing_proxy import proxy_to
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import enqueue, working
 from harness.waiting import eventually_async
-from harness.workers import enqueue, working
 from jobgate.broker import Broker
 from jobgate.broker.scripts.loader import script
 from jobgate.worker import Retry, Worker, func

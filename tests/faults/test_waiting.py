@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
 from harness.waiting import PATIENCE, eventually
 from jobgate.broker import Broker, JobRequest
 from jobgate.broker.waiting.watch import LAST_LOOK, POLL_INTERVAL, REREAD_INTERVAL

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.leases import let_run_out
-from harness.servers import RedisServer
+from harness.jobs.leases import let_run_out
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import busy, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import busy, enqueue, outcome, working
 from jobgate.broker import Broker
 from jobgate.worker import Retry, Worker, func
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Process, Processes
-from harness.proxy import Loss, Proxy, proxy_to
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.processes.commands import Process, Processes
+from harness.servers.losing_proxy import Loss, Proxy, proxy_to
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, empty, enqueue, outcome
 from harness.waiting import PATIENCE, eventually, eventually_async, fast_enough
-from harness.workers import burst, empty, enqueue, outcome
 from jobgate.broker import Broker, JobRequest
 
 JOBS = """

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.proxy import proxy_to
-from harness.servers import RedisServer
+from harness.servers.losing_proxy import proxy_to
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, enqueue, working
 from harness.waiting import eventually_async
-from harness.workers import burst, enqueue, working
 from jobgate.broker import Broker, JobStatus
 from jobgate.worker import Worker
 

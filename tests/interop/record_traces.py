@@ -10,10 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness.arq import ARQ_VERSIONS, arq_program
-from harness.servers import RedisServer
+from harness.arq.traces import TRACES, recorded, tell, written
+from harness.arq.versions import ARQ_VERSIONS, arq_program
+from harness.servers.redis_server import RedisServer
 from harness.tools import valkey_binary
-from harness.traces import TRACES, recorded, tell, written
 
 
 def main() -> None:

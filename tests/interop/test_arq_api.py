@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.stock_arq import INTEROP, ask_arq
+from harness.arq.stock import INTEROP, ask_arq
 from interop.api_shape import Shape, named, shape_of
 from jobgate.arq import ArqRedis, RedisSettings, Worker, cron, func
 from jobgate.cli.main import main

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.arq import arq_program
-from harness.processes import Processes
-from harness.servers import RedisServer
+from harness.arq.versions import arq_program
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
 
 HERE = Path(__file__).parent
 #: Where jobgate does not do as arq: the case -> what arq does, what jobgate does. The comment says why.

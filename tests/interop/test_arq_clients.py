@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.arq import RUNNING_VERSIONS, arq_program
-from harness.processes import Process, Processes
-from harness.stock_arq import INTEROP, arq_script, arq_worker, last_words
+from harness.arq.stock import INTEROP, arq_script, arq_worker, last_words
+from harness.arq.versions import RUNNING_VERSIONS, arq_program
+from harness.processes.commands import Process, Processes
 
 SETTINGS = "fleet_functions.WorkerSettings"
 #: What arq's clients read, with pickle, where jobgate's workers say more in an exception of the same class.

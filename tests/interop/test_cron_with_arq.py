@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.arq import arq_program
-from harness.processes import Process, Processes
-from harness.stock_arq import arq_packages
+from harness.arq.stock import arq_packages
+from harness.arq.versions import arq_program
+from harness.processes.commands import Process, Processes
 from harness.waiting import eventually
 
 JOBS = """

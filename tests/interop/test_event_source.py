@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.browser import open_page, start_browser
-from harness.cutting_proxy import cutting_proxy
-from harness.gateways import PlayedWorker, running_gateway
-from harness.processes import Processes
+from harness.browser.chromium import open_page, start_browser
+from harness.processes.commands import Processes
+from harness.servers.cutting_proxy import cutting_proxy
+from harness.systems.gateways import PlayedWorker, running_gateway
 from harness.tools import require_tool
 from jobgate.broker import Broker
 

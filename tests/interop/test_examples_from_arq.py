@@ -15,9 +15,9 @@ import msgpack
 import pytest
 import redis
 
-from harness.arq import arq_program
-from harness.processes import REPOSITORY, Process, Processes
-from harness.servers import RedisServer
+from harness.arq.versions import arq_program
+from harness.processes.commands import REPOSITORY, Process, Processes
+from harness.servers.redis_server import RedisServer
 from harness.waiting import NotInTime, eventually
 from jobgate.arq import create_pool
 

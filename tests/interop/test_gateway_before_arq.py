@@ -15,13 +15,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from harness.arq import RUNNING_VERSIONS
-from harness.arq_fleet import IDLE, MOVING, WAIT, ArqFleet, Caller
-from harness.gateways import RunningGateway
-from harness.ledger import Figures
-from harness.processes import Processes
-from harness.servers import RedisServer
-from harness.stock_arq import INTEROP, arq_script, arq_worker
+from harness.arq.fleet import IDLE, MOVING, WAIT, ArqFleet, Caller
+from harness.arq.stock import INTEROP, arq_script, arq_worker
+from harness.arq.versions import RUNNING_VERSIONS
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import RunningGateway
+from harness.systems.ledger import Figures
 from harness.tools import require_tool
 from harness.waiting import eventually_async
 from jobgate.broker.waiting.watch import REREAD_INTERVAL

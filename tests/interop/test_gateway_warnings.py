@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.processes import Processes
-from harness.stock_arq import arq_worker
+from harness.arq.stock import arq_worker
+from harness.processes.commands import Processes
 
 pytestmark = pytest.mark.early
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.generators import BRIEFLY, installed
-from harness.processes import REPOSITORY, Processes
-from harness.servers import RedisServer
+from harness.hints.generators import BRIEFLY, installed
+from harness.processes.commands import REPOSITORY, Processes
+from harness.servers.redis_server import RedisServer
 from harness.tools import require_tool, valkey_binary
 
 pytestmark = pytest.mark.early

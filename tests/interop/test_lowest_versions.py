@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from harness.forms import LONG
-from harness.processes import Processes
+from harness.processes.commands import Processes
 from harness.tools import free_port, valkey_binary
 
 pytestmark = pytest.mark.early

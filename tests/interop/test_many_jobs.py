@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 import redis
 
-from harness.arq import RUNNING_VERSIONS
-from harness.gateways import RunningGateway
-from harness.processes import Processes
-from harness.stock_arq import INTEROP, arq_script, arq_worker, last_words
+from harness.arq.stock import INTEROP, arq_script, arq_worker, last_words
+from harness.arq.versions import RUNNING_VERSIONS
+from harness.processes.commands import Processes
+from harness.systems.gateways import RunningGateway
 
 logger = logging.getLogger("interop")
 

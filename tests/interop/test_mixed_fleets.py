@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.arq import ARQ_VERSIONS, RUNNING_VERSIONS, arq_program
+from harness.arq.mixed_history import Figures, MixedHistory, Signal, Worker
+from harness.arq.versions import ARQ_VERSIONS, RUNNING_VERSIONS, arq_program
 from harness.forms import LONG
-from harness.mixed_history import Figures, MixedHistory, Signal, Worker
-from harness.processes import Process, Processes
+from harness.processes.commands import Process, Processes
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.early

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.arq import arq_program
-from harness.processes import REPOSITORY, Process, Processes
-from harness.servers import RedisServer
-from harness.stock_arq import INTEROP, arq_packages, arq_worker
+from harness.arq.stock import INTEROP, arq_packages, arq_worker
+from harness.arq.versions import arq_program
+from harness.processes.commands import REPOSITORY, Process, Processes
+from harness.servers.redis_server import RedisServer
 
 ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "testing", "worker")
 #: Where jobgate does not do as arq: what callers of arq see, and those of jobgate.

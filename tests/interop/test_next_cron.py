@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from harness.arq.stock import ask_arq
 from harness.forms import LONG
-from harness.stock_arq import ask_arq
 from harness.zones import zone_named
 from jobgate.worker import next_cron
 

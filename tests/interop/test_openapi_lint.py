@@ -8,10 +8,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from harness.api_document import api_document
-from harness.many_functions import many
-from harness.processes import REPOSITORY
-from harness.spoilt_functions import spoilt
+from harness.documents.api_document import api_document
+from harness.functions.many_functions import many
+from harness.functions.spoilt_functions import spoilt
+from harness.processes.commands import REPOSITORY
 from harness.tools import missing, require_tool
 from jobgate.gateway.openapi.live_document import live_document
 

@@ -15,9 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from harness.arq import ARQ_VERSIONS, RUNNING_VERSIONS, arq_program
-from harness.servers import RedisServer
-from harness.traces import (
+from harness.arq.traces import (
     Fact,
     Seconds,
     Story,
@@ -31,7 +29,9 @@ from harness.traces import (
     slack,
     tell,
 )
-from harness.workers import burst
+from harness.arq.versions import ARQ_VERSIONS, RUNNING_VERSIONS, arq_program
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst
 from jobgate.worker import func
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "redis-layout.md"

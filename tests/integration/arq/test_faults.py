@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import redis
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, busy, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import burst, busy, enqueue, outcome, working
 from jobgate.arq import create_pool
 from jobgate.broker import AbortAnswer, Broker, FailureCode, JobRequest
 from jobgate.worker import Retry, func

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, busy, working
 from harness.waiting import eventually, eventually_async, fast_enough
-from harness.workers import burst, busy, working
 from jobgate.arq import (
     ArqRedis,
     DeserializationError,

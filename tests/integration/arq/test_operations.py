@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from harness.processes import Processes
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, busy, complete, enqueue, outcome, working
 from harness.waiting import PATIENCE, eventually_async
-from harness.workers import burst, busy, complete, enqueue, outcome, working
 from jobgate.arq import (
     ArqRedis,
     FailedJobs,

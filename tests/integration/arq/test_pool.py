@@ -15,11 +15,11 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from harness.proxy import Proxy
-from harness.servers import RedisServer
+from harness.servers.losing_proxy import Proxy
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, working
 from harness.tools import free_port
 from harness.waiting import eventually
-from harness.workers import burst, working
 from jobgate.arq import ArqRedis, Job, JobExecutionFailed, RedisSettings, SerializationError, create_pool
 from jobgate.broker import Broker
 from jobgate.client import GatewayUnavailable, InvalidOption, InvalidRequest, OutcomeUnknown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.workers import burst, working
+from harness.systems.workers import burst, working
 from jobgate.arq import (
     DeserializationError,
     FailedJobs,

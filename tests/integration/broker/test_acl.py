@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from harness.processes import Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
 from harness.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]

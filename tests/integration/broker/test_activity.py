@@ -6,9 +6,9 @@ from contextlib import aclosing
 
 import pytest
 
-from harness.leases import claimed
-from harness.records import request_of, result
-from harness.servers import RedisServer
+from harness.jobs.leases import claimed
+from harness.jobs.records import request_of, result
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Broker, FunctionActivity
 from jobgate.broker.waiting import JobNotice, NoticeKind
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from harness.servers import RedisServer
-from harness.state import Expiring
-from harness.transitions import (
+from harness.jobs.database import Expiring
+from harness.jobs.transitions import (
     ABORT,
     BODY,
     CLAIM,
@@ -28,6 +27,7 @@ from harness.transitions import (
     one,
     seen,
 )
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Transition
 
 #: A job whose lease had lapsed, in its second try under the token `v:1`.

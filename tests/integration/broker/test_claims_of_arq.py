@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import redis
 
-from harness.leases import let_run_out
-from harness.records import QUEUE, first_result
-from harness.servers import RedisServer
+from harness.jobs.leases import let_run_out
+from harness.jobs.records import QUEUE, first_result
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import AbortAnswer, Broker, ClaimedJob, JobRequest, Transition
 
 

@@ -10,8 +10,8 @@ import pytest
 import redis
 from redis.asyncio import Redis as AsyncRedis
 
-from harness import tether
-from harness.servers import RedisServer
+from harness.processes import tether
+from harness.servers.redis_server import RedisServer
 from harness.tools import free_port, require_tool
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, BrokerUnavailable

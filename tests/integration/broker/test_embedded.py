@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from harness import tether
+from harness.processes import tether
 from harness.tools import free_port
 from harness.waiting import eventually
 from jobgate.broker.embedded import EmbeddedServer

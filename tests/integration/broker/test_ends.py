@@ -2,10 +2,9 @@
 
 import pytest
 
-from harness.records import request_of
-from harness.servers import RedisServer
-from harness.state import Expiring, about, content, seed
-from harness.transitions import (
+from harness.jobs.database import Expiring, about, content, seed
+from harness.jobs.records import request_of
+from harness.jobs.transitions import (
     ABORT,
     BODY,
     BODY_SHA,
@@ -33,6 +32,7 @@ from harness.transitions import (
     check,
     finish,
 )
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import (
     AbortAnswer,
     Broker,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import PlayedWorker
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, FollowedJob, JobRequest, JobStatus
 from jobgate.broker.views import moved

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import redis
 
-from harness.records import lease, result
-from harness.servers import RedisServer
-from harness.state import Content, Expiring, seed
+from harness.jobs.database import Content, Expiring, seed
+from harness.jobs.records import lease, result
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import (
     Broker,
     BrokerError,

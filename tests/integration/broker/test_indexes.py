@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from harness.leases import claimed
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.leases import claimed
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Broker, Failure, FailureCode, JobResult, Transition
 
 QUEUE = "arq:queue"

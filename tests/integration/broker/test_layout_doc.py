@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Broker, JobRequest, JobResult
 
 ROOT = Path(__file__).resolve().parents[3]

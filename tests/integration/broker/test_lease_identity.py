@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.records import request_of
-from harness.servers import RedisServer
-from harness.workers import busy, outcome, working
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import busy, outcome, working
 from jobgate.broker import Broker, ClaimedJob, JobRequest, JobResult, Transition
 
 QUEUE = "arq:queue"

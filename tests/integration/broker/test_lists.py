@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import redis
 
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Broker, QueuedJob
 from jobgate.broker.views.lists import ResultPage
 

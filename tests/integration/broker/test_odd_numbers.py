@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from harness.gateways import RunningGateway, running_gateway
+from harness.systems.gateways import RunningGateway, running_gateway
 from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker
 from jobgate.broker.milliseconds import ms_of

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from harness.servers import RedisServer
-from harness.workers import burst, busy, enqueue, outcome, working
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, busy, enqueue, outcome, working
 from jobgate.broker import Broker
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.leases import claimed
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.leases import claimed
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Broker, Failure, JobBody, JobResult, RerunAnswer
 
 QUEUE = "arq:queue"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.records import lease, result
-from harness.servers import RedisServer
-from harness.spoilt import KINDS, States, parts, spoil
-from harness.state import Content, Expiring, seed
+from harness.hostile.spoilt_keys import KINDS, States, parts, spoil
+from harness.jobs.database import Content, Expiring, seed
+from harness.jobs.records import lease, result
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import (
     AbortAnswer,
     Broker,

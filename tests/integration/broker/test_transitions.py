@@ -4,10 +4,9 @@ import time
 
 import pytest
 
-from harness.leases import mark_of
-from harness.servers import RedisServer
-from harness.state import Expiring, Marked, about, content, seed
-from harness.transitions import (
+from harness.jobs.database import Expiring, Marked, about, content, seed
+from harness.jobs.leases import mark_of
+from harness.jobs.transitions import (
     ABORT,
     BODY,
     CATALOGUE,
@@ -39,6 +38,7 @@ from harness.transitions import (
     report,
     retry,
 )
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import (
     Broker,
     IdempotencyConflict,

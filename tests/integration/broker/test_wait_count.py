@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Broker
 
 KEY = "arq:queue:waits:shop"

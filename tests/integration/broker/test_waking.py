@@ -3,7 +3,7 @@
 import asyncio
 from time import monotonic
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
 from jobgate.broker import Broker, JobRequest
 
 QUEUE = "arq:queue"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.gateways import PlayedWorker
-from harness.operations import end_due, enqueue_many
-from harness.processes import Processes, new_key, run_jobgate
-from harness.servers import RedisServer
-from harness.terminal import Terminal
+from harness.http.operations import end_due, enqueue_many
+from harness.processes.commands import Processes, new_key, run_jobgate
+from harness.processes.terminal import Terminal
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker
 from harness.tools import valkey_binary
 from harness.waiting import eventually
 from jobgate.broker import Broker

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.call_stack import CallStack
+from harness.systems.call_stack import CallStack
 from harness.tools import free_port
 from jobgate.cli.main import main
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.family import alive, descendants
-from harness.processes import Process, Processes
+from harness.processes.commands import Process, Processes
+from harness.processes.family import alive, descendants
 from harness.tools import free_port, valkey_binary
 from harness.waiting import eventually
 

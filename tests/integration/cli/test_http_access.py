@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.certificates import Pair, make_pair
-from harness.gateways import running_gateway
+from harness.servers.certificates import Pair, make_pair
+from harness.systems.gateways import running_gateway
 from jobgate.cli.main import main
 
 

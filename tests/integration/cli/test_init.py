@@ -10,9 +10,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from harness.forked import forked_python
-from harness.guide import Follower, steps
-from harness.processes import Processes
+from harness.documents.guide import Follower, steps
+from harness.processes.commands import Processes
+from harness.processes.forked import forked_python
 from harness.tools import free_port, require_tool, valkey_binary
 from jobgate.cli.main import main
 from jobgate.cli.project import FILES

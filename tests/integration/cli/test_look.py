@@ -14,12 +14,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.forms import LONG
-from harness.gateways import PlayedWorker
-from harness.operations import end_due, enqueue_many
-from harness.processes import JOBGATE, Process, Processes, new_key, run_jobgate
-from harness.records import request_of
-from harness.servers import RedisServer
-from harness.terminal import Terminal
+from harness.http.operations import end_due, enqueue_many
+from harness.jobs.records import request_of
+from harness.processes.commands import JOBGATE, Process, Processes, new_key, run_jobgate
+from harness.processes.terminal import Terminal
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker
 from harness.tools import valkey_binary
 from jobgate.broker import Broker, Failure
 from jobgate.client import Client

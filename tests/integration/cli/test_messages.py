@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import running_gateway
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.gateways import running_gateway
 from jobgate.worker import LoadError, Settings, SettingsError, Worker, WorkerError, load_settings
 
 JOBS = """

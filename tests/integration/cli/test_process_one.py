@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.processes import Process, Processes
+from harness.processes.commands import Process, Processes
 from harness.waiting import eventually
 from jobgate.cli import process_one
 

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from harness.call_stack import CallStack
-from harness.fake_gateway import JOB, Gateway, never
-from harness.processes import JOBGATE
-from harness.terminal import Terminal
-from harness.variables import environment
+from harness.http.fake_gateway import JOB, Gateway, never
+from harness.processes.commands import JOBGATE
+from harness.processes.terminal import Terminal
+from harness.processes.variables import environment
+from harness.systems.call_stack import CallStack
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]markup[/red]\u202e\r\n"
 

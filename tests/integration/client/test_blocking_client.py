@@ -16,7 +16,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
 
-from harness.processes import Processes, run_python
+from harness.processes.commands import Processes, run_python
 from harness.waiting import eventually
 from jobgate.client import BlockingClient, ClientClosed, JobNotFound, JobStatus, WouldDeadlock
 

@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.awaited import Awaited
-from harness.processes import REPOSITORY, Processes
-from harness.servers import RedisServer
+from harness.http.awaited import Awaited
+from harness.processes.commands import REPOSITORY, Processes
+from harness.servers.redis_server import RedisServer
 from harness.tools import free_port, valkey_binary
 from harness.waiting import eventually_async
 from jobgate.client import (
@@ -41,7 +41,7 @@ from jobgate.client import (
     UnknownFunction,
 )
 
-SETTINGS = "harness.client_worker.WorkerSettings"
+SETTINGS = "harness.functions.client_worker.WorkerSettings"
 #: No worker serves it.
 IDLE_QUEUE = "arq:idle"
 

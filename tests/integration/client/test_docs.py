@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import jobgate.client
-from harness.processes import REPOSITORY, Processes, new_key
+from harness.processes.commands import REPOSITORY, Processes, new_key
 from jobgate.client import (
     AbortFilters,
     Client,

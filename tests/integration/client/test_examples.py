@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from harness.processes import REPOSITORY, Process, Processes
+from harness.processes.commands import REPOSITORY, Process, Processes
 from harness.tools import require_tool
 
 

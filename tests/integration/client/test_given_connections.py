@@ -13,8 +13,8 @@ import redis as blocking_redis
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis
 from redis.asyncio.sentinel import Sentinel
 
-from harness.servers import RedisServer
-from harness.workers import outcome
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import outcome
 from jobgate.arq import ArqRedis, Job, Worker
 from jobgate.broker import Broker
 from jobgate.client import InvalidOption

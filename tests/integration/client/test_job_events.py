@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from harness.fake_gateway import JOB, Gateway, Reply, answer, hang_up, page, problem
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.servers import RedisServer
+from harness.http.fake_gateway import JOB, Gateway, Reply, answer, hang_up, page, problem
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.tools import free_port
 from jobgate.broker import Broker
 from jobgate.client import (

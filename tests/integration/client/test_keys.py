@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.processes import Processes, new_key
+from harness.processes.commands import Processes, new_key
 from jobgate.client import Client, Forbidden, JobNotFound, Unauthorized
 
 

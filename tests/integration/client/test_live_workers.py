@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.gateways import PlayedWorker
+from harness.systems.gateways import PlayedWorker
 from jobgate.broker import Broker, BrokerUnavailable
 from jobgate.client import Client, UnknownFunction
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from harness.processes import Processes, run_python
+from harness.processes.commands import Processes, run_python
 
 START = """
 import asyncio, os, sys

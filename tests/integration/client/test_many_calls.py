@@ -14,11 +14,11 @@ import redis
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from harness.client_worker import add, sleep
-from harness.gateways import running_gateway
-from harness.processes import REPOSITORY, Processes
-from harness.proxy import Loss, proxy_to
-from harness.servers import RedisServer
+from harness.functions.client_worker import add, sleep
+from harness.processes.commands import REPOSITORY, Processes
+from harness.servers.losing_proxy import Loss, proxy_to
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import running_gateway
 from harness.tools import free_port, valkey_binary
 from jobgate.client import (
     BlockingClient,
@@ -52,7 +52,9 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     server = RedisServer(valkey_binary(), folder / "server").start()
     processes = Processes(folder)
     try:
-        processes.worker("harness.client_worker.WorkerSettings", server.url, cwd=REPOSITORY / "tests")
+        processes.worker(
+            "harness.functions.client_worker.WorkerSettings", server.url, cwd=REPOSITORY / "tests"
+        )
         yield {"http": processes.gateway(server.url).url, "redis": server.url}
     finally:
         processes.end_all()

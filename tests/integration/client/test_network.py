@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.certificates import Pair, make_pair
-from harness.gateways import RunningGateway, running_gateway
+from harness.servers.certificates import Pair, make_pair
+from harness.systems.gateways import RunningGateway, running_gateway
 from jobgate.client import (
     Client,
     GatewayUnavailable,

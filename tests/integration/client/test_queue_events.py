@@ -7,8 +7,8 @@ from contextlib import aclosing
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.fake_gateway import Gateway, problem
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.http.fake_gateway import Gateway, problem
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.tools import free_port
 from harness.waiting import eventually_async
 from jobgate.broker import Broker

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.processes import REPOSITORY, Processes
-from harness.typed_functions import Part, moment, parts
+from harness.functions.typed_functions import Part, moment, parts
+from harness.processes.commands import REPOSITORY, Processes
 from jobgate.client import Client, JobAborted, JobFailed
 
-SETTINGS = "harness.client_worker.WorkerSettings"
+SETTINGS = "harness.functions.client_worker.WorkerSettings"
 
 
 @pytest.mark.parametrize("serializer", ["json", "msgpack", "pickle"])
@@ -40,7 +40,7 @@ async def test_results_and_failures_travel_with_each_serializer(
 
 
 async def test_pickle_carries_the_objects_of_typed_calls(processes: Processes, redis_url: str) -> None:
-    settings = "harness.typed_functions.WorkerSettings"
+    settings = "harness.functions.typed_functions.WorkerSettings"
     processes.worker(settings, redis_url, "--serializer", "pickle", cwd=REPOSITORY / "tests")
     part = Part(b"\xff", Decimal("1.10"), {1})
     async with Client(redis_url, serializer="pickle", registry=CollectorRegistry()) as client:

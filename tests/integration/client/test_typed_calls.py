@@ -10,14 +10,24 @@ from uuid import UUID
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness import typed_functions
-from harness.processes import REPOSITORY, Processes
-from harness.servers import RedisServer
+from harness.functions import typed_functions
+from harness.functions.typed_functions import (
+    Colour,
+    Order,
+    Part,
+    moment,
+    order,
+    parts,
+    renamed,
+    several,
+    spans,
+)
+from harness.processes.commands import REPOSITORY, Processes
+from harness.servers.redis_server import RedisServer
 from harness.tools import valkey_binary
-from harness.typed_functions import Colour, Order, Part, moment, order, parts, renamed, several, spans
 from jobgate.client import Client, InvalidArguments, JobNotFound, ResultMismatch
 
-SETTINGS = "harness.typed_functions.WorkerSettings"
+SETTINGS = "harness.functions.typed_functions.WorkerSettings"
 PART = Part(b"\xfb\xff\x00", Decimal("1.10"), {1, 2})
 ORDER = Order.model_validate(
     {"id": UUID(int=7), "the-day": date(2024, 5, 6), "parts": [PART], "colour": Colour.RED}

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from jobgate.broker import Broker
 
 

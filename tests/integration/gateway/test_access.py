@@ -1,12 +1,12 @@
-"""Each route with each kind of key, job and limit: the table in harness/access.py, which the docs show."""
+"""Each route with each kind of key, job and limit: harness/documents/access.py, which the docs show."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.access import LIMITS, SCOPES, TABLE, Access, documented
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.documents.access import LIMITS, SCOPES, TABLE, Access, documented
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, ClaimedJob, Failure
 from jobgate.gateway import new_key

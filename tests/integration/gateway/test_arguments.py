@@ -13,9 +13,9 @@ import orjson
 import pytest
 import redis
 
-from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
+from harness.systems.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
+from harness.systems.workers import working
 from harness.waiting import eventually_async
-from harness.workers import working
 from jobgate.broker import FunctionDocument, Parameter, WorkerRecord
 from jobgate.broker.catalogue import Catalogue
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.tools import free_port
 from jobgate.client import Client
 from jobgate.gateway import GatewayError, GatewaySettings

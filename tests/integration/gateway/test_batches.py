@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from harness.forms import LONG
-from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
-from harness.line_streams import NDJSON, line, line_stream
-from harness.processes import Processes
+from harness.http.line_streams import NDJSON, line, line_stream
+from harness.processes.commands import Processes
+from harness.systems.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.tools import require_tool
 from jobgate.broker import Broker
 from jobgate.gateway import new_key

@@ -10,10 +10,10 @@ from typing import Any
 import msgpack
 import pytest
 
-from harness.event_streams import events_of
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.operations import end_due, enqueue_many, outcome_of, result_of
-from harness.servers import RedisServer
+from harness.http.event_streams import events_of
+from harness.http.operations import end_due, enqueue_many, outcome_of, result_of
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway import new_key

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.bad_requests import request, typed
-from harness.gateways import PlayedWorker, running_gateway
-from harness.processes import Process, Processes
-from harness.servers import RedisServer
+from harness.http.bad_requests import request, typed
+from harness.processes.commands import Process, Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, running_gateway
 from harness.waiting import eventually
 from jobgate.broker import Broker, JobRequest
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from harness.bad_requests import request
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.processes import Process, Processes
-from harness.records import request_of
+from harness.http.bad_requests import request
+from harness.jobs.records import request_of
+from harness.processes.commands import Process, Processes
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually, eventually_async
 from jobgate.broker import Broker, JobRequest
 

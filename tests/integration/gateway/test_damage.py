@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import redis
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.spoilt import KINDS, spoil
+from harness.hostile.spoilt_keys import KINDS, spoil
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from jobgate.broker import Broker
 
 #: Kinds that no key of a job may have; what a text says is another question.

@@ -9,13 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from harness import scene
-from harness.browser import Page, open_page, start_browser
-from harness.gateways import PlayedWorker, running_gateway
-from harness.hostile_texts import HOSTILE_TEXTS
-from harness.processes import Process, Processes
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.browser import scene
+from harness.browser.chromium import Page, open_page, start_browser
+from harness.hostile.texts import HOSTILE_TEXTS
+from harness.jobs.records import request_of
+from harness.processes.commands import Process, Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, running_gateway
 from harness.tools import valkey_binary
 from harness.waiting import NotInTime, eventually_async
 from jobgate.broker import Broker, Failure, FailureCode, WorkerRecord

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.browser import Page, open_page, start_browser
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.many_functions import INTEGER, KEYWORD, POSITIONAL, STRING, function, parameter
-from harness.processes import Processes
+from harness.browser.chromium import Page, open_page, start_browser
+from harness.functions.many_functions import INTEGER, KEYWORD, POSITIONAL, STRING, function, parameter
+from harness.processes.commands import Processes
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from jobgate.broker import ClaimedJob, Failure, FailureCode, FunctionDocument
 from jobgate.broker.catalogue import Catalogue
 from jobgate.gateway import new_key

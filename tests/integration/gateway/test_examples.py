@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from harness.api_document import api_document
-from harness.event_streams import Seen, events_of
-from harness.gateways import RunningGateway, running_gateway
+from harness.documents.api_document import api_document
+from harness.http.event_streams import Seen, events_of
+from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.workers import busy, working
 from harness.waiting import NotInTime, eventually_async
-from harness.workers import busy, working
 from jobgate.client.http.event_parser import EventParser
 from jobgate.gateway import new_key
 from jobgate.worker import Worker, func

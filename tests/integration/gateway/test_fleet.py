@@ -10,13 +10,13 @@ import jsonschema_rs
 import pytest
 import redis
 
-from harness.api_document import api_document
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.proxy import proxy_to
-from harness.servers import RedisServer
-from harness.spoilt import KINDS, spoil
+from harness.documents.api_document import api_document
+from harness.hostile.spoilt_keys import KINDS, spoil
+from harness.servers.losing_proxy import proxy_to
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.systems.workers import busy, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import busy, enqueue, outcome, working
 from jobgate.broker import Broker, RunningTry, WorkerVitals
 from jobgate.broker.scripts import script
 from jobgate.gateway import new_key

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
-from harness.many_functions import INTEGER, every_form, function, many, parameter
+from harness.functions.many_functions import INTEGER, every_form, function, many, parameter
+from harness.systems.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import FunctionDocument
 from jobgate.broker.catalogue import Catalogue

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import running_gateway
-from harness.line_streams import LineStream, line, line_stream
-from harness.processes import Process, Processes
+from harness.http.line_streams import LineStream, line, line_stream
+from harness.processes.commands import Process, Processes
+from harness.systems.gateways import running_gateway
 from harness.waiting import PATIENCE, eventually_async
 from jobgate.gateway import new_key
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.bad_requests import BAD, raw, request, typed, why_unexpected
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.http.bad_requests import BAD, raw, request, typed, why_unexpected
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.tools import free_port
 from harness.waiting import eventually_async
 from jobgate.broker import Broker

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.bad_requests import request
-from harness.event_streams import EventReader, events_of
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.http.bad_requests import request
+from harness.http.event_streams import EventReader, events_of
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, Failure, JobRequest
 from jobgate.gateway import new_key

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 import redis
 
-from harness.gateways import (
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import (
     ABORTED,
     PlayedWorker,
     RunningGateway,
     functions_known,
     waits_in_flight,
 )
-from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from jobgate.broker import Failure
 

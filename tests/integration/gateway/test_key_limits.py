@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway import new_key

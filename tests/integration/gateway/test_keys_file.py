@@ -13,10 +13,10 @@ from typing import IO, Any
 
 import pytest
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.processes import Processes
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway import KeysFileError, new_key

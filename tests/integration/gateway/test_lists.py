@@ -10,9 +10,9 @@ import aiohttp
 import orjson
 import pytest
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.processes import REPOSITORY, Processes
-from harness.servers import RedisServer
+from harness.processes.commands import REPOSITORY, Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.tools import require_tool
 from jobgate.broker import Broker
 from jobgate.gateway import new_key

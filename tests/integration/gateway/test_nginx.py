@@ -9,10 +9,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from harness.event_streams import events_of
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.line_streams import line_stream
-from harness.processes import Processes
+from harness.http.event_streams import events_of
+from harness.http.line_streams import line_stream
+from harness.processes.commands import Processes
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.tools import free_port, require_tool
 
 #: As docs/tls.md shows them.

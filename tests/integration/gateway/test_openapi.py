@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.api_document import api_document
+from harness.documents.api_document import api_document
 from harness.forms import LONG
-from harness.gateways import PlayedWorker, running_gateway
-from harness.processes import REPOSITORY, Processes
+from harness.processes.commands import REPOSITORY, Processes
+from harness.systems.gateways import PlayedWorker, running_gateway
 from harness.tools import missing
 from jobgate.broker import Broker
 
@@ -31,7 +31,7 @@ SEARCH, PATIENCE = (
 )
 #: How many cases the search has at least; how many it has in ten seconds depends on the machine.
 CASES = 20_000 if LONG else 1
-CONFIG = REPOSITORY / "tests" / "harness" / "schemathesis.toml"
+CONFIG = REPOSITORY / "tests" / "harness" / "http" / "schemathesis.toml"
 DOCUMENT = api_document()
 
 
@@ -51,7 +51,7 @@ def test_schemathesis_finds_nothing(
         cwd=tmp_path,
         env={
             **os.environ,
-            "SCHEMATHESIS_HOOKS": "harness.schemathesis_hooks",
+            "SCHEMATHESIS_HOOKS": "harness.http.schemathesis_hooks",
             "PYTHONPATH": str(REPOSITORY / "tests"),
         },
         capture_output=True,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway import new_key

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from harness.processes import Processes, run_jobgate
+from harness.processes.commands import Processes, run_jobgate
 from harness.tools import free_port
 from harness.waiting import eventually_async
 

@@ -5,9 +5,9 @@ import urllib.request
 
 import pytest
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.processes import Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway.metrics import Meter

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import RunningGateway, running_gateway
+from harness.systems.gateways import RunningGateway, running_gateway
 from harness.waiting import eventually_async
 
 #: Seconds for one request's questions to Redis, and what no answer below may take.

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import redis
 
-from harness.gateways import (
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import (
     PlayedWorker,
     RunningGateway,
     functions_known,
     running_gateway,
     waits_in_flight,
 )
-from harness.servers import RedisServer
 from harness.waiting import eventually_async
 from jobgate.broker import Availability, Broker, BrokerUnavailable, LiveFunctions
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.operations import FAILURE, end_due, enqueue_many
-from harness.servers import RedisServer
+from harness.http.operations import FAILURE, end_due, enqueue_many
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from jobgate.broker import Failure, FailureCode
 from jobgate.gateway import new_key
 

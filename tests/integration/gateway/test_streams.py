@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.bad_requests import request
+from harness.http.bad_requests import request
 from harness.waiting import eventually_async
 from jobgate.gateway import GatewaySettings
 from jobgate.gateway.context import Call, Gateway

@@ -12,10 +12,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from harness.bad_requests import request
-from harness.certificates import Pair, make_pair
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway, waits_in_flight
-from harness.processes import Processes
+from harness.http.bad_requests import request
+from harness.processes.commands import Processes
+from harness.servers.certificates import Pair, make_pair
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway, waits_in_flight
 from harness.tools import free_port, require_tool
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.gateways import running_gateway
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.gateways import running_gateway
 from harness.tools import require_tool
 from jobgate.gateway import GatewayError
 from jobgate.gateway.listening.unix_socket import SocketFile

@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from harness.forms import LONG
-from harness.processes import Processes
+from harness.processes.commands import Processes
 from harness.tools import free_port
 from jobgate.cli.commands.health import DEFAULT_URL
 from jobgate.gateway import GatewaySettings

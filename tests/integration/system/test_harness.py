@@ -11,9 +11,9 @@ import psutil
 import pytest
 import redis
 
-from harness.family import alive
-from harness.processes import Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Processes
+from harness.processes.family import alive
+from harness.servers.redis_server import RedisServer
 from harness.waiting import eventually
 
 
@@ -103,14 +103,14 @@ def test_server_outlives_the_thread_that_started_it(make_server: Callable[..., R
 
 _PARENT = """
 import subprocess, time
-from harness import tether
+from harness.processes import tether
 child = subprocess.Popen(tether.command(["sleep", "60"]), start_new_session=True)
 print(child.pid, flush=True)
 time.sleep(60)
 """
 _PARENT_OF_FORKED = """
 import pathlib, sys, time
-from harness.processes import Processes
+from harness.processes.commands import Processes
 print(Processes(pathlib.Path(sys.argv[1])).start("gateway", "--redis", "redis://127.0.0.1:1").pid, flush=True)
 time.sleep(60)
 """

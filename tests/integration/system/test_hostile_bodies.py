@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 import redis
 
-from harness import hostile
 from harness.forms import LONG
-from harness.gateways import running_gateway
-from harness.processes import Processes
+from harness.hostile import pickles as hostile
+from harness.processes.commands import Processes
+from harness.systems.gateways import running_gateway
 from harness.waiting import eventually
 from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.gateways import running_gateway
-from harness.processes import Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, JobRequest
 from jobgate.gateway import new_key

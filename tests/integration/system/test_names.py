@@ -13,9 +13,9 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from harness.gateways import PlayedWorker, RunningGateway, running_gateway
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from jobgate.arq import create_pool
 from jobgate.broker import Broker, BrokerMisconfigured
 from jobgate.client import Client, InvalidRequest, JobAborted, JobStatus

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.type_checkers import MYPY, without_our_paths
+from harness.hints.type_checkers import MYPY, without_our_paths
 
 pytestmark = pytest.mark.early
 

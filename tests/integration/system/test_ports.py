@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.gateways import running_gateway
+from harness.systems.gateways import running_gateway
 from harness.tools import free_port
 from harness.waiting import eventually
 from jobgate.worker.vitals import Liveness, Pulse, StatusServer, WorkerMetrics

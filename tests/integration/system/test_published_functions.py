@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import redis
 
-from harness.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
+from harness.systems.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
+from harness.systems.workers import working
 from harness.waiting import eventually_async, fast_enough
-from harness.workers import working
 from jobgate.broker import Availability, Broker, LiveFunctions, WorkerRecord
 from jobgate.broker.catalogue import LONGEST_CATALOGUE
 from jobgate.worker import Worker, func

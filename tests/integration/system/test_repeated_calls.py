@@ -9,9 +9,9 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from harness.gateways import ABORTED, PlayedWorker, RunningGateway, running_gateway
-from harness.records import request_of
-from harness.servers import RedisServer
+from harness.jobs.records import request_of
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import ABORTED, PlayedWorker, RunningGateway, running_gateway
 from harness.waiting import eventually_async
 from jobgate.arq import Job, create_pool
 from jobgate.broker import Broker, JobRequest

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.gateways import RunningGateway, running_gateway
-from harness.records import request_of
+from harness.jobs.records import request_of
+from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.workers import burst, working
 from harness.waiting import eventually_async
-from harness.workers import burst, working
 from jobgate.arq import create_pool
 from jobgate.broker import Broker
 from jobgate.client import Client, JobInfo, JobStatus

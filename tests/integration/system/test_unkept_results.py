@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.gateways import RunningGateway, running_gateway
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.workers import burst, working
 from harness.waiting import eventually_async
-from harness.workers import burst, working
 from jobgate.arq import create_pool
 from jobgate.broker import Broker
 from jobgate.client import Client, JobFailed

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
 from harness.tools import free_port
 from jobgate.broker import CLOCK_SHIFT
 from jobgate.client import (

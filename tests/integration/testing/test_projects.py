@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
 
 PROJECT = Path(__file__).parent / "project"
 CONFIGURATION = """

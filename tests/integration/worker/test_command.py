@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.workers import enqueue, outcome
 from harness.waiting import eventually_async
-from harness.workers import enqueue, outcome
 from jobgate.broker import Broker
 
 JOBS = """

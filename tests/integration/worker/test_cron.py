@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import redis
 
-from harness.scheduling import NOON, QUEUE, Told, end_all, ids, scheduling, times
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.scheduling import NOON, QUEUE, Told, end_all, ids, scheduling, times
+from harness.systems.workers import burst, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import burst, enqueue, outcome, working
 from harness.zones import zone_named
 from jobgate.broker import Broker
 from jobgate.worker import Retry, cron, func

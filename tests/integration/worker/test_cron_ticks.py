@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.scheduling import NOON, end_all, ids, scheduling, times
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.scheduling import NOON, end_all, ids, scheduling, times
+from harness.systems.workers import burst, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import burst, outcome, working
 from jobgate.broker import Broker
 from jobgate.worker import Worker, cron
 

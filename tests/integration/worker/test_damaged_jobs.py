@@ -7,9 +7,9 @@ import msgpack
 import pytest
 import redis
 
-from harness.records import request_of
-from harness.spoilt import KINDS, spoil
-from harness.workers import burst, enqueue
+from harness.hostile.spoilt_keys import KINDS, spoil
+from harness.jobs.records import request_of
+from harness.systems.workers import burst, enqueue
 from jobgate.broker import (
     AbortAnswer,
     Broker,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from harness.systems.workers import burst, busy, complete, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import burst, busy, complete, enqueue, outcome, working
 from jobgate.broker import Broker, FailureCode
 from jobgate.worker import JobOutcome, Retry, func
 

@@ -2,7 +2,7 @@
 
 import gc
 
-from harness.workers import burst, enqueue
+from harness.systems.workers import burst, enqueue
 from jobgate.broker import Broker
 from jobgate.worker.jobs import RunningJob
 

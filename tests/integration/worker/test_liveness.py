@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.workers import working
 from harness.waiting import eventually
-from harness.workers import working
 from jobgate.worker import Worker
 from jobgate.worker.vitals.liveness import CLAIM_STALL, LOOP_STALL
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.workers import burst, enqueue
+from harness.systems.workers import burst, enqueue
 from jobgate.broker import Broker
 
 Ctx = dict[str, Any]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Process, Processes
-from harness.servers import RedisServer
+from harness.processes.commands import Process, Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import enqueue, outcome
 from harness.waiting import eventually, eventually_async
-from harness.workers import enqueue, outcome
 from jobgate.broker import Broker
 
 JOBS = """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.workers import burst, enqueue, outcome, working
+from harness.systems.workers import burst, enqueue, outcome, working
 from jobgate.broker import Broker
 from jobgate.worker import func
 

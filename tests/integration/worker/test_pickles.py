@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.workers import burst, enqueue
+from harness.systems.workers import burst, enqueue
 from jobgate.broker import Broker, codec_named
 from jobgate.broker.link.settings import async_client
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from harness import process_functions as functions
-from harness.processes import Processes
-from harness.servers import RedisServer
+from harness.functions import process_functions as functions
+from harness.processes.commands import Processes
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, enqueue, outcome, working
 from harness.waiting import eventually, eventually_async
-from harness.workers import burst, enqueue, outcome, working
 from jobgate.broker import Broker, FailureCode, JobResult
 from jobgate.worker import Function, ProcessDied, SettingsError, func
 

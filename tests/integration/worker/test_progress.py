@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import running_gateway
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.gateways import running_gateway
+from harness.systems.workers import burst, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import burst, enqueue, outcome, working
 from jobgate.broker import Broker, Progress
 from jobgate.client import Client, JobProgress
 from jobgate.worker import Deadline, ProgressReporter, Retry

@@ -4,7 +4,7 @@ from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis
 
-from harness.workers import enqueue, outcome
+from harness.systems.workers import enqueue, outcome
 from jobgate.broker import Broker
 from jobgate.worker import Worker
 

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from harness.servers import RedisServer
-from harness.workers import burst
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst
 from jobgate.broker import Broker, FailureCode, JobRequest
 from jobgate.worker import Worker
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.runs import noop, shared_of
+from harness.systems.runs import noop, shared_of
 from jobgate.broker import Broker
 from jobgate.worker import cron
 from jobgate.worker.claiming import Claimer

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from harness.systems.workers import busy, enqueue, outcome
 from harness.waiting import PATIENCE, eventually_async
-from harness.workers import busy, enqueue, outcome
 from jobgate.arq import FailedJobs, Worker
 from jobgate.broker import Broker
 from jobgate.worker import WorkerError

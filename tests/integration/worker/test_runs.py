@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.workers import burst, busy, complete, enqueue, outcome, working
 from harness.waiting import eventually_async
-from harness.workers import burst, busy, complete, enqueue, outcome, working
 from jobgate.broker import AbortAnswer, Broker, FailureCode, JobBody, JobRequest, JobStatus, codec_named
 from jobgate.broker.bodies.stored import encode_job
 from jobgate.worker import Retry, Worker, func

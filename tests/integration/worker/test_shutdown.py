@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.workers import busy, enqueue
 from harness.waiting import PATIENCE, eventually, eventually_async
-from harness.workers import busy, enqueue
 from jobgate.broker import Broker
 from jobgate.worker import Worker
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.workers import enqueue, outcome
 from harness.tools import free_port
 from harness.waiting import PATIENCE
-from harness.workers import enqueue, outcome
 from jobgate.broker import Broker
 from jobgate.worker import Worker
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import Processes
+from harness.processes.commands import Processes
 
 STARTS_BADLY = """
 def connect():

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from harness.held import Held
-from harness.servers import RedisServer
+from harness.servers.redis_server import RedisServer
+from harness.systems.held import Held
+from harness.systems.workers import burst, busy, enqueue, outcome, working
 from harness.tools import free_port
 from harness.waiting import eventually_async
-from harness.workers import burst, busy, enqueue, outcome, working
 from jobgate.broker import Broker, BrokerFull, BrokerUnavailable, Claim, JobStatus, RedisSettings
 from jobgate.worker import Worker, WorkerError
 from jobgate.worker.vitals.liveness import LOOP_STALL

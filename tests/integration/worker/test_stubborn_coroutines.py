@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import Processes
-from harness.workers import enqueue, outcome
+from harness.processes.commands import Processes
+from harness.systems.workers import enqueue, outcome
 from jobgate.broker import Broker
 
 JOBS = """

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness.processes import Processes
+from harness.processes.commands import Processes
+from harness.systems.workers import enqueue, outcome, working
 from harness.waiting import eventually, eventually_async, fast_enough
-from harness.workers import enqueue, outcome, working
 from jobgate.broker import Broker, FailureCode, JobBody
 from jobgate.worker import Settings, func
 from jobgate.worker.invocation import Invoker

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.process_functions import fail as fails_in_process
-from harness.workers import burst, enqueue, outcome
+from harness.functions.process_functions import fail as fails_in_process
+from harness.systems.workers import burst, enqueue, outcome
 from jobgate.broker import Broker
 from jobgate.worker import func
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness import typed_jobs as functions
-from harness.typed_jobs import Invoice, Line, invoice, invoice_in_thread, kinds
-from harness.workers import burst, enqueue
+from harness.functions import typed_jobs as functions
+from harness.functions.typed_jobs import Invoice, Line, invoice, invoice_in_thread, kinds
+from harness.systems.workers import burst, enqueue
 from jobgate.broker import Broker, FailureCode, JobResult
 from jobgate.broker.link.settings import async_client
 from jobgate.worker import func

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness import hostile, reading_child
 from harness.forms import LONG
+from harness.hostile import pickles as hostile
+from harness.hostile import reading_child
 
 pytestmark = pytest.mark.early
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.gateways import catalogue_of
+from harness.systems.gateways import catalogue_of
 from jobgate.broker import (
     Availability,
     BrokerUnavailable,

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from harness.processes import REPOSITORY
+from harness.processes.commands import REPOSITORY
 from jobgate import client
 from jobgate.cli.main import main
 from jobgate.cli.remote import Connection, ExitCode, connection_of, exit_code_of, message_of

@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from harness.runs import running_job
+from harness.systems.runs import running_job
 from jobgate.broker import PatientRecord
 from jobgate.cli.log_lines import JsonLines, TextLines
 from jobgate.cli.log_stream import LogStream

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.many_functions import many
-from harness.type_checkers import MYPY, complaints
+from harness.functions.many_functions import many
+from harness.hints.type_checkers import MYPY, complaints
 from interop.typed_functions import WorkerSettings
 from jobgate.cli.stubs import functions_of, write_module
 from jobgate.client.http.operation_answers import read_function

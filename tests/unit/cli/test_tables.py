@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from harness.guide import DOCS
+from harness.documents.guide import DOCS
 from jobgate.cli.operate import queue_sheet
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.sheets import LiveSheets, Sheet

@@ -11,8 +11,8 @@ from time import monotonic
 import pytest
 from prometheus_client import CollectorRegistry
 
-from harness.fake_gateway import Gateway, Reply, answer, hang_up, never, page, problem, success
-from harness.servers import RedisServer
+from harness.http.fake_gateway import Gateway, Reply, answer, hang_up, never, page, problem, success
+from harness.servers.redis_server import RedisServer
 from harness.tools import valkey_binary
 from jobgate.client import (
     Client,

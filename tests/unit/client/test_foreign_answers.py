@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.fake_gateway import JOB, Gateway, answer, page
+from harness.http.fake_gateway import JOB, Gateway, answer, page
 from jobgate.client import Call, Client, UnexpectedAnswer
 
 NOW = "2026-08-01T00:00:00Z"

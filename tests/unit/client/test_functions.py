@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.fake_gateway import ACCEPTED, Gateway, answer, success
+from harness.http.fake_gateway import ACCEPTED, Gateway, answer, success
 from jobgate.client import Client, InvalidOption, ResultMismatch, stub
 from jobgate.client.functions import Target
 from jobgate.worker import func

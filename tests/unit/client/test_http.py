@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from harness.fake_gateway import ACCEPTED, JOB, Gateway, Reply, answer, hang_up, page, problem, success
+from harness.http.fake_gateway import ACCEPTED, JOB, Gateway, Reply, answer, hang_up, page, problem, success
 from harness.tools import free_port
 from jobgate.client import (
     Client,

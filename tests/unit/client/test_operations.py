@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.fake_gateway import Gateway, answer, hang_up, problem
+from harness.http.fake_gateway import Gateway, answer, hang_up, problem
 from jobgate.client import (
     Client,
     Forbidden,

@@ -4,7 +4,7 @@ from typing import assert_type
 
 import pytest
 
-from harness.fake_gateway import ACCEPTED, Gateway, success
+from harness.http.fake_gateway import ACCEPTED, Gateway, success
 from jobgate.client import DEFAULT, JobHandle, Stub, stub
 
 

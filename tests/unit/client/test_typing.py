@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.type_checkers import MYPY, complaints
+from harness.hints.type_checkers import MYPY, complaints
 
 SAMPLE = """
 import enum

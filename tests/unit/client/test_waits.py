@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from harness.fake_gateway import ACCEPTED, JOB, Gateway, answer, hang_up, never, problem, success
+from harness.http.fake_gateway import ACCEPTED, JOB, Gateway, answer, hang_up, never, problem, success
 from harness.tools import free_port
 from jobgate.client import (
     Client,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.certificates import Pair, make_pair
+from harness.servers.certificates import Pair, make_pair
 from harness.tools import require_tool
 from jobgate.gateway import GatewayError, GatewaySettings
 from jobgate.gateway.listening import Certificate

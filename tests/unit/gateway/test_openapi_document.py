@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from harness.api_document import api_document
-from harness.many_functions import DEFINITIONS, INTEGER, every_form, function, item, many, parameter
-from harness.spoilt_functions import spoilt
+from harness.documents.api_document import api_document
+from harness.functions.many_functions import DEFINITIONS, INTEGER, every_form, function, item, many, parameter
+from harness.functions.spoilt_functions import spoilt
 from jobgate.broker import FunctionDocument
 from jobgate.gateway.openapi.live_document import live_document
 

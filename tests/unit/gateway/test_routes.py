@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.api_document import api_document
+from harness.documents.api_document import api_document
 from jobgate.broker import (
     FailureCode,
 )

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from harness.generators import BRIEFLY, installed
+from harness.hints.generators import BRIEFLY, installed
 from harness.tools import require_tool
 
 HERE = Path(__file__).parent / "ui"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.arq import ARQ_VERSIONS
+from harness.arq.versions import ARQ_VERSIONS
 from harness.tools import require_tool
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.mixed_history import Figures, MixedHistory, Signal, Worker
+from harness.arq.mixed_history import Figures, MixedHistory, Signal, Worker
 
 JOBGATE, OLD, NEW = 1, 26, 28
 WORKERS = [Worker(JOBGATE, "jobgate"), Worker(OLD, "0.26.0"), Worker(NEW, "0.28.0")]

@@ -85,7 +85,7 @@ async def test_clients_are_refused_such_namespaces() -> None:
         ArqRedis(namespace="arq:job")
 
 
-SETTINGS = "harness.client_worker.WorkerSettings"
+SETTINGS = "harness.functions.client_worker.WorkerSettings"
 
 
 @pytest.mark.parametrize(

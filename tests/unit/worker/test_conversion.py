@@ -10,7 +10,7 @@ import orjson
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from harness.typed_door import Door, P, function_of, taking
+from harness.hints.agreement import Door, P, function_of, taking
 from jobgate.worker import Settings
 from jobgate.worker.hints import AdapterCache, ArgumentsRefused
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.runs import running_job
+from harness.systems.runs import running_job
 from jobgate.worker.functions import RunLimits
 from jobgate.worker.jobs.deadlines import Deadlines
 from jobgate.worker.jobs.running_job import RunningJob

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.runs import running_job
+from harness.systems.runs import running_job
 from jobgate.broker import WriteInDoubt
 from jobgate.worker import Settings, func
 from jobgate.worker.cron_jobs import Skip

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from harness.runs import shared_of
+from harness.systems.runs import shared_of
 from harness.waiting import eventually_async
 from jobgate.broker import BrokerUnavailable, ClaimedJob, JobBody, Lease, Renewal
 from jobgate.worker.functions.resolved import RunLimits

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from harness.runs import running_job
+from harness.systems.runs import running_job
 from jobgate.worker.jobs import Observer, Observers, RunningJob
 
 

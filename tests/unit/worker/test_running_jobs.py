@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.runs import running_job
+from harness.systems.runs import running_job
 from jobgate.worker import Settings
 from jobgate.worker.jobs import RunningJobs, Stop
 from jobgate.worker.jobs.running_job import CLEANUP

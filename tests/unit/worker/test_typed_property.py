@@ -12,8 +12,8 @@ from typing import Any, Optional, Union
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
-from harness.hint_table import ROWS
-from harness.typed_door import Door, P, function_of, is_left_to_worker, sent, why_stricter
+from harness.hints.agreement import Door, P, function_of, is_left_to_worker, sent, why_stricter
+from harness.hints.table import ROWS
 
 EXAMPLES = 4_000 if os.environ.get("JOBGATE_TEST_LONG") == "1" else 60
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.hint_table import ROWS
-from harness.typed_door import Door, is_left_to_worker, sent, taking, why_stricter
+from harness.hints.agreement import Door, is_left_to_worker, sent, taking, why_stricter
+from harness.hints.table import ROWS
 
 NAMES = [f"{at}-{str(row[0])[:60]}" for at, row in enumerate(ROWS)]
 VALUES = {

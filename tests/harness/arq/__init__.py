@@ -1,0 +1,1 @@
+"""Stock arq beside jobgate, each version in an environment of its own."""

@@ -1,0 +1,1 @@
+"""What users read, and tests follow: guides, the OpenAPI document, the table of access."""

@@ -1,0 +1,1 @@
+"""What real workers run in tests: modules with functions and `WorkerSettings`."""

@@ -1,0 +1,1 @@
+"""Type hints, and the tools that read them."""

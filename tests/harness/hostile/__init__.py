@@ -1,0 +1,1 @@
+"""What somebody may have written to do harm, or broken by mistake."""

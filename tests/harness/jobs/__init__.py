@@ -1,0 +1,1 @@
+"""Jobs as the broker has them: records, leases, transitions, all that is in Redis."""

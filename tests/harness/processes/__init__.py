@@ -1,0 +1,1 @@
+"""Real `jobgate` processes, most of them forks of one that has imported all."""

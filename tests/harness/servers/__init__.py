@@ -1,0 +1,1 @@
+"""Real Redis and Valkey processes, and what stands before them."""
