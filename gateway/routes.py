@@ -16,6 +16,7 @@ from jobgate.gateway.handlers import (
     function,
     functions,
     job_events,
+    key,
     livez,
     metrics,
     openapi,
@@ -77,6 +78,7 @@ ROUTES: Final = (
     Route("resume", "POST", "/queues/{queue}/resume", resume),
     Route("workers", "GET", "/workers", workers),
     Route("worker", "GET", "/workers/{worker}", worker),
+    Route("key", "GET", "/key", key),
     Route("openapi", "GET", "/openapi.json", openapi),
     *PAGES,
 )

@@ -1,11 +1,10 @@
-// What the key in use may do. The API has no answer to that question, so that it is tried, without any effect.
-import { Refused, get, post } from "./gateway.js";
-import { hasKey } from "./keys.js";
+// What the key in use may do.
+import { get } from "./gateway.js";
 
 /**
  * @typedef {Object} Rights
  * @property {boolean} overview - may see queues and workers
- * @property {boolean} operate - may pause and resume queues, and retry the jobs of others
+ * @property {boolean} operate - may pause and resume queues, and retry and abort the jobs of others
  * @property {boolean} abort - may abort jobs
  * @property {boolean} retry - may retry jobs, perhaps only its own
  */
@@ -16,12 +15,12 @@ let known = null;
 /** Whether the gateway lets the dashboard show only. */
 export const isReadOnly = () => document.documentElement.hasAttribute("data-read-only");
 
-/** What is taken for granted while the gateway cannot be asked. */
+/** What is assumed while the gateway cannot be asked. */
 const UNKNOWN = { overview: true, operate: false, abort: false, retry: false };
 
 /** Return what the key may do; asked once for each key. @returns {Promise<Rights>} */
 export function rights() {
-  known ??= find().catch(() => {
+  known ??= get("key").then(rightsOf, () => {
     known = null;
     return UNKNOWN;
   });
@@ -33,26 +32,15 @@ export function forgetRights() {
   known = null;
 }
 
-/** @returns {Promise<Rights>} */
-async function find() {
-  const overview = !hasKey() || (await isAllowed(get("queues?limit=1")));
-  if (isReadOnly()) return { overview, operate: false, abort: false, retry: false };
-  if (!hasKey()) return { overview, operate: true, abort: true, retry: true };
-  const [operate, abort, retry] = await Promise.all([
-    isAllowed(post("queues/%20/pause")), // no queue has this name: 422 where the scope suffices
-    isAllowed(post("bulk/abort", { ids: ["."], dry_run: true })),
-    isAllowed(post("bulk/retry", { ids: ["."], dry_run: true })),
-  ]);
-  return { overview, operate, abort, retry };
-}
-
-/** @param {Promise<any>} request */
-async function isAllowed(request) {
-  try {
-    await request;
-  } catch (error) {
-    if (error instanceof Refused && error.status === 403) return false;
-    if (!(error instanceof Refused) || error.status >= 500 || error.status === 401) throw error;
-  }
-  return true;
+/** Return what a key may do. @param {{ scopes: string[], functions: string[] }} key @returns {Rights} */
+export function rightsOf({ scopes, functions }) {
+  const has = (...some) => some.some((scope) => scopes.includes(scope));
+  const acts = !isReadOnly();
+  const operate = acts && has("operate");
+  return {
+    overview: has("read:*", "operate"),
+    operate,
+    abort: operate || (acts && has("abort")),
+    retry: operate || (acts && has("read", "read:*") && functions.length > 0),
+  };
 }

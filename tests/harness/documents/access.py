@@ -135,6 +135,7 @@ TABLE = (
     Access(route="pause", scopes=("operate",)),
     Access(route="resume", scopes=("operate",)),
     Access(route="metrics", scopes=("metrics",)),
+    Access(route="key"),
     Access(route="openapi", note="Has the functions that `enqueue:` scopes match."),
     Access(route="ui", is_open=True),
     Access(route="docs", is_open=True),
