@@ -1,4 +1,4 @@
-"""The Lua scripts, one transition each, and their loader."""
+"""The Lua scripts, on floors by what they are about, and their loader."""
 
 from jobgate.broker.scripts.loader import Script, script
 

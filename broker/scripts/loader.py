@@ -1,7 +1,8 @@
 """The Lua scripts and their loader. The header of each script is its contract.
 
-Scripts share code through preludes. A header names them and the functions that the script uses, as in
-`-- Uses: lease.lua (held, mark_of)`.
+The scripts stand on floors by what they are about. No two floors have a script of the same name, so the name
+is enough to load one. Scripts share code through preludes. A header names them and the functions that the
+script uses, as in `-- Uses: lease.lua (held, mark_of)`.
 
 A Redis that is full (`maxmemory` reached) refuses new jobs but must let its jobs end. So all scripts that
 write carry the flag `allow-oom` (Redis >= 7.0), except `enqueue`, `rerun`, `progress`, `publish` and `probe`.
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import sha1
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from jobgate.broker.milliseconds import CLOCK_SHIFT
@@ -66,4 +68,13 @@ def _add_preludes(source: str, preludes: dict[str, str]) -> None:
 
 @cache
 def _text(name: str) -> str:
-    return files("jobgate.broker.scripts").joinpath(name).read_text("utf-8")
+    if name not in _files():
+        raise FileNotFoundError(name)
+    return _files()[name].read_text("utf-8")
+
+
+@cache
+def _files() -> dict[str, Traversable]:
+    """Return the scripts of all floors by name."""
+    floors = (floor for floor in files("jobgate.broker.scripts").iterdir() if floor.is_dir())
+    return {file.name: file for floor in floors for file in floor.iterdir() if file.name.endswith(".lua")}

@@ -1,6 +1,6 @@
 """An idle worker waits here, until a script pushes a wake token, or a notice of a job to abort.
 
-scripts/wake.lua pushes the tokens, for the transitions enqueue, claim, retry, release and resume.
+wake.lua pushes the tokens, for the transitions enqueue, claim, retry, release and resume.
 """
 
 import asyncio

@@ -82,7 +82,7 @@ def unchanged(url: str) -> bool:
 
 def test_the_rights_name_every_command_of_the_scripts() -> None:
     """A right that is missing leaves a script half done, or breaks what only few requests use."""
-    scripts = "".join(path.read_text() for path in (ROOT / "broker" / "scripts").glob("*.lua"))
+    scripts = "".join(path.read_text() for path in (ROOT / "broker" / "scripts").rglob("*.lua"))
     used = {name.lower() for name in re.findall(r"\b(?:p?call|read)\('([A-Z]+)'", scripts)}
     for_listing = {"zscan"}
     assert used - for_listing <= set(re.findall(r"\+([a-z]+)(?= |$)", RULE[0]))

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from jobgate.broker import (
     JobRequest,
     WriteInDoubt,
 )
+from jobgate.broker.scripts import script
 
 QUEUE, DAY = "arq:queue", 86_400
 BODY = '{"t":null,"f":"add","a":[1],"k":{},"et":1000,"jobgate":{"q":"arq:queue","rt":"r1"}}'
@@ -100,9 +100,8 @@ def whole(client: redis.Redis) -> dict[bytes, Any]:
 
 
 def commands_of(name: str) -> set[str]:
-    folder = Path(__file__).resolve().parents[3] / "broker" / "scripts"
-    text = "".join(folder.joinpath(f"{part}.lua").read_text() for part in (name, "lease", "drop", "wake"))
-    return {command.lower() for command in re.findall(r"\b(?:p?call|read)\('([A-Z]+)'", text)}
+    found = re.findall(r"\b(?:p?call|read)\('([A-Z]+)'", script(name).source)
+    return {command.lower() for command in found}
 
 
 @pytest.mark.parametrize("name", CASES)

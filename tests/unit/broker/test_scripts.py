@@ -7,8 +7,9 @@ import pytest
 
 from jobgate.broker.scripts.loader import script
 
-FOLDER = files("jobgate.broker.scripts")
-SOURCES = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir() if path.name.endswith(".lua")}
+FLOORS = [floor for floor in files("jobgate.broker.scripts").iterdir() if floor.is_dir()]
+FOUND = [path for floor in FLOORS for path in floor.iterdir() if path.name.endswith(".lua")]
+SOURCES = {path.name: path.read_text("utf-8") for path in FOUND}
 PRELUDES = {name for name, text in SOURCES.items() if text.startswith("-- Prelude: ")}
 CALLED = sorted(SOURCES.keys() - PRELUDES)
 #: Lines of code shorter than this may stand in several scripts.
@@ -35,6 +36,15 @@ def locals_of(prelude: str) -> set[str]:
 
 def words_of(name: str) -> set[str]:
     return set(re.findall(r"(?<![.:\w])\w+", re.sub(r"'[^'\n]*'", "''", code_of(name))))
+
+
+def test_a_name_stands_on_one_floor_only() -> None:
+    assert len(SOURCES) == len(FOUND)
+
+
+def test_an_unknown_script_is_an_error() -> None:
+    with pytest.raises(FileNotFoundError, match=r"^lost\.lua$"):
+        script("lost")
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LAYOUT = (ROOT / "docs" / "redis-layout.md").read_text()
 INTERNALS = (ROOT / "docs" / "internals.md").read_text()
 ROOMS = ("arq_api", "broker", "cli", "client", "gateway", "testing", "worker")
-SCRIPTS = {path.name for path in (ROOT / "broker" / "scripts").glob("*.lua")}
+SCRIPTS = {path.name for path in (ROOT / "broker" / "scripts").rglob("*.lua")}
 
 
 def members(body: list[ast.stmt]) -> Iterator[str]:
@@ -43,6 +43,17 @@ def everything_defined() -> dict[Path, set[str]]:
 
 def test_the_layout_names_every_script() -> None:
     assert set(re.findall(r"`(\w+\.lua)`", LAYOUT)) == SCRIPTS
+
+
+def test_the_layout_names_the_floor_of_every_script() -> None:
+    rows = re.findall(r"^\| (?:`(\w+)` )?\| (`\w+\.lua`.*?) \|", LAYOUT, re.MULTILINE)
+    floors: dict[str, str] = {}
+    floor = ""
+    for named, scripts in rows:
+        floor = named or floor
+        floors |= dict.fromkeys(re.findall(r"\w+\.lua", scripts), floor)
+    placed = {path.name: path.parent.name for path in (ROOT / "broker" / "scripts").rglob("*.lua")}
+    assert floors == {name: floor for name, floor in placed.items() if not floor.startswith("shared_")}
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:\w+/)+(?:\w+\.\w+)?)`", INTERNALS))))

@@ -250,7 +250,7 @@ def test_each_name_of_a_door_is_used_by_another_place() -> None:
 
 
 def test_code_uses_our_words() -> None:
-    scripts = (ROOT / "broker" / "scripts").glob("*.lua")
+    scripts = (ROOT / "broker" / "scripts").rglob("*.lua")
     # `task` is left to asyncio's tasks.
     words = re.compile(r"attempts?|dead[- ]letter", re.IGNORECASE)
     assert broken(lambda path: words.findall(path.read_text()), [*SOURCES, *scripts]) == {}

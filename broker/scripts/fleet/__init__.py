@@ -1,0 +1,1 @@
+"""Workers and queues: who is alive, what is offered, what is paused."""

@@ -1,0 +1,1 @@
+"""The life of a job: one script for each transition."""

@@ -1,0 +1,1 @@
+"""Preludes that read."""

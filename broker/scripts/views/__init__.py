@@ -1,0 +1,1 @@
+"""What is read of jobs, one by one, in pages and counted. These scripts write nothing."""

@@ -1,0 +1,1 @@
+"""Whoever waits for an outcome."""
