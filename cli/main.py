@@ -54,6 +54,13 @@ SECTIONS: Final = {
 #: Name of each command -> the extra that it needs.
 COMMANDS: Final = {name: extra for section in SECTIONS.values() for name, (extra, _) in section.items()}
 
+
+def module_of(name: str) -> str:
+    """Return the module of a command, which stands on the floor of its section."""
+    section = next(title for title, commands in SECTIONS.items() if name in commands)
+    return f"jobgate.cli.commands.{section.lower()}.{name}"
+
+
 #: Errors of a file that takes no more: a full disk, a terminal that is gone.
 _UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -86,7 +93,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            command: click.Command = import_module(f"jobgate.cli.commands.{cmd_name}").command
+            command: click.Command = import_module(module_of(cmd_name)).command
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("jobgate"):
                 raise

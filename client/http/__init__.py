@@ -1,7 +1,6 @@
 """Calls through a gateway."""
 
-from jobgate.client.http.exchange import Exchange
-from jobgate.client.http.route import route_to
+from jobgate.client.http.connection import Exchange, route_to
 from jobgate.client.http.transport import HttpTransport
 
 __all__ = ["Exchange", "HttpTransport", "route_to"]

@@ -14,10 +14,16 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.http.exchange import Exchange, Request
-from jobgate.client.http.problem_answers import ProblemAnswer
+from jobgate.client.http.connection import (
+    Exchange,
+    ProblemAnswer,
+    Request,
+    Response,
+    queue_in,
+    queue_of,
+    unexpected,
+)
 from jobgate.client.http.request_body import encode, needs_idempotency_key
-from jobgate.client.http.response import Response, queue_in, queue_of, unexpected
 from jobgate.client.requests import NewJob
 from jobgate.client.time_budget import Retries, TimeBudget
 

@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Final
 
 from jobgate.client.errors import GatewayUnavailable
+from jobgate.client.http.connection import Exchange, Failure
 from jobgate.client.http.event_parser import EventParser, ServerEvent
-from jobgate.client.http.exchange import Exchange, Failure
 from jobgate.client.time_budget import Retries, TimeBudget
 
 logger = logging.getLogger("jobgate.client")

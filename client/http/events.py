@@ -1,8 +1,7 @@
 """What the events of a gateway say."""
 
+from jobgate.client.http.connection import ProblemAnswer, Response, described, job_info, time_in
 from jobgate.client.http.event_parser import ServerEvent
-from jobgate.client.http.problem_answers import ProblemAnswer
-from jobgate.client.http.response import Response, described, job_info, time_in
 from jobgate.client.info import JobEvent, JobEventKind, QueueEvent, QueueEventKind
 from jobgate.client.values import checked
 

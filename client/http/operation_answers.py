@@ -6,7 +6,7 @@ Each function raises KeyError, TypeError, ValueError or AttributeError for what 
 from collections.abc import Mapping
 from typing import Any
 
-from jobgate.client.http.response import time_in
+from jobgate.client.http.connection import time_in
 from jobgate.client.operate import (
     Activity,
     BulkCount,

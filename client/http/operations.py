@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import orjson
 
+from jobgate.client.http.connection import Response, described, job_info, read_job
 from jobgate.client.http.operation_answers import read_count, read_function, read_queue, read_worker
 from jobgate.client.http.prompt_requests import PromptRequests, good
-from jobgate.client.http.response import Response, described, job_info, read_job
 from jobgate.client.info import JobInfo
 from jobgate.client.operate import (
     BulkCount,

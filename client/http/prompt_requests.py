@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
-from jobgate.client.http.exchange import ASK_THE_JOB, Exchange, Request
-from jobgate.client.http.problem_answers import ProblemAnswer
-from jobgate.client.http.response import Response, unexpected
+from jobgate.client.http.connection import ASK_THE_JOB, Exchange, ProblemAnswer, Request, Response, unexpected
 from jobgate.client.time_budget import TimeBudget
 
 #: Seconds that a gateway may take: it waits for Redis for up to 5 s.

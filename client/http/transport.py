@@ -14,14 +14,22 @@ from jobgate.client.errors import (
     UnknownFunction,
 )
 from jobgate.client.http.batch import Batch
+from jobgate.client.http.connection import (
+    Exchange,
+    ProblemAnswer,
+    Request,
+    Response,
+    job_end,
+    job_info,
+    queue_in,
+    queue_of,
+    require_same,
+)
 from jobgate.client.http.event_stream import EventStream
 from jobgate.client.http.events import job_event, queue_event
-from jobgate.client.http.exchange import Exchange, Request
 from jobgate.client.http.operations import HttpOperations
-from jobgate.client.http.problem_answers import ProblemAnswer
 from jobgate.client.http.prompt_requests import SLACK, PromptRequests, good
 from jobgate.client.http.request_body import encode, needs_idempotency_key
-from jobgate.client.http.response import Response, job_end, job_info, queue_in, queue_of, require_same
 from jobgate.client.info import JobEvent, JobEventKind, JobInfo, QueueEvent
 from jobgate.client.requests import NewJob, quoted
 from jobgate.client.time_budget import Retries, TimeBudget

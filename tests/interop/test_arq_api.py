@@ -17,7 +17,7 @@ from jobgate.cli.main import main
 DOC = Path(__file__).resolve().parents[2] / "docs" / "arq-api.md"
 #: Where jobgate keeps a name as a command, or an option in two places.
 PLACES = {
-    "jobgate worker": ["jobgate.cli.commands.worker.command"],
+    "jobgate worker": ["jobgate.cli.commands.run.worker.command"],
     "jobgate.arq.worker.Worker": ["jobgate.worker.Settings", "jobgate.arq.worker.Worker"],
 }
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness.arq.versions import is_arqs
 from harness.processes.variables import early, environment
+from jobgate.cli.main import module_of
 
 #: Commands that are started so: those whose imports take long.
 COMMANDS = (
@@ -26,7 +27,7 @@ COMMANDS = (
     "key", "queue", "queues", "status", "worker", "workers",
 )  # fmt: skip
 #: What is imported beforehand, for jobgate and for arq.
-_OURS = ("uvloop", "jobgate.client.http", *(f"jobgate.cli.commands.{name}" for name in COMMANDS))
+_OURS = ("uvloop", "jobgate.client.http", *map(module_of, COMMANDS))
 _ARQS = ("arq.cli", "arq.worker", "msgpack")
 _HERE = Path(__file__).parent
 #: Makes room for the command line of what is forked.

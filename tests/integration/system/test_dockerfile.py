@@ -25,7 +25,7 @@ import yaml
 from harness.forms import LONG
 from harness.processes.commands import Processes
 from harness.tools import free_port
-from jobgate.cli.commands.health import DEFAULT_URL
+from jobgate.cli.commands.operate.health import DEFAULT_URL
 from jobgate.gateway import GatewaySettings
 
 pytestmark = pytest.mark.early

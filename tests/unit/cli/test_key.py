@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from jobgate.cli.commands import gateway
-from jobgate.cli.commands.key import command
+from jobgate.cli.commands.operate.key import command
+from jobgate.cli.commands.run import gateway
 from jobgate.cli.options import logs
 from jobgate.gateway import GatewaySettings
 from jobgate.gateway.auth.keys_file import KeysFile

@@ -41,5 +41,7 @@ def test_the_worker_alone_needs_nothing_of_the_gateway_s() -> None:
 
 def test_a_worker_starts_without_what_only_a_gateway_and_its_callers_need() -> None:
     """It takes a third of the time that a worker takes to start."""
-    code = "import sys, jobgate.cli.commands.worker; assert not {'aiohttp', 'yarl', 'yaml'} & {*sys.modules}"
+    code = (
+        "import sys, jobgate.cli.commands.run.worker; assert not {'aiohttp', 'yarl', 'yaml'} & {*sys.modules}"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,11 +15,11 @@ from jobgate.client.errors import (
     OutcomeUnknown,
     UnexpectedAnswer,
 )
-from jobgate.client.http.probe import NO_HTTP, wrong_protocol
-from jobgate.client.http.problem_answers import ProblemAnswer
-from jobgate.client.http.response import Response
-from jobgate.client.http.route import Route
-from jobgate.client.http.trust import lasting_error, no_handshake
+from jobgate.client.http.connection.probe import NO_HTTP, wrong_protocol
+from jobgate.client.http.connection.problem_answers import ProblemAnswer
+from jobgate.client.http.connection.response import Response
+from jobgate.client.http.connection.route import Route
+from jobgate.client.http.connection.trust import lasting_error, no_handshake
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.per_loop import Openings, PerLoop
 from jobgate.client.time_budget import GRACE, Retries, TimeBudget

@@ -24,7 +24,7 @@ from jobgate.client.errors import (
     UnexpectedAnswer,
     UnknownFunction,
 )
-from jobgate.client.http.response import Response, unexpected
+from jobgate.client.http.connection.response import Response, unexpected
 
 #: Status codes with which a proxy answers while it cannot reach the gateway.
 _PROXY_TROUBLE = frozenset({502, 503, 504})

@@ -10,7 +10,6 @@ from click.core import ParameterSource
 
 from jobgate.arq import Worker
 from jobgate.broker import BrokerError
-from jobgate.cli.commands.check import check
 from jobgate.cli.options import Command, environment, http, logs, queues, storage, workers
 from jobgate.cli.processes import (
     Supervisor,
@@ -20,6 +19,7 @@ from jobgate.cli.processes import (
     own_status_writer,
     with_startup,
 )
+from jobgate.cli.worker_check import check
 from jobgate.worker import Settings, WorkerError, load_settings
 
 #: Options that are settings of the worker too.

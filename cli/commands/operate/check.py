@@ -1,6 +1,5 @@
 """`jobgate check`: is a worker alive, and would its next release break its callers?"""
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,8 @@ from jobgate.cli.schema_diff import (
     several_versions,
     write_functions,
 )
-from jobgate.worker import Settings, WorkerError, load_settings, look_for_workers
+from jobgate.cli.worker_check import check
+from jobgate.worker import Settings, WorkerError, load_settings
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -69,25 +69,6 @@ def command(settings: str, redis: str | None, schema: bool, schema_diff: Path | 
         raise SystemExit(_compare(schema_diff, _functions(settings)))
     else:
         raise SystemExit(check(settings, redis_settings=redis, **given))
-
-
-def check(settings: str, **overrides: object) -> int:
-    """Look for live workers and write one line about them.
-
-    Args:
-        settings: `MODULE.WorkerSettings`.
-        overrides: Settings that override the class; None = as in the class.
-
-    Returns:
-        The exit code.
-    """
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        found = asyncio.run(look_for_workers(Settings.of(load_settings(settings), **given)))
-    except (WorkerError, ValueError) as error:
-        raise failed_with(error) from error
-    click.echo(("ok: " if found.alive else "failed: ") + found.detail, err=not found.alive)
-    return 0 if found.alive else 1
 
 
 def _functions(settings: str) -> dict[str, FunctionDocument]:

@@ -1,0 +1,1 @@
+"""Commands that call functions: `jobgate --help` has them under Call."""

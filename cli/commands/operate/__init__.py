@@ -1,0 +1,1 @@
+"""Commands for operators: `jobgate --help` has them under Operate."""

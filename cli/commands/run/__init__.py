@@ -1,0 +1,1 @@
+"""Commands that run something: `jobgate --help` has them under Run."""
