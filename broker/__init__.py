@@ -53,7 +53,16 @@ from jobgate.broker.errors import (
     NotAQueue,
     WriteInDoubt,
 )
-from jobgate.broker.feed import Feed, FeedCursor, Happening, HappeningKind, Onlooker
+from jobgate.broker.feed import (
+    Changes,
+    Feed,
+    FeedCursor,
+    Happening,
+    HappeningKind,
+    Onlooker,
+    Pulse,
+    PulseReader,
+)
 from jobgate.broker.fleet import (
     Availability,
     FunctionActivity,
@@ -118,6 +127,7 @@ from jobgate.broker.transitions import (
 )
 from jobgate.broker.unstored import UnstoredBroker
 from jobgate.broker.views import (
+    JobEnd,
     JobMark,
     JobStatus,
     JobView,
@@ -164,7 +174,8 @@ __all__ = [
     "FIELD_LIMIT", "ForeignTraceback", "LINE_LIMIT", "PatientRecord", "PlainLog", "counted", "escape_record",
     "log_line", "printable", "repr_of", "traceback_text", "without_secrets",
     # What happens in queues
-    "Feed", "FeedCursor", "Happening", "HappeningKind", "Onlooker",
+    "Changes", "Feed", "FeedCursor", "Happening", "HappeningKind", "JobEnd", "Onlooker", "Pulse",
+    "PulseReader",
     # Extras
     "need",
     # Errors

@@ -27,7 +27,7 @@ from jobgate.broker.transitions import (
     RetryPart,
     renewer_of,
 )
-from jobgate.broker.views import FinishedPart, ListedPart, ListPart, ServerPart, ViewPart
+from jobgate.broker.views import EndsPart, FinishedPart, ListedPart, ListPart, ServerPart, ViewPart
 from jobgate.broker.waiting import ListenPart, WaitCountPart, WakePart, WatchPart
 
 
@@ -48,6 +48,7 @@ class Broker(
     ViewPart,
     ListPart,
     FinishedPart,
+    EndsPart,
     ActivityPart,
     QueuePart,
     WorkerPart,

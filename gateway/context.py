@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from aiohttp.web import BaseRequest
 
-from jobgate.broker import Allowance, Broker, Feed
+from jobgate.broker import Allowance, Broker, Feed, Pulse
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, SharedWaits, Waits
 from jobgate.gateway.deadline import RedisDeadline
@@ -48,6 +48,7 @@ class Gateway:
     waits: Waits
     streams: OpenStreams
     feed: Feed
+    pulse: Pulse
     shared_waits: SharedWaits
     looks: Looks
     finder: Finder

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
-from jobgate.broker import Broker, Feed
+from jobgate.broker import Broker, Feed, Pulse
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import Keys, KeysFile, KeysText, SharedWaits, Waits
 from jobgate.gateway.context import Call, Gateway
@@ -68,6 +68,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         streams=OpenStreams(limit=settings.max_streams, limit_per_key=settings.max_waits_per_key),
         shared_waits=SharedWaits(broker),
         feed=Feed(broker, fleet.queues),
+        pulse=Pulse(broker, fleet.queues),
         looks=Looks(broker, lambda: live.queues),
         finder=finder,
         operations=OperationParts(broker, finder, functions, lambda: live.queues, settings.bulk_at_once),
@@ -140,7 +141,7 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
         stop.set()
         for each in running:
             each.cancel()
-        await asyncio.gather(gateway.feed.close(), *running, return_exceptions=True)
+        await asyncio.gather(gateway.feed.close(), gateway.pulse.close(), *running, return_exceptions=True)
 
 
 async def serve(

@@ -1,7 +1,11 @@
 """Everything that happens in queues, for those who look on: bounded in memory and in reads."""
 
+from jobgate.broker.feed.changes import Changes
 from jobgate.broker.feed.feed import Feed
 from jobgate.broker.feed.happening import FeedCursor, Happening, HappeningKind
 from jobgate.broker.feed.onlooker import Onlooker
+from jobgate.broker.feed.pulse import Pulse, PulseReader
 
-__all__ = ["Feed", "FeedCursor", "Happening", "HappeningKind", "Onlooker"]
+__all__ = [
+    "Changes", "Feed", "FeedCursor", "Happening", "HappeningKind", "Onlooker", "Pulse", "PulseReader",
+]  # fmt: skip

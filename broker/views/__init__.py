@@ -6,10 +6,11 @@ from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_r
 from jobgate.broker.views.jobs import ViewPart
 from jobgate.broker.views.listed_jobs import ListedPart
 from jobgate.broker.views.lists import ListPart, QueuedJob
+from jobgate.broker.views.newest_ends import EndsPart, JobEnd
 from jobgate.broker.views.server_state import Readiness, ServerPart
 
 __all__ = [
-    "FinishedPart", "JobMark", "JobStatus", "JobView", "ListPart", "ListedPart",
+    "EndsPart", "FinishedPart", "JobEnd", "JobMark", "JobStatus", "JobView", "ListPart", "ListedPart",
     "QueuedJob", "Readiness", "ServerPart", "ViewPart", "due_ms_of", "mark_of_result", "moved",
     "read_marks", "size_of",
 ]  # fmt: skip

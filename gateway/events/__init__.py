@@ -2,5 +2,6 @@
 
 from jobgate.gateway.events.event_text import BEGIN, HEARTBEAT, QUIET, comment, event_text
 from jobgate.gateway.events.open_streams import OpenStreams, Stream
+from jobgate.gateway.events.own_changes import OwnChanges
 
-__all__ = ["BEGIN", "HEARTBEAT", "QUIET", "OpenStreams", "Stream", "comment", "event_text"]
+__all__ = ["BEGIN", "HEARTBEAT", "QUIET", "OpenStreams", "OwnChanges", "Stream", "comment", "event_text"]

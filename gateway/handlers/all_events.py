@@ -9,6 +9,7 @@ from jobgate.broker import BrokerError, FeedCursor, Happening, HappeningKind, On
 from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, Stream, event_text
 from jobgate.gateway.functions import why_not_function
+from jobgate.gateway.handlers.change_stream import change_stream, why_not_every
 from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
 from jobgate.gateway.http import Answer, read_query
 from jobgate.gateway.jobs import moment, shown
@@ -18,10 +19,13 @@ _PAUSE: Final = 1.0
 
 
 async def all_events(call: Call) -> Answer:
-    """Answer 200 with the stream, which has no end of its own."""
+    """Answer 200 with the stream, which has no end of its own: of single events, or of what has changed."""
     call.caller.require("read")
-    given = read_query(call.query, {"queue": call.gateway.queues.why_not_shown, "function": why_not_function})
+    queue = call.gateway.queues.why_not_shown
+    given = read_query(call.query, {"queue": queue, "function": why_not_function, "every": why_not_every})
     call.gateway.streams.require_place(call.caller)
+    if "every" in given:
+        return change_stream(call, given)
     stream = _FeedStream(call, given.get("queue"), given.get("function"))
     stream.answer = stream_answer(stream.pieces())
     return stream.answer

@@ -1,6 +1,9 @@
 // What happens in all queues, `GET /events`: one stream for whatever page is open, and the state of the connection.
 import { follow } from "./stream.js";
 
+/** Seconds between two messages of the stream: each has all that has changed since the one before. */
+const EVERY = 3;
+
 /**
  * `connecting`, `live`, `away` (trying again), `hidden` (the tab is in the background), `refused` (the key may not).
  * @typedef {"connecting" | "live" | "away" | "hidden" | "refused"} State
@@ -22,7 +25,7 @@ export function connect() {
   if (document.hidden) return change("hidden");
   change("connecting");
   running = new AbortController();
-  follow("events", { signal: running.signal, onEvent: tell, onState: change });
+  follow(`events?every=${EVERY}`, { signal: running.signal, onEvent: tell, onState: change });
   return undefined;
 }
 
@@ -40,7 +43,8 @@ document.addEventListener("visibilitychange", () => {
 });
 
 /**
- * Call `listener` with each event until `signal` ends it.
+ * Call `listener` with what happens until `signal` ends it: `changes`, the counts of a queue; `finished`, a job that has
+ * ended, where not too many have; `gap`, something may be missing.
  * @param {(event: StreamEvent) => void} listener
  * @param {AbortSignal} signal
  */
@@ -55,9 +59,17 @@ export function onConnection(watcher) {
   watcher(state);
 }
 
-/** @param {StreamEvent} event */
+/** Tell what a message says: `changes` for each queue, `finished` for jobs that have ended. @param {StreamEvent} event */
 function tell(event) {
-  listeners.forEach((listener) => listener(event));
+  for (const each of partsOf(event)) listeners.forEach((listener) => listener(each));
+}
+
+/** @param {StreamEvent} event @returns {StreamEvent[]} */
+export function partsOf(event) {
+  if (event.kind !== "changes") return [event];
+  const { queues, ended } = event.data;
+  const part = (kind) => (data) => ({ ...event, kind, data });
+  return [...queues.map(part("changes")), ...ended.map(part("finished")).toReversed()];
 }
 
 /** @param {State} next */

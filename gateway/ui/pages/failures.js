@@ -44,7 +44,7 @@ class Failures {
       make("section.panel", { "aria-label": "Failed jobs" }, make("h2", {}, "Newest first"), this.table.element));
     this.element = make("div.stack", {}, make("div.head", {}, make("div.row", {}, make("h1", {}, "Failures"), this.actions)),
       make("section.panel", { "aria-label": "Last hour" }, this.filters(), this.chart.element), this.note, this.lists);
-    onHappening((event) => event.kind === "finished" && event.data.success === false && this.reading?.soon(), signal);
+    onHappening((event) => event.kind === "changes" && event.data.failed && this.reading?.soon(), signal);
     signal.addEventListener("abort", () => this.running?.abort());
   }
 

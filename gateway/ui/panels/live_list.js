@@ -1,17 +1,16 @@
-// The latest events of all queues.
+// The jobs of all queues that have just ended.
 import { onHappening } from "../api/happenings.js";
 import { make, put } from "../parts/elements.js";
 import { jobLink } from "../parts/links.js";
 import { clockExactly, exact } from "../parts/moments.js";
-import { counted } from "../parts/numbers.js";
 import { badge } from "../parts/status.js";
 
-/** Events that are shown: the list always has as many lines. */
+/** Jobs that are shown: the list always has as many lines. */
 const LINES = 12;
 /** Milliseconds between two changes of the list, so that it can be read. */
 const PAUSE = 500;
 
-/** A list of events, which stands still while somebody points at it. */
+/** A list of ended jobs, which stands still while somebody points at it. */
 export class LiveList {
   /** @param {AbortSignal} signal */
   constructor(signal) {
@@ -21,7 +20,7 @@ export class LiveList {
     this.timer = 0;
     this.list = make("ol.live", {}, ...Array.from({ length: LINES }, () => make("li")));
     this.note = make("span.note", {}, "newest first");
-    this.element = make("section.panel", { "aria-label": "Events" }, make("h2", {}, "Events ", this.note), this.list);
+    this.element = make("section.panel", { "aria-label": "Ended just now" }, make("h2", {}, "Ended just now ", this.note), this.list);
     for (const [name, isHeld] of /** @type {const} */ ([["pointerenter", true], ["pointerleave", false], ["focusin", true], ["focusout", false]])) {
       this.list.addEventListener(name, () => this.hold(isHeld));
     }
@@ -32,6 +31,7 @@ export class LiveList {
 
   /** @param {StreamEvent} event */
   take(event) {
+    if (event.kind === "changes") return;
     this.events.unshift(event);
     this.events.length = Math.min(this.events.length, LINES);
     this.timer ||= window.setTimeout(() => this.show(), PAUSE);
@@ -47,19 +47,15 @@ export class LiveList {
   show() {
     this.timer = 0;
     if (this.isHeld) return;
-    const lines = this.events.length ? this.events.map(line) : [make("span.note", {}, "Nothing has happened since this page was opened.")];
+    const lines = this.events.length ? this.events.map(line) : [make("span.note", {}, "No job has ended since this page was opened.")];
     [...this.list.children].forEach((item, at) => item.replaceChildren(lines[at] ?? ""));
   }
 }
 
 /** Return the line of an event. @param {StreamEvent} event */
 function line({ kind, data }) {
-  if (kind === "gap") {
-    // Without a number: the connection was lost for a while, or the key may not know.
-    const isCounted = typeof data?.missed === "number";
-    return make("span.note", {}, isCounted ? `Not shown, because too much happens: ${counted(data.missed, "event")}` : "Some events are not shown.");
-  }
-  const state = kind === "finished" ? { true: "succeeded", false: "failed" }[String(data.success)] ?? "ended" : kind;
+  if (kind === "gap") return make("span.note", {}, "The connection was lost: some jobs are missing here.");
+  const state = { true: "succeeded", false: "failed" }[String(data.success)] ?? "ended";
   return make("span.event", {}, make("time", { dateTime: data.time, title: exact(data.time) }, clockExactly(Date.parse(data.time))),
     badge(state), make("span.function", { title: data.function ?? "" }, data.function ?? "–"), jobLink(data.job_id));
 }

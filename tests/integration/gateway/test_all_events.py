@@ -103,7 +103,11 @@ async def test_queue_and_function_are_filters(
 
 
 @pytest.mark.parametrize(
-    "query", ["?queue=arq:abort", "?queue=a%20b", "?function=%20", "?since=1", "?queue=a&queue=b", "?x"]
+    "query",
+    [
+        *("?queue=arq:abort", "?queue=a%20b", "?function=%20", "?since=1", "?queue=a&queue=b", "?x"),
+        *("?every=0", "?every=31", "?every=1.5", "?every=", "?every=%C2%B2"),
+    ],
 )
 async def test_other_queries_are_refused(gateway: RunningGateway, query: str) -> None:
     status, problem, _ = await gateway.get(f"/events{query}")

@@ -314,7 +314,7 @@ async def test_hostile_texts_stay_texts(page: Page, shop: Shop) -> None:
     alerts = "document.querySelectorAll('main :is(img, script, iframe, style, template, math)').length"
     links = "[...document.links].every((one) => one.origin === location.origin && one.pathname !== '/livez')"
     async with running_gateway(url) as gateway:
-        await shown(page, gateway.url, "Nothing has happened since this page was opened.")
+        await shown(page, gateway.url, "No job has ended since this page was opened.")
         await says(page, "#connection", "Live")
         await evil_jobs(url)
         for place, text in (

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const { EventParser, follow } = await import("../../../../gateway/ui/api/stream.js");
+const { partsOf } = await import("../../../../gateway/ui/api/happenings.js");
+const { rightsOf } = await import("../../../../gateway/ui/api/rights.js");
 const { bulkFilter, filterOf } = await import("../../../../gateway/ui/api/jobs.js");
 const { groupsOf } = await import("../../../../gateway/ui/api/failures.js");
 const { exactly } = await import("../../../../gateway/ui/api/gateway.js");
@@ -22,6 +24,23 @@ test("events are complete however their text is cut", () => {
       { kind: "gap", id: "9:", data: null },
     ]);
   }
+});
+
+test("a message of the stream is told queue by queue and job by job, the oldest first", () => {
+  const data = { queues: [{ queue: "q", failed: 1 }], ended: [{ job_id: "new" }, { job_id: "old" }] };
+  const told = partsOf({ kind: "changes", id: "1:", data }).map((one) => [one.kind, one.data.queue ?? one.data.job_id]);
+  assert.deepEqual(told, [["changes", "q"], ["finished", "old"], ["finished", "new"]]);
+  assert.equal(partsOf({ kind: "gap", id: "1:", data: { missed: null } }).length, 1);
+});
+
+test("a key is offered what its scopes allow", () => {
+  document.documentElement = { hasAttribute: () => false };
+  const may = (functions, ...scopes) => Object.entries(rightsOf({ scopes, functions })).flatMap(([name, is]) => (is ? [name] : []));
+  assert.deepEqual(may([], "read:*"), ["overview"]);
+  assert.deepEqual(may(["f"], "read", "enqueue:f", "abort"), ["abort", "retry"]);
+  assert.deepEqual(may([], "operate"), ["overview", "operate", "abort", "retry"]);
+  document.documentElement = { hasAttribute: () => true };
+  assert.deepEqual(may(["*"], "read:*", "operate", "abort", "enqueue:*"), ["overview"]);
 });
 
 test("a bulk operation means what the list shows", () => {

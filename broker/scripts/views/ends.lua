@@ -1,0 +1,29 @@
+-- Read the newest jobs of 1…n queues that have ended since a time. Writes nothing.
+-- Uses: read.lua (read)
+--
+-- KEYS[1…] index  ZSET  job id -> time of its end, unix ms
+-- ARGV[1] latest time that is not meant, unix ms
+-- ARGV[2] most jobs of one queue
+-- ARGV[3] largest size of a result in bytes
+-- ARGV[4] key prefix: result
+--
+-- Returns for each queue { id, time, result or false, … }, newest first; false for a result that is larger, or gone
+
+local largest = tonumber(ARGV[3])
+
+local function result_of(id)
+  -- One byte more tells a larger one.
+  local result = read('GETRANGE', ARGV[4] .. id, 0, largest)
+  return result and #result > 0 and #result <= largest and result
+end
+
+local answer = {}
+for at, index in ipairs(KEYS) do
+  local jobs = {}
+  local found = read('ZREVRANGEBYSCORE', index, '+inf', '(' .. ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2]) or {}
+  for place = 1, #found, 2 do
+    jobs[#jobs + 1], jobs[#jobs + 2], jobs[#jobs + 3] = found[place], found[place + 1], result_of(found[place])
+  end
+  answer[at] = jobs
+end
+return answer
