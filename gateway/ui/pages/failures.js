@@ -5,7 +5,7 @@ import { bulkFilter, filterOf } from "../api/jobs.js";
 import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { button, fill, make, put } from "../parts/elements.js";
-import { HourChart, hourOfAll } from "../parts/hour_chart.js";
+import { HourChart, hourOfAll } from "../charts/hour_chart.js";
 import { address, goTo } from "../parts/links.js";
 import { counted } from "../parts/numbers.js";
 import { bulk } from "../panels/bulk.js";

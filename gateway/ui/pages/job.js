@@ -6,7 +6,7 @@ import { follow } from "../api/stream.js";
 import { button, fill, make, put } from "../parts/elements.js";
 import { address, goTo, jobLink, link } from "../parts/links.js";
 import { badge, setBadge, stateOf } from "../parts/status.js";
-import { timeline } from "../parts/timeline.js";
+import { timeline } from "../charts/timeline.js";
 import { copyButtons } from "../panels/job_copy.js";
 import { argumentsOf, outcomeOf } from "../panels/job_data.js";
 

@@ -5,7 +5,7 @@ import { bulkFilter, filterOf } from "../api/jobs.js";
 import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { button, fill, make, put } from "../parts/elements.js";
-import { HourChart } from "../parts/hour_chart.js";
+import { HourChart } from "../charts/hour_chart.js";
 import { address, goTo, link } from "../parts/links.js";
 import { span } from "../parts/moments.js";
 import { count } from "../parts/numbers.js";

@@ -3,7 +3,7 @@ import { DataTable, fixed, number, state, text } from "../parts/data_table.js";
 import { make } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { span } from "../parts/moments.js";
-import { Sparkline } from "../parts/sparkline.js";
+import { Sparkline } from "../charts/sparkline.js";
 import { isOfOperations } from "./alarms.js";
 
 /** @type {import("../parts/data_table.js").Column[]} */

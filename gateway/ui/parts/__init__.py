@@ -1,1 +1,1 @@
-"""Elements that know nothing of pages: tables, times, numbers, charts."""
+"""Elements that know nothing of pages: tables, times, numbers."""

@@ -7,9 +7,9 @@ const { address, placeOf } = await import("../../../../gateway/ui/parts/links.js
 const { ago, span } = await import("../../../../gateway/ui/parts/moments.js");
 const { now, setClock } = await import("../../../../gateway/ui/parts/clock.js");
 const { count, ratio, size } = await import("../../../../gateway/ui/parts/numbers.js");
-const { bars } = await import("../../../../gateway/ui/parts/sparkline.js");
-const { hourOfAll } = await import("../../../../gateway/ui/parts/hour_chart.js");
-const { steps } = await import("../../../../gateway/ui/parts/timeline.js");
+const { bars } = await import("../../../../gateway/ui/charts/sparkline.js");
+const { hourOfAll } = await import("../../../../gateway/ui/charts/hour_chart.js");
+const { steps } = await import("../../../../gateway/ui/charts/timeline.js");
 
 test("an address names a page, and is read back whatever the name is", () => {
   assert.equal(address("failures"), "./#/failures");

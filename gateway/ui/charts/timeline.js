@@ -1,7 +1,7 @@
 // When what happened to a job, and how long it was between.
-import { make } from "./elements.js";
-import { stateOf } from "./status.js";
-import { clockExactly, exact, span, timeAgo, timeSince } from "./moments.js";
+import { make } from "../parts/elements.js";
+import { stateOf } from "../parts/status.js";
+import { clockExactly, exact, span, timeAgo, timeSince } from "../parts/moments.js";
 
 /** Return the timeline of a job. */
 export function timeline(job) {

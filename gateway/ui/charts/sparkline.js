@@ -1,5 +1,5 @@
 // The last hour in a line: bars for each minute, as SVG.
-import { make } from "./elements.js";
+import { make } from "../parts/elements.js";
 
 const NS = "http://www.w3.org/2000/svg";
 /** The size of a chart in its own units. */

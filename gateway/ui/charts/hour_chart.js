@@ -1,7 +1,7 @@
 // The last hour of a queue: a bar for each minute, and in words what the one says that is pointed at.
-import { make, put } from "./elements.js";
-import { clock } from "./moments.js";
-import { count, sum } from "./numbers.js";
+import { make, put } from "../parts/elements.js";
+import { clock } from "../parts/moments.js";
+import { count, sum } from "../parts/numbers.js";
 import { HEIGHT, WIDTH, bars, svg } from "./sparkline.js";
 
 const KINDS = /** @type {const} */ ([["enqueued", "enqueued"], ["succeeded", "succeeded"], ["failed", "failed"], ["aborted", "aborted"], ["retried", "retried tries"]]);
