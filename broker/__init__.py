@@ -68,6 +68,7 @@ from jobgate.broker.fleet import (
     FunctionActivity,
     LiveFunction,
     LiveFunctions,
+    LiveSchedule,
     LiveWorker,
     MinuteActivity,
     QueueDepth,
@@ -114,6 +115,19 @@ from jobgate.broker.records import (
     JobResult,
 )
 from jobgate.broker.requirements import need
+from jobgate.broker.schedules import (
+    CronRun,
+    Field,
+    Schedule,
+    Timetable,
+    TimetableError,
+    WeekdayField,
+    due_of_run,
+    in_words,
+    run_id,
+    run_memory,
+    zone_name,
+)
 from jobgate.broker.transitions import (
     AbortAnswer,
     Claim,
@@ -131,8 +145,10 @@ from jobgate.broker.views import (
     JobMark,
     JobStatus,
     JobView,
+    LastRun,
     QueuedJob,
     Readiness,
+    ScheduleState,
     mark_of_result,
     size_of,
 )
@@ -155,6 +171,9 @@ __all__ = [
     # Live functions and workers
     "MOST_RUNNING", "Availability", "LiveFunction", "LiveFunctions", "LiveWorker", "RunningTry",
     "SharedReads", "WorkerRecord", "WorkerVitals",
+    # Cron jobs
+    "CronRun", "Field", "LastRun", "LiveSchedule", "Schedule", "ScheduleState", "Timetable",
+    "TimetableError", "WeekdayField", "due_of_run", "in_words", "run_id", "run_memory", "zone_name",
     # Codecs
     "Codec", "codec_named", "custom_codec", "is_pickled",
     # Records

@@ -16,6 +16,7 @@ from jobgate.broker.transitions import (
     AbortPart,
     AnnouncePart,
     ClaimPart,
+    CronRunPart,
     EnqueuePart,
     FinishPart,
     LeaseRenewer,
@@ -27,7 +28,14 @@ from jobgate.broker.transitions import (
     RetryPart,
     renewer_of,
 )
-from jobgate.broker.views import EndsPart, FinishedPart, ListedPart, ListPart, ServerPart, ViewPart
+from jobgate.broker.views import (
+    EndsPart,
+    FinishedPart,
+    ListPart,
+    SchedulePart,
+    ServerPart,
+    ViewPart,
+)
 from jobgate.broker.waiting import ListenPart, WaitCountPart, WakePart, WatchPart
 
 
@@ -43,8 +51,9 @@ class Broker(
     RerunPart,
     PausePart,
     AnnouncePart,
+    CronRunPart,
     CataloguePart,
-    ListedPart,
+    SchedulePart,
     ViewPart,
     ListPart,
     FinishedPart,

@@ -168,6 +168,10 @@ class Keys:
         """What happened to the jobs of a queue in one minute, a number since 1970; see activity.lua."""
         return f"{queue}:job-activity:{minute}"
 
+    def cron_runs(self, queue: str, function: str) -> str:  # LIST (JSON), the newest first, PX
+        """The last runs of a cron job of a queue: see cron_runs.py."""
+        return f"{queue}:cron-runs:{function}"
+
     def listeners(self, queue: str) -> str:  # STRING, PX
         """Exists while somebody listens to what happens in a queue."""
         return f"{queue}:job-listeners"

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from jobgate.gateway.batch import enqueue_many
 from jobgate.gateway.context import Call
-from jobgate.gateway.fleet import pause, queue, queues, resume, worker, workers
+from jobgate.gateway.fleet import pause, queue, queues, resume, schedules, worker, workers
 from jobgate.gateway.handlers import (
     all_events,
     bulk_abort,
@@ -79,6 +79,7 @@ ROUTES: Final = (
     Route("workers", "GET", "/workers", workers),
     Route("worker", "GET", "/workers/{worker}", worker),
     Route("key", "GET", "/key", key),
+    Route("schedules", "GET", "/schedules", schedules),
     Route("openapi", "GET", "/openapi.json", openapi),
     *PAGES,
 )

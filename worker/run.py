@@ -35,6 +35,7 @@ from jobgate.worker.vitals import (
     AbortListener,
     Announcer,
     Counts,
+    CronHistory,
     JobLog,
     LeaseKeeper,
     Liveness,
@@ -75,14 +76,16 @@ class Run:
         self.counts = Counts()
         self.liveness = Liveness(Pulse(), startup_timeout=settings.startup_timeout)
         self.jobs = RunningJobs(settings.max_jobs)
+        clock = RedisClock()
+        self._cron_history = CronHistory(self.broker, settings, clock)
         self._shared = Shared(
             settings=settings,
             functions=settings.resolved(),
             broker=self.broker,
             worker_id=worker_id,
             jobs=self.jobs,
-            clock=RedisClock(),
-            observers=Observers(self.counts, metrics, JobLog(settings), *observers),
+            clock=clock,
+            observers=Observers(self.counts, metrics, JobLog(settings), *self._histories(), *observers),
         )
         #: `ctx["redis"]` while it runs.
         self.pool: Any = None
@@ -96,6 +99,9 @@ class Run:
         self._at_end = AsyncExitStack()
         self._make_parts(self._shared)
         metrics.follow(self.liveness, self.jobs)
+
+    def _histories(self) -> Sequence[Observer]:
+        return [self._cron_history] if self._settings.cron_jobs else []
 
     def _make_parts(self, shared: Shared) -> None:
         settings = self._settings
@@ -193,7 +199,12 @@ class Run:
         """Start all parts but the claim loop; each says here what is to be done about it at the end."""
         settings = self._settings
         note_leftovers(asyncio.get_running_loop())
-        for last in (self.broker.close, self._close_pool, self._leave_stubborn_jobs):
+        for last in (
+            self.broker.close,
+            self._cron_history.close,
+            self._close_pool,
+            self._leave_stubborn_jobs,
+        ):
             self._at_end.push_async_callback(last)
         await self._begin(self._loop_watch, self._status, self._progress)
         self._at_end.push_async_callback(self._runner.close)

@@ -24,6 +24,7 @@ from jobgate.broker.catalogue.documents import (
 from jobgate.broker.catalogue.schema_check import ValueBudget
 from jobgate.broker.errors import DecodeError
 from jobgate.broker.near_names import learn
+from jobgate.broker.schedules import Schedule, read_schedules
 
 #: Most functions in a catalogue, parameters and definitions of a function, and characters of a name.
 MOST_FUNCTIONS: Final = 2_000
@@ -33,8 +34,11 @@ _LONGEST_NAME: Final = 128
 #: Most values in the schemas and defaults of one function, and of all.
 _MOST_VALUES: Final = 20_000
 _MOST_VALUES_IN_ALL: Final = 400_000
-#: About how many bytes a function and a value in its schemas take in memory.
+#: Most schedules of all functions.
+_MOST_SCHEDULES: Final = 1_000
+#: About how many bytes a function, a schedule and a value in its schemas take in memory.
 _FUNCTION_WEIGHT: Final = 2_000
+_SCHEDULE_WEIGHT: Final = 4_000
 _VALUE_WEIGHT: Final = 100
 
 
@@ -75,6 +79,7 @@ class _Reading:
         self.is_whole = True
         self.weight = 0
         self._values = _MOST_VALUES_IN_ALL
+        self._schedules = _MOST_SCHEDULES
 
     def add(self, line: bytes) -> None:
         """Read one function, or leave it out if it does not even have a name."""
@@ -88,6 +93,12 @@ class _Reading:
             self.functions[name] = self._described(name, document)
             self.weight += _FUNCTION_WEIGHT
 
+    def _scheduled(self, document: dict[str, Any]) -> tuple[Schedule, ...]:
+        found = read_schedules(document.get("schedules"), most=self._schedules)
+        self._schedules -= len(found)
+        self.weight += len(found) * _SCHEDULE_WEIGHT
+        return found
+
     def _decoded(self, line: bytes) -> Any:
         # The decoder blocks all threads until it has read the whole line.
         if len(line) > LONGEST_FUNCTION:
@@ -99,12 +110,12 @@ class _Reading:
 
     def _described(self, name: str, document: dict[str, Any]) -> FunctionDocument:
         most = min(_MOST_VALUES, self._values)
-        budget = ValueBudget(most)
+        budget, schedules = ValueBudget(most), self._scheduled(document)
         try:
-            found = _function(name, document, budget)
+            found = _function(name, document, budget, schedules)
             found.digest  # noqa: B018 - it is kept; here it blocks no event loop
         except (DecodeError, TypeError):
-            found = FunctionDocument(name=name)
+            found = FunctionDocument(name=name, schedules=schedules)
         else:
             self.weight += (most - budget.left) * _VALUE_WEIGHT
         self._values -= most - max(budget.left, 0)
@@ -115,7 +126,9 @@ def _is_name(name: Any) -> bool:
     return isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable()
 
 
-def _function(name: str, document: dict[str, Any], budget: ValueBudget) -> FunctionDocument:
+def _function(
+    name: str, document: dict[str, Any], budget: ValueBudget, schedules: tuple[Schedule, ...]
+) -> FunctionDocument:
     definitions = _checked(document.get("$defs", {}), dict, most=_MOST_DEFINITIONS)
     for schema in definitions.values():
         budget.check_schema(schema, definitions)
@@ -130,6 +143,7 @@ def _function(name: str, document: dict[str, Any], budget: ValueBudget) -> Funct
         definitions=definitions,
         timeout=_number(document.get("timeout")),
         max_tries=None if (tries := _number(document.get("max_tries"))) is None else int(tries),
+        schedules=schedules,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from jobgate.broker.errors import EncodeError
+from jobgate.broker.schedules import Schedule
 
 #: A JSON Schema 2020-12: an object, or True = accepts anything.
 Schema = Mapping[str, Any] | bool
@@ -92,6 +93,8 @@ class FunctionDocument:
     timeout: float | None = None
     #: Starts allowed.
     max_tries: int | None = None
+    #: When it runs by itself, if it is a cron job. This is no part of the digest.
+    schedules: tuple[Schedule, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -105,7 +108,8 @@ class FunctionDocument:
             EncodeError: It is too long or holds what JSON cannot hold.
         """
         try:
-            stored = orjson.dumps(self.as_json())
+            schedules = {"schedules": [one.as_json() for one in self.schedules]} if self.schedules else {}
+            stored = orjson.dumps(self.as_json() | schedules)
         except TypeError as error:
             raise EncodeError(f"JSON cannot hold the document of a function: {error}") from error
         if len(stored) > LONGEST_FUNCTION:
@@ -113,7 +117,7 @@ class FunctionDocument:
         return stored
 
     def as_json(self) -> dict[str, Any]:
-        """Return the document as it is stored and served."""
+        """Return the document as it is served, and stored together with its schedules."""
         parameters = self.parameters
         return {
             "name": self.name,

@@ -14,6 +14,7 @@ from jobgate.broker.bodies import WorkerRecord
 from jobgate.broker.catalogue import Catalogue, FunctionDocument
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
 from jobgate.broker.fleet.catalogues import RememberedCatalogues
+from jobgate.broker.fleet.live_schedules import LiveSchedule, live_schedules
 from jobgate.broker.fleet.offers import LiveFunction, Offers, together
 from jobgate.broker.fleet.shared_reads import SharedReads
 
@@ -187,6 +188,10 @@ class LiveFunctions:
         """
         # The copy is made at one go, so that a thread may ask, too.
         return together({name: queue.offers for name, queue in self._queues.copy().items()})
+
+    def all_schedules(self) -> list[LiveSchedule]:
+        """Return the cron jobs that live workers of all `queues` were last seen to have, sorted by id."""
+        return live_schedules([queue.offers for queue in self._queues.copy().values()])
 
     def _offers(self, queue: str) -> Offers:
         known = self._queues.get(queue)

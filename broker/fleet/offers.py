@@ -31,6 +31,8 @@ class Offers:
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     #: Digest -> ids of the workers that announce it.
     workers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: Digest -> when the first of these workers started, in unix ms.
+    since_ms: Mapping[str, int] = field(default_factory=dict)
     #: Whether the functions of a live worker are not known.
     has_unknown: bool = False
     #: Whether a live worker may offer more than `functions`.
@@ -46,13 +48,17 @@ class Offers:
         found = {digest: one for digest, one in catalogues.items() if one.functions}
         is_same = found.keys() == self.catalogues.keys()
         workers: dict[str, set[str]] = {}
+        since: dict[str, int] = {}
         for record in records:
-            workers.setdefault(record.catalogue or "", set()).add(record.worker_id)
+            digest, start = record.catalogue or "", record.start_time_ms
+            workers.setdefault(digest, set()).add(record.worker_id)
+            since[digest] = min(since.get(digest, start), start)
         has_unknown = not workers.keys() <= found.keys()
         return Offers(
             functions=self.functions if is_same else _merged(found.values()),
             catalogues=self.catalogues if is_same else found,
             workers={digest: frozenset(ids) for digest, ids in workers.items()},
+            since_ms=since,
             has_unknown=has_unknown,
             may_have_more=has_unknown or not all(one.is_whole for one in found.values()),
         )

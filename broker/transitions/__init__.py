@@ -3,6 +3,7 @@
 from jobgate.broker.transitions.abort import AbortAnswer, AbortPart
 from jobgate.broker.transitions.announce import AnnouncePart
 from jobgate.broker.transitions.claim import ClaimPart
+from jobgate.broker.transitions.cron_runs import CronRunPart
 from jobgate.broker.transitions.enqueue import EnqueuePart, body_of, new_job_id
 from jobgate.broker.transitions.finish import FinishPart
 from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Renewal, Transition
@@ -14,8 +15,8 @@ from jobgate.broker.transitions.rerun import Rerun, RerunAnswer, RerunPart
 from jobgate.broker.transitions.retry import RetryPart
 
 __all__ = [
-    "AbortAnswer", "AbortPart", "AnnouncePart", "Claim", "ClaimPart", "ClaimedJob", "EnqueuePart",
-    "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReleasePart",
+    "AbortAnswer", "AbortPart", "AnnouncePart", "Claim", "ClaimPart", "ClaimedJob", "CronRunPart",
+    "EnqueuePart", "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReleasePart",
     "RenewPart", "Renewal", "Rerun", "RerunAnswer", "RerunPart", "RetryPart", "Transition",
     "body_of", "new_job_id", "renewer_of",
 ]  # fmt: skip

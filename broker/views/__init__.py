@@ -4,13 +4,13 @@ from jobgate.broker.views.finished import FinishedPart
 from jobgate.broker.views.job_marks import due_ms_of, moved, read_marks
 from jobgate.broker.views.job_view import JobMark, JobStatus, JobView, mark_of_result, size_of
 from jobgate.broker.views.jobs import ViewPart
-from jobgate.broker.views.listed_jobs import ListedPart
 from jobgate.broker.views.lists import ListPart, QueuedJob
 from jobgate.broker.views.newest_ends import EndsPart, JobEnd
+from jobgate.broker.views.schedule_states import LastRun, SchedulePart, ScheduleState
 from jobgate.broker.views.server_state import Readiness, ServerPart
 
 __all__ = [
-    "EndsPart", "FinishedPart", "JobEnd", "JobMark", "JobStatus", "JobView", "ListPart", "ListedPart",
-    "QueuedJob", "Readiness", "ServerPart", "ViewPart", "due_ms_of", "mark_of_result", "moved",
-    "read_marks", "size_of",
+    "EndsPart", "FinishedPart", "JobEnd", "JobMark", "JobStatus", "JobView", "LastRun", "ListPart",
+    "QueuedJob", "Readiness", "SchedulePart", "ScheduleState", "ServerPart", "ViewPart", "due_ms_of",
+    "mark_of_result", "moved", "read_marks", "size_of",
 ]  # fmt: skip

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from jobgate.broker import Seconds
-from jobgate.worker.cron_jobs.timetable import Field, Timetable, WeekdayField
+from jobgate.broker import Field, Schedule, Seconds, Timetable, TimetableError, WeekdayField
 from jobgate.worker.errors import SettingsError
 from jobgate.worker.functions import Function, func
 
@@ -43,6 +42,22 @@ class CronJob:
     def name(self) -> str:
         """The function's name."""
         return self.function.name
+
+    def schedule(self, queue: str, timezone: str | None) -> Schedule:
+        """Return what is published of it.
+
+        Args:
+            queue: The queue that its jobs go to.
+            timezone: Name of the zone of its wall clock; None = it has none.
+        """
+        return Schedule(
+            queue=queue,
+            timetable=self.timetable,
+            timezone=timezone,
+            unique=self.unique,
+            run_at_startup=self.run_at_startup,
+            job_id=self.job_id,
+        )
 
 
 def cron(  # noqa: PLR0913 - arq's arguments
@@ -87,13 +102,20 @@ def cron(  # noqa: PLR0913 - arq's arguments
         coroutine, name=name or f"cron:{func(coroutine).name}", timeout=timeout, keep_result=keep_result,
         keep_result_forever=keep_result_forever, max_tries=max_tries,
     )  # fmt: skip
-    times = Timetable.of(
+    times = _timetable(
         month=month, day=day, weekday=weekday,
         hour=hour, minute=minute, second=second, microsecond=microsecond,
     )  # fmt: skip
     return CronJob(
         function=function, timetable=times, run_at_startup=run_at_startup, unique=unique, job_id=job_id
     )
+
+
+def _timetable(**fields: Any) -> Timetable:
+    try:
+        return Timetable.of(**fields)
+    except TimetableError as error:
+        raise SettingsError(str(error)) from None
 
 
 def as_cron_job(value: object) -> CronJob:
@@ -147,7 +169,7 @@ def next_cron(
     Raises:
         SettingsError: A field is out of range, or no day ever fits.
     """
-    timetable = Timetable.of(
+    timetable = _timetable(
         month=month, day=day, weekday=weekday, hour=hour, minute=minute, second=second,
         microsecond=microsecond,
     )  # fmt: skip

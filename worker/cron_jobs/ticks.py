@@ -5,13 +5,10 @@ each worker has a run of its own. The first enqueue decides for the whole fleet:
 fixed `job_id` taken and skips this run. Later ones change nothing.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-
-import orjson
 
 from jobgate.broker import (
     Broker,
@@ -23,6 +20,8 @@ from jobgate.broker import (
     JobStatus,
     JobView,
     printable,
+    run_id,
+    run_memory,
 )
 from jobgate.worker.cron_jobs.cron_job import CronJob
 from jobgate.worker.log import logger
@@ -86,16 +85,15 @@ class Tick:
 
     @property
     def _own_id(self) -> str:
-        when = "startup" if self.due is None else str(self._due_ms)
-        belongs_to_all = self.due is not None and self.cron.unique
-        return f"{self.cron.name}:{when}" + ("" if belongs_to_all else f":{self.mark}")
+        due_ms = self._due_ms
+        own = f"{self.cron.name}:startup" if due_ms is None else run_id(self.cron.name, due_ms)
+        return own if due_ms is not None and self.cron.unique else f"{own}:{self.mark}"
 
     @property
     def _memory(self) -> IdempotencyKey:
         """The key under which Redis remembers this run when nothing else is left of it."""
-        whole = orjson.dumps([self.queue, self.cron.name, self.cron.job_id, self._own_id])
-        digest = hashlib.blake2b(whole, digest_size=16).hexdigest()
-        return IdempotencyKey(digest=f"cron:{digest}", request_digest="cron")
+        digest = run_memory(self.queue, self.cron.name, self.cron.job_id, self._own_id)
+        return IdempotencyKey(digest=digest, request_digest="cron")
 
     def _request_once(self, default_queue: str) -> JobRequest:
         parts = [

@@ -5,10 +5,11 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 
-from jobgate.broker import Broker, BrokerError, WorkerRecord
+from jobgate.broker import Broker, BrokerError, FunctionDocument, Schedule, WorkerRecord, zone_name
 from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, Shared
 from jobgate.worker.log import logger, reason_of
 from jobgate.worker.roles import TaskRole
@@ -62,7 +63,7 @@ class Announcer(TaskRole):
         self._counts = counts
         self._liveness = liveness
         self._start_time_ms = int(time.time() * 1000)
-        self._publisher = Publisher(shared.broker, [each.document for each in shared.functions.values()])
+        self._publisher = Publisher(shared.broker, _documents(shared))
         self._announced = False
         self._health_due = 0.0
         self._logged_health = ""
@@ -154,6 +155,17 @@ class Announcer(TaskRole):
             f"j_complete={counts.jobs_complete} j_failed={counts.jobs_failed} "
             f"j_retried={counts.jobs_retried} j_ongoing={self._shared.jobs.in_progress}"
         )
+
+
+def _documents(shared: Shared) -> list[FunctionDocument]:
+    """Return what is published of the functions, those of cron jobs with their times."""
+    settings = shared.settings
+    zone = zone_name(settings.timezone) if settings.cron_jobs else None
+    schedules: dict[str, list[Schedule]] = {}
+    for cron in settings.cron_jobs:
+        schedules.setdefault(cron.name, []).append(cron.schedule(settings.queue, zone))
+    documents = (each.document for each in shared.functions.values())
+    return [replace(each, schedules=tuple(schedules.get(each.name, ()))) for each in documents]
 
 
 async def look_for_workers(settings: Settings) -> Verdict:

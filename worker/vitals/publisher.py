@@ -71,7 +71,12 @@ def _outline(document: FunctionDocument) -> FunctionDocument:
 
 
 def _bare(document: FunctionDocument) -> FunctionDocument:
-    return FunctionDocument(name=document.name, timeout=document.timeout, max_tries=document.max_tries)
+    return FunctionDocument(
+        name=document.name,
+        timeout=document.timeout,
+        max_tries=document.max_tries,
+        schedules=document.schedules,
+    )
 
 
 #: The best first.

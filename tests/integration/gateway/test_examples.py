@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +16,10 @@ from harness.http.event_streams import Seen, events_of
 from harness.systems.gateways import RunningGateway, running_gateway
 from harness.systems.workers import busy, working
 from harness.waiting import NotInTime, eventually_async
+from jobgate.broker import Broker, JobRequest, run_id
 from jobgate.client.http.event_parser import EventParser
 from jobgate.gateway import new_key
-from jobgate.worker import Worker, func
+from jobgate.worker import Worker, cron, func
 
 
 class Example(NamedTuple):
@@ -69,6 +71,14 @@ class Desk:
         self, ctx: dict[str, Any], part: dict[Literal["count"], Annotated[int, Field(ge=1)]], lang: str = ""
     ) -> None:
         """Report on a part."""
+
+    async def report(self, ctx: dict[str, Any]) -> None:
+        """Send the report of the week."""
+        raise ConnectionError("smtp.example.com refused the connection")
+
+    @property
+    def cron_jobs(self) -> list[Any]:
+        return [cron(self.report, name="cron:report", weekday="mon", hour={9, 17}, minute=30, timeout=300)]
 
     @property
     def functions(self) -> list[Any]:
@@ -154,10 +164,12 @@ async def test_each_example_is_true(redis_url: str, tmp_path: Path) -> None:
     async with running_gateway(redis_url) as gateway:
         story = Story(gateway)
         await bodies(story)
-        async with working(None, redis_url, functions=desk.functions, max_jobs=10) as worker:
+        settings = {"functions": desk.functions, "cron_jobs": desk.cron_jobs, "timezone": "Europe/Berlin"}
+        async with working(None, redis_url, **settings, max_jobs=10) as worker:
             await events(story, worker, desk)
             for path, name in (("/functions", ""), ("/queues", ""), ("/queues/{queue}", "arq:queue")):
                 await story.read(path, name)
+            await schedules(story, redis_url)
             await bulk(story)
             await problems(story)
     await beyond_the_rate(story, redis_url, tmp_path)
@@ -194,6 +206,14 @@ async def events(story: Story, worker: Worker, desk: Desk) -> None:
     for path, seen in (("/jobs/{job_id}/events", of_job), ("/events", of_all)):
         shown = story.example(f"/paths/{path}/get/responses/200", EVENTS)
         story.compare([each._asdict() for each in parsed(shown)], [each._asdict() for each in seen])
+
+
+async def schedules(story: Story, redis_url: str) -> None:
+    """Run a cron job as a worker of last week would have done."""
+    due = round(time.time() * 1000) - 7 * 86_400_000
+    async with Broker(redis_url) as broker:
+        await broker.enqueue(JobRequest(function="cron:report", job_id=run_id("cron:report", due)))
+    await story.read("/schedules")
 
 
 async def bulk(story: Story) -> None:

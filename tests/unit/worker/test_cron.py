@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from harness.zones import zone_named
+from jobgate.broker import Timetable
 from jobgate.worker import CronJob, Settings, SettingsError, cron, func, next_cron
 from jobgate.worker.cron_jobs.cron_job import as_cron_job
-from jobgate.worker.cron_jobs.timetable import Timetable
 
 
 async def report(ctx: dict[str, Any]) -> None: ...

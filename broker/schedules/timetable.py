@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Self, TypeGuard
 
-from jobgate.worker.errors import SettingsError
-
 #: A field of a timetable: one value, several, or None for any.
 Field = int | Collection[int] | None
 #: The same for days of the week, by number (Monday = 0) or by name.
@@ -27,8 +25,12 @@ _WEEKDAYS = {
     "mon": 0, "tues": 1, "tue": 1, "wed": 2, "thurs": 3, "thu": 3, "fri": 4, "sat": 5, "sun": 6,
 }  # fmt: skip
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
-#: Years after which the calendar repeats itself: a timetable that is not due within them never is.
-_CYCLE = 400
+#: Days of each month. In some year every one of them falls on each day of the week, the 29th of February too.
+_MONTH_DAYS = {month: 30 if month in (4, 6, 9, 11) else 29 if month == 2 else 31 for month in range(1, 13)}
+
+
+class TimetableError(ValueError):
+    """A field is out of range, or no day ever fits; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Timetable:
         """Make a timetable from the fields of `cron`.
 
         Raises:
-            SettingsError: A field is out of range, or no day ever fits; the message names it.
+            TimetableError: A field is out of range, or no day ever fits; the message names it.
         """
         made = cls(
             months=frozenset(_values("month", month, 1, 12)),
@@ -82,8 +84,9 @@ class Timetable:
             microsecond=microsecond,
         )
         if type(microsecond) is not int or not 0 <= microsecond <= 999_999:
-            raise SettingsError(f"cron: microsecond must be a number from 0 to 999999, not {microsecond!r}")
-        made._day_from(date(2000, 1, 1))
+            raise TimetableError(f"cron: microsecond must be a number from 0 to 999999, not {microsecond!r}")
+        if not any(day <= _MONTH_DAYS[month] for month in made.months for day in made.days):
+            raise TimetableError("cron: no day has this month and day, so the job would never run")
         return made
 
     def next_after(self, moment: datetime, zone: tzinfo | None = UTC) -> datetime:
@@ -142,15 +145,13 @@ class Timetable:
 
     def _day_from(self, day: date) -> date:
         """Return the first day that fits, at or after `day`."""
-        last = min(day.year + _CYCLE, date.max.year - 1)
-        while day.year <= last:
+        while True:
             if day.month not in self.months:
                 day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
             elif day.day not in self.days or day.weekday() not in self.weekdays:
                 day += _DAY
             else:
                 return day
-        raise SettingsError("cron: no day has this month, day and weekday, so the job would never run")
 
     def _time_from(self, start: time) -> time | None:
         """Return the first time of day that fits, at or after `start`; None when the day is over."""
@@ -170,7 +171,7 @@ def _values(name: str, field: object, least: int, most: int) -> tuple[int, ...]:
     given = field if _is_collection(field) else (field,)
     values = {value for value in given if isinstance(value, int) and least <= value <= most}
     if not values or not values.issuperset(given):
-        raise SettingsError(f"cron: {name} must be a number from {least} to {most} or a set, not {field!r}")
+        raise TimetableError(f"cron: {name} must be a number from {least} to {most} or a set, not {field!r}")
     return tuple(sorted(values))
 
 
