@@ -149,6 +149,7 @@ from jobgate.broker.views import (
     QueuedJob,
     Readiness,
     ScheduleState,
+    Storage,
     mark_of_result,
     size_of,
 )
@@ -156,7 +157,8 @@ from jobgate.broker.waiting import FollowedJob, JobStates, Watch
 
 __all__ = [
     # The broker
-    "Broker", "FollowedJob", "UnstoredBroker", "JobStates", "Readiness", "Watch", "new_job_id",
+    "Broker", "FollowedJob", "UnstoredBroker", "JobStates", "Readiness", "Storage", "Watch",
+    "new_job_id",
     # Redis
     "DEFAULT_URL", "RedisSettings", "async_client", "settings_of",
     # Times

@@ -14,6 +14,8 @@ from jobgate.broker import (
     NotAQueue,
     QueueDepth,
     Readiness,
+    SharedReads,
+    Storage,
 )
 from jobgate.gateway.http import StateLog
 from jobgate.gateway.settings import GatewayError
@@ -26,6 +28,8 @@ _GREETING: Final = 1.0
 #: Seconds between two checks for stock arq's workers, and of the data set. A worker of jobgate that is
 #: starting is there by then.
 _LOOK_AGAIN: Final = 5.0
+#: Seconds for which the state of its storage is remembered.
+_STORAGE_EVERY: Final = 5.0
 #: Checks for `/readyz` in one second; beyond that the last answer is repeated.
 _MOST_CHECKS: Final = 10
 #: Seconds that Redis has to answer `/readyz`: probes have little patience, `jobgate health` 4 s.
@@ -55,6 +59,9 @@ class RedisState:
         self._readiness_log = StateLog(_health_logger)
         self._gauges_log = StateLog(_health_logger)
         self._is_described = False
+        self._storages: SharedReads[None, Storage] = SharedReads()
+        self._storage: Storage | None = None
+        self._stored_at = 0.0
 
     async def greet(self) -> None:
         """Log whether Redis answers; raises `GatewayError` if it refuses."""
@@ -123,6 +130,14 @@ class RedisState:
     def _is_busy(self) -> bool:
         now = asyncio.get_running_loop().time()
         return len(self._begun) == _MOST_CHECKS and now - self._begun[0] < 1.0
+
+    async def storage(self) -> Storage:
+        """Return how Redis stores its data, read at most some seconds ago; raises `BrokerUnavailable`."""
+        clock = asyncio.get_running_loop().time
+        if self._storage is None or clock() - self._stored_at > _STORAGE_EVERY:
+            self._storage = await self._storages.read(None, self._broker.storage)
+            self._stored_at = clock()
+        return self._storage
 
     async def depths(self, queues: Iterable[str]) -> Sequence[QueueDepth] | None:
         """Return the depths of queues, for metrics; None if Redis cannot be read."""

@@ -8,9 +8,10 @@ from jobgate.broker.views.lists import ListPart, QueuedJob
 from jobgate.broker.views.newest_ends import EndsPart, JobEnd
 from jobgate.broker.views.schedule_states import LastRun, SchedulePart, ScheduleState
 from jobgate.broker.views.server_state import Readiness, ServerPart
+from jobgate.broker.views.storage import Storage
 
 __all__ = [
     "EndsPart", "FinishedPart", "JobEnd", "JobMark", "JobStatus", "JobView", "LastRun", "ListPart",
-    "QueuedJob", "Readiness", "SchedulePart", "ScheduleState", "ServerPart", "ViewPart", "due_ms_of",
-    "mark_of_result", "moved", "read_marks", "size_of",
+    "QueuedJob", "Readiness", "SchedulePart", "ScheduleState", "ServerPart", "Storage", "ViewPart",
+    "due_ms_of", "mark_of_result", "moved", "read_marks", "size_of",
 ]  # fmt: skip

@@ -3,10 +3,17 @@
 import asyncio
 from dataclasses import dataclass
 
-from jobgate.broker.errors import BrokerError, BrokerFull, BrokerMisconfigured, WriteInDoubt
+from jobgate.broker.errors import (
+    BrokerError,
+    BrokerFull,
+    BrokerMisconfigured,
+    BrokerUnavailable,
+    WriteInDoubt,
+)
 from jobgate.broker.link import translate
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
+from jobgate.broker.views.storage import Storage, durability_of, storage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ class ServerPart(Part):
         return Readiness(
             ok=True,
             detail="Redis answers.",
-            durability=_durability(settings),
+            durability=durability_of(settings),
             eviction=settings.get("maxmemory-policy", "unknown"),
         )
 
@@ -93,11 +100,10 @@ class ServerPart(Part):
         """Return what INFO and DBSIZE say; None if Redis is unavailable or does not allow them."""
         link = self._core.link
         try:
-            text = (await link.command("INFO", "server", "memory", "clients")).decode(errors="replace")
+            reported = await self._reported("server", "memory", "clients")
             keys = str(await link.command("DBSIZE"))
         except BrokerError:
             return None
-        reported = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         return ServerInfo(
             redis_version=reported.get("redis_version", "?"),
             valkey_version=reported.get("valkey_version"),
@@ -105,6 +111,21 @@ class ServerPart(Part):
             connected_clients=reported.get("connected_clients", "?"),
             keys=keys,
         )
+
+    async def storage(self) -> Storage:
+        """Return how Redis stores what it is given, as far as it says; raises `BrokerUnavailable`."""
+        try:
+            reported = await self._reported("memory", "persistence", "stats")
+        except BrokerUnavailable:
+            raise
+        except BrokerError:  # INFO is not allowed
+            reported = {}
+        return storage_of(reported, await self._settings(self._core.link.deadline))
+
+    async def _reported(self, *sections: str) -> dict[str, str]:
+        """Return the lines of INFO."""
+        text = (await self._core.link.command("INFO", *sections)).decode(errors="replace")
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
     async def _settings(self, timeout: float) -> dict[str, str]:
         try:
@@ -122,11 +143,3 @@ def _not_ready(error: BrokerError, address: str) -> Readiness:
         error = translate(error.__cause__, address)  # the outcome of the probe does not matter
     reason = next((text for kind, text in _REFUSED if isinstance(error, kind)), "")
     return Readiness(ok=False, detail=str(error), reason=reason or _UNAVAILABLE[error.reason])
-
-
-def _durability(settings: dict[str, str]) -> str:
-    if not settings:
-        return "unknown"
-    if settings.get("appendonly") == "yes":
-        return "aof"
-    return "rdb" if settings.get("save") else "none"

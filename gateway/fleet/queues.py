@@ -10,18 +10,23 @@ from jobgate.broker import Broker, BrokerError, NotAQueue, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.fleet.overview import check_cursor, page_of, require_overview
 from jobgate.gateway.fleet.queue_json import queue_json
+from jobgate.gateway.fleet.redis_json import redis_json
 from jobgate.gateway.http import Answer, Problem, check_limit, read_query
 
 _CHECKS: Final = {"limit": check_limit, "cursor": check_cursor}
 
 
 async def queues(call: Call) -> Answer:
-    """Answer 200 with the queues that are in use, sorted by name, page by page."""
+    """Answer 200 with the queues that are in use, sorted by name, page by page, and the storage of Redis."""
     require_overview(call.caller)
     given = read_query(call.query, _CHECKS)
     fleet = call.gateway.fleet
     shown, cursor = page_of(await fleet.queues(), given)
-    page = {"queues": list(map(queue_json, await fleet.states(shown))), "next_cursor": cursor}
+    page = {
+        "queues": list(map(queue_json, await fleet.states(shown))),
+        "next_cursor": cursor,
+        "redis": redis_json(await call.gateway.redis.storage()),
+    }
     return Answer.shared(call.gateway.unsent.hold(orjson.dumps(page)))
 
 

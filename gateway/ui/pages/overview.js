@@ -4,7 +4,7 @@ import { onHappening } from "../api/happenings.js";
 import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { fill, make, put } from "../parts/elements.js";
-import { count, counted, sum } from "../parts/numbers.js";
+import { count, counted, size, sum } from "../parts/numbers.js";
 import { alarms } from "../panels/alarms.js";
 import { AlarmList } from "../panels/alarm_list.js";
 import { FunctionTable, activityOf } from "../panels/function_table.js";
@@ -63,16 +63,16 @@ class Overview {
   }
 }
 
-/** @typedef {{ queues: any[], workers: any[], ready: any }} Fleet */
+/** @typedef {{ queues: any[], workers: any[], ready: any, redis: any }} Fleet */
 
 /** @param {AbortSignal} signal @returns {Promise<Fleet>} */
 async function readFleet(signal) {
-  const [queues, workers, ready] = await Promise.all([
+  const [{ queues, redis }, { workers }, ready] = await Promise.all([
     get("queues?limit=1000", signal),
     get("workers?limit=1000", signal),
     readiness(signal),
   ]);
-  return { queues: queues.queues, workers: workers.workers, ready };
+  return { queues, workers, ready, redis };
 }
 
 /** Return what `/readyz` says; a gateway that is not ready says why. @param {AbortSignal} signal */
@@ -90,20 +90,21 @@ class Tiles {
     this.numbers = Object.fromEntries(TILES.map(([name]) => [name, make("strong", {}, "–")]));
     this.notes = Object.fromEntries(TILES.map(([name]) => [name, make("span.note", {}, "\u00a0")]));
     this.element = make("section.tiles", { "aria-label": "All queues" }, ...TILES.map(([name, text, href]) =>
-      make("a.tile", { href, "data-tile": name }, make("span", {}, text), this.numbers[name], this.notes[name])));
+      make(href ? "a.tile" : "div.tile", { ...(href && { href }), "data-tile": name }, make("span", {}, text), this.numbers[name], this.notes[name])));
   }
 
   /** @param {Fleet} fleet */
-  show({ queues, workers }) {
+  show({ queues, workers, redis }) {
     const depth = (name) => sum(queues.map((queue) => queue.depth[name]));
     const total = (name) => sum(queues.map((queue) => queue.last_hour.total[name]));
     const running = sum(workers.map((worker) => worker.in_progress));
     const slots = sum(workers.map((worker) => worker.max_jobs));
-    this.set("queued", depth("queued"), queues.length ? `in ${counted(queues.length, "queue")}` : "");
-    this.set("deferred", depth("deferred"), "due later");
+    this.set("queued", depth("queued"), `${count(depth("deferred"))} deferred`);
     this.set("in_progress", depth("in_progress"), slots ? `${running} of ${counted(slots, "slot")}` : "no slots");
     this.set("ended", total("succeeded") + total("failed") + total("aborted"), "last hour");
     this.set("failed", total("failed"), "last hour");
+    put(this.numbers.memory, redis.used_memory === null ? "–" : size(redis.used_memory));
+    put(this.notes.memory, redis.max_memory ? `of ${size(redis.max_memory)}` : "no limit");
     this.set("workers", workers.length, workers.length ? "alive" : "none alive");
     this.element.querySelector('[data-tile="failed"]').classList.toggle("is-bad", total("failed") > 0);
   }
@@ -118,8 +119,8 @@ class Tiles {
 const TILES = [
   ["queued", "Due", "./#/overview"],
   ["in_progress", "Running", "./#/workers"],
-  ["deferred", "Deferred", "./#/overview"],
   ["ended", "Ended", "./#/overview"],
   ["failed", "Failed", "./#/failures"],
   ["workers", "Workers", "./#/workers"],
+  ["memory", "Redis memory", ""],
 ];

@@ -1,7 +1,7 @@
 // What an operator should know first: found in what the gateway says of queues, workers and Redis.
 import { now } from "../parts/clock.js";
 import { span } from "../parts/moments.js";
-import { counted, ratio } from "../parts/numbers.js";
+import { counted, ratio, size } from "../parts/numbers.js";
 
 /** Seconds that a due job may wait before that is worth a word. */
 const LONG_WAIT = 60;
@@ -12,25 +12,43 @@ export const LAG = 1;
 /** Part of the jobs that may fail, where enough of them have ended. */
 const MANY_FAILURES = 0.2;
 const ENOUGH = 10;
+/** Part of the memory of Redis from which on that is worth a word, and from which on it is urgent. */
+const FILLING = 0.75;
+const NEARLY_FULL = 0.9;
 
 /** Whether a queue is that of the operations on many jobs: gateways run them, no worker has to. @param {string} queue */
 export const isOfOperations = (queue) => queue.endsWith(":operations");
 
 /**
  * Return what is wrong, the worst first.
- * @param {{ queues: any[], workers: any[], ready: { status: string, durability?: string, detail?: string } }} state
+ * @param {{ queues: any[], workers: any[], ready: { status: string, detail?: string }, redis: any }} state
  * @returns {Alarm[]}
  */
-export function alarms({ queues, workers, ready }) {
-  const found = [...redis(ready), ...queues.flatMap(ofQueue), ...workers.flatMap(ofWorker)];
+export function alarms({ queues, workers, ready, redis }) {
+  const found = [...ofGateway(ready), ...ofRedis(redis), ...queues.flatMap(ofQueue), ...workers.flatMap(ofWorker)];
   return found.sort((one, other) => Number(other.level === "bad") - Number(one.level === "bad"));
 }
 
-/** @param {{ status: string, durability?: string, detail?: string }} ready @returns {Alarm[]} */
-function redis(ready) {
-  if (ready.status !== "ready") return [{ key: "redis", level: "bad", text: ready.detail ?? "The gateway is not ready." }];
-  if (ready.durability !== "none") return [];
-  return [{ key: "disk", level: "warn", text: "Redis keeps nothing on disk: when it restarts, all jobs are lost." }];
+/** @param {{ status: string, detail?: string }} ready @returns {Alarm[]} */
+function ofGateway(ready) {
+  return ready.status === "ready" ? [] : [{ key: "redis", level: "bad", text: ready.detail ?? "The gateway is not ready." }];
+}
+
+/** @param {any} redis - as of `GET /queues` @returns {Alarm[]} */
+function ofRedis({ used_memory: used, max_memory: most, eviction, evicted_keys: evicted, durability, disk_failing: fails }) {
+  /** @type {Alarm[]} */
+  const found = [];
+  const say = (level, key, text) => found.push({ key, level, text });
+  if (most && used / most >= FILLING) {
+    say(used / most >= NEARLY_FULL ? "bad" : "warn", "memory", `Redis is ${ratio(used, most)} full, ${size(used)} of ${size(most)}: when it is full, no job can be enqueued.`);
+  }
+  if (evicted) say("bad", "evicted", `Redis has evicted ${counted(evicted, "key")}: jobs may have vanished. Set its maxmemory-policy to noeviction.`);
+  else if (most && !["noeviction", "unknown"].includes(eviction)) {
+    say("warn", "evicts", `Redis evicts keys when it is full (${eviction}): jobs may vanish. Set its maxmemory-policy to noeviction.`);
+  }
+  if (fails) say("bad", "disk", "Redis cannot write to its disk: it refuses new jobs until it can.");
+  else if (durability === "none") say("warn", "disk", "Redis keeps nothing on disk: when it restarts, all jobs are lost.");
+  return found;
 }
 
 /** @param {any} queue @returns {Alarm[]} */

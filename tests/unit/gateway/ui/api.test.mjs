@@ -68,8 +68,9 @@ test("arguments keep all digits, and their command can be pasted", () => {
 
 const HOUR = { total: { succeeded: 90, failed: 0 }, functions: [] };
 const QUEUE = { queue: "q", depth: { queued: 0, deferred: 0, in_progress: 0 }, oldest_due_age: 0, paused: false, paused_since: null, workers: 1, health_line: true, last_hour: HOUR };
-const READY = { status: "ready", durability: "aof" };
-const found = (queue, more = {}) => alarms({ queues: [{ ...QUEUE, ...queue }], workers: [], ready: READY, ...more }).map((one) => `${one.level} ${one.text}`);
+const READY = { status: "ready" };
+const REDIS = { used_memory: 5e6, max_memory: null, eviction: "noeviction", fragmentation: 1, evicted_keys: 0, durability: "aof", disk_failing: false };
+const found = (queue, more = {}) => alarms({ queues: [{ ...QUEUE, ...queue }], workers: [], ready: READY, redis: REDIS, ...more }).map((one) => `${one.level} ${one.text}`);
 
 test("nothing is wrong", () => assert.deepEqual(found({ depth: { ...QUEUE.depth, queued: 3 }, oldest_due_age: 5 }), []));
 
@@ -89,12 +90,24 @@ test("what is wrong with Redis and workers stands before warnings", () => {
   const seconds = (ago) => new Date(Date.now() - ago * 1000).toISOString();
   const worker = { worker: "w", host: "h", pid: 1, heartbeat_time: seconds(1), lag: 0.1 };
   const workers = [worker, { ...worker, lag: 2.5 }, { ...worker, heartbeat_time: seconds(30) }];
-  assert.deepEqual(found({}, { workers, ready: { ...READY, durability: "none" } }), [
+  assert.deepEqual(found({}, { workers, redis: { ...REDIS, durability: "none" } }), [
     "bad Worker h:1 has sent no heartbeat for 30 s: it may be dead.",
     "warn Redis keeps nothing on disk: when it restarts, all jobs are lost.",
     "warn Worker h:1 is blocked: its event loop stood still for 2.5 s. A function may block it.",
   ]);
   assert.deepEqual(found({}, { ready: { status: "unready", detail: "Redis is full." } }), ["bad Redis is full."]);
+});
+
+test("what is wrong with the memory and the disk of Redis is said", () => {
+  const said = (more) => found({}, { redis: { ...REDIS, max_memory: 2e9, ...more } });
+  assert.deepEqual(said({ used_memory: 1e9 }), []);
+  assert.deepEqual(said({ used_memory: 1.6e9 }), ["warn Redis is 80 % full, 1.6 GB of 2 GB: when it is full, no job can be enqueued."]);
+  assert.match(said({ used_memory: 1.84e9 })[0], /^bad Redis is 92 % full/);
+  assert.match(said({ eviction: "allkeys-lru" })[0], /^warn Redis evicts keys when it is full \(allkeys-lru\): jobs may vanish/);
+  assert.match(said({ eviction: "allkeys-lru", evicted_keys: 1 })[0], /^bad Redis has evicted 1 key: jobs may have vanished/);
+  assert.match(said({ disk_failing: true })[0], /^bad Redis cannot write to its disk/);
+  assert.deepEqual(found({}, { redis: { ...REDIS, eviction: "allkeys-lru" } }), [], "without a limit nothing is evicted");
+  assert.deepEqual(found({}, { redis: { used_memory: null, max_memory: null, eviction: "unknown", evicted_keys: null, durability: "unknown", disk_failing: false } }), []);
 });
 
 test("what happened to a function is added over all queues", () => {
