@@ -85,22 +85,8 @@ from jobgate.broker.keys import (
     why_not_queue,
 )
 from jobgate.broker.link import DEFAULT_URL, RedisSettings, async_client, settings_of
-from jobgate.broker.log_text import (
-    FIELD_LIMIT,
-    LINE_LIMIT,
-    ForeignTraceback,
-    counted,
-    escape_record,
-    log_line,
-    printable,
-    repr_of,
-    traceback_text,
-    without_secrets,
-)
 from jobgate.broker.milliseconds import CLOCK_SHIFT, DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of, unix_ms
-from jobgate.broker.near_names import did_you_mean, near_names
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT
-from jobgate.broker.plain_log import PatientRecord, PlainLog
 from jobgate.broker.records import (
     LOST_BODY,
     UNKNOWN_FAILURE,
@@ -127,6 +113,22 @@ from jobgate.broker.schedules import (
     run_id,
     run_memory,
     zone_name,
+)
+from jobgate.broker.texts import (
+    FIELD_LIMIT,
+    LINE_LIMIT,
+    ForeignTraceback,
+    PatientRecord,
+    PlainLog,
+    counted,
+    did_you_mean,
+    escape_record,
+    log_line,
+    near_names,
+    printable,
+    repr_of,
+    traceback_text,
+    without_secrets,
 )
 from jobgate.broker.transitions import (
     AbortAnswer,

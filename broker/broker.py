@@ -6,7 +6,16 @@ from typing import Self
 from redis.asyncio import ConnectionPool, Redis
 
 from jobgate.broker.bodies import Codec, Decoder, codec_named
-from jobgate.broker.fleet import ActivityPart, CataloguePart, LiveFunctions, QueuePart, WorkerPart
+from jobgate.broker.fleet import (
+    ActivityPart,
+    AnnouncePart,
+    CataloguePart,
+    CronRunPart,
+    LiveFunctions,
+    PausePart,
+    QueuePart,
+    WorkerPart,
+)
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.link import DEFAULT_URL, Link, RedisSettings, async_client, settings_of, unnamed
 from jobgate.broker.milliseconds import DEFAULT_LEASE
@@ -14,13 +23,10 @@ from jobgate.broker.part import DEFAULT_INDEX_LIMIT, Core
 from jobgate.broker.scripts import script
 from jobgate.broker.transitions import (
     AbortPart,
-    AnnouncePart,
     ClaimPart,
-    CronRunPart,
     EnqueuePart,
     FinishPart,
     LeaseRenewer,
-    PausePart,
     ProgressPart,
     ReleasePart,
     RenewPart,

@@ -1,7 +1,7 @@
 """Call functions that run in a worker, from any Python program: over HTTP, or directly through Redis."""
 
 from jobgate.client.blocking import BlockingCaller, BlockingClient, BlockingJobHandle
-from jobgate.client.caller import Caller
+from jobgate.client.callers import Caller, JobHandle
 from jobgate.client.client import Client
 from jobgate.client.errors import (
     ArgumentError,
@@ -44,7 +44,6 @@ from jobgate.client.info import (
     QueueEvent,
     QueueEventKind,
 )
-from jobgate.client.job_handle import JobHandle
 from jobgate.client.many import Call, CallOptions
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.operate import (

@@ -8,9 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from jobgate.client.addresses import shown, transport_for
-from jobgate.client.caller import Caller
+from jobgate.client.callers import Caller, JobHandle
 from jobgate.client.info import QueueEvent
-from jobgate.client.job_handle import JobHandle
 from jobgate.client.metrics import metrics_of
 from jobgate.client.network import Network
 from jobgate.client.operate import Operator

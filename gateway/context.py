@@ -14,14 +14,12 @@ from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, SharedWaits, Wa
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
-from jobgate.gateway.fleet_reads import FleetReads
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Proxies, Unsent, asked_wait, body_at_hand, body_to_come
-from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions
 from jobgate.gateway.operations import OperationParts
-from jobgate.gateway.redis_state import RedisState
+from jobgate.gateway.reads import FleetReads, Looks, RedisState
 from jobgate.gateway.settings import GatewaySettings
 
 Result = TypeVar("Result")

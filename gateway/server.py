@@ -17,15 +17,13 @@ from jobgate.gateway.auth import Keys, KeysFile, KeysText, SharedWaits, Waits
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import Finder
-from jobgate.gateway.fleet_reads import FleetReads
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Door, HttpServer, Proxies, Unsent
-from jobgate.gateway.job_looks import Looks
 from jobgate.gateway.listening import Certificate, Listener, TcpPort, UnixSocket, listen
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions, base_document
 from jobgate.gateway.operations import OperationParts, OperationRunner
-from jobgate.gateway.redis_state import RedisState
+from jobgate.gateway.reads import FleetReads, Looks, RedisState
 from jobgate.gateway.routes import METRICS_ROUTES, PAGES, ROUTES, Router
 from jobgate.gateway.service import GatewayService
 from jobgate.gateway.settings import GatewayError, GatewaySettings

@@ -14,8 +14,7 @@ from jobgate.worker.functions import Backoff, Function, Retry, RetryJob, func, j
 from jobgate.worker.invocation import Deadline, ProgressReporter
 from jobgate.worker.jobs import JobOutcome, Observer, Outcome, OutcomeKind, RunningJob, message_of
 from jobgate.worker.process import stop_signals
-from jobgate.worker.rehearsal import Rehearsal
-from jobgate.worker.run import codec_of
+from jobgate.worker.runs import Rehearsal, codec_of
 from jobgate.worker.settings import Settings
 from jobgate.worker.vitals import EXIT_WEDGED, State, look_for_workers
 from jobgate.worker.worker import Worker

@@ -14,9 +14,8 @@ from jobgate.broker import Broker, JobResult
 from jobgate.worker.errors import WorkerError
 from jobgate.worker.jobs import Observer, RunningJobs
 from jobgate.worker.process import bound_exit, ending_within, loop_factory
-from jobgate.worker.run import Run
+from jobgate.worker.runs import STOP_GRACE, Run
 from jobgate.worker.settings import Settings
-from jobgate.worker.shutdown import STOP_GRACE
 from jobgate.worker.vitals import Liveness, WorkerMetrics
 
 #: New objects after which the garbage collector looks for cycles among them; the default suits ten jobs.

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from jobgate.broker.catalogue.documents import BY_NAME, BY_PLACE, Parameter, ParameterKind
-from jobgate.broker.near_names import did_you_mean
+from jobgate.broker.texts import did_you_mean
 
 #: Names and indexes that lead to a value in `{"args": […], "kwargs": {…}}`.
 ArgumentPath = tuple[str | int, ...]

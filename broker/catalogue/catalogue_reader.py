@@ -23,8 +23,8 @@ from jobgate.broker.catalogue.documents import (
 )
 from jobgate.broker.catalogue.schema_check import ValueBudget
 from jobgate.broker.errors import DecodeError
-from jobgate.broker.near_names import learn
 from jobgate.broker.schedules import Schedule, read_schedules
+from jobgate.broker.texts import learn
 
 #: Most functions in a catalogue, parameters and definitions of a function, and characters of a name.
 MOST_FUNCTIONS: Final = 2_000

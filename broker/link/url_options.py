@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from jobgate.broker.near_names import did_you_mean
+from jobgate.broker.texts import did_you_mean
 
 SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _TRUE = {"1", "true", "yes", "on"}

@@ -1,13 +1,10 @@
 """The life of a job: one module for each transition, which calls one script."""
 
 from jobgate.broker.transitions.abort import AbortAnswer, AbortPart
-from jobgate.broker.transitions.announce import AnnouncePart
 from jobgate.broker.transitions.claim import ClaimPart
-from jobgate.broker.transitions.cron_runs import CronRunPart
 from jobgate.broker.transitions.enqueue import EnqueuePart, body_of, new_job_id
 from jobgate.broker.transitions.finish import FinishPart
 from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Renewal, Transition
-from jobgate.broker.transitions.pause import PausePart
 from jobgate.broker.transitions.progress import ProgressPart
 from jobgate.broker.transitions.release import ReleasePart
 from jobgate.broker.transitions.renew import LeaseRenewer, RenewPart, renewer_of
@@ -15,8 +12,8 @@ from jobgate.broker.transitions.rerun import Rerun, RerunAnswer, RerunPart
 from jobgate.broker.transitions.retry import RetryPart
 
 __all__ = [
-    "AbortAnswer", "AbortPart", "AnnouncePart", "Claim", "ClaimPart", "ClaimedJob", "CronRunPart",
-    "EnqueuePart", "FinishPart", "Lease", "LeaseRenewer", "PausePart", "ProgressPart", "ReleasePart",
+    "AbortAnswer", "AbortPart", "Claim", "ClaimPart", "ClaimedJob",
+    "EnqueuePart", "FinishPart", "Lease", "LeaseRenewer", "ProgressPart", "ReleasePart",
     "RenewPart", "Renewal", "Rerun", "RerunAnswer", "RerunPart", "RetryPart", "Transition",
     "body_of", "new_job_id", "renewer_of",
 ]  # fmt: skip

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from jobgate.cli.stubs.errors import StubsError
 from jobgate.cli.stubs.names import is_identifier
 from jobgate.cli.stubs.schemas import is_deeper
 
@@ -27,6 +26,10 @@ _KINDS: Final = {
     "keyword_only": inspect.Parameter.KEYWORD_ONLY,
     "var_keyword": inspect.Parameter.VAR_KEYWORD,
 }
+
+
+class StubsError(Exception):
+    """The stubs cannot be made; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

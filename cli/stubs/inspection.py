@@ -3,7 +3,7 @@
 import ast
 from typing import Final
 
-from jobgate.cli.stubs.errors import StubsError
+from jobgate.cli.stubs.functions import StubsError
 
 #: What annotations consist of.
 _TYPES: Final = (

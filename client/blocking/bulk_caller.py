@@ -6,7 +6,7 @@ from typing import Any, Concatenate, Literal, TypeVar, overload
 from jobgate.client.blocking.iteration import Inlet, iterate
 from jobgate.client.blocking.job_handle import BlockingJobHandle, blocking, run
 from jobgate.client.blocking.portal import Portal
-from jobgate.client.caller import Caller
+from jobgate.client.callers import Caller
 from jobgate.client.errors import JobgateError
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult
 from jobgate.client.many import Call, Source

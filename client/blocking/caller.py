@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from jobgate.client.blocking.bulk_caller import BlockingBulkCaller
 from jobgate.client.blocking.job_handle import BlockingJobHandle, run
-from jobgate.client.caller import Caller
+from jobgate.client.callers import Caller
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult
 from jobgate.client.requests import Default, Seconds, Timeout
 

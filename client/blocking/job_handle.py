@@ -5,9 +5,9 @@ from typing import Any, Generic, TypeVar
 
 from jobgate.client.blocking.iteration import iterate
 from jobgate.client.blocking.portal import Portal
+from jobgate.client.callers import JobHandle, R_co
 from jobgate.client.errors import JobgateError
 from jobgate.client.info import JobEvent, JobInfo, JobProgress, JobStatus
-from jobgate.client.job_handle import JobHandle, R_co
 from jobgate.client.requests import Default, Timeout
 
 T = TypeVar("T")

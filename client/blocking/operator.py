@@ -6,8 +6,8 @@ from typing import Any, Literal, Unpack, overload
 from jobgate.client.blocking.iteration import iterate
 from jobgate.client.blocking.job_handle import BlockingJobHandle, run
 from jobgate.client.blocking.portal import Portal
+from jobgate.client.callers import JobHandle
 from jobgate.client.info import JobInfo
-from jobgate.client.job_handle import JobHandle
 from jobgate.client.operate import (
     AbortFilters,
     BulkCount,

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Literal, Unpack, overload
 
+from jobgate.client.callers import JobHandle
 from jobgate.client.errors import InvalidOption
 from jobgate.client.info import JobInfo
-from jobgate.client.job_handle import JobHandle
 from jobgate.client.operate.bulk_result import bulk_result
 from jobgate.client.operate.filters import AbortFilters, JobFilter, JobFilters, RetryFilters
 from jobgate.client.operate.operations import BulkKind, BulkRequest, Operations

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from jobgate.broker import FunctionActivity, MinuteActivity
-from jobgate.gateway.fleet_reads import QueueState
 from jobgate.gateway.jobs import moment, shown
+from jobgate.gateway.reads import QueueState
 
 _KINDS: Final = tuple(FunctionActivity.__dataclass_fields__)
 _STEP: Final = 60

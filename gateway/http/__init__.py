@@ -2,17 +2,30 @@
 
 from jobgate.gateway.http.access_log import log_access
 from jobgate.gateway.http.answers import Answer, SharedBody, tagged
-from jobgate.gateway.http.body import body_at_hand, body_to_come
 from jobgate.gateway.http.connection import HttpServer
 from jobgate.gateway.http.door import Door, check_origin, target_of
-from jobgate.gateway.http.lines import NDJSON, BodyLines, Line, is_ndjson
-from jobgate.gateway.http.moments import moment_ms, why_not_moment
+from jobgate.gateway.http.incoming import (
+    MAX_NODES,
+    NDJSON,
+    STRING,
+    BodyLines,
+    Line,
+    applied,
+    asked_wait,
+    body_at_hand,
+    body_to_come,
+    check_limit,
+    is_ndjson,
+    moment_ms,
+    page_limit,
+    read_json,
+    read_query,
+    why_not_moment,
+)
 from jobgate.gateway.http.problems import Problem, field_errors
 from jobgate.gateway.http.proxies import Proxies, ProxyHeader
-from jobgate.gateway.http.query import applied, asked_wait, check_limit, page_limit, read_query
 from jobgate.gateway.http.quiet_log import StateLog
 from jobgate.gateway.http.streams import StreamedAnswer
-from jobgate.gateway.http.strict_json import MAX_NODES, STRING, read_json
 from jobgate.gateway.http.unsent import Unsent
 
 __all__ = [

@@ -7,9 +7,9 @@ from jobgate.broker import JobStatus, JobView
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
 from jobgate.gateway.http import Answer, SharedBody, applied
-from jobgate.gateway.job_looks import Known
 from jobgate.gateway.jobs.job_access import loss_reported, require_for_job, visible_job
 from jobgate.gateway.jobs.presentation import job_of_view, to_json
+from jobgate.gateway.reads import Known
 
 #: The size of a job as JSON was limited when it was enqueued.
 

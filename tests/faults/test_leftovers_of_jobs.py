@@ -132,7 +132,7 @@ async def test_a_call_that_outlives_its_worker_keeps_the_try(
     broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a program of the user's own neither the call nor the process can be ended."""
-    monkeypatch.setattr("jobgate.worker.shutdown.STOP_GRACE", 0.5)
+    monkeypatch.setattr("jobgate.worker.runs.shutdown.STOP_GRACE", 0.5)
     may_end = asyncio.Event()
     loop = asyncio.get_running_loop()
 

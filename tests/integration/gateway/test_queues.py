@@ -11,7 +11,7 @@ from harness.systems.gateways import PlayedWorker, RunningGateway, running_gatew
 from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway.metrics import Meter
-from jobgate.gateway.redis_state import queues_of_others
+from jobgate.gateway.reads.redis_state import queues_of_others
 
 
 async def test_requests_that_name_no_queue_go_to_the_default_one(redis_url: str) -> None:

@@ -149,7 +149,7 @@ async def test_the_next_job_of_an_id_does_not_wait_for_the_last_ones_hook(
 async def test_a_hook_that_outlasts_its_worker_is_no_outcome_that_was_not_written(
     broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("jobgate.worker.shutdown.STOP_GRACE", 0.1)
+    monkeypatch.setattr("jobgate.worker.runs.shutdown.STOP_GRACE", 0.1)
     async with working({"functions": ALL, "after_job_end": hang}, redis_url) as worker:
         job_id = await enqueue(broker, "add", 1)
         assert (await outcome(broker, job_id)).success

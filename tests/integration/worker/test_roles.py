@@ -15,7 +15,7 @@ from jobgate.worker.cron_jobs.scheduler import Scheduler
 from jobgate.worker.invocation import ProgressWriter
 from jobgate.worker.jobs import JobRunner, Persistence, Shared
 from jobgate.worker.roles import Role
-from jobgate.worker.startup import DataSetWatch
+from jobgate.worker.runs.startup import DataSetWatch
 from jobgate.worker.vitals import (
     AbortListener,
     Announcer,

@@ -92,7 +92,7 @@ async def test_a_second_stop_ends_an_on_shutdown_that_hangs(
 async def test_one_stop_waits_for_on_shutdown(
     broker: Broker, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("jobgate.worker.shutdown.STOP_GRACE", 0.1)
+    monkeypatch.setattr("jobgate.worker.runs.shutdown.STOP_GRACE", 0.1)
     hook = Hook()
     worker, run = await started(broker, redis_url, on_shutdown=hook)
     worker.stop()
@@ -126,9 +126,9 @@ async def test_after_a_second_stop_on_shutdown_has_the_grace_of_cancelled_jobs(
     await enqueue(broker, "sleep", 600)
     await busy(worker)
     if is_long:
-        monkeypatch.setattr("jobgate.worker.shutdown.STOP_GRACE", 0.1)
+        monkeypatch.setattr("jobgate.worker.runs.shutdown.STOP_GRACE", 0.1)
     else:
-        monkeypatch.setattr("jobgate.worker.shutdown.STOP_GRACE", 60)
+        monkeypatch.setattr("jobgate.worker.runs.shutdown.STOP_GRACE", 60)
         hook.may_end.set()
     worker.stop()
     worker.stop()
@@ -203,7 +203,7 @@ async def test_no_on_shutdown_makes_a_worker_end_as_if_cancelled(
 
 HOOKS = """
 import asyncio, time
-import jobgate.worker.shutdown, jobgate.worker.worker
+import jobgate.worker.runs.shutdown, jobgate.worker.worker
 
 async def add(ctx, a):
     return a
@@ -215,7 +215,7 @@ async def hang(ctx):
 
 async def hang_in_thread(ctx):
     # No need to wait for all of it: it does not end.
-    jobgate.worker.shutdown.STOP_GRACE = jobgate.worker.worker.STOP_GRACE = 0.5
+    jobgate.worker.runs.shutdown.STOP_GRACE = jobgate.worker.worker.STOP_GRACE = 0.5
     print("hook begins", flush=True)
     await asyncio.to_thread(time.sleep, 600)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobgate.broker.log_text import (
+from jobgate.broker.texts.log_text import (
     LINE_LIMIT,
     TRACEBACK_LIMIT,
     ForeignTraceback,

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from jobgate.broker.near_names import learn, near_names
+from jobgate.broker.texts.near_names import learn, near_names
 
 WORDS = ["send", "make", "report", "invoice", "user", "mail", "sync", "order", "stock", "price", "daily"]
 WORDS += ["weekly", "clean", "build", "index", "cache", "file", "image", "video", "export", "import"]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from jobgate.broker import FunctionActivity, MinuteActivity
-from jobgate.gateway import last_hours
-from jobgate.gateway.last_hours import LastHours
+from jobgate.gateway.reads import last_hours
+from jobgate.gateway.reads.last_hours import LastHours
 
 
 class Counters:

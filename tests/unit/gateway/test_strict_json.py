@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.forms import LONG
+from jobgate.gateway.http.incoming.strict_json import MAX_NODES, STRING, read_json
 from jobgate.gateway.http.problems import Problem
-from jobgate.gateway.http.strict_json import MAX_NODES, STRING, read_json
 
 MIB = 1024 * 1024
 

@@ -46,6 +46,7 @@ DOORS_OF_USERS = {"jobgate.arq", "jobgate.client", "jobgate.testing", "jobgate.w
 MODULE_NAME = re.compile(rf"jobgate\.({'|'.join(ROOMS)})\.\w+(\.\w+)*")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / ROOMS[room]).rglob("*.py"))]
+HARNESS = sorted((ROOT / "tests" / "harness").rglob("*.py"))
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("openapi.yaml")])
 #: Words of other projects for what we call function, job, try.
 FOREIGN_WORDS = re.compile(r"\b(tasks?|attempts?|consumers?|brokers?' queue|dead[- ]letter)\b", re.IGNORECASE)
@@ -169,6 +170,17 @@ def test_nobody_imports_past_a_door() -> None:
 def test_rooms_are_imported_by_their_namespace() -> None:
     folders = set(ROOMS.values())
     assert broken(lambda path: {name.split(".")[0] for name in imported_modules(path)} & folders) == {}
+
+
+def test_floors_stay_small() -> None:
+    """A reader who opens a floor sees a dozen files at most: code, and whatever else stands there."""
+    folders = {path.parent for path in SOURCES} | {path.parent for path in HARNESS}
+    files = {folder: [path for path in folder.iterdir() if is_to_be_read(path)] for folder in folders}
+    assert {short(folder): len(found) for folder, found in files.items() if len(found) > 12} == {}
+
+
+def is_to_be_read(path: Path) -> bool:
+    return path.is_file() and path.suffix in {".py", ".lua", ".js", ".css"} and path.name != "__init__.py"
 
 
 def test_files_stay_under_400_lines() -> None:

@@ -27,9 +27,16 @@ from jobgate.worker.jobs import (
 from jobgate.worker.log import logger
 from jobgate.worker.process import Cancellable, exit_now, stop_signals
 from jobgate.worker.roles import Role
+from jobgate.worker.runs.shutdown import Shutdown
+from jobgate.worker.runs.startup import (
+    DataSetWatch,
+    close_redis,
+    connect,
+    log_start,
+    open_redis,
+    warn_of_losses,
+)
 from jobgate.worker.settings import Settings
-from jobgate.worker.shutdown import Shutdown
-from jobgate.worker.startup import DataSetWatch, close_redis, connect, log_start, open_redis, warn_of_losses
 from jobgate.worker.vitals import (
     EXIT_WEDGED,
     AbortListener,

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Concatenate, Final, Literal, TypeVar, overload
 
+from jobgate.client.callers.job_handle import JobHandle
 from jobgate.client.errors import InvalidOption, JobgateError
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult, Target
-from jobgate.client.job_handle import JobHandle
 from jobgate.client.many import Call, Source, windowed
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.requests import NewJob, Options, new_job

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp.web import BaseRequest, RequestPayloadError
 
-from jobgate.gateway.http.body import answer_expectation, check_encoding, media_type
+from jobgate.gateway.http.incoming.body import answer_expectation, check_encoding, media_type
 from jobgate.gateway.http.problems import Problem
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from jobgate.worker.clock import RedisClock
 from jobgate.worker.errors import WorkerError
 from jobgate.worker.invocation import ProgressWriter
 from jobgate.worker.jobs import JobRunner, Observer, Observers, Persistence, RunningJobs, Shared, call_hook
-from jobgate.worker.run import codec_of
+from jobgate.worker.runs.run import codec_of
 from jobgate.worker.settings import Settings
 
 _WORKER_ID = "rehearsal"

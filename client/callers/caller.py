@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
-from jobgate.client.bulk_caller import BulkCaller
+from jobgate.client.callers.bulk_caller import BulkCaller
+from jobgate.client.callers.job_handle import JobHandle
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult, Target
-from jobgate.client.job_handle import JobHandle
 from jobgate.client.requests import (
     Default,
     Seconds,

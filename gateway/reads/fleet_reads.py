@@ -17,7 +17,7 @@ from jobgate.broker import (
     SharedReads,
 )
 from jobgate.gateway.functions import QueueNames
-from jobgate.gateway.last_hours import LastHours
+from jobgate.gateway.reads.last_hours import LastHours
 
 logger = logging.getLogger("jobgate.gateway")
 
