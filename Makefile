@@ -10,6 +10,16 @@ ARQ_VERSIONS := 0.26.0 0.26.3 0.28.0
 ARQ_VENV := .venv-arq
 ARQ_STAMP := $(ARQ_VENV)/.installed
 ARQ_STAMPS := $(ARQ_VERSIONS:%=$(ARQ_VENV)/%/.installed)
+#: What `make bench` compares with: one environment per group of packages, made only for that.
+PEERS := saq taskiq streaq fastapi celery
+PEER_VENV := .venv-peers
+PEER_STAMPS := $(PEERS:%=$(PEER_VENV)/%/.installed)
+#: The packages of each peer as its documents recommend them.
+PEER_saq := saq[redis,hiredis] typing-extensions
+PEER_taskiq := taskiq[uv,orjson] taskiq-redis
+PEER_streaq := streaq
+PEER_fastapi := fastapi uvicorn[standard] arq==0.28.0
+PEER_celery := celery[redis] flower
 #: Generators with which tests make clients from openapi.yaml. TypeScript needs npm.
 GENERATORS := .generators
 GENERATORS_STAMPS := $(GENERATORS)/python/.installed $(GENERATORS)/node/.installed
@@ -43,8 +53,8 @@ check: $(STAMP) ## Check lint, format and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(STAMP) $(ARQ_STAMP) ## Run the benchmarks on a private server and show ratios
-	$(BIN)/python -m benchmarks --arq-python $(ARQ_VENV)/$(lastword $(ARQ_VERSIONS))/bin/python
+bench: $(STAMP) $(ARQ_STAMP) $(PEER_STAMPS) ## Measure jobgate beside its peers; BENCH='--quick', '--only drain' or other options
+	$(BIN)/python -m benchmarks $(BENCH)
 
 #: Tests with a long form in other folders.
 LONG_TESTS := tests/acceptance/test_every_file.py tests/acceptance/test_guides.py \
@@ -67,11 +77,13 @@ lock: $(STAMP) ## Update requirements/*.txt; UPGRADE=1 takes the newest versions
 	  -c requirements/dev.txt -o requirements/image.txt
 	$(foreach version,$(ARQ_VERSIONS),printf '%s\n' 'arq==$(version)' msgpack | $(LOCK) $(if $(UPGRADE),--upgrade) - \
 	  -o requirements/arq-$(version).txt &&) true
+	$(foreach peer,$(PEERS),printf '%s\n' $(foreach package,$(PEER_$(peer)),'$(package)') | \
+	  $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/peer-$(peer).txt &&) true
 	echo openapi-python-client | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/generators.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove everything that these commands create, including the examples' data
-	rm -rf $(VENV) $(ARQ_VENV) $(GENERATORS) $(DATA) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(ARQ_VENV) $(PEER_VENV) $(GENERATORS) $(DATA) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN_STAMP): pyproject.toml requirements/run.txt requirements/build.txt | $(BIN)/python
@@ -87,6 +99,11 @@ $(ARQ_STAMP): $(ARQ_STAMPS)
 	@touch $@
 
 $(ARQ_VENV)/%/.installed: requirements/arq-%.txt | $(BIN)/python
+	@$(BIN)/python -m venv --clear --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python $<
+	@touch $@
+
+$(PEER_VENV)/%/.installed: requirements/peer-%.txt | $(BIN)/python
 	@$(BIN)/python -m venv --clear --without-pip $(@D)
 	@$(INSTALL) $(@D)/bin/python $<
 	@touch $@

@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench`. What they print are ratios, taken side by side in one run."""
+"""Benchmarks: `make bench`. What they print are figures and ratios, taken in turns in one run."""

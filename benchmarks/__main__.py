@@ -1,248 +1,95 @@
-"""Run all benchmarks on one private server and print them as ratios.
+"""Measure jobgate beside what people would use instead, on a private server, in turns.
 
-python -m benchmarks [--rounds 3] [--arq-python PATH] [--only enqueue]
+Each program runs as its documents say: its own command, its default log in a file. `make bench` makes the
+environments that it needs. A full run takes about 20 minutes; use the machine for nothing else meanwhile.
 """
 
 import argparse
-import asyncio
-import contextlib
-import platform
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
-import redis
+from benchmarks.catalogue import CATALOGUE
+from benchmarks.marks import verdicts
+from benchmarks.report import Run, report
+from benchmarks.running import Stage, note
 
-from benchmarks import books, crowd, lines, listing, load, streams
-from benchmarks.marks import Mark, paired
-from benchmarks.processes import ROOT, Child, free_port, gateway, process
-from jobgate.broker import Broker
-from jobgate.broker.embedded import EmbeddedServer
+EPILOG = """examples:
+  make bench
+  make bench BENCH='--only drain --only call-http --rounds 5'
+  python -m benchmarks --only drain --quick
+  python -m benchmarks --json run.json && python -m benchmarks.report run.json
 
-BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
-TYPED = b'{"args":[42,"Ann",9.5,"2026-01-31T12:00:00Z",["a","b"]]}'
-FINISHED_JOBS = 1_000_000
-ARQ_JOBS, JOBGATE_JOBS, REQUESTS, CALLS, ARQ_CALLS = 3_000, 60_000, 30_000, 2_000, 6
+The report goes to standard output and progress to standard error. The exit code is 1 if a mark was missed or
+a program failed. `python -m benchmarks.report run.json` writes the figures of a run into docs/performance.md.
+"""
 
 
-class Benchmarks:
-    """All measurements, on one server."""
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="times that each program has its turn (default 3)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="run this benchmark, or all whose names begin with NAME-; can be repeated",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a fifth of the work: to see that all runs, not to quote"
+    )
+    parser.add_argument("--json", type=Path, metavar="PATH", help="also write all figures to this file")
+    parser.add_argument("--list", action="store_true", help="list the benchmarks and exit")
+    return parser.parse_args(arguments)
 
-    def __init__(self, server: EmbeddedServer, arq_python: str, rounds: int) -> None:
-        self._server = server
-        self._arq_python = arq_python
-        self._rounds = rounds
-        self._gateway_port, self._bare_port, self._worker_port = free_port(), free_port(), free_port()
 
-    def run(self, only: str = "") -> list[Mark]:
-        """Measure everything, or what `only` names, with progress on standard error."""
-        measures: dict[str, Callable[[], Mark]] = {
-            "drain": self._drain,
-            "drain-typed": self._drain_typed,
-            "start-typed": self._start_typed,
-            "enqueue": self._enqueue,
-            "enqueue-typed": self._enqueue_typed,
-            "call-alone": self._call_alone,
-            "call-together": self._call_together,
-            "call-blocking": self._call_blocking,
-            "list": self._list,
-            "books-enqueue": partial(books.enqueue, self._server, self._rounds),
-            "books-drain": partial(books.drain, self._server, self._rounds),
-            "lines": partial(lines.measure, self._server, self._rounds),
-            "streams": partial(streams.measure, self._server),
-            "crowd": partial(crowd.measure, self._server, self._rounds),
-        }
-        return [self._alone(measure) for name, measure in measures.items() if name.startswith(only)]
+def chosen(only: Sequence[str] | None) -> list[str]:
+    """Return the names of the benchmarks to run.
 
-    def _alone(self, measure: Callable[[], Mark]) -> Mark:
-        """Measure on an empty server: the results of a measure are no load on the next one's."""
-        with redis.Redis(port=self._server.port) as client:
-            client.flushall()
-        return measure()
+    Raises:
+        SystemExit: There is no such benchmark.
+    """
+    if not only:
+        return list(CATALOGUE)
+    for wanted in only:
+        if not any(_is_meant(name, wanted) for name in CATALOGUE):
+            raise SystemExit(f"There is no benchmark {wanted}. `--list` lists them.")
+    return [name for name in CATALOGUE if any(_is_meant(name, wanted) for wanted in only)]
 
-    def _drain(self) -> Mark:
-        ours, theirs = self._paired(
-            "drain",
-            lambda: self._worker(sys.executable, "jobgate", JOBGATE_JOBS),
-            lambda: self._worker(self._arq_python, "arq", ARQ_JOBS),
-        )
-        return Mark(
-            "No-op jobs drained by one worker, max_jobs 100", "jobs/s", ours, "arq", theirs, at_least=12
-        )
 
-    def _drain_typed(self) -> Mark:
-        ours, theirs = self._paired(
-            "drain with type hints",
-            lambda: self._worker(sys.executable, "typed", JOBGATE_JOBS // 2),
-            lambda: self._worker(sys.executable, "untyped", JOBGATE_JOBS // 2),
-        )
-        name = "Jobs with five typed arguments drained by one worker"
-        return Mark(name, "jobs/s", ours, "untyped", theirs, at_least=0.8)
-
-    def _start_typed(self) -> Mark:
-        words = [sys.executable, "-m", "benchmarks.typed"]
-
-        def seconds() -> float:
-            return float(subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
-
-        ours = [seconds() for _ in range(self._rounds)]
-        return Mark("Start of a worker with 500 typed functions", "s", ours, "itself", ours, at_most=2)
-
-    def _list(self) -> Mark:
-        """Measure pages of 100 jobs, among them those of a filter that rules out 49 of 50 jobs."""
-        listing.fill(self._server.port, FINISHED_JOBS)
-        with self._gateway():
-            pages = listing.page_ms(self._gateway_port, "status=complete", 30)
-            failed = listing.page_ms(self._gateway_port, "success=false&code=error", 30)
-        name = f"A page of 100 of {FINISHED_JOBS:,} finished jobs, and of those that failed"
-        return Mark(name, "ms", pages, "failed", failed, at_most=50)
-
-    def _worker(self, python: str, kind: str, jobs: int) -> float:
-        self._empty()
-        words = [python, "-m", "benchmarks.drain", kind, str(self._server.port), str(jobs)]
-        return float(subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
-
-    def _enqueue(self) -> Mark:
-        request = load.post("/jobs/noop", BODY)
-
-        def rate(port: int) -> float:
-            self._empty()
-            return load.run(port, request, connections=64, requests=REQUESTS, expected=b"202")[0]
-
-        with self._gateway(), self._bare():
-            rate(self._gateway_port), rate(self._bare_port)
-            ours, theirs = self._paired(
-                "enqueue", lambda: rate(self._gateway_port), lambda: rate(self._bare_port)
-            )
-        return Mark("Enqueue over HTTP, 64 connections", "requests/s", ours, "bare", theirs, at_least=0.6)
-
-    def _enqueue_typed(self) -> Mark:
-        """Measure what the check of arguments costs. The worker that publishes the types is paused."""
-
-        def rate(function: str) -> float:
-            self._empty()
-            request = load.post(f"/jobs/{function}", TYPED)
-            return load.run(
-                self._gateway_port, request, connections=64, requests=REQUESTS // 2, expected=b"202"
-            )[0]
-
-        asyncio.run(self._pause())
-        with self._jobgate_worker(), self._gateway():
-            self._wait_for_types()
-            rate("typed"), rate("untyped")
-            ours, theirs = self._paired("enqueue with types", lambda: rate("typed"), lambda: rate("untyped"))
-        name = "Enqueue over HTTP of a function with five typed parameters, against one without types"
-        return Mark(name, "requests/s", ours, "untyped", theirs, at_least=0.85)
-
-    async def _pause(self) -> None:
-        async with Broker(self._server.url) as broker:
-            await broker.pause("arq:queue")
-
-    def _wait_for_types(self) -> None:
-        """Wait until the gateway refuses wrong arguments."""
-        wrong = load.post("/jobs/typed", b'{"args":[]}')
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(AssertionError):
-                load.run(self._gateway_port, wrong, connections=1, requests=1, expected=b"422")
-                return
-            time.sleep(0.1)
-        raise SystemExit("The gateway does not know the types of the function.")
-
-    def _call_alone(self) -> Mark:
-        with self._gateway(), self._jobgate_worker():
-            self._calls(1, CALLS // 10)
-            ours, theirs = self._paired(
-                "call, one after another",
-                lambda: self._calls(1, CALLS)[1][CALLS // 2] * 1000,
-                self._arq_calls,
-            )
-        return Mark("Call of a no-op over HTTP, one after another, p50", "ms", ours, "arq", theirs, at_most=2)
-
-    def _call_together(self) -> Mark:
-        with self._gateway(), self._bare(), self._jobgate_worker():
-            self._calls(64, CALLS)
-            request = load.post("/jobs/noop", BODY)
-            ours, theirs = self._paired(
-                "call, 64 at once",
-                lambda: self._calls(64, REQUESTS // 2)[0],
-                lambda: load.run(
-                    self._bare_port, request, connections=64, requests=REQUESTS, expected=b"202"
-                )[0],
-            )
-        return Mark("Calls of a no-op over HTTP, 64 connections", "calls/s", ours, "bare", theirs)
-
-    def _call_blocking(self) -> Mark:
-        """Measure what a blocking call costs over an awaited one, through the same gateway."""
-        url = f"http://127.0.0.1:{self._gateway_port}"
-        words = [sys.executable, "-m", "benchmarks.blocking", url, str(CALLS)]
-
-        def medians() -> tuple[float, float]:
-            done = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
-            beyond, awaited = map(float, done.stdout.split())
-            return beyond, awaited
-
-        with self._gateway(), self._jobgate_worker():
-            pairs = [medians() for _ in range(self._rounds)]
-        ours, theirs = [beyond for beyond, _ in pairs], [awaited for _, awaited in pairs]
-        name = "What a call of BlockingClient takes beyond the one of Client, p50"
-        return Mark(name, "µs", ours, "Client", theirs, at_most=100)
-
-    def _calls(self, connections: int, requests: int) -> tuple[float, list[float]]:
-        self._empty()
-        request = load.post("/jobs/noop", b"", Prefer="wait=10")
-        return load.run(
-            self._gateway_port, request, connections=connections, requests=requests, expected=b"200"
-        )
-
-    def _arq_calls(self) -> float:
-        self._empty()
-        words = [self._arq_python, "-m", "benchmarks.arq_call", str(self._server.port), str(ARQ_CALLS)]
-        done = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
-        return median(map(float, done.stdout.split())) * 1000
-
-    def _paired(
-        self, name: str, ours: Callable[[], float], theirs: Callable[[], float]
-    ) -> tuple[list[float], list[float]]:
-        return paired(name, self._rounds, ours, theirs)
-
-    def _empty(self) -> None:
-        with redis.Redis(port=self._server.port) as client:
-            client.delete(*(client.keys("arq:job:*") or ["-"]), "arq:queue")
-
-    def _gateway(self) -> contextlib.AbstractContextManager[Child]:
-        return gateway(self._server.url, self._gateway_port)
-
-    def _jobgate_worker(self) -> contextlib.AbstractContextManager[Child]:
-        port = self._worker_port
-        words = [sys.executable, "-m", "jobgate.cli", "worker", "benchmarks.functions.WorkerSettings"]
-        return process(*words, "--redis", self._server.url, "--metrics-port", str(port), port=port)
-
-    def _bare(self) -> contextlib.AbstractContextManager[Child]:
-        return process(sys.executable, "-m", "benchmarks.bare", str(self._bare_port), port=self._bare_port)
+def _is_meant(name: str, wanted: str) -> bool:
+    return name == wanted or (wanted not in CATALOGUE and name.startswith(f"{wanted}-"))
 
 
 def main() -> None:
-    """Measure, print, and end with 1 when a mark is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (default 3)")
-    parser.add_argument("--arq-python", default=".venv-arq/0.28.0/bin/python", help="a Python that has arq")
-    parser.add_argument("--only", default="", help="how the names of the measurements begin, such as enqueue")
-    options = parser.parse_args()
-    # No append-only file: all sides write to the same server, and its disk is not what is measured.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        EmbeddedServer(Path(folder), options={"appendonly": "no"}) as server,
-    ):
-        marks = Benchmarks(server, options.arq_python, options.rounds).run(options.only)
-    print(f"Python {platform.python_version()}, medians of {options.rounds} rounds:")
-    print(*marks, sep="\n")
-    sys.exit(0 if all(mark.reached for mark in marks) else 1)
+    """Measure and print."""
+    given = options()
+    names = chosen(given.only)
+    if given.list:
+        print(*CATALOGUE, sep="\n")
+        return
+    begun = time.monotonic()
+    with Stage.built(given.rounds, is_quick=given.quick) as stage:
+        tables = []
+        for number, name in enumerate(names, 1):
+            note(f"{name} ({number} of {len(names)})")
+            tables.append(CATALOGUE[name](stage))
+    note(f"{len(names)} benchmarks took {(time.monotonic() - begun) / 60:.1f} minutes")
+    run = Run.now(tables, " ".join(["python -m benchmarks", *sys.argv[1:]]), given.rounds)
+    if given.json:
+        run.write(given.json)
+    print(report(run))
+    failed = any(table.failures for table in tables)
+    missed = any(verdict.is_held is False for verdict in verdicts(run.tables))
+    sys.exit(1 if failed or missed else 0)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.typed import FUNCTIONS, start
+from benchmarks.programs.many_functions import FUNCTIONS, start
 from harness.waiting import fast_enough
 from jobgate.broker import Broker, FunctionDocument, Parameter
 from jobgate.broker.catalogue import read_catalogue

@@ -1,6 +1,6 @@
 """Measure calls of the async and of the blocking client by turns; print in microseconds what a call takes.
 
-python -m benchmarks.blocking URL CALLS
+python -m benchmarks.programs.client_calls URL CALLS
 
 It prints the p50 of what a blocking call takes beyond the awaited one before it, and the p50 of the latter.
 """

@@ -4,7 +4,9 @@ The crowd is event streams of jobs that nobody runs, waits for their results, an
 their request now and then. It lives in a process of its own: it shares the gateway with the requests that are
 measured, and nothing else.
 
-python -m benchmarks.crowd PORT     begins the crowd, prints `there`, and ends with its standard input
+python -m benchmarks.measures.waiting.crowd PORT
+
+This begins the crowd, prints `there`, and ends with its standard input.
 """
 
 import asyncio
@@ -13,19 +15,17 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvloop
 
-from benchmarks import load
-from benchmarks.marks import Mark, note
-from benchmarks.processes import ROOT, free_port, gateway
+from benchmarks.peers import BODY, GATEWAY
+from benchmarks.running import ROOT, Failed, Stage, in_turns, load
+from benchmarks.tables import Figure, Table
 from jobgate.broker import Broker, JobRequest
-from jobgate.broker.embedded import EmbeddedServer
 
 STREAMS, WAITS, SLOW = 1000, 2000, 200
 CONNECTIONS, REQUESTS = 8, 15_000
-BODY = b'{"args":[42,"de"],"kwargs":{"key":"value"}}'
 #: Members of the crowd that connect at the same time.
 AT_ONCE = 250
 #: Seconds of a wait; within it the measurement beside the crowd must end.
@@ -103,55 +103,63 @@ async def be_a_crowd(port: int) -> None:
 @contextlib.contextmanager
 def crowd(port: int) -> Iterator[None]:
     """Keep a crowd there while the block runs."""
-    words = [sys.executable, "-m", "benchmarks.crowd", str(port)]
+    words = [sys.executable, "-m", "benchmarks.measures.waiting.crowd", str(port)]
     with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
         assert child.stdout
         try:
             if child.stdout.readline() != b"there\n":
-                raise SystemExit("The crowd did not come.")
+                raise Failed("The crowd did not come.")
             yield
         finally:
             child.stdin.close()
             child.wait()
 
 
-def p99(port: int, when: str) -> float:
-    """Enqueue; return the p99 in milliseconds."""
-    request = load.post("/jobs/noop", BODY)
-    rate, taken = load.run(port, request, connections=CONNECTIONS, requests=REQUESTS, expected=b"202")
-    middle, high = (taken[len(taken) * part // 100] * 1000 for part in (50, 99))
-    note(f"crowd, {when}: p50 {middle:.2f} ms, p99 {high:.2f} ms, {rate:,.0f} requests/s")
-    return high
+def latencies(port: int) -> dict[str, float]:
+    """Enqueue; return what that took, in milliseconds."""
+    request = load.post(GATEWAY.path, BODY)
+    _, taken = load.run(port, request, connections=CONNECTIONS, requests=REQUESTS, expected=b"202")
+    return {name: taken[len(taken) * part // 100] * 1000 for name, part in (("p99", 99), ("p50", 50))}
 
 
-async def _jobs(server: EmbeddedServer) -> None:
-    async with Broker(server.url) as broker:
+def beside_crowd(stage: Stage) -> Table:
+    """Measure enqueues beside a crowd, and without one, through gateways that have just started."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    figures = [Figure("p99", "ms", more_is_better=False), Figure("p50", "ms", more_is_better=False)]
+    title = f"Enqueues beside {STREAMS:,} event streams, {WAITS:,} waits and {SLOW} slow clients, and alone"
+    return in_turns(
+        Table("crowd", title, figures),
+        stage,
+        {"jobgate": lambda: _measured(stage, crowd), "alone": lambda: _measured(stage, _nobody)},
+    )
+
+
+@contextlib.contextmanager
+def _nobody(_: int) -> Iterator[None]:
+    yield
+
+
+def _measured(
+    stage: Stage, company: Callable[[int], contextlib.AbstractContextManager[None]]
+) -> dict[str, float]:
+    asyncio.run(_jobs(stage.url))
+    with GATEWAY.running(stage) as (_, port):
+        latencies(port)  # warms up
+        with company(port):
+            begun = time.monotonic()
+            figures = latencies(port)
+            if time.monotonic() - begun > LONGEST_WAIT - 10:
+                raise Failed("The waits ended before the measurement.")
+            return figures
+
+
+async def _jobs(url: str) -> None:
+    async with Broker(url) as broker:
         await broker.enqueue_many(
             [JobRequest(function="f", job_id=f"job{one}") for one in range(max(STREAMS, WAITS))]
         )
-
-
-def measure(server: EmbeddedServer, rounds: int) -> Mark:
-    """Measure beside a crowd, and without one before and after it, whose mean is compared."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(_jobs(server))
-    port, ours, theirs = free_port(), [], []
-    with gateway(server.url, port):
-        p99(port, "to warm up")
-        before = p99(port, "without it")
-        for _ in range(rounds):
-            with crowd(port):
-                begun = time.monotonic()
-                ours.append(p99(port, "beside it"))
-                if time.monotonic() - begun > LONGEST_WAIT - 10:
-                    raise SystemExit("The waits ended before the measurement.")
-            after = p99(port, "without it")
-            theirs.append((before + after) / 2)
-            before = after
-    name = f"p99 of enqueues beside {STREAMS:,} event streams, {WAITS:,} waits and {SLOW} slow clients"
-    return Mark(name, "ms", ours, "alone", theirs, no_more_than=2)
 
 
 if __name__ == "__main__":

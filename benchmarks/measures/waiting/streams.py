@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import uvloop
 
-from benchmarks.marks import Mark, note
-from benchmarks.processes import Child, free_port, gateway
+from benchmarks.peers import GATEWAY
+from benchmarks.running import Child, Stage, in_turns
+from benchmarks.tables import Figure, Table
 from jobgate.broker import Broker, ClaimedJob, JobRequest, JobResult
-from jobgate.broker.embedded import EmbeddedServer
 
 QUEUE = "arq:queue"
 STREAMS = 1000
 #: Progress reports a second, over all jobs, and for how many seconds.
-RATE, SECONDS = 200, 8.0
+RATE, SECONDS = 200, 4.0
 #: No lease runs out while it is measured.
 LEASE = 3600.0
 
@@ -71,14 +71,30 @@ def share(child: Child, before: float, since: float) -> float:
     return 100 * (child.cpu - before) / (time.perf_counter() - since)
 
 
-async def opened(streams: Streams, port: int, child: Child, ids: list[str]) -> list[asyncio.Task[None]]:
-    """Follow jobs; return once each has shown its first event."""
-    before, start = child.cpu, time.perf_counter()
-    reading = [asyncio.create_task(streams.follow(port, job_id)) for job_id in ids]
-    await streams.reach(len(ids))
-    took = time.perf_counter() - start
-    note(f"streams: {len(ids)} opened in {took:.2f} s, {child.cpu - before:.2f} s of the processor")
-    return reading
+async def one_round(redis_url: str, port: int, child: Child) -> dict[str, float]:
+    """Open streams, let them rest, let their jobs change, and end them."""
+    streams, alone = Streams(), child.memory
+    ids = [f"job{number}" for number in range(STREAMS)]
+    async with Broker(redis_url) as broker:
+        await broker.enqueue_many([JobRequest(function="f", job_id=one) for one in ids])
+        before = child.cpu
+        reading = [asyncio.create_task(streams.follow(port, one)) for one in ids]
+        await streams.reach(len(ids))
+        figures = {
+            "each": (child.memory - alone) / STREAMS * 1024,
+            "open": (child.cpu - before) / STREAMS * 1e6,
+        }
+        await asyncio.sleep(1)
+        before, start = child.cpu, time.perf_counter()
+        await asyncio.sleep(SECONDS)
+        figures["rest"] = share(child, before, start)
+        claim = await broker.claim(QUEUE, STREAMS, worker_id="w", token="w:1", lease=LEASE)
+        await streams.reach(2 * STREAMS)
+        figures["changes"] = await changing(streams, broker, child, claim.jobs)
+        before = child.cpu
+        finished = [broker.finish(job.lease, result_of(job), keep=60) for job in claim.jobs]
+        await asyncio.gather(*finished, *reading)
+        return figures | {"end": (child.cpu - before) / STREAMS * 1e6}
 
 
 async def changing(streams: Streams, broker: Broker, child: Child, jobs: Sequence[ClaimedJob]) -> float:
@@ -92,34 +108,19 @@ async def changing(streams: Streams, broker: Broker, child: Child, jobs: Sequenc
     return share(child, before, start)
 
 
-async def one_round(redis_url: str, port: int, child: Child) -> tuple[float, float]:
-    """Return KiB a stream, and what all take of a core while their jobs change, in percent."""
-    streams, alone = Streams(), child.memory
-    ids = [f"job{number}" for number in range(STREAMS)]
-    async with Broker(redis_url) as broker:
-        await broker.enqueue_many([JobRequest(function="f", job_id=one) for one in ids])
-        reading = await opened(streams, port, child, ids)
-        each = (child.memory - alone) / STREAMS * 1024
-        await asyncio.sleep(1)
-        before, start = child.cpu, time.perf_counter()
-        await asyncio.sleep(SECONDS)
-        note(f"streams: {share(child, before, start):.1f} % of a core at rest")
-        claim = await broker.claim(QUEUE, STREAMS, worker_id="w", token="w:1", lease=LEASE)
-        await streams.reach(2 * STREAMS)
-        taken = await changing(streams, broker, child, claim.jobs)
-        before, start = child.cpu, time.perf_counter()
-        finished = [broker.finish(job.lease, result_of(job), keep=60) for job in claim.jobs]
-        await asyncio.gather(*finished, *reading)
-        took = time.perf_counter() - start
-        note(f"streams: all end within {took:.2f} s, {child.cpu - before:.2f} s of the processor")
-        return each, taken
+def streams(stage: Stage) -> Table:
+    """Measure a gateway of its own in each round: memory that Python got once is no measure any more."""
+    figures = [
+        Figure("each", "KiB a stream", more_is_better=False),
+        Figure("rest", "% of a core at rest", more_is_better=False),
+        Figure("changes", f"% of a core with {RATE} changes/s", more_is_better=False),
+        Figure("open", "µs of processor to open one", more_is_better=False),
+        Figure("end", "µs of processor to end one", more_is_better=False),
+    ]
 
+    def measure() -> dict[str, float]:
+        with GATEWAY.running(stage) as (child, port):
+            return uvloop.run(one_round(stage.url, port, child))
 
-def measure(server: EmbeddedServer) -> Mark:
-    """Measure once: memory that was given back to Python once is no measure any more."""
-    port = free_port()
-    with gateway(server.url, port) as child:
-        each, taken = uvloop.run(one_round(server.url, port, child))
-    note(f"streams: {taken:.1f} % of a core with {RATE} changes a second")
-    name = f"Memory of one of {STREAMS:,} event streams"
-    return Mark(name, "KiB", [each], "itself", [each], at_most=100)
+    table = Table("streams", f"{STREAMS:,} event streams on one gateway", figures)
+    return in_turns(table, stage, {"jobgate": measure})

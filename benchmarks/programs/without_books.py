@@ -1,6 +1,6 @@
 """Has Redis keep neither counters nor indexes of jobs, to see what they cost.
 
-python -m benchmarks.without_books gateway …     runs a command of jobgate like that
+python -m benchmarks.programs.without_books gateway …     runs a command of jobgate like that
 """
 
 from jobgate.broker.scripts import loader

@@ -1,6 +1,6 @@
-"""The yardstick of the gateway: an aiohttp handler that parses the same body and does nothing with it.
+"""The ceiling of a gateway: an aiohttp handler that parses the same body and does nothing with it.
 
-python -m benchmarks.bare PORT
+python -m benchmarks.programs.bare PORT
 """
 
 import asyncio
@@ -20,11 +20,11 @@ async def enqueue(request: web.Request) -> web.Response:
 
 async def serve(port: int) -> None:
     """Serve until killed."""
-    app = web.Application()
+    app = web.Application(client_max_size=2**22)
     app.add_routes([web.post("/jobs/{function}", enqueue), web.get("/livez", _live)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, "127.0.0.1", port, reuse_port=True).start()
     await asyncio.Event().wait()
 
 

@@ -23,7 +23,6 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._send()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -36,12 +35,13 @@ class _Connection(asyncio.Protocol):
         if len(self._buffer) >= head_end + 4 + length:
             self._load.note(self._buffer[9:12], time.perf_counter() - self._sent_at)
             self._buffer = self._buffer[head_end + 4 + length :]
-            self._send()
+            self.send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._load.stop(exc or ConnectionError("the server hung up"))
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send the request, if any is left to send."""
         if self._load.take():
             assert self._transport is not None
             self._sent_at = time.perf_counter()
@@ -84,15 +84,17 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
 async def _run(port: int, request: bytes, *, connections: int, requests: int, expected: bytes) -> list[float]:
     load = _Load(requests, expected)
     loop = asyncio.get_running_loop()
-    transports = []
-    for _ in range(connections):
-        transport, _ = await loop.create_connection(lambda: _Connection(request, load), "127.0.0.1", port)
-        transports.append(transport)
+    made = [
+        await loop.create_connection(lambda: _Connection(request, load), "127.0.0.1", port)
+        for _ in range(connections)
+    ]
     started = time.perf_counter()
+    for _, connection in made:
+        connection.send()
     async with asyncio.timeout(_LONGEST):
         await load.done
     load.took.insert(0, time.perf_counter() - started)
-    for transport in transports:
+    for transport, _ in made:
         transport.abort()
     return load.took
 

@@ -1,6 +1,8 @@
 """Functions with type hints, and what these cost as a worker starts.
 
-python -m benchmarks.typed     prints the seconds until 500 typed functions are described and published
+python -m benchmarks.programs.many_functions
+
+This prints the seconds until 500 typed functions are described and published.
 """
 
 import time
@@ -8,7 +10,6 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
 
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
 
 Ctx = dict[str, Any]
 FUNCTIONS = 500
-#: The arguments of one job; five of them.
-ARGS: list[Any] = [
-    42,
-    ["a", "b"],
-    {"article": "pen", "count": 3, "size": "large"},
-    "2026-01-02T10:00:00Z",
-    "123e4567-e89b-42d3-a456-426614174000",
-]
 
 
 class Size(Enum):
@@ -40,14 +33,6 @@ class Line(BaseModel):
     article: str
     count: Annotated[int, Field(gt=0)] = 1
     size: Size = Size.SMALL
-
-
-async def typed(ctx: Ctx, number: int, tags: list[str], line: Line, due: datetime, key: UUID) -> None:
-    """Do nothing with typed arguments."""
-
-
-async def untyped(ctx: Ctx, number: Any, tags: Any, line: Any, due: Any, key: Any) -> None:
-    """Do nothing."""
 
 
 def functions(count: int = FUNCTIONS) -> list[Any]:

@@ -9,7 +9,12 @@ import urllib.request
 
 import redis
 
+from benchmarks.peers import GATEWAY
+from benchmarks.running import Failed, Stage, in_turns
+from benchmarks.tables import Figure, Table
 from jobgate.broker import Keys
+
+JOBS, PAGES = 1_000_000, 30
 
 #: Each so many jobs failed.
 FAILED_EVERY = 50
@@ -51,6 +56,27 @@ def page_ms(port: int, query: str, pages: int) -> list[float]:
             page = json.load(answer)
         taken.append((time.perf_counter() - started) * 1000)
         if not page["jobs"]:
-            raise SystemExit(f"No jobs on a page of {query}.")
+            raise Failed(f"No jobs on a page of {query}.")
         cursor = page["next_cursor"]
     return taken
+
+
+def list_finished(stage: Stage) -> Table:
+    """Measure pages of 100 jobs, among them those of a filter that rules out 49 of 50 jobs."""
+    figures = [
+        Figure("page", "ms", more_is_better=False),
+        Figure("longest", "ms", more_is_better=False),
+    ]
+    jobs = max(_AT_ONCE, stage.scaled(JOBS))
+    table = Table("list", f"A page of 100 of {jobs:,} finished jobs", figures)
+    once = Stage(stage.server, 1, stage.is_quick)
+
+    def measure() -> dict[str, float]:
+        fill(stage.port, jobs)
+        with GATEWAY.running(stage) as (_, port):
+            pages = sorted(page_ms(port, "status=complete", PAGES))
+            failed = sorted(page_ms(port, "success=false&code=error", PAGES))
+        table.add("failed ones", {"page": failed[PAGES // 2], "longest": failed[-1]})
+        return {"page": pages[PAGES // 2], "longest": pages[-1]}
+
+    return in_turns(table, once, {"jobgate": measure})

@@ -1,0 +1,32 @@
+"""All benchmarks by name, in the order in which they run."""
+
+from collections.abc import Callable
+
+from benchmarks.measures.http import blocking, call, enqueue, through_redis
+from benchmarks.measures.stored import listing
+from benchmarks.measures.waiting import crowd, streams
+from benchmarks.measures.work import books, cold_start, drain, start_up
+from benchmarks.running import Stage
+from benchmarks.tables import Table
+
+CATALOGUE: dict[str, Callable[[Stage], Table]] = {
+    "drain": drain.drain,
+    "drain-defaults": drain.drain_defaults,
+    "drain-fleet": drain.drain_fleet,
+    "drain-typed": drain.drain_typed,
+    "enqueue-http": enqueue.enqueue_http,
+    "enqueue-batch": enqueue.enqueue_batch,
+    "enqueue-redis": through_redis.enqueue_redis,
+    "call-http": call.call_http,
+    "call-redis": through_redis.call_redis,
+    "call-blocking": blocking.call_blocking,
+    "streams": streams.streams,
+    "crowd": crowd.beside_crowd,
+    "list": listing.list_finished,
+    "start-worker": start_up.start_worker,
+    "start-gateway": start_up.start_gateway,
+    "start-typed": start_up.start_typed,
+    "cold-start": cold_start.cold_start,
+    "books-enqueue": books.books_enqueue,
+    "books-drain": books.books_drain,
+}

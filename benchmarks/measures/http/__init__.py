@@ -1,0 +1,1 @@
+"""Requests and calls, over HTTP and through Redis."""

@@ -1,0 +1,1 @@
+"""What Redis holds: long queues, finished jobs, memory."""

@@ -1,0 +1,1 @@
+"""Clients that wait: long polls, event streams, and what they cost others."""

@@ -1,0 +1,1 @@
+"""Workers: drains, starts, what keeping books costs."""

@@ -1,0 +1,1 @@
+"""Programs that are measured, each in an environment of its own."""

@@ -1,0 +1,106 @@
+"""Where all programs run in turns: one private server, which is emptied before each of them."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import redis
+
+from benchmarks.running.children import Failed, cpu_seconds
+from benchmarks.tables import Table
+from jobgate.broker.embedded import EmbeddedServer
+
+__all__ = ["Failed", "Stage", "in_turns", "note"]
+
+_begun = time.monotonic()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The private server, and how thoroughly to measure."""
+
+    server: EmbeddedServer
+    #: Times that each program has its turn.
+    rounds: int
+    #: Whether to do a fifth of the work: to see that everything runs, not for figures to quote.
+    is_quick: bool = False
+
+    @classmethod
+    @contextmanager
+    def built(cls, rounds: int, *, is_quick: bool = False) -> Iterator["Stage"]:
+        """Run the server while the block runs.
+
+        It writes nothing to its disk: all programs share it, and its disk is not what is measured.
+        """
+        with (
+            TemporaryDirectory() as folder,
+            EmbeddedServer(Path(folder), options={"appendonly": "no", "save": '""'}) as server,
+        ):
+            yield cls(server, rounds, is_quick)
+
+    @property
+    def url(self) -> str:
+        """The URL of the server."""
+        return self.server.url
+
+    @property
+    def port(self) -> int:
+        """The port of the server."""
+        return self.server.port or 0
+
+    @property
+    def redis_cpu(self) -> float:
+        """Seconds of processor time that the server has taken."""
+        return cpu_seconds(self.server.pid or 0)
+
+    @property
+    def commands(self) -> int:
+        """Commands that the server has run, also inside of scripts."""
+        with self.client() as client:
+            return int(client.info("stats")["total_commands_processed"])
+
+    def client(self) -> "redis.Redis":
+        """Return a client of the server, to be closed."""
+        return redis.Redis(port=self.port)
+
+    def empty(self) -> None:
+        """Forget all data."""
+        with self.client() as client:
+            client.flushall()
+
+    def scaled(self, work: int) -> int:
+        """Return how much of some work to do."""
+        return max(1, work // 5) if self.is_quick else work
+
+
+def in_turns(
+    table: Table, stage: Stage, contenders: Mapping[str, Callable[[], Mapping[str, float]]]
+) -> Table:
+    """Give each contender its turn in each round, and add what it returns: figures by name.
+
+    One that fails is left out from then on; the table says so.
+    """
+    left = dict(contenders)
+    for number in range(1, stage.rounds + 1):
+        for name, measure in list(left.items()):
+            stage.empty()
+            try:
+                figures = measure()
+            except (Failed, OSError, AssertionError) as error:
+                table.failures[name] = str(error)
+                del left[name]
+                note(f"{table.name}, {name}: FAILED: {error}")
+                continue
+            table.add(name, figures)
+            note(f"{table.name}, round {number} of {stage.rounds}, {name}: {table.latest(name)}")
+    return table
+
+
+def note(text: str) -> None:
+    """Show progress on standard error, with the minutes and seconds since the start."""
+    minutes, seconds = divmod(int(time.monotonic() - _begun), 60)
+    print(f"{minutes:2d}:{seconds:02d} {text}", file=sys.stderr, flush=True)
