@@ -1,5 +1,6 @@
 """Where all programs run in turns: one private server, which is emptied before each of them."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,8 +35,11 @@ class Stage:
     def built(cls, rounds: int, *, is_quick: bool = False) -> Iterator["Stage"]:
         """Run the server while the block runs.
 
-        It writes nothing to its disk: all programs share it, and its disk is not what is measured.
+        It writes nothing to its disk: all programs share it, and its disk is not what is measured. Programs
+        keep their compiled modules and buffer their output, whatever the environment of this one says.
         """
+        for variable in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+            os.environ.pop(variable, None)
         with (
             TemporaryDirectory() as folder,
             EmbeddedServer(Path(folder), options={"appendonly": "no", "save": '""'}) as server,

@@ -81,7 +81,7 @@ def call_redis(stage: Stage) -> Table:
     ]
     table = Table("call-redis", "Enqueue and wait from Python through Redis", figures)
     table.notes = [
-        "SAQ waits with `Job.refresh`, which listens; with `Queue.apply`, which polls, a call takes a second.",
+        "SAQ waits with `Job.refresh`, which listens; `Queue.apply` polls, and a call takes a second.",
         "arq, taskiq and streaQ wait as their documents show; arq and taskiq poll.",
         f"streaQ makes {AT_ONCE_STREAQ} calls at once: with 64 from one process they never return.",
     ]

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from benchmarks.peers import PACKAGES
 from harness.arq.versions import ARQ_VERSIONS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,6 +19,7 @@ PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
 LOCKS = ("build", "dev", "image")
+PEER_LOCKS = tuple(f"peer-{peer}" for peer in PACKAGES if peer not in ("jobgate", "arq"))
 ARQ_LOCKS = tuple(f"arq-{version}" for version in ARQ_VERSIONS)
 
 
@@ -58,7 +60,12 @@ def test_the_oldest_arq_runs_with_the_redis_client_of_its_time() -> None:
     assert locked("arq-0.26.0")["redis"] < Version("5")
 
 
-@pytest.mark.parametrize("name", LOCKS + ARQ_LOCKS)
+@pytest.mark.parametrize("name", PEER_LOCKS)
+def test_each_lock_of_a_peer_has_the_packages_whose_versions_are_reported(name: str) -> None:
+    assert set(PACKAGES[name.removeprefix("peer-")]) <= set(locked(name))
+
+
+@pytest.mark.parametrize("name", LOCKS + ARQ_LOCKS + PEER_LOCKS)
 def test_every_pin_has_hashes(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     pins = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
@@ -66,7 +73,7 @@ def test_every_pin_has_hashes(name: str) -> None:
     assert [pin.split()[0] for pin in pins if "--hash=sha256:" not in pin] == []
 
 
-@pytest.mark.parametrize("name", LOCKS + ARQ_LOCKS)
+@pytest.mark.parametrize("name", LOCKS + ARQ_LOCKS + PEER_LOCKS)
 def test_locks_name_no_host(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.peers import PACKAGES
 from harness.arq.versions import ARQ_VERSIONS
 from harness.tools import require_tool
 
@@ -26,6 +27,14 @@ def test_make_alone_lists_every_command() -> None:
 def test_make_knows_the_versions_of_arq_that_the_tests_use() -> None:
     (line,) = re.findall(r"^ARQ_VERSIONS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert tuple(line.split()) == ARQ_VERSIONS
+
+
+def test_make_builds_an_environment_for_each_peer() -> None:
+    (line,) = re.findall(r"^PEERS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {*line.split()} == {*PACKAGES} - {"jobgate", "arq"}
+    assert {path.stem for path in (ROOT / "requirements").glob("peer-*")} == {
+        f"peer-{one}" for one in line.split()
+    }
 
 
 def test_the_python_that_is_named_is_taken() -> None:
