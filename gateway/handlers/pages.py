@@ -4,15 +4,11 @@ The files hold no data, so they are served without a key: a page asks for one an
 for data. Nothing is loaded from elsewhere, and nothing but these files is executed.
 """
 
-import hashlib
-from collections.abc import Iterator
-from functools import lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Final
 
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import Answer, Problem, tagged
+from jobgate.gateway.ui import PAGE, ui_files, ui_version
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -27,31 +23,19 @@ _POLICY: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
-#: A browser keeps a file, and asks whether it has changed: after an update none is older than others.
-_CACHE: Final = "no-cache"
-_PAGE: Final = "index.html"
+#: A browser keeps the page, and asks whether it has changed; its files have other addresses when they change.
+_ASK: Final = "no-cache"
+_KEEP: Final = "public, max-age=31536000, immutable"
 #: What tells the dashboard that it is to show no buttons.
 _READ_ONLY: Final = (b'<html lang="en">', b'<html lang="en" data-read-only>')
 
 
-def _found(folder: Traversable, path: str = "") -> Iterator[str]:
-    for each in folder.iterdir():
-        if each.is_dir():
-            yield from _found(each, f"{path}{each.name}/")
-        elif each.name.endswith((".css", ".js")):
-            yield path + each.name
-
-
-#: The files that pages load, by their paths: nothing else is served.
-UI_FILES: Final = tuple(sorted(_found(files("jobgate.gateway.ui"))))
-
-
 async def ui(call: Call) -> Answer:
     """Answer 200 with the dashboard, or 304."""
-    body, etag = _content(_PAGE)
+    body, etag = ui_files()[PAGE]
     if call.gateway.settings.read_only_ui:
         body, etag = body.replace(*_READ_ONLY), f"{etag}-read-only"
-    return _answer(call, _PAGE, body, etag)
+    return _answer(call, PAGE, body, etag, cache=_ASK)
 
 
 async def docs(call: Call) -> Answer:
@@ -60,18 +44,18 @@ async def docs(call: Call) -> Answer:
 
 
 async def ui_file(call: Call) -> Answer:
-    """Answer 200 with a file of a page, or 304; 404 if there is none of this name."""
-    if call.name not in UI_FILES:
+    """Answer 200 with a file of a page, or 304; 404 if there is none of this name.
+
+    A page that another version of the gateway has served gets the files of this one, and keeps them not.
+    """
+    version, _, name = call.name.partition("/")
+    if name not in ui_files():
+        version, name = "", call.name
+    if name == PAGE or name not in ui_files():
         raise Problem("not-found", "The page has no such file: load the page again.")
-    return _answer(call, call.name, *_content(call.name))
+    return _answer(call, name, *ui_files()[name], cache=_KEEP if version == ui_version() else _ASK)
 
 
-def _answer(call: Call, name: str, body: bytes, etag: str) -> Answer:
+def _answer(call: Call, name: str, body: bytes, etag: str, *, cache: str) -> Answer:
     content_type = _TYPES[name.rpartition(".")[2]]
-    return tagged(call.request, body, etag, headers=_POLICY, content_type=content_type, cache=_CACHE)
-
-
-@lru_cache(maxsize=len(UI_FILES) + 1)
-def _content(name: str) -> tuple[bytes, str]:
-    body = files("jobgate.gateway.ui").joinpath(name).read_bytes()
-    return body, hashlib.blake2b(body, digest_size=12).hexdigest()
+    return tagged(call.request, body, etag, headers=_POLICY, content_type=content_type, cache=cache)

@@ -23,6 +23,7 @@ export class Reading {
     this.isReading = false;
     this.timer = 0;
     this.due = 0;
+    this.hasEnded = false;
     const onVisible = () => (document.hidden ? this.rest() : this.soon());
     document.addEventListener("visibilitychange", onVisible);
     signal.addEventListener("abort", () => {
@@ -58,6 +59,12 @@ export class Reading {
     this.timer = 0;
   }
 
+  /** Read nothing any more. */
+  stop() {
+    this.rest();
+    this.hasEnded = true;
+  }
+
   /** Read as soon as that is allowed: something happened. */
   soon() {
     this.next(Math.max(0, this.last + this.options.least - performance.now()));
@@ -66,7 +73,7 @@ export class Reading {
   /** @param {number} milliseconds */
   next(milliseconds) {
     const due = performance.now() + milliseconds;
-    if (this.options.signal.aborted || document.hidden || (this.timer && due >= this.due)) return;
+    if (this.hasEnded || this.options.signal.aborted || document.hidden || (this.timer && due >= this.due)) return;
     this.rest();
     this.due = due;
     this.timer = window.setTimeout(() => this.now(), milliseconds);

@@ -1,6 +1,7 @@
 // The dashboard: shows the page that the address names, and asks for a key where one is needed.
+import "../api/early.js";
 import { connect } from "../api/happenings.js";
-import { onKeyNeeded, restoreKey, setKey } from "../api/keys.js";
+import { onKeyNeeded, setKey } from "../api/keys.js";
 import { forgetRights } from "../api/rights.js";
 import { fill, make } from "../parts/elements.js";
 import { placeOf } from "../parts/links.js";
@@ -100,7 +101,6 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
   main.focus();
 });
 onKeyNeeded(askForKey);
-restoreKey();
 leaveDocs();
 showConnection();
 startSearch();

@@ -1,8 +1,8 @@
 // What runs, what waits and what fails, in all queues.
-import { get } from "../api/gateway.js";
+import { FLEET, early } from "../api/early.js";
+import { Refused } from "../api/gateway.js";
 import { onHappening } from "../api/happenings.js";
 import { Reading } from "../api/reading.js";
-import { rights } from "../api/rights.js";
 import { fill, make, put } from "../parts/elements.js";
 import { count, counted, size, sum } from "../parts/numbers.js";
 import { alarms } from "../panels/alarms.js";
@@ -23,39 +23,38 @@ export const overview = {
 class Overview {
   /** @param {AbortSignal} signal */
   constructor(signal) {
-    this.alarms = new AlarmList(() => this.reading?.now());
+    this.alarms = new AlarmList(() => this.reading.now());
     this.tiles = new Tiles();
     this.queues = new QueueTable();
     this.functions = new FunctionTable();
     this.live = new LiveList(signal);
-    this.state = make("p.note", { role: "status" });
-    this.panels = make("div.stack", {}, this.alarms.element, this.tiles.element, this.queues.element,
+    this.state = make("p.empty", { role: "status" }, "Loading …");
+    this.panels = make("div.stack", { hidden: true }, this.alarms.element, this.tiles.element, this.queues.element,
       make("div.columns", {}, this.functions.element, this.live.element));
     this.element = make("div.stack", {}, make("h1.hidden", {}, "Overview"), this.state, this.panels);
-    this.start(signal);
+    this.reading = new Reading({ signal, read: readFleet, show: (fleet) => this.show(fleet), fail: (error) => this.fail(error) });
+    onHappening(() => this.reading.soon(), signal);
   }
 
-  /** @param {AbortSignal} signal */
-  async start(signal) {
-    const may = await rights();
-    if (signal.aborted) return;
-    if (!may.overview) {
-      fill(this.panels, make("div.columns", {}, this.live.element));
-      put(this.state, "This key may not see queues and workers: that needs the scope read:*. Its own jobs can be opened by their ids.");
-      return;
-    }
-    this.reading = new Reading({
-      signal,
-      read: readFleet,
-      show: (fleet) => this.show(fleet),
-      fail: (error) => put(this.state, error.message),
-    });
-    onHappening(() => this.reading?.soon(), signal);
+  /** @param {Error} error */
+  fail(error) {
+    if (!(error instanceof Refused && error.status === 403)) return this.say(error.message);
+    this.reading.stop();
+    this.panels.hidden = false;
+    fill(this.panels, make("div.columns", {}, this.live.element));
+    return this.say("This key may not see queues and workers: that needs the scope read:*. Its own jobs can be opened by their ids.");
+  }
+
+  /** @param {string} text */
+  say(text) {
+    put(this.state, text);
+    this.state.hidden = !text;
   }
 
   /** @param {Fleet} fleet */
   show(fleet) {
-    put(this.state, "");
+    this.say("");
+    this.panels.hidden = false; // all at once, so that nothing moves
     this.alarms.show(alarms(fleet));
     this.tiles.show(fleet);
     this.queues.show(fleet.queues);
@@ -68,8 +67,8 @@ class Overview {
 /** @param {AbortSignal} signal @returns {Promise<Fleet>} */
 async function readFleet(signal) {
   const [{ queues, redis }, { workers }, ready] = await Promise.all([
-    get("queues?limit=1000", signal),
-    get("workers?limit=1000", signal),
+    early(FLEET.queues, signal),
+    early(FLEET.workers, signal),
     readiness(signal),
   ]);
   return { queues, workers, ready, redis };
@@ -78,7 +77,7 @@ async function readFleet(signal) {
 /** Return what `/readyz` says; a gateway that is not ready says why. @param {AbortSignal} signal */
 async function readiness(signal) {
   try {
-    return await get("readyz", signal);
+    return await early(FLEET.ready, signal);
   } catch (error) {
     return { status: "unready", detail: /** @type {Error} */ (error).message };
   }

@@ -124,7 +124,7 @@ PARAMETERS = {
     "{function}": "f",
     "{queue}": "arq:queue",
     "{worker}": "",
-    "{file}": "style/tokens.css",
+    "{file}": "style.css",
 }
 BODIES: dict[str, Any] = {
     "enqueue": {"args": []},

@@ -14,8 +14,8 @@ from harness.waiting import eventually_async
 from jobgate.broker import FunctionDocument
 from jobgate.broker.catalogue import Catalogue
 from jobgate.gateway import new_key
-from jobgate.gateway.handlers.pages import UI_FILES
 from jobgate.gateway.openapi import descriptions
+from jobgate.gateway.ui import PAGE, ui_files, ui_version
 
 PATHS = ("/functions", "/functions/add", "/openapi.json")
 
@@ -144,13 +144,11 @@ async def test_redis_that_was_never_seen_is_503_not_an_empty_list(redis_url: str
 
 async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway) -> None:
     types = {"css": "text/css", "js": "text/javascript"}
-    weight = 0
-    for path in ("/", "/docs", *(f"/ui/{name}" for name in UI_FILES)):
+    for path in ("/", "/docs", *(f"/ui/{name}" for name in ui_files() if name != PAGE)):
         status, body, headers = await gateway.get(path)
         kind = types.get(path.rpartition(".")[2], "text/html")
         assert (status, headers["Content-Type"]) == (200, f"{kind}; charset=utf-8"), path
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Cache-Control"] == "no-cache"
         policy = headers["Content-Security-Policy"]
         assert policy.startswith(
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
@@ -160,8 +158,28 @@ async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway) -
         elsewhere = re.sub(rb"https://example\.org|http://www\.w3\.org/2000/svg", b"", body)
         assert b"http:" not in elsewhere, path
         assert b"https:" not in elsewhere, path
-        weight += len(body)
-    assert weight <= 180_000
+
+
+def test_all_files_of_the_pages_together_are_small() -> None:
+    assert sum(len(file.body) for file in ui_files().values()) <= 150_000
+
+
+async def test_files_are_kept_under_the_version_that_the_page_names(gateway: RunningGateway) -> None:
+    version = ui_version()
+    page, headers = (await gateway.get("/"))[1:]
+    assert headers["Cache-Control"] == "no-cache"
+    named = re.findall(rb'(?:src|href)="ui/([^"]+)"', page)
+    assert named
+    assert all(path.startswith(f"{version}/".encode()) for path in named)
+    kept = "public, max-age=31536000, immutable"
+    for path, cache in (
+        (f"{version}/frame/app.js", kept),
+        ("frame/app.js", "no-cache"),
+        ("0/frame/app.js", "no-cache"),
+    ):
+        status, body, headers = await gateway.get(f"/ui/{path}")
+        assert (status, headers["Cache-Control"]) == (200, cache), path
+        assert body == ui_files()["frame/app.js"].body
 
 
 async def test_pages_can_be_switched_off_or_be_without_buttons(redis_url: str) -> None:
@@ -182,6 +200,8 @@ async def test_pages_can_be_switched_off_or_be_without_buttons(redis_url: str) -
     "name",
     [
         "index.html",
+        "0/index.html",
+        "style/tokens.css",
         "__init__.py",
         "..%2Fopenapi.yaml",
         "api",

@@ -9,10 +9,10 @@ from harness.documents.api_document import api_document
 from jobgate.broker import (
     FailureCode,
 )
-from jobgate.gateway.handlers.pages import UI_FILES
 from jobgate.gateway.http.problems import KINDS, Problem
 from jobgate.gateway.openapi import base_document
 from jobgate.gateway.routes import ROUTES, Router
+from jobgate.gateway.ui import ui_files
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = api_document()
@@ -43,8 +43,10 @@ def test_openapi_json_is_the_same_document() -> None:
 def test_every_file_of_the_pages_is_served() -> None:
     folder = ROOT / "gateway" / "ui"
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.is_file()}
-    others = (".html", ".py", ".pyc", ".ts")
-    assert set(UI_FILES) == {path for path in found if not path.endswith(others)}
+    others = (".css", ".py", ".pyc", ".ts")
+    assert set(ui_files()) == {"style.css", *(path for path in found if not path.endswith(others))}
+    style = ui_files()["style.css"].body.decode()
+    assert all((folder / path).read_text() in style for path in found if path.endswith(".css"))
 
 
 def imported(path: Path) -> set[Path]:
@@ -56,10 +58,13 @@ def imported(path: Path) -> set[Path]:
 
 def test_the_modules_of_the_first_view_are_loaded_together() -> None:
     folder = ROOT / "gateway" / "ui"
-    app, first = folder / "frame" / "app.js", folder / "pages" / "overview.js"
-    needed = {first} | imported(app) | imported(first)
-    listed = re.findall(r'"modulepreload" href="ui/([^"]+)"', (folder / "index.html").read_text())
-    assert listed == sorted(path.relative_to(folder).as_posix() for path in needed)
+    app, early, first = (folder / name for name in ("frame/app.js", "api/early.js", "pages/overview.js"))
+    needed = {path.relative_to(folder).as_posix() for path in {first, *imported(app), *imported(first)}}
+    listed = re.findall(r'<(?:script|link) [^>]*="ui/([^"]+\.js)"', (folder / "index.html").read_text())
+    assert sorted(listed) == sorted({*needed, "frame/app.js"})
+    # Those that ask for data first.
+    soon = {path.relative_to(folder).as_posix() for path in imported(early)}
+    assert set(listed[: len(soon) + 2]) == {"api/early.js", "frame/app.js", *soon}
 
 
 @pytest.mark.parametrize(

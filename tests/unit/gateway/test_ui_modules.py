@@ -1,11 +1,13 @@
 """The modules of the dashboard: their unit tests under Node, their types, and what a linter finds."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 from harness.hints.generators import BRIEFLY, installed
 from harness.tools import require_tool
+from jobgate.gateway.ui import ui_files
 
 HERE = Path(__file__).parent / "ui"
 PAGES = Path(__file__).resolve().parents[3] / "gateway" / "ui"
@@ -35,6 +37,28 @@ def test_their_types_fit() -> None:
 def test_a_linter_finds_nothing() -> None:
     linter = installed("node/node_modules/oxlint/bin/oxlint")
     run(require_tool("node"), str(linter), "--config", "oxlintrc.json", str(PAGES))
+
+
+#: Reads pairs of texts, and prints those that are not the same program.
+SAME_PROGRAM = """
+import { readFileSync } from "node:fs";
+const { default: ts } = await import(process.argv[1]);
+const compilerOptions = { removeComments: true, target: "esnext", module: "esnext" };
+const bare = (text) => ts.transpileModule(text, { compilerOptions }).outputText;
+for (const [name, source, served] of JSON.parse(readFileSync(0))) {
+  if (bare(source) !== bare(served)) console.log(name);
+}
+"""
+
+
+def test_they_are_served_without_types_and_otherwise_as_they_are() -> None:
+    compiler = installed("node/node_modules/typescript/lib/typescript.js")
+    served = {name: file.body.decode() for name, file in ui_files().items() if name.endswith(".js")}
+    pairs = json.dumps([(name, (PAGES / name).read_text(), text) for name, text in served.items()])
+    words = [require_tool("node"), *BRIEFLY, "--input-type=module", "--eval", SAME_PROGRAM, str(compiler)]
+    done = subprocess.run(words, input=pairs, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert [name for name, text in served.items() if "/**" in text] == []
 
 
 def test_foreign_text_cannot_become_markup() -> None:
