@@ -3,6 +3,7 @@
 import jobgate.broker.requirements  # noqa: F401 - first, so that a missing package is reported in one sentence
 from jobgate.broker.backoff import Backoff, Seconds, in_seconds, with_jitter
 from jobgate.broker.bodies import (
+    LONGEST_TYPE,
     MOST_RUNNING,
     Codec,
     Progress,
@@ -85,6 +86,13 @@ from jobgate.broker.keys import (
     why_not_queue,
 )
 from jobgate.broker.link import DEFAULT_URL, RedisSettings, async_client, settings_of
+from jobgate.broker.listing import (
+    FailedJob,
+    FailureGroup,
+    FailureGroups,
+    Merge,
+    WantedFailures,
+)
 from jobgate.broker.milliseconds import CLOCK_SHIFT, DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of, unix_ms
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT
 from jobgate.broker.records import (
@@ -187,6 +195,8 @@ __all__ = [
     # Ended jobs, limits, and what happens
     "Allowance", "CallerLimits", "FunctionActivity", "MinuteActivity",
     "Rerun", "RerunAnswer",
+    # Lists over several queues
+    "LONGEST_TYPE", "FailedJob", "FailureGroup", "FailureGroups", "Merge", "WantedFailures",
     # What identifies a claim, or one state of a job
     "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "size_of",
     # Defaults and durations

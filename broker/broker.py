@@ -18,6 +18,7 @@ from jobgate.broker.fleet import (
 )
 from jobgate.broker.keys import DEFAULT_NAMESPACE, Keys
 from jobgate.broker.link import DEFAULT_URL, Link, RedisSettings, async_client, settings_of, unnamed
+from jobgate.broker.listing import FailedPart
 from jobgate.broker.milliseconds import DEFAULT_LEASE
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT, Core
 from jobgate.broker.scripts import script
@@ -64,6 +65,7 @@ class Broker(
     ListPart,
     FinishedPart,
     EndsPart,
+    FailedPart,
     ActivityPart,
     QueuePart,
     WorkerPart,

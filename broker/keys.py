@@ -184,6 +184,10 @@ class Keys:
         """The encoded request of a job that failed, as long as its result, so that it can be run again."""
         return f"{self.default_queue}:kept-request:{job_id}"
 
+    def failure(self, job_id: str) -> str:  # STRING (JSON), PX
+        """Note of why a job failed, as long as its result: see failure_notes.py."""
+        return f"{self.default_queue}:failure-note:{job_id}"
+
     def retried(self, job_id: str) -> str:  # STRING, the new job's id, PX
         """As which job a finished one was run again, as long as its result."""
         return f"{self.default_queue}:retried-as:{job_id}"

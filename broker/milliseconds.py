@@ -15,7 +15,7 @@ OUTCOME_TTL_MS: Final = 10_000
 DEFAULT_LEASE: Final = 10.0
 DEFAULT_KEEP: Final = 3600.0
 #: The latest time that `ms_of` returns.
-_LATEST_MS: Final = 2.0**62
+LATEST_MS: Final = 2.0**62
 #: The longest duration that a script is given, in seconds (31,000 years): Redis accepts at most 64 bits.
 LONGEST: Final = 1e12
 #: The time that stands for one that Python does not have.
@@ -63,7 +63,7 @@ def to_ms(seconds: float) -> int:
 
 def ms_of(score: bytes) -> int:
     """Return a score as milliseconds within 64 bits; other programs may store any number, even infinity."""
-    return int(min(max(float(score), -_LATEST_MS), _LATEST_MS))
+    return int(min(max(float(score), -LATEST_MS), LATEST_MS))
 
 
 def keep_ms(keep: float | None) -> int:

@@ -13,7 +13,7 @@ from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, SharedWaits, Waits
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.events import OpenStreams
-from jobgate.gateway.finding import Finder
+from jobgate.gateway.finding import FailureCounter, Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Proxies, Unsent, asked_wait, body_at_hand, body_to_come
 from jobgate.gateway.metrics import Meter
@@ -50,6 +50,7 @@ class Gateway:
     shared_waits: SharedWaits
     looks: Looks
     finder: Finder
+    failures: FailureCounter
     operations: OperationParts
     unsent: Unsent
     meter: Meter

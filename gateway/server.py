@@ -16,7 +16,7 @@ from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import Keys, KeysFile, KeysText, SharedWaits, Waits
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.events import OpenStreams
-from jobgate.gateway.finding import Finder
+from jobgate.gateway.finding import FailureCounter, Finder, Sources
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Door, HttpServer, Proxies, Unsent
 from jobgate.gateway.listening import Certificate, Listener, TcpPort, UnixSocket, listen
@@ -51,8 +51,10 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     live = broker.live_functions
     queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
     live.begin_to_watch(tuple(dict.fromkeys((queues.default, *settings.queues))))
-    meter, finder = Meter(), Finder(broker)
+    meter = Meter()
     fleet = FleetReads(broker, queues, local=lambda: live.queues, enqueued=lambda: meter.queues)
+    sources = Sources(broker, fleet.queues)
+    finder = Finder(broker, sources)
     functions = FunctionCheck(live, beside_arq=settings.serializer == "pickle")
     gateway = Gateway(
         settings=settings,
@@ -69,6 +71,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         pulse=Pulse(broker, fleet.queues),
         looks=Looks(broker, lambda: live.queues),
         finder=finder,
+        failures=FailureCounter(broker, sources),
         operations=OperationParts(broker, finder, functions, lambda: live.queues, settings.bulk_at_once),
         unsent=Unsent(settings.max_unsent),
         meter=meter,

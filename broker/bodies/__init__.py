@@ -2,6 +2,12 @@
 
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
 from jobgate.broker.bodies.end_marks import AbortMark, abort_mark, note_of, note_of_abort
+from jobgate.broker.bodies.failure_notes import (
+    LONGEST_TYPE,
+    FailureNote,
+    encode_failure_note,
+    failure_note,
+)
 from jobgate.broker.bodies.progress import Progress, encode_progress, place_of, progress_of
 from jobgate.broker.bodies.reading_thread import DECODE_TIMEOUT, Decoder
 from jobgate.broker.bodies.stored import OWNER_WITHIN, encode_again, encode_job, encode_result, is_pickled
@@ -29,6 +35,8 @@ __all__ = [
     # Other values
     "AbortMark", "Progress", "abort_mark", "begun_ms", "claim_token", "claimed_ms", "encode_progress",
     "note_of", "note_of_abort", "place_of", "progress_of", "worker_of",
+    # Failures
+    "FailureNote", "LONGEST_TYPE", "encode_failure_note", "failure_note",
     # Workers
     "LARGEST_VITALS", "MOST_RUNNING", "RunningTry", "WorkerRecord", "WorkerVitals", "encode_worker_record",
     "encode_worker_vitals", "heartbeat_ms", "worker_record", "worker_vitals",

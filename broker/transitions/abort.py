@@ -3,7 +3,13 @@
 from dataclasses import replace
 from enum import StrEnum
 
-from jobgate.broker.bodies import AbortMark, abort_mark, encode_result, note_of_abort
+from jobgate.broker.bodies import (
+    AbortMark,
+    abort_mark,
+    encode_failure_note,
+    encode_result,
+    note_of_abort,
+)
 from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable, EncodeError
 from jobgate.broker.milliseconds import DEFAULT_KEEP, ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms, unix_ms
 from jobgate.broker.records import LOST_BODY, Failure, FailureCode, JobBody, JobResult
@@ -79,6 +85,7 @@ class AbortPart(ViewPart):
         queue = view.queue or options.queue or keys.default_queue
         kept = keep if options.keep_result is None else options.keep_result
         runs = view.status is JobStatus.IN_PROGRESS
+        aborted = _aborted(view, body, queue)
         code = await self._core.link.run(
             script("abort"),
             [
@@ -101,12 +108,12 @@ class AbortPart(ViewPart):
             ],
             [
                 view.job_id,
-                b"" if runs else self._encoded(_aborted(view, body, queue)),
+                b"" if runs else self._encoded(aborted),
                 keep_ms(kept),
                 body.enqueue_time_ms,
                 keys.abort_channel(queue),
                 ENDED_TTL_MS,
-                note_of_abort(options.owner),
+                encode_failure_note(aborted) if keep_ms(kept) else note_of_abort(options.owner),
                 OUTCOME_TTL_MS,
                 "1" if options.wants_outcome else "",
                 keys.activity(queue, ""),
@@ -114,6 +121,7 @@ class AbortPart(ViewPart):
                 self._core.index_limit,
                 keys.result(""),
                 body.function,
+                keys.failure(""),
             ],
         )
         if code == _NO_MARKS:

@@ -202,6 +202,7 @@ class EnqueuePart(Part):
             keys.pending(""),
             keys.activity(queue, ""),
             keys.job_channel(queue),
+            keys.failure(""),
         ]
         for order in orders:
             args += order.args

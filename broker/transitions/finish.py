@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobgate.broker.bodies import encode_result, note_of
+from jobgate.broker.bodies import encode_failure_note, encode_result, note_of
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import ENDED_TTL_MS, OUTCOME_TTL_MS, keep_ms
 from jobgate.broker.part import Core, Part
@@ -21,7 +21,7 @@ class _Ending:
     lease: Lease
     keep_ms: int
     blob: bytes
-    #: What the mark of the end says if the result is not kept.
+    #: What the mark of the end says if the result is not kept; else the note of a failure.
     note: str
     #: `succeeded`, `failed` or `aborted`.
     ending: str
@@ -64,7 +64,7 @@ class FinishPart(Part):
         """
         kept_ms = keep_ms(keep)
         blob = encode_result(result, self._core.codec) if kept_ms or is_wanted else b""
-        note = "" if kept_ms else note_of(result)
+        note = encode_failure_note(result) if kept_ms else note_of(result)
         owner = (result.options.owner or "") if result.options.is_counted else ""
         return self._endings.submit(
             _Ending(lease, kept_ms, blob, note, result.ending, result.function, owner)
@@ -76,6 +76,7 @@ class FinishPart(Part):
         args += [keys.progress(queue, ""), keys.ended(""), ENDED_TTL_MS]
         args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS, keys.suspect(""), keys.request("")]
         args += [keys.pending(""), keys.activity(queue, ""), keys.job_channel(queue), self._core.index_limit]
+        args += [keys.failure("")]
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob, ending.note]

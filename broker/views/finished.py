@@ -1,9 +1,11 @@
 """Lists of ended jobs, newest first, from the indexes that finish and abort keep."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from jobgate.broker.milliseconds import ms_of
+from jobgate.broker.milliseconds import LATEST_MS, ms_of
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
 
@@ -50,20 +52,15 @@ class FinishedPart(Part):
             ValueError: The cursor is not from a page.
         """
         index = self.keys.failed(queue) if only_failed else self.keys.finished(queue)
-        after_ms, after = _place(cursor)
-        earliest = "-inf" if since_ms is None else since_ms
-        until = [each for each in (until_ms, after_ms) if each is not None]
-        if after_ms is not None and until_ms is not None and until_ms < after_ms:
-            after = ""
+        place = end_place(cursor, since_ms, until_ms)
         found = await self._core.link.read(
-            script("finished"), [index], [earliest, min(until, default="+inf"), limit, after]
+            script("finished"), [index], [place.earliest, place.latest, limit, place.after]
         )
         entries = [
             (job_id.decode(errors="surrogateescape"), ms_of(score))
             for job_id, score in zip(found[::2], found[1::2], strict=True)
         ]
-        last = entries[-1] if len(entries) == limit else None
-        return FinishedPage(entries=entries, cursor=f"{last[1]}:{last[0]}" if last else "")
+        return FinishedPage(entries=entries, cursor=place_after(found[-2:]) if len(entries) == limit else "")
 
     async def forget_finished(self, queue: str, job_ids: Sequence[str]) -> None:
         """Remove jobs from the indexes of a queue, because their results have expired."""
@@ -72,11 +69,37 @@ class FinishedPart(Part):
                 await self._core.link.command("ZREM", index, *job_ids)
 
 
+class EndPlace(NamedTuple):
+    """Where a page of an index begins and where it ends at the latest, as the scripts take it."""
+
+    earliest: int | str
+    latest: int | str
+    #: The last job before it, which ended at the latest time; empty = there is none.
+    after: str
+
+
+def end_place(cursor: str, since_ms: int | None, until_ms: int | None) -> EndPlace:
+    """Return the place of a page; arguments and errors are those of `finished_ids`."""
+    after_ms, after = _place(cursor)
+    until = [each for each in (until_ms, after_ms) if each is not None]
+    if after_ms is not None and until_ms is not None and until_ms < after_ms:
+        after = ""
+    return EndPlace("-inf" if since_ms is None else since_ms, min(until, default="+inf"), after)
+
+
+def place_after(entry: Sequence[bytes]) -> str:
+    """Return the cursor of what follows an entry of an index: its id and its time."""
+    job_id, time = entry
+    return f"{ms_of(time)}:{job_id.decode(errors='surrogateescape')}"
+
+
 def _place(cursor: str) -> tuple[int | None, str]:
-    """Take a cursor apart: the time and the id of the last job before it."""
+    """Take a cursor apart: the time and the id of the last job before it, which may be from another list."""
     if not cursor:
         return None, ""
     time, colon, job_id = cursor.partition(":")
-    if not (colon and job_id):
+    exact = float(time)
+    if not (colon and job_id) or math.isnan(exact):
         raise ValueError("A cursor must be that of another page.")
-    return int(time), job_id
+    latest = math.floor(min(max(exact, -LATEST_MS), LATEST_MS))
+    return latest, job_id if latest == exact else ""

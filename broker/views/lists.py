@@ -55,6 +55,8 @@ class IdPage:
     ids: Sequence[str]
     #: Where the next page begins; empty = this is the last page.
     cursor: str
+    #: For each id where a page begins after it; empty = the list has no order.
+    places: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +100,7 @@ class ListPart(Part):
         status: JobStatus | None = None,
         since_ms: int | None = None,
         until_ms: int | None = None,
+        newest: bool = False,
     ) -> IdPage:
         """Return ids of the jobs that wait or run in a queue, in order.
 
@@ -112,6 +115,7 @@ class ListPart(Part):
             status: Only jobs of this status; None = all.
             since_ms: The earliest due time.
             until_ms: The latest due time.
+            newest: Whether the latest due time comes first.
 
         Raises:
             InvalidCursor: The cursor is not from a page.
@@ -119,18 +123,20 @@ class ListPart(Part):
         score, job_id = _place(cursor)
         lowest = "-inf" if since_ms is None else since_ms
         highest = "inf" if until_ms is None else until_ms
-        last_score, last_id, *ids = await self._core.link.read(
+        last_score, last_id, *found = await self._core.link.read(
             script("due_order"),
             [queue],
             [
                 *(self.keys.in_progress(""), lowest, highest, score, job_id),
-                *(limit, min(looks, MOST_LOOKS), status or ""),
+                *(limit, min(looks, MOST_LOOKS), status or "", "1" if newest else ""),
             ],
         )
-        if len(last_id) > _LONGEST_ID:
-            last_id = last_id[:_LONGEST_ID] + b"\xff"  # skips what begins alike, so that cursors stay short
-        following = f"{last_score.decode()}:{_text(last_id)}" if last_score else ""
-        return IdPage(ids=list(map(_text, ids)), cursor=following)
+        scores, ids = found[::2], found[1::2]
+        return IdPage(
+            ids=list(map(_text, ids)),
+            cursor=_place_after(last_score, last_id, newest=newest) if last_score else "",
+            places=[_place_after(*one, newest=newest) for one in zip(scores, ids, strict=True)],
+        )
 
     async def result_ids(self, *, cursor: str = "", limit: int = 1000) -> IdPage:
         """Return a page of the ids of all results; arguments as in `results`."""
@@ -185,6 +191,12 @@ class ListPart(Part):
             body=await self._core.decoder.job_or_none(blob),
             is_lost=blob is None,
         )
+
+
+def _place_after(score: bytes, job_id: bytes, *, newest: bool) -> str:
+    if len(job_id) > _LONGEST_ID:  # skips what begins alike, so that cursors stay short
+        job_id = job_id[:_LONGEST_ID] + (b"" if newest else b"\xff")
+    return f"{score.decode()}:{_text(job_id)}"
 
 
 def _place(cursor: str) -> tuple[str, str]:

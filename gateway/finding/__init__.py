@@ -1,7 +1,13 @@
-"""Finding jobs: filters, cursors, and pages at a bounded cost."""
+"""Finding jobs: filters, cursors, and pages and counts at a bounded cost."""
 
+from jobgate.gateway.finding.failures import CountedFailures, FailureCounter
 from jobgate.gateway.finding.finder import Finder
-from jobgate.gateway.finding.job_filter import FILTER_CHECKS, JobFilter
-from jobgate.gateway.finding.places import Place, why_not_cursor
+from jobgate.gateway.finding.job_filter import ALL_QUEUES, FILTER_CHECKS, JobFilter, why_not_listed
+from jobgate.gateway.finding.places import Part, Place, why_not_cursor
+from jobgate.gateway.finding.sources import Sources
+from jobgate.gateway.finding.time_steps import TimeSteps
 
-__all__ = ["FILTER_CHECKS", "Finder", "JobFilter", "Place", "why_not_cursor"]
+__all__ = [
+    "ALL_QUEUES", "FILTER_CHECKS", "CountedFailures", "FailureCounter", "Finder", "JobFilter", "Part",
+    "Place", "Sources", "TimeSteps", "why_not_cursor", "why_not_listed",
+]  # fmt: skip

@@ -15,11 +15,13 @@ class Part(StrEnum):
     WAITING = "w"
     #: Finished jobs, found through the indexes, newest first.
     FINISHED = "f"
+    #: Jobs that wait or run, by due time, and finished ones, by the time of their end: the latest first.
+    NEWEST = "n"
     #: Results found by a scan of all keys, in no order.
     SCANNED = "s"
 
 
-_CURSOR = re.compile("[wfs]([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2,3})?")
+_CURSOR = re.compile("[wfns]([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2,3})?")
 
 
 @dataclass(frozen=True, slots=True)

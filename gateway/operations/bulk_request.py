@@ -7,7 +7,7 @@ from typing import Any, Final
 from jobgate.broker import JobStatus, did_you_mean
 from jobgate.gateway.arguments import json_pointer
 from jobgate.gateway.auth import Caller
-from jobgate.gateway.finding import FILTER_CHECKS, JobFilter
+from jobgate.gateway.finding import ALL_QUEUES, FILTER_CHECKS, JobFilter
 from jobgate.gateway.functions import QueueNames
 from jobgate.gateway.http import field_errors
 from jobgate.gateway.operations.bulk_order import BulkKind, BulkOrder
@@ -115,8 +115,12 @@ def _member(kind: BulkKind, name: str, value: Any, queues: QueueNames) -> tuple[
         return "", "It must be a string."
     else:
         text = value
-        wrong = queues.why_not(text) if name == "queue" else FILTER_CHECKS[name](text)
+        wrong = _why_not_queue(queues, text) if name == "queue" else FILTER_CHECKS[name](text)
     return text, wrong or _why_not_here(kind, name, text)
+
+
+def _why_not_queue(queues: QueueNames, name: str) -> str | None:
+    return None if name == ALL_QUEUES else queues.why_not(name)
 
 
 def _why_not_here(kind: BulkKind, name: str, text: str) -> str | None:
@@ -125,7 +129,7 @@ def _why_not_here(kind: BulkKind, name: str, text: str) -> str | None:
         return (
             "Only finished jobs can be retried: leave status out, or set it to complete." if is_open else None
         )
-    if name in {"success", "code"} or (name == "status" and text == _COMPLETE):
+    if name in {"success", "code", "error_type"} or (name == "status" and text == _COMPLETE):
         return "A finished job cannot be aborted: leave it out."
     return None
 

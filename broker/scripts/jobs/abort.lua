@@ -4,7 +4,7 @@
 -- Uses: read.lua (read, whole)
 -- Uses: drop.lua (drop)
 -- Uses: hand.lua (hand_over)
--- Uses: index.lua (list_ended, keep_request)
+-- Uses: index.lua (list_ended, keep_failure)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
 --
@@ -30,7 +30,7 @@
 -- ARGV[4] earliest time for the abort mark, unix ms: the job's enqueue time, which another clock may have set
 -- ARGV[5] pub/sub channel on which workers listen
 -- ARGV[6] ms to keep the mark of an end without a kept result
--- ARGV[7] start of that mark: 'abort ' and the job's owner
+-- ARGV[7] start of that mark: 'abort ' and the job's owner; if the result is kept: the note of the failure
 -- ARGV[8] ms for which an outcome that is not kept can be fetched
 -- ARGV[9] '1' = the job's caller waits for the outcome
 -- ARGV[10] key prefix: activity
@@ -38,6 +38,7 @@
 -- ARGV[12] most entries of an index, unless it has more already
 -- ARGV[13] key prefix: result
 -- ARGV[14] function
+-- ARGV[15] key prefix: failure
 --
 -- Returns 1 aborted (also when repeated), 2 requested, 3 finished before, 4 unknown,
 --         5 not running: call again with a result, 6 nothing done: the key `abort` holds another type
@@ -76,7 +77,7 @@ else
   end
 end
 if keep ~= 0 then
-  keep_request(KEYS[2], KEYS[14], keep)
+  keep_failure(KEYS[2], KEYS[14], keep, ARGV[15] .. id, ARGV[7])
   for _, index in ipairs({ KEYS[12], KEYS[13] }) do
     -- The caller's limit may be lower than that of the workers, which keep the index: it does not get shorter.
     local most = math.max(tonumber(ARGV[12]), read('ZCARD', index) or 0)

@@ -4,7 +4,7 @@
 -- Uses: lease.lua (held)
 -- Uses: drop.lua (drop)
 -- Uses: hand.lua (hand_over)
--- Uses: index.lua (list_ended, keep_request)
+-- Uses: index.lua (list_ended, keep_failure)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
 -- Uses: clock.lua (now)
@@ -21,9 +21,11 @@
 -- ARGV[11..14]    key prefixes: suspect, request, pending, activity
 -- ARGV[15]        pub/sub channel of those who listen
 -- ARGV[16]        most entries of an index
+-- ARGV[17]        key prefix: failure
 -- then for each job:
 --   id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result ('' if it is not kept and nobody
---   is known to wait for it), note for the mark of the end ('abort ' and the job's owner if it was aborted, else ''),
+--   is known to wait for it), note: for the mark of the end, if the result is not kept ('abort ' and the job's owner if
+--   it was aborted, else ''), or of the failure, if there is one and the result is kept (failure_notes.py),
 --   how it ended: succeeded, failed or aborted, function, name of the key whose pending jobs are counted, else ''
 --
 -- Writes ended  STRING  "<token> <note><SHA-1 of the body>", if the result is not kept: distinguishes a repeated
@@ -37,17 +39,17 @@ local wanted_prefix, outcome_prefix, outlives = ARGV[8], ARGV[9], ARGV[10]
 local marks = any_marks(KEYS[2])
 local answers, ended_ids, finished, failed, kept_for = {}, {}, {}, {}, 0
 
--- List a job whose result is kept; a failed one keeps its request, too.
-local function list_kept(id, keep, ending)
+-- List a job whose result is kept; of a failed one the request and a note of its failure are kept, too.
+local function list_kept(id, keep, ending, note)
   kept_for = (keep < 0 or kept_for < 0) and -1 or math.max(kept_for, keep)
   finished[#finished + 1], finished[#finished + 2] = now, id
   if ending ~= 'succeeded' then
     failed[#failed + 1], failed[#failed + 2] = now, id
-    keep_request(job_prefix .. id, ARGV[12] .. id, keep)
+    keep_failure(job_prefix .. id, ARGV[12] .. id, keep, ARGV[17] .. id, note)
   end
 end
 
-for at = 17, #ARGV, 9 do
+for at = 18, #ARGV, 9 do
   local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
   local is_held = held(KEYS[1], in_progress, retry, id, token, tries)
@@ -67,7 +69,7 @@ for at = 17, #ARGV, 9 do
       end
     end
     if keep ~= 0 then
-      list_kept(id, keep, ARGV[at + 6])
+      list_kept(id, keep, ARGV[at + 6], ARGV[at + 5])
     end
     if ARGV[at + 8] ~= '' then
       read('ZREM', ARGV[13] .. ARGV[at + 8], id)

@@ -31,8 +31,14 @@ local function list_ended(index, entries, keep, most, result_prefix)
   end
 end
 
--- Keep a failed job's request as long as its result, so that it can be run again exactly.
-local function keep_request(job, request, keep)
+-- Keep a failed job's request as long as its result, so that it can be run again exactly, and the note of its failure,
+-- so that failures are counted and filtered without reading results.
+local function keep_failure(job, request, keep, note_key, note)
+  if keep < 0 then
+    redis.call('SET', note_key, note)
+  else
+    redis.call('SET', note_key, note, 'PX', keep)
+  end
   local moved = redis.pcall('RENAME', job, request)
   if type(moved) == 'table' and moved.ok then
     if keep < 0 then

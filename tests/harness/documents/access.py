@@ -82,6 +82,12 @@ TABLE = (
     of_job("result", "waits", own=202),
     of_job("job_events", "waits"),
     Access(
+        route="failures",
+        scopes=("read",),
+        instead=("read:*",),
+        note="Counts the caller's own jobs; with `read:*` all jobs.",
+    ),
+    Access(
         route="events",
         scopes=("read",),
         instead=("read:*",),

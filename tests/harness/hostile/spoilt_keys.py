@@ -79,8 +79,8 @@ def is_same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-#: Whatever is in the key of a job that failed is kept as its request.
-_KEPT = {"arq:job:a": "arq:queue:kept-request:a"}
+#: What is in the key of a job that failed is kept as its request; the note of the failure names its function.
+_KEPT = {"arq:job:a": ("arq:queue:kept-request:a", "arq:queue:failure-note:a")}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class States:
         return [
             part
             for part in parts
-            if part[0] not in (self.key, _KEPT.get(self.key))
+            if part[0] not in (self.key, *_KEPT.get(self.key, ()))
             and not is_same(self.after.get(part), than.get(part))
         ]
 

@@ -33,7 +33,8 @@ BRIEF = ("arq:queue:wanted:", "arq:queue:outcome:", "arq:queue:ended:")
 #: What may be there when nothing runs any more.
 LASTING = (
     "arq:result:", "arq:queue:idempotency:", "arq:queue:wake", "arq:queue:catalogue:", "arq:queue:queues",
-    "arq:queue:index:", "arq:queue:job-activity:", "arq:queue:kept-request:", EPOCH, *BRIEF,
+    "arq:queue:index:", "arq:queue:job-activity:", "arq:queue:kept-request:", "arq:queue:failure-note:",
+    EPOCH, *BRIEF,
 )  # fmt: skip
 
 

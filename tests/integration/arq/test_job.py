@@ -276,7 +276,8 @@ async def test_a_job_that_waits_is_aborted_at_once(
     with pytest.raises(asyncio.CancelledError):
         await job.result()
     queue = options.get("_queue_name", "arq:queue")
-    kept = {"arq:result:a", "arq:queue:kept-request:a", f"{queue}:index:finished", f"{queue}:index:failed"}
+    kept = {"arq:result:a", "arq:queue:kept-request:a", "arq:queue:failure-note:a"}
+    kept |= {f"{queue}:index:finished", f"{queue}:index:failed"}
     with server.client() as client:
         left = {key.decode() for key in client.scan_iter()}
     assert {key for key in left if not key.endswith(":wake") and ":job-activity:" not in key} == kept

@@ -15,6 +15,7 @@ from harness.jobs.transitions import (
     JOB,
     LAPSED,
     LEASE,
+    NOTE,
     OUTCOME,
     PROGRESS,
     QUEUE,
@@ -128,6 +129,7 @@ CASES = {
         after={
             RESULT: Expiring("…", 60),
             REQUEST: Expiring(BODY, 60),
+            NOTE: Expiring('["add","CancelledError","aborted",null]', 60),
             FINISHED: {"a": 0},
             FAILED: {"a": 0},
         },
@@ -139,6 +141,7 @@ CASES = {
         after={
             RESULT: Expiring("…", 60),
             REQUEST: Expiring(BODY, 60),
+            NOTE: Expiring('["add","CancelledError","aborted",null]', 60),
             FINISHED: {"a": 0},
             FAILED: {"a": 0},
         },

@@ -67,6 +67,10 @@ class Desk:
         await self.may_end.wait()
         return "a@b.example"
 
+    async def charge_card(self, ctx: dict[str, Any]) -> None:
+        """Take the money."""
+        raise ConnectionError("the bank does not answer")
+
     async def slow_report(
         self, ctx: dict[str, Any], part: dict[Literal["count"], Annotated[int, Field(ge=1)]], lang: str = ""
     ) -> None:
@@ -85,6 +89,7 @@ class Desk:
         return [
             func(self.send_invoice, name="send_invoice", timeout=300, max_tries=5),
             func(self.slow_report, name="slow_report"),
+            func(self.charge_card, name="charge_card"),
         ]
 
 
@@ -171,6 +176,7 @@ async def test_each_example_is_true(redis_url: str, tmp_path: Path) -> None:
                 await story.read(path, name)
             await schedules(story, redis_url)
             await bulk(story)
+            await failures(story)
             await problems(story)
     await beyond_the_rate(story, redis_url, tmp_path)
     assert story.left == set()
@@ -222,6 +228,12 @@ async def bulk(story: Story) -> None:
     wait = story.example("/components/parameters/Prefer", "")
     status, _, _ = await story.gateway.post("/jobs/send_invoice", {"args": [1]}, headers={"Prefer": wait})
     assert status == 200
+
+
+async def failures(story: Story) -> None:
+    assert (await story.gateway.post("/jobs/charge_card", {}, headers={"Prefer": "wait=30"}))[0] == 200
+    _, found, _ = await story.gateway.get("/failures")
+    story.compare(story.example("/components/schemas/FailureCount", ""), found)
 
 
 async def problems(story: Story) -> None:

@@ -1,0 +1,93 @@
+"""Counts failures by function and error, at a bounded cost, with an example of each."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from jobgate.broker import Broker, FailedJob, Failure, FailureGroup, FailureGroups, InvalidCursor, Merge
+from jobgate.gateway.finding.job_filter import JobFilter
+from jobgate.gateway.finding.sources import Sources
+
+#: Failed jobs that are read from a queue at a time, and that are counted at most; seconds that this may take.
+_AT_ONCE: Final = 250
+_MOST: Final = 100_000
+_COUNTING: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFailures:
+    """The failures of a filter, or the newest of them."""
+
+    #: The largest first.
+    groups: Sequence[FailureGroup]
+    #: The error of the newest failure of each of the first groups, by job id; some may be missing.
+    errors: Mapping[str, Failure]
+    #: Where the older ones begin that were not counted; empty = there are none.
+    following: str
+
+
+class FailureCounter:
+    """Counts failures.
+
+    Args:
+        broker: The broker.
+        sources: Knows in which queues to look.
+    """
+
+    def __init__(self, broker: Broker, sources: Sources) -> None:
+        self._broker = broker
+        self._sources = sources
+
+    async def count(
+        self, wanted: JobFilter, place: str, *, owner: str | None, examples: int
+    ) -> CountedFailures:
+        """Count failures; those that were aborted only if the filter has this code.
+
+        Args:
+            wanted: Which ones.
+            place: Where to begin; empty = with the newest.
+            owner: The only owner whose jobs are counted; None = those of all.
+            examples: Of how many groups an error is read.
+
+        Raises:
+            InvalidCursor: The place is not from an earlier count.
+        """
+        until = asyncio.get_running_loop().time() + _COUNTING
+        lists = [partial(self._read, wanted, queue) for queue in await self._sources.queues_of(wanted)]
+        merge = Merge(lists, newest=True, place=place)
+        found = FailureGroups(wanted.failures(owner))
+        looked_at = 0
+        while not merge.is_over and looked_at < _MOST and asyncio.get_running_loop().time() < until:
+            jobs = await merge.take_some()
+            looked_at += len(jobs)
+            found.add(jobs)
+        groups = found.groups()
+        errors = await self._errors([group.newest for group in groups[:examples]], owner, until)
+        return CountedFailures(groups, errors, merge.place)
+
+    async def _read(
+        self, wanted: JobFilter, queue: str, cursor: str
+    ) -> tuple[Sequence[tuple[str, FailedJob]], str]:
+        try:
+            jobs, following = await self._broker.failed_jobs(
+                queue, cursor=cursor, limit=_AT_ONCE, since_ms=wanted.since_ms, until_ms=wanted.until_ms
+            )
+        except ValueError as error:
+            raise InvalidCursor from error
+        return [(job.place, job) for job in jobs], following
+
+    async def _errors(self, jobs: Sequence[FailedJob], owner: str | None, until: float) -> dict[str, Failure]:
+        """Return the errors of jobs, in short, as far as their results can be read in time."""
+        by_queue: dict[str, list[str]] = {}
+        for job in jobs:
+            by_queue.setdefault(job.queue, []).append(job.job_id)
+        errors: dict[str, Failure] = {}
+        for queue, job_ids in by_queue.items():
+            left = job_ids
+            while left and (not errors or asyncio.get_running_loop().time() < until):
+                views = await self._broker.listed(queue, left, owner=owner, until=until)
+                errors |= {view.job_id: view.failure.in_short() for view in views if view and view.failure}
+                left = left[len(views) :]
+        return errors

@@ -1,0 +1,84 @@
+"""`GET /failures`: how many jobs failed, by function and error, and when."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from jobgate.broker import Failure, FailureGroup, InvalidCursor, unix_ms
+from jobgate.gateway.context import Call
+from jobgate.gateway.finding import (
+    ALL_QUEUES,
+    FILTER_CHECKS,
+    CountedFailures,
+    JobFilter,
+    Part,
+    Place,
+    TimeSteps,
+    why_not_cursor,
+    why_not_listed,
+)
+from jobgate.gateway.http import Answer, check_limit, field_errors, page_limit, read_query
+from jobgate.gateway.jobs import moment, shown, to_json
+
+_CHECKS: Final = {
+    **{name: FILTER_CHECKS[name] for name in ("function", "code", "error_type", "since", "until")},
+    "limit": check_limit,
+    "cursor": why_not_cursor,
+}
+
+
+async def failures(call: Call) -> Answer:
+    """Answer 200 with the failures that the caller may see, counted by function and error."""
+    call.caller.require("read")
+    queues = call.gateway.queues
+    given = read_query(call.query, {"queue": lambda name: why_not_listed(queues, name), **_CHECKS})
+    wanted = JobFilter.of({"queue": ALL_QUEUES, "success": "false", **given}, queues.default)
+    place = Place.read(given["cursor"]) if given.get("cursor") else Place(Part.FINISHED)
+    groups = page_limit(given)
+    try:
+        counted = await call.gateway.failures.count(
+            wanted, place.cursor, owner=call.caller.only_owner, examples=groups
+        )
+    except InvalidCursor as error:
+        raise field_errors("invalid-request", [("?cursor", "It is not from such a count.")]) from error
+    return Answer.shared(call.gateway.unsent.hold(to_json(_document(counted, wanted, groups))))
+
+
+def _document(counted: CountedFailures, wanted: JobFilter, most: int) -> dict[str, Any]:
+    groups = counted.groups
+    steps = _steps(groups, wanted)
+    return {
+        "failed": sum(group.number for group in groups),
+        "retried": sum(group.retried for group in groups),
+        "start": moment(steps.start_ms),
+        "step": steps.step_ms // 1000,
+        "groups": [_group(group, steps, counted.errors) for group in groups[:most]],
+        "other_groups": max(len(groups) - most, 0),
+        "next_cursor": str(Place(Part.FINISHED, counted.following)) if counted.following else "",
+    }
+
+
+def _steps(groups: Sequence[FailureGroup], wanted: JobFilter) -> TimeSteps:
+    """Return the steps from `since`, or else the oldest failure, to `until` or now."""
+    newest = max((group.newest.finish_time_ms for group in groups), default=0)
+    last = max(min(wanted.until_ms or unix_ms(), unix_ms()), newest)
+    oldest = min((group.oldest_ms for group in groups), default=last)
+    return TimeSteps.over(oldest if wanted.since_ms is None else min(wanted.since_ms, oldest), last)
+
+
+def _group(group: FailureGroup, steps: TimeSteps, errors: Mapping[str, Failure]) -> dict[str, Any]:
+    newest, error = group.newest, errors.get(group.newest.job_id)
+    return {
+        "function": shown(group.function),
+        "error": {
+            "type": shown(group.type),
+            "message": shown(error.message) if error else None,
+            "code": group.code.value,
+        },
+        "failed": group.number,
+        "retried": group.retried,
+        "first_time": moment(group.oldest_ms),
+        "last_time": moment(newest.finish_time_ms),
+        "job_id": shown(newest.job_id),
+        "queue": shown(newest.queue),
+        "series": steps.count(group.times_ms),
+    }
