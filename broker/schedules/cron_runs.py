@@ -22,6 +22,7 @@ _KINDS: Final[dict[str, type | UnionType]] = {
     "ending": str,
     "code": str | None,
     "error": str | None,
+    "keep": int | float | None,
 }
 
 
@@ -39,6 +40,8 @@ class CronRun:
     #: Code of the failure, and its type and message, shortened; None = it did not fail.
     code: str | None = None
     error: str | None = None
+    #: Seconds for which its result is kept; None = for ever.
+    keep: float | None = 0
 
 
 def encode_cron_run(run: CronRun) -> bytes:

@@ -53,6 +53,8 @@ class LastRun:
     #: Code of its failure, and its type and message, shortened.
     code: str | None = None
     error: str | None = None
+    #: Whether its job can still be read.
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +97,9 @@ class SchedulePart(ListedPart):
         newest = await self._newest(live, times, runs, now_ms)
         return [
             ScheduleState(
-                live=each, next_ms=time.next_ms, last_runs=([last] if last else []) + list(map(_ended, ended))
+                live=each,
+                next_ms=time.next_ms,
+                last_runs=([last] if last else []) + [_ended(run, now_ms) for run in ended],
             )
             for each, time, last, ended in zip(live, times, newest, runs, strict=True)
             if time.next_ms != []
@@ -184,6 +188,7 @@ def _of_view(view: JobView, due_ms: int | None) -> LastRun:
         finish_ms=view.finish_time_ms,
         code=view.code,
         error=f"{view.failure.type}: {view.failure.message}"[:300] if view.failure else None,
+        is_kept=True,
     )
 
 
@@ -196,7 +201,7 @@ def _outcome_of(view: JobView) -> RunOutcome:
     return RunOutcome.SUCCEEDED if view.success else failed
 
 
-def _ended(run: CronRun) -> LastRun:
+def _ended(run: CronRun, now_ms: int) -> LastRun:
     return LastRun(
         outcome=RunOutcome(run.ending),
         job_id=run.job_id,
@@ -205,6 +210,7 @@ def _ended(run: CronRun) -> LastRun:
         finish_ms=run.finish_ms,
         code=run.code,
         error=run.error,
+        is_kept=run.keep is None or run.finish_ms + run.keep * 1000 > now_ms,
     )
 
 

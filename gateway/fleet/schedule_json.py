@@ -48,4 +48,5 @@ def _run_json(run: LastRun, *, sees_jobs: bool) -> dict[str, Any]:
         "finish_time": moment(run.finish_ms),
         "code": shown(run.code),
         "error": shown(run.error) if sees_jobs else None,
+        "kept": run.is_kept,
     }

@@ -61,4 +61,5 @@ class CronHistory(Observer):
             ending="aborted" if is_aborted else "failed" if failure else "succeeded",
             code=failure.code.value if failure else None,
             error=f"{failure.type}: {failure.message}" if failure else None,
+            keep=job.limits.keep,
         )

@@ -15,6 +15,7 @@ const PAGES = {
   queues: async () => (await import("../pages/queue.js")).queue,
   jobs: async () => (await import("../pages/job.js")).job,
   failures: async () => (await import("../pages/failures.js")).failures,
+  schedules: async () => (await import("../pages/schedules.js")).schedules,
   functions: async () => (await import("../pages/functions.js")).functions,
   workers: async () => (await import("../pages/workers.js")).workers,
 };

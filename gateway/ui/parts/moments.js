@@ -29,12 +29,16 @@ export function ago(milliseconds) {
 
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const SECONDS = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
 });
 
 /** Return hour and minute. @param {number} milliseconds */
 export const clock = (milliseconds) => CLOCK.format(milliseconds);
+
+/** Return the day of the week, hour and minute. @param {number} milliseconds */
+export const day = (milliseconds) => DAY.format(milliseconds);
 
 /** Return hour to millisecond. @param {number} milliseconds */
 export const clockExactly = (milliseconds) => SECONDS.format(milliseconds);

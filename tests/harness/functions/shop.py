@@ -4,7 +4,7 @@ import asyncio
 import random
 from typing import Any, ClassVar
 
-from jobgate.worker import Retry, func
+from jobgate.worker import Retry, cron, func
 
 Ctx = dict[str, Any]
 
@@ -63,12 +63,32 @@ async def newsletter(ctx: Ctx, issue: int) -> None:
     """Send an issue of the newsletter to everybody."""
 
 
+async def nightly_backup(ctx: Ctx) -> None:
+    """Copy the database to the other data centre."""
+    await asyncio.sleep(random.uniform(0.5, 2))
+
+
+async def refresh_rates(ctx: Ctx) -> int:
+    """Fetch the exchange rates of the day."""
+    await asyncio.sleep(random.uniform(0.05, 0.3))
+    if random.random() < 0.2:
+        raise TimeoutError("rates.example.com did not answer within 2 s")
+    return 31
+
+
 class WorkerSettings:
     """Runs everything but the newsletter, whose queue has no worker."""
 
     functions = (
         send_invoice, charge_card, func(resize_image, timeout=20), export_orders, func(sync_stock, timeout=3),
     )  # fmt: skip
+    cron_jobs = (
+        cron(nightly_backup, hour=3, minute=0, timeout=3600),
+        cron(nightly_backup, name="weekly_report", weekday="mon", hour={9, 17}, minute=30),
+        cron(refresh_rates, second={0, 20, 40}),
+        cron(refresh_rates, name="close_carts", minute={10, 40}, keep_result=600),
+    )
+    timezone = "Europe/Berlin"
     queues: ClassVar = {"arq:queue": 2, "shop:billing": 3, "shop:images": 1}
     max_jobs = 10
     keep_result = 7200

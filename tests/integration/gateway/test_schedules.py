@@ -14,16 +14,16 @@ import redis
 
 from harness.documents.api_document import api_document
 from harness.hostile.spoilt_keys import KINDS, spoil
+from harness.systems.cron_workers import QUEUE, announce_cron, daily
 from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.systems.workers import working
 from harness.waiting import eventually_async
-from jobgate.broker import Broker, CronRun, Schedule, Timetable, run_id, run_memory
-from jobgate.broker.catalogue import Catalogue, joined
+from jobgate.broker import Broker, CronRun, Timetable, run_id, run_memory
+from jobgate.broker.catalogue import joined
 from jobgate.gateway import new_key
 from jobgate.worker import cron, func
 
 DOCUMENT = api_document()
-QUEUE = "arq:queue"
 #: It runs every four years, so that no test meets a run.
 RARE: dict[str, Any] = {"month": 2, "day": 29, "hour": 3, "minute": 0}
 
@@ -47,7 +47,8 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
 
 async def schedules(gateway: RunningGateway, query: str = "", **options: Any) -> list[Any]:
     status, page, _ = await gateway.get(f"/schedules{query}", **options)
-    assert (status, page.get("next_cursor")) == (200, ""), page
+    assert status == 200, page
+    assert page["next_cursor"] == ""
     schema = {**DOCUMENT, "$ref": "#/components/schemas/Schedule"}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     validator = jsonschema_rs.validator_for(schema, validate_formats=True)
@@ -64,22 +65,6 @@ async def seen(gateway: RunningGateway, count: int = 1, query: str = "") -> list
         return found if len(found) == count else None
 
     return list(await eventually_async(there, what=f"{count} cron jobs"))
-
-
-def daily(**changes: Any) -> Schedule:
-    timetable = Timetable.of(hour=3, minute=0, microsecond=0)
-    return replace(Schedule(queue=QUEUE, timetable=timetable, timezone="UTC"), **changes)
-
-
-async def announce(
-    broker: Broker, *found: Schedule, function: str = "cron:f", name: str = "w"
-) -> PlayedWorker:
-    """Announce a worker with cron jobs that started long ago."""
-    worker = PlayedWorker(broker, function, name=name)
-    document = replace(worker.catalogue.functions[function], schedules=found)
-    worker.catalogue = Catalogue({function: document})
-    await worker.announce()
-    return worker
 
 
 def last_at_three() -> datetime:
@@ -155,8 +140,8 @@ async def test_many_workers_with_the_same_cron_jobs_are_one_entry(
     gateway: RunningGateway, broker: Broker
 ) -> None:
     for number in range(100):
-        await announce(broker, daily(), name=f"w{number}")
-    await announce(broker, daily(timezone="Europe/Berlin"), name="new")
+        await announce_cron(broker, daily(), name=f"w{number}")
+    await announce_cron(broker, daily(timezone="Europe/Berlin"), name="new")
     one, other = sorted(await seen(gateway, 2), key=lambda each: -each["workers"])
     assert [one["workers"], other["workers"]] == [100, 1]
     assert one["id"] != other["id"]
@@ -169,7 +154,7 @@ async def test_what_became_of_the_last_time(
 ) -> None:
     """It is told from whatever is left of its run in Redis."""
     job_id = run_id("cron:f", LAST_MS)
-    worker = await announce(broker, daily())
+    worker = await announce_cron(broker, daily())
     if state in {"waiting", "running", "kept"}:
         await gateway.post(f"/jobs/{quote('cron:f')}", {"queue": QUEUE})
         with redis.Redis.from_url(redis_url) as client:
@@ -210,9 +195,9 @@ def rename_job(client: Any, job_id: str) -> None:
 
 async def test_what_runs_before_a_time(gateway: RunningGateway, broker: Broker) -> None:
     often, soon = Timetable.of(second=None), Timetable.of(minute=None)
-    await announce(broker, daily(timetable=often), daily(timetable=soon), daily(timezone="No/Zone"))
+    await announce_cron(broker, daily(timetable=often), daily(timetable=soon), daily(timezone="No/Zone"))
     later = daily(timetable=Timetable.of(month=datetime.now(UTC).month % 12 + 1, day=28, hour=0, minute=0))
-    await announce(broker, later, function="cron:later", name="later")
+    await announce_cron(broker, later, function="cron:later", name="later")
     until = datetime.now(UTC) + timedelta(minutes=3)
     await seen(gateway, 4)
     found = await schedules(gateway, f"?next_before={quote(until.isoformat())}")
@@ -227,7 +212,7 @@ async def test_a_time_that_comes_twice_runs_as_the_documentation_says(
     gateway: RunningGateway, broker: Broker
 ) -> None:
     half_past_two = Timetable.of(month=10, hour=2, minute=30, microsecond=0)
-    await announce(broker, daily(timetable=half_past_two, timezone="Europe/Berlin"))
+    await announce_cron(broker, daily(timetable=half_past_two, timezone="Europe/Berlin"))
     await seen(gateway)
     (one,) = await schedules(gateway, "?next_before=2027-11-01T00:00:00Z")
     before, on_the_day = (f"2027-10-{day}T00:30:00.000Z" for day in (30, 31))
@@ -236,8 +221,8 @@ async def test_a_time_that_comes_twice_runs_as_the_documentation_says(
 
 async def test_lists_have_filters_and_pages(gateway: RunningGateway, broker: Broker) -> None:
     for number in range(3):
-        await announce(broker, daily(), function=f"cron:f{number}", name=f"w{number}")
-    await announce(broker, daily(queue="mail"), function="cron:mail", name="mail")
+        await announce_cron(broker, daily(), function=f"cron:f{number}", name=f"w{number}")
+    await announce_cron(broker, daily(queue="mail"), function="cron:mail", name="mail")
     await seen(gateway, 4)
     assert [one["function"] for one in await schedules(gateway, "?queue=mail")] == ["cron:mail"]
     assert [one["function"] for one in await schedules(gateway, "?function=cron:f1")] == ["cron:f1"]
@@ -255,7 +240,7 @@ async def test_lists_have_filters_and_pages(gateway: RunningGateway, broker: Bro
 async def test_what_others_have_written_breaks_nothing(
     gateway: RunningGateway, broker: Broker, redis_url: str
 ) -> None:
-    await announce(broker, daily(), daily(queue="arq:job:x"), daily(queue="a b"), name="odd queues")
+    await announce_cron(broker, daily(), daily(queue="arq:job:x"), daily(queue="a b"), name="odd queues")
     lines = [
         b'{"name":"cron:g","schedules":[7,{"queue":"q","hour":[99]}]}',
         b'{"name":"cron:h","schedules":"x"}',
@@ -285,7 +270,7 @@ async def test_who_may_see_what(redis_url: str, broker: Broker, tmp_path: Path) 
     own, reader, operator = ({"Authorization": f"Bearer {key}"} for key, _ in made)
     async with running_gateway(redis_url, keys_file=tmp_path / "keys.toml") as gateway:
         for number, function in enumerate(("cron:add", "cron:secret")):
-            await announce(broker, daily(), function=function, name=f"w{number}")
+            await announce_cron(broker, daily(), function=function, name=f"w{number}")
         await broker.note_cron_run(QUEUE, "cron:add", FAILED)
         assert (await gateway.get("/schedules"))[0] == 401
         assert (await gateway.get("/schedules", headers=own))[0] == 403
@@ -310,7 +295,7 @@ async def test_a_thousand_cron_jobs_do_not_hold_up_other_requests(
 ) -> None:
     hours = [daily(timetable=Timetable.of(minute=minute)) for minute in range(20)]
     for number in range(50):
-        await announce(broker, *hours, function=f"cron:f{number}", name=f"w{number}")
+        await announce_cron(broker, *hours, function=f"cron:f{number}", name=f"w{number}")
 
     async def there() -> Any:
         return len((await gateway.get("/schedules?limit=1000"))[1]["schedules"]) == 1000

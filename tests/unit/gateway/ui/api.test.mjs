@@ -35,12 +35,16 @@ test("a message of the stream is told queue by queue and job by job, the oldest 
 
 test("a key is offered what its scopes allow", () => {
   document.documentElement = { hasAttribute: () => false };
-  const may = (functions, ...scopes) => Object.entries(rightsOf({ scopes, functions })).flatMap(([name, is]) => (is ? [name] : []));
+  const may = (functions, ...scopes) => Object.entries(rightsOf({ scopes, functions })).flatMap(([name, is]) => (is === true ? [name] : []));
+  const calls = (functions, name) => rightsOf({ scopes: [], functions }).calls(name);
+  assert.deepEqual(["cron:f", "cron:", "xcron:f", "cron.f"].map((name) => calls(["a", "cron:*"], name)), [true, true, false, false]);
+  assert.deepEqual(["f.g", "fxg", "f.gg"].map((name) => calls(["f.g"], name)), [true, false, false]);
   assert.deepEqual(may([], "read:*"), ["overview"]);
   assert.deepEqual(may(["f"], "read", "enqueue:f", "abort"), ["abort", "retry"]);
   assert.deepEqual(may([], "operate"), ["overview", "operate", "abort", "retry"]);
   document.documentElement = { hasAttribute: () => true };
   assert.deepEqual(may(["*"], "read:*", "operate", "abort", "enqueue:*"), ["overview"]);
+  assert.equal(calls(["*"], "f"), false);
 });
 
 test("a bulk operation means what the list shows", () => {
