@@ -96,6 +96,10 @@ class Keys:
         """Idle workers block on it."""
         return f"{queue}:wake"
 
+    def poller(self, queue: str) -> str:  # STRING "<worker> <unix ms of its next look>", PX
+        """The idle worker that looks for jobs which wake nobody, while the others sleep."""
+        return f"{queue}:job-poller"
+
     def paused(self, queue: str) -> str:  # STRING, unix ms
         """Exists while a queue is paused: the start of the pause."""
         return f"{queue}:paused"

@@ -1,6 +1,8 @@
 """Workers announce themselves, write arq's health line, and retire."""
 
+import secrets
 from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jobgate.broker.bodies import WorkerRecord, WorkerVitals, encode_worker_record, encode_worker_vitals
@@ -14,58 +16,56 @@ from jobgate.broker.scripts import script
 _CATALOGUE_TTL = 120.0
 
 
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The answer to an announcement."""
+
+    #: Whether the worker's catalogue is there, and lives on; if not, `publish` it.
+    is_published: bool
+    #: Whether an idle worker polls each of its queues; if not, it should claim, to become the one that does.
+    is_polled: bool
+
+
 class AnnouncePart(Part):
     """Keeps the records of live workers (announce.lua, retire.lua), what they offer, and the health line."""
 
-    async def announce(self, record: WorkerRecord, *, ttl: float, size: int = 0) -> bool:
+    async def announce(
+        self, record: WorkerRecord, *, ttl: float, size: int = 0, vitals: WorkerVitals | None = None,
+        timeout: float | None = None,
+    ) -> Heartbeat:  # fmt: skip
         """List a worker as alive in each of its queues, for the next `ttl` seconds.
+
+        It also notes that its queues are in use, and which data set Redis holds (see `mark_data_set`).
 
         Args:
             record: The worker.
             ttl: Seconds.
             size: Length of its catalogue in bytes.
-
-        Returns:
-            Whether its catalogue is there, and lives on; if not, `publish` it.
+            vitals: What it does now; None = unknown.
+            timeout: Seconds, if fewer than the broker's deadline.
         """
-        stored = encode_worker_record(record)
-        catalogue = [] if record.catalogue is None else [self.keys.catalogue(record.catalogue)]
-        answers = await _each(
-            self._core.link.run(
-                script("announce"),
-                [
-                    self.keys.workers(self.keys.queue(queue)),
-                    self.keys.worker(queue, record.worker_id),
-                    *catalogue,
-                ],
-                [record.worker_id, stored, to_ms(ttl), to_ms(_CATALOGUE_TTL), size],
-                is_hint=True,
-            )
-            for queue in record.queues
-        )
-        return all(answers)
-
-    async def describe(
-        self, worker_id: str, vitals: WorkerVitals, *, queues: Sequence[str], ttl: float
-    ) -> None:
-        """Say what a worker does now, and that its queues are in use, for the next `ttl` seconds.
-
-        Args:
-            worker_id: Id of the worker.
-            vitals: What it does.
-            queues: Its queues.
-            ttl: Seconds that the vitals are kept.
-        """
-        await self._core.link.run(
-            script("describe"),
-            [self.keys.queues, self.keys.vitals(worker_id)],
-            [encode_worker_vitals(vitals), to_ms(ttl), *queues],
+        keys, queues = self.keys, [self.keys.queue(queue) for queue in record.queues]
+        places = [keys.epoch, keys.queues, keys.vitals(record.worker_id)]
+        for queue in queues:
+            places += [keys.workers(queue), keys.worker(queue, record.worker_id), keys.poller(queue)]
+        if record.catalogue is not None:
+            places.append(keys.catalogue(record.catalogue))
+        name, is_published, is_polled = await self._core.link.run(
+            script("announce"),
+            places,
+            [
+                record.worker_id, encode_worker_record(record), to_ms(ttl), to_ms(_CATALOGUE_TTL), size,
+                "" if vitals is None else encode_worker_vitals(vitals), secrets.token_hex(16), *queues,
+            ],
             is_hint=True,
-        )
+            timeout=timeout,
+        )  # fmt: skip
+        self._core.data_set.note(name)
+        return Heartbeat(is_published == 1, is_polled == 1)
 
     async def note_queues(self, queues: Sequence[str]) -> None:
         """Say that queues are in use, whether or not a worker serves them: they are known for a day."""
-        await self._core.link.run(script("describe"), [self.keys.queues], ["", 0, *queues], is_hint=True)
+        await self._core.link.run(script("note_queues"), [self.keys.queues], list(queues), is_hint=True)
 
     async def publish(self, digest: str, catalogue: bytes) -> None:
         """Store an encoded catalogue for as long as workers announce its digest.

@@ -68,6 +68,7 @@ class Link:
         since: float | None = None,
         timeout: float | None = None,
         is_hint: bool = False,
+        is_vouched: bool = False,
     ) -> Any:
         """Run a script that writes.
 
@@ -80,6 +81,8 @@ class Link:
             timeout: Seconds, if fewer than the deadline.
             is_hint: The write may be lost, as in a failover: use any connection, and accept its answer
                 without checking which server sent it.
+            is_vouched: The server has just been heard from over another connection: use a connection to it
+                even if it has been silent.
 
         Raises:
             WriteInDoubt: It was sent but not answered within the deadline, or Redis stopped it halfway.
@@ -88,7 +91,7 @@ class Link:
             BrokerMisconfigured: Redis refused it; nothing happened.
         """
         operation = _Operation(_calls(script, keys, args), repeat=repeat, writes=True)
-        operation.is_hint = is_hint
+        operation.is_hint, operation.is_vouched = is_hint, is_vouched
         return await self._within_deadline(operation, since=since, timeout=timeout)
 
     async def run_in_doubt(
@@ -216,6 +219,8 @@ class Link:
         async with asyncio.timeout(operation.opening):
             connection: AbstractConnection = await self._pool.get_connection()
             try:
+                if operation.is_vouched:
+                    self._peers.vouch(connection)
                 await self._peers.ready(connection, be_sure=not operation.is_hint)
             except BaseException:
                 await connection.disconnect(nowait=True)
@@ -268,7 +273,7 @@ class _Operation:
         self.calls = calls
         self.repeat = repeat
         self.writes = writes
-        self.is_hint = False
+        self.is_hint = self.is_vouched = False
         #: Seconds in which a connection must open.
         self.opening = 1.0
         self.is_sent = False

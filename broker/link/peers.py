@@ -65,6 +65,11 @@ class Peers:
         elif peer.generation != self.generation or (be_sure and self._is_silent(peer)):
             await self._reconnect(connection)
 
+    def vouch(self, connection: AbstractConnection) -> None:
+        """Trust the server of an open connection, which has just been heard from over another one."""
+        if (peer := self._peers.get(connection)) is not None:
+            peer.answered_at = asyncio.get_running_loop().time()
+
     def is_prompt(self, connection: AbstractConnection) -> bool:
         """Return whether an answer that has just arrived came soon enough after the last one."""
         peer = self._peers[connection]

@@ -1,9 +1,10 @@
 """The transition *claim*: a worker takes due jobs."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from jobgate.broker.link import TRUSTED_FOR
 from jobgate.broker.milliseconds import BODY_TTL_MS, DEFAULT_LEASE, ms_of, to_ms
 from jobgate.broker.part import Part
 from jobgate.broker.records import JobBody
@@ -11,7 +12,7 @@ from jobgate.broker.scripts import script
 from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Transition
 
 #: What claim.lua returns in place of the next due time.
-_PAUSED = -2
+_PAUSED, _TOO_LATE = -2, -3
 #: Values that claim.lua returns for each job.
 _FIELDS = 8
 
@@ -21,7 +22,7 @@ class ClaimPart(Part):
 
     async def claim(
         self, queue: str, limit: int, *, worker_id: str, token: str, lease: float = DEFAULT_LEASE,
-        page: int = 100,
+        page: int = 100, poll: float | None = None, woken_ms: int | None = None,
     ) -> Claim:  # fmt: skip
         """Take up to `limit` due jobs of a queue and hold a lease on each.
 
@@ -35,27 +36,51 @@ class ClaimPart(Part):
                 call again with the same token: it returns the same jobs and counts no try twice.
             lease: Seconds that the leases last.
             page: How many ids Redis reads at a time when it has to skip jobs that run elsewhere.
+            poll: Seconds until this worker claims again by itself; None = always, whether or not another idle
+                worker does (see `Claim.polls`).
+            woken_ms: What `wait_for_work` returned just now. It proves that the server is in use, so that a
+                connection that has been silent need not be replaced first.
         """
         keys = self.keys
         queue = keys.queue(queue)
         leased_until = time.monotonic() + lease  # Redis starts the lease later than this, never earlier
-        now_ms, next_due_ms, *fields = await self._core.link.run(
-            script("claim"),
-            [queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue),
-             keys.listeners(queue)],
-            [
-                keys.job(""), keys.in_progress(""), keys.retry(""),
-                token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""), keys.suspect(""),
-                keys.job_channel(queue),
-            ],
-            repeat=False,
-        )  # fmt: skip
+        arguments = [
+            keys.job(""), keys.in_progress(""), keys.retry(""),
+            token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""), keys.suspect(""),
+            keys.job_channel(queue), "" if poll is None else to_ms(poll),
+        ]  # fmt: skip
+        places = [
+            queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue),
+            keys.listeners(queue), keys.poller(queue),
+        ]  # fmt: skip
+        now_ms, next_due_ms, polls, *fields = await self._run(places, arguments, woken_ms)
         return Claim(
             jobs=list(_claimed(fields, queue, token, now_ms, leased_until, self._core.data_set.known)),
             next_due_in=None if next_due_ms < 0 else max(next_due_ms - now_ms, 0) / 1000,
             now_ms=now_ms,
             is_paused=next_due_ms == _PAUSED,
+            polls=polls == 1,
         )
+
+    async def _run(self, keys: Sequence[str], arguments: Sequence[Any], woken_ms: int | None) -> Any:
+        if woken_ms is not None:
+            until = woken_ms + to_ms(TRUSTED_FOR)
+            answer = await self._core.link.run(
+                script("claim"), keys, [*arguments, until], repeat=False, is_vouched=True
+            )
+            if answer[1] != _TOO_LATE:
+                return answer
+        return await self._core.link.run(script("claim"), keys, [*arguments, ""], repeat=False)
+
+    async def resign(self, queues: Iterable[str], *, worker_id: str) -> None:
+        """Let another idle worker look for jobs that wake nobody, if this one does so far.
+
+        Args:
+            queues: Names of queues.
+            worker_id: The worker that stops, or has no room.
+        """
+        places = [key for queue in queues for key in (self.keys.poller(queue), self.keys.wake(queue))]
+        await self._core.link.run(script("resign"), places, [worker_id], is_hint=True)
 
     async def note_begun(self, lease: Lease, *, is_alone: bool) -> Transition:
         """Note that a suspect (see `ClaimedJob.crashes`) starts; returns DONE or STALE.

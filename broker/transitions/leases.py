@@ -59,6 +59,9 @@ class Claim:
     now_ms: int
     #: Whether the queue is paused and gives no jobs.
     is_paused: bool = False
+    #: Whether this worker must look again by itself; otherwise another idle worker looks for jobs that wake
+    #: nobody, and wakes this one when there are many.
+    polls: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

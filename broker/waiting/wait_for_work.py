@@ -5,7 +5,7 @@ wake.lua pushes the tokens, for the transitions enqueue, claim, retry, release a
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from redis.asyncio.connection import AbstractConnection
 
@@ -21,6 +21,8 @@ _SHORTEST_WAIT = 0.001
 #: Seconds after the end of a wait at which a server that has not answered is nudged.
 _NUDGE_AFTER = 0.002
 _RECONNECT_PAUSE = 0.5
+#: More digits than a time in unix ms has.
+_MOST_DIGITS = 16
 
 
 class WakePart(Part):
@@ -33,7 +35,7 @@ class WakePart(Part):
 
     async def wait_for_work(
         self, queues: str | Sequence[str], timeout: float, *, is_prompt: bool = True
-    ) -> None:
+    ) -> int | None:
         """Return when there may be a job to claim in one of the queues, or after `timeout` seconds.
 
         Args:
@@ -41,6 +43,10 @@ class WakePart(Part):
             timeout: Longest wait in seconds.
             is_prompt: A job is due then. Otherwise the wait may last a tenth of a second longer: that saves
                 a command.
+
+        Returns:
+            When the wake token was made, in unix ms by the clock of Redis, as `claim` takes it; None = the
+            time is over, or a program of an earlier release made the token.
         """
         waited_for = (queues,) if isinstance(queues, str) else tuple(queues)
         connection = self._connections.get(waited_for)
@@ -54,7 +60,7 @@ class WakePart(Part):
         try:
             await connection.send_command("BLPOP", *tokens, wait, check_health=False)
             async with asyncio.timeout(wait + _LATE_BY):
-                await connection.read_response(timeout=wait + 2 * _LATE_BY)
+                answer = await connection.read_response(timeout=wait + 2 * _LATE_BY)
         except BaseException as error:
             self._connections.pop(waited_for, None)
             await connection.disconnect(nowait=True)
@@ -64,12 +70,21 @@ class WakePart(Part):
         finally:
             if nudge is not None:
                 nudge.cancel()
+        return None if answer is None else _made_at(answer[1])
 
-    async def abort_notices(self, queue: str) -> AsyncIterator[str]:
-        """Yield ids of running jobs to abort; `LeaseRenewer.renew` returns those that this misses."""
+    async def abort_notices(
+        self, queue: str, *, is_needed: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[str]:
+        """Yield ids of running jobs to abort; `LeaseRenewer.renew` returns those that this misses.
+
+        Args:
+            queue: Name of the queue.
+            is_needed: Whether jobs run now. If not, the connection is seldom checked.
+        """
+        channel = self.keys.abort_channel(queue)
         while True:
             try:
-                async with subscribe(self._core.link, self.keys.abort_channel(queue)) as subscription:
+                async with subscribe(self._core.link, channel, is_needed=is_needed) as subscription:
                     async for job_id in subscription.messages():
                         yield job_id.decode(errors="surrogateescape")
             except BrokerUnavailable:
@@ -93,3 +108,8 @@ class WakePart(Part):
         for connection in connections.values():
             await connection.disconnect(nowait=True)
         await super()._drain()
+
+
+def _made_at(token: bytes) -> int | None:
+    """Return the time in a wake token; earlier releases write only `1`."""
+    return int(token) if 1 < len(token) < _MOST_DIGITS and token.isdigit() else None

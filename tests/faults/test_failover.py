@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from harness.jobs.records import request_of
+from harness.jobs.silent import enqueue_silently
 from harness.servers.failover import Name, follow, name_of, sentinels_of, wait_for_replica
 from harness.servers.redis_server import RedisServer
 from harness.systems.gateways import RunningGateway, running_gateway
@@ -95,6 +96,29 @@ async def test_an_old_master_that_wakes_up_is_left(pair: tuple[RedisServer, Redi
             held.may_end.set()
             await eventually_async(lambda: _there(client, "arq:result:long"), what="the result")
         assert (held.starts, held.cancelled) == (1, 0)
+
+
+async def test_jobs_that_wake_nobody_are_found_on_the_new_master(
+    pair: tuple[RedisServer, RedisServer],
+) -> None:
+    first, second = pair
+    function = func(add, name="add")
+    async with (
+        name_of(first) as name,
+        working([function], name.url),
+        working([function], name.url),
+        working([function], name.url),
+    ):
+        with first.client() as client:
+            await eventually_async(lambda: _there(client, "arq:queue:job-poller"), what="a poller")
+        wait_for_replica(first)
+        first.pause()
+        follow(second, None)
+        name.leads_to = second
+        with second.client() as client:
+            enqueue_silently(client, "j", "add", 1, 2)
+            await eventually_async(lambda: _there(client, "arq:result:j"), what="the result")
+        first.resume()
 
 
 async def _there(client: Any, key: str) -> bool:

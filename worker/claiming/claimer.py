@@ -1,6 +1,8 @@
 """Claims due jobs while there is room for them, and sleeps until there is work or room.
 
 An idle worker is woken in `Claimer._wait_for_work`: by a wake token in Redis, which every enqueue pushes.
+Some jobs push none, such as those of stock arq producers. One idle worker of each queue polls for them
+(poller.lua), the others only sleep.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from jobgate.broker import BrokerError, Claim, ClaimedJob, printable
 from jobgate.worker.claiming.shares import Shares
@@ -21,12 +23,17 @@ from jobgate.worker.vitals import Liveness
 
 #: Seconds after which a worker without room runs its loop again, as a sign of life.
 _LONGEST_WAIT = 5.0
+#: Seconds after which a worker claims again although another one polls: liveness.py expects a sign of life.
+_LONGEST_SLEEP = 45.0
+#: Longest pause in seconds after a wait that Redis did not answer, and longest wait for a last word to it.
+_AFTER_A_LOSS, _LAST_WORD = 1.0, 0.5
 #: Jobs that are claimed together if there is room: more claims of fewer jobs each would take longer.
 _WORTH_A_CLAIM = 50
 #: Seconds for repeating an unanswered claim at shutdown.
 _LAST_CLAIM = 2.0
 #: Shortest wait for work in seconds: for Redis, 0 would mean no limit.
 _SHORTEST_WAIT = 0.005
+_Value = TypeVar("_Value")
 
 
 class Claimer(TaskRole):
@@ -44,6 +51,7 @@ class Claimer(TaskRole):
         self, shared: Shared, runner: JobRunner, persistence: Persistence, liveness: Liveness,
         *, only_due: bool = False,
     ) -> None:  # fmt: skip
+        self._shared = shared
         self._broker = shared.broker
         self._settings = shared.settings
         self._only_due = only_due
@@ -56,7 +64,9 @@ class Claimer(TaskRole):
         self._runner = runner
         self._persistence = persistence
         self._liveness = liveness
-        self._waiting: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[Any] | None = None
+        #: When the wake token was made that ended the last wait; None = none did.
+        self._woken_ms: int | None = None
         self._shares = Shares(self._settings.weights)
         self._sources = {queue: Source(shared, queue) for queue in self._settings.weights}
 
@@ -64,6 +74,11 @@ class Claimer(TaskRole):
         """Claim nothing more. A pending claim is awaited, and its jobs are released."""
         self._jobs.close()
         self._liveness.stopping = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def look(self) -> None:
+        """Claim now instead of sleeping: a queue is not polled, or Redis does not answer."""
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -75,6 +90,7 @@ class Claimer(TaskRole):
     async def run(self) -> None:
         """Claim until closed, or with `burst` until nothing is left."""
         await self._claim_until_closed()
+        await self._resign()
         in_doubt = [source for source in self._sources.values() if source.is_in_doubt]
         await asyncio.gather(*map(self._settle, in_doubt))
 
@@ -105,7 +121,21 @@ class Claimer(TaskRole):
                 return
             else:
                 self._liveness.claimed()
+                await self._resign()
                 await self._jobs.wait_change(_LONGEST_WAIT)
+
+    async def _resign(self) -> None:
+        """Let another idle worker poll the queues that this one has polled."""
+        polled = [source for source in self._sources.values() if source.is_polled_here]
+        if not polled:
+            return
+        for source in polled:
+            source.is_polled_here = False
+        with suppress(BrokerError, TimeoutError):  # its name expires
+            async with asyncio.timeout(_LAST_WORD):
+                await self._broker.resign(
+                    [source.queue for source in polled], worker_id=self._shared.worker_id
+                )
 
     async def _note_adopted(self, jobs: list[ClaimedJob]) -> None:
         """Note in Redis that suspects that run here have begun: the next end of their leases counts."""
@@ -116,11 +146,13 @@ class Claimer(TaskRole):
     async def _round(self, limit: int) -> None:
         """Claim from all queues until there is no room or nothing more to claim, then rest."""
         answers: dict[str, Claim] = {}
+        woken_ms, self._woken_ms = self._woken_ms, None
         now = time.monotonic()
         left = {source.queue for source in self._sources.values() if source.ready_at <= now}
         while limit > 0 and left:
             parts = self._shares.split(limit, left)
-            claims = await self._claim(parts)
+            claims = await self._claim(parts, woken_ms)
+            woken_ms = None
             jobs = [job for claim in claims.values() for job in claim.jobs]
             new = [job for job in jobs if not self._jobs.take_over(job)]
             await self._note_adopted([job for job in jobs if job.crashes and job not in new])
@@ -136,9 +168,9 @@ class Claimer(TaskRole):
         if limit > 0:
             await self._rest(answers)
 
-    async def _claim(self, parts: Mapping[str, int]) -> dict[str, Claim]:
+    async def _claim(self, parts: Mapping[str, int], woken_ms: int | None) -> dict[str, Claim]:
         """Claim up to `parts[queue]` jobs from each queue; queues whose claim failed are left out."""
-        calls = [self._sources[queue].claim(limit) for queue, limit in parts.items()]
+        calls = [self._sources[queue].claim(limit, woken_ms) for queue, limit in parts.items()]
         answers = await asyncio.gather(*calls) if len(calls) > 1 else [await calls[0]]
         claims = {queue: claim for queue, claim in zip(parts, answers, strict=True) if claim is not None}
         if any(self._sources[queue].is_refused for queue in parts):
@@ -150,7 +182,7 @@ class Claimer(TaskRole):
         return claims
 
     async def _rest(self, claims: Mapping[str, Claim]) -> None:
-        """Wait for work: a wake token, the next due time, or `poll_delay`."""
+        """Wait for work: a wake token, and where this worker polls the next due time or `poll_delay`."""
         settings = self._settings
         if settings.burst and not len(self._jobs) and self._is_drained(claims):
             logger.info("nothing is left to do, a burst worker stops")
@@ -167,9 +199,9 @@ class Claimer(TaskRole):
     async def _wait_for_work(self, timeout: float) -> None:
         queues, is_due = tuple(self._settings.weights), timeout < self._settings.poll_delay
         try:
-            await self._sleep(self._broker.wait_for_work(queues, timeout, is_prompt=is_due))
+            self._woken_ms = await self._sleep(self._broker.wait_for_work(queues, timeout, is_prompt=is_due))
         except BrokerError:
-            await self._sleep(asyncio.sleep(timeout))  # the next claim logs the error
+            await self._sleep(asyncio.sleep(min(timeout, _AFTER_A_LOSS)))  # the next claim logs the error
 
     def _is_drained(self, claims: Mapping[str, Claim]) -> bool:
         """Whether all queues have answered that they are empty; a paused one counts as empty."""
@@ -179,24 +211,32 @@ class Claimer(TaskRole):
         )
 
     def _pause(self, claims: Mapping[str, Claim]) -> float:
-        """Return the seconds until a queue may have something to claim."""
-        # Due jobs that a claim did not return belong to other workers: asking again at once would spin.
-        dues = [claim.next_due_in or self._settings.poll_delay for claim in claims.values()]
+        """Return the seconds until this worker claims again if nothing wakes it."""
         now = time.monotonic()
         failed = [source.ready_at - now for queue, source in self._sources.items() if queue not in claims]
-        return max(min(*dues, *failed, self._settings.poll_delay), _SHORTEST_WAIT)
+        return max(min(*map(self._next_look, claims.values()), *failed, _LONGEST_SLEEP), _SHORTEST_WAIT)
 
-    async def _sleep(self, until: Coroutine[Any, Any, None]) -> None:
-        """Await something that `close` may interrupt."""
+    def _next_look(self, claim: Claim) -> float:
+        """Return the seconds until the queue of this claim may have something that wakes nobody."""
+        if not claim.polls:
+            return _LONGEST_SLEEP
+        # Due jobs that a claim did not return belong to other workers: asking again at once would spin.
+        return min(claim.next_due_in or self._settings.poll_delay, self._settings.poll_delay)
+
+    async def _sleep(self, until: Coroutine[Any, Any, _Value]) -> _Value | None:
+        """Await something that `close` and `look` may interrupt; return None if they did."""
         if self._jobs.is_closed:
             until.close()
-            return
-        self._waiting = asyncio.create_task(until)
+            return None
+        waiting: asyncio.Task[_Value] = asyncio.create_task(until)
+        self._waiting = waiting
         try:
-            await self._waiting
+            return await waiting
         except asyncio.CancelledError:
-            if not self._jobs.is_closed:
+            is_cancelled = (task := asyncio.current_task()) is not None and task.cancelling() > 0
+            if is_cancelled and not self._jobs.is_closed:
                 raise
+            return None
         finally:
             self._waiting = None
 

@@ -43,14 +43,20 @@ class Source:
         #: Whether the last claim was refused by a server that cannot be claimed from, such as a replica.
         self.is_refused = False
         self._is_paused = False
+        #: Whether this worker polls the queue, so that others need not.
+        self.is_polled_here = False
         #: Monotonic instant before which the queue should not be claimed from.
         self.ready_at = 0.0
 
-    async def claim(self, limit: int) -> Claim | None:
+    async def claim(self, limit: int, woken_ms: int | None = None) -> Claim | None:
         """Claim once, at most `limit` jobs.
 
         After a failure the same token is sent again: if only the answer was lost, the same jobs come back
         without using up another try.
+
+        Args:
+            limit: At least 1.
+            woken_ms: When the wake token was made that has just arrived; None = none has.
 
         Returns:
             The answer; None after a failure: do not claim again before `ready_at`.
@@ -65,12 +71,16 @@ class Source:
                 token=self._token,
                 lease=shared.settings.lease,
                 page=shared.settings.read_limit,
+                # A burst ends when it finds nothing, so nobody can rely on it.
+                poll=None if shared.settings.burst else shared.settings.poll_delay,
+                woken_ms=woken_ms,
             )
         except BrokerError as error:
             self._note_failure(error)
             return None
         self._token = None
         self.is_in_doubt = self.is_refused = False
+        self.is_polled_here = claim.polls and len(claim.jobs) < limit and not shared.settings.burst
         self._note_answer(claim)
         return claim
 

@@ -29,7 +29,6 @@ from jobgate.worker.process import Cancellable, exit_now, stop_signals
 from jobgate.worker.roles import Role
 from jobgate.worker.runs.shutdown import Shutdown
 from jobgate.worker.runs.startup import (
-    DataSetWatch,
     close_redis,
     connect,
     log_start,
@@ -124,7 +123,7 @@ class Run:
             shared, liveness=self.liveness, watch=self._loop_watch, on_stop=self._runner.stop,
             on_wedged=self._end_wedged,
         )  # fmt: skip
-        self._announcer = Announcer(shared, self.counts, self.liveness)
+        self._announcer = Announcer(shared, self.counts, self.liveness, on_unpolled=self._claimer.look)
         self._scheduler = Scheduler(
             self.broker, settings.cron_jobs, queue=settings.queue, timezone=settings.timezone,
             clock=shared.clock, stopped=lambda: self.jobs.is_closed, count=shared.observers.cron_skipped,
@@ -132,9 +131,9 @@ class Run:
         self._status = StatusServer(
             settings.metrics_host, settings.metrics_port, metrics=self._metrics, liveness=self.liveness
         )
-        self._watches: list[Role] = [DataSetWatch(self.broker)]
+        self._watches: list[Role] = []
         if settings.allow_abort_jobs:
-            self._watches += [AbortListener(shared, queue, self._keeper) for queue in settings.weights]
+            self._watches = [AbortListener(shared, queue, self._keeper) for queue in settings.weights]
 
     @property
     def metrics_port(self) -> int | None:

@@ -12,11 +12,7 @@ from jobgate.broker import Broker, BrokerError, BrokerUnavailable, async_client,
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.jobs import Shared
 from jobgate.worker.log import logger
-from jobgate.worker.roles import TaskRole
 from jobgate.worker.settings import Settings
-
-#: Seconds between two checks of the data set.
-_LOOK_AT_DATA = 15.0
 
 
 def log_start(shared: Shared) -> None:
@@ -75,28 +71,11 @@ async def _log_redis(broker: Broker) -> None:
 
 async def warn_of_losses(broker: Broker) -> None:
     """Warn of settings of Redis that may lose jobs, and mark its data, to notice when they are lost."""
-    await _mark_data_set(broker)
+    with contextlib.suppress(BrokerError):  # each heartbeat does it, too
+        await broker.mark_data_set()
     found = await broker.check()
     for risk in found.risks:
         logger.warning("%s", risk)
-
-
-class DataSetWatch(TaskRole):
-    """Checks every 15 seconds whether Redis still holds the data that it held; the broker logs a loss."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-
-    async def run(self) -> None:
-        """Check until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_AT_DATA)
-            await _mark_data_set(self._broker)
-
-
-async def _mark_data_set(broker: Broker) -> None:
-    with contextlib.suppress(BrokerError):  # the claims log the problem
-        await broker.mark_data_set()
 
 
 def open_redis(settings: Settings, broker: Broker, wrap: Callable[[Redis], Any]) -> Any:

@@ -22,6 +22,7 @@ class AbortListener(TaskRole):
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        async for job_id in self._broker.abort_notices(self._queue):
+        notices = self._broker.abort_notices(self._queue, is_needed=lambda: len(self._jobs) > 0)
+        async for job_id in notices:
             if any(job.job_id == job_id for job in self._jobs.snapshot()):
                 self._keeper.nudge()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -54,10 +54,20 @@ class Announcer(TaskRole):
 
     It runs in the event loop, and only while jobs are claimed: a worker that is blocked, or does not reach
     its queue, must not look like one that takes jobs.
+
+    Args:
+        shared: What the parts of the run share.
+        counts: Counters, for the record and the health line.
+        liveness: Receives signs of life.
+        on_unpolled: Called when no idle worker polls one of the queues, and when Redis does not answer.
     """
 
-    def __init__(self, shared: Shared, counts: Counts, liveness: Liveness) -> None:
+    def __init__(
+        self, shared: Shared, counts: Counts, liveness: Liveness,
+        *, on_unpolled: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._shared = shared
+        self._on_unpolled = on_unpolled
         self._broker = shared.broker
         self._settings = shared.settings
         self._counts = counts
@@ -91,24 +101,28 @@ class Announcer(TaskRole):
             # First, so that whoever reads the record finds what it names.
             await self._publisher.publish()
         self._announced = True
-        # Each may fail without the other, for example because its key holds another type of value.
-        for write in (self._write_record, self._write_vitals, self._write_health_if_due):
-            try:
-                await write()
-            except BrokerError as error:
-                # At level debug: the claims already log the problem.
-                logger.debug("heartbeat not written, still retrying: %s", reason_of(error))
+        # At level debug: the claims already log the problem.
+        try:
+            await self._write_record()
+        except BrokerError as error:
+            logger.debug("heartbeat not written, still retrying: %s", reason_of(error))
+            self._on_unpolled()
+        # It may fail without the other, for example because its key holds another type of value.
+        try:
+            await self._write_health_if_due()
+        except BrokerError as error:
+            logger.debug("health line not written, still retrying: %s", reason_of(error))
 
     async def _write_record(self) -> None:
-        is_published = await self._broker.announce(self._record(), ttl=_TTL, size=self._publisher.size)
+        beat = await self._broker.announce(
+            self._record(), ttl=_TTL, size=self._publisher.size, timeout=_INTERVAL,
+            vitals=own_vitals(self._shared.jobs, self._liveness.pulse),
+        )  # fmt: skip
         self._liveness.contact()
-        if not is_published:
+        if not beat.is_polled:
+            self._on_unpolled()
+        if not beat.is_published:
             await self._publisher.publish()
-
-    async def _write_vitals(self) -> None:
-        vitals = own_vitals(self._shared.jobs, self._liveness.pulse)
-        queues = tuple(self._settings.weights)
-        await self._broker.describe(self._shared.worker_id, vitals, queues=queues, ttl=_TTL)
 
     def _record(self) -> WorkerRecord:
         settings, counts = self._settings, self._counts

@@ -1,27 +1,54 @@
 #!lua flags=allow-oom
--- List a worker as alive, and keep its catalogue.
+-- A worker's heartbeat: list it as alive in its queues, keep its catalogue, and look whether the queues are polled.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read)
+-- Uses: known.lua (note_queues)
+-- Uses: epoch.lua (name_data_set)
 --
--- KEYS[1] workers    ZSET    worker id -> unix ms at which its record expires
--- KEYS[2] worker     STRING  time of this heartbeat in unix ms, a space, the record
--- KEYS[3] catalogue  STRING  its functions; left out if it publishes none
+-- KEYS[1] epoch      STRING  name of the data set
+-- KEYS[2] queues     ZSET    queue -> unix ms at which it was last in use
+-- KEYS[3] vitals     STRING  what the worker does (JSON)
+-- then for each queue:
+--   workers    ZSET    worker id -> unix ms at which its record expires
+--   worker     STRING  time of this heartbeat in unix ms, a space, the record
+--   poller     STRING  the worker that polls the queue, see poller.lua
+-- last: catalogue  STRING  its functions; left out if it publishes none
 -- ARGV[1] worker id
 -- ARGV[2] record (JSON)
 -- ARGV[3] ttl in ms
 -- ARGV[4] ttl of the catalogue in ms
 -- ARGV[5] length of the catalogue in bytes
+-- ARGV[6] vitals, '' = not known
+-- ARGV[7] name for the data set, if it has none
+-- ARGV[8…] the queues
 --
--- Returns 1; 0 if the catalogue is gone, or something else is in its place
--- First the write that fails if the key holds another type of value.
+-- Returns { name of the data set or '', 0 = the catalogue is gone or something else is in its place, else 1,
+--   0 = nobody polls one of the queues, else 1 }
+-- Where the key of a queue's workers holds another type of value, the worker is not listed.
 
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('SET', KEYS[2], now .. ' ' .. ARGV[2], 'PX', ARGV[3])
-redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local id, ttl = ARGV[1], tonumber(ARGV[3])
+local record, last, is_polled = now .. ' ' .. ARGV[2], 3, 1
+
+for _ = 8, #ARGV do
+  local workers, worker, poller = KEYS[last + 1], KEYS[last + 2], KEYS[last + 3]
+  last = last + 3
+  redis.call('SET', worker, record, 'PX', ttl)
+  if read('ZREMRANGEBYSCORE', workers, '-inf', now) then
+    redis.call('ZADD', workers, now + ttl, id)
+    if redis.call('PTTL', workers) < ttl then
+      redis.call('PEXPIRE', workers, ttl)
+    end
+  end
+  if redis.call('EXISTS', poller) == 0 then
+    is_polled = 0
+  end
 end
-if not KEYS[3] then
-  return 1
+if ARGV[6] ~= '' then
+  redis.call('SET', KEYS[3], ARGV[6], 'PX', ttl)
 end
-return read('STRLEN', KEYS[3]) == tonumber(ARGV[5]) and redis.call('PEXPIRE', KEYS[3], ARGV[4]) or 0
+note_queues(KEYS[2], ARGV, 8)
+local catalogue, is_kept = KEYS[last + 1], 1
+if catalogue then
+  is_kept = read('STRLEN', catalogue) == tonumber(ARGV[5]) and redis.call('PEXPIRE', catalogue, ARGV[4]) or 0
+end
+return { name_data_set(KEYS[1], ARGV[7]), is_kept, is_polled }

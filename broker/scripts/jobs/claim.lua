@@ -6,6 +6,7 @@
 -- Uses: wake.lua (wake_one)
 -- Uses: drop.lua (drop)
 -- Uses: notice.lua (notify)
+-- Uses: poller.lua (name_poller, resign)
 --
 -- KEYS[1] queue   ZSET    job id -> due time, unix ms; raised here to the end of the lease plus its mark (lease.lua)
 -- KEYS[2] wake    LIST    at most one token
@@ -13,16 +14,21 @@
 -- KEYS[4] claim   STRING  the worker's last claim: msgpack { token, id, score, tries, id, … }
 -- KEYS[5] paused  STRING  exists while the queue is paused
 -- KEYS[6] listeners  STRING  exists while somebody listens to the queue
+-- KEYS[7] poller  STRING  the worker that polls the queue, see poller.lua
 -- ARGV[1..3]      key prefixes: job, in-progress, retry
--- ARGV[4]         token of this claim
+-- ARGV[4]         token of this claim: the worker's id, a colon and a number
 -- ARGV[5]         number of jobs to take at most
 -- ARGV[6]         lease in ms
 -- ARGV[7]         ttl in ms for retry, claim and suspect
 -- ARGV[8]         ids to read at a time when some have to be skipped
 -- ARGV[9..10]     key prefixes: result, suspect
 -- ARGV[11]        pub/sub channel of those who listen
+-- ARGV[12]        ms until the worker claims again if nobody wakes it; '' = it never lets another one do so
+-- ARGV[13]        unix ms after which nothing is taken, because the worker must first make sure that this server is the
+--                 right one; '' = it is sure
 --
--- Returns { now, due time of the next job (0 = due jobs may be left, -1 = none, -2 = paused),
+-- Returns { now, due time of the next job (0 = due jobs may be left, -1 = none, -2 = paused, -3 = too late),
+--           0 = another worker polls the queue, else 1,
 --           then for each job: id, tries (0 = damaged), due time before the claim, body or false,
 --           abort mark or false, ms until the body was to expire (< 0 = never), crashes in a row,
 --           tries that do not count }
@@ -41,7 +47,7 @@
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
 local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local queue = KEYS[1]
-local mark = mark_of(token)
+local mark, worker = mark_of(token), string.match(token, '^(.+):') or token
 -- More than any job can have been started: such a count is damaged.
 local MOST_TRIES = 1e9
 -- Bounds the crashes of a job that never crashes alone.
@@ -49,7 +55,7 @@ local MOST_UNCOUNTED = 10
 -- Bounds the claims of a job that kills its worker before it starts, for example by its size.
 local MOST_IDLE = 100
 local marks = any_marks(KEYS[3])
-local record, answer, started = { token }, { now, -1 }, {}
+local record, answer, started = { token }, { now, -1, 1 }, {}
 
 local function suspicion(id)
   local known = read('GET', ARGV[10] .. id) or ''
@@ -174,6 +180,29 @@ local function take_due()
   end
 end
 
+-- Whether more may be left of what is due; else sets the next due time.
+local function note_next_due()
+  if redis.call('ZCOUNT', queue, '-inf', now) > passed then
+    answer[2] = 0
+    return true
+  end
+  local upcoming = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  answer[2] = upcoming[2] and math.ceil(tonumber(upcoming[2])) or -1
+end
+
+-- The worker has room left and will wait: say whether it has to look again by itself.
+local function share_polls()
+  if ARGV[12] ~= '' then
+    local look = now + math.max(whole(ARGV[12]), 1)
+    look = answer[2] > 0 and math.min(look, answer[2]) or look
+    answer[3] = name_poller(KEYS[7], worker, look) and 1 or 0
+  end
+end
+
+if ARGV[13] ~= '' and now > tonumber(ARGV[13]) then
+  answer[2] = -3
+  return answer
+end
 local last = claimed_before()
 if last then
   take_again(last)
@@ -182,6 +211,7 @@ if last then
 end
 if redis.call('EXISTS', KEYS[5]) == 1 then
   answer[2] = -2
+  share_polls()
   return answer
 end
 take_due()
@@ -189,12 +219,12 @@ if #record > 1 then
   redis.call('SET', KEYS[4], cmsgpack.pack(record), 'PX', ttl)
   notify(KEYS[6], ARGV[11], 'started', started)
 end
-
-if redis.call('ZCOUNT', queue, '-inf', now) > passed then
-  answer[2] = 0
+if note_next_due() then
   wake_one(KEYS[2])
+end
+if #record < 1 + 3 * limit then
+  share_polls()
 else
-  local upcoming = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  answer[2] = upcoming[2] and math.ceil(tonumber(upcoming[2])) or -1
+  resign(KEYS[7], worker, KEYS[2])
 end
 return answer

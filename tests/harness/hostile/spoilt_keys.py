@@ -55,7 +55,7 @@ def parts(client: redis.Redis, base: float) -> dict[Part, Any]:
         if kind == "zset":
             found |= {(name, member.decode()): score / 1000 - base for member, score in value}
         else:
-            found[name, ""] = (kind, _lasting(name, value) if kind == "string" else value, expires)
+            found[name, ""] = (kind, _shown(name, kind, value), expires)
     return found
 
 
@@ -66,6 +66,12 @@ _READS: dict[str, Callable[[Any, bytes], Any]] = {
     "hash": lambda client, key: client.hgetall(key),
     "set": lambda client, key: client.smembers(key),
 }
+
+
+def _shown(name: str, kind: str, value: Any) -> Any:
+    if kind == "list":
+        return [_CHANGING.sub("…", item.decode("latin-1")) for item in value]
+    return _lasting(name, value) if kind == "string" else value
 
 
 def _lasting(name: str, value: bytes) -> str:

@@ -1,5 +1,6 @@
 """The whole content of a Redis database, written and read as plain data relative to one moment."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 import redis
 
+#: A time in unix ms, as in a wake token.
+_TIME = re.compile(r"^\d{13}$")
 #: Seconds by which a time may differ from the expected one: a test's own run time.
 TOLERANCE = 2.0
 
@@ -96,7 +99,7 @@ def _shown(kind: bytes, value: Any, ttl: int, base: float) -> Any:
     if kind == b"zset":
         return {member.decode(): score / 1000 - base for member, score in value}
     if kind == b"list":
-        return [item.decode() for item in value]
+        return [_TIME.sub("…", item.decode()) for item in value]
     text = value.decode(errors="replace") if isinstance(value, bytes) else value
     return text if ttl < 0 else Expiring(text, ttl / 1000)
 

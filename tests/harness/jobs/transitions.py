@@ -73,7 +73,8 @@ RETRIED: Content = {
     TRIES: Expiring(1, DAY + 100),
 }
 TOKEN: Content = {WAKE: Expiring("…", 60)}
-WOKEN = ["1"]
+#: The token holds a time.
+WOKEN = ["…"]
 
 
 def result(**fields: Any) -> JobResult:
@@ -115,8 +116,8 @@ def enqueue(**fields: Any) -> Callable[[Broker], Awaitable[Any]]:
     return lambda broker: broker.enqueue(request)
 
 
-def claim(limit: int = 5, token: str = "w:1") -> Callable[[Broker], Awaitable[Any]]:
-    return lambda broker: broker.claim(QUEUE, limit, worker_id="w", token=token, lease=10)
+def claim(limit: int = 5, token: str = "w:1", **options: Any) -> Callable[[Broker], Awaitable[Any]]:
+    return lambda broker: broker.claim(QUEUE, limit, worker_id="w", token=token, lease=10, **options)
 
 
 def seen(answer: Claim) -> tuple[int, int, int]:

@@ -33,12 +33,66 @@ from jobgate.broker import Transition
 #: A job whose lease had lapsed, in its second try under the token `v:1`.
 CLAIMED_ANEW = {**RUNNING, LEASE: Expiring("v:1", 10), TRIES: Expiring(2, DAY), CLAIM: Expiring("…", DAY)}
 
+POLLER = "arq:queue:job-poller"
+
 CASES = {
     "claim: nothing there": Case(
         before={},
         call=claim(),
         after={},
         answer=lambda answer: not answer.jobs and answer.next_due_in is None,
+    ),
+    "claim: an idle worker that claims again is named as poller": Case(
+        before={POLLER: Expiring("w 1700000000000", 1)},
+        call=claim(poll=2),
+        after={POLLER: Expiring("…", 3)},
+        answer=lambda answer: answer.polls,
+        anything=(POLLER,),
+    ),
+    "claim: another idle worker looks earlier": Case(
+        before={POLLER: Expiring("x 1700000000000", 1)},
+        call=claim(poll=2),
+        after={POLLER: Expiring("x 1700000000000", 1)},
+        answer=lambda answer: not answer.polls,
+    ),
+    "claim: another idle worker looks later": Case(
+        before={POLLER: Expiring("x 4100000000000", 60)},
+        call=claim(poll=2),
+        after={POLLER: Expiring("…", 3)},
+        answer=lambda answer: answer.polls,
+        anything=(POLLER,),
+    ),
+    "claim: the next due time comes before the next look": Case(
+        before={QUEUE: {"a": 50}, POLLER: Expiring("x 4100000000000", 60)},
+        call=claim(poll=100),
+        after={QUEUE: {"a": 50}, POLLER: Expiring("…", 51)},
+        answer=lambda answer: answer.polls,
+        anything=(POLLER,),
+    ),
+    "claim: a paused queue has a poller": Case(
+        before={PAUSED: "1"},
+        call=claim(poll=2),
+        after={PAUSED: "1", POLLER: Expiring("…", 3)},
+        answer=lambda answer: answer.polls and answer.is_paused,
+        anything=(POLLER,),
+    ),
+    "claim: the poller that has taken all it can is replaced": Case(
+        before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50), POLLER: Expiring("w 1700000000000", 1)},
+        call=claim(limit=1, poll=2),
+        after={**CLAIMED, CLAIM: Expiring("…", DAY), WAKE: WOKEN},
+        answer=lambda answer: one(answer) and answer.polls,
+    ),
+    "claim: another worker has taken all it can": Case(
+        before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50), POLLER: Expiring("x 1700000000000", 1)},
+        call=claim(limit=1, poll=2),
+        after={**CLAIMED, CLAIM: Expiring("…", DAY), POLLER: Expiring("x 1700000000000", 1)},
+        answer=lambda answer: one(answer) and answer.polls,
+    ),
+    "claim: the wake token is old": Case(
+        before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50)},
+        call=claim(woken_ms=1_700_000_000_000),
+        after={**CLAIMED, CLAIM: Expiring("…", DAY)},
+        answer=one,
     ),
     "claim: one due": Case(
         before={QUEUE: {"a": -5}, JOB: Expiring(BODY, 50)},
@@ -181,7 +235,7 @@ CASES = {
     "resume: one wake token is enough": Case(
         before={PAUSED: "1", WAKE: ["1"]},
         call=lambda broker: broker.resume(),
-        after={WAKE: WOKEN},
+        after={WAKE: ["1"]},
         answer=lambda answer: answer is None,
     ),
 }

@@ -31,6 +31,7 @@ QUEUE, OTHER, ABORT = "arq:queue", "arq:other", "arq:abort"
 WAKE, CLAIM, PAUSED, HEALTH = f"{QUEUE}:wake", f"{QUEUE}:claim:w", f"{QUEUE}:paused", f"{QUEUE}:health-check"
 WORKERS, WORKER, NEIGHBOUR = f"{QUEUE}:workers", f"{QUEUE}:worker:w", f"{QUEUE}:worker:x"
 QUEUES, VITALS = f"{QUEUE}:queues", f"{QUEUE}:vitals:w"
+POLLER, EPOCH = f"{QUEUE}:job-poller", f"{QUEUE}:epoch"
 CATALOGUE = f"{QUEUE}:catalogue:{'d' * 64}"
 JOB, RESULT, LEASE, TRIES = "arq:job:a", "arq:result:a", "arq:in-progress:a", "arq:retry:a"
 WAITS = f"{QUEUE}:waits:shop"
@@ -197,16 +198,16 @@ CASES = {
         lambda answer: answer is AbortAnswer.REQUESTED,
     ),
     "announce": Case(
-        {WORKERS: {"dead": -60}},
-        lambda broker: each(broker.announce(RECORD, ttl=60)),
-        (WORKERS, WORKER),
-        lambda answer: answer is False,
+        {WORKERS: {"dead": -60}, EPOCH: "e"},
+        lambda broker: each(broker.announce(RECORD, ttl=60, vitals=WorkerVitals())),
+        (WORKERS, WORKER, POLLER, VITALS, QUEUES, EPOCH),
+        lambda answer: not answer.is_published,
     ),
     "announce, with a catalogue": Case(
-        {CATALOGUE: Expiring("{}", 5)},
+        {CATALOGUE: Expiring("{}", 5), EPOCH: "e"},
         lambda broker: each(broker.announce(RECORD, ttl=60, size=2)),
         (WORKERS, WORKER),
-        lambda answer: answer is True,
+        lambda answer: answer.is_published,
     ),
     "publish": Case(
         {},
@@ -214,10 +215,16 @@ CASES = {
         (CATALOGUE,),
         lambda answer: answer is None,
     ),
-    "describe": Case(
+    "note_queues": Case(
         {},
-        lambda broker: each(broker.describe("w", WorkerVitals(), queues=[QUEUE], ttl=60)),
-        (VITALS, QUEUES),
+        lambda broker: each(broker.note_queues([QUEUE])),
+        (QUEUES,),
+        lambda answer: answer is None,
+    ),
+    "resign": Case(
+        {POLLER: "w 1700000000000"},
+        lambda broker: each(broker.resign([QUEUE], worker_id="w")),
+        (WAKE,),
         lambda answer: answer is None,
     ),
     "retire": Case(

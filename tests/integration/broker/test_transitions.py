@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness.jobs.database import Expiring, Marked, about, content, seed
+from harness.jobs.database import Content, Expiring, Marked, about, content, seed
 from harness.jobs.leases import mark_of
 from harness.jobs.transitions import (
     ABORT,
@@ -46,6 +46,15 @@ from jobgate.broker import (
     Transition,
     WorkerVitals,
 )
+
+POLLER = "arq:queue:job-poller"
+#: What an announcement leaves behind.
+ANNOUNCED: Content = {
+    "arq:queue:epoch": "…",
+    "arq:queue:workers": {"w": 15},
+    "arq:queue:worker:w": "…",
+    QUEUES: {QUEUE: 0},
+}
 
 CASES = {
     "enqueue: due now": Case(
@@ -94,7 +103,7 @@ CASES = {
     "enqueue: one wake token is enough": Case(
         before={WAKE: ["1"]},
         call=enqueue(),
-        after={QUEUE: {"a": 0}, JOB: Expiring("…", DAY), WAKE: WOKEN},
+        after={QUEUE: {"a": 0}, JOB: Expiring("…", DAY), WAKE: ["1"]},
         answer=lambda answer: answer.created,
     ),
     "enqueue: under an idempotency key": Case(
@@ -248,51 +257,57 @@ CASES = {
         answer=lambda answer: answer is False,
     ),
     "announce": Case(
-        before={"arq:queue:workers": {"dead": -1}},
-        call=lambda broker: broker.announce(RECORD, ttl=15),
-        after={"arq:queue:workers": {"w": 15}, "arq:queue:worker:w": "…"},
-        answer=lambda answer: answer is False,
+        before={"arq:queue:workers": {"dead": -1}, QUEUES: {"gone": -86_500, "mail": -60}},
+        call=lambda broker: broker.announce(RECORD, ttl=15, vitals=WorkerVitals(lag=0.5)),
+        after={
+            **ANNOUNCED,
+            QUEUES: {QUEUE: 0, "mail": -60},
+            VITALS: Expiring('{"lag":0.5,"memory":null,"in_progress":null,"running":[]}', 15),
+        },
+        answer=lambda answer: not answer.is_published and not answer.is_polled,
         anything=("arq:queue:worker:w",),
     ),
     "announce: the catalogue lives on": Case(
         before={CATALOGUE: Expiring("{}", 5)},
         call=lambda broker: broker.announce(RECORD, ttl=15, size=2),
-        after={
-            CATALOGUE: Expiring("{}", 120),
-            "arq:queue:workers": {"w": 15},
-            "arq:queue:worker:w": "…",
-        },
-        answer=lambda answer: answer is True,
+        after={CATALOGUE: Expiring("{}", 120), **ANNOUNCED},
+        answer=lambda answer: answer.is_published,
         anything=("arq:queue:worker:w",),
     ),
     "announce: something else is in place of the catalogue": Case(
         before={CATALOGUE: Expiring("other", 5)},
         call=lambda broker: broker.announce(RECORD, ttl=15, size=2),
-        after={
-            CATALOGUE: Expiring("other", 5),
-            "arq:queue:workers": {"w": 15},
-            "arq:queue:worker:w": "…",
-        },
-        answer=lambda answer: answer is False,
+        after={CATALOGUE: Expiring("other", 5), **ANNOUNCED},
+        answer=lambda answer: not answer.is_published,
         anything=("arq:queue:worker:w",),
     ),
     "announce: a list is in place of the catalogue": Case(
         before={CATALOGUE: ["x"]},
         call=lambda broker: broker.announce(RECORD, ttl=15, size=2),
-        after={CATALOGUE: ["x"], "arq:queue:workers": {"w": 15}, "arq:queue:worker:w": "…"},
-        answer=lambda answer: answer is False,
+        after={CATALOGUE: ["x"], **ANNOUNCED},
+        answer=lambda answer: not answer.is_published,
         anything=("arq:queue:worker:w",),
     ),
-    "describe": Case(
-        before={QUEUES: {"gone": -86_500, "mail": -60}},
-        call=lambda broker: broker.describe("w", WorkerVitals(lag=0.5), queues=[QUEUE, "mail"], ttl=15),
-        after={
-            QUEUES: {QUEUE: 0, "mail": 0},
-            VITALS: Expiring('{"lag":0.5,"memory":null,"in_progress":null,"running":[]}', 15),
-        },
+    "announce: the queue is polled": Case(
+        before={POLLER: Expiring("x 1", 5)},
+        call=lambda broker: broker.announce(RECORD, ttl=15),
+        after={POLLER: Expiring("x 1", 5), **ANNOUNCED},
+        answer=lambda answer: answer.is_polled,
+        anything=("arq:queue:worker:w",),
+    ),
+    "resign": Case(
+        before={POLLER: Expiring("w 1", 5)},
+        call=lambda broker: broker.resign([QUEUE], worker_id="w"),
+        after={WAKE: WOKEN},
         answer=lambda answer: answer is None,
     ),
-    "describe: with very many queues the longest unused make room": Case(
+    "resign: another worker polls": Case(
+        before={POLLER: Expiring("x 1", 5)},
+        call=lambda broker: broker.resign([QUEUE], worker_id="w"),
+        after={POLLER: Expiring("x 1", 5)},
+        answer=lambda answer: answer is None,
+    ),
+    "note_queues: with very many queues the longest unused make room": Case(
         before={QUEUES: {f"q{number}": -number for number in range(1, 1001)}},
         call=lambda broker: broker.note_queues([QUEUE]),
         after={QUEUES: {QUEUE: 0, **{f"q{number}": -number for number in range(1, 1000)}}},

@@ -356,7 +356,7 @@ async def test_who_may_see_and_do_what(redis_url: str, tmp_path: Path) -> None:
         worker = PlayedWorker(broker, "add", "secret", name="w")
         await worker.announce()
         running = [RunningTry("id", "secret", 1_700_000_000_000)]
-        await broker.describe("w", WorkerVitals(running=running), queues=["arq:queue"], ttl=15)
+        await broker.announce(worker.record, ttl=15, vitals=WorkerVitals(running=running))
         paths = ["/queues", "/queues/arq:queue", "/workers", "/workers/w", "/workers/nobody"]
         for path in paths:
             assert (await gateway.get(path))[0] == 401

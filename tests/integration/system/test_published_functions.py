@@ -129,7 +129,7 @@ async def test_whoever_reads_the_first_record_finds_what_it_names(
     found: list[bool] = []
     announce = Broker.announce
 
-    async def seen(broker: Broker, record: WorkerRecord, **options: Any) -> bool:
+    async def seen(broker: Broker, record: WorkerRecord, **options: Any) -> Any:
         found.append(await broker.catalogue(record.catalogue or "") is not None)
         return await announce(broker, record, **options)
 

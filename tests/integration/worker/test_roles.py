@@ -15,7 +15,6 @@ from jobgate.worker.cron_jobs.scheduler import Scheduler
 from jobgate.worker.invocation import ProgressWriter
 from jobgate.worker.jobs import JobRunner, Persistence, Shared
 from jobgate.worker.roles import Role
-from jobgate.worker.runs.startup import DataSetWatch
 from jobgate.worker.vitals import (
     AbortListener,
     Announcer,
@@ -67,7 +66,6 @@ ROLES: dict[str, Callable[[Shared], Role]] = {
     "abort listener": lambda shared: AbortListener(shared, QUEUE, keeper(shared)),
     "announcer": lambda shared: Announcer(shared, Counts(), liveness()),
     "claimer": claimer,
-    "data-set watch": lambda shared: DataSetWatch(shared.broker),
     "lease keeper": keeper,
     "loop watch": lambda shared: LoopWatch(Pulse(), shared.jobs),
     "progress writer": lambda shared: ProgressWriter(shared.broker),
