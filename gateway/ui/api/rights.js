@@ -1,5 +1,5 @@
 // What the key in use may do.
-import { get } from "./gateway.js";
+import { KEY, early } from "./early.js";
 
 /**
  * @typedef {Object} Rights
@@ -21,7 +21,7 @@ const UNKNOWN = { overview: true, operate: false, calls: () => false, abort: fal
 
 /** Return what the key may do; asked once for each key. @returns {Promise<Rights>} */
 export function rights() {
-  known ??= get("key").then(rightsOf, () => {
+  known ??= early(KEY).then(rightsOf, () => {
     known = null;
     return UNKNOWN;
   });

@@ -1,8 +1,7 @@
 // The dashboard: shows the page that the address names, and asks for a key where one is needed.
-import "../api/early.js";
 import { connect } from "../api/happenings.js";
 import { onKeyNeeded, setKey } from "../api/keys.js";
-import { forgetRights } from "../api/rights.js";
+import { forgetRights, rights } from "../api/rights.js";
 import { fill, make } from "../parts/elements.js";
 import { placeOf } from "../parts/links.js";
 import { showConnection } from "./connection.js";
@@ -32,13 +31,16 @@ async function show(isAgain = false) {
   turns += 1;
   const turn = turns;
   const load = Object.hasOwn(PAGES, place.page) ? PAGES[place.page] : unknown;
-  const page = await load().catch(notLoaded);
+  const [page] = await Promise.all([load().catch(notLoaded), soon(rights())]); // so that buttons are there at once
   if (turn !== turns) return;
   const key = `${place.page}/${page.isOne ? "" : place.name}`;
   document.title = `${page.title(place.name)} · jobgate`;
   if (!isAgain && open?.key === key && open.view.update) open.view.update(place);
   else openPage(page, place, key);
 }
+
+/** Return when a promise is kept, or after a second. @param {Promise<any>} promise */
+const soon = (promise) => Promise.race([promise, new Promise((done) => setTimeout(done, 1000))]);
 
 /** @param {Page} page @param {Place} place @param {string} key */
 function openPage(page, place, key) {

@@ -45,9 +45,12 @@ class JobPage {
 
   async start() {
     try {
-      this.show(await jobNow(this.id, this.signal));
-      if (this.job.status !== "complete") await this.follow();
-      if (!this.signal.aborted) await this.end();
+      const found = await jobNow(this.id, this.signal);
+      if (found.status === "complete") await this.end(); // first, so that nothing moves
+      this.show(found);
+      if (found.status === "complete") return;
+      await this.follow();
+      if (!this.signal.aborted && this.job.status === "complete") await this.end();
     } catch (error) {
       if (!this.signal.aborted) this.fail(/** @type {Error} */ (error));
     }
@@ -65,7 +68,6 @@ class JobPage {
 
   /** Show how it ended. */
   async end() {
-    if (this.job.status !== "complete") return;
     this.outcome.hidden = false;
     try {
       fill(this.outcome, ...outcomeOf(await get(jobPath(this.id, "result"), this.signal, exactly)));

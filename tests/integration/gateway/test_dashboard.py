@@ -2,89 +2,34 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from harness.browser import scene
-from harness.browser.chromium import Page, open_page, start_browser
+from harness.browser.chromium import Page
+from harness.browser.open_shop import Shop, good_page, open_shop, press_button, says, shown
 from harness.hostile.texts import HOSTILE_TEXTS
 from harness.jobs.records import request_of
-from harness.processes.commands import Process, Processes
-from harness.servers.redis_server import RedisServer
 from harness.systems.gateways import PlayedWorker, running_gateway
-from harness.tools import valkey_binary
-from harness.waiting import NotInTime, eventually_async
+from harness.waiting import eventually_async
 from jobgate.broker import Broker, Failure, FailureCode, WorkerRecord
 from jobgate.gateway import new_key
 
 pytestmark = pytest.mark.early
 
 
-@dataclass(kw_only=True)
-class Shop:
-    """A running shop, and a browser to look at it."""
-
-    redis: RedisServer
-    gateway: Process
-    processes: Processes
-    browser: str
-
-    @property
-    def url(self) -> str:
-        return self.gateway.url
-
-    async def ask(self, method: str, path: str, document: Any = None) -> Any:
-        async with (
-            aiohttp.ClientSession(self.url) as session,
-            session.request(method, path, json=document) as answer,
-        ):
-            assert answer.status < 400, await answer.text()
-            return await answer.json()
-
-
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    folder = tmp_path_factory.mktemp("shop")
-    redis = RedisServer(valkey_binary(), folder / "redis").start()
-    processes = Processes(folder)
-    try:
-        browser = start_browser(processes, folder / "profile")
-        scene.seed_counters(redis.url)
-        yield Shop(
-            redis=redis, gateway=scene.start(processes, redis.url), processes=processes, browser=browser
-        )
-    finally:
-        processes.end_all()
-        redis.kill()
+    with open_shop(tmp_path_factory.mktemp("shop")) as shop:
+        yield shop
 
 
 @pytest.fixture
 async def page(shop: Shop) -> AsyncIterator[Page]:
-    """A page; at the end, nothing that it did may have been an error or against its policy."""
-    async with open_page(shop.browser) as opened:
-        yield opened
-        assert opened.complaints == []
-
-
-async def shown(page: Page, url: str, text: str, **window: Any) -> None:
-    """Open an address and wait until the page shows a text."""
-    await page.open(url, **window)
-    await says(page, "main", text)
-
-
-async def says(page: Page, selector: str, text: str) -> None:
-    """Wait until an element shows a text."""
-    element = f"document.querySelector({json.dumps(selector)})"
-    try:
-        await page.until(f"{element}?.innerText.includes({json.dumps(text)})")
-    except NotInTime as error:
-        raise AssertionError(
-            f"no {text!r} in {selector}; the page shows {await page.text('body')}"
-        ) from error
+    async with good_page(shop.browser) as page:
+        yield page
 
 
 async def test_the_overview_shows_queues_alarms_and_what_happens(page: Page, shop: Shop) -> None:
@@ -338,14 +283,6 @@ async def test_hostile_texts_stay_texts(page: Page, shop: Shop) -> None:
         assert await page.run("window.broken") is None
         assert await page.run("Object.keys(Object.prototype).length") == 0
         await page.open("about:blank")
-
-
-async def press_button(page: Page, text: str, place: str = "main") -> None:
-    """Press the button with this text, as soon as it is there."""
-    buttons = f"[...document.querySelectorAll('{place} button')]"
-    found = f"{buttons}.find((one) => one.innerText === {json.dumps(text)})"
-    await page.until(f"{found} && !{found}.hidden")
-    await page.run(f"{found}.click()")
 
 
 async def enter_key(page: Page, key: str) -> None:

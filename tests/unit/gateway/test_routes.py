@@ -58,13 +58,13 @@ def imported(path: Path) -> set[Path]:
 
 def test_the_modules_of_the_first_view_are_loaded_together() -> None:
     folder = ROOT / "gateway" / "ui"
-    app, early, first = (folder / name for name in ("frame/app.js", "api/early.js", "pages/overview.js"))
+    app, asking, first = (folder / name for name in ("frame/app.js", "frame/first.js", "pages/overview.js"))
     needed = {path.relative_to(folder).as_posix() for path in {first, *imported(app), *imported(first)}}
     listed = re.findall(r'<(?:script|link) [^>]*="ui/([^"]+\.js)"', (folder / "index.html").read_text())
-    assert sorted(listed) == sorted({*needed, "frame/app.js"})
+    assert sorted(listed) == sorted({*needed, "frame/app.js", "frame/first.js"})
     # Those that ask for data first.
-    soon = {path.relative_to(folder).as_posix() for path in imported(early)}
-    assert set(listed[: len(soon) + 2]) == {"api/early.js", "frame/app.js", *soon}
+    soon = {path.relative_to(folder).as_posix() for path in imported(asking)}
+    assert set(listed[: len(soon) + 2]) == {"frame/first.js", "frame/app.js", *soon}
 
 
 @pytest.mark.parametrize(
