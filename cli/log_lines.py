@@ -30,12 +30,12 @@ class TextLines(logging.Formatter):
     terminal.
 
     Args:
-        worker: Number of this worker process, which each line shows after the logger's name; empty = none.
+        number: Number of this process, which each line shows after the logger's name; empty = none.
     """
 
-    def __init__(self, worker: str = "") -> None:
+    def __init__(self, number: str = "") -> None:
         super().__init__()
-        self._tag = f"[{worker}]" if worker else ""
+        self._tag = f"[{number}]" if number else ""
         #: The last second that was shown, in unix time and as text: most lines are of the same second.
         self._second = (0, "")
 

@@ -11,6 +11,7 @@ from aiohttp.web import BaseRequest
 from jobgate.broker import Allowance, Broker, Feed, Pulse
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import ANYBODY, BadKeys, Caller, Keys, SharedWaits, Waits
+from jobgate.gateway.counts import HostCounts
 from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import FailureCounter, Finder
@@ -43,6 +44,7 @@ class Gateway:
     arguments: ArgumentCheck
     queues: QueueNames
     fleet: FleetReads
+    counts: HostCounts
     waits: Waits
     streams: OpenStreams
     feed: Feed

@@ -1,18 +1,21 @@
-"""The metrics for Prometheus. Counting must cost next to nothing, so counts are plain dictionaries.
+"""The metrics for Prometheus. Counting must cost next to nothing.
 
 The library's counters and histograms take a lock and walk their buckets for each event. Here an event is one
-addition, and the format that Prometheus wants is made at each scrape.
+addition in memory that the processes of a gateway share, and the format that Prometheus wants is made at each
+scrape.
 """
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import accumulate, islice
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from jobgate.broker import QueueDepth
+from jobgate.gateway.counts import HostCounts
+from jobgate.gateway.process_metrics import process_families
 
 #: Upper bounds of the buckets for durations, in seconds; waits take up to 60 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -20,51 +23,72 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 OTHER = "other"
 #: Most queues whose gauges are shown because jobs were enqueued there, for the same reason.
 _MOST_QUEUES = 100
+#: Most queues whose gauges are shown, with those that workers serve.
+_MOST_SHOWN = 200
 
-
-class _Durations:
-    """How long the requests of one route took."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.total = 0.0
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        """Return the buckets as Prometheus wants them: each includes those below it."""
-        bounds = [*map(str, BUCKETS), "+Inf"]
-        counts = [sum(self.counts[: place + 1]) for place in range(len(bounds))]
-        return list(zip(bounds, counts, strict=True))
+# Names of counts.
+_REQUESTS = "requests"
+_DURATIONS = "durations"
+_ENQUEUED = "enqueued"
+_MALFORMED = "malformed"
+_QUEUE = "queue"
 
 
 class Meter:
-    """The counts of one gateway process."""
+    """The counts of one gateway process, which `/metrics` shows with those of all processes that share them.
 
-    def __init__(self) -> None:
-        self._requests: Counter[tuple[str, int]] = Counter()
-        self._durations: defaultdict[str, _Durations] = defaultdict(_Durations)
-        self._enqueued: Counter[str] = Counter()
+    Args:
+        counts: Where they are kept.
+    """
+
+    def __init__(self, counts: HostCounts | None = None) -> None:
+        self._counts = counts or HostCounts()
+        self._table = self._counts.lasting
+        self._cells = self._table.values
+        #: The first cell of what was counted before: by route and status, by route, by function.
+        self._answers: dict[tuple[str, int], int] = {}
+        self._durations: dict[str, int] = {}
+        self._functions: dict[str, int] = {}
+        self._malformed = self._table.place((_MALFORMED,))
         #: Queues that jobs were enqueued into, as keys; at most 100.
         self.queues: dict[str, None] = {}
-        #: Requests that were not valid HTTP.
-        self.malformed = 0
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
-        PlatformCollector(registry=self._process)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was handled."""
-        self._requests[route, status] += 1
-        durations = self._durations[route]
-        durations.counts[bisect_left(BUCKETS, seconds)] += 1
-        durations.total += seconds
+        cells = self._cells
+        answers = self._answers.get((route, status))
+        if answers is None:
+            answers = self._answers[route, status] = self._table.place((_REQUESTS, route, str(status)))
+        cells[answers] += 1
+        durations = self._durations.get(route)
+        if durations is None:
+            durations = self._durations[route] = self._table.place((_DURATIONS, route), len(BUCKETS) + 2)
+        cells[durations + bisect_left(BUCKETS, seconds)] += 1
+        cells[durations + len(BUCKETS) + 1] += seconds
+
+    def malformed(self) -> None:
+        """Count a request that was not valid HTTP."""
+        self._cells[self._malformed] += 1
 
     def enqueued(self, function: str, offered: Set[str], queue: str) -> None:
         """Count an enqueued job; a function that is not among those `offered` counts as `other`."""
-        self._enqueued[function if function in offered else OTHER] += 1
+        label = function if function in offered else OTHER
+        place = self._functions.get(label)
+        if place is None:
+            place = self._functions[label] = self._table.place((_ENQUEUED, label))
+        self._cells[place] += 1
         if queue not in self.queues and len(self.queues) < _MOST_QUEUES:
             self.queues[queue] = None
+            self.show_queue(queue)
+
+    def show_queue(self, queue: str) -> None:
+        """Have `/metrics` show the gauges of a queue, whichever process it asks."""
+        self._table.place((_QUEUE, queue))
+
+    def shown_queues(self) -> list[str]:
+        """Return the queues whose gauges are shown, the same ones in each process."""
+        names = (name for name in self._counts.totals() if name[0] == _QUEUE)
+        return [queue for _, queue in islice(names, _MOST_SHOWN)]
 
     def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int, streams: int) -> bytes:
         """Return the text for Prometheus; `depths` None = Redis could not be read."""
@@ -75,32 +99,36 @@ class Meter:
         streaming = GaugeMetricFamily(
             "jobgate_gateway_event_streams", "Event streams that are open.", value=streams
         )
-        registry.register(_Snapshot([*self._families(), waiting, streaming, *_queues(depths)]))
-        return generate_latest(self._process) + generate_latest(registry)
+        families = [*_counted(self._counts.totals()), waiting, streaming, *_queues(depths)]
+        registry.register(_Snapshot([*process_families(self._counts), *families]))
+        return generate_latest(registry)
 
-    def _families(self) -> Iterable[Metric]:
-        requests = CounterMetricFamily(
-            "jobgate_gateway_requests", "Requests answered, by route and status.", labels=["route", "status"]
-        )
-        for (route, status), count in self._requests.items():
-            requests.add_metric([route, str(status)], count)
-        durations = HistogramMetricFamily(
-            "jobgate_gateway_request_duration_seconds",
-            "Time from a request's headers to its answer, waits included.",
-            labels=["route"],
-        )
-        for route, taken in self._durations.items():
-            durations.add_metric([route], taken.cumulative(), taken.total)
-        enqueued = CounterMetricFamily(
-            "jobgate_gateway_enqueued", "Jobs enqueued, by function.", labels=["function"]
-        )
-        for function, count in self._enqueued.items():
-            enqueued.add_metric([function], count)
-        malformed = CounterMetricFamily(
-            "jobgate_gateway_malformed_requests", "Requests that were not valid HTTP."
-        )
-        malformed.add_metric([], self.malformed)
-        return requests, durations, enqueued, malformed
+
+def _counted(totals: Mapping[tuple[str, ...], Sequence[float]]) -> Iterable[Metric]:
+    requests = CounterMetricFamily(
+        "jobgate_gateway_requests", "Requests answered, by route and status.", labels=["route", "status"]
+    )
+    durations = HistogramMetricFamily(
+        "jobgate_gateway_request_duration_seconds",
+        "Time from a request's headers to its answer, waits included.",
+        labels=["route"],
+    )
+    enqueued = CounterMetricFamily(
+        "jobgate_gateway_enqueued", "Jobs enqueued, by function.", labels=["function"]
+    )
+    malformed = CounterMetricFamily(
+        "jobgate_gateway_malformed_requests", "Requests that were not valid HTTP."
+    )
+    counters = {_REQUESTS: requests, _ENQUEUED: enqueued, _MALFORMED: malformed}
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    for (kind, *labels), values in totals.items():
+        if kind in counters:
+            counters[kind].add_metric(labels, values[0])
+        elif kind == _DURATIONS:
+            *counts, seconds = values
+            # As Prometheus wants them: each bucket includes those below it.
+            durations.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), seconds)
+    return requests, durations, enqueued, malformed
 
 
 class _Snapshot:

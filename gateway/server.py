@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
-import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
@@ -15,11 +13,13 @@ from jobgate.broker import Broker, Feed, Pulse
 from jobgate.gateway.arguments import ArgumentCheck
 from jobgate.gateway.auth import Keys, KeysFile, KeysText, SharedWaits, Waits
 from jobgate.gateway.context import Call, Gateway
+from jobgate.gateway.counts import HostCounts, Occupancy
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import FailureCounter, Finder, Sources
 from jobgate.gateway.functions import FunctionCheck, QueueNames
 from jobgate.gateway.http import Door, HttpServer, Proxies, Unsent
-from jobgate.gateway.listening import Certificate, Listener, TcpPort, UnixSocket, listen
+from jobgate.gateway.listening import Certificate, Listener, OpenSockets, Place, TcpPort, UnixSocket, listen
+from jobgate.gateway.member import Member
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions, base_document
 from jobgate.gateway.operations import OperationParts, OperationRunner
@@ -38,47 +38,19 @@ _ONE_OPERATION = 0.9
 
 
 @asynccontextmanager
-async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+async def open_gateway(settings: GatewaySettings, member: Member | None = None) -> AsyncIterator[Gateway]:
     """Yield the parts of a gateway, connected, with its background tasks running.
 
     An unavailable Redis is not an error: `/readyz` reports it, and the gateway works once it is back.
 
+    Args:
+        settings: The gateway's settings.
+        member: Which of several processes this is; None = the only one.
+
     Raises:
         GatewayError: Redis or the keys file cannot be used.
     """
-    keys = _keys(settings)
-    broker = _broker(settings)
-    live = broker.live_functions
-    queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
-    live.begin_to_watch(tuple(dict.fromkeys((queues.default, *settings.queues))))
-    meter = Meter()
-    fleet = FleetReads(broker, queues, local=lambda: live.queues, enqueued=lambda: meter.queues)
-    sources = Sources(broker, fleet.queues)
-    finder = Finder(broker, sources)
-    functions = FunctionCheck(live, beside_arq=settings.serializer == "pickle")
-    gateway = Gateway(
-        settings=settings,
-        broker=broker,
-        functions=functions,
-        descriptions=Descriptions(live, settings.base_path),
-        arguments=ArgumentCheck(),
-        queues=queues,
-        fleet=fleet,
-        waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key),
-        streams=OpenStreams(limit=settings.max_streams, limit_per_key=settings.max_waits_per_key),
-        shared_waits=SharedWaits(broker),
-        feed=Feed(broker, fleet.queues),
-        pulse=Pulse(broker, fleet.queues),
-        looks=Looks(broker, lambda: live.queues),
-        finder=finder,
-        failures=FailureCounter(broker, sources),
-        operations=OperationParts(broker, finder, functions, lambda: live.queues, settings.bulk_at_once),
-        unsent=Unsent(settings.max_unsent),
-        meter=meter,
-        redis=RedisState(broker, settings.serializer),
-        keys=keys,
-        proxies=Proxies(settings.trusted_proxies, settings.proxy_header),
-    )
+    gateway = _gateway(settings, member)
     try:
         await gateway.redis.greet()
         async with _background(gateway):
@@ -87,7 +59,48 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING):
                 await gateway.shared_waits.drain()
-                await broker.close()
+                await gateway.broker.close()
+
+
+def _gateway(settings: GatewaySettings, member: Member | None) -> Gateway:
+    """Return the parts of a gateway; raises `GatewayError`."""
+    keys = _keys(settings)
+    broker = _broker(settings)
+    counts = HostCounts() if member is None else HostCounts(member.counts, member.processes, member.number)
+    live = broker.live_functions
+    queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
+    live.begin_to_watch(tuple(dict.fromkeys((queues.default, *settings.queues))))
+    meter = Meter(counts)
+    fleet = FleetReads(broker, queues, local=lambda: live.queues, enqueued=lambda: meter.queues)
+    sources = Sources(broker, fleet.queues)
+    finder = Finder(broker, sources)
+    functions = FunctionCheck(live, beside_arq=settings.serializer == "pickle")
+    return Gateway(
+        settings=settings,
+        broker=broker,
+        functions=functions,
+        descriptions=Descriptions(live, settings.base_path),
+        arguments=ArgumentCheck(),
+        queues=queues,
+        fleet=fleet,
+        counts=counts,
+        waits=Waits(limit=settings.max_waits, limit_per_key=settings.max_waits_per_key, counts=counts),
+        streams=OpenStreams(
+            limit=settings.max_streams, limit_per_key=settings.max_waits_per_key, counts=counts
+        ),
+        shared_waits=SharedWaits(broker),
+        feed=Feed(broker, fleet.queues),
+        pulse=Pulse(broker, fleet.queues),
+        looks=Looks(broker, lambda: live.queues),
+        finder=finder,
+        failures=FailureCounter(broker, sources),
+        operations=OperationParts(broker, finder, functions, lambda: live.queues, settings.bulk_at_once),
+        unsent=Unsent(settings.max_unsent, Occupancy(counts, "unsent")),
+        meter=meter,
+        redis=RedisState(broker, settings.serializer, is_quiet=member is not None and member.number > 1),
+        keys=keys,
+        proxies=Proxies(settings.trusted_proxies, settings.proxy_header),
+    )
 
 
 def _keys(settings: GatewaySettings) -> Keys | None:
@@ -146,7 +159,12 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
 
 
 async def serve(
-    settings: GatewaySettings, stop: asyncio.Event, ready: Callable[[str], None] | None = None
+    settings: GatewaySettings,
+    stop: asyncio.Event,
+    ready: Callable[[str], None] | None = None,
+    *,
+    member: Member | None = None,
+    asked_to_reread: asyncio.Event | None = None,
 ) -> None:
     """Serve until `stop` is set, then drain and return.
 
@@ -154,6 +172,8 @@ async def serve(
         settings: The gateway's settings.
         stop: Set it to end the gateway.
         ready: Called with the gateway's URL when it listens.
+        member: Which of several processes this is; None = the only one.
+        asked_to_reread: Set it to have keys and certificate read again, although they seem to be unchanged.
 
     Raises:
         GatewayError: It cannot start.
@@ -162,9 +182,11 @@ async def serve(
     if HttpRequestParser is HttpRequestParserPy:
         logger.warning("aiohttp runs without its C parser: it is slower, and accepts more than HTTP allows")
     certificate = _certificate(settings)
-    async with open_gateway(settings) as gateway:
-        with _watched(certificate):
-            listeners = await _listen(gateway, certificate)
+    async with open_gateway(settings, member) as gateway:
+        sources = [each for each in (gateway.keys, certificate) if each is not None]
+        with _watched(certificate), _reread_when(asked_to_reread or asyncio.Event(), sources):
+            listeners = await _listen(gateway, certificate, member)
+            gateway.counts.note_serving()
             if ready is not None:
                 ready(listeners[0].url)
             try:
@@ -194,6 +216,24 @@ def _watched(certificate: Certificate | None) -> Iterator[None]:
         stop.set()
 
 
+@contextlib.contextmanager
+def _reread_when(asked: asyncio.Event, sources: Sequence[Keys | Certificate]) -> Iterator[None]:
+    """Have the next check read files again, whether they have changed or not, whenever the event is set."""
+
+    async def reread() -> None:
+        while await asked.wait():
+            asked.clear()
+            for source in sources:
+                source.reread()
+            logger.info("SIGHUP, reading %s", "keys and certificate again" if sources else "nothing again")
+
+    task = asyncio.create_task(reread())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
     """Keep serving while load balancers notice the shutdown; a second signal skips that."""
     gateway.is_draining = True
@@ -204,24 +244,33 @@ async def _drain(gateway: Gateway, hurry: asyncio.Event) -> None:
     gateway.streams.end_all()
 
 
-async def _listen(gateway: Gateway, certificate: Certificate | None) -> list[Listener]:
+def main_place(settings: GatewaySettings) -> TcpPort | UnixSocket:
+    """Return where a gateway with these settings listens."""
+    if settings.unix_socket is not None:
+        return UnixSocket(settings.unix_socket, settings.unix_socket_mode)
+    return TcpPort(settings.host, settings.port)
+
+
+async def _listen(gateway: Gateway, certificate: Certificate | None, member: Member | None) -> list[Listener]:
     settings = gateway.settings
+    place: Place = main_place(settings)
+    metrics_place: Place | None = None
+    if settings.metrics_port is not None:
+        metrics_place = TcpPort(settings.metrics_host, settings.metrics_port)
+    if member is not None:
+        place, metrics_place = member.place, member.metrics_place
     routes = tuple(route for route in ROUTES if not (settings.no_ui and route in PAGES))
     door = Door(
         GatewayService(gateway, Router(routes, base_path=settings.base_path)),
         write_deadline=settings.write_deadline,
         hosts=settings.allowed_hosts if settings.is_loopback and settings.unix_socket is None else None,
     )
-    place: TcpPort | UnixSocket = TcpPort(settings.host, settings.port)
-    if settings.unix_socket is not None:
-        place = UnixSocket(settings.unix_socket, settings.unix_socket_mode)
     listeners = [await _listener(settings, door, place, "listening", certificate)]
-    if settings.metrics_port is not None:
+    if metrics_place is not None:
         service = GatewayService(gateway, Router(METRICS_ROUTES))
         door = Door(service, write_deadline=settings.write_deadline)
-        place = TcpPort(settings.metrics_host, settings.metrics_port)
         try:
-            listeners.append(await _listener(settings, door, place, "metrics listening"))
+            listeners.append(await _listener(settings, door, metrics_place, "metrics listening"))
         except GatewayError:
             await _close(listeners)
             raise
@@ -231,7 +280,7 @@ async def _listen(gateway: Gateway, certificate: Certificate | None) -> list[Lis
 async def _listener(
     settings: GatewaySettings,
     door: Door[Call],
-    place: TcpPort | UnixSocket,
+    place: Place,
     what: str,
     certificate: Certificate | None = None,
 ) -> Listener:
@@ -248,7 +297,9 @@ async def _listener(
         tls=certificate.context if certificate else None,
         handshake_deadline=settings.header_deadline,
     )
-    logger.info("%s on %s", what, listener.url)
+    is_announced = isinstance(place, OpenSockets) or (isinstance(place, TcpPort) and place.is_shared)
+    if not is_announced:  # by the supervisor, once all processes listen
+        logger.info("%s on %s", what, listener.url)
     return listener
 
 
@@ -256,36 +307,17 @@ async def _close(listeners: list[Listener]) -> None:
     await asyncio.gather(*(listener.close() for listener in listeners))
 
 
-def run(settings: GatewaySettings) -> None:
-    """Serve until SIGTERM or SIGINT; raises `GatewayError` if it cannot start."""
-    _calm_garbage_collection()
-    with asyncio.Runner(loop_factory=_loop_factory(settings.loop)) as runner:
-        runner.run(_serve_until_signalled(settings))
+async def check(settings: GatewaySettings) -> None:
+    """Check what can be known before a gateway with these settings starts, its addresses apart.
 
-
-def _calm_garbage_collection() -> None:
-    """Collect garbage rarely: requests make no reference cycles, and collecting takes a tenth of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
-async def _serve_until_signalled(settings: GatewaySettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stop.set)
-    await serve(settings, stop)
-
-
-def _loop_factory(loop: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the factory of the named event loop; None = asyncio's own."""
-    if loop == "asyncio":
-        return None
+    Raises:
+        GatewayError: It could not start.
+    """
+    base_document()
+    _keys(settings)
+    _certificate(settings)
+    broker = _broker(settings)
     try:
-        import uvloop  # noqa: PLC0415 - not available everywhere
-    except ImportError as error:
-        if loop == "uvloop":
-            raise GatewayError("--loop uvloop needs uvloop: run `pip install uvloop`.") from error
-        return None
-    return uvloop.new_event_loop
+        await RedisState(broker, settings.serializer, is_quiet=True).greet()
+    finally:
+        await broker.close()

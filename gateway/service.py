@@ -100,7 +100,8 @@ class GatewayService:
 
     def refused(self, status: int) -> None:
         """Count a request that could not be parsed."""
-        self._gateway.meter.malformed += status == _MALFORMED
+        if status == _MALFORMED:
+            self._gateway.meter.malformed()
         self._gateway.meter.request(UNMATCHED, status, 0.0)
 
 

@@ -114,7 +114,7 @@ MAX_WAITS: Final = option(
     type=click.IntRange(min=0),
     default=2000,
     metavar="N",
-    help="Most requests that wait for a job at the same time.",
+    help="Most requests that wait for a job at the same time, in all --workers.",
 )
 MAX_WAITS_PER_KEY: Final = option(
     "--max-waits-per-key",
@@ -130,7 +130,7 @@ MAX_STREAMS: Final = option(
     type=click.IntRange(min=0),
     default=1000,
     metavar="N",
-    help="Most event streams that are open at the same time.",
+    help="Most event streams that are open at the same time, in all --workers.",
 )
 MAX_HEADER: Final = option(
     "--max-header",
@@ -144,14 +144,16 @@ MAX_UNSENT: Final = option(
     section=_LIMITS,
     default=128 * 1024 * 1024,
     metavar="BYTES",
-    help="Memory for large answers that clients are still reading; beyond it requests get 503.",
+    help="Memory for large answers that clients are still reading, in all --workers; beyond it requests get "
+    "503.",
 )
 BULK_AT_ONCE: Final = option(
     "--bulk-at-once",
     section=_LIMITS,
     default=50,
     metavar="JOBS",
-    help="How many jobs an operation on many jobs, such as a bulk retry, acts on at the same time.",
+    help="How many jobs an operation on many jobs, such as a bulk retry, acts on at the same time. Each of "
+    "--workers runs one operation at a time.",
 )
 METRICS_PORT: Final = option(
     "--metrics-port",

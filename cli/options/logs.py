@@ -55,12 +55,13 @@ def log_options(command: Body) -> Body:
     return LOG_CONFIG(LOG_FORMAT(VERBOSE(command)))
 
 
-def set_up_log(options: dict[str, Any], *, worker: str = "") -> str:
+def set_up_log(options: dict[str, Any], *, number: str = "", program: str = "worker") -> str:
     """Take the options of `log_options` out of all options, and configure logging by them.
 
     Args:
         options: All options of the command.
-        worker: Number of this worker process, which each line then shows; empty where it is the only one.
+        number: Number of this process, which each line then shows; empty where it is the only one.
+        program: What it is a process of, `worker` or `gateway`.
 
     Returns:
         The log's format, `text` or `json`.
@@ -72,7 +73,8 @@ def set_up_log(options: dict[str, Any], *, worker: str = "") -> str:
     if path:
         _log_as_configured(path)
     else:
-        _log_to_stderr(form, verbose=verbose, worker=worker)
+        members = {f"{program}_process": int(number)} if number else {}
+        _log_to_stderr(form, verbose=verbose, number=number, members=members)
     for warning in warnings_of_environment():
         logger.warning("%s", warning)
     return str(form)
@@ -94,7 +96,7 @@ def fail(message: str, form: str, cause: BaseException | None = None) -> SystemE
     return SystemExit(1)
 
 
-def _log_to_stderr(form: str, *, verbose: bool, worker: str) -> None:
+def _log_to_stderr(form: str, *, verbose: bool, number: str, members: Mapping[str, int]) -> None:
     """Send jobgate's log to standard error.
 
     In JSON all other lines are written there in the same form, warnings and the exception that ends the
@@ -103,13 +105,13 @@ def _log_to_stderr(form: str, *, verbose: bool, worker: str) -> None:
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     handler = LogStream(sys.stderr)
     if form == "text":
-        handler.setFormatter(TextLines(worker))
+        handler.setFormatter(TextLines(number))
         # asyncio's lines about tasks that raised do not pass the handler above.
         logging.getLogger("asyncio").addFilter(escape_record)
         logger.handlers[:] = [handler]
         logger.propagate = False
         return
-    handler.setFormatter(JsonLines(worker_process=int(worker)) if worker else JsonLines())
+    handler.setFormatter(JsonLines(**members))
     logging.getLogger().handlers[:] = [handler]
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught

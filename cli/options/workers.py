@@ -24,6 +24,12 @@ WORKERS: Final = option(
     help="Run N worker processes, and restart those that end by themselves. Their metrics ports are the "
     "given one and the next ones.",
 )
+#: The same for gateways. Its variable has another name: workers and gateways may share an environment.
+GATEWAY_WORKERS: Final = WORKERS.but(
+    envvar=("JOBGATE_GATEWAY_WORKERS",),
+    show_default="one, without a supervisor",
+    help="Run N gateway processes on one port, and restart those that end by themselves.",
+)
 FROZEN_AFTER: Final = option(
     "--frozen-after",
     section=_SECTION,
@@ -32,6 +38,10 @@ FROZEN_AFTER: Final = option(
     metavar="SECONDS",
     help="With --workers or --watch: kill and replace a worker process that gives no sign of life for this "
     "long, and for at least three leases. A process that is still starting is left alone.",
+)
+GATEWAY_FROZEN_AFTER: Final = FROZEN_AFTER.but(
+    envvar=("JOBGATE_GATEWAY_FROZEN_AFTER",),
+    help="With --workers: kill and replace a process whose event loop has not run for this long.",
 )
 WATCH: Final = option(
     "--watch",

@@ -1,15 +1,12 @@
-"""The processes that commands start and watch, and how these report and fail."""
+"""The parts of `jobgate dev`, and what worker processes report: to supervisors, and to users if they fail."""
 
 from jobgate.cli.processes.ensemble import HOST, Ensemble, how_ended
 from jobgate.cli.processes.failure import failed_with, with_startup
-from jobgate.cli.processes.status_pipe import own_number, own_status_writer
-from jobgate.cli.processes.supervisor import Supervisor, changes_in
+from jobgate.cli.processes.worker_life import WorkerLife
 
 __all__ = [
     # The parts of `jobgate dev`
     "HOST", "Ensemble", "how_ended",
-    # Several worker processes
-    "Supervisor", "changes_in",
     # One worker process
-    "failed_with", "own_number", "own_status_writer", "with_startup",
+    "WorkerLife", "failed_with", "with_startup",
 ]  # fmt: skip

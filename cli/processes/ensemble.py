@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from jobgate.cli.processes.access_lines import in_short
-from jobgate.cli.processes.children import Child
-from jobgate.cli.processes.deaths import signal_name
+from jobgate.cli.supervision import Child, signal_name
 from jobgate.worker import State, stop_signals
 
 HOST: Final = "127.0.0.1"

@@ -38,6 +38,9 @@ class Keys(Protocol):
     def watch(self, stop: threading.Event) -> None:
         """Keep the keys up to date until `stop` is set; to be run in a thread of its own."""
 
+    def reread(self) -> None:
+        """Have the next check read them again, whether they have changed or not."""
+
 
 class KeysText:
     """Keys that were given as text, and never change.
@@ -60,6 +63,9 @@ class KeysText:
 
     def watch(self, stop: threading.Event) -> None:
         """Return: there is nothing to watch."""
+
+    def reread(self) -> None:
+        """Return: there is nothing to read."""
 
 
 @dataclass(slots=True)
@@ -112,6 +118,10 @@ class KeysFile:
         """
         while not stop.wait(LOOK_EVERY):
             self.refresh()
+
+    def reread(self) -> None:
+        """Have the next check read the file again, whether it has changed or not."""
+        self._stamp = None
 
     @property
     def is_usable(self) -> bool:

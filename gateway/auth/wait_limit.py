@@ -1,33 +1,37 @@
 """Limits how many requests may wait for a job at the same time, and ends all waits at a shutdown."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from jobgate.gateway.auth.callers import Caller
+from jobgate.gateway.counts import HostCounts, Occupancy
 from jobgate.gateway.http import Problem
 
 Result = TypeVar("Result")
 
 
 class Waits:
-    """The waits in flight of one gateway.
+    """The waits in flight of one gateway, with those of the processes that share its counts.
 
     Args:
         limit: The most waits of all callers together.
         limit_per_key: The most waits of one key that has no limit of its own.
+        counts: Where they are counted.
     """
 
-    def __init__(self, *, limit: int, limit_per_key: int) -> None:
+    def __init__(self, *, limit: int, limit_per_key: int, counts: HostCounts | None = None) -> None:
         self._limit = limit
         self._limit_per_key = limit_per_key
-        self._by_key: Counter[str] = Counter()
+        self._taken = Occupancy(counts or HostCounts(), "waits")
         self._scopes: set[asyncio.Timeout] = set()
         self._ended = False
-        #: Number of waits in flight.
-        self.count = 0
+
+    @property
+    def count(self) -> int:
+        """Number of waits in flight."""
+        return self._taken.taken()
 
     @contextmanager
     def place(self, caller: Caller) -> Iterator[None]:
@@ -36,19 +40,13 @@ class Waits:
         if self.count >= self._limit:
             raise Problem("too-many-waits", "Try again without a wait, or later.")
         limit = self._limit_per_key if caller.waits is None else caller.waits
-        if name is not None and self._by_key[name] >= limit:
+        if name is not None and self._taken.taken(name) >= limit:
             raise Problem("too-many-waits", "This key has too many waits in flight.")
-        self.count += 1
-        if name is not None:
-            self._by_key[name] += 1
+        self._taken.add(1, name)
         try:
             yield
         finally:
-            self.count -= 1
-            if name is not None:
-                self._by_key[name] -= 1
-                if not self._by_key[name]:
-                    del self._by_key[name]
+            self._taken.add(-1, name)
 
     async def run(self, waiting: Callable[[], Awaitable[Result | None]]) -> Result | None:
         """Return what `waiting` returns; None if the gateway shuts down first."""

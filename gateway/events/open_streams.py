@@ -1,12 +1,12 @@
-"""The event streams of one gateway: how many there are, whose they are, and when they have to end."""
+"""The event streams of a gateway: how many there are, whose they are, and when they have to end."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from jobgate.gateway.auth import Caller
+from jobgate.gateway.counts import HostCounts, Occupancy
 from jobgate.gateway.events.event_text import comment
 from jobgate.gateway.http import Problem
 
@@ -60,31 +60,32 @@ class Stream:
 
 
 class OpenStreams:
-    """The streams that are open.
+    """The streams that are open, counted with those of the processes that share the counts.
 
     Args:
         limit: The most streams of all callers together.
         limit_per_key: The most streams of one key that has no limit of its own.
+        counts: Where they are counted.
     """
 
-    def __init__(self, *, limit: int, limit_per_key: int) -> None:
+    def __init__(self, *, limit: int, limit_per_key: int, counts: HostCounts | None = None) -> None:
         self._limit = limit
         self._limit_per_key = limit_per_key
-        self._by_key: Counter[str] = Counter()
+        self._taken = Occupancy(counts or HostCounts(), "streams")
         self._open: set[Stream] = set()
         self._have_ended = False
 
     @property
     def count(self) -> int:
         """Number of streams."""
-        return len(self._open)
+        return self._taken.taken()
 
     def require_place(self, caller: Caller) -> None:
         """Raise `Problem` 429 if there is no room for one more stream."""
         if self.count >= self._limit:
             raise Problem("too-many-streams", "Try again later, or ask for the job's status.")
         limit = self._limit_per_key if caller.waits is None else caller.waits
-        if caller.name is not None and self._by_key[caller.name] >= limit:
+        if caller.name is not None and self._taken.taken(caller.name) >= limit:
             raise Problem("too-many-streams", "This key has too many streams.")
 
     @contextmanager
@@ -97,18 +98,14 @@ class OpenStreams:
         """
         stream = Stream(is_allowed)
         self._open.add(stream)
-        if caller.name is not None:
-            self._by_key[caller.name] += 1
+        self._taken.add(1, caller.name)
         if self._have_ended:
             stream.end(_SHUTDOWN)
         try:
             yield stream
         finally:
             self._open.discard(stream)
-            if caller.name is not None:
-                self._by_key[caller.name] -= 1
-                if not self._by_key[caller.name]:
-                    del self._by_key[caller.name]
+            self._taken.add(-1, caller.name)
 
     def end_all(self) -> None:
         """End all streams, now and in future, with a hint to reconnect."""

@@ -1,8 +1,9 @@
 """Large answers that clients have not read yet: one copy of each, within a limit of memory."""
 
 from collections.abc import Callable, Hashable
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
+from jobgate.gateway.counts import Occupancy
 from jobgate.gateway.http.answers import LARGE, SharedBody
 from jobgate.gateway.http.problems import Problem
 
@@ -12,11 +13,12 @@ class Unsent:
 
     Args:
         limit: Bytes of all of them together; a single one may be larger.
+        size: Where their bytes are counted.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, size: Occupancy) -> None:
         self._limit = limit
-        self._held: WeakSet[SharedBody] = WeakSet()
+        self._size = size
         self._newest: WeakValueDictionary[Hashable, SharedBody] = WeakValueDictionary()
 
     def find(self, key: Hashable) -> SharedBody | None:
@@ -40,7 +42,7 @@ class Unsent:
         shared = self.find(key)
         if shared is None or not version or shared.version != version:
             shared = self.hold(make(), version, owner)
-            if version and shared in self._held:
+            if version and len(shared.body) > LARGE:
                 self._newest[key] = shared
         return shared
 
@@ -48,8 +50,9 @@ class Unsent:
         """Count a large body until its last answer is sent; raises `Problem` 503 if there is no room."""
         shared = SharedBody(body, version, owner)
         if len(body) > LARGE:
-            held = sum(len(other.body) for other in self._held)
+            held = self._size.taken()
             if held and held + len(body) > self._limit:
                 raise Problem("answers-unread", "Try again when other clients have read their answers.")
-            self._held.add(shared)
+            self._size.add(len(body))
+            finalize(shared, self._size.add, -len(body)).atexit = False
         return shared

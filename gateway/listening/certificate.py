@@ -91,6 +91,10 @@ class Certificate:
             logger.info("new connections get the certificate that is in %s now", self._certificate)
         self._trouble = ""
 
+    def reread(self) -> None:
+        """Have the next check read the files again, whether they have changed or not."""
+        self._is_settled = False
+
     def _report(self, trouble: str) -> None:
         if trouble != self._trouble:
             logger.error("the certificate cannot be used any more, the previous one stays: %s", trouble)

@@ -16,7 +16,8 @@ from jobgate.gateway.http import HttpServer
 from jobgate.gateway.listening.unix_socket import SocketFile
 from jobgate.gateway.settings import GatewayError
 
-_BACKLOG: Final = 1024
+#: Most connections that wait to be accepted.
+BACKLOG: Final = 1024
 #: Seconds for a client to confirm the end of a TLS connection.
 _TLS_SHUTDOWN: Final = 1.0
 
@@ -29,6 +30,8 @@ class TcpPort:
     host: str
     #: 0 = any free port.
     port: int
+    #: Whether other processes of this user may listen on it too: each gets a part of the connections.
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,17 @@ class UnixSocket:
     path: Path
     #: Permissions of the file: who may write to it may connect.
     mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSockets:
+    """Sockets that listen already, inherited from the process that has opened them."""
+
+    descriptors: tuple[int, ...]
+
+
+#: Where a gateway can listen.
+Place = TcpPort | UnixSocket | OpenSockets
 
 
 class Listener:
@@ -63,13 +77,13 @@ class Listener:
 
 async def listen(
     server: HttpServer,
-    place: TcpPort | UnixSocket,
+    place: Place,
     *,
     shutdown: float,
     tls: ssl.SSLContext | None = None,
     handshake_deadline: float = 10.0,
 ) -> Listener:
-    """Serve on a port or on a Unix socket.
+    """Serve on a port, on a Unix socket, or on sockets that are open already.
 
     Args:
         server: Makes the connections.
@@ -86,16 +100,19 @@ async def listen(
     await runner.setup()
     file: SocketFile | None = None
     try:
-        opened: TcpPort | socket.socket
+        opened: list[TcpPort | socket.socket]
         if isinstance(place, UnixSocket):
-            file = SocketFile(place.path, mode=place.mode, backlog=_BACKLOG)
-            opened = file.socket
+            file = SocketFile(place.path, mode=place.mode, backlog=BACKLOG)
+            opened = [file.socket]
+        elif isinstance(place, OpenSockets):
+            opened = [socket.socket(fileno=descriptor) for descriptor in place.descriptors]
         else:
-            opened = place
-        await _Site(runner, server, opened, tls, handshake_deadline).start()
+            opened = [place]
+        for each in opened:
+            await _Site(runner, server, each, tls, handshake_deadline).start()
     except (OSError, GatewayError) as error:
         await Listener(runner, "", file).close()
-        raise error if isinstance(error, GatewayError) else GatewayError(_why_not(error, place)) from error
+        raise error if isinstance(error, GatewayError) else GatewayError(why_not(error, place)) from error
     return Listener(runner, _url(place, runner, "http" if tls is None else "https"), file)
 
 
@@ -112,7 +129,7 @@ class _Site(BaseSite):
         tls: ssl.SSLContext | None,
         handshake_deadline: float,
     ) -> None:
-        super().__init__(runner, ssl_context=tls, backlog=_BACKLOG)
+        super().__init__(runner, ssl_context=tls, backlog=BACKLOG)
         self._connections = server
         self._open = opened
         self._handshake_deadline = handshake_deadline
@@ -126,39 +143,67 @@ class _Site(BaseSite):
         """Open it; raises `OSError`."""
         await super().start()
         loop, server = asyncio.get_running_loop(), self._connections
-        if isinstance(self._open, socket.socket):
-            self._server = await loop.create_unix_server(server, sock=self._open, backlog=_BACKLOG)
-            return
         tls: dict[str, Any] = {}
         if self._ssl_context is not None:
             tls["ssl"] = self._ssl_context
             tls["ssl_handshake_timeout"] = self._handshake_deadline
             tls["ssl_shutdown_timeout"] = _TLS_SHUTDOWN
-        self._server = await loop.create_server(server, **_address(self._open), backlog=_BACKLOG, **tls)
+        if not isinstance(self._open, socket.socket):
+            self._server = await loop.create_server(server, **address(self._open), backlog=BACKLOG, **tls)
+        elif self._open.family == socket.AF_UNIX:
+            self._server = await loop.create_unix_server(server, sock=self._open, backlog=BACKLOG)
+        else:
+            self._server = await loop.create_server(server, sock=self._open, backlog=BACKLOG, **tls)
 
 
-def _address(place: TcpPort) -> dict[str, Any]:
-    # By itself asyncio binds `::` for IPv6 only, whatever the system's default is.
+def address(place: TcpPort) -> dict[str, Any]:
+    """Return the arguments of `loop.create_server` for a port."""
     if place.host == "::" and socket.has_dualstack_ipv6():
-        address = (place.host, place.port)
-        return {
-            "sock": socket.create_server(
-                address, family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
-            )
-        }
-    return {"host": place.host, "port": place.port}
+        return {"sock": _dual_stack(place)}
+    return {"host": place.host, "port": place.port, "reuse_port": place.is_shared or None}
 
 
-def _url(place: TcpPort | UnixSocket, runner: ServerRunner, scheme: str) -> str:
+def _dual_stack(place: TcpPort) -> socket.socket:
+    """Return a socket bound for IPv6 and IPv4: by itself asyncio binds `::` for IPv6 only."""
+    made = socket.socket(socket.AF_INET6)
+    try:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if place.is_shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((place.host, place.port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _url(place: Place, runner: ServerRunner, scheme: str) -> str:
+    if isinstance(place, OpenSockets):
+        return ""
+    return url_of(place, scheme, 0 if isinstance(place, UnixSocket) else int(runner.addresses[0][1]))
+
+
+def url_of(place: TcpPort | UnixSocket, scheme: str, port: int) -> str:
+    """Return the URL of a place.
+
+    Args:
+        place: The place.
+        scheme: `http` or `https`.
+        port: The port that is open, where the place is one.
+    """
     if isinstance(place, UnixSocket):
         return f"http+unix://{quote(str(place.path.absolute()), safe='')}"
     host = f"[{place.host}]" if ":" in place.host else place.host
-    return f"{scheme}://{host}:{runner.addresses[0][1]}"
+    return f"{scheme}://{host}:{port}"
 
 
-def _why_not(error: OSError, place: TcpPort | UnixSocket) -> str:
+def why_not(error: OSError, place: Place) -> str:
+    """Return a sentence on why a place cannot be listened on."""
     if isinstance(place, UnixSocket):
         return f"The socket {place.path} cannot be opened: {error.strerror or error}."
+    if isinstance(place, OpenSockets):
+        return f"The sockets of the supervisor cannot be used: {error.strerror or error}."
     host, port = place.host, place.port
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} of {host} is in use: stop the program that uses it, or choose another port."

@@ -48,10 +48,12 @@ class RedisState:
     Args:
         broker: Its broker.
         serializer: Name of the serializer, for the warning about stock arq's workers.
+        is_quiet: Whether another process says what is to be said once.
     """
 
-    def __init__(self, broker: Broker, serializer: str) -> None:
+    def __init__(self, broker: Broker, serializer: str, *, is_quiet: bool = False) -> None:
         self._broker = broker
+        self._is_quiet = is_quiet
         self._serializer = serializer
         self._check: asyncio.Task[Readiness] | None = None
         #: When the last checks began, by the clock of the loop.
@@ -70,7 +72,8 @@ class RedisState:
         except BrokerMisconfigured as error:
             raise GatewayError(str(error)) from error
         except BrokerError as error:
-            logger.warning("Redis is unavailable, /readyz answers 503 until it is back: %s", error)
+            if not self._is_quiet:
+                logger.warning("Redis is unavailable, /readyz answers 503 until it is back: %s", error)
             return
         await self._mark_data_set()
         await self._describe()
@@ -87,6 +90,8 @@ class RedisState:
 
     async def look_around(self) -> None:
         """Log what operators should know of Redis and its workers, each once, as soon as it is seen."""
+        if self._is_quiet:
+            return
         while not self._is_described:
             await asyncio.sleep(_GREETING)
             await self._describe()
@@ -94,6 +99,8 @@ class RedisState:
             await self._warn_of_stock_arq()
 
     async def _describe(self) -> None:
+        if self._is_quiet:
+            return
         found = await self._broker.check(timeout=_GREETING)
         if found.ok:
             self._is_described = True

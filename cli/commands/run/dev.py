@@ -21,8 +21,11 @@ from jobgate.cli.options import Command, http, logs, queues, storage, workers
 from jobgate.cli.processes import HOST, Ensemble, how_ended
 from jobgate.client import Client
 
-#: Variables that would make the gateway listen elsewhere than this command looks for it.
-_ELSEWHERE: Final = ("JOBGATE_BASE_PATH", "JOBGATE_TLS_CERT", "JOBGATE_TLS_KEY", "JOBGATE_UNIX_SOCKET")
+#: Variables that would make the gateway listen elsewhere than this command looks for it, or several times.
+_ELSEWHERE: Final = (
+    "JOBGATE_BASE_PATH", "JOBGATE_GATEWAY_WORKERS", "JOBGATE_TLS_CERT", "JOBGATE_TLS_KEY",
+    "JOBGATE_UNIX_SOCKET",
+)  # fmt: skip
 
 #: Program that loads settings as a worker does, and writes what a gateway needs of them, or why it cannot.
 #: The output of the settings' own modules is dropped.

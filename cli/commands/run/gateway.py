@@ -1,11 +1,14 @@
 """`jobgate gateway`: serve the HTTP API."""
 
+import asyncio
+import os
 from typing import Any
 
 import click
 
-from jobgate.cli.options import Command, environment, http, keys, logs, queues, storage, workers
-from jobgate.gateway import GatewayError, GatewaySettings, run
+from jobgate.cli.options import Command, environment, given_words, http, keys, logs, queues, storage, workers
+from jobgate.cli.supervision import Kind, Supervisor, own_number, own_status_writer
+from jobgate.gateway import GatewayError, GatewaySettings, Member, open_premises, run
 
 
 @click.command(
@@ -15,6 +18,7 @@ from jobgate.gateway import GatewayError, GatewaySettings, run
 Examples:
   jobgate gateway --port 8080
   jobgate gateway --redis redis://cache:6379 --host 0.0.0.0 --keys keys.toml
+  jobgate gateway --workers 4 --unix-socket /run/jobgate/jobgate.sock
   jobgate gateway --default-queue mail --queue mail-slow --metrics-port 9090""",
 )
 @storage.REDIS
@@ -33,6 +37,8 @@ Examples:
 @http.DRAIN
 @http.NO_UI
 @http.READ_ONLY_UI
+@workers.GATEWAY_WORKERS
+@workers.GATEWAY_FROZEN_AFTER
 @workers.LOOP
 @keys.KEYS
 @http.INSECURE
@@ -50,18 +56,46 @@ Examples:
 @http.METRICS_HOST
 @logs.ACCESS_LOG
 @logs.log_options
-def command(**options: Any) -> None:
-    """Serve the HTTP API in front of Redis until SIGTERM or SIGINT."""
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> None:
+    """Serve the HTTP API in front of Redis until SIGTERM or SIGINT.
+
+    With --workers, processes share the port: each new connection goes to one of them. They also share
+    --max-waits, --max-waits-per-key, --max-streams and --max-unsent; whatever else is limited in memory, such
+    as wrong keys of an address, is counted by each process. `/metrics` shows all processes, whichever of them
+    answers.
+
+    SIGHUP reads the files of keys and certificate again; that also happens whenever they change.
+    """
     environment.check_environment()
-    log_format = logs.set_up_log(options)
+    processes, frozen_after = options.pop("workers"), options.pop("frozen_after")
+    log_format = logs.set_up_log(options, number=own_number(), program="gateway")
     try:
         settings = GatewaySettings(**_settings_of(options))
     except GatewayError as error:
         raise click.UsageError(str(error)) from error
+    status, member = own_status_writer(), Member.of_environment()
     try:
-        run(settings)
+        if processes is not None and member is None:
+            raise SystemExit(_supervise(settings, processes, frozen_after, given_words(context)))
+        run(settings, member, status)
     except GatewayError as error:
         raise logs.fail(str(error), log_format) from error
+
+
+def _supervise(settings: GatewaySettings, processes: int, frozen_after: float, words: list[str]) -> int:
+    """Run gateway processes with the command line of this one: they see that they have a supervisor."""
+    with open_premises(settings, processes) as premises:
+        kind = Kind(
+            name="gateway",
+            loss="its open requests are cut off",
+            takes_hangups=not os.isatty(0),
+            variables=premises.variables,
+            descriptors=premises.descriptors,
+            on_all_started=premises.announce,
+            on_ended=premises.forget,
+        )
+        return asyncio.run(Supervisor([["gateway", *words]] * processes, kind, silence=frozen_after).run())
 
 
 def _settings_of(options: dict[str, Any]) -> dict[str, Any]:

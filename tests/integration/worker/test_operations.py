@@ -249,7 +249,7 @@ async def test_options_reach_the_worker_processes_and_secrets_stay_off_their_com
         result = await outcome(broker, await enqueue(broker, "pid", queue="b"))
         command = await asyncio.to_thread(Path(f"/proc/{result.result}/cmdline").read_text)
         assert "redis://" not in command
-        assert "--serializer\0msgpack\0--queue\0a=3\0--queue\0b=1" in command
+        assert "--queue\0a=3\0--queue\0b\0--serializer\0msgpack" in command
         (record, _) = await eventually_async(lambda: _pair(broker), what="two workers")
         assert list(record.queues) == ["a", "b"]
     assert await asyncio.to_thread(supervisor.terminate) == 0

@@ -193,8 +193,8 @@ def test_the_gateway_tells_text_from_a_path(
 ) -> None:
     """Whatever has a line end or [[key]] is the text of a keys file."""
     made: list[GatewaySettings] = []
-    monkeypatch.setattr(gateway, "run", made.append)
-    monkeypatch.setattr(logs, "set_up_log", lambda options: [options.pop(one) for one in LOGGING])
+    monkeypatch.setattr(gateway, "run", lambda settings, *_: made.append(settings))
+    monkeypatch.setattr(logs, "set_up_log", lambda options, **_: [options.pop(one) for one in LOGGING])
     done = CliRunner().invoke(gateway.command, [], env={"JOBGATE_KEYS": value})
     assert done.exit_code == 0, done.output
     (settings,) = made

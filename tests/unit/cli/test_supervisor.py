@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobgate.cli.processes.deaths import Cause, Deaths, cause_of, pause_after, shown
+from jobgate.cli.supervision.deaths import Cause, Deaths, cause_of, pause_after, shown
 
 
 def test_pauses_double_up_to_the_longest() -> None:
@@ -26,7 +26,7 @@ def test_the_last_one_that_tries_does_not_wait_long() -> None:
     ],
 )
 def test_causes(code: int, has_started: bool, was_killed: bool, cause: Cause) -> None:
-    assert cause_of(code, has_started=has_started, was_killed=was_killed) is cause
+    assert cause_of(code, has_started=has_started, was_killed=was_killed, exit_wedged=70) is cause
 
 
 def test_deaths_are_counted_for_each_cause() -> None:

@@ -1,21 +1,18 @@
-"""The pipe through which a worker process reports to its supervisor that it has started and is alive."""
+"""The pipe through which a process reports to its supervisor that it has started and is alive."""
 
 import asyncio
-import contextlib
 import os
-import threading
+from collections.abc import Callable
 from typing import Final
-
-from jobgate.worker import Settings, Worker
 
 #: Variable with the file descriptor of the pipe to the supervisor.
 VARIABLE: Final = "JOBGATE_SUPERVISOR_FD"
-#: Variable with the number of a worker process among several, from 1.
+#: Variable with the number of a process among several, from 1.
 NUMBER: Final = "JOBGATE_SUPERVISOR_NUMBER"
-#: Seconds between two signs of life of a worker that has started.
+#: Seconds between two signs of life of a process that has started.
 BEAT: Final = 1.0
 
-# The lines of the pipe. One of the first two says that the worker has started, and whether it ends when its
+# The lines of the pipe. One of the first two says that the process has started, and whether it ends when its
 # work is done, followed by the seconds of its leases. After that, one of the others comes every second.
 _BURST: Final = b"burst"
 _SERVING: Final = b"serving"
@@ -24,9 +21,14 @@ _STUCK: Final = b"stuck"
 
 
 class StatusReader:
-    """The supervisor's end of the pipe, for one worker process. Make it in the event loop."""
+    """The supervisor's end of the pipe, for one process. Make it in the event loop.
 
-    def __init__(self) -> None:
+    Args:
+        on_started: Called when the process reports that it has started.
+    """
+
+    def __init__(self, on_started: Callable[[], None] = lambda: None) -> None:
+        self._on_started = on_started
         #: The end that the process inherits; to be closed here once it has.
         self._ours, self.theirs = os.pipe()
         os.set_blocking(self._ours, False)
@@ -62,50 +64,52 @@ class StatusReader:
         word, _, lease = line.partition(b" ")
         if word in (_BURST, _SERVING):
             self.has_started, self.is_burst, self.lease = True, word == _BURST, float(lease)
+            self._on_started()
         self.is_stuck = word == _STUCK
         self.is_alive |= not self.is_stuck
 
 
 class StatusWriter:
-    """A worker's end of the pipe to its supervisor."""
+    """A process' end of the pipe to its supervisor.
+
+    Args:
+        number: Its file descriptor.
+    """
 
     def __init__(self, number: int) -> None:
         os.set_inheritable(number, False)
         os.set_blocking(number, False)  # the supervisor may be frozen
         self._number = number
-        self._has_started = threading.Event()
 
-    def report_start(self, settings: Settings) -> None:
-        """Report that the worker has started."""
-        self._write(b"%s %g" % (_BURST if settings.burst else _SERVING, settings.lease))
-        self._has_started.set()
+    def started(self, *, is_burst: bool = False, lease: float = 0.0) -> None:
+        """Report that the process has started.
 
-    def report_life_of(self, worker: Worker) -> None:
-        """Report every second that the worker is alive or stuck, once it has started.
-
-        The reports come from a thread: the worker itself deals with a blocked event loop. A process that is
-        frozen as a whole, or in which one thread holds the interpreter for ever, sends none.
+        Args:
+            is_burst: Whether it ends when its work is done.
+            lease: Seconds that its leases last; 0 = it has none.
         """
-        threading.Thread(target=self._beat, args=(worker,), name="jobgate-beat", daemon=True).start()
+        self._write(b"%s %g" % (_BURST if is_burst else _SERVING, lease))
 
-    def _beat(self, worker: Worker) -> None:
-        self._has_started.wait()
-        pause = threading.Event()
-        while not pause.wait(BEAT):
-            self._write(_STUCK if worker.is_stuck else _ALIVE)
+    def alive(self, *, is_stuck: bool = False) -> bool:
+        """Report that the process is alive, or stuck; return False if the supervisor is gone."""
+        return self._write(_STUCK if is_stuck else _ALIVE)
 
-    def _write(self, line: bytes) -> None:
-        # The pipe is full, or the supervisor is gone.
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+    def _write(self, line: bytes) -> bool:
+        try:
             os.write(self._number, line + b"\n")
+        except BlockingIOError:  # the pipe is full
+            return True
+        except BrokenPipeError:
+            return False
+        return True
 
 
 def own_number() -> str:
-    """Return the number of this worker process; empty where it is the only one."""
+    """Return the number of this process among several; empty where it is the only one."""
     return os.environ.pop(NUMBER, "")
 
 
 def own_status_writer() -> StatusWriter | None:
-    """Return the pipe to the supervisor of this worker process; None where it has none."""
+    """Return the pipe to the supervisor of this process; None where it has none."""
     number = os.environ.pop(VARIABLE, None)
     return None if number is None else StatusWriter(int(number))

@@ -1,4 +1,4 @@
-"""One of several slots for worker processes, and its current process."""
+"""One of several slots for processes, and its current process."""
 
 import asyncio
 import contextlib
@@ -6,35 +6,48 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from jobgate.cli.processes.children import start_command
-from jobgate.cli.processes.deaths import Deaths
-from jobgate.cli.processes.status_pipe import NUMBER, VARIABLE, StatusReader
+from jobgate.cli.supervision.children import start_command
+from jobgate.cli.supervision.deaths import Deaths
+from jobgate.cli.supervision.kinds import Kind
+from jobgate.cli.supervision.status_pipe import NUMBER, VARIABLE, StatusReader
 
 logger = logging.getLogger("jobgate.supervisor")
 
-#: Seconds after which a worker counts as stable, and its next death as the first.
+#: Seconds after which a process counts as stable, and its next death as the first.
 WELL_AFTER: Final = 60.0
-#: Seconds that a worker has for running jobs when files have changed, until it gets a second signal.
+#: Seconds that a process has for running jobs when files have changed, until it gets a second signal.
 RESTART_PATIENCE: Final = 1.0
-#: Leases after which a silent worker counts as frozen, where that is longer: a function that holds the
+#: Leases after which a silent process counts as frozen, where that is longer: a function that holds the
 #: interpreter for this long has lost its lease anyway.
 SILENT_LEASES: Final = 3
 
 
 class Slot:
-    """The slot of one worker, and its current process.
+    """One slot, and its current process.
 
     Args:
         number: Number of the slot, from 1.
         words: The command line after `jobgate`.
+        kind: The kind of its processes.
         is_one_of_many: Whether its process shows the number in its log lines.
+        on_started: Called when a process has started.
     """
 
-    def __init__(self, number: int, words: Sequence[str], *, is_one_of_many: bool) -> None:
+    def __init__(
+        self,
+        number: int,
+        words: Sequence[str],
+        kind: Kind,
+        *,
+        is_one_of_many: bool,
+        on_started: Callable[[], None],
+    ) -> None:
         self.number = number
+        self._kind = kind
+        self._on_started = on_started
         #: Whether the process that has ended had started, and was to end when its work was done.
         self.has_started = self.is_burst = False
         #: Whether any of its processes has started.
@@ -65,15 +78,13 @@ class Slot:
         """
         self.renewing = self.was_killed = False
         started = time.monotonic()
-        status = StatusReader()
-        # Without the variables by which each worker would be a supervisor too.
-        own = ("JOBGATE_WORKERS", "JOBGATE_WATCH", NUMBER)
-        inherited = {name: value for name, value in os.environ.items() if name not in own}
+        status = StatusReader(self._note_start)
+        of_kind = self._kind.variables(self.number)
         process = self._process = await start_command(
             self._words,
-            {**inherited, **self._variables, VARIABLE: str(status.theirs)},
+            {**os.environ, **self._variables, **of_kind, VARIABLE: str(status.theirs)},
             death_signal=signal.SIGTERM,
-            pass_fds=(status.theirs,),
+            pass_fds=(status.theirs, *self._kind.descriptors),
         )
         os.close(status.theirs)
         if stopping.is_set():
@@ -84,11 +95,15 @@ class Slot:
         finally:
             watch.cancel()
         status.close()
+        self._kind.on_ended(self.number)
         self.has_started, self.is_burst = status.has_started, status.is_burst
-        self.ever_started |= self.has_started
         if time.monotonic() - started >= WELL_AFTER:
             self.deaths.forget()
         return code if code >= 0 else 128 - code
+
+    def _note_start(self) -> None:
+        self.ever_started = True
+        self._on_started()
 
     async def _kill_when_frozen(self, status: StatusReader, silence: float) -> None:
         """Kill the process once it has been silent for too long after its start.
@@ -105,8 +120,9 @@ class Slot:
         self.send(signal.SIGKILL)
         trouble = "stuck" if status.is_stuck else "frozen"
         logger.error(
-            "worker %d is %s for %d s, it was killed: running jobs use up a try", self.number, trouble, looks
-        )
+            "%s %d is %s for %d s, it was killed: %s",
+            self._kind.name, self.number, trouble, looks, self._kind.loss,
+        )  # fmt: skip
 
     def send(self, sign: signal.Signals) -> None:
         """Send the process a signal; does nothing when it has ended."""

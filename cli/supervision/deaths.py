@@ -1,4 +1,4 @@
-"""How often a worker process has died, from which cause, and how long to wait before a restart."""
+"""How often a process has died, from which cause, and how long to wait before a restart."""
 
 import signal
 from collections import Counter
@@ -6,16 +6,15 @@ from enum import Enum
 from typing import Final
 
 from jobgate.broker import Backoff
-from jobgate.worker import EXIT_WEDGED
 
-#: Pauses before a worker that has died is restarted.
+#: Pauses before a process that has died is restarted.
 _BACKOFF: Final = Backoff(first=0.5, longest=30.0, jitter=False)
-#: The same while no other worker process runs: at least one keeps trying.
+#: The same while no other process runs: at least one keeps trying.
 _BACKOFF_OF_LAST: Final = Backoff(first=0.5, longest=2.0, jitter=False)
 
 
 class Cause(Enum):
-    """Why a worker process has ended without having been asked to."""
+    """Why a process has ended without having been asked to."""
 
     START = "it could not start"
     CRASH = "it died after it had started"
@@ -24,7 +23,7 @@ class Cause(Enum):
 
 
 class Deaths:
-    """The deaths in a row of one worker's processes, counted for each cause."""
+    """The deaths in a row of the processes of one slot, counted for each cause."""
 
     def __init__(self) -> None:
         self._counts: Counter[Cause] = Counter()
@@ -41,27 +40,28 @@ class Deaths:
         return self._counts[cause]
 
 
-def cause_of(code: int, *, has_started: bool, was_killed: bool) -> Cause:
+def cause_of(code: int, *, has_started: bool, was_killed: bool, exit_wedged: int | None = None) -> Cause:
     """Return why a process has ended.
 
     Args:
         code: Its exit code.
-        has_started: Whether its `on_startup` was completed.
+        has_started: Whether it had started; a worker has once its `on_startup` was completed.
         was_killed: Whether the supervisor killed it because it was silent.
+        exit_wedged: The exit code of a process whose event loop was blocked; None = there is none.
     """
     if was_killed:
         return Cause.FROZEN
     if not has_started:
         return Cause.START
-    return Cause.WEDGE if code == EXIT_WEDGED else Cause.CRASH
+    return Cause.WEDGE if code == exit_wedged else Cause.CRASH
 
 
 def pause_after(deaths: int, *, is_last: bool) -> float:
-    """Return the seconds until a worker is restarted.
+    """Return the seconds until a process is restarted.
 
     Args:
         deaths: Its deaths of one cause in a row, from 1.
-        is_last: Whether no other worker process runs now.
+        is_last: Whether no other process runs now.
     """
     return (_BACKOFF_OF_LAST if is_last else _BACKOFF).pause(deaths)
 
