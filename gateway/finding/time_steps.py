@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: Most steps of a window.
-MOST_STEPS: Final = 60
+#: Steps that cover most windows, at the edges one more: an hour is shown by minute.
+MOST_STEPS: Final = 61
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 _STEPS_MS: Final = (
     _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE,
@@ -23,8 +23,8 @@ class TimeSteps:
 
     @classmethod
     def over(cls, first_ms: int, last_ms: int) -> "TimeSteps":
-        """Return the shortest of some usual steps of which at most `MOST_STEPS` cover a window."""
-        longest = max((last_ms - first_ms) // (MOST_STEPS - 1) + 1, 1)
+        """Return the shortest of some usual steps of which about `MOST_STEPS` cover a window."""
+        longest = (last_ms - first_ms) // MOST_STEPS + 1
         step = next((each for each in _STEPS_MS if each >= longest), -(-longest // _DAY) * _DAY)
         start = first_ms // step * step
         return cls(start, step, max(last_ms - start, 0) // step + 1)

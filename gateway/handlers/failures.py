@@ -24,6 +24,8 @@ _CHECKS: Final = {
     "limit": check_limit,
     "cursor": why_not_cursor,
 }
+#: The shortest time that is shown, if the caller names none.
+_SHORTEST_MS: Final = 3_540_000
 
 
 async def failures(call: Call) -> Answer:
@@ -51,6 +53,7 @@ def _document(counted: CountedFailures, wanted: JobFilter, most: int) -> dict[st
         "retried": sum(group.retried for group in groups),
         "start": moment(steps.start_ms),
         "step": steps.step_ms // 1000,
+        "series": steps.count(time for group in groups for time in group.times_ms),
         "groups": [_group(group, steps, counted.errors) for group in groups[:most]],
         "other_groups": max(len(groups) - most, 0),
         "next_cursor": str(Place(Part.FINISHED, counted.following)) if counted.following else "",
@@ -58,11 +61,12 @@ def _document(counted: CountedFailures, wanted: JobFilter, most: int) -> dict[st
 
 
 def _steps(groups: Sequence[FailureGroup], wanted: JobFilter) -> TimeSteps:
-    """Return the steps from `since`, or else the oldest failure, to `until` or now."""
+    """Return the steps from `since`, or else the oldest failure or an hour ago, to `until` or now."""
     newest = max((group.newest.finish_time_ms for group in groups), default=0)
     last = max(min(wanted.until_ms or unix_ms(), unix_ms()), newest)
     oldest = min((group.oldest_ms for group in groups), default=last)
-    return TimeSteps.over(oldest if wanted.since_ms is None else min(wanted.since_ms, oldest), last)
+    since = last - _SHORTEST_MS if wanted.since_ms is None else wanted.since_ms
+    return TimeSteps.over(min(since, oldest), last)
 
 
 def _group(group: FailureGroup, steps: TimeSteps, errors: Mapping[str, Failure]) -> dict[str, Any]:

@@ -25,11 +25,11 @@ type PageView = {
 
 /** Which jobs a list shows; "" = all. */
 type Filter = {
-  queue: string; status: string; function: string; code: string; since: string; cursor: string;
+  queue: string; status: string; function: string; code: string; error_type: string; since: string; cursor: string;
 };
 
 /** Jobs that failed in the same way. */
-type Group = { function: string; error: JobError; jobs: any[] };
+type Group = { function: string; error: JobError; failed: number; retried: number };
 type JobError = { type: string; message: string; code: string };
 
 /** Which jobs a bulk operation means. */

@@ -6,11 +6,16 @@ export const PAGE = 50;
 /** A page may be empty and still not be the last: so many are read before the reader is asked. */
 const EMPTY_PAGES = 5;
 
+/** The queue of a filter that means all of them. */
+export const ALL_QUEUES = "*";
+const SPANS = /** @type {Record<string, number>} */ ({ "15m": 900, "1h": 3600, "24h": 86_400 });
+
 /** Return the filter that parameters of an address mean. @param {string} queue @param {URLSearchParams} params @returns {Filter} */
 export function filterOf(queue, params) {
   const value = (name) => params.get(name) ?? "";
   return {
-    queue, status: value("status"), function: value("function"), code: value("code"), since: value("since"), cursor: value("cursor"),
+    queue, status: value("status"), function: value("function"), code: value("code"), error_type: value("error_type"),
+    since: value("since"), cursor: value("cursor"),
   };
 }
 
@@ -30,10 +35,16 @@ export async function jobPage(filter, signal, limit = PAGE) {
   return page;
 }
 
-/** @param {Filter} filter @param {number} limit */
-function query({ queue, status, cursor, ...others }, limit) {
-  const given = { queue, ...others, ...statusOf(status), cursor, limit: String(limit) };
+/** Return the query of a filter. @param {Filter} filter @param {number} limit */
+export function query({ queue, status, since, cursor, ...others }, limit) {
+  const given = { queue, ...others, since: sinceOf(since), ...statusOf(status), cursor, limit: String(limit) };
   return new URLSearchParams(Object.entries(given).filter(([, value]) => value)).toString();
+}
+
+/** Return the time that a span such as `1h` or `today` begins; a time as it is. @param {string} name */
+function sinceOf(name) {
+  if (name === "today") return new Date(new Date().setHours(0, 0, 0, 0)).toISOString();
+  return Object.hasOwn(SPANS, name) ? new Date(Date.now() - SPANS[name] * 1000).toISOString() : name;
 }
 
 /** Return the parameters of a status: how a job ended counts as one. @param {string} status @returns {Record<string, string>} */
@@ -47,8 +58,8 @@ function statusOf(status) {
  * @param {Filter} filter
  * @returns {Record<string, any>}
  */
-export function bulkFilter({ queue, status, function: name, code, since }) {
-  const given = { queue, function: name, code, since, status: status === "failed" || status === "succeeded" ? "" : status };
+export function bulkFilter({ queue, status, function: name, code, error_type, since }) {
+  const given = { queue, function: name, code, error_type, since: sinceOf(since), status: status === "failed" || status === "succeeded" ? "" : status };
   const found = Object.fromEntries(Object.entries(given).filter(([, value]) => value));
   return status === "succeeded" ? { ...found, success: true } : found;
 }

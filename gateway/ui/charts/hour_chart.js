@@ -1,7 +1,7 @@
 // The last hour of a queue: a bar for each minute, and in words what the one says that is pointed at.
 import { make, put } from "../parts/elements.js";
-import { clock } from "../parts/moments.js";
-import { count, sum } from "../parts/numbers.js";
+import { clock, day, span } from "../parts/moments.js";
+import { count } from "../parts/numbers.js";
 import { HEIGHT, WIDTH, bars, svg } from "./sparkline.js";
 
 const KINDS = /** @type {const} */ ([["enqueued", "enqueued"], ["succeeded", "succeeded"], ["failed", "failed"], ["aborted", "aborted"], ["retried", "retried tries"]]);
@@ -47,14 +47,15 @@ export class HourChart {
   }
 
   get length() {
-    return this.hour?.series.enqueued.length || 1;
+    return this.hour?.series.failed.length || 1;
   }
 
-  /** Show an hour. - `last_hour` of a queue */
-  show(hour) {
+  /** Show an hour, or another time. - `last_hour` of a queue @param {string} [whole] */
+  show(hour, whole = "Last hour") {
     this.hour = hour;
+    this.whole = whole;
     this.draw(hour.series);
-    put(this.start, hour.start ? clock(Date.parse(hour.start)) : "");
+    put(this.start, hour.start ? this.clock(0) : "");
     this.point(this.at);
   }
 
@@ -63,7 +64,7 @@ export class HourChart {
     if (this.hasFailuresOnly) {
       const most = Math.max(1, ...series.failed);
       this.paths.failed.setAttribute("d", bars(series.failed, [], most));
-      put(this.top, `highest: ${count(most)} failed a minute`);
+      put(this.top, `highest: ${count(most)} failed in ${span(this.hour.step)}`);
       return;
     }
     const { succeeded, aborted, failed, enqueued } = series;
@@ -77,12 +78,18 @@ export class HourChart {
     put(this.top, `highest: ${count(top)} a minute`);
   }
 
+  /** Return when a bar begins. @param {number} at */
+  clock(at) {
+    const start = Date.parse(this.hour.start) + at * this.hour.step * 1000;
+    return this.length * this.hour.step > 43_200 ? day(start) : clock(start);
+  }
+
   /** Say what happened in a minute. @param {number} at - -1 = in the whole hour */
   point(at) {
     this.at = at;
-    const start = at < 0 ? "Last hour" : clock(Date.parse(this.hour.start) + at * this.hour.step * 1000);
+    const start = at < 0 ? this.whole : this.clock(at);
     const number = (name) => (at < 0 ? this.hour.total[name] : this.hour.series[name][at]);
-    const text = `${start}: ${KINDS.map(([name, word]) => `${count(number(name))} ${word}`).join(", ")}`;
+    const text = `${start}: ${KINDS.filter(([name]) => this.hour.series[name]).map(([name, word]) => `${count(number(name))} ${word}`).join(", ")}`;
     put(this.words, text);
     this.picture.setAttribute("aria-label", text);
     const step = WIDTH / this.length;
@@ -95,14 +102,4 @@ function steps(values, top) {
   const step = WIDTH / Math.max(1, values.length);
   const points = values.map((value, at) => `${at ? "V" : `M0 `}${(HEIGHT - (value / top) * HEIGHT).toFixed(2)}H${((at + 1) * step).toFixed(2)}`);
   return points.join("");
-}
-
-/** Return the last hour of several queues together. */
-export function hourOfAll(queues) {
-  const hours = queues.map((queue) => queue.last_hour).filter((hour) => hour.start);
-  const longest = hours.reduce((most, hour) => (hour.series.enqueued.length > most.series.enqueued.length ? hour : most), hours[0] ?? queues[0].last_hour);
-  const length = longest.series.enqueued.length;
-  const series = KINDS.map(([kind]) => [kind, Array.from({ length }, (_, at) => sum(hours.map((hour) => hour.series[kind][at - length + hour.series[kind].length] ?? 0)))]);
-  const total = KINDS.map(([kind]) => [kind, sum(hours.map((hour) => hour.total[kind]))]);
-  return { start: longest.start, step: longest.step, series: Object.fromEntries(series), total: Object.fromEntries(total) };
 }

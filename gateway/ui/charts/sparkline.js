@@ -21,9 +21,10 @@ export function svg(tag, attributes, ...children) {
 
 /** A small chart: what ended well, and on top of it what failed. */
 export class Sparkline {
-  /** @param {string} label - what it counts */
-  constructor(label) {
+  /** @param {string} label - what it counts @param {string} [step] - of what length each bar is */
+  constructor(label, step = "minute") {
     this.label = label;
+    this.step = step;
     this.good = svg("path", { class: "bar" });
     this.bad = svg("path", { class: "bar bad" });
     const base = svg("path", { class: "base", d: `M0 ${HEIGHT - 0.5}H${WIDTH}` });
@@ -39,11 +40,11 @@ export class Sparkline {
    * @param {number} top - the number whose bar is as high as the chart
    */
   update(good, bad, top) {
-    const total = good.map((value, at) => value + (bad[at] ?? 0));
+    const total = bad.length > good.length ? bad : good.map((value, at) => value + (bad[at] ?? 0));
     this.good.setAttribute("d", bars(good, [], top));
     this.bad.setAttribute("d", bars(bad, good, top));
     const peak = Math.max(0, ...total);
-    const text = `${this.label}: ${total.reduce((sum, one) => sum + one, 0)} in the last hour, at most ${peak} a minute`;
+    const text = `${this.label}: ${total.reduce((sum, one) => sum + one, 0)} ${this.step === "minute" ? "in the last hour" : "in all"}, at most ${peak} a ${this.step}`;
     this.picture.setAttribute("aria-label", text);
     this.element.title = text;
   }

@@ -119,7 +119,7 @@ const TILES = [
   ["queued", "Due", "./#/overview"],
   ["in_progress", "Running", "./#/workers"],
   ["ended", "Ended", "./#/overview"],
-  ["failed", "Failed", "./#/failures"],
+  ["failed", "Failed", "./#/failures?since=1h"],
   ["workers", "Workers", "./#/workers"],
   ["memory", "Redis memory", ""],
 ];

@@ -6,7 +6,7 @@ import { Reading } from "../api/reading.js";
 import { rights } from "../api/rights.js";
 import { button, fill, make, put } from "../parts/elements.js";
 import { HourChart } from "../charts/hour_chart.js";
-import { address, goTo, link } from "../parts/links.js";
+import { address, goTo, link, tabs } from "../parts/links.js";
 import { span } from "../parts/moments.js";
 import { count } from "../parts/numbers.js";
 import { badge, setBadge } from "../parts/status.js";
@@ -115,11 +115,7 @@ class QueueView {
   update(params) {
     this.filter = filterOf(this.name, params);
     this.function.value = this.filter.function;
-    fill(this.tabs, STATES.map(([status, text]) => {
-      const tab = link(this.address({ status }), text);
-      if (status === this.filter?.status) tab.setAttribute("aria-current", "true");
-      return tab;
-    }));
+    fill(this.tabs, tabs(STATES, this.filter.status, (status) => this.address({ status })));
     this.list.open(this.filter);
     this.offerBulk();
   }

@@ -24,7 +24,7 @@ export class AlarmList {
   entry(alarm) {
     const text = make("span");
     const element = make("li.alarm", { "data-level": alarm.level },
-      alarm.queue ? link(address("queues", alarm.queue), alarm.queue, "a.id") : "", text);
+      alarm.queue ? link(alarm.key.startsWith("failures ") ? address("failures", "", { queue: alarm.queue, since: "1h" }) : address("queues", alarm.queue), alarm.queue, "a.id") : "", text);
     if (alarm.key.startsWith("paused ")) this.offerResume(element, alarm.queue ?? "");
     return { element, update: (one) => put(text, one.text) };
   }

@@ -1,41 +1,54 @@
 // The tables of the failures page.
-import { DataTable, fixed, number, text, time } from "../parts/data_table.js";
+import { Sparkline } from "../charts/sparkline.js";
+import { DataTable, fixed, text, time } from "../parts/data_table.js";
 import { button, make, put } from "../parts/elements.js";
-import { address, jobLink, link } from "../parts/links.js";
+import { jobLink, link } from "../parts/links.js";
+import { count } from "../parts/numbers.js";
 
 const kindOf = (error) => error.type || error.code;
 
 /**
  * Return a table of failures by function and error.
- * @param {() => boolean} mayRetry
- * @param {(group: Group) => any} retry
+ * @param {Object} options
+ * @param {(group: Group, isWhole: boolean) => string} options.hrefOf - the address of a group's failures, or of its function's
+ * @param {() => boolean} options.mayRetry
+ * @param {(group: Group) => any} options.retry
  */
-export function groupTable(mayRetry, retry) {
+export function groupTable({ hrefOf, mayRetry, retry }) {
   const again = (first) => {
-    let group = first;
-    const element = button("Retry …", () => retry(group), "button.quiet");
-    const update = (found) => {
-      group = found;
-      element.hidden = !mayRetry() || found.jobs.every((one) => one.retried_as);
+    const element = button("Retry …", () => retry(first), "button.quiet");
+    return { element, update: ({ failed, retried }) => (element.hidden = !mayRetry() || retried === failed) };
+  };
+  const linked = (classes, isWhole, of) => () => {
+    const element = link("", "", classes);
+    const update = (group) => {
+      element.href = hrefOf(group, isWhole);
+      element.title = of(group);
+      put(element, of(group));
     };
     return { element, update };
   };
-  const name = ({ function: fn }) => link(address("failures", "", { function: fn }), fn || "unknown", "a.id");
   return new DataTable("By function and error", "groups", [
-    ["Jobs", "number", number((group) => group.jobs.length)],
-    ["Function", "name function", fixed(name)],
-    ["Error", "error-name bad", fixed(({ error }) => make("span", { title: error.type }, kindOf(error)))],
+    ["Failed", "number", linked("a.bad", true, (group) => count(group.failed))],
+    ["Function", "name function", linked("a.id", false, (group) => group.function)],
+    ["Error", "error-name", linked("a.bad", true, ({ error }) => kindOf(error))],
     ["Latest message", "p2", message],
-    ["Last", "time p3", time((group) => group.jobs[0].finish_time)],
+    ["Over time", "sparks p3", spark],
+    ["Last", "time p3", time((group) => group.last_time)],
     ["Retry", "act", again],
-  ], (group) => JSON.stringify([group.function, kindOf(group.error)]));
+  ], (group) => JSON.stringify([group.function, group.error.type, group.error.code]));
+}
+
+function spark() {
+  const chart = new Sparkline("Failed", "step");
+  return { element: chart.element, update: ({ series }) => chart.update([], series, Math.max(1, ...series)) };
 }
 
 function message() {
   const element = make("span");
   const update = ({ error }) => {
-    put(element, error.message);
-    element.title = error.message;
+    put(element, error.message ?? "");
+    element.title = element.textContent;
   };
   return { element, update };
 }

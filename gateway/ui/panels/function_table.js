@@ -1,5 +1,5 @@
 // What happened to the jobs of each function in the last hour.
-import { DataTable, fixed, number, text } from "../parts/data_table.js";
+import { DataTable, failed, fixed, number, text } from "../parts/data_table.js";
 import { make, put } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { ratio } from "../parts/numbers.js";
@@ -10,7 +10,7 @@ const COLUMNS = [
   ["In", "number", number((one) => one.enqueued)],
   ["Succeeded", "number p3", number((one) => one.succeeded)],
   ["Retried", "number p3", number((one) => one.retried)],
-  ["Failed", "number", number((one) => one.failed, (one) => one.failed > 0)],
+  ["Failed", "number", failed((one) => one.failed, (one) => ({ function: one.function ?? "" }))],
   ["Ratio", "number", text((one) => ratio(one.failed, one.succeeded + one.failed), (one) => one.failed > MANY * (one.succeeded + one.failed))],
 ];
 /** Functions that are shown at first. */

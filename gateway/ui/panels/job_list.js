@@ -1,5 +1,5 @@
 // A list of jobs in pages, which reads itself again when something happens in its queue.
-import { jobPage } from "../api/jobs.js";
+import { ALL_QUEUES, jobPage } from "../api/jobs.js";
 import { onHappening } from "../api/happenings.js";
 import { Reading } from "../api/reading.js";
 import { fill, make, put } from "../parts/elements.js";
@@ -13,12 +13,13 @@ export class JobList {
    * @param {AbortSignal} options.signal
    * @param {(cursor: string) => string} options.pageAddress - the address of another page
    * @param {string} options.nothing - says that there is none
+   * @param {import("../parts/data_table.js").DataTable} [options.table]
    */
-  constructor({ signal, pageAddress, nothing }) {
+  constructor({ signal, pageAddress, nothing, table = jobTable() }) {
     this.signal = signal;
     this.pageAddress = pageAddress;
     this.nothing = nothing;
-    this.table = jobTable();
+    this.table = table;
     this.note = make("p.empty", { role: "status" }, "Loading …");
     this.pages = make("nav.row", { "aria-label": "Pages of the list" });
     this.element = make("div.stack", {}, make("div", {}, this.table.element, this.note), this.pages);
@@ -26,7 +27,7 @@ export class JobList {
     this.jobs = [];
     /** @type {AbortController | null} */
     this.running = null;
-    onHappening((event) => event.data?.queue === this.filter?.queue && !this.filter?.cursor && this.reading?.soon(), signal);
+    onHappening((event) => [event.data?.queue, ALL_QUEUES].includes(this.filter?.queue) && !this.filter?.cursor && this.reading?.soon(), signal);
     signal.addEventListener("abort", () => this.running?.abort());
   }
 

@@ -1,5 +1,5 @@
 // The queues of the overview, one in each row.
-import { DataTable, fixed, number, state, text } from "../parts/data_table.js";
+import { DataTable, failed, fixed, number, state, text } from "../parts/data_table.js";
 import { make } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { span } from "../parts/moments.js";
@@ -16,7 +16,7 @@ const COLUMNS = [
   ["Deferred", "number p3", number(({ depth }) => depth.deferred)],
   ["In, last hour", "sparks p3", spark("Enqueued", (hour) => [hour.enqueued, []])],
   ["Ended, last hour", "sparks p2", spark("Ended", (hour) => [added(hour.succeeded, hour.aborted), hour.failed])],
-  ["Failed", "number", number(({ last_hour: hour }) => hour.total.failed, ({ last_hour: hour }) => hour.total.failed > 0)],
+  ["Failed", "number", failed(({ last_hour: hour }) => hour.total.failed, ({ queue }) => ({ queue }))],
   ["Workers", "number p3", number(({ workers }) => workers)],
 ];
 

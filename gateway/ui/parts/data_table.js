@@ -1,5 +1,6 @@
 // A table whose rows stay the same elements while what they show changes.
 import { make, put } from "./elements.js";
+import { address } from "./links.js";
 import { timeAgo } from "./moments.js";
 import { count } from "./numbers.js";
 import { Rows } from "./rows.js";
@@ -68,6 +69,24 @@ export function text(of, isBad = () => false) {
 
 /** Return what makes cells with a number. @param {(item: any) => number} of @param {(item: any) => boolean} [isBad] */
 export const number = (of, isBad) => text((item) => count(of(item)), isBad);
+
+/**
+ * Return what makes cells with the number of failures in the last hour, a link to them.
+ * @param {(item: any) => number} of
+ * @param {(item: any) => Record<string, string>} filter - of the failures page
+ */
+export function failed(of, filter) {
+  return (first) => {
+    const element = make("a");
+    const update = (item) => {
+      put(element, count(of(item)));
+      element.classList.toggle("bad", of(item) > 0);
+      if (of(item)) element.href = address("failures", "", { ...filter(first), since: "1h" });
+      else element.removeAttribute("href");
+    };
+    return { element, update };
+  };
+}
 
 /** Return what makes cells with a time. @param {(item: any) => string | null} of */
 export function time(of) {

@@ -23,6 +23,10 @@ export function link(href, text, classes = "a") {
   return make(classes, { href }, text);
 }
 
+/** Return links of which one is shown. @param {string[][]} choices - values and words @param {string} chosen @param {(value: string) => string} hrefOf */
+export const tabs = (choices, chosen, hrefOf) => choices.map(([value, text]) =>
+  make("a", { href: hrefOf(value), ...(value === chosen && { "aria-current": "true" }) }, text));
+
 /** Return a link to a job. @param {string} id */
 export function jobLink(id) {
   return make("a.id", { href: address("jobs", id), title: id }, id);

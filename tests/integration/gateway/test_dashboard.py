@@ -140,6 +140,7 @@ async def test_failures_are_grouped_and_run_again(page: Page, shop: Shop) -> Non
     await says(page, ".groups", "PaymentDeclined")
     await says(page, ".groups", "ConnectionRefusedError")
     assert "insufficient funds (0.07 EUR)" in await page.text(".groups")
+    await page.until("document.querySelector('#queue').innerText.includes('shop:billing')")
     await page.choose("#queue", "shop:billing")
     await page.run("document.querySelector('#queue').dispatchEvent(new Event('change'))")
     await page.until("!document.querySelector('.groups').innerText.includes('ConnectionRefusedError')")
@@ -160,6 +161,30 @@ async def test_failures_are_grouped_and_run_again(page: Page, shop: Shop) -> Non
         return len(await failed_jobs(shop)) == 6
 
     await eventually_async(have_failed_again, what="the retried jobs have failed")
+
+
+async def test_what_fails_most_is_found_and_run_again_with_three_clicks(page: Page, shop: Shop) -> None:
+    for number in range(4):
+        await shop.ask(
+            "POST", "/jobs/charge_card?wait=5", {"args": [f"E-{number}", 7], "queue": "shop:billing"}
+        )
+    await shown(page, f"{shop.url}/#/overview", "Queues")
+    billing = """document.querySelector('.queues a.bad[href*="billing"]')"""
+    await page.until(billing)
+    await page.run(f"{billing}.click()")
+    await says(page, ".groups", "PaymentDeclined")
+    assert "since=1h" in await page.run("location.hash")
+    await press_button(page, "Retry …")
+    await says(page, "dialog", "charge_card with PaymentDeclined (error) in shop:billing, last hour")
+    await page.until("document.querySelector('dialog button:not(.quiet)')?.innerText.startsWith('Retry ')")
+    await page.run("document.querySelector('dialog button:not(.quiet)').click()")
+    await says(page, "dialog", "jobs retried.")
+    await press_button(page, "Close", "dialog")
+
+    await page.run("document.querySelector('.groups .function a').click()")
+    await page.until("location.hash.includes('function=charge_card')")
+    await press_button(page, "Abort those that wait …")
+    await says(page, "dialog", "jobs that wait or run of charge_card in shop:billing")
 
 
 async def failed_jobs(shop: Shop) -> list[Any]:

@@ -7,7 +7,7 @@ const { EventParser, follow } = await import("../../../../gateway/ui/api/stream.
 const { partsOf } = await import("../../../../gateway/ui/api/happenings.js");
 const { rightsOf } = await import("../../../../gateway/ui/api/rights.js");
 const { bulkFilter, filterOf } = await import("../../../../gateway/ui/api/jobs.js");
-const { groupsOf } = await import("../../../../gateway/ui/api/failures.js");
+const { filterOfGroup } = await import("../../../../gateway/ui/api/failures.js");
 const { exactly } = await import("../../../../gateway/ui/api/gateway.js");
 const { alarms } = await import("../../../../gateway/ui/panels/alarms.js");
 const { activityOf } = await import("../../../../gateway/ui/panels/function_table.js");
@@ -55,10 +55,13 @@ test("a bulk operation means what the list shows", () => {
   assert.deepEqual(filter(""), { queue: "q" });
 });
 
-test("failures are one group for each function and type of error", () => {
-  const error = { type: "KeyError", message: "x", code: "error" };
-  const groups = groupsOf([{ job_id: "1", function: "a", error }, { job_id: "2", function: "b", error }, { job_id: "3", function: "b", error }]);
-  assert.deepEqual(groups.map((group) => [group.function, group.jobs.length]), [["b", 2], ["a", 1]]);
+test("a group of failures is a filter", () => {
+  const filter = filterOf("*", new URLSearchParams("since=1h"));
+  const group = { function: "f", error: { type: "KeyError", code: "error", message: "x" }, failed: 1, retried: 0 };
+  const found = bulkFilter({ ...filterOfGroup(filter, group), status: "failed" });
+  const ago = Date.now() - Date.parse(found.since);
+  assert.ok(ago > 3_599_000 && ago < 3_610_000);
+  assert.deepEqual({ ...found, since: "" }, { queue: "*", function: "f", code: "error", error_type: "KeyError", since: "" });
 });
 
 test("arguments keep all digits, and their command can be pasted", () => {

@@ -8,7 +8,6 @@ const { ago, span } = await import("../../../../gateway/ui/parts/moments.js");
 const { now, setClock } = await import("../../../../gateway/ui/parts/clock.js");
 const { count, ratio, size } = await import("../../../../gateway/ui/parts/numbers.js");
 const { bars } = await import("../../../../gateway/ui/charts/sparkline.js");
-const { hourOfAll } = await import("../../../../gateway/ui/charts/hour_chart.js");
 const { steps } = await import("../../../../gateway/ui/charts/timeline.js");
 
 test("an address names a page, and is read back whatever the name is", () => {
@@ -47,16 +46,6 @@ test("numbers are short", () => {
 test("bars are as high as their numbers, and each that is not 0 can be seen", () => {
   assert.equal(bars([0, 5], [], 10), "M60 24V12h45V24z");
   assert.equal(bars([1], [9], 1000), "M0 23.78V22.78h90V23.78z");
-});
-
-test("hours of several queues are added minute by minute", () => {
-  const hour = (numbers) => {
-    const series = Object.fromEntries(["enqueued", "succeeded", "failed", "aborted", "retried"].map((kind) => [kind, numbers]));
-    const total = Object.fromEntries(Object.keys(series).map((kind) => [kind, numbers.reduce((sum, one) => sum + one, 0)]));
-    return { last_hour: { start: "2026-11-27T08:31:00.000Z", step: 60, series, total } };
-  };
-  const all = hourOfAll([hour([1, 2, 3]), hour([10, 20])]);
-  assert.deepEqual([all.series.failed, all.total.failed], [[1, 12, 23], 36]);
 });
 
 test("a timeline has what happened, and what is next", () => {
