@@ -5,8 +5,10 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
+from harness.forms import LONG
 from harness.jobs.records import request_of
 from harness.systems.gateways import PlayedWorker, RunningGateway
+from harness.waiting import PATIENCE, eventually_async
 from jobgate.broker import Broker, ClaimedJob, Failure
 
 FAILURE = Failure(type="ValueError", message="no such customer")
@@ -44,10 +46,17 @@ async def outcome_of(gateway: RunningGateway, answer: tuple[int, Any, Any], **op
     """Return the outcome of an operation that was answered with 202."""
     status, job, _ = answer
     assert status == 202, job
-    status, outcome, _ = await gateway.get(f"/jobs/{job['job_id']}/result?wait=30", **options)
-    assert status == 200, outcome
-    ended: dict[str, Any] = outcome
-    return ended
+
+    async def ended() -> dict[str, Any] | None:
+        status, outcome, _ = await gateway.get(f"/jobs/{job['job_id']}/result?wait=30", **options)
+        assert status in (200, 202), outcome
+        return outcome if status == 200 else None
+
+    outcome = await eventually_async(
+        ended, timeout=300 if LONG else PATIENCE, what="the end of the operation"
+    )
+    assert outcome is not None
+    return outcome
 
 
 async def result_of(gateway: RunningGateway, answer: tuple[int, Any, Any], **options: Any) -> Any:
