@@ -65,8 +65,11 @@ from jobgate.broker.feed import (
     PulseReader,
 )
 from jobgate.broker.fleet import (
+    TIME_BOUNDS,
+    WINDOW,
     Availability,
     FunctionActivity,
+    FunctionTimes,
     LiveFunction,
     LiveFunctions,
     LiveSchedule,
@@ -74,6 +77,7 @@ from jobgate.broker.fleet import (
     MinuteActivity,
     QueueDepth,
     SharedReads,
+    quantile,
 )
 from jobgate.broker.job_options import OPTION_FORMS, JobOptions, OptionForm, OptionKind
 from jobgate.broker.keys import (
@@ -183,6 +187,8 @@ __all__ = [
     # Live functions and workers
     "MOST_RUNNING", "Availability", "LiveFunction", "LiveFunctions", "LiveWorker", "RunningTry",
     "SharedReads", "WorkerRecord", "WorkerVitals",
+    # Times of functions
+    "TIME_BOUNDS", "WINDOW", "FunctionTimes", "quantile",
     # Cron jobs
     "CronRun", "Field", "LastRun", "LiveSchedule", "Schedule", "ScheduleState", "Timetable",
     "TimetableError", "WeekdayField", "due_of_run", "in_words", "run_id", "run_memory", "zone_name",

@@ -176,6 +176,10 @@ class Keys:
         """The last runs of a cron job of a queue: see cron_runs.py."""
         return f"{queue}:cron-runs:{function}"
 
+    def times(self, window: str) -> str:  # HASH "<kind and bucket> <function>" -> number, PX
+        """How long jobs of all queues ran and waited, for each ten minutes since 1970; see add_times.lua."""
+        return f"{self.default_queue}:function-times:{window}"
+
     def listeners(self, queue: str) -> str:  # STRING, PX
         """Exists while somebody listens to what happens in a queue."""
         return f"{queue}:job-listeners"

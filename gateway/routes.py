@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from jobgate.gateway.batch import enqueue_many
 from jobgate.gateway.context import Call
-from jobgate.gateway.fleet import pause, queue, queues, resume, schedules, worker, workers
+from jobgate.gateway.fleet import pause, queue, queues, resume, schedules, times, worker, workers
 from jobgate.gateway.handlers import (
     all_events,
     bulk_abort,
@@ -74,6 +74,7 @@ ROUTES: Final = (
     Route("failures", "GET", "/failures", failures),
     Route("functions", "GET", "/functions", functions),
     Route("function", "GET", "/functions/{function}", function),
+    Route("times", "GET", "/functions/{function}/times", times),
     Route("queues", "GET", "/queues", queues),
     Route("queue", "GET", "/queues/{queue}", queue),
     Route("pause", "POST", "/queues/{queue}/pause", pause),

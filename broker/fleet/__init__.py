@@ -4,6 +4,13 @@ from jobgate.broker.fleet.activity import ActivityPart, FunctionActivity, Minute
 from jobgate.broker.fleet.announce import AnnouncePart
 from jobgate.broker.fleet.catalogues import CataloguePart
 from jobgate.broker.fleet.cron_runs import CronRunPart
+from jobgate.broker.fleet.function_times import (
+    TIME_BOUNDS,
+    WINDOW,
+    FunctionTimes,
+    FunctionTimesPart,
+    quantile,
+)
 from jobgate.broker.fleet.live_functions import Availability, LiveFunctions
 from jobgate.broker.fleet.live_schedules import LiveSchedule
 from jobgate.broker.fleet.live_workers import LiveWorker, WorkerPart
@@ -13,6 +20,11 @@ from jobgate.broker.fleet.queue_depths import QueueDepth, QueuePart
 from jobgate.broker.fleet.shared_reads import SharedReads
 
 __all__ = [
+    "TIME_BOUNDS",
+    "WINDOW",
+    "FunctionTimes",
+    "FunctionTimesPart",
+    "quantile",
     "ActivityPart",
     "AnnouncePart",
     "Availability",

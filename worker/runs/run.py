@@ -13,6 +13,7 @@ from jobgate.broker import Broker, Codec, JobResult, codec_named, custom_codec
 from jobgate.worker.claiming import Claimer
 from jobgate.worker.clock import RedisClock
 from jobgate.worker.cron_jobs import Scheduler
+from jobgate.worker.history import CronHistory, TimesWriter
 from jobgate.worker.invocation import ProgressWriter, note_leftovers
 from jobgate.worker.jobs import (
     JobRunner,
@@ -41,7 +42,6 @@ from jobgate.worker.vitals import (
     AbortListener,
     Announcer,
     Counts,
-    CronHistory,
     JobLog,
     LeaseKeeper,
     Liveness,
@@ -123,6 +123,7 @@ class Run:
             shared, liveness=self.liveness, watch=self._loop_watch, on_stop=self._runner.stop,
             on_wedged=self._end_wedged,
         )  # fmt: skip
+        self._times = TimesWriter(self.broker, self._metrics.times)
         self._announcer = Announcer(shared, self.counts, self.liveness, on_unpolled=self._claimer.look)
         self._scheduler = Scheduler(
             self.broker, settings.cron_jobs, queue=settings.queue, timezone=settings.timezone,
@@ -224,7 +225,7 @@ class Run:
         self._is_started = True
         await self._scheduler.enqueue_startup_jobs()
         self.liveness.started()
-        await self._begin(self._keeper, self._announcer)
+        await self._begin(self._keeper, self._times, self._announcer)
         self._at_end.push_async_callback(self._shutdown.leave_unwritten_jobs)
         await self._begin(*self._watches, self._scheduler)
 

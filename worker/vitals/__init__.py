@@ -2,7 +2,6 @@
 
 from jobgate.worker.vitals.abort_listener import AbortListener
 from jobgate.worker.vitals.announcer import Announcer, Counts, look_for_workers
-from jobgate.worker.vitals.cron_history import CronHistory
 from jobgate.worker.vitals.job_log import JobLog
 from jobgate.worker.vitals.lease_keeper import EXIT_WEDGED, LeaseKeeper
 from jobgate.worker.vitals.liveness import Liveness, Pulse, State
@@ -14,7 +13,7 @@ __all__ = [
     # Roles
     "AbortListener", "Announcer", "LeaseKeeper", "LoopWatch", "StatusServer",
     # Observers
-    "Counts", "CronHistory", "JobLog", "WorkerMetrics",
+    "Counts", "JobLog", "WorkerMetrics",
     # Signs of life
     "EXIT_WEDGED", "Liveness", "Pulse", "State", "look_for_workers",
 ]  # fmt: skip

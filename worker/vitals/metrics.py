@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate, product
+from math import inf
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,7 +22,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from jobgate.broker import BrokerError, FailureCode
+from jobgate.broker import TIME_BOUNDS, BrokerError, FailureCode, FunctionTimes
 from jobgate.worker.cron_jobs import Skip
 from jobgate.worker.jobs import Observer, Outcome, OutcomeKind, RunningJob, RunningJobs
 from jobgate.worker.vitals.liveness import Liveness, State
@@ -33,6 +34,7 @@ STALE = "stale"
 #: Label of outcomes that may have been written: the answer of Redis was lost, and left no trace.
 UNCONFIRMED = "unconfirmed"
 
+#: Bounds of the histograms, of those that are counted.
 _RUN_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800)
 _WAIT_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1_800)
 _OUTCOMES = (OutcomeKind.SUCCESS, OutcomeKind.RETRY, OutcomeKind.RELEASE, OutcomeKind.LOST, *FailureCode)
@@ -44,24 +46,27 @@ _WAIT_TEXT = "Time from a job's due time to its start: deliberate delay is not c
 
 
 class Tally:
-    """A histogram that one thread writes and any thread reads, without locks."""
+    """A histogram over `TIME_BOUNDS` that one thread writes and any thread reads, without locks."""
 
-    __slots__ = ("_bounds", "_counts", "_sum")
+    __slots__ = ("_sum", "counts")
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
+    def __init__(self) -> None:
+        #: How many values there were in each bucket.
+        self.counts = [0] * (len(TIME_BOUNDS) + 1)
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
         """Count a value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
+        self.counts[bisect_left(TIME_BOUNDS, value)] += 1
         self._sum += value
 
-    def add_to(self, family: HistogramMetricFamily, labels: list[str]) -> None:
-        """Add the counts to a family of metrics."""
-        names = [*map(floatToGoString, self._bounds), "+Inf"]
-        buckets = list(zip(names, accumulate(self._counts), strict=True))
+    def add_to(self, family: HistogramMetricFamily, labels: list[str], bounds: tuple[float, ...]) -> None:
+        """Add the counts to a family of metrics that has some of the bounds."""
+        counts = dict(zip((*TIME_BOUNDS, inf), accumulate(self.counts), strict=True))
+        shown = (*bounds, inf)
+        buckets = [
+            (name, counts[bound]) for name, bound in zip(map(floatToGoString, shown), shown, strict=True)
+        ]
         family.add_metric(labels, buckets=buckets, sum_value=self._sum)
 
 
@@ -73,8 +78,8 @@ class FunctionMetrics:
     def __init__(self) -> None:
         # The usual ones exist from the start, so that rates do not miss the first job.
         self.outcomes = defaultdict[str, int](int, {OutcomeKind.SUCCESS: 0, FailureCode.ERROR: 0})
-        self.run = Tally(_RUN_BUCKETS)
-        self.wait = Tally(_WAIT_BUCKETS)
+        self.run = Tally()
+        self.wait = Tally()
 
 
 class _FunctionCollector(Collector):
@@ -91,8 +96,8 @@ class _FunctionCollector(Collector):
         for name, metrics in self._functions.items():
             for outcome, count in list(metrics.outcomes.items()):
                 jobs.add_metric([name, outcome], count)
-            metrics.run.add_to(run, [name])
-            metrics.wait.add_to(wait, [name])
+            metrics.run.add_to(run, [name], _RUN_BUCKETS)
+            metrics.wait.add_to(wait, [name], _WAIT_BUCKETS)
         yield from (jobs, run, wait)
 
 
@@ -132,6 +137,14 @@ class WorkerMetrics(Observer):
     def cron_skipped(self, function: str, reason: Skip, count: int) -> None:
         """Count skipped runs of a cron job."""
         self._cron_skips.labels(function, reason).inc(count)
+
+    def times(self) -> dict[str, FunctionTimes]:
+        """Return how long jobs ran and waited, by function."""
+        return {
+            name: FunctionTimes(tuple(one.run.counts), tuple(one.wait.counts))
+            for name, one in self._by_function.items()
+            if name != OTHER
+        }
 
     def follow(self, liveness: Liveness, jobs: RunningJobs) -> None:
         """Show the state, the loop lag and the number of jobs of a run from now on."""

@@ -1,6 +1,7 @@
 -- Prelude: count what happens to the jobs of a queue, by function and minute.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read)
+-- Uses: tally.lua (tally)
 --
 -- activity  HASH "<kind> <function>" -> number; its key ends with the number of the minute. The kinds are enqueued,
 --                succeeded, failed, aborted and retried. Names that are too long, and those beyond MOST_FIELDS, are
@@ -20,12 +21,8 @@ end
 local function write_counts(prefix)
   local key = prefix .. math.floor(now / 60000)
   for field, number in pairs(counted) do
-    if read('HINCRBY', key, field, number) == number then -- a new field
-      if redis.call('HLEN', key) > MOST_FIELDS then
-        redis.call('HDEL', key, field)
-        read('HINCRBY', key, string.match(field, '^%S+ '), number)
-      end
-      redis.call('PEXPIRE', key, LIVES)
+    if not tally(key, field, number, MOST_FIELDS, LIVES) then
+      read('HINCRBY', key, string.match(field, '^%S+ '), number)
     end
   end
 end

@@ -175,6 +175,7 @@ async def test_each_example_is_true(redis_url: str, tmp_path: Path) -> None:
             for path, name in (("/functions", ""), ("/queues", ""), ("/queues/{queue}", "arq:queue")):
                 await story.read(path, name)
             await schedules(story, redis_url)
+            await story.read("/functions/{function}/times", "send_invoice")
             await bulk(story)
             await failures(story)
             await problems(story)

@@ -12,6 +12,7 @@ from jobgate.broker import Broker
 from jobgate.worker import cron
 from jobgate.worker.claiming import Claimer
 from jobgate.worker.cron_jobs.scheduler import Scheduler
+from jobgate.worker.history import TimesWriter
 from jobgate.worker.invocation import ProgressWriter
 from jobgate.worker.jobs import JobRunner, Persistence, Shared
 from jobgate.worker.roles import Role
@@ -71,6 +72,7 @@ ROLES: dict[str, Callable[[Shared], Role]] = {
     "progress writer": lambda shared: ProgressWriter(shared.broker),
     "scheduler": scheduler,
     "status server": status_server,
+    "times writer": lambda shared: TimesWriter(shared.broker, dict),
 }
 
 

@@ -1,0 +1,1 @@
+"""Scripts that write down what happened, and read it, for later readers."""

@@ -1,0 +1,16 @@
+-- Prelude: count in hashes that have a bounded number of fields.
+-- Uses: read.lua (read)
+
+-- Add to a field, and return true; false if it would be one field too many, and nothing was added. A new field
+-- has the hash live for so many ms.
+local function tally(key, field, number, most, lives)
+  if read('HINCRBY', key, field, number) ~= tonumber(number) then
+    return true
+  end
+  local fits = redis.call('HLEN', key) <= most
+  if not fits then
+    redis.call('HDEL', key, field)
+  end
+  redis.call('PEXPIRE', key, lives)
+  return fits
+end
