@@ -103,7 +103,7 @@ class Tiles {
     this.set("ended", total("succeeded") + total("failed") + total("aborted"), "last hour");
     this.set("failed", total("failed"), "last hour");
     put(this.numbers.memory, redis.used_memory === null ? "–" : size(redis.used_memory));
-    put(this.notes.memory, redis.max_memory ? `of ${size(redis.max_memory)}` : "no limit");
+    put(this.notes.memory, redis.max_memory ? `of ${size(redis.max_memory)} used` : "memory used");
     this.set("workers", workers.length, workers.length ? "alive" : "none alive");
     this.element.querySelector('[data-tile="failed"]').classList.toggle("is-bad", total("failed") > 0);
   }
@@ -121,5 +121,5 @@ const TILES = [
   ["ended", "Ended", "./#/overview"],
   ["failed", "Failed", "./#/failures?since=1h"],
   ["workers", "Workers", "./#/workers"],
-  ["memory", "Redis memory", ""],
+  ["memory", "Redis", ""],
 ];

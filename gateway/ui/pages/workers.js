@@ -5,9 +5,12 @@ import { Reading } from "../api/reading.js";
 import { make, put } from "../parts/elements.js";
 import { Rows } from "../parts/rows.js";
 import { counted, sum } from "../parts/numbers.js";
-import { WorkerPanel } from "../panels/worker_panel.js";
+import { WorkerPanel, stateOfWorker } from "../panels/worker_panel.js";
 
 const NONE = "No worker is alive. Start one, in the folder of your code: ";
+
+/** Whether somebody should look at a worker. @param {any} worker */
+const isTroubled = (worker) => Number(["blocked", "silent"].includes(stateOfWorker(worker)));
 
 /** @type {Page} */
 export const workers = {
@@ -40,12 +43,14 @@ class Workers {
   show(found) {
     const running = sum(found.map((worker) => worker.in_progress));
     const slots = sum(found.map((worker) => worker.max_jobs));
-    put(this.count, found.length ? `${counted(found.length, "worker")}, ${running} of ${counted(slots, "slot")} in use` : "");
+    const troubled = found.filter(isTroubled).length;
+    put(this.count, found.length ? `${counted(found.length, "worker")}, ${running} of ${counted(slots, "slot")} in use, ${troubled || "none"} blocked or silent` : "");
+    this.count.classList.toggle("bad", troubled > 0);
     this.say("");
     if (!found.length) this.sayNone();
     else if (this.chosen && !found.some((worker) => worker.worker === this.chosen)) this.say(`The worker ${this.chosen} is not alive any more.`);
     const isFirst = !this.list.firstChild;
-    this.rows.show([...found].sort((one, other) => one.host.localeCompare(other.host) || one.pid - other.pid));
+    this.rows.show([...found].sort((one, other) => isTroubled(other) - isTroubled(one) || one.host.localeCompare(other.host) || one.pid - other.pid));
     if (isFirst) this.list.querySelector("[data-chosen]")?.scrollIntoView({ block: "center" });
   }
 

@@ -1,4 +1,5 @@
 // The jobs of all queues that have just ended.
+import { get } from "../api/gateway.js";
 import { onHappening } from "../api/happenings.js";
 import { make, put } from "../parts/elements.js";
 import { jobLink } from "../parts/links.js";
@@ -25,8 +26,17 @@ export class LiveList {
       this.list.addEventListener(name, () => this.hold(isHeld));
     }
     onHappening((event) => this.take(event), signal);
+    this.begin(signal);
     signal.addEventListener("abort", () => clearTimeout(this.timer));
     this.show();
+  }
+
+  /** Show the jobs that have ended before the page was opened. @param {AbortSignal} signal */
+  async begin(signal) {
+    const { jobs } = await get(`jobs?queue=*&status=complete&limit=${LINES}`, signal).catch(() => ({ jobs: [] }));
+    this.events.push(...jobs.map((job) => ({ kind: "finished", data: { ...job, time: job.finish_time } })));
+    this.events.length = Math.min(this.events.length, LINES);
+    if (!signal.aborted) this.show();
   }
 
   /** @param {StreamEvent} event */
@@ -47,7 +57,7 @@ export class LiveList {
   show() {
     this.timer = 0;
     if (this.isHeld) return;
-    const lines = this.events.length ? this.events.map(line) : [make("span.note", {}, "No job has ended since this page was opened.")];
+    const lines = this.events.length ? this.events.map(line) : [make("span.note", {}, "No job has ended, or no result is kept.")];
     [...this.list.children].forEach((item, at) => item.replaceChildren(lines[at] ?? ""));
   }
 }

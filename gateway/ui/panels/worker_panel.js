@@ -1,4 +1,5 @@
 // One worker.
+import { limitOf } from "../api/limits.js";
 import { now } from "../parts/clock.js";
 import { make, put } from "../parts/elements.js";
 import { address, jobLink, link } from "../parts/links.js";
@@ -62,8 +63,19 @@ function queuesOf(worker) {
   return worker.queues.flatMap((name, at) => [at ? ", " : "", link(address("queues", name), name, "a.id")]);
 }
 
+/** Return the row of a running job: how long it runs, of how long it may. */
 function runningRow(job) {
   const id = job.job_id ? jobLink(job.job_id) : make("span.note", {}, "job of another caller");
-  const element = make("tr", {}, make("td", {}, make("span.id", {}, job.function ?? "–")), make("td", {}, id), make("td.number", {}, timeSince(job.start_time)));
-  return { element, update: () => {} };
+  const of = make("span.note");
+  const element = make("tr", {}, make("td", {}, make("span.id", {}, job.function ?? "–")), make("td", {}, id), make("td.number", {}, timeSince(job.start_time), of));
+  let most = Infinity;
+  const update = () => element.classList.toggle("is-over", now() - Date.parse(job.start_time) > most * 1000);
+  if (job.function) {
+    limitOf(job.function).then((limit) => {
+      most = limit ?? Infinity;
+      put(of, limit === null ? "" : ` of ${span(limit)}`);
+      update();
+    });
+  }
+  return { element, update };
 }

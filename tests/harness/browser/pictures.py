@@ -14,7 +14,12 @@ from harness.browser.chromium import Page, open_page, start_browser
 from harness.processes.commands import Processes
 
 #: Width and height of windows.
-WINDOWS: Mapping[str, tuple[int, int]] = {"narrow": (360, 760), "usual": (1280, 900), "wide": (2560, 1440)}
+WINDOWS: Mapping[str, tuple[int, int]] = {
+    "narrow": (360, 760),
+    "usual": (1280, 900),
+    "large": (1440, 900),
+    "wide": (3840, 2160),
+}
 
 
 async def picture(page: Page, file: Path, *, whole: bool = False) -> None:

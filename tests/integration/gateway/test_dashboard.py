@@ -199,6 +199,8 @@ async def test_workers_show_what_they_run(page: Page, shop: Shop) -> None:
     await shown(page, f"{shop.url}/#/workers", "2 workers, ")
     await says(page, ".workers", "long-one")
     assert await page.run("document.querySelectorAll('.worker').length") == 2
+    await says(page, ".workers", "of 5 min")
+    assert "none blocked or silent" in await page.text(".head")
     for word in ("Slots", "Lag", "Memory", "Up for", "Heartbeat", "shop:billing"):
         assert word in await page.text(".worker")
     await shop.ask("POST", "/jobs/long-one/abort?wait=5")
@@ -284,7 +286,7 @@ async def test_hostile_texts_stay_texts(page: Page, shop: Shop) -> None:
     alerts = "document.querySelectorAll('main :is(img, script, iframe, style, template, math)').length"
     links = "[...document.links].every((one) => one.origin === location.origin && one.pathname !== '/livez')"
     async with running_gateway(url) as gateway:
-        await shown(page, gateway.url, "No job has ended since this page was opened.")
+        await shown(page, gateway.url, "No job has ended, or no result is kept.")
         await says(page, "#connection", "Live")
         await evil_jobs(url)
         for place, text in (
