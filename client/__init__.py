@@ -52,6 +52,9 @@ from jobgate.client.operate import (
     BulkCount,
     BulkError,
     BulkResult,
+    FailureCount,
+    FailureFilters,
+    FailureGroup,
     FunctionInfo,
     FunctionParameter,
     JobFilters,
@@ -74,7 +77,8 @@ __all__ = [
     "JobInfo", "JobProgress", "JobStatus",
     "QueueEvent", "QueueEventKind",
     # What operators ask for
-    "AbortFilters", "Activity", "BulkCount", "BulkError", "BulkResult", "FunctionInfo", "FunctionParameter",
+    "AbortFilters", "Activity", "BulkCount", "BulkError", "BulkResult", "FailureCount",
+    "FailureFilters", "FailureGroup", "FunctionInfo", "FunctionParameter",
     "JobFilters", "LastHour", "QueueInfo", "RetryFilters", "RunningJob", "WorkerInfo",
     # … for programs without an event loop
     "BlockingCaller", "BlockingClient", "BlockingJobHandle",

@@ -1,25 +1,25 @@
 """Why jobs failed, and how many, by function or by error."""
 
-import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from jobgate.cli.operate.job_filters import Which
 from jobgate.cli.operate.jobs_of_queues import jobs_of
 
 if TYPE_CHECKING:
     from jobgate.client import Client, ErrorInfo, JobInfo
+    from jobgate.client import FailureGroup as FunctionFailures
 
 _ABORTED: Final = "aborted"
 _UNKNOWN: Final = "unknown"
-#: What differs from one message of an error to the next: quoted texts, addresses, ids, numbers.
-_VARIABLE: Final = re.compile(
-    r"'[^']*'|\"[^\"]*\"|0x[0-9a-fA-F]+|\b(?=[0-9a-f-]*[0-9])[0-9a-f-]{8,}\b|[0-9]+"
-)
+#: Groups that a gateway shows at most.
+_MOST_GROUPS: Final = 1000
+#: Before all failures.
+_LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ class FailureGroup:
 
     #: Function -> how often it failed, the largest number first.
     functions: Mapping[str, int]
-    #: The same of errors; `…` stands for what differs from message to message.
+    #: The same of errors, each with the message of the newest.
     errors: Mapping[str, int]
     failed: int
     #: How many of them have been retried.
@@ -107,13 +107,23 @@ class FailureCount:
 
     def __init__(self, by: str) -> None:
         self._by = by
-        self._groups: dict[Any, _Group] = {}
+        self._groups: dict[str, _Group] = {}
 
-    def add(self, failure: Failure) -> None:
-        """Count one failure."""
-        error = _pattern(failure)
-        key = failure.function if self._by == "function" else error
-        self._groups.setdefault(key, _Group()).add(failure, error)
+    async def read(self, client: "Client", which: Which) -> bool:
+        """Count what a gateway has counted; return whether these are all failures, not only the newest."""
+        queues: Sequence[str | None] = which.queues or [None]
+        counts = [await client.failures(limit=_MOST_GROUPS, **which.filters_for(queue)) for queue in queues]
+        for count in counts:
+            for group in count.groups:
+                self.add(group)
+        return all(count.counted_all and not count.other_groups for count in counts)
+
+    def add(self, group: "FunctionFailures") -> None:
+        """Count the failures of one function with one error."""
+        kind = group.type if group.code == "error" else group.code
+        error = f"{kind}: {group.message or group.type}".removesuffix(": ")
+        key = group.function if self._by == "function" else kind
+        self._groups.setdefault(key, _Group()).add(group, error)
 
     def groups(self) -> list[FailureGroup]:
         """Return the groups, the largest first."""
@@ -124,32 +134,21 @@ class _Group:
     def __init__(self) -> None:
         self._functions: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
-        self._times: list[datetime] = []
-        self._retried = 0
-        self._example = ""
+        self._found: list[FunctionFailures] = []
 
-    def add(self, failure: Failure, error: str) -> None:
-        self._functions[failure.function or _UNKNOWN] += 1
-        self._errors[error] += 1
-        self._retried += failure.retried_as is not None
-        self._example = self._example or failure.job_id
-        if failure.finish_time is not None:
-            known = [*self._times, failure.finish_time]
-            self._times = [min(known), max(known)]
+    def add(self, group: "FunctionFailures", error: str) -> None:
+        self._functions[group.function or _UNKNOWN] += group.failed
+        self._errors[error] += group.failed
+        self._found.append(group)
 
     def whole(self) -> FailureGroup:
+        newest = max(self._found, key=lambda group: group.last_time or _LONG_AGO)
         return FailureGroup(
             functions=dict(self._functions.most_common()),
             errors=dict(self._errors.most_common()),
             failed=self._functions.total(),
-            retried=self._retried,
-            first=self._times[0] if self._times else None,
-            last=self._times[-1] if self._times else None,
-            job_id=self._example,
+            retried=sum(group.retried for group in self._found),
+            first=min((group.first_time for group in self._found if group.first_time), default=None),
+            last=newest.last_time,
+            job_id=newest.job_id,
         )
-
-
-def _pattern(failure: Failure) -> str:
-    """Return the error without what differs from one message to the next."""
-    lines: Iterable[str] = failure.error.splitlines() or [""]
-    return _VARIABLE.sub("…", next(iter(lines))[:300])

@@ -46,6 +46,14 @@ _FILTERS: Final = {
         "--function", section=_SECTION, envvar=(), metavar="NAME", help="Only jobs of this function."
     ),
     "status": _STATUS,
+    "error_type": option(
+        "--error",
+        "error_type",
+        section=_SECTION,
+        envvar=(),
+        metavar="TYPE",
+        help="Only jobs whose error has this type: the name of the exception's class.",
+    ),
     "code": option(
         "--code",
         section=_SECTION,

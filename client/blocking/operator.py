@@ -12,6 +12,8 @@ from jobgate.client.operate import (
     AbortFilters,
     BulkCount,
     BulkResult,
+    FailureCount,
+    FailureFilters,
     FunctionInfo,
     JobFilters,
     Operator,
@@ -32,6 +34,10 @@ class BlockingOperator:
     ) -> Generator[JobInfo, None, None]:
         """Yield the jobs of a queue: those that wait or run, then finished ones. See `Client.jobs`."""
         return iterate(self._portal.run, self._client.jobs(limit=limit, **which))
+
+    def failures(self, *, limit: int | None = None, **which: Unpack[FailureFilters]) -> FailureCount:
+        """Count failures by function and error. See `Client.failures`."""
+        return run(self._portal, self._client.failures(limit=limit, **which))
 
     def queues(self) -> list[QueueInfo]:
         """Return the queues that were in use within the last day, sorted by name."""

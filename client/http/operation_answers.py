@@ -10,6 +10,8 @@ from jobgate.client.http.connection import time_in
 from jobgate.client.operate import (
     Activity,
     BulkCount,
+    FailureCount,
+    FailureGroup,
     FunctionInfo,
     FunctionParameter,
     LastHour,
@@ -125,3 +127,36 @@ def read_count(count: _Json) -> BulkCount:
     return checked(
         BulkCount(matched=count["matched"], skipped=count["skipped"], counted_all=count["counted_all"])
     )
+
+
+def read_failures(found: _Json) -> FailureCount:
+    """Return counted failures."""
+    record = FailureCount(
+        failed=found["failed"],
+        retried=found["retried"],
+        start=time_in(found, "start"),
+        step=found["step"],
+        series=tuple(found["series"]),
+        groups=tuple(map(_failure_group, found["groups"])),
+        other_groups=found["other_groups"],
+        counted_all=found["next_cursor"] == "",
+    )
+    return checked(record)
+
+
+def _failure_group(group: _Json) -> FailureGroup:
+    error = group["error"]
+    record = FailureGroup(
+        function=group["function"],
+        type=error["type"],
+        code=error["code"],
+        message=error["message"],
+        failed=group["failed"],
+        retried=group["retried"],
+        first_time=time_in(group, "first_time"),
+        last_time=time_in(group, "last_time"),
+        job_id=group["job_id"],
+        queue=group["queue"],
+        series=tuple(group["series"]),
+    )
+    return checked(record)

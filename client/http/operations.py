@@ -8,12 +8,19 @@ from urllib.parse import quote
 import orjson
 
 from jobgate.client.http.connection import Response, described, job_info, read_job
-from jobgate.client.http.operation_answers import read_count, read_function, read_queue, read_worker
+from jobgate.client.http.operation_answers import (
+    read_count,
+    read_failures,
+    read_function,
+    read_queue,
+    read_worker,
+)
 from jobgate.client.http.prompt_requests import PromptRequests, good
 from jobgate.client.info import JobInfo
 from jobgate.client.operate import (
     BulkCount,
     BulkRequest,
+    FailureCount,
     FunctionInfo,
     JobFilter,
     QueueInfo,
@@ -55,6 +62,14 @@ class HttpOperations:
             if not query["cursor"]:
                 return
             left = None if left is None else left - len(jobs)
+
+    async def failures(self, wanted: JobFilter, limit: int | None) -> FailureCount:
+        """Count failures by function and error."""
+        query: dict[str, str | bool | int] = dict(wanted.members())
+        if limit is not None:
+            query["limit"] = limit
+        with described(await self._requests.get("/failures", query)) as found:
+            return read_failures(found)
 
     async def queues(self) -> list[QueueInfo]:
         """Return the queues that are in use, of all pages."""

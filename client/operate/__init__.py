@@ -1,6 +1,6 @@
 """What operators ask a client for: jobs, queues, workers and functions, and operations on many jobs."""
 
-from jobgate.client.operate.filters import AbortFilters, JobFilter, JobFilters, RetryFilters
+from jobgate.client.operate.filters import AbortFilters, FailureFilters, JobFilter, JobFilters, RetryFilters
 from jobgate.client.operate.operations import BulkRequest, OperatedTransport
 from jobgate.client.operate.operator import Operator
 from jobgate.client.operate.records import (
@@ -8,6 +8,8 @@ from jobgate.client.operate.records import (
     BulkCount,
     BulkError,
     BulkResult,
+    FailureCount,
+    FailureGroup,
     FunctionInfo,
     FunctionParameter,
     LastHour,
@@ -23,6 +25,9 @@ __all__ = [
     "BulkError",
     "BulkRequest",
     "BulkResult",
+    "FailureCount",
+    "FailureFilters",
+    "FailureGroup",
     "FunctionInfo",
     "FunctionParameter",
     "JobFilter",

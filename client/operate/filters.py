@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from jobgate.client.errors import InvalidOption
 from jobgate.client.info import JobStatus
@@ -12,14 +12,16 @@ from jobgate.client.requests import check_name, in_utc
 
 
 class RetryFilters(TypedDict, total=False):
-    """Which finished jobs a `bulk_retry` means: failed ones of one queue, unless `success` is True."""
+    """Which finished jobs a `bulk_retry` means: failed ones, unless `success` is True."""
 
-    #: The default queue by default.
+    #: The default queue by default; `*` = all queues in use.
     queue: str
     #: True = jobs that succeeded.
     success: bool
     #: Why they failed: a code of `JobFailed`.
     code: str
+    #: Name of the exception's class.
+    error_type: str
     function: str
     #: When they ended, both included; a time without a zone is local time.
     since: datetime
@@ -27,9 +29,9 @@ class RetryFilters(TypedDict, total=False):
 
 
 class AbortFilters(TypedDict, total=False):
-    """Which jobs a `bulk_abort` means: those of one queue that wait or run."""
+    """Which jobs a `bulk_abort` means: those that wait or run."""
 
-    #: The default queue by default.
+    #: The default queue by default; `*` = all queues in use.
     queue: str
     #: `deferred`, `queued` or `in_progress`; all three by default.
     status: JobStatus | str
@@ -39,27 +41,46 @@ class AbortFilters(TypedDict, total=False):
     until: datetime
 
 
+class FailureFilters(TypedDict, total=False):
+    """Which failures `failures` counts."""
+
+    #: All queues in use by default.
+    queue: str
+    #: A code of `JobFailed`. Jobs that were aborted are counted with `aborted` only.
+    code: str
+    #: Name of the exception's class.
+    error_type: str
+    function: str
+    #: When they ended, both included; a time without a zone is local time.
+    since: datetime
+    until: datetime
+
+
 class JobFilters(RetryFilters, total=False):
-    """Which jobs of one queue `jobs` lists."""
+    """Which jobs `jobs` lists."""
 
     status: JobStatus | str
+    #: `due` = jobs that wait or run first, by due time; `newest` = all in one list, the latest first.
+    order: Literal["due", "newest"]
     #: True = find finished jobs by a scan of all keys, in no order, also those of stock arq workers.
     scan: bool
 
 
-_TEXTS: Final = frozenset({"queue", "code", "function"})
+_TEXTS: Final = frozenset({"queue", "code", "error_type", "function"})
 _TIMES: Final = frozenset({"since", "until"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
-    """Jobs of one queue; None = any. The names are those of the HTTP API."""
+    """Jobs of one queue, or of all; None = any. The names are those of the HTTP API."""
 
     queue: str | None = None
     status: JobStatus | None = None
     success: bool | None = None
     code: str | None = None
+    error_type: str | None = None
     function: str | None = None
+    order: str | None = None
     #: Of the end of finished jobs, and of the due time of others.
     since: datetime | None = None
     until: datetime | None = None
@@ -100,11 +121,19 @@ def _value(name: str, value: Any, names: list[str]) -> Any:
         raise InvalidOption(f"{name} must be a datetime")
     if name == "status":
         return _status(value)
+    if name == "order":
+        return _order(value)
     if name in _TEXTS:
         return check_name(name, value)
     if isinstance(value, bool):
         return value
     raise InvalidOption(f"{name} must be True or False")
+
+
+def _order(value: Any) -> str:
+    if value in ("due", "newest"):
+        return str(value)
+    raise InvalidOption("order must be due or newest")
 
 
 def _status(value: Any) -> JobStatus:

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from jobgate.client.info import JobInfo
 from jobgate.client.operate.filters import JobFilter
-from jobgate.client.operate.records import BulkCount, FunctionInfo, QueueInfo, WorkerInfo
+from jobgate.client.operate.records import BulkCount, FailureCount, FunctionInfo, QueueInfo, WorkerInfo
 from jobgate.client.transport import Transport
 
 #: What a bulk operation does, by its names in the HTTP API.
@@ -29,6 +29,9 @@ class Operations(Protocol):
 
     def jobs(self, wanted: JobFilter, limit: int | None) -> AsyncGenerator[JobInfo, None]:
         """Yield jobs: those that wait or run by due time, then finished ones, the newest first."""
+
+    async def failures(self, wanted: JobFilter, limit: int | None) -> FailureCount:
+        """Count failures by function and error."""
 
     async def queues(self) -> list[QueueInfo]:
         """Return the queues that are in use, sorted by name."""

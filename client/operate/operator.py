@@ -8,9 +8,16 @@ from jobgate.client.callers import JobHandle
 from jobgate.client.errors import InvalidOption
 from jobgate.client.info import JobInfo
 from jobgate.client.operate.bulk_result import bulk_result
-from jobgate.client.operate.filters import AbortFilters, JobFilter, JobFilters, RetryFilters
+from jobgate.client.operate.filters import AbortFilters, FailureFilters, JobFilter, JobFilters, RetryFilters
 from jobgate.client.operate.operations import BulkKind, BulkRequest, Operations
-from jobgate.client.operate.records import BulkCount, BulkResult, FunctionInfo, QueueInfo, WorkerInfo
+from jobgate.client.operate.records import (
+    BulkCount,
+    BulkResult,
+    FailureCount,
+    FunctionInfo,
+    QueueInfo,
+    WorkerInfo,
+)
 from jobgate.client.requests import check_job_id, check_name
 from jobgate.client.transport import Transport
 
@@ -30,7 +37,7 @@ class Operator:
     async def jobs(
         self, *, limit: int | None = None, **which: Unpack[JobFilters]
     ) -> AsyncGenerator[JobInfo, None]:
-        """Yield the jobs of a queue: those that wait or run by due time, then finished ones, newest first.
+        """Yield jobs: those that wait or run by due time, then finished ones, newest first.
 
         ```python
         async for job in client.jobs(success=False, function="send_invoice", limit=100):
@@ -42,9 +49,10 @@ class Operator:
 
         Args:
             limit: Most jobs; None = all.
-            which: `queue` (the default queue by default), `status`, `success`, `code`, `function`, `since`
-                and `until` (a datetime: of the end of finished jobs, and of the due time of others), `scan`
-                (True = also results of stock arq workers, in no order).
+            which: `queue` (the default queue by default, `*` = all queues in use), `status`, `success`,
+                `code`, `error_type`, `function`, `since` and `until` (a datetime: of the end of finished
+                jobs, and of the due time of others), `order` (`newest` = jobs of all statuses in one list,
+                the latest first), `scan` (True = also results of stock arq workers, in no order).
 
         Raises:
             InvalidOption: A filter is unknown or has a wrong value.
@@ -54,6 +62,26 @@ class Operator:
         async with aclosing(self._operations.jobs(wanted, most)) as found:
             async for job in found:
                 yield job
+
+    async def failures(self, *, limit: int | None = None, **which: Unpack[FailureFilters]) -> FailureCount:
+        """Count failures by function and error, of all queues by default.
+
+        ```python
+        for group in (await client.failures(since=yesterday)).groups:
+            print(group.failed, group.function, group.type, group.message)
+        ```
+
+        Args:
+            limit: Most groups, at most 1,000; None = 100.
+            which: `queue`, `function`, `code`, `error_type`, `since` and `until` (a datetime, when they
+                ended). Jobs that were aborted are counted only if `code` is "aborted".
+
+        Raises:
+            InvalidOption: A filter is unknown or has a wrong value.
+            Forbidden: The key lacks the scope `read`.
+            NeedsGateway: The client's address is that of Redis.
+        """
+        return await self._operations.failures(JobFilter.of(which, FailureFilters), _most(limit))
 
     async def queues(self) -> list[QueueInfo]:
         """Return the queues that were in use within the last day, sorted by name."""
@@ -136,9 +164,9 @@ class Operator:
             ids: Ids of up to 1,000 jobs.
             dry_run: True = change nothing, and return how many jobs it would be.
             limit: Most jobs that are retried; None = 10,000.
-            which: In place of ids: `queue` (the default queue by default), `function`, `code`, `since` and
-                `until` (a datetime, when they ended), `success` (True = jobs that succeeded, in place of
-                failed ones).
+            which: In place of ids: `queue` (the default queue by default, `*` = all queues), `function`,
+                `code`, `error_type`, `since` and `until` (a datetime, when they ended), `success` (True =
+                jobs that succeeded, in place of failed ones).
 
         Raises:
             InvalidOption: There are neither ids nor filters, or both, or a filter is wrong.

@@ -181,3 +181,46 @@ class BulkResult:
     errors: tuple[BulkError, ...] = ()
     #: Whether it stopped at its `limit`: there may be more such jobs.
     limit_reached: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailureGroup:
+    """Failures of one function with the same type of error and the same code."""
+
+    function: str
+    #: Name of the exception's class, at most 200 characters; a code of `JobFailed`.
+    type: str
+    code: str
+    #: That of the newest, its first 200 characters; None = the result is gone.
+    message: str | None
+    failed: int
+    #: How many of them were run again.
+    retried: int
+    #: When the oldest and the newest failed.
+    first_time: datetime | None
+    last_time: datetime | None
+    #: The newest, and its queue.
+    job_id: str
+    queue: str
+    #: How many failed in each step of the count.
+    series: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailureCount:
+    """Failures by function and error."""
+
+    failed: int
+    #: How many of them were run again.
+    retried: int
+    #: When the first step begins, and the length of a step in seconds.
+    start: datetime | None
+    step: int
+    #: How many failed in each step.
+    series: tuple[int, ...]
+    #: The largest groups, the largest first.
+    groups: tuple[FailureGroup, ...]
+    #: How many groups are not among them.
+    other_groups: int = 0
+    #: False if these are only the newest failures, 100,000 of them or those that 3 seconds suffice for.
+    counted_all: bool = True

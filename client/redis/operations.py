@@ -6,7 +6,15 @@ from typing import Final
 from jobgate.broker import Broker
 from jobgate.client.errors import InvalidRequest, NeedsGateway
 from jobgate.client.info import JobInfo
-from jobgate.client.operate import BulkCount, BulkRequest, FunctionInfo, JobFilter, QueueInfo, WorkerInfo
+from jobgate.client.operate import (
+    BulkCount,
+    BulkRequest,
+    FailureCount,
+    FunctionInfo,
+    JobFilter,
+    QueueInfo,
+    WorkerInfo,
+)
 from jobgate.client.redis.job_list import JobList
 from jobgate.client.redis.operation_records import function_info, queue_info, worker_info
 from jobgate.client.redis.translation import translated
@@ -34,6 +42,12 @@ class RedisOperations:
             found += 1
             if found == limit:
                 return
+
+    async def failures(self, wanted: JobFilter, limit: int | None) -> FailureCount:
+        """Refuse: a gateway counts."""
+        raise NeedsGateway(
+            "Gateways count failures: use the URL of one, http://…, in place of that of Redis."
+        )
 
     async def queues(self) -> list[QueueInfo]:
         """Return the queues that are in use."""

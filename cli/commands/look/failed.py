@@ -1,7 +1,6 @@
 """`jobgate failed`: what failed, and why."""
 
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -17,13 +16,10 @@ from jobgate.cli.operate import (
 )
 from jobgate.cli.option import option
 from jobgate.cli.remote import Connection, RemoteCommand, connection_options, run
-from jobgate.cli.terminal import Bar, Column, Output, output_options
+from jobgate.cli.terminal import Column, Output, output_options, say
 
 if TYPE_CHECKING:
     from jobgate.client import Client
-
-#: Failures from one change of the bar to the next.
-_SHOWN_EVERY: Final = 100
 
 _COLUMNS: Final = (
     Column("when", lambda failure: when(failure.finish_time)),
@@ -66,14 +62,13 @@ Examples:
   jobgate failed --function send_invoice --by error
   jobgate bulk retry --function send_invoice --since 1h""",
 )
-@job_filters("function", "code", "since", "until")
+@job_filters("function", "error_type", "code", "since", "until")
 @option(
     "--by",
     section="Output",
     envvar=(),
     type=click.Choice(["function", "error"]),
-    help="Count failures by function or by error, instead of listing them. Errors whose messages differ "
-    "only in numbers, ids and quoted text count as one.",
+    help="Count failures by function or by the type of their error, instead of listing them.",
 )
 @limit_options(50)
 @output_options
@@ -91,14 +86,9 @@ def command(which: Which, by: str | None, limit: int | None, connection: Connect
         await write_list(found, output.rows(_COLUMNS), limit, nothing)
 
     async def count(client: "Client") -> None:
-        counted, number = FailureCount(str(by)), 0
-        with Bar(counts=True) as bar:
-            async with aclosing(failures(client, which, None)) as found:
-                async for failure in found:
-                    counted.add(failure)
-                    number += 1
-                    if number % _SHOWN_EVERY == 0:
-                        bar.show(number, None, "failures read")
+        counted = FailureCount(str(by))
+        if not await counted.read(client, which):
+            say("There are more failures than a gateway counts at once: these are the newest.")
         output.records(counted.groups()[:limit], _COLUMNS_BY[str(by)], nothing=nothing)
 
     run(connection, count if by else show)

@@ -68,7 +68,7 @@ Examples:
   jobgate bulk retry --function send_invoice --code timeout --dry-run
   jobgate bulk retry --queue mail --since 2026-08-01 --yes --limit 1000""",
 )
-@job_filters("function", "code", "since", "until")
+@job_filters("function", "error_type", "code", "since", "until")
 @_operation
 def retry(which: Which, limit: int | None, connection: Connection, output: Output, **how: bool) -> None:
     """Run jobs that failed again, with the same arguments; each is retried once.

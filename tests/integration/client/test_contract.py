@@ -361,7 +361,12 @@ async def test_jobs_are_listed_by_their_filters(client: Client, transport: str) 
     assert await listed(limit=2) == ids[1:3]
     assert await listed(status="deferred") == [late.id] == await listed(function="echo")
     assert await listed(status=JobStatus.COMPLETE) == [ids[0]] == await listed(success=False)
-    assert await listed(code="aborted") == [ids[0]]
+    assert await listed(code="aborted") == [ids[0]] == await listed(error_type="CancelledError")
+    newest = await listed(order="newest")
+    assert (newest[0], sorted(newest)) == (late.id, sorted(ids))
+    everywhere = [job.job_id async for job in client.jobs(queue="*", order="newest")]
+    is_known = queue in {each.queue for each in await client.queues()}  # gateways note the queues in use
+    assert [job_id for job_id in everywhere if job_id in ids] == (newest if is_known else [])
     assert await listed(code="timeout") == [] == await listed(success=True)
     now = datetime.now(UTC)
     assert await listed(since=now + timedelta(seconds=30)) == [late.id]

@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 import pytest
 
+from harness.jobs.failed import Failing, write_failed
 from harness.processes.commands import REPOSITORY, Processes
 from harness.servers.redis_server import RedisServer
 from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
@@ -233,3 +234,76 @@ async def test_a_page_of_large_results_takes_little_memory(
         jobs = await every_page(RunningGateway(gateway.url, session), "status=complete&scan=true&limit=1000")
     assert len(jobs) == 200
     assert gateway.most_memory - before < 200, "25 at a time take 60 MiB, all 200 at once 450"
+
+
+async def test_jobs_of_all_queues_and_statuses_are_one_list(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    mailer = PlayedWorker(worker.broker, name="mailer", queue="mail")
+    ended = []
+    for number in range(4):
+        ended.append(f"ended-{number}")
+        await enqueue(gateway, ended[-1], queue="mail" if number % 2 else "arq:queue")
+        await (mailer if number % 2 else worker).run_one(7)
+    later = [f"later-{number}" for number in range(5)]
+    for number, job_id in enumerate(later):
+        await enqueue(
+            gateway, job_id, queue="mail" if number % 2 else "arq:queue", defer_by=60 * (number + 1)
+        )
+    for limit in (1, 2, 3, 100):
+        newest = await every_page(gateway, f"queue=*&order=newest&limit={limit}")
+        times = [job["finish_time"] or job["due_time"] for job in newest]
+        assert times == sorted(times, reverse=True)
+        assert [job["job_id"] for job in newest[:5]] == later[::-1]
+        assert {job["job_id"] for job in newest} == {*later, *ended}
+        by_due = await every_page(gateway, f"queue=*&limit={limit}")
+        assert [job["job_id"] for job in by_due[:5]] == later
+        assert [job["job_id"] for job in by_due[5:]] == [job["job_id"] for job in newest[5:]]
+    done = await every_page(gateway, "queue=*&order=newest&status=complete")
+    assert {job["job_id"] for job in done} == set(ended)
+    assert (await gateway.get("/jobs?order=newest&scan=true"))[0] == 422
+
+
+async def test_lists_of_many_queues_go_on_where_a_page_ended_although_jobs_have_left(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    body = orjson.dumps({"t": None, "f": "add", "a": [], "k": {}, "et": 0})
+    names = [f"q{number}" for number in range(7)]
+    async with Broker(valkey_server.url) as broker:
+        await broker.note_queues(names)
+    with valkey_server.client() as client:
+        ids = [f"{score:04}-{number}" for score in (5, 7, 2000) for number in range(14)]
+        for at, job_id in enumerate(ids):
+            client.zadd(names[at % 7], {job_id: int(job_id[:4])})
+            client.set(f"arq:job:{job_id}", body)
+        for order, expected in (("due", sorted(ids)), ("newest", sorted(ids, reverse=True))):
+            seen: list[str] = []
+            cursor = ""
+            while len(seen) < len(ids):
+                _, page, _ = await gateway.get(f"/jobs?queue=*&order={order}&limit=4&cursor={cursor}")
+                seen += [job["job_id"] for job in page["jobs"]]
+                cursor = page["next_cursor"]
+                for queue in names if order == "newest" else ():
+                    client.zrem(queue, seen[-1])
+            assert seen == expected
+
+
+async def test_a_queue_of_another_type_spoils_no_list_of_all(
+    gateway: RunningGateway, worker: PlayedWorker, valkey_server: RedisServer
+) -> None:
+    await enqueue(gateway, "fine")
+    await worker.broker.note_queues(["odd"])
+    with valkey_server.client() as client:
+        client.set("odd", "x")
+    assert [job["job_id"] for job in await every_page(gateway, "queue=*")] == ["fine"]
+    assert (await gateway.get("/jobs?queue=odd"))[0] == 422
+
+
+async def test_one_of_ten_thousand_failures_is_on_the_first_page(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        write_failed(client, [Failing(type="KeyError")], 1, prefix="old")
+        write_failed(client, [Failing()], 10_000)
+    _, page, _ = await gateway.get("/jobs?error_type=KeyError")
+    assert [job["job_id"] for job in page["jobs"]] == ["old-0"]

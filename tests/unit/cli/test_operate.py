@@ -8,11 +8,11 @@ import pytest
 
 from jobgate.broker import FailureCode
 from jobgate.cli.offers import _calls
-from jobgate.cli.operate.failures import Failure, FailureCount
+from jobgate.cli.operate.failures import FailureCount
 from jobgate.cli.operate.job_filters import _CODES, _STATUSES
 from jobgate.cli.operate.moments import parsed_moment, since, span, when
 from jobgate.cli.remote import DEFAULT_URL
-from jobgate.client import FunctionInfo, FunctionParameter, JobStatus
+from jobgate.client import FailureGroup, FunctionInfo, FunctionParameter, JobStatus
 
 NOW = datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=1)))
 
@@ -67,52 +67,34 @@ def test_times_are_told_by_their_distance() -> None:
     assert when(None) is since(None) is None
 
 
-def failure(message: str = "", **members: Any) -> Failure:
-    defaults: dict[str, Any] = {
-        "job_id": "a",
-        "function": "f",
-        "queue": "q",
-        "finish_time": datetime(2026, 1, 1, tzinfo=UTC),
-        "tries": 1,
-        "type": "KeyError",
-        "code": "error",
-        "worker": None,
-        "retried_as": None,
-    }
-    return Failure(message=message, **{**defaults, **members})
-
-
-def test_errors_that_differ_in_numbers_ids_and_names_only_are_one() -> None:
-    messages = [
-        "no 'customer 7' at 0x7f12ab",
-        "no 'customer 8' at 0x99aaff",
-        'no "x" at 0x1\nmore of it',
-        "job 8e6fcff3ef7f6c32d71b29e86109ced7 is lost",
-        "job 00000000-aaaa-bbbb-cccc-dddddddddddd is lost",
-        "the facade is decade old",
-    ]
-    count = FailureCount("error")
-    for message in messages:
-        count.add(failure(message))
-    assert [(list(group.errors), group.failed) for group in count.groups()] == [
-        (["KeyError: no … at …"], 3),
-        (["KeyError: job … is lost"], 2),
-        (["KeyError: the facade is decade old"], 1),
-    ]
+def group(**members: Any) -> FailureGroup:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    given: dict[str, Any] = {
+        "function": "f", "type": "KeyError", "code": "error", "message": "x", "failed": 1, "retried": 0,
+        "first_time": day, "last_time": day, "job_id": "a", "queue": "q",
+    }  # fmt: skip
+    return FailureGroup(**given | members)
 
 
 def test_failures_of_a_function_are_counted_by_error() -> None:
     count = FailureCount("function")
-    early, late = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2))
-    count.add(failure("x", job_id="newest", finish_time=late))
-    count.add(failure("x", retried_as="b"))
-    count.add(failure("", code="timeout", type="TimeoutError"))
-    count.add(failure("", function=None, finish_time=None))
+    late = datetime(2026, 1, 2, tzinfo=UTC)
+    count.add(group(failed=2, retried=1, last_time=late, job_id="newest"))
+    count.add(group(code="timeout", type="TimeoutError", message=""))
+    count.add(group(function="", first_time=None, last_time=None))
     first, second = count.groups()
     assert (first.functions, first.failed, first.retried) == ({"f": 3}, 3, 1)
     assert first.errors == {"KeyError: x": 2, "timeout: TimeoutError": 1}
-    assert (first.first, first.last, first.job_id) == (early, late, "newest")
+    assert (first.first, first.last, first.job_id) == (datetime(2026, 1, 1, tzinfo=UTC), late, "newest")
     assert (second.functions, second.last) == ({"unknown": 1}, None)
+
+
+def test_failures_of_an_error_are_counted_by_function() -> None:
+    count = FailureCount("error")
+    for name in "fgg":
+        count.add(group(function=name, message=None))
+    (only,) = count.groups()
+    assert (only.functions, only.errors) == ({"g": 2, "f": 1}, {"KeyError: KeyError": 3})
 
 
 def test_filters_have_all_values_that_there_are() -> None:
