@@ -30,10 +30,10 @@ DATA ?= .jobgate
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults lock clean
+.PHONY: help run test check bench faults pictures lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUN_STAMP) ## Run the examples: embedded server, worker, and gateway on http://127.0.0.1:8080
 	@printf '%s\n' 'Try in another terminal:' '' \
@@ -65,6 +65,9 @@ LONG_TESTS := tests/acceptance/test_every_file.py tests/acceptance/test_guides.p
   tests/unit/worker/test_typed_property.py
 faults: $(STAMP) $(ARQ_STAMP) $(GENERATORS_STAMPS) ## Run fault and interop tests in their long form (kills, cuts, 10,000 jobs); slow
 	JOBGATE_TEST_LONG=1 $(BIN)/pytest --timeout=900 tests/faults tests/interop $(LONG_TESTS)
+
+pictures: $(STAMP) ## Take the pictures of the dashboard that README.md and docs/dashboard.md show
+	cd tests && ../$(BIN)/python -m harness.browser.readme_pictures ../docs/pictures
 
 INSTALL = $(BIN)/python deploy/install.py
 
