@@ -10,12 +10,13 @@ const STARS = /** @type {Record<string, string>} */ ({ var_positional: "*", var_
 const NOTES = /** @type {Record<string, string>} */ ({ positional_only: "only in args", keyword_only: "only by name" });
 const HEADINGS = ["Name", "Type", "Default", "Description"];
 
-/** Return the elements of a function. */
-export function functionView(fn) {
+/** Return the elements of a function. @param {any} fn @param {Node} times - how long it runs */
+export function functionView(fn, times) {
   return [
     make("h2.id", {}, fn.name),
     make("p.note", {}, facts(fn).join(" · "), " · ", link(address("failures", "", { function: fn.name }), "its failures")),
     ...prose(fn.description ?? ""),
+    times,
     make("h3", {}, "Parameters"),
     parameters(fn),
     make("h3", {}, "Returns"),

@@ -2,7 +2,7 @@
 import { make, put } from "../parts/elements.js";
 import { clock, day, span } from "../parts/moments.js";
 import { count } from "../parts/numbers.js";
-import { HEIGHT, WIDTH, bars, svg } from "./sparkline.js";
+import { HEIGHT, WIDTH, bars, steps, svg } from "./sparkline.js";
 
 const KINDS = /** @type {const} */ ([["enqueued", "enqueued"], ["succeeded", "succeeded"], ["failed", "failed"], ["aborted", "aborted"], ["retried", "retried tries"]]);
 
@@ -95,11 +95,4 @@ export class HourChart {
     const step = WIDTH / this.length;
     this.mark.setAttribute("d", at < 0 ? "" : `M${at * step} 0h${step}V${HEIGHT}h${-step}z`);
   }
-}
-
-/** Return the path of a line in steps. @param {number[]} values @param {number} top */
-function steps(values, top) {
-  const step = WIDTH / Math.max(1, values.length);
-  const points = values.map((value, at) => `${at ? "V" : `M0 `}${(HEIGHT - (value / top) * HEIGHT).toFixed(2)}H${((at + 1) * step).toFixed(2)}`);
-  return points.join("");
 }

@@ -67,5 +67,12 @@ export function bars(values, below, top) {
   }).join("");
 }
 
+/** Return the path of a line in steps. @param {number[]} values @param {number} top */
+export function steps(values, top) {
+  const step = WIDTH / Math.max(1, values.length);
+  const points = values.map((value, at) => `${at ? "V" : `M0 `}${(HEIGHT - (value / top) * HEIGHT).toFixed(2)}H${((at + 1) * step).toFixed(2)}`);
+  return points.join("");
+}
+
 /** @param {number} value */
 const round = (value) => Math.round(value * 100) / 100;

@@ -5,6 +5,7 @@ import { Reading } from "../api/reading.js";
 import { fill, make, put } from "../parts/elements.js";
 import { address, link } from "../parts/links.js";
 import { functionView } from "../calls/function_view.js";
+import { TimesPanel } from "../calls/times_panel.js";
 
 /** @type {Page} */
 export const functions = {
@@ -24,6 +25,9 @@ class Functions {
   /** @param {Place} place @param {AbortSignal} signal */
   constructor(place, signal) {
     this.place = place;
+    this.signal = signal;
+    /** Ends with the function that is shown. */
+    this.end = new AbortController();
     /** @type {any[]} */
     this.found = [];
     this.etag = "";
@@ -96,7 +100,9 @@ class Functions {
     const text = JSON.stringify(fn, (key, value) => (key === "workers" ? undefined : value)) ?? "";
     if (text === this.shown && text) return; // what was entered stays
     this.shown = text;
-    fill(this.article, fn ? functionView(fn) : make("p.note", {}, "No live worker offers this function."));
+    this.end.abort();
+    this.end = new AbortController();
+    fill(this.article, fn ? functionView(fn, new TimesPanel(fn.name, AbortSignal.any([this.signal, this.end.signal])).element) : make("p.note", {}, "No live worker offers this function."));
     this.goToModel();
   }
 

@@ -1,4 +1,4 @@
-"""The dashboard's page of cron jobs in a real Chromium."""
+"""The dashboard's pages of cron jobs, and of how long functions run, in a real Chromium."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from harness.browser.chromium import Page, open_page, start_browser
 from harness.hostile.texts import HOSTILE_TEXTS
@@ -14,7 +15,7 @@ from harness.processes.commands import Processes
 from harness.systems.cron_workers import QUEUE, announce_cron, daily
 from harness.systems.gateways import RunningGateway, running_gateway
 from harness.systems.workers import working
-from jobgate.broker import Broker, CronRun, Timetable
+from jobgate.broker import Broker, CronRun, FunctionTimes, Timetable
 from jobgate.gateway import new_key
 from jobgate.worker import cron
 
@@ -48,6 +49,31 @@ async def shown(page: Page, gateway: RunningGateway, text: str, **window: Any) -
     await page.open("about:blank")
     await page.open(f"{gateway.url}/#/schedules", **window)
     await page.until(f"document.querySelector('main')?.innerText.includes({json.dumps(text)})")
+
+
+async def test_whether_a_function_is_slower_than_usual(page: Page, redis_url: str) -> None:
+    async with running_gateway(redis_url) as gateway, Broker(redis_url) as broker:
+        await announce_cron(broker, daily(), function="mail", name="w")
+        await page.open(f"{gateway.url}/#/functions/mail")
+        await page.until("document.querySelector('.times').innerText.includes('No worker has run it')")
+        one = (0,) * 5
+        slow = FunctionTimes(run=(*one, 0, 0, 20, *(0,) * 14), wait=(20, *(0,) * 21))
+        usual = FunctionTimes(run=(*one, 40, 0, 0, *(0,) * 14), wait=(40, *(0,) * 21))
+        await broker.add_times({"mail": usual})
+        with redis.Redis.from_url(redis_url) as client:
+            (key,) = client.keys("*:function-times:*")
+            window = int(key.rpartition(b":")[2])
+            client.rename(key, f"arq:queue:function-times:{window - 20}")
+        await broker.add_times({"mail": slow})
+        verdict = "Slower than usual: half of the runs take 0.1"
+        await page.until(f"document.querySelector('.times').innerText.includes('{verdict}')")
+        labels = await page.run("[...document.querySelectorAll('.times svg')].map((one) => one.ariaLabel)")
+        assert labels == [
+            "20 runs in the last hour: 20 up to 0.25 s",
+            "20 runs in the last hour: 20 up to 0.001 s",
+        ]
+        facts = await page.text(".times .facts")
+        assert "usually 0.03" in facts
 
 
 async def backup(ctx: object) -> str:
