@@ -1,6 +1,6 @@
 """What a client sees of a job of the broker."""
 
-from jobgate.broker import JobView, records, time_of
+from jobgate.broker import Failure, JobView, records, time_of
 from jobgate.client.info import ErrorInfo, JobInfo, JobProgress, JobStatus
 from jobgate.client.transport import JobEnd
 
@@ -19,17 +19,24 @@ def end_of(result: records.JobResult) -> JobEnd:
     )
 
 
+def error_of(failure: Failure | None) -> ErrorInfo | None:
+    """Return in short why a job failed; None = it did not."""
+    if failure is None:
+        return None
+    short = failure.in_short()
+    return ErrorInfo(type=short.type, message=short.message, code=short.code.value)
+
+
 def info_of(view: JobView) -> JobInfo:
     """Return the job of a view."""
     said = view.progress
-    why = view.failure and view.failure.in_short()
     return JobInfo(
         job_id=view.job_id,
         function=view.function,
         queue=view.queue,
         status=JobStatus(view.status.value),
         success=view.success,
-        error=None if why is None else ErrorInfo(type=why.type, message=why.message, code=why.code.value),
+        error=error_of(view.failure),
         tries=view.tries,
         enqueue_time=time_of(view.enqueue_time_ms),
         due_time=time_of(view.due_time_ms),

@@ -1,11 +1,10 @@
 """The transport of an eager client: a desk in this process in place of Redis or a gateway."""
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from jobgate.broker import Failure
 from jobgate.client import (
-    ErrorInfo,
     JobEnd,
     JobEvent,
     JobEventKind,
@@ -17,6 +16,7 @@ from jobgate.client import (
     QueueEvent,
     ResultTimeout,
 )
+from jobgate.client.redis import end_of, error_of
 from jobgate.testing.eager.desk import Desk, EagerJob, times_of
 from jobgate.testing.errors import NotImitated
 
@@ -97,16 +97,7 @@ def _end(job: EagerJob) -> JobEnd:
     result = job.result
     if result is None:
         raise ResultTimeout("with an eager client it runs when the job that has enqueued it has ended")
-    failure = result.failure
-    if failure is None:
-        return JobEnd(success=True, result=result.result)
-    return JobEnd(
-        success=False,
-        type=failure.type,
-        message=failure.message,
-        code=failure.code.value,
-        exception=job.exception,
-    )
+    return end_of(replace(result, exception=job.exception))
 
 
 def _info(job: EagerJob) -> JobInfo:
@@ -119,13 +110,6 @@ def _info(job: EagerJob) -> JobInfo:
         )  # fmt: skip
     return JobInfo(
         job_id=new.job_id, function=new.function, queue=result.queue, status=JobStatus.COMPLETE,
-        success=result.success, error=_error(result.failure), tries=result.tries,
+        success=result.success, error=error_of(result.failure), tries=result.tries,
         due_time=None, worker=result.worker, retried_as=job.retried_as, **times_of(result),
     )  # fmt: skip
-
-
-def _error(failure: Failure | None) -> ErrorInfo | None:
-    if failure is None:
-        return None
-    short = failure.in_short()
-    return ErrorInfo(type=short.type, message=short.message, code=short.code.value)

@@ -29,6 +29,7 @@ ALLOWED = {
 #: Modules that other places import by their own names, because few need what they need.
 PUBLIC_MODULES = {
     "jobgate.broker.embedded",
+    "jobgate.client.redis",
     "jobgate.worker.hints.conversion",
     "jobgate.worker.hints.hint_adapters",
 }
