@@ -55,7 +55,7 @@ class JobOptions(NamedTuple):
     max_tries: Annotated[int | None, OptionForm("mt", _COUNT, in_http=True)] = None
     #: Seconds to keep the result; 0 = not at all; None = the function's or the worker's.
     keep_result: Annotated[float | None, OptionForm("kr", _SECONDS, in_http=True)] = None
-    #: The finished job that this one runs again; None = it is no retry.
+    #: The finished job that this one runs again; None = it is not a retry.
     retry_of: Annotated[str | None, OptionForm("ro", _TEXT, in_result=True)] = None
     #: Name of the caller's key, which decides who may read the job.
     owner: Annotated[str | None, OptionForm("o", _TEXT, in_result=True)] = None

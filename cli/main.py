@@ -31,7 +31,7 @@ SECTIONS: Final = {
         "status": ("all", "Show the status of jobs."),
         "result": ("all", "Write the result of a job, or wait for it."),
         "abort": ("all", "Stop jobs, whether they wait or run."),
-        "retry": ("all", "Run jobs again that have ended."),
+        "retry": ("all", "Run finished jobs again."),
         "functions": ("all", "Show what can be called."),
         "completion": ("all", "Let a shell complete command lines of jobgate."),
         "stubs": ("all", "Write typed declarations of a gateway's functions, for Python callers."),

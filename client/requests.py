@@ -137,7 +137,7 @@ def quoted(job_id: str) -> str:
 def check_name(what: str, name: object) -> str:
     """Return the name of a function or queue; raise InvalidOption if it is not text, with `what` it is.
 
-    Names of a command line that is not in UTF-8 have lone surrogates, which are no text.
+    Names of a command line that is not in UTF-8 have lone surrogates, which are not text.
     """
     with suppress(UnicodeEncodeError):
         if isinstance(name, str) and name.encode():

@@ -72,7 +72,7 @@ class Environment:
         except BaseException:
             self._thread.close()
             raise
-        #: Runs jobs when it is told to, and knows what was enqueued.
+        #: Runs jobs on request, and knows what was enqueued.
         self.worker = ManualWorker(
             self.settings,
             self._broker,

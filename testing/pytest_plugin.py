@@ -112,7 +112,7 @@ def jobgate_environment(
 
 @pytest.fixture
 def jobgate_worker(jobgate_environment: "Environment") -> "ManualWorker":
-    """Runs jobs when told to, moves the time, and knows what was enqueued."""
+    """Runs jobs on request, moves the time, and knows what was enqueued."""
     return jobgate_environment.worker
 
 

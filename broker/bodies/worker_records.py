@@ -34,7 +34,7 @@ _FIELDS = {field.name: field for field in fields(WorkerRecord)}
 _REQUIRED = frozenset(name for name, field in _FIELDS.items() if field.default is MISSING)
 _TEXTS = frozenset({"worker_id", "host", "health_key", "catalogue", "version"})
 _LISTS = frozenset({"queues"})
-#: Digits of a number that is no time.
+#: Digits of a number that is not a time.
 _MOST_DIGITS = 16
 
 

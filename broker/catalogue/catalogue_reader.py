@@ -153,7 +153,7 @@ def _parameters(found: Any, definitions: dict[str, Any], budget: ValueBudget) ->
     documents = _checked(found, list, most=_MOST_PARAMETERS)
     parameters = tuple(_parameter(each, definitions, budget) for each in documents)
     if not is_signature(parameters):
-        raise DecodeError("these are no parameters of a function")
+        raise DecodeError("these are not parameters of a function")
     return parameters
 
 
@@ -162,9 +162,9 @@ def _parameter(found: Any, definitions: dict[str, Any], budget: ValueBudget) -> 
     name, kind, required = document.get("name"), document.get("kind"), document.get("required")
     schema, default = document.get("schema", True), document.get("default", NO_DEFAULT)
     if not (isinstance(name, str) and name.isidentifier() and isinstance(required, bool)):
-        raise DecodeError("this is no parameter of a function")
+        raise DecodeError("this is not a parameter of a function")
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise DecodeError("this is no kind of parameter")
+        raise DecodeError("this is not a kind of parameter")
     budget.check_schema(schema, definitions)
     if default is not NO_DEFAULT:
         budget.check_plain(default)

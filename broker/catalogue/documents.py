@@ -93,7 +93,7 @@ class FunctionDocument:
     timeout: float | None = None
     #: Starts allowed.
     max_tries: int | None = None
-    #: When it runs by itself, if it is a cron job. This is no part of the digest.
+    #: When it runs by itself, if it is a cron job. It is not part of the digest.
     schedules: tuple[Schedule, ...] = ()
 
     @cached_property

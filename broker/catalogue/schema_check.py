@@ -35,11 +35,11 @@ class ValueBudget:
             pass
 
     def check_schema(self, schema: Any, definitions: Container[str]) -> None:
-        """Raise DecodeError if it is no schema, is too large, or refers to anything but `definitions`."""
+        """Raise DecodeError if it is not a schema, is too large, or refers to anything but `definitions`."""
         if not isinstance(schema, (dict, bool)):
             raise DecodeError("a schema must be an object or a boolean")
         for each in self._walk(schema):
-            # A member of this name that is no keyword, but the name of a property, has a schema as its value.
+            # A member of this name may be the name of a property instead: its value is then a schema.
             if isinstance(each, dict):
                 _check_references(each, definitions)
 

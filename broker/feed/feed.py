@@ -52,7 +52,7 @@ class Feed:
         self._notes = Notes()
         self._is_listening = False
         self._something = asyncio.Event()
-        #: Everything before this was read; None = nothing yet, and the first notices are no gap.
+        #: Everything before this was read; None = nothing yet, and the first notices are not a gap.
         self._cursor: FeedCursor | None = None
         self._is_new = True
 

@@ -48,7 +48,7 @@ class ActivityPart(Part):
     """Reads the counters of queues."""
 
     async def activity(self, queue: str, minutes: int = 60) -> Sequence[MinuteActivity]:
-        """Return the last minutes of a queue, oldest first; the last one is the minute that runs.
+        """Return the last minutes of a queue, oldest first; the last one is the current minute.
 
         Stock arq's workers and producers count nothing.
 
@@ -60,7 +60,7 @@ class ActivityPart(Part):
         return found
 
     async def activities(self, queues: Sequence[str], minutes: int = 60) -> list[Sequence[MinuteActivity]]:
-        """Return the last minutes of queues, as `activity`, with few calls of Redis."""
+        """Return the last minutes of queues, as `activity`, in few calls to Redis."""
         minutes = min(max(minutes, 1), MOST_MINUTES)
         prefixes = [self.keys.activity(queue, "") for queue in queues]
         last: int | str = ""

@@ -30,7 +30,7 @@ class LiveSchedule:
 
     @property
     def schedule_id(self) -> str:
-        """A name that no other has: the function's, and a digest of the times."""
+        """A unique name: the function's, and a digest of the times."""
         stored = orjson.dumps(self.schedule.as_json())
         return f"{self.function}.{hashlib.sha256(stored).hexdigest()[:12]}"
 

@@ -90,7 +90,7 @@ class JobView:
 
     @property
     def retry_of(self) -> str | None:
-        """The finished job that this one runs again; None = it is no retry, or unknown."""
+        """The finished job that this one runs again; None = it is not a retry, or unknown."""
         return self.source.options.retry_of if self.source else None
 
     @property

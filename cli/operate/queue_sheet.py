@@ -18,7 +18,7 @@ _A_BAR: Final = 4
 
 
 def queue_sheet(queues: Sequence["QueueInfo"]) -> Sheet:
-    """Return a table of queues; programs get all that is known of each but the single minutes."""
+    """Return a table of queues; programs get everything known about each but the single minutes."""
     return Sheet(queues, _COLUMNS, nothing="No queues are in use.", to_json=_without_minutes)
 
 

@@ -22,7 +22,7 @@ class ProjectError(Exception):
 
 
 def write_project(folder: Path) -> None:
-    """Write all files into a folder, which is created if it is not there.
+    """Write all files into a folder, which is created if it does not exist.
 
     Raises:
         ProjectError: Some of them exist already, and nothing was written; or the folder cannot be used.

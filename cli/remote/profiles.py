@@ -19,7 +19,7 @@ def find_profile(name: str | None, file: Path | None) -> Profile:
     """Return the members of a profile; empty where none is wanted and there is no file.
 
     Args:
-        name: Name of a table of the files; None = what stands above all tables.
+        name: Name of a table of the files; None = the settings above all tables.
         file: The only file to look at; None = `jobgate.toml`, then the user's own file.
 
     Raises:

@@ -72,7 +72,7 @@ class EventStream:
             self._retries = Retries(TimeBudget(self._retry_for))
         if end.is_hopeless or not await self._retries.pause(end.retry_after):
             raise end.error from None
-        logger.debug("an event stream is continued: %.500r", str(end.error))
+        logger.debug("an event stream is resumed: %.500r", str(end.error))
         self._exchange.note_retry(end.reason)
 
 

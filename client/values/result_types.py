@@ -69,7 +69,7 @@ def _read(function: str, adapter: "TypeAdapter[list[Any]]", result: Any) -> Any:
         raise ResultMismatch(function, result, _reason(error)) from error
 
 
-#: Real objects are no plain data, although orjson can write them.
+#: Real objects are not plain data, although orjson can write them.
 _REAL_OBJECTS: Final = (
     orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 )

@@ -53,7 +53,7 @@ class BadKeys:
 
 
 def _network_of(address: str) -> str:
-    """Return the address, of IPv6 its network; a text that is none is returned as it is."""
+    """Return the address, of IPv6 its network; a text that is not an address is returned as it is."""
     if ":" not in address:
         return address
     try:

@@ -47,7 +47,7 @@ def _items(call: Call, body: bytes) -> Iterable[Item]:
     try:
         return (item_of(call, job) for job in _jobs(body))
     except Problem as problem:
-        # A job that cannot be stored exactly is no reason to refuse the others.
+        # A job that cannot be stored exactly does not affect the others.
         texts = single_texts(body) if problem.code == "invalid-json" else None
         if texts is None:
             raise

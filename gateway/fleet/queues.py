@@ -31,7 +31,7 @@ async def queues(call: Call) -> Answer:
 
 
 async def queue(call: Call) -> Answer:
-    """Answer 200 with one queue. Redis does not tell an empty queue from one that never was."""
+    """Answer 200 with one queue. To Redis, an empty queue and one that never existed are the same."""
     require_overview(call.caller)
     return await _queue_answer(call, _name(call))
 

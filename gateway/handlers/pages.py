@@ -26,7 +26,7 @@ _POLICY: Final = {
 #: A browser keeps the page, and asks whether it has changed; its files have other addresses when they change.
 _ASK: Final = "no-cache"
 _KEEP: Final = "public, max-age=31536000, immutable"
-#: What tells the dashboard that it is to show no buttons.
+#: Has the dashboard show no buttons.
 _READ_ONLY: Final = (b'<html lang="en">', b'<html lang="en" data-read-only>')
 
 

@@ -1,7 +1,7 @@
 """Reverse proxies in front of the gateway: whose headers are believed, and what these say of the client.
 
 Anybody can send these headers. So they are read only on connections that come from a named proxy, and only
-one kind of header is read: a proxy that writes the one passes the other on as its client sent it.
+one kind of header is read: a proxy writes one kind, and passes the other on as its client sent it.
 """
 
 import ipaddress
@@ -44,7 +44,7 @@ class Proxies:
         header: The header in which they name their client.
 
     Raises:
-        ValueError: One of them is neither.
+        ValueError: One of `trusted` is not an address, a network or `unix`.
     """
 
     def __init__(self, trusted: Iterable[str] = (), header: ProxyHeader = "x-forwarded-for") -> None:
@@ -72,11 +72,11 @@ class Proxies:
         return client
 
     def hosts_of(self, request: BaseRequest) -> tuple[str, ...]:
-        """Return the names, in lower case, by which the client may have called: `Host`, and a proxy's word.
+        """Return the names by which the client may have called, in lower case: `Host`, and what a proxy says.
 
         A page of another site cannot set the proxy's header unless the browser has asked for permission.
-        It can on a name that it has made to lead to this machine (DNS rebinding): so this is no reason to
-        let a request in on loopback.
+        With DNS rebinding (a name of its own that leads to this machine) it can: so this header alone does
+        not let a request in on loopback.
         """
         host = request.headers.get("Host", "").lower()
         if (self._networks or self._trusts_unix) and self._trusts(peer_of(request)):
@@ -132,7 +132,7 @@ def _address(node: str) -> _Address | None:
         address = ipaddress.ip_address(found[found.lastindex or 0])
     except ValueError:
         return None
-    # The form in which a socket for both kinds shows the older one.
+    # A socket for both kinds shows 10.0.0.7 as ::ffff:10.0.0.7.
     return getattr(address, "ipv4_mapped", None) or address
 
 

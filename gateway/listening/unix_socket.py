@@ -63,7 +63,7 @@ def _make_room(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise GatewayError(f"{path} is there and is no socket: choose another path with --unix-socket.")
+        raise GatewayError(f"{path} exists and is not a socket: choose another path with --unix-socket.")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_PATIENCE)
         error = probe.connect_ex(str(path))

@@ -2,7 +2,7 @@
 
 - Values of several types become `anyOf`: openapi-python-client makes no enumeration of them.
 - `oneOf` becomes `anyOf` unless a discriminator chooses among components: whether alternatives exclude each
-  other is for the worker to know, and a choice of one is no choice.
+  other is for the worker to know, and a choice of one is not a choice.
 - An object with named members and a schema for others says `additionalProperties: true`: the intersection
   that generators make of the two has no values.
 """
@@ -99,7 +99,7 @@ def _object(written: Form) -> Form:
 
 
 def _contradictions(written: Form) -> Form:
-    """Leave out what belongs to another type, is no pattern, or is required and not described."""
+    """Leave out what belongs to another type, is not a pattern, or is required and not described."""
     kind = written.get("type")
     if isinstance(kind, str):
         unfit = {keyword for other in _OF_TYPE.keys() - {kind} for keyword in _OF_TYPE[other]}

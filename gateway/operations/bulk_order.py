@@ -58,7 +58,7 @@ class BulkOrder:
 
     @classmethod
     def of_job(cls, body: JobBody, default_queue: str) -> Self:
-        """Return the order that is stored as a job; raises ValueError if it is none."""
+        """Return the order that is stored as a job; raises ValueError if it is not one."""
         try:
             given = body.kwargs
             caller, members = given["caller"], given.get("filter", {})

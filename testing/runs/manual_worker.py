@@ -1,4 +1,4 @@
-"""A worker for tests: it runs jobs when it is told to, and moves the time."""
+"""A worker for tests: it runs jobs on request, and moves the time."""
 
 import asyncio
 import logging

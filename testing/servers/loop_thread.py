@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs coroutines for code that cannot await them: plain tests, and methods that are no coroutines."""
+    """Runs coroutines for code that cannot await them: plain tests, and methods that are not coroutines."""
 
     def __init__(self) -> None:
         self._ready = threading.Event()

@@ -27,7 +27,7 @@ _LEFT_OUT: Final = object()
 #: Floats below it are whole numbers of 64 bits.
 _MOST_INTEGER = 2.0**63
 _PLAIN = frozenset((str, int, bool, type(None)))
-#: Objects are no plain data, even where orjson could write them.
+#: Objects are not plain data, even where orjson could write them.
 _NO_OBJECTS = (
     orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 )

@@ -42,7 +42,7 @@ class HintAdapter:
         self.exact: type | None = hint if hint in _EXACT else None
         try:
             self.core_schema: Any = TypeAdapter(list[hint], config=_CONFIG).core_schema
-        except PydanticSchemaGenerationError as error:  # a class that is no data
+        except PydanticSchemaGenerationError as error:  # a class that is not data
             raise UnusableHint from error
         except PydanticUserError as error:
             raise UnusableHint(error.message) from error

@@ -19,7 +19,7 @@ from jobgate.worker.log import logger, reason_of
 
 
 class Publisher:
-    """Publishes the catalogue of one run. It is a hint for callers: without it, they are told less.
+    """Publishes the catalogue of one run. It is a hint for callers: without it, they learn less.
 
     What cannot be published in full is published without schemas, with one warning.
 

@@ -2,7 +2,7 @@
 -- Uses: read.lua (read)
 --
 -- KEYS[1…] index  ZSET  job id -> time of its end, unix ms
--- ARGV[1] latest time that is not meant, unix ms
+-- ARGV[1] time after which they ended, unix ms
 -- ARGV[2] most jobs of one queue
 -- ARGV[3] largest size of a result in bytes
 -- ARGV[4] key prefix: result
@@ -12,7 +12,7 @@
 local largest = tonumber(ARGV[3])
 
 local function result_of(id)
-  -- One byte more tells a larger one.
+  -- One byte more than allowed shows that it is larger.
   local result = read('GETRANGE', ARGV[4] .. id, 0, largest)
   return result and #result > 0 and #result <= largest and result
 end

@@ -40,7 +40,7 @@ Examples:
 @output_options
 @connection_options
 def command(job_ids: Sequence[str], timeout: timedelta, connection: Connection, output: Output) -> None:
-    """Stop jobs: those that wait at once, those that run as soon as their worker hears of it."""
+    """Stop jobs: waiting ones at once, running ones as soon as their worker gets the request."""
 
     async def abort(client: "Client", job_id: str) -> int:
         aborted = await client.job(job_id).abort(timeout)

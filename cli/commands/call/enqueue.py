@@ -51,7 +51,7 @@ def command(
     argument by name. @FILE and - stand for what is in a file and in standard input.
 
     With --each a bar shows how far it is, and failures are written as they come. Ctrl-C stops after the lines
-    that have been taken, and says how to do the rest; once more Ctrl-C ends at once.
+    that have been taken, and says how to do the rest; a second Ctrl-C ends it at once.
     """
     if lines is None:
         run(connection, lambda client: _enqueue(client, function, arguments, options, output))

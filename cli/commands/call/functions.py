@@ -44,7 +44,7 @@ Examples:
 @output_options
 @connection_options
 def command(name: str | None, connection: Connection, output: Output) -> None:
-    """Show the functions that live workers offer; of one all that is known of it."""
+    """Show the functions that live workers offer, or everything known about one."""
 
     async def show(client: "Client") -> None:
         functions = await client.functions()

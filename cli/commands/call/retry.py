@@ -25,7 +25,7 @@ Examples:
 @output_options
 @connection_options
 def command(job_ids: Sequence[str], connection: Connection, output: Output) -> None:
-    """Run jobs that have ended again, with the same arguments, and write the ids of the new jobs.
+    """Run finished jobs again, with the same arguments, and write the ids of the new jobs.
 
     A job is run again once: the same command again writes the same ids.
     """

@@ -32,7 +32,7 @@ Examples:
 @output_options
 @connection_options
 def command(job_ids: Sequence[str], connection: Connection, output: Output) -> None:
-    """Show the status of jobs: of one with all that is known of it, of several as a table."""
+    """Show everything known about a job, or the status of several in a table."""
     jobs: list[JobInfo] = []
 
     async def show(client: "Client") -> int:

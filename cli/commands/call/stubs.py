@@ -55,7 +55,7 @@ In a program:
     "--check",
     section=_SECTION,
     is_flag=True,
-    help="Write nothing. Compare FILE with the functions that the gateway has now: exit code 0 = alike, "
+    help="Write nothing. Compare FILE with the functions that the gateway has now: exit code 0 = the same, "
     "1 = FILE is stale; what has changed is listed.",
 )
 @connection_options

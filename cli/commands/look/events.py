@@ -79,7 +79,7 @@ def command(
 ) -> None:
     """Follow what happens to all jobs that the key may see, until Ctrl-C; or to given jobs, until they end.
 
-    After a restart of the gateway it goes on by itself. Where a gateway leaves out events of a busy queue, or
+    It survives restarts of the gateway. Where a gateway leaves out events of a busy queue, or
     some were missed, there is an event `gap`.
     """
     if job_ids and (queue or function):

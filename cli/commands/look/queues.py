@@ -29,8 +29,8 @@ Examples:
 def command(names: Sequence[str], is_watched: bool, connection: Connection, output: Output) -> None:
     """Show what waits and runs in the given queues, or in all that were in use within the last day.
 
-    `oldest` is for how long the job that waits longest has been due, `ended/min` the mean of the last five
-    minutes. `no worker` means that jobs wait and nobody takes them.
+    `oldest` is how long the oldest due job has waited, `ended/min` the mean of the last five minutes.
+    `no worker` means that jobs wait and nobody takes them.
     """
 
     async def read(client: "Client") -> list[Sheet]:

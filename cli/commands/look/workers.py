@@ -95,9 +95,9 @@ Examples:
 def command(is_watched: bool, connection: Connection, output: Output) -> None:
     """Show the live workers, and the jobs that have run longest.
 
-    A worker is `silent` if its heartbeats stay away, `was blocked` if a function has held its event loop, and
-    `full` if it runs as many jobs as it may. `limit` is the timeout of the function. Stock arq workers do not
-    announce themselves.
+    A worker is `silent` if its heartbeats are missing, `was blocked` if a function blocked its event loop,
+    and `full` if it runs as many jobs as it may. `limit` is the timeout of the function. Stock arq workers do
+    not announce themselves.
     """
 
     async def show(client: "Client") -> None:

@@ -52,10 +52,10 @@ def _operation(function: Body) -> Body:
 
 @click.group("bulk")
 def command() -> None:
-    """Retry or abort many jobs, which gateways do in the background.
+    """Retry or abort many jobs; gateways do it in the background.
 
-    The jobs are counted first, and a person is asked. Ctrl-C ends the waiting, not the operation. For single
-    jobs there are `jobgate retry` and `jobgate abort`.
+    The jobs are counted first; in a terminal you have to confirm. Ctrl-C ends the waiting, not the
+    operation. For single jobs there are `jobgate retry` and `jobgate abort`.
     """
 
 
@@ -71,11 +71,11 @@ Examples:
 @job_filters("function", "error_type", "code", "since", "until")
 @_operation
 def retry(which: Which, limit: int | None, connection: Connection, output: Output, **how: bool) -> None:
-    """Run jobs that failed again, with the same arguments; each is retried once.
+    """Run failed jobs again, with the same arguments, each once.
 
-    Jobs that were aborted are left alone, unless there is --code aborted.
+    Jobs that were aborted are left alone, unless --code aborted is given.
 
-    Exit code 1: some could not be retried. After Ctrl-C the operation goes on.
+    Exit code 1: some could not be retried. After Ctrl-C the operation continues.
     """
     _run(Bulk("retry", which, limit, connection=connection, output=output), connection, **how)
 
@@ -93,12 +93,12 @@ Examples:
 def abort(which: Which, limit: int | None, connection: Connection, output: Output, **how: bool) -> None:
     """Stop jobs that wait or run.
 
-    Exit code 1: some could not be aborted. After Ctrl-C the operation goes on.
+    Exit code 1: some could not be aborted. After Ctrl-C the operation continues.
     """
     _run(Bulk("abort", which, limit, connection=connection, output=output), connection, **how)
 
 
 def _run(bulk: Bulk, connection: Connection, *, is_dry: bool, is_sure: bool, is_left: bool) -> None:
-    # An operation goes on while a gateway restarts, and so does the waiting.
+    # An operation continues while a gateway restarts, and so does the waiting.
     patient = replace(connection, request_timeout=max(connection.request_timeout, _PATIENCE))
     run(patient, lambda client: bulk.run(client, is_dry=is_dry, is_sure=is_sure, waits=not is_left))

@@ -58,8 +58,8 @@ def command(settings: str, redis: str | None, schema: bool, schema_diff: Path | 
     claims jobs. Where the settings have a `health_check_key`, only workers with the same key count. Stock arq
     workers do not announce themselves: use `arq --check` for them.
 
-    With --schema-diff, it tells whether callers of an earlier release could fail. It writes one line for each
-    change. Exit codes: 0 no change breaks callers, 1 one does or may do so.
+    With --schema-diff, it checks whether callers of an earlier release could fail. It writes one line for
+    each change. Exit codes: 0 no change breaks callers, 1 one does or may do so.
     """
     if schema and schema_diff is not None:
         raise click.UsageError("Use --schema or --schema-diff, not both.")

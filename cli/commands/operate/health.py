@@ -33,8 +33,8 @@ def command(url: str, ca_file: Path | None) -> None:
     """Check whether the gateway or worker at URL is alive, for the health checks of containers.
 
     URL is by default JOBGATE_HEALTH_URL, else http://127.0.0.1:8080/livez. For a Unix socket it is
-    http+unix://%2Frun%2Fjobgate.sock/livez. Writes one line. Exit codes: 0 the answer is 200, 1 the answer is
-    another one, or there is none within 4 seconds.
+    http+unix://%2Frun%2Fjobgate.sock/livez. Writes one line. Exit codes: 0 the answer is 200, 1 any
+    other answer, or none within 4 seconds.
     """
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES or not parts.hostname:

@@ -30,7 +30,7 @@ def command(folder: Path) -> None:
     my_jobs.py has the functions and the settings of their worker, test_my_jobs.py runs them in a real one,
     Dockerfile and compose.yaml deploy them, and README.md explains the rest. Change whatever you like.
 
-    FOLDER is created if it is not there. Files that exist are never replaced: if one of them is in the way,
+    FOLDER is created if it does not exist. Files that exist are never replaced: if one of them is in the way,
     nothing is written. Exit codes: 0 written, 1 not written.
     """
     try:

@@ -6,7 +6,7 @@ import aiohttp
 
 from jobgate.client.errors import GatewayUnavailable, JobgateError, UnexpectedAnswer, UntrustedGateway
 
-#: OpenSSL's reasons for an answer that is no TLS at all.
+#: OpenSSL's reasons for an answer that is not TLS at all.
 _NO_TLS: Final = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
 #: OpenSSL's numbers of what is wrong with a certificate -> what to do.
 _TODO: Final = {

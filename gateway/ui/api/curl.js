@@ -1,4 +1,4 @@
-// Commands that do the same in a terminal.
+// Commands that do in a terminal what a page does.
 import { WAIT, pathOf } from "./gateway.js";
 import { hasKey } from "./keys.js";
 

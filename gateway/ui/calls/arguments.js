@@ -86,7 +86,7 @@ function unescaped(part) {
   try {
     text = decodeURIComponent(part);
   } catch {
-    // It is no percent-encoding.
+    // It is not percent-encoded.
   }
   return text.replaceAll("~1", "/").replaceAll("~0", "~");
 }

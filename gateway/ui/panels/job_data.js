@@ -1,14 +1,14 @@
-// What a job was given, and what came of it.
+// The arguments of a job, and its outcome.
 import { make } from "../parts/elements.js";
 
 /** Characters of a value that are shown at first: results may have megabytes. */
 const FIRST = 20_000;
 
-/** Return what a job was given. @returns {Node[]} */
+/** Return the arguments of a job. @returns {Node[]} */
 export function argumentsOf(job) {
   const heading = make("h2", {}, "Arguments");
   if (job.args === undefined && job.kwargs === undefined) {
-    return [heading, make("p.note", {}, "Shown to keys with the scope inspect, as long as they are kept.")];
+    return [heading, make("p.note", {}, "Shown to keys with the scope inspect, as long as Redis keeps them.")];
   }
   const named = Object.entries(job.kwargs ?? {});
   const given = [...(job.args ?? []).map((value, at) => [`${at}`, value]), ...named];

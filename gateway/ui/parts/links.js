@@ -44,6 +44,6 @@ function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // it is no percent-encoding
+    return text; // it is not percent-encoded
   }
 }

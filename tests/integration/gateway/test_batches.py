@@ -16,6 +16,7 @@ from harness.http.line_streams import NDJSON, line, line_stream
 from harness.processes.commands import Processes
 from harness.systems.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.tools import require_tool
+from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway import new_key
 
@@ -240,6 +241,53 @@ async def test_functions_arguments_and_scopes_are_checked_for_each_job(
             await asyncio.sleep(0.01)
         assert found == [202, "forbidden", "unknown-function", "unknown-function", "forbidden"]
         assert (await gateway.post("/jobs", {"jobs": jobs}, headers={"Authorization": "Bearer x"}))[0] == 401
+
+
+async def test_a_function_is_looked_for_in_the_queue_of_its_own_job(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await PlayedWorker(worker.broker, "sent", name="mailer", queue="mail").announce()
+    await worker.announce()
+    await functions_known(gateway)
+    jobs = [{"function": "add"}, {"function": "add", "queue": "mail"}, {"function": "sent", "queue": "mail"}]
+
+    async def refused() -> bool:
+        return (await gateway.post("/jobs/add", {"queue": "mail"}))[0] == 404
+
+    await eventually_async(refused, what="the gateway knows what the other queue's worker offers")
+    found = [gist(one)[1] if one["status"] >= 400 else 202 for one in await array(gateway, jobs)]
+    assert found == [202, "unknown-function", 202]
+
+
+async def test_names_of_queues_stand_in_results_as_they_are(redis_url: str) -> None:
+    queues = ("100%", "%s%b%%", '"mail"')
+    async with running_gateway(redis_url, queues=queues) as gateway:
+        found = await array(gateway, [{"function": "add", "queue": queue} for queue in queues])
+    assert [one["job"]["queue"] for one in found] == list(queues)
+
+
+async def test_a_key_that_is_revoked_ends_its_stream_of_lines(redis_url: str, tmp_path: Path) -> None:
+    (key, entry), (_, other) = new_key("mail", ("enqueue:*",)), new_key("other", ("read",))
+    path = tmp_path / "keys.toml"
+    path.write_text(entry)
+    header = f"Authorization: Bearer {key}"
+    async with (
+        running_gateway(redis_url, keys_file=path) as gateway,
+        line_stream(gateway.port, header) as stream,
+    ):
+        await stream.send(line(job_id="a"))
+        assert gist(await stream.result()) == (202, "a")
+        path.write_text(other)
+
+        async def revoked() -> bool:
+            answer = await gateway.post("/jobs", {"jobs": []}, headers=dict([header.split(": ")]))
+            return answer[0] == 401
+
+        await eventually_async(revoked, what="the gateway has read the keys again")
+        await stream.send(line(job_id="b"))
+        (_, last) = await stream.rest()
+    assert (gist(last), last["problem"]["next_line"]) == ((401, "unauthorized"), 2)
+    assert ids(redis_url) == {"a"}
 
 
 async def test_a_line_is_answered_before_the_next_one_is_sent(

@@ -117,6 +117,29 @@ async def test_times_bound_what_is_listed(gateway: RunningGateway) -> None:
     assert [job["job_id"] for job in await every_page(gateway, unescaped)] == ["of-2102", "of-2103"]
 
 
+async def test_a_scan_finds_what_ended_at_the_bounds_themselves(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await enqueue(gateway, "ended")
+    await worker.run_one(7)
+    end = (await gateway.get("/jobs/ended/status"))[1]["finish_time"]
+    second = end[: end.index(".")]
+    for bounds, found in ((f"since={end}&until={end}", ["ended"]), (f"until={second}Z", [])):
+        asked = f"scan=true&status=complete&{bounds}"
+        assert [job["job_id"] for job in await every_page(gateway, asked)] == found
+
+
+async def test_a_cursor_of_jobs_that_wait_leads_to_none_that_have_ended(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await enqueue(gateway, "ended")
+    await worker.run_one(7)
+    await enqueue(gateway, "first", "second")
+    cursor = (await gateway.get("/jobs?limit=1"))[1]["next_cursor"]
+    status, page, _ = await gateway.get(f"/jobs?status=complete&cursor={cursor}")
+    assert (status, page) == (200, {"jobs": [], "next_cursor": ""})
+
+
 async def test_a_status_is_found_among_many_others(
     gateway: RunningGateway, worker: PlayedWorker, valkey_server: RedisServer
 ) -> None:
@@ -196,27 +219,33 @@ async def test_a_key_that_is_no_queue_is_refused(gateway: RunningGateway, valkey
     assert (status, problem["errors"][0]["pointer"]) == (422, "?queue")
 
 
-async def test_a_caller_sees_what_it_may(redis_url: str, tmp_path: Path) -> None:
+async def test_a_caller_sees_what_it_may(redis_url: str, tmp_path: Path, worker: PlayedWorker) -> None:
     file = tmp_path / "keys.toml"
     lines, headers = [], {}
     for name, scopes in {
-        "a": ("enqueue:*", "read"),
-        "b": ("enqueue:*", "read:*"),
-        "c": ("enqueue:*",),
+        "alice": ("enqueue:*", "read"),
+        "bob": ("enqueue:*", "read:*"),
+        "carol": ("enqueue:*",),
     }.items():
         key, line = new_key(name, scopes)
         lines.append(line)
         headers[name] = {"Authorization": f"Bearer {key}"}
     file.write_text("\n".join(lines))
     async with running_gateway(redis_url, keys_file=file) as gateway:
-        for name in "ab":
-            await gateway.post("/jobs/add", {"job_id": f"of-{name}"}, headers=headers[name])
+        for name in ("alice", "bob"):
+            await gateway.post("/jobs/add", {"job_id": f"ended-{name}"}, headers=headers[name])
+            await worker.finish(await worker.claim())
+            await gateway.post("/jobs/add", {"job_id": f"of-{name}", "defer_by": 60}, headers=headers[name])
+        # In this order: who sees less takes nothing from the list of the others.
         seen = {
             name: sorted(job["job_id"] for job in await every_page(gateway, headers=headers[name]))
-            for name in "ab"
+            for name in ("alice", "bob")
         }
-        assert seen == {"a": ["of-a"], "b": ["of-a", "of-b"]}
-        assert (await gateway.get("/jobs", headers=headers["c"]))[0] == 403
+        assert seen == {
+            "alice": ["ended-alice", "of-alice"],
+            "bob": ["ended-alice", "ended-bob", "of-alice", "of-bob"],
+        }
+        assert (await gateway.get("/jobs", headers=headers["carol"]))[0] == 403
         assert (await gateway.get("/jobs"))[0] == 401
 
 

@@ -85,7 +85,7 @@ async def test_a_file_that_another_put_in_its_place_stays(redis_url: str, tmp_pa
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("file", "is there and is no socket: choose another path"),
+        ("file", "exists and is not a socket: choose another path"),
         ("none/jobgate.sock", "cannot be made: No such file or directory"),
         ("x" * 200, "cannot be made: AF_UNIX path too long"),
     ],

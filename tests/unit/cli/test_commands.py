@@ -44,7 +44,7 @@ def test_every_command_has_a_help(name: str) -> None:
     assert answer.output.startswith(f"Usage: main {name}")
 
 
-@pytest.mark.parametrize("words", [[], ["key"], ["queue"]])
+@pytest.mark.parametrize("words", [[], ["bulk"], ["key"], ["queue"]])
 def test_no_command_s_line_is_cut_off(words: list[str]) -> None:
     help_text = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output
     titles = ["Commands:"] if words else [f"{title}:" for title in SECTIONS]
