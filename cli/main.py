@@ -41,6 +41,7 @@ SECTIONS: Final = {
         "failed": ("all", "List what failed and why, or count it."),
         "queues": ("all", "Show what waits and runs in each queue."),
         "workers": ("all", "Show the live workers and what they run."),
+        "schedules": ("all", "Show which cron jobs run when, and how they ended last."),
         "events": ("all", "Follow what happens to jobs."),
     },
     "Operate": {

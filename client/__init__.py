@@ -62,6 +62,8 @@ from jobgate.client.operate import (
     QueueInfo,
     RetryFilters,
     RunningJob,
+    ScheduledRun,
+    ScheduleInfo,
     WorkerInfo,
 )
 from jobgate.client.per_loop import Home, PerLoop
@@ -79,7 +81,8 @@ __all__ = [
     # What operators ask for
     "AbortFilters", "Activity", "BulkCount", "BulkError", "BulkResult", "FailureCount",
     "FailureFilters", "FailureGroup", "FunctionInfo", "FunctionParameter",
-    "JobFilters", "LastHour", "QueueInfo", "RetryFilters", "RunningJob", "WorkerInfo",
+    "JobFilters", "LastHour", "QueueInfo", "RetryFilters", "RunningJob", "ScheduleInfo", "ScheduledRun",
+    "WorkerInfo",
     # … for programs without an event loop
     "BlockingCaller", "BlockingClient", "BlockingJobHandle",
     # Errors

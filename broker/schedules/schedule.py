@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from jobgate.broker.schedules.timetable import Timetable, TimetableError
 from jobgate.broker.schedules.zones import zone_called
 
+_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SECOND: Final = timedelta(seconds=1)
 #: Most schedules of one function that are read, and characters of a text in them.
 _MOST_SCHEDULES: Final = 20
@@ -59,6 +60,11 @@ class Schedule:
         """Return the values of each field of its timetable; None = any."""
         found = {name: sorted(getattr(self.timetable, member)) for name, (member, _) in _FIELDS.items()}
         return {name: None if len(found[name]) == len(_FIELDS[name][1]) else found[name] for name in found}
+
+    def named_fields(self) -> dict[str, list[int] | list[str] | None]:
+        """Return the values of each field for people: days of the week by name."""
+        days = self.fields()["weekday"]
+        return {**self.fields(), "weekday": None if days is None else [_WEEKDAYS[day] for day in days]}
 
     @property
     def zone(self) -> tzinfo | None:

@@ -6,10 +6,11 @@ from jobgate.cli.operate.job_filters import OPEN, Which, job_filters
 from jobgate.cli.operate.jobs_of_queues import jobs_of
 from jobgate.cli.operate.listing import limit_options, write_list
 from jobgate.cli.operate.live_views import impatient, watch, watch_option
-from jobgate.cli.operate.moments import since, span, when
+from jobgate.cli.operate.moments import MOMENT, since, span, when
 from jobgate.cli.operate.queue_sheet import queue_sheet
 
 __all__ = [
+    "MOMENT",
     "OPEN",
     "Bulk",
     "FailureCount",

@@ -1,6 +1,7 @@
 """What operators ask for, for blocking callers."""
 
 from collections.abc import Coroutine, Generator, Sequence
+from datetime import datetime
 from typing import Any, Literal, Unpack, overload
 
 from jobgate.client.blocking.iteration import iterate
@@ -19,6 +20,7 @@ from jobgate.client.operate import (
     Operator,
     QueueInfo,
     RetryFilters,
+    ScheduleInfo,
     WorkerInfo,
 )
 
@@ -50,6 +52,10 @@ class BlockingOperator:
     def workers(self) -> list[WorkerInfo]:
         """Return the live workers of these queues, sorted by id."""
         return run(self._portal, self._client.workers())
+
+    def schedules(self, *, next_before: datetime | None = None) -> list[ScheduleInfo]:
+        """Return the cron jobs of live workers, with their next and last runs. See `Client.schedules`."""
+        return run(self._portal, self._client.schedules(next_before=next_before))
 
     def functions(self) -> list[FunctionInfo]:
         """Return the functions that live workers offer and this client may enqueue, sorted by name."""

@@ -4,6 +4,7 @@ Each function raises KeyError, TypeError, ValueError or AttributeError for what 
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from jobgate.client.http.connection import time_in
@@ -17,11 +18,15 @@ from jobgate.client.operate import (
     LastHour,
     QueueInfo,
     RunningJob,
+    ScheduledRun,
+    ScheduleInfo,
     WorkerInfo,
 )
 from jobgate.client.values import checked
 
 _Json = Mapping[str, Any]
+#: Members of a cron job that are taken as they are.
+_PLAIN = frozenset(ScheduleInfo.__dataclass_fields__) - {"fields", "next_runs", "last_runs"}
 _KINDS = tuple(Activity.__dataclass_fields__)
 
 
@@ -88,6 +93,32 @@ def read_worker(worker: _Json) -> WorkerInfo:
 def _running(job: _Json) -> RunningJob:
     start_time = time_in(job, "start_time")
     return checked(RunningJob(job_id=job["job_id"], function=job["function"], start_time=start_time))
+
+
+def read_schedule(schedule: _Json) -> ScheduleInfo:
+    """Return a cron job."""
+    runs = schedule["next_runs"]
+    record = ScheduleInfo(
+        **{name: schedule[name] for name in _PLAIN},
+        fields={name: None if found is None else tuple(found) for name, found in schedule["fields"].items()},
+        next_runs=None if runs is None else tuple(map(datetime.fromisoformat, runs)),
+        last_runs=tuple(map(_run, schedule["last_runs"])),
+    )
+    return checked(record)
+
+
+def _run(run: _Json) -> ScheduledRun:
+    record = ScheduledRun(
+        outcome=run["outcome"],
+        job_id=run["job_id"],
+        due_time=time_in(run, "due_time"),
+        start_time=time_in(run, "start_time"),
+        finish_time=time_in(run, "finish_time"),
+        code=run["code"],
+        error=run["error"],
+        kept=run["kept"],
+    )
+    return checked(record)
 
 
 def read_function(function: _Json) -> FunctionInfo:

@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from jobgate.client.http.operation_answers import (
     read_failures,
     read_function,
     read_queue,
+    read_schedule,
     read_worker,
 )
 from jobgate.client.http.prompt_requests import PromptRequests, good
@@ -24,6 +27,7 @@ from jobgate.client.operate import (
     FunctionInfo,
     JobFilter,
     QueueInfo,
+    ScheduleInfo,
     WorkerInfo,
 )
 
@@ -83,6 +87,11 @@ class HttpOperations:
         """Return the live workers, of all pages."""
         return await self._listed("/workers", "workers", read_worker)
 
+    async def schedules(self, next_before: datetime | None) -> list[ScheduleInfo]:
+        """Return the cron jobs, of all pages."""
+        query = {} if next_before is None else {"next_before": next_before.isoformat()}
+        return await self._listed("/schedules", "schedules", read_schedule, query)
+
     async def functions(self) -> list[FunctionInfo]:
         """Return the functions that the key may enqueue."""
         with described(await self._requests.get("/functions")) as found:
@@ -127,9 +136,15 @@ class HttpOperations:
             good(await self._requests.send("POST", f"{_path(queue)}/{to}", if_in_doubt=_SWITCH_AGAIN))
         )
 
-    async def _listed(self, path: str, member: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+    async def _listed(
+        self,
+        path: str,
+        member: str,
+        read: Callable[[Mapping[str, Any]], T],
+        which: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[T]:
         found: list[T] = []
-        query: dict[str, str | bool | int] = {"limit": _MOST}
+        query: dict[str, str | bool | int] = {"limit": _MOST, **which}
         while True:
             with described(await self._requests.get(path, query)) as page:
                 found += map(read, page[member])

@@ -17,6 +17,7 @@ from jobgate.client.operate.records import (
     RunningJob,
     WorkerInfo,
 )
+from jobgate.client.operate.schedules import ScheduledRun, ScheduleInfo
 
 __all__ = [
     "AbortFilters",
@@ -38,5 +39,7 @@ __all__ = [
     "QueueInfo",
     "RetryFilters",
     "RunningJob",
+    "ScheduleInfo",
+    "ScheduledRun",
     "WorkerInfo",
 ]

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from jobgate.client.info import JobInfo
 from jobgate.client.operate.filters import JobFilter
 from jobgate.client.operate.records import BulkCount, FailureCount, FunctionInfo, QueueInfo, WorkerInfo
+from jobgate.client.operate.schedules import ScheduleInfo
 from jobgate.client.transport import Transport
 
 #: What a bulk operation does, by its names in the HTTP API.
@@ -41,6 +43,9 @@ class Operations(Protocol):
 
     async def workers(self) -> list[WorkerInfo]:
         """Return the live workers, sorted by id."""
+
+    async def schedules(self, next_before: datetime | None) -> list[ScheduleInfo]:
+        """Return the cron jobs of live workers, sorted by id; with a time, those that run before it."""
 
     async def functions(self) -> list[FunctionInfo]:
         """Return the functions that live workers offer, sorted by name."""

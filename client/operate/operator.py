@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Literal, Unpack, overload
 
 from jobgate.client.callers import JobHandle
@@ -18,16 +19,17 @@ from jobgate.client.operate.records import (
     QueueInfo,
     WorkerInfo,
 )
-from jobgate.client.requests import check_job_id, check_name
+from jobgate.client.operate.schedules import ScheduleInfo
+from jobgate.client.requests import check_job_id, check_name, in_utc
 from jobgate.client.transport import Transport
 
 
 class Operator:
     """The part of `Client` that lists, pauses, and acts on many jobs.
 
-    With a gateway that has keys, `queues` and `workers` need the scope `read:*` or `operate`, `pause` and
-    `resume` need `operate`; `jobs` and bulk operations are about the caller's own jobs unless the key has
-    `read:*` and `operate`.
+    With a gateway that has keys, `queues`, `workers` and `schedules` need the scope `read:*` or `operate`,
+    `pause` and `resume` need `operate`; `jobs` and bulk operations are about the caller's own jobs unless the
+    key has `read:*` and `operate`.
     """
 
     _transport: Transport
@@ -94,6 +96,27 @@ class Operator:
     async def workers(self) -> list[WorkerInfo]:
         """Return the live workers of these queues, without those of stock arq, sorted by id."""
         return await self._operations.workers()
+
+    async def schedules(self, *, next_before: datetime | None = None) -> list[ScheduleInfo]:
+        """Return the cron jobs of live workers: when they run next, and how their last runs ended.
+
+        ```python
+        tonight = datetime.now(UTC) + timedelta(hours=12)
+        for one in await client.schedules(next_before=tonight):
+            print(one.function, one.words, one.next_runs)
+        ```
+
+        Args:
+            next_before: Return only those that run before this time, with all runs until then, at most 50 of
+                each; None = all, with the next five runs of each. A time without a zone is local time.
+
+        Raises:
+            InvalidOption: It is not a datetime.
+        """
+        if next_before is not None and not isinstance(next_before, datetime):
+            raise InvalidOption("next_before must be a datetime")
+        until = None if next_before is None else in_utc("next_before", next_before)
+        return await self._operations.schedules(until)
 
     async def functions(self) -> list[FunctionInfo]:
         """Return the functions that live workers offer and this client may enqueue, sorted by name."""

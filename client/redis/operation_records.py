@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from jobgate.broker import (
     NO_DEFAULT,
     FunctionActivity,
+    LastRun,
     LiveFunction,
     LiveWorker,
     MinuteActivity,
     Parameter,
     QueueDepth,
+    ScheduleState,
     WorkerVitals,
+    in_words,
     time_of,
 )
 from jobgate.client.operate import (
@@ -20,6 +23,8 @@ from jobgate.client.operate import (
     LastHour,
     QueueInfo,
     RunningJob,
+    ScheduledRun,
+    ScheduleInfo,
     WorkerInfo,
 )
 
@@ -82,6 +87,43 @@ def worker_info(worker: LiveWorker, vitals: WorkerVitals, functions: Sequence[st
         retried=record.retried,
         lag=vitals.lag,
         memory=vitals.memory,
+    )
+
+
+def schedule_info(state: ScheduleState) -> ScheduleInfo:
+    """Return a cron job."""
+    live, schedule = state.live, state.live.schedule
+    return ScheduleInfo(
+        id=live.schedule_id,
+        function=live.function,
+        description=live.description,
+        queue=schedule.queue,
+        words=in_words(schedule.timetable),
+        fields={
+            name: None if found is None else tuple(found) for name, found in schedule.named_fields().items()
+        },
+        timezone=schedule.timezone,
+        unique=schedule.unique,
+        run_at_startup=schedule.run_at_startup,
+        job_id=schedule.job_id,
+        timeout=live.timeout,
+        max_tries=live.max_tries,
+        workers=live.workers,
+        next_runs=None if state.next_ms is None else tuple(filter(None, map(time_of, state.next_ms))),
+        last_runs=tuple(map(_run, state.last_runs)),
+    )
+
+
+def _run(run: LastRun) -> ScheduledRun:
+    return ScheduledRun(
+        outcome=run.outcome.value,
+        job_id=run.job_id,
+        due_time=time_of(run.due_ms),
+        start_time=time_of(run.start_ms),
+        finish_time=time_of(run.finish_ms),
+        code=run.code,
+        error=run.error,
+        kept=run.is_kept,
     )
 
 

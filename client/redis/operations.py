@@ -1,9 +1,11 @@
 """What operators ask Redis for, without a gateway."""
 
+import math
 from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
 from typing import Final
 
-from jobgate.broker import Broker
+from jobgate.broker import Broker, LiveFunctions, why_not_queue
 from jobgate.client.errors import InvalidRequest, NeedsGateway
 from jobgate.client.info import JobInfo
 from jobgate.client.operate import (
@@ -13,10 +15,11 @@ from jobgate.client.operate import (
     FunctionInfo,
     JobFilter,
     QueueInfo,
+    ScheduleInfo,
     WorkerInfo,
 )
 from jobgate.client.redis.job_list import JobList
-from jobgate.client.redis.operation_records import function_info, queue_info, worker_info
+from jobgate.client.redis.operation_records import function_info, queue_info, schedule_info, worker_info
 from jobgate.client.redis.translation import translated
 
 #: How old the knowledge of functions may be, in seconds.
@@ -76,11 +79,28 @@ class RedisOperations:
 
     async def functions(self) -> list[FunctionInfo]:
         """Return the functions that live workers of the queues in use offer."""
+        return list(map(function_info, (await self._live()).all_functions().values()))
+
+    async def schedules(self, next_before: datetime | None) -> list[ScheduleInfo]:
+        """Return the cron jobs of the live workers of the queues in use."""
+        broker = self._broker()
+        until_ms = None if next_before is None else math.ceil(next_before.timestamp() * 1000)
+        namespace = broker.keys.namespace
+        found = [
+            each
+            for each in (await self._live()).all_schedules()
+            if why_not_queue(namespace, each.schedule.queue) is None
+        ]
+        with translated():
+            return list(map(schedule_info, await broker.schedule_states(found, until_ms=until_ms)))
+
+    async def _live(self) -> LiveFunctions:
+        """Return what live workers of the queues in use offer, up to date."""
         live, names = self._broker().live_functions, await self._names()
         with translated():
             for queue in names:
                 await live.find("", queue, max_age=_FRESH)
-        return list(map(function_info, live.all_functions().values()))
+        return live
 
     async def pause(self, queue: str) -> QueueInfo:
         """Pause a queue."""

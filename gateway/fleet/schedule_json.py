@@ -1,11 +1,9 @@
 """A cron job as JSON."""
 
-from typing import Any, Final
+from typing import Any
 
 from jobgate.broker import LastRun, ScheduleState, in_words
 from jobgate.gateway.jobs import moment, shown
-
-_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def schedule_json(state: ScheduleState, *, sees_jobs: bool) -> dict[str, Any]:
@@ -17,16 +15,13 @@ def schedule_json(state: ScheduleState, *, sees_jobs: bool) -> dict[str, Any]:
     """
     live = state.live
     schedule = live.schedule
-    fields: dict[str, Any] = schedule.fields()
-    if (days := fields["weekday"]) is not None:
-        fields["weekday"] = [_WEEKDAYS[day] for day in days]
     return {
         "id": shown(live.schedule_id),
         "function": shown(live.function),
         "description": shown(live.description),
         "queue": shown(schedule.queue),
         "words": in_words(schedule.timetable),
-        "fields": fields,
+        "fields": schedule.named_fields(),
         "timezone": shown(schedule.timezone),
         "unique": schedule.unique,
         "run_at_startup": schedule.run_at_startup,
