@@ -18,7 +18,8 @@ class FailedJob(NamedTuple):
     queue: str
     job_id: str
     finish_time_ms: int
-    note: FailureNote
+    #: None = it has none that can be read; only its result says more.
+    note: FailureNote | None
     #: Whether it was run again.
     is_retried: bool
 
@@ -44,15 +45,20 @@ class FailedPart(Part):
 
         Arguments, cursors and errors are those of `finished_ids`. There may be none although more follow.
         """
-        place = end_place(cursor, since_ms, until_ms)
+        keys, place = self.keys, end_place(cursor, since_ms, until_ms)
         page, notes, retried = await self._core.link.read(
             script("failed"),
-            [self.keys.failed(queue)],
-            [place.earliest, place.latest, limit, place.after, self.keys.failure(""), self.keys.retried("")],
-        )
+            [keys.failed(queue)],
+            [
+                place.earliest, place.latest, limit, place.after,
+                keys.failure(""), keys.retried(""), keys.result(""),
+            ],
+        )  # fmt: skip
         jobs = [
-            FailedJob(queue, job_id.decode(errors="surrogateescape"), int(time), note, again is not None)
-            for job_id, time, stored, again in zip(page[::2], page[1::2], notes, retried, strict=True)
-            if stored and (note := _note(stored)) is not None
+            FailedJob(
+                queue, job_id.decode(errors="surrogateescape"), int(time), _note(note), again is not None
+            )
+            for job_id, time, note, again in zip(page[::2], page[1::2], notes, retried, strict=True)
+            if note is not None
         ]
         return jobs, place_after(page[-2:]) if len(page) == 2 * limit else ""

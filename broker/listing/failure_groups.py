@@ -62,17 +62,17 @@ class FailureGroups:
 
     def __init__(self, wanted: WantedFailures) -> None:
         self._wanted = wanted
-        self._of_note: dict[FailureNote, FailureGroup | None] = {}
+        self._of_note: dict[FailureNote | None, FailureGroup | None] = {}
         self._groups: dict[tuple[str, str, FailureCode], FailureGroup] = {}
 
     def add(self, jobs: Iterable[FailedJob]) -> None:
-        """Count failures."""
+        """Count failures; those without a note are left out."""
         for job in jobs:
             note = job.note
             try:
                 group = self._of_note[note]
             except KeyError:
-                group = self._of_note[note] = self._group_of(job)
+                group = self._of_note[note] = self._group_of(job, note)
             if group is not None:
                 time = job.finish_time_ms
                 group.times_ms.append(time)
@@ -80,8 +80,9 @@ class FailureGroups:
                 if time > group.newest.finish_time_ms:
                     group.newest = job
 
-    def _group_of(self, job: FailedJob) -> FailureGroup | None:
-        note = job.note
+    def _group_of(self, job: FailedJob, note: FailureNote | None) -> FailureGroup | None:
+        if note is None:
+            return None
         is_left_out = note.code is FailureCode.ABORTED and self._wanted.code is None
         if is_left_out or not self._wanted.has(note):
             return None

@@ -1,6 +1,7 @@
 """Several lists of jobs as one, in the order of their scores, read from all of them piece by piece."""
 
 import asyncio
+import math
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from operator import itemgetter
@@ -107,5 +108,7 @@ class Merge(Generic[Item]):
             number = float(score)
         except ValueError:
             raise InvalidCursor from None
+        if math.isnan(number):  # it has no place in any order: nothing would ever be read after it
+            raise InvalidCursor
         encoded = job_id.encode(errors="surrogateescape")
         return (-number, encoded.translate(_INVERTED) + b"\xff") if self._newest else (number, encoded)

@@ -120,7 +120,8 @@ class _List:
             since_ms=wanted.since_ms,
             until_ms=wanted.until_ms,
         )
-        return [(job.place, (self.queue, job.job_id)) for job in jobs if meant.has(job.note)], following
+        found = [job for job in jobs if job.note is None or meant.has(job.note)]
+        return [(job.place, (self.queue, job.job_id)) for job in found], following
 
 
 class _Scan:

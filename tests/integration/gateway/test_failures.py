@@ -136,8 +136,33 @@ async def test_what_is_not_a_note_spoils_no_count(
         assert (await counted(gateway))["failed"] == 0
 
 
+async def test_jobs_that_failed_without_a_note_are_found(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    """As workers of an earlier release leave them: a bulk retry during a deployment must not miss them."""
+    with valkey_server.client() as client:
+        write_failed(client, [Failing(), Failing(type="KeyError", function="pay")], 6)
+        client.delete(
+            "arq:queue:failure-note:f-2", "arq:queue:failure-note:f-3", "arq:queue:failure-note:f-4"
+        )
+        client.delete("arq:result:f-4")
+    for query, found in {
+        "success=false": ["f-5", "f-3", "f-2", "f-1", "f-0"],
+        "error_type=KeyError": ["f-5", "f-3", "f-1"],
+        "code=error&function=send": ["f-2", "f-0"],
+    }.items():
+        _, page, _ = await gateway.get(f"/jobs?{query}")
+        assert [job["job_id"] for job in page["jobs"]] == found, query
+    assert (await counted(gateway))["failed"] == 3
+
+
+#: A cursor that says "nan:x".
+_NOT_A_TIME = "cursor=fbmFuOng"
+
+
 @pytest.mark.parametrize(
-    "query", ["cursor=wAAAA", "cursor=f", "cursor=fMQ", "queue=%20", "error_type=", "x=1", "limit=0"]
+    "query",
+    ["cursor=wAAAA", "cursor=f", "cursor=fMQ", _NOT_A_TIME, "queue=%20", "error_type=", "x=1", "limit=0"],
 )
 async def test_a_query_that_makes_no_sense_is_refused(gateway: RunningGateway, query: str) -> None:
     status, problem, _ = await gateway.get(f"/failures?{query}")

@@ -195,6 +195,8 @@ async def test_what_cannot_be_read_spoils_no_list(
             "cursor=q1",
             "cursor=wAAAA",
             "cursor=wA",
+            "cursor=fbmFuOng",  # nan:x
+            "order=newest&cursor=nbmFuOng",
             "scan=true&cursor=seA",
             "scan=true&cursor=sLTE",
             "scan=true&cursor=s2aM",
