@@ -62,6 +62,9 @@ class GatewayService:
     async def _answer(self, call: Call, request_id: str) -> Answer:
         call.request_id = request_id
         path, call.query = target_of(call.request)
+        if self._router.leads_to_page(call.request.method, path):
+            call.route = "ui"
+            return Answer(308, headers={"Location": "/"})
         route, call.name = self._router.find(call.request.method, path)
         call.route, call.path = route.name, route.path
         if route.method == "POST":

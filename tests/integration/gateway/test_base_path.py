@@ -29,7 +29,7 @@ async def test_all_is_served_below_it_and_nothing_outside(
             status, problem, _ = await gateway.get(outside)
             assert (status, problem["code"]) == (404, "not-found")
             assert problem["detail"].startswith(f"See {BASE}/docs for all functions, and {BASE}/openapi.json")
-    for path in ("", "/", BASE):
+    for path in ("", "/"):
         assert (await gateway.get(path))[0] == 404
     for page in ("/", "/docs"):
         text = (await gateway.get(f"{BASE}{page}"))[1]
@@ -37,6 +37,15 @@ async def test_all_is_served_below_it_and_nothing_outside(
     _, document, _ = await gateway.get(f"{BASE}/openapi.json")
     assert document["servers"] == [{"url": BASE}]
     assert "/jobs/{function}" in document["paths"]
+
+
+async def test_without_its_slash_it_leads_to_the_dashboard(gateway: RunningGateway, redis_url: str) -> None:
+    status, _, headers = await gateway.get(BASE, allow_redirects=False)
+    assert (status, headers["Location"]) == (308, f"{BASE}/")
+    assert b"<title>jobgate</title>" in (await gateway.get(BASE))[1]
+    assert (await gateway.post(BASE))[0] == 404
+    async with running_gateway(redis_url, base_path=BASE, no_ui=True) as other:
+        assert (await other.get(BASE))[0] == 404
 
 
 async def test_locations_lead_below_it(gateway: RunningGateway) -> None:
