@@ -1,14 +1,14 @@
 """Adds how long jobs ran and waited to the histograms in Redis, every few seconds.
 
 The worker's metrics count these times anyway: this writes what they have counted since the last time, so that
-a job costs nothing more. What a killed worker has not written is lost.
+a job costs nothing more. What a killed worker has not written is lost; nothing is added twice.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from jobgate.broker import Broker, BrokerError, BrokerUnavailable, FunctionTimes
+from jobgate.broker import Broker, BrokerError, BrokerUnavailable, FunctionTimes, WriteInDoubt
 from jobgate.worker.log import logger, reason_of
 from jobgate.worker.roles import TaskRole
 
@@ -53,11 +53,10 @@ class TimesWriter(TaskRole):
         }
         if not new:
             return
+        before, self._written = self._written, dict(counted)
         try:
             await self._broker.add_times(new)
-        except BrokerUnavailable as error:  # nothing was written: they are added to the next ones
-            logger.debug("run times are not written yet: %s", reason_of(error))
-            return
         except BrokerError as error:
-            logger.debug("run times may be lost: %s", reason_of(error))
-        self._written.update(counted)
+            if isinstance(error, BrokerUnavailable) and not isinstance(error, WriteInDoubt):
+                self._written = before  # nothing was written: they are added to the next ones
+            logger.debug("run times are not written: %s", reason_of(error))

@@ -13,12 +13,16 @@ import redis
 
 from harness.documents.api_document import api_document
 from harness.hostile.spoilt_keys import KINDS, spoil
+from harness.servers.losing_proxy import proxy_to
+from harness.servers.redis_server import RedisServer
 from harness.systems.gateways import RunningGateway, running_gateway
 from harness.systems.workers import working
 from harness.waiting import eventually_async
 from jobgate.broker import TIME_BOUNDS, Broker, FunctionTimes, quantile
+from jobgate.broker.scripts import script
 from jobgate.gateway import new_key
 from jobgate.worker import Retry, func
+from jobgate.worker.history import TimesWriter
 
 SIZE = len(TIME_BOUNDS) + 1
 DOCUMENT = api_document()
@@ -84,6 +88,24 @@ async def test_the_last_counts_of_a_worker_are_added_at_its_end(redis_url: str) 
         async with working([func(quick, name="quick")], redis_url):
             await gateway.post("/jobs/quick?wait=30", {})
         assert (await times(gateway, "quick"))["last_hour"]["run"]["count"] == 1
+
+
+async def test_times_whose_answer_is_lost_are_counted_once(
+    broker: Broker, valkey_server: RedisServer
+) -> None:
+    one = FunctionTimes(buckets(at3=1), buckets(at0=1))
+    await broker.add_times({"other": one})  # Redis knows the script
+    counted: dict[str, FunctionTimes] = {}
+    async with proxy_to(valkey_server.port) as proxy, Broker(proxy.url) as behind:
+        writer = TimesWriter(behind, lambda: counted)
+        counted["f"] = one
+        proxy.lose_answer_to(script("add_times").sha.encode())
+        await writer.stop()  # it writes the rest
+        proxy.reopen()
+        await writer.stop()
+    assert proxy.lost
+    _, windows = await broker.function_times("f")
+    assert sum(windows[-1].run) + sum(windows[-2].run) == 1
 
 
 async def test_the_hour_and_the_day_before_are_told_apart(
