@@ -6,6 +6,7 @@ from jobgate.broker.bodies import (
     LONGEST_TYPE,
     MOST_RUNNING,
     Codec,
+    EarlierTry,
     Progress,
     RunningTry,
     WorkerRecord,
@@ -15,6 +16,7 @@ from jobgate.broker.bodies import (
     claimed_ms,
     codec_named,
     custom_codec,
+    encode_try,
     is_pickled,
 )
 from jobgate.broker.broker import Broker
@@ -193,7 +195,7 @@ __all__ = [
     "CronRun", "Field", "LastRun", "LiveSchedule", "Schedule", "ScheduleState", "Timetable",
     "TimetableError", "WeekdayField", "due_of_run", "in_words", "run_id", "run_memory", "zone_name",
     # Codecs
-    "Codec", "codec_named", "custom_codec", "is_pickled",
+    "Codec", "EarlierTry", "codec_named", "encode_try", "custom_codec", "is_pickled",
     # Records
     "LOST_BODY", "UNKNOWN_FAILURE", "AbortAnswer", "Claim", "ClaimedJob", "Enqueued", "Failure",
     "FailureCode", "IdempotencyKey", "JobBody", "JobOptions", "JobRequest", "JobResult", "JobStatus",

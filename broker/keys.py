@@ -196,6 +196,10 @@ class Keys:
         """Note of why a job failed, as long as its result: see failure_notes.py."""
         return f"{self.default_queue}:failure-note:{job_id}"
 
+    def tries(self, job_id: str) -> str:  # LIST of "<unix ms> <JSON>", PX
+        """The tries of a job that were followed by another one: see earlier_tries.py."""
+        return f"{self.default_queue}:earlier-tries:{job_id}"
+
     def retried(self, job_id: str) -> str:  # STRING, the new job's id, PX
         """As which job a finished one was run again, as long as its result."""
         return f"{self.default_queue}:retried-as:{job_id}"

@@ -50,6 +50,7 @@ class UnstoredBroker(Broker):
         defer: float | None,
         score_ms: int,
         tries: int | None = None,
+        entry: bytes = b"",
     ) -> Transition:
         """Do nothing: the job has not ended."""
         return Transition.DONE

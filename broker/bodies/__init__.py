@@ -1,6 +1,7 @@
 """How jobs, results and other records are stored."""
 
 from jobgate.broker.bodies.codecs import Codec, codec_named, custom_codec
+from jobgate.broker.bodies.earlier_tries import MOST_TRIES_KEPT, EarlierTry, earlier_tries, encode_try
 from jobgate.broker.bodies.end_marks import AbortMark, abort_mark, note_of, note_of_abort
 from jobgate.broker.bodies.failure_notes import (
     LONGEST_TYPE,
@@ -35,6 +36,8 @@ __all__ = [
     # Other values
     "AbortMark", "Progress", "abort_mark", "begun_ms", "claim_token", "claimed_ms", "encode_progress",
     "note_of", "note_of_abort", "place_of", "progress_of", "worker_of",
+    # Tries
+    "EarlierTry", "MOST_TRIES_KEPT", "earlier_tries", "encode_try",
     # Failures
     "FailureNote", "LONGEST_TYPE", "encode_failure_note", "failure_note",
     # Workers

@@ -122,6 +122,7 @@ class AbortPart(ViewPart):
                 keys.result(""),
                 body.function,
                 keys.failure(""),
+                keys.tries(""),
             ],
         )
         if code == _NO_MARKS:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from jobgate.broker.bodies import MOST_TRIES_KEPT
 from jobgate.broker.link import TRUSTED_FOR
 from jobgate.broker.milliseconds import BODY_TTL_MS, DEFAULT_LEASE, ms_of, to_ms
 from jobgate.broker.part import Part
@@ -47,7 +48,7 @@ class ClaimPart(Part):
         arguments = [
             keys.job(""), keys.in_progress(""), keys.retry(""),
             token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""), keys.suspect(""),
-            keys.job_channel(queue), "" if poll is None else to_ms(poll),
+            keys.job_channel(queue), keys.tries(""), MOST_TRIES_KEPT, "" if poll is None else to_ms(poll),
         ]  # fmt: skip
         places = [
             queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue),

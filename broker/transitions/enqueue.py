@@ -203,6 +203,7 @@ class EnqueuePart(Part):
             keys.activity(queue, ""),
             keys.job_channel(queue),
             keys.failure(""),
+            keys.tries(""),
         ]
         for order in orders:
             args += order.args

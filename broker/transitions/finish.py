@@ -76,7 +76,7 @@ class FinishPart(Part):
         args += [keys.progress(queue, ""), keys.ended(""), ENDED_TTL_MS]
         args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS, keys.suspect(""), keys.request("")]
         args += [keys.pending(""), keys.activity(queue, ""), keys.job_channel(queue), self._core.index_limit]
-        args += [keys.failure("")]
+        args += [keys.failure(""), keys.tries("")]
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob, ending.note]

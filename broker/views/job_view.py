@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from jobgate.broker.bodies import Progress
+from jobgate.broker.bodies import EarlierTry, Progress
 from jobgate.broker.records import UNKNOWN_FAILURE, Failure, FailureCode, JobBody, JobResult
 
 #: Equal marks of a job mean that nothing visible has changed. Compare them; do not read them.
@@ -68,6 +68,8 @@ class JobView:
     running_since_ms: int | None = None
     #: The job as which it was run again; None = it was not.
     retried_as: str | None = None
+    #: The tries that were followed by another one, as far as known; only where one job is looked at.
+    earlier_tries: tuple[EarlierTry, ...] = ()
     #: Differs when anything visible of the job differs; empty = unknown.
     mark: JobMark = ()
 

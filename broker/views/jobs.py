@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from jobgate.broker.bodies import DECODE_TIMEOUT, OWNER_WITHIN, progress_of, worker_of
+from jobgate.broker.bodies import DECODE_TIMEOUT, OWNER_WITHIN, earlier_tries, progress_of, worker_of
 from jobgate.broker.errors import DecodeError, NotAQueue
 from jobgate.broker.milliseconds import ms_of
 from jobgate.broker.part import Part
@@ -41,9 +42,17 @@ class ViewPart(Part):
         form = "handed" if waits else "whole"
         view = await self._read_view(job_id, places, await self._look(job_id, places, form, owner), until)
         own = view.body.options.queue if view and view.body else None
-        if view is None or view.queue is not None or own is None or own in places:
+        if view is not None and view.queue is None and own is not None and own not in places:
+            view = await self._read_view(job_id, [own], await self._look(job_id, [own], form, owner), until)
+        return await self._with_tries(view) if view and view.tries > 1 else view
+
+    async def _with_tries(self, view: JobView) -> JobView:
+        """Return a job with what is known of its earlier tries: few jobs have any."""
+        try:
+            entries = await self._core.link.command("LRANGE", self.keys.tries(view.job_id), 0, -1)
+        except NotAQueue:  # something else wrote this key
             return view
-        return await self._read_view(job_id, [own], await self._look(job_id, [own], form, owner), until)
+        return replace(view, earlier_tries=earlier_tries(entries))
 
     async def mark(self, job_id: str, *, queues: Sequence[str] = ()) -> JobMark | None:
         """Return the `JobView.mark` that a view in these queues would have, cheaply; None = unknown."""

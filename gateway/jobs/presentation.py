@@ -10,7 +10,16 @@ from typing import Any, Final
 
 import orjson
 
-from jobgate.broker import UNKNOWN_FAILURE, Enqueued, Failure, JobResult, JobStatus, JobView, Progress
+from jobgate.broker import (
+    UNKNOWN_FAILURE,
+    EarlierTry,
+    Enqueued,
+    Failure,
+    JobResult,
+    JobStatus,
+    JobView,
+    Progress,
+)
 from jobgate.gateway.http import Problem
 
 #: The header of an answer that names the job of an earlier request.
@@ -77,9 +86,22 @@ def job_of_view(view: JobView, *, inspects: bool) -> dict[str, Any]:
         "retry_of": shown(view.retry_of),
         "retried_as": shown(view.retried_as),
     }
+    if view.earlier_tries:
+        job["earlier_tries"] = list(map(_earlier_try, view.earlier_tries))
     if inspects and source:
         job |= {"args": source.args, "kwargs": source.kwargs}
     return job
+
+
+def _earlier_try(one: EarlierTry) -> dict[str, Any]:
+    return {
+        "try": one.number,
+        "start_time": moment(one.start_time_ms),
+        "end_time": moment(one.end_time_ms),
+        "worker": shown(one.worker),
+        "error": _short_error(one.failure),
+        "lost": one.is_lost,
+    }
 
 
 def shown(text: str | None) -> str | None:

@@ -84,7 +84,7 @@ def definition(info: Any) -> Any:
 
 
 #: In keys that jobgate keeps beside those of arq.
-JOBGATES = (":job-activity:", ":index:", ":kept-request:", ":failure-note:")
+JOBGATES = (":job-activity:", ":index:", ":kept-request:", ":failure-note:", ":earlier-tries:")
 
 
 async def keys(pool: Any) -> list[str]:

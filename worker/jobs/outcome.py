@@ -61,6 +61,8 @@ class Outcome:
     exception: BaseException | None = None
     #: Seconds until the next try; None = at its old place in the queue.
     defer: float | None = None
+    #: What made the function ask for another try, as in `raise Retry from error`; None = unknown.
+    cause: BaseException | None = None
     #: For operators: an addition to the message of a failure in the log, or why a try is run again.
     note: str = ""
 
@@ -129,7 +131,8 @@ def classify(raised: BaseException, facts: TryFacts) -> Outcome:
     if isinstance(raised, asyncio.CancelledError):
         return _cancelled(raised, facts)
     if facts.retry_jobs and _is_a(raised, Retry):
-        return _retry(facts, defer=_defer_of(raised))
+        cause = raised.__cause__ or (None if raised.__suppress_context__ else raised.__context__)
+        return _retry(facts, defer=_defer_of(raised), cause=cause)
     if facts.retry_jobs and _is_a(raised, RetryJob):
         return _retry(facts, note="cancelled")
     if isinstance(raised, NotTransferable):
@@ -175,10 +178,23 @@ def _cancelled_itself(raised: asyncio.CancelledError, facts: TryFacts) -> Outcom
     return _failed_with(raised, FailureCode.ERROR, message)
 
 
-def _retry(facts: TryFacts, *, defer: float | None = None, note: str = "") -> Outcome:
+def _retry(
+    facts: TryFacts, *, defer: float | None = None, note: str = "", cause: BaseException | None = None
+) -> Outcome:
     if facts.tries >= facts.max_tries:
-        return max_tries_exceeded(facts.max_tries)
-    return Outcome(OutcomeKind.RETRY, defer=defer, note=note)
+        exceeded = max_tries_exceeded(facts.max_tries)
+        return exceeded if cause is None else _naming(exceeded, cause)
+    return Outcome(OutcomeKind.RETRY, defer=defer, note=note, cause=cause)
+
+
+def _naming(outcome: Outcome, cause: BaseException) -> Outcome:
+    """Return a failure that names the last error, too."""
+    last = _failed_with(cause, FailureCode.ERROR, message_of(cause)).failure
+    if last is None or outcome.failure is None:
+        return outcome
+    message = f"{outcome.failure.message}; the last error is {last.type}: {last.message}"
+    failure = replace(outcome.failure, message=message, traceback=last.traceback)
+    return replace(outcome, failure=_bounded(failure))
 
 
 def max_tries_exceeded(max_tries: int, note: str = "") -> Outcome:
@@ -206,6 +222,15 @@ def _failed_with(raised: BaseException, code: FailureCode, message: str) -> Outc
     kind = raised.type_name if isinstance(raised, ProcessRaised) else type(raised).__name__
     failure = _bounded(Failure(type=kind, message=message, code=code, traceback=_traceback(raised)))
     return Outcome(OutcomeKind.FAILED, failure=failure, exception=raised)
+
+
+def error_of_retry(outcome: Outcome) -> tuple[str, str] | None:
+    """Return type and message of what made a try run again; None = the function asked for it."""
+    raised = outcome.exception or outcome.cause
+    if raised is None:
+        return None
+    kind = raised.type_name if isinstance(raised, ProcessRaised) else type(raised).__name__
+    return kind, message_of(raised)
 
 
 def message_of(raised: BaseException) -> str:

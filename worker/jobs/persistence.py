@@ -15,9 +15,17 @@ from jobgate.broker import (
     Transition,
     WriteInDoubt,
     counted,
+    encode_try,
     with_jitter,
 )
-from jobgate.worker.jobs.outcome import Outcome, OutcomeKind, Stop, brief, unserialisable
+from jobgate.worker.jobs.outcome import (
+    Outcome,
+    OutcomeKind,
+    Stop,
+    brief,
+    error_of_retry,
+    unserialisable,
+)
 from jobgate.worker.jobs.running_job import RunningJob
 from jobgate.worker.jobs.shared import Shared
 from jobgate.worker.log import logger, reason_of
@@ -138,8 +146,14 @@ class Persistence:
             case OutcomeKind.RETRY:
                 defer, score_ms, tries = outcome.defer, job.claimed.score_ms, job.tries
                 function = (job.body or LOST_BODY).function
+                entry = encode_try(tries, job.start_ms, self._worker_id, error_of_retry(outcome))
                 return lambda: self._broker.retry(
-                    job.claimed.lease, function=function, defer=defer, score_ms=score_ms, tries=tries
+                    job.claimed.lease,
+                    function=function,
+                    defer=defer,
+                    score_ms=score_ms,
+                    tries=tries,
+                    entry=entry,
                 )
             case OutcomeKind.RELEASE:
                 return lambda: self._release_with_others(job.to_release)

@@ -7,6 +7,7 @@
 -- Uses: index.lua (list_ended, keep_failure)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
+-- Uses: tries.lua (keep_tries)
 --
 -- KEYS[1] queue        ZSET    job id -> due time, unix ms
 -- KEYS[2] job          STRING  body
@@ -38,7 +39,7 @@
 -- ARGV[12] most entries of an index, unless it has more already
 -- ARGV[13] key prefix: result
 -- ARGV[14] function
--- ARGV[15] key prefix: failure
+-- ARGV[15..16] key prefixes: failure, tries
 --
 -- Returns 1 aborted (also when repeated), 2 requested, 3 finished before, 4 unknown,
 --         5 not running: call again with a result, 6 nothing done: the key `abort` holds another type
@@ -84,6 +85,7 @@ if keep ~= 0 then
     list_ended(index, { now, id }, keep, most, ARGV[13])
   end
 end
+keep_tries(ARGV[16] .. id, keep)
 redis.call('DEL', KEYS[2], KEYS[5], KEYS[7], KEYS[11])
 drop(KEYS[4])
 redis.call('ZREM', KEYS[1], id)

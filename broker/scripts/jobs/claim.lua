@@ -6,6 +6,7 @@
 -- Uses: wake.lua (wake_one)
 -- Uses: drop.lua (drop)
 -- Uses: notice.lua (notify)
+-- Uses: tries.lua (keep_try)
 -- Uses: poller.lua (name_poller, resign)
 --
 -- KEYS[1] queue   ZSET    job id -> due time, unix ms; raised here to the end of the lease plus its mark (lease.lua)
@@ -23,8 +24,10 @@
 -- ARGV[8]         ids to read at a time when some have to be skipped
 -- ARGV[9..10]     key prefixes: result, suspect
 -- ARGV[11]        pub/sub channel of those who listen
--- ARGV[12]        ms until the worker claims again if nobody wakes it; '' = it never lets another one do so
--- ARGV[13]        unix ms after which nothing is taken, because the worker must first make sure that this server is the
+-- ARGV[12]        key prefix: tries
+-- ARGV[13]        most entries of tries
+-- ARGV[14]        ms until the worker claims again if nobody wakes it; '' = it never lets another one do so
+-- ARGV[15]        unix ms after which nothing is taken, because the worker must first make sure that this server is the
 --                 right one; '' = it is sure
 --
 -- Returns { now, due time of the next job (0 = due jobs may be left, -1 = none, -2 = paused, -3 = too late),
@@ -75,6 +78,7 @@ local function note_end(id, score, tries)
   elseif fraction ~= 0 then -- its lease ran out
     crashes = crashes + 1
     uncounted = began == '2' and 0 or math.min(uncounted + 1, MOST_UNCOUNTED)
+    keep_try(ARGV[12] .. id, score, '{"n":' .. tries - 1 .. ',"lost":true}', ARGV[13], ttl)
   end
   if crashes + uncounted > 0 then
     redis.call('SET', ARGV[10] .. id, table.concat({ crashes, uncounted, idle, '0' }, ' '), 'PX', ttl)
@@ -192,14 +196,14 @@ end
 
 -- The worker has room left and will wait: say whether it has to look again by itself.
 local function share_polls()
-  if ARGV[12] ~= '' then
-    local look = now + math.max(whole(ARGV[12]), 1)
+  if ARGV[14] ~= '' then
+    local look = now + math.max(whole(ARGV[14]), 1)
     look = answer[2] > 0 and math.min(look, answer[2]) or look
     answer[3] = name_poller(KEYS[7], worker, look) and 1 or 0
   end
 end
 
-if ARGV[13] ~= '' and now > tonumber(ARGV[13]) then
+if ARGV[15] ~= '' and now > tonumber(ARGV[15]) then
   answer[2] = -3
   return answer
 end

@@ -16,7 +16,7 @@
 -- ARGV[6..8]           key prefixes: outcome, request, retried
 -- ARGV[9..11]          key prefixes: rate, pending, activity
 -- ARGV[12]             pub/sub channel of those who listen
--- ARGV[13]             key prefix: failure
+-- ARGV[13..14]         key prefixes: failure, tries
 -- then for each job:
 --   id, body, defer in ms from now, due time in unix ms or '', ttl of the body in ms after the due time
 --   (negative: from now), number of the first try or '', idempotency key (a whole key name) or '',
@@ -64,7 +64,7 @@ local function seen(idempotency, digest, id, body)
   return made_by == digest and 3 or 4, made or id
 end
 
-for at = 14, #ARGV, 12 do
+for at = 15, #ARGV, 12 do
   local id, body, defer, due, ttl = ARGV[at], ARGV[at + 1], whole(ARGV[at + 2]), ARGV[at + 3], whole(ARGV[at + 4])
   local first_try, idempotency, digest, replaces = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
   local owner, rate, pending = ARGV[at + 10]
@@ -96,7 +96,7 @@ for at = 14, #ARGV, 12 do
     local lives = math.max(ttl < 0 and -ttl or math.max(score - now, 0) + ttl, 1)
     if is_used then
       -- The outcome of an earlier job of this id, or a result that is replaced.
-      redis.call('DEL', result, ARGV[6] .. id, ARGV[7] .. id, ARGV[8] .. id, ARGV[13] .. id)
+      redis.call('DEL', result, ARGV[6] .. id, ARGV[7] .. id, ARGV[8] .. id, ARGV[13] .. id, ARGV[14] .. id)
     end
     if first then
       redis.call('SET', retry_prefix .. id, first - 1, 'PX', lives)

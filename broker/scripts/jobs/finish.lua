@@ -7,6 +7,7 @@
 -- Uses: index.lua (list_ended, keep_failure)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
+-- Uses: tries.lua (keep_tries)
 -- Uses: clock.lua (now)
 --
 -- KEYS[1] queue      ZSET   job id -> due time, unix ms
@@ -21,7 +22,7 @@
 -- ARGV[11..14]    key prefixes: suspect, request, pending, activity
 -- ARGV[15]        pub/sub channel of those who listen
 -- ARGV[16]        most entries of an index
--- ARGV[17]        key prefix: failure
+-- ARGV[17..18]    key prefixes: failure, tries
 -- then for each job:
 --   id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result ('' if it is not kept and nobody
 --   is known to wait for it), note: for the mark of the end, if the result is not kept ('abort ' and the job's owner if
@@ -49,7 +50,7 @@ local function list_kept(id, keep, ending, note)
   end
 end
 
-for at = 18, #ARGV, 9 do
+for at = 19, #ARGV, 9 do
   local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
   local is_held = held(KEYS[1], in_progress, retry, id, token, tries)
@@ -67,6 +68,9 @@ for at = 18, #ARGV, 9 do
       if blob ~= '' then
         hand_over(wanted_prefix .. id, outcome_prefix .. id, result, blob, outlives)
       end
+    end
+    if tries ~= '1' then
+      keep_tries(ARGV[18] .. id, keep)
     end
     if keep ~= 0 then
       list_kept(id, keep, ARGV[at + 6], ARGV[at + 5])

@@ -7,6 +7,7 @@
 -- Uses: drop.lua (drop)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
+-- Uses: tries.lua (keep_try)
 --
 -- KEYS[1] queue        ZSET    job id -> due time, unix ms
 -- KEYS[2] wake         LIST    at most one token
@@ -14,6 +15,7 @@
 -- KEYS[4] in-progress  STRING  lease: the token of its claim
 -- KEYS[5] retry        STRING  number of tries that were started
 -- KEYS[6] listeners    STRING  exists while somebody listens to the queue
+-- KEYS[7] tries        LIST    the tries that were followed by another one (earlier_tries.py)
 -- ARGV[1] job id
 -- ARGV[2] token
 -- ARGV[3] tries
@@ -24,6 +26,8 @@
 -- ARGV[8] key prefix: activity
 -- ARGV[9] pub/sub channel of those who listen
 -- ARGV[10] function
+-- ARGV[11] entry of the current try without the time of its end; '' = none is kept
+-- ARGV[12] most entries
 --
 -- Returns 1 done (also when repeated), 0 stale
 
@@ -41,6 +45,9 @@ redis.call('ZADD', KEYS[1], due, id)
 drop(KEYS[4])
 redis.call('PEXPIRE', KEYS[3], ttl, 'GT')
 redis.call('SET', KEYS[5], count, 'PX', ttl)
+if ARGV[11] ~= '' then
+  keep_try(KEYS[7], now, ARGV[11], ARGV[12], ttl)
+end
 count_event('retried', ARGV[10])
 write_counts(ARGV[8])
 notify(KEYS[6], ARGV[9], 'retried', { id })

@@ -3,6 +3,7 @@ import { Refused, exactly, get } from "../api/gateway.js";
 import { abortJob, jobNow, jobPath, retryJob } from "../api/jobs.js";
 import { rights } from "../api/rights.js";
 import { follow } from "../api/stream.js";
+import { confirmed } from "../parts/dialog.js";
 import { button, fill, make, put } from "../parts/elements.js";
 import { address, goTo, jobLink, link } from "../parts/links.js";
 import { badge, setBadge, stateOf } from "../parts/status.js";
@@ -60,10 +61,18 @@ class JobPage {
   async follow() {
     await follow(jobPath(this.id, "events"), {
       signal: this.signal,
-      onEvent: ({ kind, data }) => (kind === "gone" ? put(this.error, data.detail) : this.show({ ...data, args: this.job.args, kwargs: this.job.kwargs })),
+      onEvent: ({ kind, data }) => (kind === "gone" ? put(this.error, data.detail) : this.change(data)),
       onState: (state) => state === "refused" && put(this.error, "Further changes are not shown: load the page again."),
       isLast: ({ kind }) => kind === "finished" || kind === "gone",
     });
+  }
+
+  /** Show a change. What events leave out stays as it is, but a try that has ended is read. */
+  change(data) {
+    const isNew = data.try && (data.status !== this.job.status || data.try !== this.job.try);
+    const { args, kwargs, earlier_tries } = this.job;
+    this.show({ ...data, args, kwargs, earlier_tries });
+    if (isNew && data.status !== "in_progress") jobNow(this.id, this.signal).then((found) => this.show(found), () => {});
   }
 
   /** Show how it ended. */
@@ -126,6 +135,7 @@ class JobPage {
 
   async abort() {
     put(this.error, "");
+    if (!await confirmed(`Abort ${this.job.function ?? "this job"}? ${this.job.status === "in_progress" ? "It runs: what it has done stays done." : "It will not run."}`, "Abort it")) return;
     try {
       const answer = await abortJob(this.id);
       if (!answer.aborted) put(this.error, "It was asked to stop and has not yet done so.");

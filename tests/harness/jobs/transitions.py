@@ -48,6 +48,8 @@ ENDED, BODY_SHA = "arq:queue:ended:a", sha1(BODY.encode()).hexdigest()
 #: The indexes of ended jobs, and the request of a failed one.
 FINISHED, FAILED, REQUEST = "arq:queue:index:finished", "arq:queue:index:failed", "arq:queue:kept-request:a"
 NOTE = "arq:queue:failure-note:a"
+#: What is known of a try whose worker died.
+LOST: Content = {"arq:queue:earlier-tries:a": ['… {"n":1,"lost":true}']}
 WANTED, OUTCOME = "arq:queue:wanted:a", "arq:queue:outcome:a"
 #: Just claimed: the body lives as long as it did before.
 CLAIMED: Content = {**RUNNING, JOB: Expiring(BODY, 50)}

@@ -12,6 +12,7 @@ from harness.jobs.transitions import (
     JOB,
     LAPSED,
     LEASE,
+    LOST,
     OURS,
     PAUSED,
     QUEUE,
@@ -175,13 +176,13 @@ CASES = {
     "claim: a job whose worker died counts one try more": Case(
         before=LAPSED,
         call=claim(token="v:1"),
-        after={**CLAIMED_ANEW, SUSPECT: Expiring("1 1 0 0", DAY)},
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("1 1 0 0", DAY), **LOST},
         answer=lambda answer: seen(answer) == (2, 1, 1),
     ),
     "claim: a job that ran alone when its worker died pays for its crashes": Case(
         before={**LAPSED, SUSPECT: "1 1 0 2"},
         call=claim(token="v:1"),
-        after={**CLAIMED_ANEW, SUSPECT: Expiring("2 0 0 0", DAY)},
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("2 0 0 0", DAY), **LOST},
         answer=lambda answer: seen(answer) == (2, 2, 0),
     ),
     "claim: a suspect that had not begun when its worker died keeps its try": Case(
@@ -193,7 +194,7 @@ CASES = {
     "claim: a suspect whose very claim ends its worker does not come back for ever": Case(
         before={**LAPSED, SUSPECT: Expiring("1 1 100 0", 50)},
         call=claim(token="v:1"),
-        after={**CLAIMED_ANEW, SUSPECT: Expiring("2 2 100 0", DAY)},
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("2 2 100 0", DAY), **LOST},
         answer=lambda answer: seen(answer) == (2, 2, 2),
     ),
     "begin: a suspect begins alone": Case(
@@ -211,7 +212,7 @@ CASES = {
     "claim: what is noted of a suspect is no such thing": Case(
         before={**LAPSED, SUSPECT: ["a list"]},
         call=claim(token="v:1"),
-        after={**CLAIMED_ANEW, SUSPECT: Expiring("1 1 0 0", DAY)},
+        after={**CLAIMED_ANEW, SUSPECT: Expiring("1 1 0 0", DAY), **LOST},
         answer=lambda answer: seen(answer) == (2, 1, 1),
     ),
     "pause": Case(

@@ -59,4 +59,7 @@ test("a timeline has what happened, and what is next", () => {
   assert.deepEqual(words({ ...started, status: "in_progress" }), ["Enqueued", "Started, try 2: after 3 s", "Running"]);
   const ended = { ...started, status: "complete", success: false, finish_time: at(5) };
   assert.deepEqual(words(ended), ["Enqueued", "Started, try 2: after 3 s", "Failed: ran 2 s"]);
+  const tries = [{ try: 1, start_time: at(1), end_time: at(2), error: { type: "E", message: "no" }, lost: false }, { try: 2, start_time: null, end_time: at(3), error: null, lost: true }];
+  const said = steps({ ...job, status: "deferred", try: 2, earlier_tries: tries }).map((one) => [one.word, one.since, one.said]);
+  assert.deepEqual(said.slice(1, 3), [["Try 1", "ran 1 s", "E: no"], ["Try 2", "", "Its worker died, or was cut off."]]);
 });
