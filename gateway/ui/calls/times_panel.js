@@ -21,12 +21,15 @@ export class TimesPanel {
     const key = make("div.key", {}, make("span", {}, make("i"), "last hour"), make("span", {}, make("i.enqueued"), "the day before"));
     this.charts = make("div", { hidden: true }, make("div.columns", {}, this.run.element, this.wait.element), key);
     this.element = make("section.times", { hidden: true }, make("h3", {}, "Last hour"), this.verdict, this.facts, this.charts);
-    this.reading = new Reading({
-      signal,
-      read: () => get(`functions/${encodeURIComponent(name)}/times`, signal),
-      show: (found) => this.show(found),
-      fail: () => {}, // a key that may not see it sees the rest of the page
-      most: 10_000,
+    /** Settled when it is known what it shows first, so that the page does not move. @type {Promise<void>} */
+    this.ready = new Promise((settle) => {
+      this.reading = new Reading({
+        signal,
+        read: () => get(`functions/${encodeURIComponent(name)}/times`, signal),
+        show: (found) => settle(this.show(found)),
+        fail: () => settle(), // a key that may not see it sees the rest of the page
+        most: 10_000,
+      });
     });
   }
 

@@ -95,24 +95,27 @@ class Functions {
     return this.place.name ? this.found.find((fn) => fn.name === this.place.name) : this.found[0];
   }
 
-  show() {
+  async show() {
     const fn = this.chosen;
     const text = JSON.stringify(fn, (key, value) => (key === "workers" ? undefined : value)) ?? "";
     if (text === this.shown && text) return; // what was entered stays
     this.shown = text;
     this.end.abort();
     this.end = new AbortController();
-    fill(this.article, fn ? functionView(fn, new TimesPanel(fn.name, AbortSignal.any([this.signal, this.end.signal])).element) : make("p.note", {}, "No live worker offers this function."));
+    const times = fn ? new TimesPanel(fn.name, AbortSignal.any([this.signal, this.end.signal])) : null;
+    await times?.ready;
+    if (this.shown !== text) return;
+    fill(this.article, fn ? functionView(fn, times?.element) : make("p.note", {}, "No live worker offers this function."));
     this.goToModel();
   }
 
   /** Show another function, or the table of a model. @param {Place} place */
-  goTo(place) {
+  async goTo(place) {
     const isOther = place.name !== this.place.name;
     this.place = place;
     if (!isOther) return this.goToModel();
     this.showList();
-    this.show();
+    await this.show();
     this.article.focus({ preventScroll: true });
     return scrollTo(0, 0);
   }

@@ -37,10 +37,10 @@ class Schedules {
     /** @type {import("../parts/data_table.js").Column[]} */
     const columns = [
       ["Cron job", "name", nameOf],
-      ["", "lane p3", laneOf],
+      ["Next 24 hours", "lane p3", laneOf],
       ["Next run", "time", nextOf],
       ["Last run", "last", lastOf],
-      ["", "act p2", (one) => this.buttonOf(one)],
+      ["Start", "act p2", (one) => this.buttonOf(one)],
     ];
     this.table = new DataTable("Cron jobs", "schedules", columns, (one) => one.id);
     this.hours = this.table.element.querySelector("th.lane");
@@ -65,7 +65,7 @@ class Schedules {
     this.panel.hidden = found.length === 0;
     this.say("");
     if (!found.length) this.say(...EMPTY);
-    fill(this.hours, laneHours());
+    fill(this.hours, make("span.hidden", {}, "Next 24 hours"), laneHours());
     this.table.show(found.sort((one, other) => (one.next_runs?.[0] ?? "~").localeCompare(other.next_runs?.[0] ?? "~")));
   }
 

@@ -352,6 +352,7 @@ async def test_a_narrow_window_shows_everything(page: Page, shop: Shop, dark: bo
         (f"jobs/narrow-{dark}", "Started, try 1"),
         ("failures", "By function and error"),
         ("workers", "2 workers, "),
+        ("schedules", "every day at 03:00"),
         ("functions/send_invoice", "Call it"),
     ):
         await shown(page, f"{shop.url}/#/{place}", text, width=360, height=700, dark=dark)

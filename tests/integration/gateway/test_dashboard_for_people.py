@@ -22,6 +22,7 @@ PLACES = (
     ("jobs/long-one", "Running"),
     ("failures", "declined"),
     ("workers", "2 workers, "),
+    ("schedules", "every day at 03:00"),
     ("functions/send_invoice", "Call it"),
     ("nothing", "No such page"),
 )
