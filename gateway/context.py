@@ -1,9 +1,10 @@
 """What handlers get: the request in hand, `Call`, and through it the parts of the running gateway."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TypeVar
 
 from aiohttp.web import BaseRequest
@@ -16,7 +17,7 @@ from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import FailureCounter, Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
-from jobgate.gateway.http import Proxies, Unsent, asked_wait, body_at_hand, body_to_come
+from jobgate.gateway.http import PREFER, Proxies, Unsent, asked_wait, body_at_hand, body_to_come
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions
 from jobgate.gateway.operations import OperationParts
@@ -110,16 +111,9 @@ class Call:
             with self.deadline.paused(seconds):
                 return await self.gateway.waits.run(waiting)
 
-    @asynccontextmanager
-    async def place(self, seconds: float) -> AsyncIterator[None]:
+    def place(self, seconds: float) -> AbstractAsyncContextManager[None]:
         """Hold one of the caller's slots for a wait of this many seconds; raises `Problem` 429."""
-        gateway = self.gateway
-        with gateway.waits.place(self.caller):
-            if self.caller.waits is None:
-                yield
-                return
-            async with gateway.shared_waits.place(self.caller, seconds):
-                yield
+        return _Place(self, seconds)
 
     @property
     def max_body(self) -> int:
@@ -145,7 +139,39 @@ class Call:
 
     def wait(self) -> float | None:
         """Return the wait that the request asks for, in seconds; None = no wait. Raises `Problem` 422."""
-        prefer = self.request.headers.get("Prefer")
+        prefer = self.request.headers.get(PREFER)
         if prefer is None and not self.query:
             return None
         return asked_wait(self.query, prefer, longest=self.gateway.settings.max_wait)
+
+
+class _Place:
+    """A slot for a wait, while the block runs: of this gateway, and for some callers of all gateways."""
+
+    __slots__ = ("_call", "_seconds", "_shared")
+
+    def __init__(self, call: Call, seconds: float) -> None:
+        self._call = call
+        self._seconds = seconds
+        self._shared: AbstractAsyncContextManager[None] | None = None
+
+    async def __aenter__(self) -> None:
+        call = self._call
+        call.gateway.waits.take(call.caller)
+        if call.caller.waits is None:
+            return
+        try:
+            self._shared = call.gateway.shared_waits.place(call.caller, self._seconds)
+            await self._shared.__aenter__()
+        except BaseException:
+            call.gateway.waits.give_back(call.caller)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._shared is not None:
+                await self._shared.__aexit__(kind, error, trace)
+        finally:
+            self._call.gateway.waits.give_back(self._call.caller)

@@ -1,5 +1,6 @@
 """What the gateway does with each request: find its route and its caller, call the handler, count and log."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from aiohttp.web import BaseRequest
@@ -8,7 +9,7 @@ from jobgate.broker import BrokerError, without_secrets
 from jobgate.gateway.auth import Caller, Keys
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.deadline import RedisDeadline
-from jobgate.gateway.http import Answer, Problem, check_origin, log_access, target_of
+from jobgate.gateway.http import AUTHORIZATION, Answer, Problem, check_origin, log_access, target_of
 from jobgate.gateway.jobs import broker_problem, rate_limit_headers
 from jobgate.gateway.routes import Router
 
@@ -47,10 +48,13 @@ class GatewayService:
         """Return the call for a request."""
         return Call(self._gateway, request, RedisDeadline(self._gateway.settings.redis_deadline))
 
-    async def answer(self, call: Call, request_id: str) -> Answer:
+    def answer(self, call: Call, request_id: str) -> Awaitable[Answer]:
         """Answer a call; raises `Problem`."""
-        if not (base := self._router.base_path):
-            return await self._answer(call, request_id)
+        if base := self._router.base_path:
+            return self._answer_below(base, call, request_id)
+        return self._answer(call, request_id)
+
+    async def _answer_below(self, base: str, call: Call, request_id: str) -> Answer:
         try:
             answer = await self._answer(call, request_id)
         except Problem as problem:
@@ -68,7 +72,7 @@ class GatewayService:
         route, call.name = self._router.find(call.request.method, path)
         call.route, call.path = route.name, route.path
         if route.method == "POST":
-            check_origin(call.request, self._gateway.proxies.hosts_of(call.request))
+            check_origin(call.request, self._gateway.proxies.hosts_of)
         if not (self._keys is None or route.is_open):
             call.caller = self._caller(self._keys, call.request)
         try:
@@ -86,7 +90,7 @@ class GatewayService:
 
     def _caller(self, keys: Keys, request: BaseRequest) -> Caller:
         """Return the caller with the request's key; raises `Problem` 401, after too many wrong keys 429."""
-        authorization = request.headers.get("Authorization")
+        authorization = request.headers.get(AUTHORIZATION)
         try:
             return keys.caller(authorization)
         except Problem as problem:

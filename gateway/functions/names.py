@@ -40,7 +40,8 @@ def why_not_new_id(text: str) -> str | None:
 
 def status_path(job_id: str) -> str:
     """Return the path of a job's status."""
-    return f"/jobs/{quote(job_id, safe='', errors='surrogateescape')}/status"
+    shown = job_id if _JOB_ID.fullmatch(job_id) else quote(job_id, safe="", errors="surrogateescape")
+    return f"/jobs/{shown}/status"
 
 
 class QueueNames:

@@ -7,13 +7,14 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Generic, Protocol, TypeVar
 
 import orjson
 from aiohttp.web import BaseRequest
 
 from jobgate.gateway.http.answers import Answer, reset
+from jobgate.gateway.http.header_names import HOST, ORIGIN, REQUEST_ID, SEC_FETCH_SITE
 from jobgate.gateway.http.problems import Problem
 from jobgate.gateway.http.quiet_log import SparseLog
 from jobgate.gateway.http.streams import StreamedAnswer
@@ -39,7 +40,7 @@ class Service(Protocol[CallT]):
     def begin(self, request: BaseRequest) -> CallT:
         """Return what the service keeps of a request while it handles it."""
 
-    async def answer(self, call: CallT, request_id: str) -> Answer:
+    def answer(self, call: CallT, request_id: str) -> Awaitable[Answer]:
         """Answer one request; raises `Problem`."""
 
     def end(self, call: CallT, answer: Answer | None, seconds: float) -> None:
@@ -84,7 +85,7 @@ class Door(Generic[CallT]):
         return answer
 
     async def _answer(self, request: BaseRequest, call: CallT) -> Answer:
-        request_id = given_id(request.headers.get("X-Request-ID")) or next(self._ids)
+        request_id = given_id(request.headers.get(REQUEST_ID)) or next(self._ids)
         try:
             self._check(request)
             answer = await self._service.answer(call, request_id)
@@ -126,7 +127,7 @@ class Door(Generic[CallT]):
     def _check(self, request: BaseRequest) -> None:
         if request.version not in _VERSIONS:
             raise Problem("http-version")
-        host = request.headers.get("Host")
+        host = request.headers.get(HOST)
         if host is None and request.version == (1, 1):
             raise Problem("malformed-request", "An HTTP/1.1 request needs a Host header.")
         if self._hosts is not None and host is not None and not _is_one_of(self._hosts, host.lower()):
@@ -157,22 +158,22 @@ def target_of(request: BaseRequest) -> tuple[str, str]:
     return path, query
 
 
-def check_origin(request: BaseRequest, hosts: Collection[str]) -> None:
+def check_origin(request: BaseRequest, hosts: Callable[[BaseRequest], Collection[str]]) -> None:
     """Raise `Problem` 403 for a request that a page of another site made a browser send.
 
     A form can carry JSON, and browsers send forms without asking for permission (CORS preflight).
 
     Args:
         request: The request.
-        hosts: The names, in lower case, that the gateway has for its client.
+        hosts: Returns the names, in lower case, that the gateway has for its client.
     """
     headers = request.headers
-    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    site, origin = headers.get(SEC_FETCH_SITE), headers.get(ORIGIN)
     is_foreign = site is not None and site not in {"same-origin", "none"}
     if origin is not None:
         name = origin.partition("://")[2].lower()
         # Pages without an origin of their own send `null`; a request of HTTP/1.0 may name no host.
-        is_foreign = is_foreign or not name or name not in hosts
+        is_foreign = is_foreign or not name or name not in hosts(request)
     if is_foreign:
         raise Problem("cross-site", "A browser sent this on behalf of another site.")
 

@@ -1,7 +1,7 @@
 """`POST /jobs/{function}`: enqueue a job, or call it and wait for its outcome."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,15 @@ from jobgate.broker import (
 from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
 from jobgate.gateway.functions import function_name, status_path, why_not_new_id
-from jobgate.gateway.http import Answer, Problem, applied, body_at_hand, field_errors, read_json
+from jobgate.gateway.http import (
+    IDEMPOTENCY_KEY,
+    Answer,
+    Problem,
+    applied,
+    body_at_hand,
+    field_errors,
+    read_json,
+)
 from jobgate.gateway.jobs.broker_problems import broker_problem
 from jobgate.gateway.jobs.job_access import is_for, require_readable
 from jobgate.gateway.jobs.job_request import Sender, job_request
@@ -58,9 +66,11 @@ async def _enqueue_if_acceptable(call: Call, request: JobRequest, wait: float | 
     return await _enqueue_accepted(call, request, wait)
 
 
-async def _enqueue_accepted(call: Call, request: JobRequest, wait: float | None) -> Answer:
-    if wait is not None:
-        return await _call(call, request, wait)
+def _enqueue_accepted(call: Call, request: JobRequest, wait: float | None) -> Awaitable[Answer]:
+    return _enqueue_only(call, request) if wait is None else _call(call, request, wait)
+
+
+async def _enqueue_only(call: Call, request: JobRequest) -> Answer:
     enqueued = await _enqueued(call, request)
     if enqueued.created:
         return _accepted(request, enqueued)
@@ -115,7 +125,7 @@ def _queue_of(call: Call, request: JobRequest) -> str:
 
 
 def _request(call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:
-    key = call.request.headers.get("Idempotency-Key")
+    key = call.request.headers.get(IDEMPOTENCY_KEY)
     document = read_json(body) if body else {}
     return request_of(call, function, document, key, waits=wait is not None)
 
@@ -161,7 +171,9 @@ def enqueue_problem(call: Call, request: JobRequest, error: BrokerError) -> Prob
 def counted(call: Call, request: JobRequest, enqueued: Enqueued) -> Enqueued:
     """Count a job that was enqueued; raises `Problem` if the answer names an impossible one."""
     call.allowance = enqueued.allowance
-    if why_not_new_id(enqueued.job_id):  # something else wrote the key's record
+    if enqueued.job_id != request.job_id and why_not_new_id(
+        enqueued.job_id
+    ):  # something else wrote the key's record
         raise broker_problem(IdempotencyConflict())
     if enqueued.created:
         gateway = call.gateway

@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import StreamReader
 from aiohttp.web import BaseRequest, RequestPayloadError
 
+from jobgate.gateway.http.header_names import CONTENT_ENCODING, CONTENT_TYPE
 from jobgate.gateway.http.problems import Problem
 
 _JSON_TYPES = {
@@ -29,13 +30,13 @@ def body_at_hand(request: BaseRequest, *, limit: int, hint: str = "") -> bytes |
     """
     if not request.body_exists:
         return b""
-    _check_type(request.headers.get("Content-Type"), hint)
-    check_encoding(request.headers.get("Content-Encoding"))
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit)
+    _check_type(request.headers.get(CONTENT_TYPE), hint)
+    check_encoding(request.headers.get(CONTENT_ENCODING))
     content = request.content
     # The common case: it arrived together with the headers, and needs no timeout.
     if not content.is_eof() or content.exception() is not None:
+        if (request.content_length or 0) > limit:
+            raise _too_large(limit)
         return None
     body = content.read_nowait()
     if len(body) > limit:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -86,6 +87,7 @@ def _check_wait(text: str) -> str | None:
     return "wait is a number of seconds, 0 or more, given once."
 
 
+@lru_cache(maxsize=64)
 def _preferred(prefer: str) -> float | None:
     for preference in prefer.split(","):
         match = _PREFERENCE.fullmatch(preference.strip())

@@ -38,3 +38,33 @@ async def test_all_waits_end_at_a_shutdown() -> None:
     waits.end_all()
     assert await asyncio.gather(*running) == [None, None, None]
     assert await waits.run(wait) is None
+
+
+async def test_a_client_that_hangs_up_at_the_shutdown_is_still_cancelled() -> None:
+    waits = Waits(limit=3, limit_per_key=1)
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def wait() -> str | None:
+        return await never
+
+    task = asyncio.create_task(waits.run(wait))
+    await asyncio.sleep(0)
+    waits.end_all()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancelled_wait_is_cancelled() -> None:
+    waits = Waits(limit=3, limit_per_key=1)
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def wait() -> str | None:
+        return await never
+
+    task = asyncio.create_task(waits.run(wait))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not waits._running
