@@ -22,7 +22,8 @@ class Heartbeat:
 
     #: Whether the worker's catalogue is there, and lives on; if not, `publish` it.
     is_published: bool
-    #: Whether an idle worker polls each of its queues; if not, it should claim, to become the one that does.
+    #: Whether an idle worker polls each of its queues, as soon as this one would; if not, it should claim, to
+    #: become the one that does.
     is_polled: bool
 
 
@@ -31,7 +32,7 @@ class AnnouncePart(Part):
 
     async def announce(
         self, record: WorkerRecord, *, ttl: float, size: int = 0, vitals: WorkerVitals | None = None,
-        timeout: float | None = None,
+        poll: float | None = None, timeout: float | None = None,
     ) -> Heartbeat:  # fmt: skip
         """List a worker as alive in each of its queues, for the next `ttl` seconds.
 
@@ -42,6 +43,7 @@ class AnnouncePart(Part):
             ttl: Seconds.
             size: Length of its catalogue in bytes.
             vitals: What it does now; None = unknown.
+            poll: Seconds after which it would poll its queues: others must do so as soon; None = at any time.
             timeout: Seconds, if fewer than the broker's deadline.
         """
         keys, queues = self.keys, [self.keys.queue(queue) for queue in record.queues]
@@ -55,7 +57,8 @@ class AnnouncePart(Part):
             places,
             [
                 record.worker_id, encode_worker_record(record), to_ms(ttl), to_ms(_CATALOGUE_TTL), size,
-                "" if vitals is None else encode_worker_vitals(vitals), secrets.token_hex(16), *queues,
+                "" if vitals is None else encode_worker_vitals(vitals), secrets.token_hex(16),
+                "" if poll is None else to_ms(poll), *queues,
             ],
             is_hint=True,
             timeout=timeout,

@@ -59,7 +59,8 @@ class Announcer(TaskRole):
         shared: What the parts of the run share.
         counts: Counters, for the record and the health line.
         liveness: Receives signs of life.
-        on_unpolled: Called when no idle worker polls one of the queues, and when Redis does not answer.
+        on_unpolled: Called when no idle worker polls one of the queues as soon as this one would, and when
+            Redis does not answer.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Announcer(TaskRole):
     async def _write_record(self) -> None:
         beat = await self._broker.announce(
             self._record(), ttl=_TTL, size=self._publisher.size, timeout=_INTERVAL,
-            vitals=own_vitals(self._shared.jobs, self._liveness.pulse),
+            vitals=own_vitals(self._shared.jobs, self._liveness.pulse), poll=self._settings.poll_delay,
         )  # fmt: skip
         self._liveness.contact()
         if not beat.is_polled:

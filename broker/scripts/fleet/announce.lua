@@ -4,6 +4,7 @@
 -- Uses: read.lua (read)
 -- Uses: known.lua (note_queues)
 -- Uses: epoch.lua (name_data_set)
+-- Uses: poller.lua (is_polled)
 --
 -- KEYS[1] epoch      STRING  name of the data set
 -- KEYS[2] queues     ZSET    queue -> unix ms at which it was last in use
@@ -20,16 +21,18 @@
 -- ARGV[5] length of the catalogue in bytes
 -- ARGV[6] vitals, '' = not known
 -- ARGV[7] name for the data set, if it has none
--- ARGV[8…] the queues
+-- ARGV[8] ms between two polls of this worker, '' = any poll of another will do
+-- ARGV[9…] the queues
 --
 -- Returns { name of the data set or '', 0 = the catalogue is gone or something else is in its place, else 1,
---   0 = nobody polls one of the queues, else 1 }
+--   0 = nobody polls one of the queues, or only later than this worker would, else 1 }
 -- Where the key of a queue's workers holds another type of value, the worker is not listed.
 
 local id, ttl = ARGV[1], tonumber(ARGV[3])
-local record, last, is_polled = now .. ' ' .. ARGV[2], 3, 1
+local within = tonumber(ARGV[8]) or math.huge
+local record, last, are_polled = now .. ' ' .. ARGV[2], 3, 1
 
-for _ = 8, #ARGV do
+for _ = 9, #ARGV do
   local workers, worker, poller = KEYS[last + 1], KEYS[last + 2], KEYS[last + 3]
   last = last + 3
   redis.call('SET', worker, record, 'PX', ttl)
@@ -39,16 +42,16 @@ for _ = 8, #ARGV do
       redis.call('PEXPIRE', workers, ttl)
     end
   end
-  if redis.call('EXISTS', poller) == 0 then
-    is_polled = 0
+  if not is_polled(poller, within) then
+    are_polled = 0
   end
 end
 if ARGV[6] ~= '' then
   redis.call('SET', KEYS[3], ARGV[6], 'PX', ttl)
 end
-note_queues(KEYS[2], ARGV, 8)
+note_queues(KEYS[2], ARGV, 9)
 local catalogue, is_kept = KEYS[last + 1], 1
 if catalogue then
   is_kept = read('STRLEN', catalogue) == tonumber(ARGV[5]) and redis.call('PEXPIRE', catalogue, ARGV[4]) or 0
 end
-return { name_data_set(KEYS[1], ARGV[7]), is_kept, is_polled }
+return { name_data_set(KEYS[1], ARGV[7]), is_kept, are_polled }

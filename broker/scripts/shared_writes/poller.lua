@@ -11,9 +11,20 @@
 
 local GRACE = 1000
 
+-- The worker that is named, and when it looks; nil = there is none.
+local function poller_of(key)
+  return string.match(read('GET', key) or '', '^(%S+) (%d+)$')
+end
+
+-- Whether a worker is named that looks within so many ms.
+local function is_polled(key, within)
+  local _, at = poller_of(key)
+  return at ~= nil and tonumber(at) <= now + within
+end
+
 -- Name `worker`, which will look at `look`, unless another looks earlier; returns whether it is named.
 local function name_poller(key, worker, look)
-  local other, at = string.match(read('GET', key) or '', '^(%S+) (%d+)$')
+  local other, at = poller_of(key)
   if other and other ~= worker and tonumber(at) <= look then
     return false
   end
@@ -23,7 +34,7 @@ end
 
 -- If `worker` is named, let another one take its place.
 local function resign(key, worker, wake)
-  if string.match(read('GET', key) or '', '^(%S+) ') == worker then
+  if poller_of(key) == worker then
     redis.pcall('DEL', key)
     wake_one(wake)
   end

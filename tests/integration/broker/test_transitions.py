@@ -295,6 +295,27 @@ CASES = {
         answer=lambda answer: answer.is_polled,
         anything=("arq:queue:worker:w",),
     ),
+    "announce: another worker polls, but later than this one would": Case(
+        before={POLLER: Expiring("x 4100000000000", 60)},
+        call=lambda broker: broker.announce(RECORD, ttl=15, poll=40),
+        after={POLLER: Expiring("x 4100000000000", 60), **ANNOUNCED},
+        answer=lambda answer: not answer.is_polled,
+        anything=("arq:queue:worker:w",),
+    ),
+    "announce: another worker polls as soon as this one would": Case(
+        before={POLLER: Expiring("x 1", 60)},
+        call=lambda broker: broker.announce(RECORD, ttl=15, poll=0.5),
+        after={POLLER: Expiring("x 1", 60), **ANNOUNCED},
+        answer=lambda answer: answer.is_polled,
+        anything=("arq:queue:worker:w",),
+    ),
+    "announce: no worker is named where the poller should be": Case(
+        before={POLLER: "x"},
+        call=lambda broker: broker.announce(RECORD, ttl=15, poll=0.5),
+        after={POLLER: "x", **ANNOUNCED},
+        answer=lambda answer: not answer.is_polled,
+        anything=("arq:queue:worker:w",),
+    ),
     "resign": Case(
         before={POLLER: Expiring("w 1", 5)},
         call=lambda broker: broker.resign([QUEUE], worker_id="w"),

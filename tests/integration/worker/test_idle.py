@@ -169,6 +169,24 @@ async def test_who_looks_earlier_polls(server: RedisServer, client: redis.Redis,
             assert (await outcome(broker, "j", SOON)).result == 3
 
 
+async def test_a_sleeper_takes_the_place_of_a_poller_that_looks_later(
+    server: RedisServer, client: redis.Redis
+) -> None:
+    async with working([ADD], server.url, poll_delay=0.2) as eager:
+        await polled_by(client, eager)
+        # As if others were named: first one that looks earlier, so that this worker sleeps.
+        client.set(f"{QUEUE}:job-poller", "x 1", px=60_000)
+        before = calls(client, "evalsha")
+
+        async def asleep() -> bool:
+            return calls(client, "evalsha") >= before + 2  # a claim, and a heartbeat
+
+        await eventually_async(asleep, what="a claim")
+        client.set(f"{QUEUE}:job-poller", "x 4100000000000", px=60_000)
+        async with asyncio.timeout(SOON):
+            await polled_by(client, eager)
+
+
 async def test_a_deferred_job_is_not_late_because_another_worker_polls(
     server: RedisServer, client: redis.Redis, broker: Broker
 ) -> None:
