@@ -1,6 +1,7 @@
 """Operations on many jobs: what they do, to which jobs and for whom; they can be stopped and resumed."""
 
 import asyncio
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -83,13 +84,43 @@ async def test_failed_jobs_are_retried_once(gateway: RunningGateway, worker: Pla
     assert second == {"matched": 120, "retried": 60, "skipped": {"already-retried": 60}, **DONE}
 
 
+async def test_an_operation_leaves_alone_what_comes_after_its_start(
+    gateway: RunningGateway, worker: PlayedWorker, valkey_server: RedisServer
+) -> None:
+    await enqueue_many(worker.broker, ["before", "after"])
+    await end_due(worker)
+    await enqueue_many(worker.broker, ["open"], defer_by=600)
+    later = 4_102_444_800_000
+    with valkey_server.client() as client:
+        client.zadd("arq:queue:index:failed", {"after": later})
+        client.set("arq:job:new", json.dumps({"t": None, "f": "add", "a": [], "k": {}, "et": later}))
+        client.zadd("arq:queue", {"new": later})
+    document = {"filter": {"until": "2101-01-01T00:00:00Z"}}
+    retried = await result_of(gateway, await gateway.post("/bulk/retry", document))
+    assert (retried["matched"], retried["retried"]) == (1, 1)
+    await end_due(worker, failure=None)
+    aborted = await result_of(gateway, await gateway.post("/bulk/abort", {"filter": {}}))
+    assert (aborted["matched"], aborted["aborted"]) == (1, 1)
+    assert await statuses(gateway, ["open", "new"]) == {"complete": 1, "deferred": 1}
+
+
+async def test_an_operation_is_not_retried_by_another(gateway: RunningGateway) -> None:
+    first = await gateway.post("/bulk/abort", {"ids": ["none"]})
+    await result_of(gateway, first)
+    again = await result_of(gateway, await gateway.post("/bulk/retry", {"ids": [first[1]["job_id"]]}))
+    assert (again["retried"], again["skipped"]) == (0, {"forbidden": 1})
+
+
 async def test_what_succeeded_runs_again_only_if_that_is_asked_for(
     gateway: RunningGateway, worker: PlayedWorker
 ) -> None:
     await enqueue_many(worker.broker, names("a", 3))
     await end_due(worker, failure=None)
     assert (await gateway.post("/bulk/retry", {"filter": {}, "dry_run": True}))[1]["matched"] == 0
-    asked = await gateway.post("/bulk/retry", {"filter": {"success": True}, "limit": 2})
+    document = {"filter": {"success": True}, "limit": 2}
+    counted = await gateway.post("/bulk/retry", {**document, "dry_run": True})
+    assert counted[1] == {"matched": 2, "skipped": {}, "counted_all": True}
+    asked = await gateway.post("/bulk/retry", document)
     result = await result_of(gateway, asked)
     assert result == {"matched": 2, "retried": 2, "skipped": {}, "errors": [], "limit_reached": True}
 
@@ -348,12 +379,21 @@ async def test_what_is_no_operation_stops_no_others(
         members = {"ids": [], "caller": {"name": None, "scopes": []}, "limit": math.inf}
         endless: dict[str, Any] = {"t": None, "f": "jobgate.bulk_retry", "a": [], "k": members, "et": 1}
         client.set("arq:job:endless", msgpack.packb(endless))
+        client.zadd("arq:operations", {"octets": 5, "worn": 6, "backwards": 7})
+        members = {"ids": [], "caller": {"name": None, "scopes": []}, "limit": 1, "more": b"\xff"}
+        client.set("arq:job:octets", msgpack.packb({**endless, "k": members}))
+        client.set("arq:job:worn", msgpack.packb({**endless, "k": {**members, "more": ""}}))
+        client.set("arq:retry:worn", 100)
+        client.set("arq:job:backwards", msgpack.packb({**endless, "k": {**members, "rate": -1}}))
     await enqueue_many(worker.broker, ["a"])
     result = await result_of(gateway, await gateway.post("/bulk/abort", {"ids": ["a"]}))
     assert result["aborted"] == 1
     codes = {}
-    for job_id in ("lost", "bad", "list", "endless"):
+    for job_id in ("lost", "bad", "list", "endless", "worn", "backwards"):
         _, outcome, _ = await gateway.get(f"/jobs/{job_id}/result?wait=10")
         codes[job_id] = outcome["error"]["code"]
-    wrong = "invalid-arguments"
-    assert codes == {"lost": "lost-body", "bad": wrong, "list": "lost-body", "endless": wrong}
+    expected = {"lost": "lost-body", "list": "lost-body", "worn": "max-tries"}
+    expected |= dict.fromkeys(("bad", "endless", "backwards"), "invalid-arguments")
+    assert codes == expected
+    # Its arguments cannot be stored with its result.
+    assert (await gateway.get("/jobs/octets/result?wait=10"))[1]["success"] is True
