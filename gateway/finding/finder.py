@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from jobgate.broker import Broker, BrokerError, JobView, size_of
+from jobgate.gateway.finding.cursors import Part, Place
 from jobgate.gateway.finding.job_filter import JobFilter
-from jobgate.gateway.finding.places import Part, Place
 from jobgate.gateway.finding.sources import FoundId, Source, Sources
 
 #: Jobs that are read from Redis at a time: each may be megabytes large.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from jobgate.broker import LONGEST_TYPE, FailureCode, JobStatus, JobView, WantedFailures
-from jobgate.gateway.finding.places import Part
+from jobgate.gateway.finding.cursors import Part
 from jobgate.gateway.functions import QueueNames, why_not_function
 from jobgate.gateway.http import moment_ms, why_not_moment
 

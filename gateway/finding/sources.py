@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from jobgate.broker import Broker, InvalidCursor, Merge, NotAQueue
+from jobgate.gateway.finding.cursors import Part, Place
 from jobgate.gateway.finding.job_filter import ALL_QUEUES, JobFilter
-from jobgate.gateway.finding.places import Part, Place
 
 #: Ids that are read from a list at a time: failed jobs are read with their notes, of which many may not fit.
 _AT_ONCE: Final = 100
