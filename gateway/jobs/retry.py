@@ -47,7 +47,7 @@ async def _rerun(call: Call, view: JobView) -> Rerun:
     try:
         rerun = await gateway.broker.rerun(call.name, new_id=next(gateway.job_ids), limits=limits)
     except WriteInDoubt:
-        again = "It may run again by now. Send the request again: the job is retried once only."
+        again = "It may be running again by now. Send the request again: the job is retried once only."
         raise Problem("outcome-unknown", again) from None
     call.allowance = rerun.allowance
     return rerun

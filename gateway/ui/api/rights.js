@@ -13,7 +13,7 @@ import { KEY, early } from "./early.js";
 /** @type {Promise<Rights> | null} */
 let known = null;
 
-/** Whether the gateway lets the dashboard show only. */
+/** Whether the gateway serves the dashboard without buttons that change something. */
 export const isReadOnly = () => document.documentElement.hasAttribute("data-read-only");
 
 /** What is assumed while the gateway cannot be asked. */
@@ -28,7 +28,7 @@ export function rights() {
   return known;
 }
 
-/** Forget what the last key might do. */
+/** Forget what the last key may do. */
 export function forgetRights() {
   known = null;
 }

@@ -147,6 +147,17 @@ async def test_jobs_that_run_again_count(server: RedisServer) -> None:
         assert (await broker.rerun(ids[2])).code is RerunAnswer.CREATED
 
 
+async def test_jobs_that_may_wait_longer_are_counted_longer(server: RedisServer) -> None:
+    limits = CallerLimits(name="shop", pending=10)
+    async with Broker(server.url) as broker:
+        lives: list[int] = []
+        for hours in (1, 40, 2):
+            await broker.enqueue(request_of("add", limits=limits, expires=hours * 3600))
+            with server.client() as client:
+                lives.append(int(client.ttl("arq:queue:key-pending:shop")) // 3600)
+    assert lives[0] < 39 <= lives[1] == lives[2]
+
+
 async def test_jobs_that_run_again_are_pending_until_they_end(server: RedisServer) -> None:
     limits = CallerLimits(name="shop", pending=2)
     async with Broker(server.url) as broker:

@@ -5,6 +5,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from hashlib import sha1
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from harness.jobs.leases import claimed
 from harness.jobs.records import request_of
 from harness.servers.redis_server import RedisServer
-from jobgate.broker import Broker, Failure, JobBody, JobResult, RerunAnswer
+from jobgate.broker import Broker, Failure, JobBody, JobResult, Keys, RerunAnswer
+from jobgate.broker.scripts import script
 
 QUEUE = "arq:queue"
 
@@ -41,6 +43,25 @@ async def end(broker: Broker, *, success: bool) -> None:
         options=body.options,
     )
     await broker.finish(job.lease, result, keep=60)
+
+
+@pytest.mark.parametrize("change", ["another result", "end of the new job"])
+def test_what_changes_before_the_script_runs_is_looked_at_again(
+    valkey_server: RedisServer, change: str
+) -> None:
+    keys = Keys()
+    stored = b"another" if change == "another result" else b"result"
+    places = [QUEUE, keys.wake(QUEUE), keys.abort, keys.result("a"), keys.retried("a"), keys.job("b")]
+    places += [keys.result("b"), keys.ended("b"), keys.listeners(QUEUE), keys.rate(""), keys.pending("")]
+    words = ["b", "body", sha1(b"result", usedforsecurity=False).hexdigest(), "60000"]
+    words += [keys.activity(QUEUE, ""), keys.job_channel(QUEUE), "add", "", keys.job("")]
+    with valkey_server.client() as client:
+        client.set(keys.result("a"), stored)
+        if change == "end of the new job":
+            client.set(keys.ended("b"), "1")
+        before = {*client.keys()}
+        assert client.eval(script("rerun").source, len(places), *places, *words) == [3, 0, b"b"]
+        assert {*client.keys()} == before
 
 
 @pytest.mark.parametrize("success", [False, True])
