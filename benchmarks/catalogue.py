@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from benchmarks.measures.http import blocking, call, enqueue, through_redis
-from benchmarks.measures.stored import listing
-from benchmarks.measures.waiting import crowd, streams
+from benchmarks.measures.stored import backlog, idle, listing
+from benchmarks.measures.waiting import crowd, long_polls, streams
 from benchmarks.measures.work import books, cold_start, drain, start_up
 from benchmarks.running import Stage
 from benchmarks.tables import Table
@@ -20,8 +20,12 @@ CATALOGUE: dict[str, Callable[[Stage], Table]] = {
     "call-http": call.call_http,
     "call-redis": through_redis.call_redis,
     "call-blocking": blocking.call_blocking,
+    "long-polls": long_polls.long_polls,
     "streams": streams.streams,
     "crowd": crowd.beside_crowd,
+    "idle": idle.idle,
+    "memory": backlog.memory,
+    "backlog": backlog.backlog,
     "list": listing.list_finished,
     "start-worker": start_up.start_worker,
     "start-gateway": start_up.start_gateway,

@@ -98,6 +98,12 @@ MARKS = [
     Mark("call over HTTP, 64 connections, against bare aiohttp", _ratio("call-http", "rate", "bare aiohttp"), 0.4, 0.6),
     Mark("call through Redis, p50, against SAQ", _ratio("call-redis", "p50", "saq"), 0.7, 0.5, at_most=True),
     Mark("NDJSON against single requests", _ratio("enqueue-batch", "rate", "single"), 2, 4),
+    Mark("claim, cost per job at 1 M jobs against 1 k", _ratio("backlog", "claim", "1,000 jobs", "1,000,000 jobs"), 1.2, 1, at_most=True),
+    Mark("100 idle workers, Redis commands in all", _value("idle", "commands", "100 workers"), 100, 50, "/s", at_most=True),
+    Mark("1,000 long polls, result to answer, p99", _value("long-polls", "p99"), 50, 15, "ms", at_most=True),
+    Mark("Redis' memory for a queued job against arq's", _ratio("memory", "stored", "arq"), 1, 0.8, at_most=True),
+    Mark("gateway with 1,000 long polls, RSS", _value("long-polls", "memory"), 110, None, "MiB", at_most=True),
+    Mark("worker at rest, RSS", _value("start-worker", "memory"), 65, None, "MiB", at_most=True),
 ]  # fmt: skip
 #: Those that hold for what was built before.
 MORE_MARKS = [

@@ -1,7 +1,6 @@
 """The workers that are compared: how each is started as its documents say, is filled, and is watched."""
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ import redis
 
 from benchmarks.peers.environments import executable
 from benchmarks.programs.server_url import CONCURRENCY, REDIS_URL
-from benchmarks.running import ROOT, Child, Failed, Stage, child
+from benchmarks.running import ROOT, Child, Failed, Stage, child, environment
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ class Peer:
 
     def _produce(self, stage: Stage, *arguments: str) -> Produced:
         words = [executable(self.name, "python"), "-m", f"benchmarks.programs.{self.name}_jobs", *arguments]
-        environment = {**os.environ, **self._variables(stage, None)}
-        done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True, env=environment)
+        variables = environment(self._variables(stage, None))
+        done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True, env=variables)
         if done.returncode:
             raise Failed(f"{' '.join(words)}\n{done.stderr[-1_000:]}")
         return Produced(**json.loads(done.stdout.splitlines()[-1]))

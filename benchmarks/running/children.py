@@ -60,7 +60,7 @@ def child(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **(variables or {})},
+            env=environment(variables),
             start_new_session=True,
         )
         try:
@@ -71,6 +71,12 @@ def child(
             raise Failed(f"{error}\n{' '.join(words)}\n{_end_of(output)}") from error
         finally:
             _stop(process)
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a program: it keeps its compiled modules and buffers its output."""
+    own = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+    return {name: value for name, value in os.environ.items() if name not in own} | dict(variables or {})
 
 
 def _wait_until_live(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:

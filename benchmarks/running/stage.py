@@ -1,6 +1,5 @@
 """Where all programs run in turns: one private server, which is emptied before each of them."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,11 +34,8 @@ class Stage:
     def built(cls, rounds: int, *, is_quick: bool = False) -> Iterator["Stage"]:
         """Run the server while the block runs.
 
-        It writes nothing to its disk: all programs share it, and its disk is not what is measured. Programs
-        keep their compiled modules and buffer their output, whatever the environment of this one says.
+        It writes nothing to its disk: all programs share it, and its disk is not what is measured.
         """
-        for variable in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
-            os.environ.pop(variable, None)
         with (
             TemporaryDirectory() as folder,
             EmbeddedServer(Path(folder), options={"appendonly": "no", "save": '""'}) as server,
@@ -94,7 +90,7 @@ def in_turns(
             stage.empty()
             try:
                 figures = measure()
-            except (Failed, OSError, AssertionError) as error:
+            except Exception as error:  # the other figures of a long run must not be lost
                 table.failures[name] = str(error)
                 del left[name]
                 note(f"{table.name}, {name}: FAILED: {error}")

@@ -77,7 +77,7 @@ def enqueue_batch(stage: Stage) -> Table:
     ]
     jobs = stage.scaled(JOBS)
     ways: dict[str, Callable[[int], object]] = {
-        "jobgate": lambda port: _lines(port, jobs),
+        "jobgate": lambda port: send_lines(port, jobs),
         "array": lambda port: _arrays(port, jobs),
         "single": lambda port: load.run(
             port, load.post(GATEWAY.path, BODY), connections=64, requests=jobs, expected=b"202"
@@ -103,7 +103,7 @@ def _way(stage: Stage, way: Callable[[int], object], jobs: int) -> Callable[[], 
     return measure
 
 
-def _lines(port: int, jobs: int) -> None:
+def send_lines(port: int, jobs: int) -> None:
     """Send a file of lines with curl."""
     with TemporaryDirectory() as folder:
         file, answer = Path(folder, "jobs.ndjson"), Path(folder, "answer")
