@@ -5,7 +5,7 @@ from collections.abc import Callable
 from benchmarks.measures.http import blocking, call, enqueue, through_redis
 from benchmarks.measures.stored import backlog, idle, listing
 from benchmarks.measures.waiting import crowd, long_polls, streams
-from benchmarks.measures.work import books, cold_start, drain, start_up
+from benchmarks.measures.work import books, cold_start, drain, payload, sleepers, start_up
 from benchmarks.running import Stage
 from benchmarks.tables import Table
 
@@ -14,9 +14,11 @@ CATALOGUE: dict[str, Callable[[Stage], Table]] = {
     "drain-defaults": drain.drain_defaults,
     "drain-fleet": drain.drain_fleet,
     "drain-typed": drain.drain_typed,
+    "sleepers": sleepers.sleepers,
     "enqueue-http": enqueue.enqueue_http,
     "enqueue-batch": enqueue.enqueue_batch,
     "enqueue-redis": through_redis.enqueue_redis,
+    "payload": payload.payload,
     "call-http": call.call_http,
     "call-redis": through_redis.call_redis,
     "call-blocking": blocking.call_blocking,

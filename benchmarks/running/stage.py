@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,6 +66,11 @@ class Stage:
     def client(self) -> "redis.Redis":
         """Return a client of the server, to be closed."""
         return redis.Redis(port=self.port)
+
+    @property
+    def once(self) -> "Stage":
+        """The same stage for what is measured in one round: it takes long, or counts what hardly changes."""
+        return replace(self, rounds=1)
 
     def empty(self) -> None:
         """Forget all data."""
