@@ -15,6 +15,7 @@ from benchmarks.marks import verdicts
 from benchmarks.report import Run, report
 from benchmarks.running import Stage, note
 
+ROUNDS = 3
 EPILOG = """examples:
   make bench
   make bench BENCH='--only drain --only call-http --rounds 5'
@@ -35,7 +36,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--rounds", type=int, default=3, help="times that each program has its turn (default 3)"
+        "--rounds", type=int, default=ROUNDS, help="times that each program has its turn (default 3)"
     )
     parser.add_argument(
         "--only",
@@ -69,6 +70,13 @@ def _is_meant(name: str, wanted: str) -> bool:
     return name == wanted or (wanted not in CATALOGUE and name.startswith(f"{wanted}-"))
 
 
+def _command(given: argparse.Namespace) -> str:
+    """Return the command that repeats a run."""
+    words = [f"--only {name}" for name in given.only or ()] + ["--quick"] * given.quick
+    words += [f"--rounds {given.rounds}"] * (given.rounds != ROUNDS)
+    return f"make bench BENCH='{' '.join(words)}'" if words else "make bench"
+
+
 def main() -> None:
     """Measure and print."""
     given = options()
@@ -83,7 +91,7 @@ def main() -> None:
             note(f"{name} ({number} of {len(names)})")
             tables.append(CATALOGUE[name](stage))
     note(f"{len(names)} benchmarks took {(time.monotonic() - begun) / 60:.1f} minutes")
-    run = Run.now(tables, " ".join(["python -m benchmarks", *sys.argv[1:]]), given.rounds)
+    run = Run.now(tables, _command(given), given.rounds)
     if given.json:
         run.write(given.json)
     print(report(run))

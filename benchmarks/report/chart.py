@@ -91,7 +91,8 @@ def chart(tables: Mapping[str, Table]) -> str:
 def _panel(panel: Panel, table: Table, top: int) -> tuple[str, int]:
     """Return the drawing of a panel, and its height."""
     values = {name: table.median(name, panel.figure) for name in table.rows}
-    known = {name: value for name, value in values.items() if value is not None}
+    # One process of each: rows of several stand in the table only.
+    known = {name: value for name, value in values.items() if value is not None and "--" not in name}
     longest = max(known.values(), default=1) or 1
     lines = [
         f'<text class="title" x="20" y="{top + 22}">{escape(panel.title)}</text>',

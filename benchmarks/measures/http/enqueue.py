@@ -32,9 +32,12 @@ def enqueue_http(stage: Stage) -> Table:
     table.notes = [
         "Bare aiohttp parses the same body and enqueues nothing: it is the ceiling.",
         "FastAPI and Flower log each request by default; jobgate does with `--access-log`.",
+        "All are one process, but for the last row; FastAPI's and jobgate's commands both have `--workers`.",
         "The load generator has a core of its own only as far as Redis leaves it one.",
     ]
-    return in_turns(table, stage, {front.name: partial(requested, stage, front) for front in FRONTS})
+    contenders = {front.name: partial(requested, stage, front) for front in FRONTS}
+    two = partial(requested, stage, GATEWAY, "--workers", "2")
+    return in_turns(table, stage, contenders | {"jobgate --workers 2": two})
 
 
 def requested(stage: Stage, front: Front, *options: str) -> dict[str, float]:

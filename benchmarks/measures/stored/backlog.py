@@ -37,7 +37,6 @@ def backlog(stage: Stage) -> Table:
     ]
     lengths = LENGTHS[:-1] if stage.is_quick else LENGTHS
     table = Table("backlog", "A long queue of one worker and one gateway", figures)
-    once = Stage(stage.server, 1, stage.is_quick)
 
     def measure() -> Mapping[str, float]:
         with GATEWAY.running(stage) as (_, port):
@@ -48,7 +47,7 @@ def backlog(stage: Stage) -> Table:
                 table.add(f"{length:,} jobs", found)
         return found
 
-    in_turns(table, once, {f"{lengths[-1]:,} jobs": measure})
+    in_turns(table, stage.once, {f"{lengths[-1]:,} jobs": measure})
     for values in table.rows[f"{lengths[-1]:,} jobs"].values() if table.rows else ():
         del values[1:]  # the last length was added above
     return table

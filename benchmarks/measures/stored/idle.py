@@ -27,8 +27,9 @@ def idle(stage: Stage) -> Table:
     ]
     table = Table("idle", "Idle workers", figures)
     table.notes = ["All workers of a fleet are in one process: as processes they send the same commands."]
-    once = Stage(stage.server, 1, stage.is_quick)
-    return in_turns(table, once, {f"{count} workers": partial(_fleet, stage, count) for count in FLEETS})
+    return in_turns(
+        table, stage.once, {f"{count} workers": partial(_fleet, stage, count) for count in FLEETS}
+    )
 
 
 def _fleet(stage: Stage, count: int) -> Mapping[str, float]:

@@ -69,7 +69,6 @@ def list_finished(stage: Stage) -> Table:
     ]
     jobs = max(_AT_ONCE, stage.scaled(JOBS))
     table = Table("list", f"A page of 100 of {jobs:,} finished jobs", figures)
-    once = Stage(stage.server, 1, stage.is_quick)
 
     def measure() -> dict[str, float]:
         fill(stage.port, jobs)
@@ -79,4 +78,4 @@ def list_finished(stage: Stage) -> Table:
         table.add("failed ones", {"page": failed[PAGES // 2], "longest": failed[-1]})
         return {"page": pages[PAGES // 2], "longest": pages[-1]}
 
-    return in_turns(table, once, {"jobgate": measure})
+    return in_turns(table, stage.once, {"jobgate": measure})

@@ -131,7 +131,7 @@ def beside_crowd(stage: Stage) -> Table:
     title = f"Enqueues beside {STREAMS:,} event streams, {WAITS:,} waits and {SLOW} slow clients, and alone"
     return in_turns(
         Table("crowd", title, figures),
-        stage,
+        stage.once,
         {"jobgate": lambda: _measured(stage, crowd), "alone": lambda: _measured(stage, _nobody)},
     )
 

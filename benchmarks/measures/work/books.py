@@ -19,7 +19,7 @@ from benchmarks.running import ROOT, Stage, child, free_port, in_turns, load
 from benchmarks.tables import Figure, Table
 from jobgate.gateway import new_key
 
-REQUESTS, JOBS = 20_000, 40_000
+REQUESTS, JOBS = 10_000, 20_000
 LIMITS = {"rate": 1e6, "burst": 1_000_000, "pending": 1_000_000}
 FIGURES = [Figure("rate", "jobs a second of the processor", more_is_better=True)]
 

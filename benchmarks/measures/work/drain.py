@@ -110,7 +110,7 @@ def drain_defaults(stage: Stage) -> Table:
     jobs = {JOBGATE: 40_000, ARQ: 800, SAQ: 6_000, TASKIQ: 6_000, STREAQ: 4_000}
     return in_turns(
         table,
-        stage,
+        stage.once,
         {peer.name: partial(drained, stage, peer, count, at_once=None) for peer, count in jobs.items()},
     )
 
@@ -121,7 +121,7 @@ def drain_fleet(stage: Stage) -> Table:
     table.notes = ["Redis and this process, which looks, share the processors with the workers."]
     return in_turns(
         table,
-        stage,
+        stage.once,
         {
             f"{count} processes": partial(drained, stage, JOBGATE, JOBS["jobgate"], "--workers", str(count))
             for count in FLEET

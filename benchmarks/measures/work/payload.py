@@ -28,7 +28,7 @@ FIGURES = [
 def payload(stage: Stage) -> Table:
     """Enqueue jobs with one argument of some size, and call a function that returns it."""
     table = Table("payload", "Size of arguments, in bytes", FIGURES)
-    return in_turns(table, stage, {f"{size:,}": partial(_of_size, stage, size) for size in SIZES})
+    return in_turns(table, stage.once, {f"{size:,}": partial(_of_size, stage, size) for size in SIZES})
 
 
 def _of_size(stage: Stage, size: int) -> Mapping[str, float]:

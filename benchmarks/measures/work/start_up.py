@@ -24,7 +24,7 @@ def start_worker(stage: Stage) -> Table:
     """Compare workers that find one job."""
     table = Table("start-worker", "Start of a worker, and the worker at rest", WORKERS)
     table.notes = ["Redis commands are counted with those inside of scripts."]
-    return in_turns(table, stage, {name: _worker(stage, peer) for name, peer in PEERS.items()})
+    return in_turns(table, stage.once, {name: _worker(stage, peer) for name, peer in PEERS.items()})
 
 
 def _worker(stage: Stage, peer: Peer) -> Callable[[], Mapping[str, float]]:
@@ -55,7 +55,7 @@ def start_gateway(stage: Stage) -> Table:
         Figure("idle", "% of a core at rest", more_is_better=False),
     ]
     table = Table("start-gateway", "Start of an HTTP front, and the front at rest", figures)
-    return in_turns(table, stage, {front.name: _front(stage, front) for front in FRONTS})
+    return in_turns(table, stage.once, {front.name: _front(stage, front) for front in FRONTS})
 
 
 def _front(stage: Stage, front: Front) -> Callable[[], Mapping[str, float]]:
