@@ -202,6 +202,7 @@ class ArqRedis(Redis):
             args=args,
             kwargs=kwargs,
             job_id=_job_id or new_job_id(),
+            id_is_made=not _job_id,
             options=JobOptions(queue=self.default_queue_name if _queue_name is None else _queue_name),
             first_try=_job_try if _job_try and _job_try > 0 else None,
             **due(_defer_until, _defer_by),

@@ -38,6 +38,10 @@ class OptionForm(NamedTuple):
 _TEXT, _SECONDS, _COUNT, _FLAG = OptionKind
 
 
+#: The request token of a job whose id was generated.
+MADE: Final = "made:"
+
+
 class JobOptions(NamedTuple):
     """How a job is to be run; None = not given. Stored in this order.
 
@@ -47,7 +51,8 @@ class JobOptions(NamedTuple):
     One is made for each job: a tuple, because a frozen dataclass takes more than twice as long.
     """
 
-    #: None: in a request the namespace's default queue; in a stored job, a stock arq producer wrote it.
+    #: None: in a request the namespace's default queue; in a stored job, a stock arq producer wrote it. In a
+    #: stored job "" is the namespace's default queue.
     queue: Annotated[str | None, OptionForm("q", _TEXT, in_http=True)] = None
     #: Run limit in seconds; None = the function's or the worker's.
     timeout: Annotated[float | None, OptionForm("to", _SECONDS, in_http=True, least=0.001)] = None
@@ -59,7 +64,8 @@ class JobOptions(NamedTuple):
     retry_of: Annotated[str | None, OptionForm("ro", _TEXT, in_result=True)] = None
     #: Name of the caller's key, which decides who may read the job.
     owner: Annotated[str | None, OptionForm("o", _TEXT, in_result=True)] = None
-    #: Random mark of one enqueue call, by which a replay differs from a duplicate. Set by the broker.
+    #: Random mark of one enqueue call, by which a replay differs from a duplicate; `MADE` if the id is random
+    #: itself. Set by the broker.
     request_token: Annotated[str | None, OptionForm("rt", _TEXT, in_result=True)] = None
     #: Whether the caller waits: then it gets an outcome that is not kept, too.
     wants_outcome: Annotated[bool, OptionForm("wo", _FLAG)] = False

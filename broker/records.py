@@ -114,7 +114,7 @@ class JobRequest:
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     options: JobOptions = NO_OPTIONS
-    #: Unique in the namespace; None = 128 random bits in hex.
+    #: Unique in the namespace; None = 20 letters and digits at random.
     job_id: str | None = None
     #: The id was generated, not chosen by the caller, who can repeat it only after reading it in an answer.
     id_is_made: bool = False

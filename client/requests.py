@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -101,14 +102,14 @@ class NewJob:
 
 
 def new_job(function: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options) -> NewJob:
-    """Return a job with the id of the options, or with 128 random bits in hex.
+    """Return a job with the id of the options, or with 20 letters and digits at random.
 
     Raises:
         InvalidOption: A keyword begins with `_` and is not an option, or the function has no name.
     """
     check_keywords(kwargs, _OPTIONS)
     check_name("the name of a function", function)
-    job_id = options.job_id or secrets.token_hex(16)
+    job_id = options.job_id or b64encode(secrets.token_bytes(15), b"xZ").decode()
     return NewJob(function=function, args=args, kwargs=kwargs, options=options, job_id=job_id)
 
 

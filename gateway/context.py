@@ -1,6 +1,7 @@
 """What handlers get: the request in hand, `Call`, and through it the parts of the running gateway."""
 
 import secrets
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -28,10 +29,10 @@ Result = TypeVar("Result")
 
 
 def _job_ids() -> Iterator[str]:
-    """Yield ids of 128 random bits in hex. One call of the kernel serves many jobs."""
+    """Yield ids as `new_job_id` makes them. One call of the kernel serves many jobs."""
     while True:
-        pool = secrets.token_hex(16 * 256)
-        yield from (pool[start : start + 32] for start in range(0, len(pool), 32))
+        pool = b64encode(secrets.token_bytes(15 * 256), b"xZ").decode()
+        yield from (pool[start : start + 20] for start in range(0, len(pool), 20))
 
 
 @dataclass(kw_only=True, slots=True)

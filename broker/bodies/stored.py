@@ -5,9 +5,10 @@ Result: the same and `s` success, `r` result or failure, `st` and `ft` start and
 `q` queue, `id` job id.
 
 jobgate's additions are under one key, `jobgate`, which arq does not read. In a job: the options, under the
-keys that `JobOptions` gives them. In a result: `w` worker, the options that results keep, `ns` that it never
-started (`st` is then the time of its end, for arq's readers), `c` failure code, `e` failure (only where `r`
-holds an exception). A key is absent where its value is None or False.
+keys that `JobOptions` gives them; `{}` means the default queue and a generated id. In a result: `w` worker,
+the options that results keep, `ns` that it never started (`st` is then the time of its end, for arq's
+readers), `c` failure code, `e` failure (only where `r` holds an exception). A key is absent where its value
+is None or False.
 """
 
 import pickle
@@ -17,7 +18,7 @@ from typing import Any
 from jobgate.broker.bodies import failures
 from jobgate.broker.bodies.codecs import Codec, codec_named
 from jobgate.broker.errors import DecodeError, EncodeError
-from jobgate.broker.job_options import NO_OPTIONS, OPTION_FORMS, JobOptions, OptionKind
+from jobgate.broker.job_options import MADE, NO_OPTIONS, OPTION_FORMS, JobOptions, OptionKind
 from jobgate.broker.milliseconds import LONGEST
 from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
@@ -49,7 +50,8 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
         "k": dict(body.kwargs),
         "et": body.enqueue_time_ms,
     }
-    if own := _option_fields(body.options):
+    own = _option_fields(body.options)
+    if own or body.options.queue is not None:
         fields[_OWN] = own
     return _dump(fields, codec)
 
@@ -77,10 +79,11 @@ def encode_again(body: JobBody, stored: bytes, codec: Codec) -> bytes:
 
 
 def _option_fields(options: JobOptions) -> dict[str, Any]:
+    """Return what is stored of options: not what most jobs have, because Redis holds very many of them."""
     return {
         key: value
         for key, value in zip(_JOB_KEYS, options, strict=True)
-        if value is not None and value is not False
+        if value is not None and value is not False and value not in _IMPLIED
     }
 
 
@@ -99,10 +102,13 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
             limits.
     """
     fields = _load(blob, codec, trust_pickle, limits)
+    own = _own_fields(fields)
+    # A retry of a job of stock arq has no queue either.
+    is_made_here = fields.get(_OWN) is not None and _RETRY_KEY not in own
     return JobBody(
         **_common(fields),
         first_try=None if _field(fields, "t") is None else _int(fields, "t"),
-        options=_options(_own_fields(fields), _IN_JOBS),
+        options=_options(own, _IN_JOBS, _OURS if is_made_here else _DEFAULTS),
     )
 
 
@@ -369,6 +375,11 @@ _READS: dict[OptionKind, tuple[type | None, Callable[[str, object], Any]]] = {
 #: Place of an option in the record, its usual type, and how values of other types are read.
 _Reading = tuple[int, type | None, Callable[[str, object], Any]]
 _DEFAULTS: list[Any] = list(NO_OPTIONS)
+#: What jobgate's own jobs have unless they say otherwise: the default queue, and a generated id.
+_OURS: list[Any] = list(NO_OPTIONS._replace(queue="", request_token=MADE))
+#: Values that are not stored, whichever option has them.
+_IMPLIED = frozenset(["", MADE])
+_RETRY_KEY = OPTION_FORMS["retry_of"].key
 #: Keys of the options in a stored job, in the order of the record's fields.
 _JOB_KEYS = tuple(form.key for form in OPTION_FORMS.values())
 #: The options by their keys, in a job and in a result.
@@ -381,11 +392,13 @@ _IN_RESULTS: dict[str, _Reading] = {
 _RESULT_KEYS = tuple((key, at) for key, (at, *_) in _IN_RESULTS.items())
 
 
-def _options(own: Mapping[str, Any], known: Mapping[str, _Reading]) -> JobOptions:
+def _options(
+    own: Mapping[str, Any], known: Mapping[str, _Reading], defaults: list[Any] = _DEFAULTS
+) -> JobOptions:
     """Read the options among jobgate's own fields. Values of the usual type need no call: it is faster."""
-    if not own:
+    if not own and defaults is _DEFAULTS:
         return NO_OPTIONS
-    values = _DEFAULTS.copy()
+    values = defaults.copy()
     for key in own:
         if key in known:
             at, usual, read = known[key]

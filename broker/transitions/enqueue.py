@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 import secrets
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from jobgate.broker.errors import (
     InvalidJobRequest,
     InvalidName,
 )
+from jobgate.broker.job_options import MADE
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms, unix_ms
@@ -27,9 +29,8 @@ from jobgate.broker.transitions.request_checks import check_request
 #: TTL of an idempotency key.
 IDEMPOTENCY_TTL_MS = 86_400_000
 
-#: Prefix of the request token if the caller chose no id, and the form of generated ids.
-_MADE = "made:"
-_MADE_ID = re.compile("[0-9a-f]{32}")
+#: The form of generated ids; those of earlier releases are longer.
+_MADE_ID = re.compile("[0-9A-Za-z]{20}|[0-9a-f]{32}")
 
 _CREATED, _EXISTS, _REPLAYED, _CONFLICT, _NO_TIME = 1, 2, 3, 4, 5
 #: Most jobs, and most bytes of more than one job, that `enqueue_many` sends in one script call.
@@ -39,8 +40,8 @@ _LOOKS = 8
 
 
 def new_job_id() -> str:
-    """Return a job id that nobody can guess: 128 random bits in hex."""
-    return secrets.token_hex(16)
+    """Return a job id that nobody can guess: 20 letters and digits at random, since Redis holds very many."""
+    return b64encode(secrets.token_bytes(15), b"xZ").decode()
 
 
 def _request_tokens() -> Iterator[str]:
@@ -168,7 +169,8 @@ class EnqueuePart(Part):
         if wrong := why_not_job_id(job_id):
             raise InvalidName(wrong)
         queue = self.keys.queue(request.options.queue)
-        body = body_of(request, queue, next(self._tokens))
+        is_default = queue == self.keys.default_queue
+        body = body_of(request, "" if is_default else queue, next(self._tokens))
         blob = encode_job(body, self._core.codec)
         key = request.idempotency
         args = (
@@ -281,25 +283,34 @@ def _needs_look(order: _Order, enqueued: Enqueued) -> bool:
 
 
 def _is_same_call(result: JobResult, body: JobBody) -> bool:
-    if result.options.request_token is not None:
+    if result.options.request_token not in (None, MADE):
         return result.options.request_token == body.options.request_token
-    # A stock arq worker does not copy the token.
+    # A stock arq worker does not copy the token, and that of a generated id is not random.
     return (result.function, result.enqueue_time_ms) == (body.function, body.enqueue_time_ms)
 
 
 def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
     """Return whether a request repeats another one, using the id that was generated for that one."""
-    return (existing.options.request_token or "").startswith(_MADE) and (
+    return (existing.options.request_token or "").startswith(MADE) and (
         (existing.function, existing.options.owner, list(existing.args), existing.kwargs)
         == (body.function, body.options.owner, list(body.args), body.kwargs)
     )
 
 
 def body_of(request: JobRequest, queue: str, request_token: str) -> JobBody:
-    """Return the job that a request asks for. Raises InvalidJobRequest."""
+    """Return the job that a request asks for.
+
+    Args:
+        request: The request.
+        queue: Its queue; "" = the default queue of the namespace.
+        request_token: Of this call, if the caller chose the id.
+
+    Raises:
+        InvalidJobRequest: The request contradicts itself.
+    """
     check_request(request)
-    if request.id_is_made:
-        request_token = f"{_MADE}{request_token}"
+    if request.id_is_made or request.job_id is None:
+        request_token = MADE
     is_counted = request.limits is not None and request.limits.counts_pending
     return JobBody(
         function=request.function,

@@ -106,6 +106,7 @@ class RerunPart(Part):
             known = again.decode(errors="replace") if again else None
             return Rerun(code=RerunAnswer.EXISTS if known else RerunAnswer.NO_ARGUMENTS, job_id=known)
         options = body.options._replace(
+            queue=ended.queue if body.options.queue == "" else body.options.queue,
             request_token=f"rerun:{new_id}",
             retry_of=job_id,
             wants_outcome=False,

@@ -42,7 +42,7 @@ class ViewPart(Part):
         form = "handed" if waits else "whole"
         view = await self._read_view(job_id, places, await self._look(job_id, places, form, owner), until)
         own = view.body.options.queue if view and view.body else None
-        if view is not None and view.queue is None and own is not None and own not in places:
+        if view is not None and view.queue is None and own and own not in places:
             view = await self._read_view(job_id, [own], await self._look(job_id, [own], form, owner), until)
         return await self._with_tries(view) if view and view.tries > 1 else view
 

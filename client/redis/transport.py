@@ -337,6 +337,7 @@ def _request(job: NewJob, serializer: str, wants_outcome: bool) -> records.JobRe
         kwargs=kwargs,
         options=JobOptions(**{name: getattr(options, name) for name in _NAMES}, wants_outcome=wants_outcome),
         job_id=job.job_id,
+        id_is_made=job.owns_id,
         defer_by=options.defer_by,
         defer_until_ms=None if until is None else round(until.timestamp() * 1000),
         expires=options.expires,

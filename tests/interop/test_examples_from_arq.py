@@ -189,7 +189,7 @@ def test_job_ids(examples: Examples) -> None:
     examples.copy("job_ids.py")
     worker = examples.worker("job_ids.py")
     printed = examples.main("job_ids.py").splitlines()
-    assert [re.sub(r"[0-9a-f]{32}", "…", line) for line in printed] == [
+    assert [re.sub(r"[0-9A-Za-z]{20}", "…", line) for line in printed] == [
         "<arq job …>", "<arq job …>", "<arq job foobar>", "None", "<arq job my_job>",
     ]  # fmt: skip
     for job_id in (printed[0][9:-1], printed[1][9:-1], "foobar", "my_job"):

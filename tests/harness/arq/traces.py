@@ -36,7 +36,7 @@ HEALTH = "health-check"
 #: Keys that arq knows.
 ARQS = re.compile(r"arq:(job|result|in-progress|retry):.*|arq:abort|arq:queue|idle")
 #: Ids that are new each time: random ones, and those of cron jobs.
-RANDOM_ID = re.compile(r"\b[0-9a-f]{32}\b")
+RANDOM_ID = re.compile(r"\b(?:[0-9a-f]{32}|[0-9A-Za-z]{20})\b")
 CRON_ID = re.compile(r"cron:act:(startup:)?[0-9a-f]{13,}")
 #: Two days in ms: what is further away from the moment of a recording is no time.
 _NEAR_MS = 2 * 86_400_000

@@ -21,7 +21,7 @@ async def test_a_job_is_enqueued_run_and_read(gateway: RunningGateway, worker: P
     status, job, headers = await gateway.post("/jobs/add", {"args": [1, 2]})
     assert status == 202
     assert headers["Location"] == f"/jobs/{job['job_id']}/status"
-    assert len(job["job_id"]) == 32
+    assert len(job["job_id"]) == 20
     assert (job["function"], job["queue"], job["status"]) == ("add", "arq:queue", "queued")
     assert (job["success"], job["try"], job["start_time"], job["finish_time"]) == (None, 0, None, None)
 

@@ -122,6 +122,23 @@ def test_a_job_comes_back_as_it_was(codec: Codec, trust_pickle: bool) -> None:
     assert as_lists(read_job(encode_job(BODY, codec), codec, trust_pickle=trust_pickle)) == BODY
 
 
+#: What a job of jobgate has although it is not stored.
+OURS: dict[str, Any] = {"queue": "", "request_token": "made:"}
+
+
+def test_what_most_jobs_have_is_not_stored() -> None:
+    body = dataclasses.replace(BODY, options=JobOptions(**OURS))
+    blob = encode_job(body, JSON)
+    assert orjson.loads(blob)["jobgate"] == {}
+    assert as_lists(read_job(blob)) == body
+
+
+def test_a_job_of_stock_arq_says_nothing() -> None:
+    blob = encode_job(dataclasses.replace(BODY, options=NO_OPTIONS), JSON)
+    assert "jobgate" not in orjson.loads(blob)
+    assert read_job(blob).options == NO_OPTIONS
+
+
 #: A value of each kind of option.
 VALUES: dict[OptionKind, Any] = {
     OptionKind.TEXT: "x",
@@ -138,7 +155,7 @@ def test_an_option_is_stored_with_the_job_and_where_its_form_says_so_with_the_re
     options = JobOptions(**{name: value})
     blob = encode_job(dataclasses.replace(BODY, options=options), JSON)
     assert orjson.loads(blob)["jobgate"] == {form.key: value}
-    assert read_job(blob).options == options
+    assert read_job(blob).options == (options if name == "retry_of" else JobOptions(**OURS | {name: value}))
     blob = encode_result(dataclasses.replace(RESULT, worker=None, options=options), JSON)
     assert orjson.loads(blob).get("jobgate", {}) == ({form.key: value} if form.in_result else {})
     assert read_result(blob).options == (options if form.in_result else NO_OPTIONS)
@@ -179,7 +196,11 @@ def test_pickles_without_a_mark_are_read_by_the_pickle_codec(protocol: int) -> N
 def test_unknown_keys_are_ignored() -> None:
     blob = orjson.dumps({**JOB_FIELDS, "new": 1, "jobgate": {"q": "mail", "newer": [2]}})
     assert read_job(blob) == JobBody(
-        function="send", args=[1], kwargs={}, enqueue_time_ms=5, options=JobOptions(queue="mail")
+        function="send",
+        args=[1],
+        kwargs={},
+        enqueue_time_ms=5,
+        options=JobOptions(queue="mail", request_token="made:"),
     )
 
 
