@@ -12,14 +12,21 @@ is None or False.
 """
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jobgate.broker.bodies import failures
 from jobgate.broker.bodies.codecs import Codec, codec_named
+from jobgate.broker.bodies.stored_options import (
+    add_result_options,
+    count_of,
+    job_options,
+    option_fields,
+    result_options,
+    text_of,
+    wrong_kind,
+)
 from jobgate.broker.errors import DecodeError, EncodeError
-from jobgate.broker.job_options import MADE, NO_OPTIONS, OPTION_FORMS, JobOptions, OptionKind
-from jobgate.broker.milliseconds import LONGEST
 from jobgate.broker.pickles import FULL, Limits, read_pickle
 from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
 
@@ -50,7 +57,7 @@ def encode_job(body: JobBody, codec: Codec) -> bytes:
         "k": dict(body.kwargs),
         "et": body.enqueue_time_ms,
     }
-    own = _option_fields(body.options)
+    own = option_fields(body.options)
     if own or body.options.queue is not None:
         fields[_OWN] = own
     return _dump(fields, codec)
@@ -73,18 +80,9 @@ def encode_again(body: JobBody, stored: bytes, codec: Codec) -> bytes:
         is_custom = codec.name == _CUSTOM or name is None
         return encode_job(body, codec if is_custom else _codec_to_read(name or "", codec))
     # The dict is on the stack when its pickle ends: instead of the end come the fields that differ.
-    fields = {"t": body.first_try, "et": body.enqueue_time_ms, _OWN: _option_fields(body.options)}
+    fields = {"t": body.first_try, "et": body.enqueue_time_ms, _OWN: option_fields(body.options)}
     differing = pickle.dumps(fields, protocol=2)
     return stored[: -len(pickle.STOP)] + differing.removeprefix(_EMPTY_DICT)
-
-
-def _option_fields(options: JobOptions) -> dict[str, Any]:
-    """Return what is stored of options: not what most jobs have, because Redis holds very many of them."""
-    return {
-        key: value
-        for key, value in zip(_JOB_KEYS, options, strict=True)
-        if value is not None and value is not False and value not in _IMPLIED
-    }
 
 
 def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits = FULL) -> JobBody:
@@ -103,12 +101,10 @@ def decode_job(blob: bytes, *, codec: Codec, trust_pickle: bool, limits: Limits 
     """
     fields = _load(blob, codec, trust_pickle, limits)
     own = _own_fields(fields)
-    # A retry of a job of stock arq has no queue either.
-    is_made_here = fields.get(_OWN) is not None and _RETRY_KEY not in own
     return JobBody(
         **_common(fields),
         first_try=None if _field(fields, "t") is None else _int(fields, "t"),
-        options=_options(own, _IN_JOBS, _OURS if is_made_here else _DEFAULTS),
+        options=job_options(own, is_of_arq=fields.get(_OWN) is None),
     )
 
 
@@ -147,9 +143,7 @@ def _encoded_result(result: JobResult, codec: Codec) -> bytes:
         "id": _encodable(result.job_id),
     }
     own: dict[str, Any] = {} if result.worker is None else {"w": result.worker}
-    for key, at in _RESULT_KEYS:
-        if (value := result.options[at]) is not None and value is not False:
-            own[key] = value
+    add_result_options(own, result.options)
     if result.start_time_ms is None:
         own["ns"] = True
     if result.success:
@@ -190,7 +184,7 @@ def decode_result(
     success = _field(fields, "s")
     stored = _field(fields, "r")
     if not isinstance(success, bool):
-        raise _wrong("s")
+        raise wrong_kind("s")
     return JobResult(
         **_common(fields),
         job_id=job_id,
@@ -203,7 +197,7 @@ def decode_result(
         finish_time_ms=_int(fields, "ft"),
         queue=_optional_text(fields, "q") or "<unknown>",
         worker=_optional_text(own, "w"),
-        options=_options(own, _IN_RESULTS),
+        options=result_options(own),
     )
 
 
@@ -297,12 +291,12 @@ def _codec_to_read(name: str, codec: Codec) -> Codec:
 def _common(fields: Mapping[str, Any]) -> dict[str, Any]:
     args, kwargs = _field(fields, "a"), _field(fields, "k")
     if not isinstance(args, list | tuple):
-        raise _wrong("a")
+        raise wrong_kind("a")
     if not isinstance(kwargs, dict) or not all(isinstance(name, str) for name in kwargs):
-        raise _wrong("k")
+        raise wrong_kind("k")
     function = _field(fields, "f")
     if not isinstance(function, str):
-        raise _wrong("f")
+        raise wrong_kind("f")
     return {"function": function, "args": args, "kwargs": kwargs, "enqueue_time_ms": _int(fields, "et")}
 
 
@@ -311,7 +305,7 @@ def _own_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     if own is None:
         return {}
     if not isinstance(own, dict):
-        raise _wrong(_OWN)
+        raise wrong_kind(_OWN)
     return own
 
 
@@ -331,80 +325,9 @@ def _field(fields: Mapping[str, Any], name: str) -> Any:
 
 def _int(fields: Mapping[str, Any], name: str) -> int:
     value = _field(fields, name)
-    return value if type(value) is int else _count(name, value)
+    return value if type(value) is int else count_of(name, value)
 
 
 def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
-    return None if value is None else _text(name, value)
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong(name)
-    return value
-
-
-def _seconds(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LONGEST:
-        raise _wrong(name)  # the comparison refuses NaN too
-    return value
-
-
-def _count(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _wrong(name)
-    return value
-
-
-def _flag(_: str, value: object) -> bool:
-    return bool(value)
-
-
-def _wrong(name: str) -> DecodeError:
-    return DecodeError(f"Stored field {name!r} is of the wrong kind: something else wrote this key.")
-
-
-#: How the values of an option are read: by their usual type as they are, else by the function.
-_READS: dict[OptionKind, tuple[type | None, Callable[[str, object], Any]]] = {
-    OptionKind.TEXT: (str, _text),
-    OptionKind.SECONDS: (None, _seconds),
-    OptionKind.COUNT: (int, _count),
-    OptionKind.FLAG: (bool, _flag),
-}
-#: Place of an option in the record, its usual type, and how values of other types are read.
-_Reading = tuple[int, type | None, Callable[[str, object], Any]]
-_DEFAULTS: list[Any] = list(NO_OPTIONS)
-#: What jobgate's own jobs have unless they say otherwise: the default queue, and a generated id.
-_OURS: list[Any] = list(NO_OPTIONS._replace(queue="", request_token=MADE))
-#: Values that are not stored, whichever option has them.
-_IMPLIED = frozenset(["", MADE])
-_RETRY_KEY = OPTION_FORMS["retry_of"].key
-#: Keys of the options in a stored job, in the order of the record's fields.
-_JOB_KEYS = tuple(form.key for form in OPTION_FORMS.values())
-#: The options by their keys, in a job and in a result.
-_IN_JOBS: dict[str, _Reading] = {
-    form.key: (at, *_READS[form.kind]) for at, form in enumerate(OPTION_FORMS.values())
-}
-_IN_RESULTS: dict[str, _Reading] = {
-    form.key: _IN_JOBS[form.key] for form in OPTION_FORMS.values() if form.in_result
-}
-_RESULT_KEYS = tuple((key, at) for key, (at, *_) in _IN_RESULTS.items())
-
-
-def _options(
-    own: Mapping[str, Any], known: Mapping[str, _Reading], defaults: list[Any] = _DEFAULTS
-) -> JobOptions:
-    """Read the options among jobgate's own fields. Values of the usual type need no call: it is faster."""
-    if not own and defaults is _DEFAULTS:
-        return NO_OPTIONS
-    values = defaults.copy()
-    for key in own:
-        if key in known:
-            at, usual, read = known[key]
-            value = own[key]
-            if type(value) is usual:
-                values[at] = value
-            elif value is not None:
-                values[at] = read(key, value)
-    return tuple.__new__(JobOptions, values)
+    return None if value is None else text_of(name, value)
