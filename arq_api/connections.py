@@ -191,7 +191,7 @@ class ArqRedis(Redis):
             BothDeferrals: `_defer_until` and `_defer_by` are both given.
             SerializationError: The arguments cannot be serialized; nothing was enqueued.
             OutcomeUnknown: The answer was lost, and the job may exist; its id is the error's `job_id`.
-            GatewayUnavailable: Redis cannot be used now; like OutcomeUnknown it is a redis-py ConnectionError.
+            GatewayUnavailable: Redis cannot be used now. Like OutcomeUnknown, it is also a ConnectionError.
             InvalidRequest: An option is out of range.
             InvalidOption: An option has a wrong type, or a keyword begins with `_` and is not an option.
         """
