@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from jobgate.broker import Broker, FailedJob, Failure, FailureGroup, FailureGroups, InvalidCursor, Merge
+from jobgate.broker import (
+    Broker,
+    FailedJob,
+    Failure,
+    FailureGroup,
+    FailureGroups,
+    InvalidCursor,
+    Merge,
+    SharedReads,
+)
 from jobgate.gateway.finding.job_filter import JobFilter
 from jobgate.gateway.finding.sources import Sources
 
@@ -14,6 +23,13 @@ from jobgate.gateway.finding.sources import Sources
 _AT_ONCE: Final = 250
 _MOST: Final = 100_000
 _COUNTING: Final = 3.0
+#: Failed jobs beyond which a count takes long; how many times as long it is shown again; most of them.
+_MANY: Final = 5000
+_SHOWN_AGAIN: Final = 10
+_MOST_KEPT: Final = 4
+
+#: What is counted: filter, place, owner, and examples.
+_Wanted = tuple[JobFilter, str, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,8 @@ class CountedFailures:
     errors: Mapping[str, Failure]
     #: Where the older ones begin that were not counted; empty = there are none.
     following: str
+    #: How many failed jobs were looked at.
+    looked_at: int
 
 
 class FailureCounter:
@@ -39,11 +57,16 @@ class FailureCounter:
     def __init__(self, broker: Broker, sources: Sources) -> None:
         self._broker = broker
         self._sources = sources
+        self._reads: SharedReads[_Wanted, CountedFailures] = SharedReads()
+        #: Counts that took long, and until when they are shown again, by the clock of the loop.
+        self._kept: dict[_Wanted, tuple[float, CountedFailures]] = {}
 
     async def count(
         self, wanted: JobFilter, place: str, *, owner: str | None, examples: int
     ) -> CountedFailures:
         """Count failures; those that were aborted only if the filter has this code.
+
+        A count that takes long is shown again for a while, so that pages which stay open cost little.
 
         Args:
             wanted: Which ones.
@@ -54,6 +77,26 @@ class FailureCounter:
         Raises:
             InvalidCursor: The place is not from an earlier count.
         """
+        clock = asyncio.get_running_loop().time
+        key = (wanted, place, owner, examples)
+        until, kept = self._kept.get(key, (0.0, None))
+        if kept is not None and clock() < until:
+            return kept
+        begun = clock()
+        counted = await self._reads.read(key, lambda: self._count(*key))
+        self._keep(key, counted, now=clock(), took=clock() - begun)
+        return counted
+
+    def _keep(self, key: "_Wanted", counted: CountedFailures, *, now: float, took: float) -> None:
+        self._kept.pop(key, None)
+        if counted.looked_at > _MANY:
+            self._kept[key] = now + _SHOWN_AGAIN * took, counted
+        while len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    async def _count(
+        self, wanted: JobFilter, place: str, owner: str | None, examples: int
+    ) -> CountedFailures:
         until = asyncio.get_running_loop().time() + _COUNTING
         lists = [partial(self._read, wanted, queue) for queue in await self._sources.queues_of(wanted)]
         merge = Merge(lists, newest=True, place=place)
@@ -65,7 +108,7 @@ class FailureCounter:
             found.add(jobs)
         groups = found.groups()
         errors = await self._errors([group.newest for group in groups[:examples]], owner, until)
-        return CountedFailures(groups, errors, merge.place)
+        return CountedFailures(groups, errors, merge.place, looked_at)
 
     async def _read(
         self, wanted: JobFilter, queue: str, cursor: str

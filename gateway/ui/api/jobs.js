@@ -29,7 +29,7 @@ export function filterOf(queue, params) {
 export async function jobPage(filter, signal, limit = PAGE) {
   let page = { jobs: [], next_cursor: filter.cursor };
   for (let read = 0; read < EMPTY_PAGES; read += 1) {
-    page = await get(`jobs?${query({ ...filter, cursor: page.next_cursor }, limit)}`, signal);
+    page = await get(`jobs?${query({ ...filter, cursor: page.next_cursor }, limit)}${filter.status ? "" : "&order=newest"}`, signal);
     if (page.jobs.length || !page.next_cursor) break;
   }
   return page;
@@ -44,7 +44,8 @@ export function query({ queue, status, since, cursor, ...others }, limit) {
 /** Return the time that a span such as `1h` or `today` begins; a time as it is. @param {string} name */
 function sinceOf(name) {
   if (name === "today") return new Date(new Date().setHours(0, 0, 0, 0)).toISOString();
-  return Object.hasOwn(SPANS, name) ? new Date(Date.now() - SPANS[name] * 1000).toISOString() : name;
+  // In whole minutes, so that the gateway need not count again for each reader.
+  return Object.hasOwn(SPANS, name) ? new Date(Math.floor(Date.now() / 60_000 - SPANS[name] / 60) * 60_000).toISOString() : name;
 }
 
 /** Return the parameters of a status: how a job ended counts as one. @param {string} status @returns {Record<string, string>} */
