@@ -19,6 +19,10 @@ from jobgate.gateway import new_key
 
 pytestmark = pytest.mark.early
 
+#: The texts of the buttons that are there.
+BUTTONS = """[...document.querySelectorAll("main button")]
+  .filter((one) => one.checkVisibility()).map((one) => one.innerText)"""
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
@@ -250,7 +254,12 @@ async def test_keys_are_asked_for_and_limit_what_is_shown(page: Page, shop: Shop
         await page.run("location.reload()")  # the tab keeps this one
         await says(page, ".alarms", "Paused")
         await says(page, "#connection", "Live")
-        assert await page.run("document.querySelectorAll('main button:not([hidden])').length") == 0
+        for place in ("overview", "queues/shop:images", "failures", "workers", "schedules", "jobs/nothing"):
+            await page.run(f"location.hash = '#/{place}'")
+            await page.until("document.querySelector('main h1')")
+            await page.until("document.querySelector('#connection').dataset.state === 'live'")
+            assert await page.run(BUTTONS) == [], place
+        await page.run("location.hash = '#/overview'")
 
         await page.run("sessionStorage.clear()")
         await page.run("location.reload()")
@@ -335,11 +344,7 @@ async def test_a_read_only_dashboard_has_no_buttons(page: Page, shop: Shop) -> N
         ):
             await shown(page, f"{gateway.url}/#/{place}", text)
             await page.until("document.querySelector('#connection').dataset.state === 'live'")
-            buttons = "[...document.querySelectorAll('main button')].filter((one) => one.checkVisibility())"
-            assert await page.run(f"{buttons}.map((one) => one.innerText)") in (
-                [],
-                ["Copy id", "Copy as curl"],
-            )
+            assert await page.run(BUTTONS) in ([], ["Copy id", "Copy as curl"])
         await page.open("about:blank")
 
 
