@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 from aiohttp.web import BaseRequest
 
-from jobgate.broker import without_secrets
+from jobgate.broker import PatientRecord, without_secrets
 from jobgate.gateway.http.answers import Answer
 from jobgate.gateway.http.proxies import peer_of
 
@@ -51,7 +51,9 @@ def log_access(
         shown: Names of the query parameters whose values may be shown.
         members: Further members of the line.
     """
-    logger.info(
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    _write(
         AccessLine(
             method=request.method[:16],
             target=shown_target(request.raw_path, shown),
@@ -62,6 +64,20 @@ def log_access(
             remote=peer_of(request),
             request_id=answer.request_id,
             **members,
+        )
+    )
+
+
+def _write(line: AccessLine) -> None:
+    """Log a line, which may be written at the end of the event loop's turn, together with others."""
+    if logging.getLogRecordFactory() is not logging.LogRecord:
+        logger.info(line)  # the program makes its own records
+        return
+    code = log_access.__code__
+    # The stack is not searched for the caller.
+    logger.handle(
+        PatientRecord(
+            logger.name, logging.INFO, code.co_filename, code.co_firstlineno, line, (), None, code.co_name
         )
     )
 

@@ -109,6 +109,11 @@ def peer_of(request: BaseRequest) -> str:
     remote = request.remote
     if not remote:
         return _GONE if remote is None else UNIX
+    return _shortest(remote)
+
+
+@lru_cache(maxsize=1024)
+def _shortest(remote: str) -> str:
     address = _address(remote.partition("%")[0])
     return remote if address is None else str(address)
 
