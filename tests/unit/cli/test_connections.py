@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from harness.processes.commands import REPOSITORY
 from jobgate import client
 from jobgate.cli.main import main
-from jobgate.cli.remote import Connection, ExitCode, connection_of, exit_code_of, message_of
+from jobgate.cli.remote import Connection, ExitCode, connection_of, exit_code_of, for_each, message_of
 
 KEYS = {"JOBGATE_KEY": "jg_variable"}
 FILE = """
@@ -131,6 +131,22 @@ def test_a_file_of_certificates_that_no_file_can_be(name: str, tmp_path: Path) -
     (tmp_path / "jobgate.toml").write_text(f"url = 'https://a'\nca_file = {json.dumps(name)}")
     with pytest.raises(client.InvalidOption, match="ca_file"):
         connection().client()
+
+
+async def test_the_first_job_that_fails_decides_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+
+    async def act(job_id: str) -> int:
+        seen.append(job_id)
+        if job_id == "unknown":
+            raise client.JobNotFound
+        return {"late": int(ExitCode.NOT_FINISHED)}.get(job_id, 0)
+
+    connected = connection("--url", "http://localhost:8080")
+    assert await for_each(["good", "late", "unknown", "good"], connected, act) == ExitCode.NOT_FINISHED
+    assert seen == ["good", "late", "unknown", "good"]
+    assert "Error: " in capsys.readouterr().err
+    assert await for_each(["unknown", "late"], connected, act) == ExitCode.REFUSED
 
 
 def test_an_address_without_a_scheme_is_not_guessed() -> None:

@@ -113,7 +113,8 @@ def test_calls_and_results(client: Any) -> None:
     job = run(client.enqueue("add", 1, 2, _job_id="mine", _queue="others", _defer_by=60))
     assert (run(job.status()), run(job.result())) == (JobStatus.COMPLETE, 3)
     assert (job.id, job.queue, run(job.abort())) == ("mine", "others", False)
-    assert run(run(job.retry()).result()) == 3
+    again = run(job.retry())
+    assert (run(again.result()), run(job.retry()).id) == (3, again.id)
     client.assert_enqueued("add", 1, 2, _job_id="mine", _queue="others", _defer_by=60)
     client.assert_enqueued(plain, _times=1)
     with pytest.raises(AssertionError, match="b is 2, not 3"):
