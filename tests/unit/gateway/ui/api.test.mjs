@@ -89,6 +89,8 @@ test("what is wrong with a queue is said once", () => {
   assert.deepEqual(found({ depth, oldest_due_age: 200 }), ["warn The oldest due job has waited 3 min 20 s: its workers are busy or stuck."]);
   const paused_since = new Date(Date.now() - 60_000).toISOString();
   assert.deepEqual(found({ depth, paused: true, paused_since, workers: 0 }), ["warn Paused for 1 min: 1 due job waits."]);
+  const few = { total: { succeeded: 1, failed: 8 }, functions: [] };
+  assert.deepEqual(found({ last_hour: few }), [], "too few have ended to say anything");
   const many = { total: { succeeded: 30, failed: 10 }, functions: [] };
   assert.deepEqual(found({ last_hour: many }), ["bad 25 % of its jobs failed in the last hour: 10 failures."]);
 });
