@@ -170,9 +170,9 @@ class _Wanted:
             return _of_view(view, self.due_ms)
         if view is not None and not view.has_ended:  # which run it is cannot be told from a fixed id
             return _of_view(view, None)
-        if is_remembered:
-            return LastRun(outcome=RunOutcome.UNKNOWN, job_id=self.job_id, due_ms=self.due_ms)
         age = self.now_ms - self.due_ms
+        if is_remembered and age > _PATIENCE_MS:
+            return LastRun(outcome=RunOutcome.UNKNOWN, job_id=self.job_id, due_ms=self.due_ms)
         was_expected = self.live.since_ms + _PATIENCE_MS < self.due_ms and _PATIENCE_MS < age < _REMEMBERED_MS
         if is_remembered is False and was_expected:
             return LastRun(outcome=RunOutcome.MISSED, job_id=None, due_ms=self.due_ms)
