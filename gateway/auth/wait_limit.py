@@ -33,12 +33,8 @@ class Waits:
         """Number of waits in flight."""
         return self._taken.taken()
 
-    def place(self, caller: Caller) -> "_Place":
-        """Return a context manager that holds one slot for a wait; raises `Problem` 429 if there is none."""
-        return _Place(self, caller)
-
     def take(self, caller: Caller) -> None:
-        """Take one slot for a wait; raises `Problem` 429 if there is none."""
+        """Take one slot for a wait, to be given back; raises `Problem` 429 if there is none."""
         name = caller.name
         if self.count >= self._limit:
             raise Problem("too-many-waits", "Try again without a wait, or later.")
@@ -74,19 +70,3 @@ class Waits:
         running, self._running = self._running, set()
         for task in running:
             task.cancel()
-
-
-class _Place:
-    """A slot for a wait, while the block runs; one that `contextmanager` makes takes four times as long."""
-
-    __slots__ = ("_caller", "_waits")
-
-    def __init__(self, waits: Waits, caller: Caller) -> None:
-        self._waits = waits
-        self._caller = caller
-
-    def __enter__(self) -> None:
-        self._waits.take(self._caller)
-
-    def __exit__(self, *_: object) -> None:
-        self._waits.give_back(self._caller)

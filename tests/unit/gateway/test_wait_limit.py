@@ -1,6 +1,8 @@
 """How many requests may wait, and how all of them are ended."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,20 +11,27 @@ from jobgate.gateway.auth.wait_limit import Waits
 from jobgate.gateway.http.problems import Problem
 
 
+@contextmanager
+def place(waits: Waits, caller: Caller) -> Iterator[None]:
+    waits.take(caller)
+    yield
+    waits.give_back(caller)
+
+
 async def test_waits_are_counted_in_all_and_by_key() -> None:
     waits = Waits(limit=3, limit_per_key=1)
     key, generous = Caller(name="a"), Caller(name="b", waits=2)
-    with waits.place(key), waits.place(generous):
-        with pytest.raises(Problem) as too_many_of_key, waits.place(key):
+    with place(waits, key), place(waits, generous):
+        with pytest.raises(Problem) as too_many_of_key, place(waits, key):
             pass
-        with waits.place(generous):
+        with place(waits, generous):
             assert waits.count == 3
-            with pytest.raises(Problem) as too_many, waits.place(ANYBODY):
+            with pytest.raises(Problem) as too_many, place(waits, ANYBODY):
                 pass
     for problem in (too_many_of_key.value, too_many.value):
         assert (problem.kind.status, problem.headers) == (429, {"Retry-After": "1"})
     assert waits.count == 0
-    with waits.place(key):
+    with place(waits, key):
         pass
 
 
