@@ -23,7 +23,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 OTHER = "other"
 #: Most queues whose gauges are shown because jobs were enqueued there, for the same reason.
 _MOST_QUEUES = 100
-#: Most queues whose gauges are shown, with those that workers serve.
+#: Most queues whose gauges are shown, besides those that workers serve.
 _MOST_SHOWN = 200
 
 # Names of counts.
@@ -85,10 +85,15 @@ class Meter:
         """Have `/metrics` show the gauges of a queue, whichever process it asks."""
         self._table.place((_QUEUE, queue))
 
-    def shown_queues(self) -> list[str]:
-        """Return the queues whose gauges are shown, the same ones in each process."""
+    def shown_queues(self, served: Iterable[str] = ()) -> list[str]:
+        """Return the queues whose gauges are shown.
+
+        Args:
+            served: Those that workers serve. They are never left out, however many names callers make up; the
+                others are the same ones in each process.
+        """
         names = (name for name in self._counts.totals() if name[0] == _QUEUE)
-        return [queue for _, queue in islice(names, _MOST_SHOWN)]
+        return [*dict.fromkeys((*served, *(queue for _, queue in islice(names, _MOST_SHOWN))))]
 
     def exposition(self, depths: Sequence[QueueDepth] | None, *, waits: int, streams: int) -> bytes:
         """Return the text for Prometheus; `depths` None = Redis could not be read."""

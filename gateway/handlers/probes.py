@@ -29,8 +29,9 @@ async def metrics(call: Call) -> Answer:
     """Answer 200 with all metrics in the text format of Prometheus."""
     call.caller.require("metrics")
     gateway = call.gateway
-    for queue in gateway.broker.live_functions.queues:
+    served = gateway.broker.live_functions.queues
+    for queue in served:
         gateway.meter.show_queue(queue)
-    depths = await gateway.redis.depths(gateway.meter.shown_queues())
+    depths = await gateway.redis.depths(gateway.meter.shown_queues(served))
     text = gateway.meter.exposition(depths, waits=gateway.waits.count, streams=gateway.streams.count)
     return Answer(200, text, content_type=CONTENT_TYPE_LATEST)

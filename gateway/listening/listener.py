@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import ssl
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ from jobgate.gateway.settings import GatewayError
 BACKLOG: Final = 1024
 #: Seconds for a client to confirm the end of a TLS connection.
 _TLS_SHUTDOWN: Final = 1.0
+#: Since Python 3.13 a loop removes the file of a Unix socket that it closes, on which others may listen.
+_KEEP_FILE: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,9 @@ class _Site(BaseSite):
         if not isinstance(self._open, socket.socket):
             self._server = await loop.create_server(server, **address(self._open), backlog=BACKLOG, **tls)
         elif self._open.family == socket.AF_UNIX:
-            self._server = await loop.create_unix_server(server, sock=self._open, backlog=BACKLOG)
+            self._server = await loop.create_unix_server(
+                server, sock=self._open, backlog=BACKLOG, **_KEEP_FILE
+            )
         else:
             self._server = await loop.create_server(server, sock=self._open, backlog=BACKLOG, **tls)
 

@@ -359,10 +359,11 @@ async def test_both_serve_a_unix_socket_and_its_file_goes(
         os.kill(frozen, signal.SIGCONT)
         assert alive(awake)
     assert seen[0] != seen[1]
-    os.kill(children(supervisor)[0], signal.SIGKILL)
-    supervisor.wait_for_log("gateway 1 ended with")
-    eventually(lambda: len(children(supervisor)) == 2, what="a successor")
-    assert path.is_socket(), "it belongs to the supervisor"
+    for number, how in ((1, signal.SIGKILL), (2, signal.SIGTERM)):
+        os.kill(children(supervisor)[0], how)
+        supervisor.wait_for_log(f"gateway {number} ended with")
+        eventually(lambda: len(children(supervisor)) == 2, what="a successor")
+        assert path.is_socket(), "it belongs to the supervisor"
     stop(supervisor)
     assert not path.exists()
 

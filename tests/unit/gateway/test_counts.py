@@ -39,6 +39,17 @@ def test_whichever_process_is_asked_shows_the_sums(file: int) -> None:
         assert meter.shown_queues() == ["queue-0", "queue-1", "queue-2"]
 
 
+def test_names_that_callers_make_up_leave_no_served_queue_out(file: int) -> None:
+    meters = [Meter(HostCounts(file, 3, number)) for number in (1, 2, 3)]
+    for at, meter in enumerate(meters):
+        for number in range(200):
+            meter.enqueued("f", set(), f"made-up-{at}-{number}")
+    meters[2].show_queue("mail")
+    shown = meters[0].shown_queues(["mail"])
+    assert shown[0] == "mail"
+    assert len(shown) == len(set(shown)) == 201
+
+
 def test_a_successor_continues_the_counts_of_a_process_and_holds_nothing_of_it(file: int) -> None:
     first, other = HostCounts(file, 3, 1), HostCounts(file, 3, 2)
     Meter(first).request("jobs", 200, BUCKETS[-1] + 1)
