@@ -4,7 +4,7 @@ What most jobs have in common is not stored, because Redis holds very many of th
 default queue and a generated id.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobgate.broker.errors import DecodeError
@@ -14,9 +14,10 @@ from jobgate.broker.milliseconds import LONGEST
 
 def option_fields(options: JobOptions) -> dict[str, Any]:
     """Return what is stored of the options of a job."""
+    values: Sequence[Any] = options
     return {
         key: value
-        for key, value in zip(_JOB_KEYS, options, strict=True)
+        for key, value in zip(_JOB_KEYS, values, strict=True)
         if value is not None and value is not False and value not in _IMPLIED
     }
 
