@@ -1,4 +1,4 @@
-"""The dashboard with very many jobs: how soon, how smoothly, what it costs, and that its memory stays flat.
+"""The dashboard with very many jobs: how soon, how smoothly, at what cost, and that its memory stays flat.
 
 In the long form a million jobs wait, 100,000 have failed, and it is watched for ten minutes.
 """
@@ -29,8 +29,6 @@ pytestmark = [pytest.mark.early, pytest.mark.timeout(1800 if LONG else 240)]
 QUEUED, FAILED = (1_000_000, 100_000) if LONG else (60_000, 10_000)
 #: Seconds for which the page is watched, and jobs of a minute meanwhile.
 WATCHED, A_MINUTE = (600, 10_000) if LONG else (20, 10_000)
-#: The user of Redis by whose name the commands of the gateway are counted.
-USER = "gateway"
 NO = Failure(type="ValueError", message="no", traceback="no")
 #: Functions of which the worker runs as many jobs as come.
 WORKER = """
@@ -64,12 +62,6 @@ class Large:
     redis: RedisServer
     gateway: Process
     browser: str
-
-    @property
-    def commands(self) -> int:
-        """Commands that the gateway has sent, over the connections that it has now."""
-        with self.redis.client() as client:
-            return sum(int(one["tot-cmds"]) for one in client.client_list() if one["user"] == USER)
 
     @property
     def cpu(self) -> float:
@@ -108,11 +100,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Large]:
     processes = Processes(folder)
     try:
         asyncio.run(fill(redis))
-        with redis.client() as client:
-            client.execute_command("ACL", "SETUSER", USER, "on", ">secret", "~*", "&*", "+@all")
         (folder / "busy.py").write_text(WORKER)
         processes.worker("busy.WorkerSettings", redis.url, cwd=folder)
-        gateway = processes.gateway(redis.url.replace("//", f"//{USER}:secret@"))
+        gateway = processes.gateway(redis.url)
         yield Large(redis=redis, gateway=gateway, browser=start_browser(processes, folder / "profile"))
     finally:
         processes.end_all()
@@ -196,20 +186,18 @@ async def heap(page: Page) -> tuple[float, int]:
 async def test_under_load_it_costs_little_and_its_memory_stays_flat(page: Page, large: Large) -> None:
     async with load(large.redis):
         await asyncio.sleep(5)
-        cpu, commands = large.cpu, large.commands
+        cpu = large.cpu
         await asyncio.sleep(WATCHED / 4)
-        without = (large.cpu - cpu, large.commands - commands)
+        without = large.cpu - cpu
         await page.open(f"{large.gateway.url}/#/overview")
         await says(page, ".live", "nothing")
         await asyncio.sleep(5)
-        cpu, commands, before = large.cpu, large.commands, await heap(page)
+        cpu, before = large.cpu, await heap(page)
         await asyncio.sleep(WATCHED)
-        used, sent, after = large.cpu - cpu, large.commands - commands, await heap(page)
-    a_second = (sent - without[1] * 4) / WATCHED
-    core = (used - without[0] * 4) / WATCHED
-    said = f"{a_second:.1f} commands/s, {100 * core:.2f} % of a core, {before} -> {after}"
+        used, after = large.cpu - cpu, await heap(page)
+    core = (used - without * 4) / WATCHED
+    said = f"{100 * core:.2f} % of a core, {before} -> {after}"
     print(said)  # noqa: T201 - for `pytest -s`
-    assert a_second <= 5, said
     assert core <= 0.02, said  # 0.01 where the machine has nothing else to do
     assert after[0] - before[0] < 1, said
     assert after[1] - before[1] < 300, said
