@@ -5,6 +5,7 @@ environments that it needs. A full run takes about 20 minutes; use the machine f
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -84,6 +85,8 @@ def main() -> None:
     if given.list:
         print(*CATALOGUE, sep="\n")
         return
+    # As Ctrl-C does: what runs is ended, for it has sessions of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     begun = time.monotonic()
     with Stage.built(given.rounds, is_quick=given.quick) as stage:
         tables = []
