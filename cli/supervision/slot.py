@@ -61,12 +61,18 @@ class Slot:
         self._variables = {NUMBER: str(number)} if is_one_of_many else {}
         self._words = words
         self._process: asyncio.subprocess.Process | None = None
+        self._status: StatusReader | None = None
         self._pause_over = asyncio.Event()
 
     @property
     def is_running(self) -> bool:
         """Whether a process runs in it."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def serves(self) -> bool:
+        """Whether a process runs in it that has started, and so handles signals."""
+        return self.is_running and self._status is not None and self._status.has_started
 
     async def run(self, stopping: asyncio.Event, *, silence: float) -> int:
         """Run a process until it ends, and return its exit code; 128 + n for signal n.
@@ -78,7 +84,7 @@ class Slot:
         """
         self.renewing = self.was_killed = False
         started = time.monotonic()
-        status = StatusReader(self._note_start)
+        status = self._status = StatusReader(self._note_start)
         of_kind = self._kind.variables(self.number)
         process = self._process = await start_command(
             self._words,

@@ -100,7 +100,8 @@ class Supervisor:
 
     def _pass_on(self, received: signal.Signals) -> None:
         for slot in self._slots:
-            slot.send(received)
+            if slot.serves:  # one that starts reads the files anyway, and would be ended by the signal
+                slot.send(received)
 
     def _counted(self) -> str:
         return counted(len(self._slots), self._kind.name)

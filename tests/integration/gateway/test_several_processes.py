@@ -320,6 +320,16 @@ async def test_port_0_is_one_port_for_all(processes: Processes, redis_url: str, 
     stop(supervisor)
 
 
+def test_a_hangup_while_they_start_ends_none(processes: Processes, redis_url: str) -> None:
+    words = ("--redis", redis_url, "--port", "0", "--workers", "2", "--drain", "0")
+    supervisor = processes.start("gateway", *words)
+    eventually(lambda: len(children(supervisor)) == 2, what="two processes")
+    os.kill(supervisor.pid, signal.SIGHUP)
+    supervisor.wait_for_log(r"jobgate\.gateway: listening on ")
+    assert "ended with" not in supervisor.log
+    stop(supervisor)
+
+
 async def test_keys_are_read_again_by_both(processes: Processes, redis_url: str, tmp_path: Path) -> None:
     keys = tmp_path / "keys.toml"
     key = new_key(keys, "shop", "enqueue:*")
