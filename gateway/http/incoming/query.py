@@ -17,7 +17,6 @@ PAGE, MAX_PAGE = 100, 1000
 _SECONDS: Final = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")
 _PREFERENCE: Final = re.compile(r'wait\s*=\s*"?([0-9]{1,9}(?:\.[0-9]{1,9})?)"?\s*(?:;.*)?', re.IGNORECASE)
 _LIMIT: Final = re.compile(r"[0-9]{1,4}")
-_MOST_PARAMETERS: Final = 10
 
 
 def read_query(query: str, checks: Mapping[str, Check]) -> dict[str, str]:
@@ -30,10 +29,10 @@ def read_query(query: str, checks: Mapping[str, Check]) -> dict[str, str]:
     Raises:
         Problem: 422 if a parameter is unknown, given twice, or wrong.
     """
+    # Some more than there are, so that one that is unknown or given twice is named.
+    most = 2 * len(checks) + 10
     try:
-        pairs = parse_qsl(
-            query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS, strict_parsing=bool(query)
-        )
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=most, strict_parsing=bool(query))
     except ValueError:
         raise Problem("invalid-request", "The query is not of the form name=value&name=value.") from None
     given = dict(pairs)
