@@ -155,7 +155,7 @@ def form(value: Any) -> Any:
         return bool
     if isinstance(value, int | float):
         return float
-    return re.sub(r"\d", "0", re.sub(r"\b[0-9a-f]{10,32}\b", "0", str(value)))
+    return re.sub(r"\d", "0", re.sub(r"\b(?:[0-9a-f]{10,32}|[0-9A-Za-z]{20})\b", "0", str(value)))
 
 
 def parsed(text: str) -> list[Seen]:
