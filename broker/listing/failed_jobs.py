@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from jobgate.broker.bodies import FailureNote, failure_note
+from jobgate.broker.milliseconds import ms_of
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
 from jobgate.broker.views import end_place, place_after
@@ -56,7 +57,7 @@ class FailedPart(Part):
         )  # fmt: skip
         jobs = [
             FailedJob(
-                queue, job_id.decode(errors="surrogateescape"), int(time), _note(note), again is not None
+                queue, job_id.decode(errors="surrogateescape"), ms_of(time), _note(note), again is not None
             )
             for job_id, time, note, again in zip(page[::2], page[1::2], notes, retried, strict=True)
             if note is not None

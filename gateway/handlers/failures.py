@@ -26,6 +26,8 @@ _CHECKS: Final = {
 }
 #: The shortest time that is shown, if the caller names none.
 _SHORTEST_MS: Final = 3_540_000
+#: How far the clock of Redis may be ahead of that of this machine.
+_AHEAD_MS: Final = 86_400_000
 
 
 async def failures(call: Call) -> Answer:
@@ -62,9 +64,11 @@ def _document(counted: CountedFailures, wanted: JobFilter, most: int) -> dict[st
 
 def _steps(groups: Sequence[FailureGroup], wanted: JobFilter) -> TimeSteps:
     """Return the steps from `since`, or else the oldest failure or an hour ago, to `until` or now."""
-    newest = max((group.newest.finish_time_ms for group in groups), default=0)
-    last = max(min(wanted.until_ms or unix_ms(), unix_ms()), newest)
-    oldest = min((group.oldest_ms for group in groups), default=last)
+    now = unix_ms()
+    # Other programs may have written any time.
+    newest = min(max((group.newest.finish_time_ms for group in groups), default=0), now + _AHEAD_MS)
+    last = max(min(wanted.until_ms or now, now), newest)
+    oldest = max(min((group.oldest_ms for group in groups), default=last), 0)
     since = last - _SHORTEST_MS if wanted.since_ms is None else wanted.since_ms
     return TimeSteps.over(min(since, oldest), last)
 

@@ -143,6 +143,20 @@ async def test_what_is_not_a_note_spoils_no_count(
         assert (await counted(gateway))["failed"] == 0
 
 
+async def test_odd_times_in_the_index_spoil_no_count_and_no_list(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        write_failed(client, [Failing()], 5)
+        client.zadd("arq:queue:index:failed", {"f-0": 1e18, "f-1": "inf", "f-2": -1e18, "f-3": 1.5})
+        found = await counted(gateway)
+        assert found["failed"] == 5
+        assert len(found["series"]) < 100
+        assert datetime.fromisoformat(found["start"]).year == 1970
+        _, page, _ = await gateway.get("/jobs?success=false")
+        assert sorted(job["job_id"] for job in page["jobs"]) == [f"f-{number}" for number in range(5)]
+
+
 async def test_jobs_that_failed_without_a_note_are_found(
     gateway: RunningGateway, valkey_server: RedisServer
 ) -> None:
