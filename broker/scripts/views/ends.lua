@@ -1,4 +1,5 @@
 -- Read the newest jobs of 1…n queues that have ended since a time. Writes nothing.
+-- Uses: clock.lua (now)
 -- Uses: read.lua (read)
 --
 -- KEYS[1…] index  ZSET  job id -> time of its end, unix ms
@@ -6,6 +7,8 @@
 -- ARGV[2] most jobs of one queue
 -- ARGV[3] largest size of a result in bytes
 -- ARGV[4] key prefix: result
+--
+-- Entries of times to come, which other programs may have written, are left out.
 --
 -- Returns for each queue { id, time, result or false, … }, newest first; false for a result that is larger, or gone
 
@@ -20,7 +23,7 @@ end
 local answer = {}
 for at, index in ipairs(KEYS) do
   local jobs = {}
-  local found = read('ZREVRANGEBYSCORE', index, '+inf', '(' .. ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2]) or {}
+  local found = read('ZREVRANGEBYSCORE', index, now, '(' .. ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2]) or {}
   for place = 1, #found, 2 do
     jobs[#jobs + 1], jobs[#jobs + 2], jobs[#jobs + 3] = found[place], found[place + 1], result_of(found[place])
   end

@@ -76,6 +76,20 @@ async def test_changes_are_counted_and_ended_jobs_named(
     assert total.ended["a"]["time"].endswith("Z")
 
 
+async def test_an_odd_time_in_an_index_hides_no_ended_job(
+    gateway: RunningGateway, worker: PlayedWorker, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        client.zadd("arq:queue:index:finished", {"odd": "inf"})
+    total = Total()
+    async with changes_of(gateway) as stream:
+        for number, name in enumerate(("a", "b"), start=1):
+            await gateway.post("/jobs/add", {"job_id": name})
+            await worker.run_one(1)
+            await total.until(stream, succeeded=number)
+    assert set(total.ended) == {"a", "b"}
+
+
 async def test_queue_and_function_are_filters(gateway: RunningGateway, worker: PlayedWorker) -> None:
     await worker.broker.enqueue(request_of("f", job_id="0", queue=OTHER))
     async with AsyncExitStack() as stack:
