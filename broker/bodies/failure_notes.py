@@ -43,6 +43,6 @@ def failure_note(stored: bytes) -> FailureNote | None:
     except (ValueError, TypeError, RecursionError):
         return None
     texts = (function, kind, code, owner or "")
-    if code not in _CODES or not all(isinstance(text, str) for text in texts):
+    if not all(isinstance(text, str) for text in texts) or code not in _CODES:
         return None
     return FailureNote(function, kind, FailureCode(code), owner or None)

@@ -131,12 +131,13 @@ async def test_what_is_not_a_note_spoils_no_count(
     gateway: RunningGateway, valkey_server: RedisServer
 ) -> None:
     with valkey_server.client() as client:
-        write_failed(client, [Failing()], 5)
+        write_failed(client, [Failing()], 6)
         client.set("arq:queue:failure-note:f-0", b"\xff")
         client.set("arq:queue:failure-note:f-1", '["a","b","none",null]')
         client.delete("arq:queue:failure-note:f-2")
         client.delete("arq:queue:failure-note:f-3")
         client.rpush("arq:queue:failure-note:f-3", "x")
+        client.set("arq:queue:failure-note:f-4", '["a","b",["error"],null]')
         assert (await counted(gateway))["failed"] == 1
         client.delete("arq:queue:index:failed")
         client.set("arq:queue:index:failed", "x")
