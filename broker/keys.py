@@ -201,7 +201,7 @@ class Keys:
         return f"{self.default_queue}:earlier-tries:{job_id}"
 
     def retried(self, job_id: str) -> str:  # STRING, the new job's id, PX
-        """As which job a finished one was run again, as long as its result."""
+        """The job as which a finished one was run again; kept as long as its result."""
         return f"{self.default_queue}:retried-as:{job_id}"
 
     def rate(self, caller: str) -> str:  # STRING, unix ms, PX
@@ -267,7 +267,7 @@ def _refusal(what: str, key: str, namespace: str) -> str:
 
 
 class _Unchecked(Keys):
-    """Key names of a namespace that may not be free."""
+    """Key names of a namespace that need not be valid."""
 
     def __post_init__(self) -> None:
         """Accept every namespace."""

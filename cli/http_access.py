@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 #: Scheme of the URL of a Unix socket, whose path is percent-encoded in the place of the host.
 UNIX: Final = "http+unix"
-#: OpenSSL's numbers of what no CA helps against: wrong times, names and addresses.
+#: OpenSSL's numbers of errors that trusting a CA does not solve: wrong times, names and addresses.
 _NOT_BY_CA: Final = {9, 10, 62, 64}
 SCHEMES: Final = frozenset({"http", "https", UNIX})
 
@@ -30,7 +30,7 @@ class HttpAccess:
     verifies: bool = True
 
     def opener(self, url: str) -> tuple[urllib.request.OpenerDirector, str]:
-        """Return what opens requests to a server, and the URL to ask it for.
+        """Return an opener for requests to a server, and the URL that it has to open.
 
         Raises:
             AccessError: The file with CAs cannot be used.

@@ -75,7 +75,8 @@ class GatewaySettings:
     #: Reverse proxies whose headers name the client: addresses, networks such as `10.0.0.0/8`, and `unix` for
     #: every peer on the Unix socket. Headers of others are not read.
     trusted_proxies: tuple[str, ...] = ()
-    #: The header in which they do: `x-forwarded-for`, or `forwarded` (RFC 7239). The other one is not read.
+    #: The header in which proxies name the client: `x-forwarded-for`, or `forwarded` (RFC 7239). The other one
+    #: is not read.
     proxy_header: ProxyHeader = "x-forwarded-for"
     #: The event loop: `asyncio`, `uvloop`, or `auto`, which is uvloop if it is installed.
     loop: str = "auto"
@@ -83,7 +84,7 @@ class GatewaySettings:
     access_log: bool = False
     #: Serve no pages for browsers: neither the dashboard nor `/docs`.
     no_ui: bool = False
-    #: Let the dashboard show only, whatever the key may do. It limits the page, not the API.
+    #: Let the dashboard change nothing, whatever the key may do. It limits the page, not the API.
     read_only_ui: bool = False
 
     #: Largest request body: Redis keeps the arguments of all waiting jobs in memory.

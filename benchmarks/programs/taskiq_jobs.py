@@ -1,6 +1,7 @@
 """A taskiq worker: `taskiq worker benchmarks.programs.taskiq_jobs:broker`, and its producer.
 
-The broker is that of streams, which its documents show first: with lists, killed workers lose their jobs.
+The broker uses Redis streams, as taskiq's documentation does first: with lists, killed workers lose
+their jobs.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from benchmarks.programs.server_url import URL
 broker = RedisStreamBroker(url=URL).with_result_backend(RedisAsyncResultBackend(redis_url=URL))
 
 
-# Named: as the producer is the main program, its module has another name than in the worker.
+# It needs a fixed name: in the producer, this module is the main program and so has another name.
 @broker.task(task_name="noop")
 async def noop() -> None:
     """Return at once."""

@@ -32,7 +32,7 @@ class Counters:
     def added(self, activities: Mapping[str, Sequence[MinuteActivity]]) -> Iterator[Counted]:
         """Yield what has been counted since the last read, and remember these counters.
 
-        A queue that was not read before has nothing to compare with: of that nothing is known.
+        Nothing is yielded for a queue that was not read before: there is nothing to compare it with.
 
         Args:
             activities: The last minutes of queues.
@@ -47,7 +47,7 @@ class Counters:
                     yield Counted(queue, place[1], more)
 
     def begin(self, queues: Sequence[str]) -> None:
-        """Compare the counters of queues with nothing: whatever they say is new."""
+        """Compare the counters of new queues with zero: whatever they say is new."""
         for queue in queues:
             self._known.setdefault(queue, {})
 

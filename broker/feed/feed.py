@@ -37,7 +37,7 @@ class Feed:
 
     Args:
         broker: Where to read.
-        queues: Returns the queues that are shown to those who name none.
+        queues: Returns the queues that are shown to onlookers who name no queue.
     """
 
     def __init__(self, broker: Broker, queues: Callable[[], Awaitable[Sequence[str]]]) -> None:
@@ -46,7 +46,7 @@ class Feed:
         self._facts = FactsReader(broker)
         self._onlookers: set[Onlooker] = set()
         self._running: asyncio.Task[None] | None = None
-        #: The queues that are listened to, and the onlookers to whom that is enough.
+        #: The queues that are listened to, and the onlookers whose queues are among them.
         self._queues: tuple[str, ...] = ()
         self._served: set[Onlooker] = set()
         self._notes = Notes()

@@ -1,4 +1,4 @@
-"""What has happened to a job, and the places from which a reader goes on."""
+"""What has happened to a job, and the places from which a reader resumes."""
 
 import re
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class FeedCursor(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self | None:
-        """Return the cursor that is written so; None if none is."""
+        """Return the cursor that a text stands for; None if it is not a cursor."""
         found = _CURSOR.fullmatch(text)
         return cls(int(found[1]), found[2]) if found else None
 
@@ -42,7 +42,7 @@ class Happening:
     """One thing that has happened; it is shared by all who look on."""
 
     kind: HappeningKind
-    #: Where a reader goes on after it.
+    #: Where a reader resumes after it.
     cursor: FeedCursor
     job_id: str = ""
     queue: str = ""

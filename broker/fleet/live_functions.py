@@ -186,7 +186,7 @@ class LiveFunctions:
         It takes some milliseconds for a thousand functions, and may be called in any thread. Remember what is
         made of it by `version`.
         """
-        # The copy is made at one go, so that a thread may ask, too.
+        # The copy is made in one step, so that other threads may call this.
         return together({name: queue.offers for name, queue in self._queues.copy().items()})
 
     def all_schedules(self) -> list[LiveSchedule]:
@@ -240,7 +240,7 @@ class LiveFunctions:
 
     def _remember(self, name: str, queue: _Queue) -> None:
         if name not in self._queues and len(self._queues) >= MOST_QUEUES:
-            # Callers may make up names of queues: those make room for others.
+            # Callers may invent names of queues: one of those is forgotten.
             unused = self._queues.keys() - set(self.queues)
             if not unused:
                 return

@@ -42,7 +42,7 @@ class FailedPart(Part):
         since_ms: int | None = None,
         until_ms: int | None = None,
     ) -> tuple[Sequence[FailedJob], str]:
-        """Return some failed jobs of a queue whose results are kept, newest first, and where the next are.
+        """Return failed jobs of a queue whose results are kept, newest first, and the next cursor.
 
         Arguments, cursors and errors are those of `finished_ids`. There may be none although more follow.
         """

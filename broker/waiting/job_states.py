@@ -12,7 +12,7 @@ class JobStates:
     """The newest known state of a job, without its arguments and its return value.
 
     Args:
-        view: The job as it was read before it is followed.
+        view: The job as it was read before it was followed.
     """
 
     def __init__(self, view: JobView) -> None:
@@ -51,7 +51,7 @@ class JobStates:
 
 
 def _without_values(view: JobView) -> JobView:
-    """Return a job without what may be large: whoever follows many jobs cannot hold that of all."""
+    """Return a job without what may be large: a program that follows many jobs cannot hold all of it."""
     body = replace(view.body, args=(), kwargs={}) if view.body else None
     result = replace(view.result, args=(), kwargs={}, result=None) if view.result else None
     return replace(view, body=body, result=result)

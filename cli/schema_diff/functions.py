@@ -18,7 +18,7 @@ class Change:
     text: str
     #: Whether callers of the old release may fail.
     breaks: bool = True
-    #: Whether they certainly do, in calls that there can be.
+    #: Whether some call that is possible certainly fails.
     certain: bool = True
 
 

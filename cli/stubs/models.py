@@ -43,7 +43,7 @@ class Models:
         self._closures = Closures()
         #: What a schema says -> the name of its type.
         self._known: dict[object, str] = {}
-        #: Which schema object -> its model, which keeps the object.
+        #: The identity of a schema object -> its model, which keeps the object alive.
         self._seen: dict[object, _Model] = {}
         self._pending: list[_Model] = []
 

@@ -2,7 +2,7 @@
 
 A child has a copy of everything as it was, except for the threads. What another thread had locked, such as a
 counter of the metrics, would stay locked for ever. So all loops stand still, between two steps, while the
-process forks.
+process forks. In the child, the first call of a client starts a new thread: loop_thread.py, portal.py.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-#: Held while the process forks, and by whoever must not be interrupted by that. A child gets it released.
+#: Held while the process forks, and by code that a fork must not interrupt. In a child it is free.
 fork_lock = threading.RLock()
 
 #: Seconds to wait for one loop. It takes longer only where it runs slow code of the program: a serializer.

@@ -14,9 +14,9 @@ logger = logging.getLogger("jobgate.gateway")
 
 #: Most JSON values in the schemas of all functions that are kept compiled. Each takes some 300 bytes.
 _MOST_VALUES: Final = 300_000
-#: Versions of a function that are checked. If more are live, someone plays tricks: all is accepted.
+#: Versions of a function that are checked. More at a time are no deploy: then everything is accepted.
 _MOST_VERSIONS: Final = 5
-#: What a function counts besides its schemas.
+#: How many values a function counts for, besides those of its schemas.
 _ONE_FUNCTION: Final = 20
 
 #: A pointer into the request, and what is wrong there.

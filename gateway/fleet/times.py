@@ -40,7 +40,7 @@ async def times(call: Call) -> Answer:
 
 
 def _span(start_ms: int, windows: Sequence[FunctionTimes], first: int) -> dict[str, Any]:
-    """Return the histograms of some windows together, from the one of this place to the last one."""
+    """Return the histograms of some windows together, from the one at this index to the last one."""
     together = FunctionTimes()
     for one in windows[first:]:
         together += one

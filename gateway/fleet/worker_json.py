@@ -29,7 +29,7 @@ def worker_json(
         "start_time": moment(record.start_time_ms),
         "heartbeat_time": moment(worker.heartbeat_ms),
         "max_jobs": record.max_jobs,
-        # Of the same moment as what it runs.
+        # From the same moment as the list of running jobs, where that is known.
         "in_progress": record.in_progress if vitals.in_progress is None else vitals.in_progress,
         "running": [_running(one, sees_jobs=sees_jobs) for one in vitals.running],
         "since_start": {"succeeded": record.complete, "failed": record.failed, "retried": record.retried},

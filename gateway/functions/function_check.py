@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from jobgate.broker import Availability, LiveFunctions, near_names
 from jobgate.gateway.http import Problem
 
-#: A live worker runs the function, or perhaps.
+#: A live worker offers the function, or may offer it.
 _MAY_RUN = (Availability.OFFERED, Availability.POSSIBLE)
 _NONE_NEAR = (
     "GET /functions lists what live workers offer. Start a worker that offers it, or correct the name or "

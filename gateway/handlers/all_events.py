@@ -10,7 +10,7 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, Stream, event_text
 from jobgate.gateway.functions import why_not_function
 from jobgate.gateway.handlers.change_stream import change_stream, why_not_every
-from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
+from jobgate.gateway.handlers.event_stream import may_still_read, stream_answer
 from jobgate.gateway.http import Answer, read_query
 from jobgate.gateway.jobs import moment, shown
 

@@ -15,7 +15,7 @@ import orjson
 from jobgate.broker import Changes, FeedCursor, JobEnd, Onlooker, PulseReader
 from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, OwnChanges, Stream, event_text
-from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
+from jobgate.gateway.handlers.event_stream import may_still_read, stream_answer
 from jobgate.gateway.http import Answer, StreamedAnswer
 from jobgate.gateway.jobs import moment, shown
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobStates, JobView
 from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, Stream, event_text
-from jobgate.gateway.handlers.event_access import may_still_read, stream_answer
+from jobgate.gateway.handlers.event_stream import may_still_read, stream_answer
 from jobgate.gateway.http import Answer, Problem, field_errors
 from jobgate.gateway.jobs import (
     broker_problem,

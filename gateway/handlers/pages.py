@@ -26,7 +26,7 @@ _POLICY: Final = {
 #: A browser keeps the page, and asks whether it has changed; its files have other addresses when they change.
 _ASK: Final = "no-cache"
 _KEEP: Final = "public, max-age=31536000, immutable"
-#: Has the dashboard show no buttons.
+#: Makes the dashboard show no buttons.
 _READ_ONLY: Final = (b'<html lang="en">', b'<html lang="en" data-read-only>')
 
 
@@ -46,7 +46,7 @@ async def docs(call: Call) -> Answer:
 async def ui_file(call: Call) -> Answer:
     """Answer 200 with a file of a page, or 304; 404 if there is none of this name.
 
-    A page that another version of the gateway has served gets the files of this one, and keeps them not.
+    A page that another version of the gateway has served gets the files of this one, and does not cache them.
     """
     version, _, name = call.name.partition("/")
     if name not in ui_files():

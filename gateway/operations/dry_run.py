@@ -15,7 +15,7 @@ _AT_ONCE: Final = 100
 
 
 async def dry_run(order: BulkOrder, targets: Targets, actions: Actions, *, now_ms: int) -> dict[str, Any]:
-    """Return how many jobs the order means and how many would be left as they are, by reason.
+    """Return how many jobs the order selects, and how many of them would be left as they are, by reason.
 
     Raises:
         NotAQueue: The key of the filter's queue holds another type of value.

@@ -51,7 +51,7 @@ class OperationRunner:
 
     Args:
         broker: The broker.
-        prepare: Makes an operation of its order, with the id of its job.
+        prepare: Makes an operation from the id of its job and its order.
         default_queue: The queue of orders that name none.
         is_draining: Whether the gateway shuts down: then nothing more is claimed.
     """

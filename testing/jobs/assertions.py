@@ -47,7 +47,7 @@ class Assertions(ABC):
     ) -> EnqueuedJob:
         """Check that a call was enqueued in this test, by whomever, and return it, the last one of several.
 
-        `args` and `kwargs` are compared as a call by name is: without any, all arguments will do. Values are
+        `args` and `kwargs` are compared as a call by name is: without any, all arguments match. Values are
         compared as they arrive in a worker. `unittest.mock.ANY` equals everything. Options begin with `_`, as
         those of `enqueue`. It does not matter whether the job has run since.
 

@@ -11,7 +11,7 @@ class CronTicks:
 
     Args:
         settings: Has the cron jobs.
-        begin: From when on they count.
+        begin: The time from which they count.
     """
 
     def __init__(self, settings: Settings, begin: datetime) -> None:

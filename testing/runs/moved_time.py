@@ -27,7 +27,7 @@ class MovedTime:
         return time_of(await self._broker.connect()) or EPOCH
 
     async def end_of(self, to: datetime | None, by: timedelta) -> datetime:
-        """Return a moment, given by itself (naive = local time) or by how far it is.
+        """Return a moment that is given as such (naive = local time) or by its distance from now.
 
         Raises:
             TestingError: Both are given, or neither.
@@ -37,10 +37,10 @@ class MovedTime:
         return await self.now() + by if to is None else to.astimezone(UTC)
 
     async def move_to(self, moment: datetime) -> None:
-        """Make a moment the time.
+        """Set the time to a later moment.
 
         Raises:
-            TestingError: It is not later than the time, and there are jobs already.
+            TestingError: The moment is not later than now, and there are jobs already.
         """
         now = await self.now()
         if moment <= now and await self._keyspace.has_jobs():

@@ -40,7 +40,7 @@ class Counts(Observer):
         self.jobs_retried = 0
 
     def outcome_written(self, job: RunningJob, outcome: Outcome, seconds: float) -> None:
-        """Count it."""
+        """Count an outcome."""
         if outcome.kind is OutcomeKind.SUCCESS:
             self.jobs_complete += 1
         elif outcome.kind is OutcomeKind.FAILED:

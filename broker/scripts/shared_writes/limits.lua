@@ -5,7 +5,7 @@
 -- rate     STRING  the time up to which its jobs are paid for, unix ms (the generic cell rate algorithm)
 -- pending  ZSET    job id -> the latest time at which the job can be there, unix ms
 --
--- A value that another program wrote counts as none.
+-- A value that another program wrote is treated as missing.
 
 -- Entries of `pending` that are looked at, and removed if their job is gone, when the limit is reached.
 local SWEPT = 64
@@ -32,7 +32,7 @@ local function paid_until(key, rate)
 end
 
 -- Count one job against the rate. Returns ms to wait if it is over the limit (then nothing is counted), else 0; how
--- many jobs are left, and in how many ms all of them are again.
+-- many jobs are left; and in how many ms the whole burst is free again.
 local function pay(key, rate)
   local before = paid_until(key, rate)
   local after = before + rate.interval

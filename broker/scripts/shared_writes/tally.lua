@@ -1,8 +1,8 @@
 -- Prelude: count in hashes that have a bounded number of fields.
 -- Uses: read.lua (read)
 
--- Add to a field, and return true; false if it would be one field too many, and nothing was added. A new field
--- has the hash live for so many ms.
+-- Add to a field, and return true; false if it would be one field too many, and nothing was added. The hash then
+-- lives for so many ms more.
 local function tally(key, field, number, most, lives)
   if read('HINCRBY', key, field, number) ~= tonumber(number) then
     return true

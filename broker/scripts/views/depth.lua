@@ -11,7 +11,8 @@
 -- ARGV[2] longest lease in ms
 -- ARGV[3] ids to look at in each window
 --
--- Returns for each queue, perhaps not to the last (call again for the rest): false if its key holds another type of value, else
+-- Returns a list with one entry for each queue. It may end before the last queue: call again for the rest. An entry is
+--   false if the queue's key holds another type of value, else
 --   { queued, deferred, in progress, age of the oldest due job in ms, live workers, 1 = paused,
 --     1 = health line exists, start of the pause in unix ms or nil }
 --

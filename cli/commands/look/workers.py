@@ -14,7 +14,7 @@ from jobgate.cli.terminal import Column, Output, Sheet, output_options
 if TYPE_CHECKING:
     from jobgate.client import Client, RunningJob, WorkerInfo
 
-#: Seconds from which a block of the event loop, and a silence, are told: heartbeats come every 3 s.
+#: Seconds from which a block of the event loop, and a silence, are shown: heartbeats come every 3 s.
 _BLOCKED: Final = 1.0
 _SILENT: Final = 7.0
 _NOBODY: Final = (
@@ -36,7 +36,7 @@ class _Run:
 
     @property
     def state(self) -> str:
-        """What is remarkable of it."""
+        """What is remarkable about it."""
         start = self.job.start_time
         if self.limit is None or start is None:
             return ""
@@ -45,7 +45,7 @@ class _Run:
 
 
 def _state(worker: "WorkerInfo") -> str:
-    """Return what is remarkable of a worker."""
+    """Return what is remarkable about a worker."""
     silent = (datetime.now(UTC) - worker.heartbeat_time).total_seconds() if worker.heartbeat_time else 0
     if silent > _SILENT:
         return f"silent for {span(silent)}"

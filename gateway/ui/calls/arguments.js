@@ -1,4 +1,4 @@
-// Puts the fields of a form together to the body of a request, and leads errors back to the fields.
+// Makes the body of a request from the fields of a form, and finds the field that an error is about.
 import { Wrong } from "./fields.js";
 
 /**
@@ -38,7 +38,7 @@ function written(fields, values) {
   return `{${[args && `"args": [${args}]`, kwargs && `"kwargs": {${kwargs}}`].filter(Boolean).join(", ")}}`;
 }
 
-/** Return the fields whose values are given by place: all that can be where further ones follow. */
+/** Return the fields whose values are passed by position: all that can be, if further values follow. */
 function placesOf(fields, values) {
   const rest = fields.find((field) => field.kind === "var_positional");
   const hasMore = rest && values.get(rest) !== undefined && inside(values.get(rest)) !== "";
@@ -53,7 +53,7 @@ function argsText(places, values) {
     const value = given[at];
     if (value !== undefined) return field.isVariable ? inside(value) : value;
     if ("default" in field.parameter) return JSON.stringify(field.parameter.default);
-    field.showError("Fill this in, too: a later argument follows by place.");
+    field.showError("Fill this in, too: an argument after it is passed by position.");
     return null;
   });
   return texts.includes(null) ? null : texts.join(", ");
@@ -64,7 +64,7 @@ function inside(text) {
   return text.trim().slice(1, -1).trim();
 }
 
-/** Return the field that the pointer of an error leads to, and the rest of the way; undefined = none. */
+/** Return the field that the pointer of an error names, and the rest of the pointer; undefined = none. */
 export function fieldAt(fields, pointer) {
   const [place, key, ...rest] = pointer.replace(/^#\//, "").split("/").map(unescaped);
   if (key === undefined) return undefined;

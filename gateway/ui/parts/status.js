@@ -16,7 +16,7 @@ export function badge(state, text = state) {
   return make("span.state", { "data-state": state }, text);
 }
 
-/** Have a badge show another state. @param {HTMLElement} element @param {string} state @param {string} [text] */
+/** Make a badge show another state. @param {HTMLElement} element @param {string} state @param {string} [text] */
 export function setBadge(element, state, text = state) {
   if (element.dataset.state === state && element.textContent === text) return;
   element.dataset.state = state;

@@ -76,7 +76,7 @@ TABLE = (
         instead=("read:*",),
         others=404,
         all_jobs=("read:*",),
-        note="404: the list is without that job.",
+        note="404: the list does not contain that job.",
     ),
     of_job("status", "waits"),
     of_job("result", "waits", own=202),

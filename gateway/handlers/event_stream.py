@@ -1,4 +1,8 @@
-"""What all event streams have in common: their headers, and that they end with the rights of their caller."""
+"""How each event stream begins, and that it ends when its caller may no longer read it.
+
+The events themselves come from job_stream.py (one job), all_events.py (everything that happens) and
+change_stream.py (the same, merged).
+"""
 
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -7,7 +11,7 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.events import comment
 from jobgate.gateway.http import Problem, StreamedAnswer
 
-#: nginx, and what took its header over, would collect events before it passes them on.
+#: Without it nginx, and proxies that know its header, would collect events before they pass them on.
 _HEADERS: Final = {"X-Accel-Buffering": "no"}
 _TOO_SLOW: Final = comment("too slow: resume with Last-Event-ID")
 
@@ -20,7 +24,7 @@ def stream_answer(pieces: AsyncGenerator[bytes, None]) -> StreamedAnswer:
 
 
 def may_still_read(call: Call, scope: str = "read") -> bool:
-    """Whether the caller could start the same stream now: its key may be revoked, or have less scopes.
+    """Whether the caller could start the same stream now: its key may be revoked, or have fewer scopes.
 
     Args:
         call: The request.

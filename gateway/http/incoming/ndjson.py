@@ -1,4 +1,4 @@
-"""Reads the body of a request line by line while it arrives, in memory that does not depend on its length."""
+"""Reads an NDJSON body line by line while it arrives; its memory does not depend on the body's length."""
 
 import asyncio
 from collections.abc import Sequence
@@ -66,12 +66,12 @@ class BodyLines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the connection go back to its own ways."""
+        """Let the connection decide by itself again when it reads."""
         self._connection.hold_up(False)
 
     @property
     def at_hand(self) -> bool:
-        """Whether `take` needs not wait."""
+        """Whether `take` returns without waiting."""
         self._fill_up(1)
         return bool(self._whole) or self._content.at_eof()
 
