@@ -75,8 +75,8 @@ class GatewaySettings:
     #: Reverse proxies whose headers name the client: addresses, networks such as `10.0.0.0/8`, and `unix` for
     #: every peer on the Unix socket. Headers of others are not read.
     trusted_proxies: tuple[str, ...] = ()
-    #: The header in which proxies name the client: `x-forwarded-for`, or `forwarded` (RFC 7239). The other one
-    #: is not read.
+    #: The header in which proxies name the client: `x-forwarded-for`, or `forwarded` (RFC 7239). The
+    #: other one is not read.
     proxy_header: ProxyHeader = "x-forwarded-for"
     #: The event loop: `asyncio`, `uvloop`, or `auto`, which is uvloop if it is installed.
     loop: str = "auto"
