@@ -11,9 +11,13 @@
 
 local GRACE = 1000
 
--- The worker that is named, and when it looks; nil = there is none.
+-- The worker that is named, and when it looks; nil = there is none. A name that does not expire is not from here, and
+-- would keep all workers asleep for ever.
 local function poller_of(key)
-  return string.match(read('GET', key) or '', '^(%S+) (%d+)$')
+  local worker, at = string.match(read('GET', key) or '', '^(%S+) (%d+)$')
+  if worker and redis.call('PTTL', key) >= 0 then
+    return worker, at
+  end
 end
 
 -- Whether a worker is named that looks within so many ms.

@@ -56,6 +56,13 @@ CASES = {
         after={POLLER: Expiring("x 1700000000000", 1)},
         answer=lambda answer: not answer.polls,
     ),
+    "claim: a poller that something else named for ever is replaced": Case(
+        before={POLLER: "x 1700000000000"},
+        call=claim(poll=2),
+        after={POLLER: Expiring("…", 3)},
+        answer=lambda answer: answer.polls,
+        anything=(POLLER,),
+    ),
     "claim: another idle worker looks later": Case(
         before={POLLER: Expiring("x 4100000000000", 60)},
         call=claim(poll=2),
