@@ -68,7 +68,8 @@ Examples:
     section="Output",
     envvar=(),
     type=click.Choice(["function", "error"]),
-    help="Count failures by function or by the type of their error, instead of listing them.",
+    help="Count failures by function or by error, instead of listing them. Messages that differ only in "
+    "numbers, ids and quoted text are one error.",
 )
 @limit_options(50)
 @output_options

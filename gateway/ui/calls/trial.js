@@ -90,7 +90,7 @@ function ended(document, took) {
   const { type, message, code, traceback } = document.error;
   const parts = [make("h4.bad", {}, "The function failed"), make("pre", { tabIndex: 0 }, `${type}: ${message}`)];
   if (traceback) parts.push(make("details", {}, make("summary", {}, "Traceback"), make("pre", { tabIndex: 0 }, traceback)));
-  job.prepend(`Code ${code} · `);
+  job.prepend(`Code: ${code} · `);
   return [...parts, job];
 }
 

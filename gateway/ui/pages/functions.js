@@ -105,7 +105,7 @@ class Functions {
     const times = fn ? new TimesPanel(fn.name, AbortSignal.any([this.signal, this.end.signal])) : null;
     await times?.ready;
     if (this.shown !== text) return;
-    fill(this.article, fn ? functionView(fn, times?.element) : make("p.note", {}, "No live worker offers this function."));
+    fill(this.article, fn ? functionView(fn, times?.element) : unoffered(this.place.name));
     this.goToModel();
   }
 
@@ -124,6 +124,11 @@ class Functions {
     const model = this.place.params.get("model");
     if (model) document.getElementById(`model-${model}`)?.scrollIntoView();
   }
+}
+
+/** Say that nobody offers a function, which may have failed before. @param {string} name */
+function unoffered(name) {
+  return make("p.note", {}, "No live worker offers this function. ", link(address("failures", "", { function: name }), "Its failures", "a"));
 }
 
 function nothing() {

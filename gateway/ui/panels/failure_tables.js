@@ -56,8 +56,8 @@ function message() {
 /** Return a table of failed jobs with their errors. */
 export const failureTable = () => new DataTable("Failed jobs", "failures", [
   ["Job", "name", job],
-  ["Function", "p2", fixed((one) => make("span.id", {}, one.function ?? "–"))],
-  ["Error", "p3", fixed(said)],
+  ["Function", "function p3", fixed((one) => make("span.id", {}, one.function ?? "–"))],
+  ["Error", "", fixed(said)],
   ["Ended", "time", time((one) => one.finish_time)],
   ["Try", "number try p3", text((one) => String(one.try))],
 ], (one) => one.job_id);

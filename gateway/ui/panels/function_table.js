@@ -66,5 +66,5 @@ export class FunctionTable {
 
 /** @param {Activity} one */
 function nameOf({ function: name }) {
-  return name ? link(address("failures", "", { function: name }), name, "a.id") : make("span.note", {}, "others");
+  return name ? link(address("functions", name), name, "a.id") : make("span.note", {}, "others");
 }

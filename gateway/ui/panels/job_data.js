@@ -24,7 +24,7 @@ export function outcomeOf(outcome) {
   return [
     make("h2.bad", {}, type || code),
     make("p.message", {}, message || "The error has no message."),
-    make("p.note", {}, `Code ${code}`),
+    make("p.note", {}, `Code: ${code}`),
     traceback ? block(traceback) : make("p.note", {}, traceback === undefined ? "The traceback is shown to keys with the scope inspect." : "It has no traceback."),
   ];
 }

@@ -1,6 +1,7 @@
 """Fills a Redis with what a shop's day leaves there: jobs in all states, failures, an hour of counters.
 
 `python -m harness.browser.scene` in the folder `tests` starts everything on port 8090, until Ctrl-C.
+Its argument is another port.
 """
 
 import asyncio
@@ -133,7 +134,7 @@ def start(processes: Processes, redis_url: str, *options: str, port: int | None 
     return gateway
 
 
-def main() -> None:
+def main(port: int = 8090) -> None:
     """Serve the scene until Ctrl-C, with new jobs all the time."""
     folder = Path(tempfile.mkdtemp(prefix="scene-"))
     server = RedisServer(valkey_binary(), folder / "redis").start()
@@ -141,7 +142,7 @@ def main() -> None:
     try:
         seed_counters(server.url)
         seed_times(server.url)
-        gateway = start(processes, server.url, port=8090)
+        gateway = start(processes, server.url, port=port)
         asyncio.run(seed_jobs(gateway.url))
         sys.stdout.write(f"{gateway.url} redis {server.url}\n")
         sys.stdout.flush()
@@ -153,4 +154,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main()
+        main(*map(int, sys.argv[1:2]))

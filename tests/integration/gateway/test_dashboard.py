@@ -363,3 +363,22 @@ async def test_a_narrow_window_shows_everything(page: Page, shop: Shop, dark: bo
         await shown(page, f"{shop.url}/#/{place}", text, width=360, height=700, dark=dark)
         assert await page.run("document.documentElement.scrollWidth") <= 360, place
     assert await page.run("getComputedStyle(document.body).backgroundColor === 'rgb(16, 19, 23)'") is dark
+
+
+async def test_a_narrow_list_of_failures_says_why(page: Page, shop: Shop) -> None:
+    await shop.ask("POST", "/jobs/charge_card?wait=5", {"args": ["C-2", 7], "queue": "shop:billing"})
+    await shown(page, f"{shop.url}/#/failures", "By function and error", width=360, height=700)
+    await says(page, ".failures tbody", "PaymentDeclined")
+
+
+async def test_the_overview_leads_to_the_page_of_a_function(page: Page, shop: Shop) -> None:
+    await shop.ask("POST", "/jobs/charge_card?wait=5", {"args": ["C-3", 7], "queue": "shop:billing"})
+    await shown(page, f"{shop.url}/#/overview", "Queues")
+    name = """document.querySelector('.functions-of-hour a[href$="charge_card"]')"""
+    await page.until(name)
+    await page.run(f"{name}.click()")
+    await says(page, "main", "Last hour")
+    await page.run("location.hash = '#/functions/of-no-worker'")
+    await says(page, "main", "No live worker offers this function. Its failures")
+    await page.run("document.querySelector('article a').click()")
+    await page.until("location.hash === '#/failures?function=of-no-worker'")
