@@ -1,4 +1,4 @@
-"""What the worker of `jobgate dev` offers: said once it serves, and again when new code changes it."""
+"""What the worker of `jobgate dev` offers: printed once it serves, and again when new code changes it."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ class Offers:
         """Say what can be called.
 
         Args:
-            again: Whether to say also what changes, until cancelled.
+            again: Whether to continue until cancelled, and say what changes.
         """
         known: dict[str, str] = {}
         async with self._client as client:

@@ -30,7 +30,7 @@ class RunningTry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerVitals:
-    """How a worker does, and what it runs."""
+    """The condition of a worker, and what it runs."""
 
     #: The longest that its event loop was blocked since its last heartbeat, in seconds; None = unknown.
     lag: float | None = None

@@ -39,7 +39,7 @@ class Changes:
             setattr(counts, kind, getattr(counts, kind) + getattr(more, kind))
 
     def name(self, ends: Iterable[JobEnd]) -> None:
-        """Name more jobs that have ended; the oldest make room."""
+        """Name more jobs that have ended; the oldest are dropped."""
         self.ends = sorted((*ends, *self.ends), key=lambda end: -end.time_ms)[:MOST_ENDS]
 
 

@@ -35,7 +35,7 @@ async def ended_jobs(
         broker: Where to read.
         queues: Their queues.
         after: The place of the last one that is known.
-        until_ms: It must be over, so that no job can be added.
+        until_ms: It must have passed, so that no job can be added.
         limit: Most jobs of one queue, the newest of them, and of all queues together.
     """
     found: list[EndedJob] = []

@@ -6,7 +6,7 @@ from typing import Final
 
 from jobgate.broker.feed.happening import FeedCursor, Happening, HappeningKind
 
-#: Most happenings that wait for one reader; what comes then is left out.
+#: Most happenings that wait for one reader; further ones are left out.
 _MOST: Final = 1000
 
 

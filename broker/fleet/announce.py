@@ -20,7 +20,7 @@ _CATALOGUE_TTL = 120.0
 class Heartbeat:
     """The answer to an announcement."""
 
-    #: Whether the worker's catalogue is there, and lives on; if not, `publish` it.
+    #: Whether the worker's catalogue is stored, and stays so; if not, `publish` it.
     is_published: bool
     #: Whether an idle worker polls each of its queues, as soon as this one would; if not, it should claim, to
     #: become the one that does.
@@ -43,7 +43,8 @@ class AnnouncePart(Part):
             ttl: Seconds.
             size: Length of its catalogue in bytes.
             vitals: What it does now; None = unknown.
-            poll: Seconds after which it would poll its queues: others must do so as soon; None = at any time.
+            poll: Seconds after which it would poll its queues. A worker that polls later does not count as
+                polling; None = every poll counts.
             timeout: Seconds, if fewer than the broker's deadline.
         """
         keys, queues = self.keys, [self.keys.queue(queue) for queue in record.queues]
@@ -67,7 +68,7 @@ class AnnouncePart(Part):
         return Heartbeat(is_published == 1, is_polled == 1)
 
     async def note_queues(self, queues: Sequence[str]) -> None:
-        """Say that queues are in use, whether or not a worker serves them: they are known for a day."""
+        """Note that queues are in use, whether or not a worker serves them: they are known for a day."""
         await self._core.link.run(script("note_queues"), [self.keys.queues], list(queues), is_hint=True)
 
     async def publish(self, digest: str, catalogue: bytes) -> None:

@@ -27,7 +27,7 @@ def allowance_of(limits: CallerLimits | None, code: int, rate: Sequence[int]) ->
     Args:
         limits: The limits.
         code: Code of the script's answer.
-        rate: The rest of the answer: ms to wait, jobs that are left, ms until all of them are again.
+        rate: The rest of the answer: ms to wait, jobs that are left, ms until the whole burst is free.
 
     Raises:
         LimitReached: The code says so.

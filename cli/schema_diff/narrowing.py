@@ -1,6 +1,6 @@
 """Compares two JSON Schemas: which values of the one does the other not accept?
 
-It answers for the schemas that pydantic writes of types, and says so where it cannot tell.
+It answers for the schemas that pydantic writes for types, and says so where it cannot tell.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -54,7 +54,7 @@ class Names:
         return name in self._taken
 
     def take(self, *wanted: str) -> str:
-        """Return the first of the wanted names that is free, else the last one with a number behind it."""
+        """Return the first of the wanted names that is free, else the last one, followed by a number."""
         free = next((name for name in wanted if name not in self._taken), "")
         number = 2
         while not free:

@@ -31,7 +31,7 @@ class JobList:
 
     Raises:
         InvalidRequest: No queue can have this name.
-        NeedsGateway: It is to find jobs by a scan.
+        NeedsGateway: The filter asks for a scan.
     """
 
     def __init__(self, broker: Broker, wanted: JobFilter) -> None:

@@ -82,7 +82,7 @@ class Trimmer:
         """Return the checked part of a schema; what it refers to joins `used`.
 
         Raises:
-            Uncheckable: It is too large, or no schema that is checked here.
+            Uncheckable: It is too large, or not a schema that is checked here.
         """
         self._pending.clear()
         trimmed = self._trim(schema, DEEPEST)

@@ -15,7 +15,7 @@ logger = logging.getLogger("jobgate.gateway.callers")
 
 #: Seconds for each of the two calls: while Redis is away, waits are counted by each gateway for itself.
 _TIMEOUT: Final = 0.5
-#: Seconds for which a wait is counted after its end, if its gateway could not say that it ended.
+#: Seconds for which a wait is counted after its end, if its gateway could not report the end.
 _SLACK: Final = 5.0
 
 
@@ -28,7 +28,7 @@ class SharedWaits:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        #: Calls that go on although their request has ended.
+        #: Calls that continue although their request has ended.
         self._ending: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class SharedWaits:
                 caller.name or "", token, most=caller.waits or 0, seconds=seconds + _SLACK, timeout=_TIMEOUT
             )
         except BrokerError as error:
-            # The gateway's own limit holds; what the request needs of Redis will say more.
+            # The gateway's own limit holds; errors of the request's other calls to Redis say more.
             logger.debug("a wait of %s is not counted for all gateways: %s", caller.name, error)
             return True
 

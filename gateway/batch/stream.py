@@ -63,7 +63,9 @@ async def _taken(call: Call, lines: BodyLines) -> Sequence[Line]:
     gateway = call.gateway
     taken = await gateway.waits.run(lambda: lines.take(_MOST_LINES))
     if taken is None:
-        raise Problem("shutting-down", "Send the lines from next_line on to another gateway, or in a moment.")
+        raise Problem(
+            "shutting-down", "Send the lines from next_line on to another gateway, or again in a moment."
+        )
     if gateway.keys is not None:
         # The key may have been revoked, or changed, since the first line.
         call.caller = gateway.keys.caller(call.request.headers.get("Authorization"))

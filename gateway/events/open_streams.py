@@ -25,7 +25,7 @@ class Stream:
     def __init__(self, is_allowed: Callable[[], bool]) -> None:
         #: Whether its caller may still read it.
         self.is_allowed = is_allowed
-        #: The last text to send; None = it goes on.
+        #: The last text to send; None = the stream continues.
         self.farewell: bytes | None = None
         self._is_woken = False
         self._alarm: asyncio.Future[None] | None = None
@@ -36,12 +36,12 @@ class Stream:
         self._ring()
 
     def end(self, why: str) -> None:
-        """Have the stream end soon."""
+        """Make the stream end soon."""
         self.farewell = self.farewell or comment(why)
         self.wake()
 
     async def wait(self, seconds: float) -> bool:
-        """Return True when it is woken, False after some seconds."""
+        """Return True when it is woken, False if that takes longer than `seconds`."""
         if not self._is_woken:
             # Without asyncio.timeout, for there are many streams.
             loop = asyncio.get_running_loop()

@@ -43,7 +43,9 @@ async def failures(call: Call) -> Answer:
             wanted, place.cursor, owner=call.caller.only_owner, examples=groups
         )
     except InvalidCursor as error:
-        raise field_errors("invalid-request", [("?cursor", "It is not from such a count.")]) from error
+        raise field_errors(
+            "invalid-request", [("?cursor", "It is not the next_cursor of an earlier count.")]
+        ) from error
     return Answer.shared(call.gateway.unsent.hold(to_json(_document(counted, wanted, groups))))
 
 

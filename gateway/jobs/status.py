@@ -40,7 +40,7 @@ async def _stored(call: Call, wait: float) -> bytes | None:
 
 
 async def _status_unless(tag: str, call: Call, wait: float | None) -> Answer:
-    """Answer with the job once its tag is another one, else 304."""
+    """Answer with the job once its tag has changed, else 304."""
     known, view = await _known(call, waits=bool(wait))
     if known.etag in tag and wait and not known.has_ended:
         del view

@@ -94,5 +94,5 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _why_not(path: Path, error: OSError) -> str:
-    # A path that is too long has no number.
+    # The error for a path that is too long has no `strerror`.
     return f"The socket {path} cannot be made: {error.strerror or error}."

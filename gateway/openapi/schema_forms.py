@@ -1,8 +1,8 @@
 """Brings schemas into forms that generators and linters understand; what is accepted stays the same or more.
 
 - Values of several types become `anyOf`: openapi-python-client makes no enumeration of them.
-- `oneOf` becomes `anyOf` unless a discriminator chooses among components: whether alternatives exclude each
-  other is for the worker to know, and a choice of one is not a choice.
+- `oneOf` becomes `anyOf` unless a discriminator chooses among components: only the worker knows whether alternatives
+  exclude each other, and a single alternative is not a choice.
 - An object with named members and a schema for others says `additionalProperties: true`: the intersection
   that generators make of the two has no values.
 """
@@ -27,7 +27,7 @@ _REMARKS: Final = frozenset({"description", "deprecated", "readOnly", "writeOnly
 
 
 def straightened(written: Form) -> Form:
-    """Return a schema, whose inner schemas are straight already, in a form that generators understand."""
+    """Return a schema, whose inner schemas were treated already, in a form that generators understand."""
     for step in _STEPS:
         written = step(written)
     return written

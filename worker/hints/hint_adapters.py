@@ -79,7 +79,7 @@ def described_together(adapters: Sequence[tuple[JsonSchemaMode, HintAdapter]]) -
     """
     try:
         made = described([(mode, one.core_schema) for mode, one in adapters])
-        orjson.dumps(made)  # what the user's own parts of schemas hold, it may not hold
+        orjson.dumps(made)  # JSON may not hold what the user's own parts of schemas hold
     except Exception as error:  # a type's own code
         raise UnusableHint(f"{type(error).__name__}: {error}") from error
     if made is None:
@@ -113,9 +113,9 @@ def validator_of_all(adapters: Sequence[HintAdapter | None]) -> SchemaValidator 
 
 
 def _usable(hint: Any) -> Any:
-    """Return a hint that pydantic takes as it is meant."""
+    """Return a hint that pydantic understands as it is meant."""
     if get_origin(hint) is abc.Iterable:
-        # pydantic would check the elements of others than lists as the function runs.
+        # Elements of anything but a list would be checked only while the function reads them.
         return list[get_args(hint)]  # type: ignore[misc]
     return hint
 

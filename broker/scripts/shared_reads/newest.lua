@@ -4,7 +4,7 @@
 --
 -- index  ZSET  job id -> time of its end, unix ms
 --
--- Jobs that ended in the same millisecond are in the order of their ids, so that a page goes on where the one before
+-- Jobs that ended in the same millisecond are in the order of their ids, so that a page continues where the one before
 -- ended, even if that job has left the index, or is in another one.
 
 -- Jobs that end together come from one script call, which ends a few hundred at most.

@@ -24,7 +24,7 @@ end
 local function paid_until(key, rate)
   if not paid[key] then
     local known = tonumber(read('GET', key) or '')
-    -- More than can be paid for: the limit was another one before, the clock has gone back, or it is damaged.
+    -- More than can be paid for: the limit has changed, the clock has gone back, or it is damaged.
     local is_possible = known and known > now and known <= now + rate.burst * rate.interval
     paid[key] = is_possible and known or now
   end
@@ -73,7 +73,7 @@ local function has_room(key, most, job_prefix)
   return number < most
 end
 
--- Count one job more that has not ended; `write_limits` writes it.
+-- Count one more job that has not ended; `write_limits` writes it.
 local function add_pending(key, id, lives)
   local entries = added[key] or {}
   entries[#entries + 1], entries[#entries + 2] = now + lives, id
@@ -81,8 +81,8 @@ local function add_pending(key, id, lives)
   lasting[key] = math.max(lasting[key] or 0, lives)
 end
 
--- Check the limits of the key that enqueues a job, before the first write: 0, or 6 over its rate, 7 too many of its jobs
--- have not ended; and what is left of its rate: see `pay`.
+-- Check the limits of the key that enqueues a job, before the first write. Returns 0, 6 (over its rate) or 7 (too many
+-- of its jobs have not ended); and what is left of its rate: see `pay`.
 local function check_limits(rate_key, rate, pending_key, pending, job_prefix)
   if pending and not has_room(pending_key, pending, job_prefix) then
     return 7

@@ -3,7 +3,7 @@ import { now } from "../parts/clock.js";
 import { span } from "../parts/moments.js";
 import { counted, ratio, size } from "../parts/numbers.js";
 
-/** Seconds that a due job may wait before that is worth a word. */
+/** Seconds that a due job may wait before that is an alarm. */
 const LONG_WAIT = 60;
 /** Seconds without a heartbeat, where one comes every 3 s. */
 export const SILENT = 10;
@@ -12,7 +12,7 @@ export const LAG = 1;
 /** Part of the jobs that may fail, where enough of them have ended. */
 const MANY_FAILURES = 0.2;
 const ENOUGH = 10;
-/** Part of the memory of Redis from which on that is worth a word, and from which on it is urgent. */
+/** Parts of Redis' memory: use beyond the first one is an alarm, beyond the second one an urgent alarm. */
 const FILLING = 0.75;
 const NEARLY_FULL = 0.9;
 
