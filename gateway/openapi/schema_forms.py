@@ -1,8 +1,8 @@
 """Brings schemas into forms that generators and linters understand; what is accepted stays the same or more.
 
 - Values of several types become `anyOf`: openapi-python-client makes no enumeration of them.
-- `oneOf` becomes `anyOf` unless a discriminator chooses among components: only the worker knows whether alternatives
-  exclude each other, and a single alternative is not a choice.
+- `oneOf` becomes `anyOf` unless a discriminator chooses among components: only the worker knows whether
+  alternatives exclude each other, and a single alternative is not a choice.
 - An object with named members and a schema for others says `additionalProperties: true`: the intersection
   that generators make of the two has no values.
 """
