@@ -64,8 +64,8 @@ class JobOptions(NamedTuple):
     retry_of: Annotated[str | None, OptionForm("ro", _TEXT, in_result=True)] = None
     #: Name of the caller's key, which decides who may read the job.
     owner: Annotated[str | None, OptionForm("o", _TEXT, in_result=True)] = None
-    #: Random mark of one enqueue call, by which a replay differs from a duplicate; `MADE` if the id is random
-    #: itself. Set by the broker.
+    #: Mark of one enqueue call, by which a replay differs from a duplicate of the same ms; `MADE` if the id
+    #: is random itself. Set by the broker.
     request_token: Annotated[str | None, OptionForm("rt", _TEXT, in_result=True)] = None
     #: Whether the caller waits: then it gets an outcome that is not kept, too.
     wants_outcome: Annotated[bool, OptionForm("wo", _FLAG)] = False

@@ -45,10 +45,12 @@ def new_job_id() -> str:
 
 
 def _request_tokens() -> Iterator[str]:
-    """Yield tokens that no other enqueue call has, in any process; they need not be secret."""
-    start = secrets.token_hex(8)
-    for number in itertools.count():
-        yield f"{start}{number:x}"
+    """Yield tokens that tell calls apart which ask for the same job, with the same id, in the same ms.
+
+    They are short because they are stored with each job whose caller has chosen the id.
+    """
+    for number in itertools.count(secrets.randbits(24)):
+        yield b64encode((number % 2**24).to_bytes(3)).decode()
 
 
 @dataclass(slots=True)
@@ -283,10 +285,10 @@ def _needs_look(order: _Order, enqueued: Enqueued) -> bool:
 
 
 def _is_same_call(result: JobResult, body: JobBody) -> bool:
-    if result.options.request_token not in (None, MADE):
-        return result.options.request_token == body.options.request_token
+    if (result.function, result.enqueue_time_ms) != (body.function, body.enqueue_time_ms):
+        return False
     # A stock arq worker does not copy the token, and that of a generated id is not random.
-    return (result.function, result.enqueue_time_ms) == (body.function, body.enqueue_time_ms)
+    return result.options.request_token in (None, MADE, body.options.request_token)
 
 
 def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 REREAD_INTERVAL = 2.0
 #: The same while Redis sends no notices: it refuses tracking, or the connection for it is down.
 POLL_INTERVAL = 0.25
+#: Seconds between the moments at which waits read again. Those of one moment share round trips, which cost
+#: more than the reads.
+_BETWEEN_MOMENTS = 0.1
 #: Seconds that the last read, at the end of a wait, may take.
 LAST_LOOK = 0.5
 
@@ -133,8 +136,12 @@ class Watch:
         if self._wish is not None:
             self._wish.renew()
         # Waits that have begun together do not stay together: all of them at once would hold others up.
-        interval = with_jitter(REREAD_INTERVAL if self._watcher.pushes else self._poll)
-        self._timer = loop.call_at(min(self._ends, loop.time() + interval), self._tick, loop)
+        if self._watcher.pushes:
+            due = loop.time() + with_jitter(REREAD_INTERVAL)
+            due -= due % _BETWEEN_MOMENTS
+        else:
+            due = loop.time() + with_jitter(self._poll)
+        self._timer = loop.call_at(min(self._ends, due), self._tick, loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         """End the pause if its time is over, else read again: the task sleeps on, there may be thousands."""

@@ -50,6 +50,32 @@ async def _arrival(broker: Broker, timeout: float) -> float:
     return time.monotonic()
 
 
+async def test_waits_read_again_together(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobgate.broker.waiting.watch.REREAD_INTERVAL", 1)
+    ids = [f"job{number}" for number in range(100)]
+    async with Broker(server.url) as broker:
+        await broker.enqueue_many([JobRequest(function="add", job_id=one) for one in ids])
+        waits = [asyncio.create_task(broker.wait(one, 100)) for one in ids]
+        await asyncio.to_thread(until_tracked, server, len(ids))
+        reads, round_trips = await asyncio.to_thread(_reads_again, server, 5 * len(ids))
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    assert round_trips < reads / 4
+
+
+def _reads_again(server: RedisServer, wanted: int) -> tuple[int, int]:
+    """Wait for so many reads, each of which asks for one job; return them and the round trips."""
+    with server.client() as client:
+        client.config_resetstat()
+
+        def calls(command: str) -> int:
+            return int(client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+        eventually(lambda: calls("exists") >= wanted, what="reads")
+        return calls("exists"), calls("mget")
+
+
 async def test_a_foreign_write_is_pushed(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobgate.broker.waiting.watch.REREAD_INTERVAL", 60)
     async with tracked_wait(server, 100) as arrival:

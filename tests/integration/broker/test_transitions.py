@@ -42,6 +42,7 @@ from harness.servers.redis_server import RedisServer
 from jobgate.broker import (
     Broker,
     IdempotencyConflict,
+    JobRequest,
     Lease,
     Transition,
     WorkerVitals,
@@ -430,3 +431,12 @@ async def test_renew_extends_what_is_held_and_tells_what_is_lost(server: RedisSe
             assert list(renewal.aborts) == ["b"]
             assert content(client, base) == about(after)
         renewer.close()
+
+
+async def test_a_job_with_a_chosen_id_takes_few_bytes_more(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        made = await broker.enqueue(JobRequest(function="add", args=[1, 2]))
+        chosen = await broker.enqueue(JobRequest(function="add", args=[1, 2], job_id="chosen"))
+    with server.client() as client:
+        more = client.strlen(f"arq:job:{chosen.job_id}") - client.strlen(f"arq:job:{made.job_id}")
+    assert 0 < more < 12
