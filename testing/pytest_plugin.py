@@ -16,7 +16,7 @@ _MARK = (
     "settings=WorkerSettings, and settings that override them"
 )
 
-#: What a test is told whose call had no result in time, most often because it forgot the worker.
+#: The advice to a test whose call had no result in time, most often because it does not run the worker.
 _NOTHING_RUNS = (
     "In a test, jobs run only in run_jobs(), pass_time() and drain() of jobgate_worker. "
     "For code that waits for a result: with jobgate_worker.running(): ..."

@@ -117,7 +117,7 @@ JOBGATE = Peer(
 )
 ARQ = Peer("arq", ("arq", "benchmarks.programs.arq_jobs.WorkerSettings"), _in_sorted_set("arq:queue"))
 SAQ = Peer("saq", ("saq", "benchmarks.programs.saq_jobs.settings"), _in_sorted_set("saq:default:incomplete"))
-# It starts two processes unless told; this is about one.
+# It starts two processes by default; this is about one.
 TASKIQ = Peer(
     "taskiq",
     ("taskiq", "worker", "--workers", "1", "benchmarks.programs.taskiq_jobs:broker"),

@@ -54,7 +54,7 @@ class Run:
 
 
 def machine() -> str:
-    """Return what the machine is, as far as Linux tells."""
+    """Return what the machine is, as far as Linux says."""
     text = Path("/proc/cpuinfo").read_text()
     models = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
     kilobytes = int(Path("/proc/meminfo").read_text().split()[1])

@@ -15,7 +15,7 @@ PEERS = {"jobgate": "jobgate's own", "fastapi": "FastAPI + arq", "celery": "Flow
 
 
 def rewrite(run: Run, page: Path = PAGE, picture: Path = CHART) -> None:
-    """Fill in the sections of a run, and draw its chart. Sections of which it has nothing stay."""
+    """Fill in the sections of a run, and draw its chart. Sections for which it has nothing stay."""
     text = page.read_text()
     text = _with_section(text, "run", _about(run))
     text = _with_section(text, "marks", _marks(run))

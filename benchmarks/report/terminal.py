@@ -38,7 +38,7 @@ def _cell(table: Table, name: str, figure: Figure) -> str:
 
 
 def _comparison(table: Table, name: str, figure: Figure) -> str:
-    """Return how many times more or less jobgate has of what is better."""
+    """Return how many times better jobgate is than each peer in a figure."""
     if name == OURS or figure.more_is_better is None:
         return ""
     pair = (OURS, name) if figure.more_is_better else (name, OURS)

@@ -13,7 +13,7 @@ import orjson
 from jobgate.broker.pickles import clean
 from jobgate.broker.records import Failure
 
-#: Tries of a job that are kept; the first ones make room.
+#: Tries of a job that are kept; older ones are dropped.
 MOST_TRIES_KEPT: Final = 20
 _LONGEST_TYPE: Final = 200
 _LONGEST_MESSAGE: Final = 200

@@ -49,7 +49,7 @@ class CataloguePart(Part):
 
 
 class RememberedCatalogues:
-    """Remembers catalogues by digest. One that is not in use makes room for others.
+    """Remembers catalogues by digest. One that is not in use is dropped when there are too many.
 
     Args:
         read: Returns a catalogue; None = it is not there.

@@ -1,4 +1,4 @@
-"""The names of time zones: how a worker tells the wall clock of its cron jobs to others."""
+"""The names of time zones: how a worker publishes the wall clock of its cron jobs."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Text from outside in logs and messages: harmless, short, and near to what was meant."""
+"""Text from outside in logs and messages: made harmless and short, and compared with known names."""
 
 from jobgate.broker.texts.log_text import (
     FIELD_LIMIT,

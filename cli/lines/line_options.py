@@ -46,7 +46,7 @@ _OPTIONS: Final = (
         "is_each",
         is_flag=True,
         help="Make a job of each line of standard input. A JSON object gives arguments by name, an array "
-        "several ones, any other line is one argument. Arguments on the command line are for all.",
+        "several by position, any other line is one argument. Arguments on the command line are for all.",
     ),
     _of_lines("--text", "is_text", is_flag=True, help="Each line is a text, even if it is JSON."),
     _of_lines(
@@ -77,7 +77,7 @@ _OPTIONS: Final = (
 
 
 def line_options(function: Body) -> Body:
-    """Give a command these options; it gets an `LineOptions` as `lines`, None without `--each`."""
+    """Give a command these options; it gets a `LineOptions` as `lines`, None without `--each`."""
 
     @wraps(function)
     def command(*args: Any, is_each: bool, **given: Any) -> Any:

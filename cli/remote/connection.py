@@ -48,7 +48,7 @@ class Connection:
     ) -> "Connection":
         """Return the connection that these sources mean together.
 
-        What a profile has is used with its own URL alone: no key gets to another gateway than its own.
+        Other members of a profile are used only with its own URL, so that its key gets to no other gateway.
 
         Args:
             line: The options of the command line.

@@ -12,6 +12,6 @@ class ConfigurationError(click.ClickException):
 
 
 class RefusedError(click.ClickException):
-    """What the command was to do cannot be done; the message says why, and what to do."""
+    """The command cannot do what it was asked to do; the message says why, and what to do."""
 
     exit_code = ExitCode.REFUSED

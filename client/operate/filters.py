@@ -1,4 +1,4 @@
-"""Which jobs a list or a bulk operation means, checked before anything is sent."""
+"""Which jobs a list or a bulk operation selects, checked before anything is sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from jobgate.client.requests import check_name, in_utc
 
 
 class RetryFilters(TypedDict, total=False):
-    """Which finished jobs a `bulk_retry` means: failed ones, unless `success` is True."""
+    """Which finished jobs a `bulk_retry` selects: failed ones, unless `success` is True."""
 
     #: The default queue by default; `*` = all queues in use.
     queue: str
@@ -29,7 +29,7 @@ class RetryFilters(TypedDict, total=False):
 
 
 class AbortFilters(TypedDict, total=False):
-    """Which jobs a `bulk_abort` means: those that wait or run."""
+    """Which jobs a `bulk_abort` selects: those that wait or run."""
 
     #: The default queue by default; `*` = all queues in use.
     queue: str

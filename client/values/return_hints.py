@@ -34,7 +34,7 @@ _LISTS: Final = (
 _DICTS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _UNIONS: Final = (Union, types.UnionType)
 _MARKS: Final = (Annotated, Required, NotRequired)
-#: What a plain function that returns an awaitable promises the value of.
+#: Return hints of plain functions that return an awaitable: their argument is the type of the result.
 _AWAITABLES: Final = (collections.abc.Awaitable, collections.abc.Coroutine)
 
 

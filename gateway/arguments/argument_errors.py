@@ -25,7 +25,7 @@ _UNKNOWN_ERROR: Final = "It does not fit the function's schema."
 #: Arrays and objects with more values are searched by the validator, so many items at a time.
 _FEW: Final = 16
 _MANY: Final = 64
-#: Characters of a decimal number whose bounds are told.
+#: Characters of a decimal number whose bounds are shown.
 _LONGEST_DECIMAL: Final = 256
 #: Keywords that are checked together with others.
 _TOGETHER: Final = {"if": ("if", "then", "else"), "contains": ("contains", "minContains", "maxContains")}

@@ -120,7 +120,7 @@ def sentence(keyword: str, value: Any) -> str:
 
 
 def is_known_pattern(keyword: str, schema: Mapping[str, Any]) -> bool:
-    """Whether the keyword is a pattern that is told in words."""
+    """Whether the keyword is a pattern that is described in words."""
     return keyword == "pattern" and schema[keyword] in _PATTERNS
 
 

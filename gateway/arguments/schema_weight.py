@@ -1,8 +1,8 @@
-"""How much work a schema can make of one value, so that no request holds the event loop.
+"""How much work a schema can cause for one value, so that no request holds the event loop.
 
 A value is checked by a group of schemas: those that the schemas of its parent name for it, and those that
-these name by `$ref`, `allOf` and `anyOf`. Each group is followed to the groups of its members and items, till
-no new group comes up. Exponential work shows itself in groups that double, from level to level or within one:
+these name by `$ref`, `allOf` and `anyOf`. Each group is followed to the groups of its members and items,
+until no new group appears. Exponential work shows itself in groups that double, from level to level or within one:
 they soon outgrow the limit.
 """
 
@@ -64,7 +64,7 @@ class _Budget:
 
 
 def weight(schema: Schema, definitions: Mapping[str, Schema]) -> Weight:
-    """Return the most work that a checked schema makes of one value.
+    """Return the most work that a checked schema causes for one value.
 
     Args:
         schema: A trimmed schema.

@@ -13,7 +13,7 @@ _TURN: Final = 0.005
 
 
 async def in_turns(parts: Iterable[Part]) -> AsyncIterator[Part]:
-    """Yield parts of a work, and let others work when the last ones have taken long."""
+    """Yield the parts of some work; let other requests run when the last parts have taken long."""
     until = monotonic() + _TURN
     for part in parts:
         yield part

@@ -161,7 +161,7 @@ def _first(wanted: JobFilter) -> Place | None:
 
 
 def _following(wanted: JobFilter, part: Part, source: Source) -> Place | None:
-    """Return where the list goes on after what was taken; None = it is over."""
+    """Return where the list continues after what was taken; None = it is over."""
     if not source.is_over:
         return Place(part, source.place)
     later = wanted.parts[wanted.parts.index(part) + 1 :]

@@ -215,7 +215,7 @@ async def _write_in_pieces(request: BaseRequest, body: bytes) -> None:
 
 
 async def _let_it_be_read(request: BaseRequest, seconds: float) -> None:
-    """Send FIN, which TLS has not, and wait for the client to hang up: that cancels this request."""
+    """Send FIN, which TLS does not have, and wait for the client to hang up: that cancels this request."""
     if request.transport is not None:
         if request.transport.can_write_eof():
             request.transport.write_eof()

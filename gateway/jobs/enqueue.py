@@ -161,7 +161,7 @@ async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
 
 
 def enqueue_problem(call: Call, request: JobRequest, error: BrokerError) -> Problem:
-    """Return the problem with which a job is answered that the broker did not enqueue, or perhaps did."""
+    """Return the problem for a job that the broker did not enqueue, or may not have enqueued."""
     if isinstance(error, NotAQueue) and request.options.queue != call.gateway.queues.default:
         wrong = [("#/queue", "The key of this queue holds another type of value: choose another queue.")]
         return field_errors("invalid-request", wrong)

@@ -52,7 +52,7 @@ class Certificate:
         #: What was logged last: a lasting problem is logged once, not at each check.
         self._trouble = ""
         self._current = self._load()
-        #: The context to listen with; each handshake goes on with the newest certificate.
+        #: The context to listen with; each handshake continues with the newest certificate.
         self.context = self._current
         # It is called by each handshake, for clients that name no server too.
         self.context.sni_callback = self._choose

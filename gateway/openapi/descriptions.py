@@ -19,7 +19,7 @@ from jobgate.gateway.openapi.live_document import live_document
 need("yaml", extra="[gateway]")
 import yaml  # noqa: E402 - a package that is missing is one sentence
 
-#: Seconds for which a list is used: live functions are read anew as often.
+#: Seconds for which a list is used: live functions are read again at the same interval.
 _LISTED: Final = 1.0
 #: Seconds for which a request waits for a description of thousands of functions to be made.
 LONGEST_MAKING: Final = 30.0

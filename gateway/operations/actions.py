@@ -73,7 +73,7 @@ class Actions:
         return ABORTED if is_left else await self._why_not_run(function, view.queue)
 
     async def act(self, target: Target) -> str:
-        """Retry or abort a job; return why it was left as it is. To repeat it changes nothing."""
+        """Retry or abort a job; return why it was left as it is. Repeating it changes nothing."""
         if wrong := await self.why_not(target):
             return wrong
         if self._order.kind is BulkKind.ABORT:

@@ -1,4 +1,4 @@
-"""How far an operation is: it is stored with its progress, so that another gateway can go on from there."""
+"""How far an operation is: it is stored with its progress, so that another gateway can resume there."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
@@ -17,7 +17,7 @@ class Tally:
     until_ms: int
     #: How many entries there are to look at.
     total: int
-    #: Where to go on in the list of jobs; empty = at its beginning.
+    #: Where to resume in the list of jobs; empty = at its beginning.
     cursor: str = ""
     looked_at: int = 0
     #: Jobs that the order means.

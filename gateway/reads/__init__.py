@@ -1,4 +1,4 @@
-"""What the gateway reads of Redis, once for all requests that ask at the same time."""
+"""What the gateway reads from Redis, once for all requests that ask at the same time."""
 
 from jobgate.gateway.reads.fleet_reads import FleetReads, QueueState
 from jobgate.gateway.reads.job_looks import Known, Looks

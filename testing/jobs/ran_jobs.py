@@ -38,7 +38,7 @@ class RanJob:
     #: When it was enqueued and when this try was due, in UTC, by the time that `move_time` moves.
     enqueue_time: datetime | None = None
     due_time: datetime | None = None
-    #: When it was started, by a clock that only tells the order.
+    #: When it was started, by a clock that only serves to compare.
     started: float = field(default=0.0, repr=False)
 
     def __str__(self) -> str:

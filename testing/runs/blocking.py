@@ -32,7 +32,7 @@ def run_blocking(
         raise TestingError(f"An event loop is running here: use `{instead}`.")
     if not has_django():
         return asyncio.run(coroutine) if loop is None else loop.run_until_complete(coroutine)
-    from asgiref.sync import async_to_sync  # noqa: PLC0415 - only where Django is
+    from asgiref.sync import async_to_sync  # noqa: PLC0415 - only where Django is installed
 
     # What Django's code does with the database happens in this thread, in the transaction of the test.
     result: T = async_to_sync(_awaited)(coroutine)

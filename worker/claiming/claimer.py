@@ -25,7 +25,7 @@ from jobgate.worker.vitals import Liveness
 _LONGEST_WAIT = 5.0
 #: Seconds after which a worker claims again although another one polls: liveness.py expects a sign of life.
 _LONGEST_SLEEP = 45.0
-#: Longest pause in seconds after a wait that Redis did not answer, and longest wait for a last word to it.
+#: Longest pause in seconds after a wait that Redis did not answer, and longest wait for a last message to it.
 _AFTER_A_LOSS, _LAST_WORD = 1.0, 0.5
 #: Jobs that are claimed together if there is room: more claims of fewer jobs each would take longer.
 _WORTH_A_CLAIM = 50

@@ -109,7 +109,7 @@ async def changing(streams: Streams, broker: Broker, child: Child, jobs: Sequenc
 
 
 def streams(stage: Stage) -> Table:
-    """Measure a gateway of its own in each round: memory that Python got once is no measure any more."""
+    """Measure a gateway of its own in each round: Python keeps memory that it has once taken."""
     figures = [
         Figure("each", "KiB a stream", more_is_better=False),
         Figure("rest", "% of a core at rest", more_is_better=False),

@@ -3,8 +3,8 @@
 Both sides run in turns. One has all three: the key that enqueues has a rate and a number of pending jobs,
 which it does not reach. The other has none: no limits, and scripts that keep no indexes and counters.
 
-What is compared is the processor's time, of the gateway or worker and of Redis together: a few percent would
-be lost in what else a machine does meanwhile.
+What is compared is the processor's time, of the gateway or worker and of Redis together: in elapsed time,
+a few percent would be lost in what else the machine does.
 """
 
 import resource

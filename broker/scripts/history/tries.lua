@@ -1,7 +1,7 @@
--- Prelude: keep what is known of the tries of a job, of those that are followed by another one.
+-- Prelude: keep what is known of each try of a job that is followed by another try.
 -- Uses: read.lua (read)
 --
--- tries  LIST "<unix ms of the end> <JSON>": see earlier_tries.py. The first ones make room for the last.
+-- tries  LIST "<unix ms of the end> <JSON>": see earlier_tries.py. The oldest are dropped.
 
 local function keep_try(tries, ended, entry, most, ttl)
   if read('RPUSH', tries, string.format('%.0f ', math.floor(ended)) .. entry) then

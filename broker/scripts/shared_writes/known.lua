@@ -3,7 +3,7 @@
 -- Uses: read.lua (read)
 
 -- Note that the queues from `names[first]` on are in use. A queue is forgotten after a day without use; beyond 1,000
--- queues the longest unused make room. It never fails: a key of another type is left alone.
+-- queues, those that were unused for longest are dropped. It never fails: a key of another type is left alone.
 local function note_queues(key, names, first)
   local day = 86400000
   if not read('ZREMRANGEBYSCORE', key, '-inf', now - day) then

@@ -1,4 +1,4 @@
-"""What a server speaks that has not answered in HTTP."""
+"""Finds out which protocol a server speaks that has not answered in HTTP."""
 
 import asyncio
 import ssl
@@ -22,7 +22,7 @@ _HTTP: Final = b"HTTP/"
 
 
 async def wrong_protocol(url: URL) -> str | None:
-    """Return what is to be said of a server that certainly does not speak HTTP; None = it may.
+    """Return a message about a server that certainly does not speak HTTP; None = it may.
 
     A hang-up alone does not show it: a gateway that shuts down hangs up too.
     """

@@ -1,4 +1,4 @@
-// One job: when what happened to it, its arguments, and how it ended.
+// One job: what happened to it and when, its arguments, and how it ended.
 import { Refused, exactly, get } from "../api/gateway.js";
 import { abortJob, jobNow, jobPath, retryJob } from "../api/jobs.js";
 import { rights } from "../api/rights.js";

@@ -1,4 +1,4 @@
-// The live workers: what each runs, since when, and how it does.
+// The live workers: what each runs, since when, and its condition.
 import { get } from "../api/gateway.js";
 import { onHappening } from "../api/happenings.js";
 import { Reading } from "../api/reading.js";
