@@ -1,4 +1,4 @@
-"""Everything that happens in queues, for those who look on: bounded in memory and in reads."""
+"""Everything that happens in queues, for onlookers: bounded in memory and in reads."""
 
 from jobgate.broker.feed.changes import Changes
 from jobgate.broker.feed.feed import Feed

@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 from jobgate.broker.errors import InvalidCursor
 
 Item = TypeVar("Item")
-#: Reads some of a list after a place, each with its own place; and the place where the list continues. An empty
-#: place is the beginning, or the end.
+#: Reads some of a list after a place, each with its own place; and the place where the list continues. An
+#: empty place is the beginning, or the end.
 Read = Callable[[str], Awaitable[tuple[Sequence[tuple[str, Item]], str]]]
 _Key = tuple[float, bytes]
 

@@ -80,7 +80,7 @@ class CallCommand(RemoteCommand):
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Have the shell complete the name of a file: many functions take one."""
+    """Let the shell complete the name of a file: many functions take one."""
     return [CompletionItem(incomplete, type="file")]
 
 

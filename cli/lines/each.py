@@ -107,7 +107,7 @@ class Each:
         )
 
     def _left_under_way(self, *, exists: bool) -> str:
-        """Return what is to be said of the lines that have been taken and not been done with."""
+        """Return sentences about the lines that were taken and are not completed."""
         count = len(self._under_way)
         lines = f"{count} line{'' if count == 1 else 's'} under way"
         if exists:

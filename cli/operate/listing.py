@@ -46,7 +46,7 @@ def limit_options(default: int) -> Callable[[Body], Body]:
 
 
 async def write_list(items: AsyncGenerator[T, None], rows: Rows, limit: int | None, nothing: str) -> None:
-    """Write records as they come, and say it where there are more.
+    """Write records as they come, and say so if there are more.
 
     Args:
         items: The records.

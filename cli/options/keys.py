@@ -16,7 +16,7 @@ _LIMITS: Final = "Limits of the caller"
 class _Place(click.ParamType):  # type: ignore[type-arg]
     """The path of a keys file or folder as a `Path`, or the text of a keys file as a `str`.
 
-    A text has a line end or `[[key]]`, which no path has that is meant as one.
+    A text has a line end or `[[key]]`, which no path of a file is likely to have.
     """
 
     name = "path"

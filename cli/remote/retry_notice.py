@@ -27,7 +27,7 @@ class RetryNotice(logging.Handler):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Listen no more."""
+        """Stop listening."""
         _LOGGER.removeHandler(self)
         _LOGGER.setLevel(self._before)
 

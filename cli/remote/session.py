@@ -49,7 +49,7 @@ def run(
     except asyncio.CancelledError:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # What is still in the buffer is for nobody, and must not fail at the end of the process.
+        # Nobody reads what is still in the buffer: writing it at the end of the process must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.CLOSED_PIPE
     if code:

@@ -89,7 +89,7 @@ class Annotator:
         return self._union([schema], wanted)
 
     def _union(self, schemas: Iterable[object], wanted: str) -> str:
-        """Return the union of types, `None` last; of none at all the type that nothing has."""
+        """Return the union of types, `None` last; for no types, the type that no value has."""
         single = dict.fromkeys(one for schema in schemas for one in self._alternatives(schema, wanted))
         if "Any" in single:
             return "Any"

@@ -138,7 +138,7 @@ class Caller(BulkCaller):
         Raises:
             JobFailed: The job failed for good; JobAborted if it was aborted.
             ResultTimeout: There was no result in time.
-            ResultMismatch: The result has not the type of the return hint.
+            ResultMismatch: The result does not have the type of the return hint.
             GatewayUnavailable: The job could not be enqueued; OutcomeUnknown if it may have been.
             JobgateError: Any other problem, as in `enqueue`.
         """

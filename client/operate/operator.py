@@ -125,8 +125,8 @@ class Operator:
     async def pause(self, queue: str) -> QueueInfo:
         """Let workers claim nothing more from a queue, and return it.
 
-        Running jobs continue, and jobs can still be enqueued. Stock arq workers do not know of pauses. To
-        pause a paused queue changes nothing.
+        Running jobs continue, and jobs can still be enqueued. Stock arq workers do not know of pauses.
+        Pausing a paused queue changes nothing.
         """
         return await self._operations.pause(check_name("queue", queue))
 
@@ -180,7 +180,7 @@ class Operator:
         ```
 
         The operation is a job that gateways run: `progress`, `events`, `result` and `abort` of the handle are
-        those of any job. It goes on when this program ends. By filters, jobs that were aborted are skipped,
+        those of any job. It continues when this program ends. By filters, jobs that were aborted are skipped,
         unless `code` is "aborted".
 
         Args:

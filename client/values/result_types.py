@@ -50,7 +50,7 @@ def _adapter(function: Callable[..., Any], hint: Any) -> "TypeAdapter[list[Any]]
     # As in the worker, bytes are base64. Other classes can come through pickle only.
     config = ConfigDict(val_json_bytes="base64", arbitrary_types_allowed=True)
     try:
-        # In a list, for dataclasses take such settings from around them only.
+        # In a list, because dataclasses take such settings only from what contains them.
         return TypeAdapter(list[hint], config=config)
     except Exception as error:
         reason = str(error).partition("\n")[0].rstrip(".")

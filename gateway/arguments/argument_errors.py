@@ -98,7 +98,7 @@ class ErrorSearch:
             ):
                 yield path, sentence(keyword, schema[keyword])
                 if is_known_pattern(keyword, schema):
-                    return  # the bounds of what it is not say nothing more
+                    return  # bounds for another type say nothing about this value
         if isinstance(value, dict):
             yield from self._members(schema, value, path)
         elif isinstance(value, list):
@@ -201,7 +201,7 @@ class ErrorSearch:
                 yield from range(place, place + len(some))
 
     def _skips(self, schema: Schema, values: Mapping[str, Any]) -> Callable[[Any], bool]:
-        """Return what tells values that need no search: in a large object, accepted ones."""
+        """Return what recognises values that need no search: accepted ones, in a large object."""
         if isinstance(schema, bool):
             return lambda _: schema
         if len(values) <= _FEW:

@@ -2,8 +2,8 @@
 
 A value is checked by a group of schemas: those that the schemas of its parent name for it, and those that
 these name by `$ref`, `allOf` and `anyOf`. Each group is followed to the groups of its members and items,
-until no new group appears. Exponential work shows itself in groups that double, from level to level or within one:
-they soon outgrow the limit.
+until no new group appears. Exponential work shows itself in groups that double, from level to level or within
+one: they soon outgrow the limit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

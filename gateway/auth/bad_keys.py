@@ -13,7 +13,7 @@ from typing import Final
 
 from jobgate.gateway.http import Problem
 
-#: Most addresses that are remembered; of more, those are forgotten that sent no wrong key for longest.
+#: Most addresses that are remembered; of more, those whose last wrong key is oldest are forgotten.
 _MOST_ADDRESSES: Final = 10_000
 #: A customer of a provider has at least this network of IPv6.
 _IPV6_NETWORK: Final = 64

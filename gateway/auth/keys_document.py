@@ -83,7 +83,7 @@ class KeysDocument:
         return headers[number], end
 
     def _check(self) -> None:
-        """Refuse a file of which the lines do not say what was meant, before anything is written."""
+        """Refuse a file whose lines would not mean what was intended, before anything is written."""
         headers = sum(1 for line in self._lines if _HEADER.fullmatch(line))
         try:
             is_meant = headers == len(self.entries) and entries_of(self.text) == self.entries

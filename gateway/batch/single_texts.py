@@ -1,4 +1,4 @@
-"""Takes an array of jobs apart into the text of each, so that what is wrong with one costs that one only."""
+"""Takes an array of jobs apart into the text of each, so that an invalid one does not affect the others."""
 
 import re
 from typing import Final

@@ -23,7 +23,7 @@ from jobgate.gateway.finding.sources import Sources
 _AT_ONCE: Final = 250
 _MOST: Final = 100_000
 _COUNTING: Final = 3.0
-#: Failed jobs beyond which a count takes long; how many times as long it is shown again; most of them.
+#: Failed jobs from which a count is kept; for how many times as long as it took; most counts that are kept.
 _MANY: Final = 5000
 _SHOWN_AGAIN: Final = 10
 _MOST_KEPT: Final = 4

@@ -13,14 +13,14 @@ _MOST_ERRORS: Final = 20
 class Tally:
     """Where an operation is, and what it has done so far."""
 
-    #: Jobs that came to be what the filter wants after this time, unix ms, are left alone.
+    #: Jobs that began to match the filter after this time, unix ms, are left alone.
     until_ms: int
     #: How many entries there are to look at.
     total: int
     #: Where to resume in the list of jobs; empty = at its beginning.
     cursor: str = ""
     looked_at: int = 0
-    #: Jobs that the order means.
+    #: Jobs that the order selects.
     matched: int = 0
     #: Those that were retried, or aborted.
     done: int = 0

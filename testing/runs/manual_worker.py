@@ -35,7 +35,7 @@ class ManualWorker(Assertions):
     """A real worker, real Redis, and a test that says what happens when.
 
     `run_jobs` starts a worker with the settings in the running loop, lets it work until nothing is due, and
-    stops it: hooks, retries, timeouts and serialization are those of production. Methods that are no
+    stops it: hooks, retries, timeouts and serialization are those of production. Methods that are not
     coroutines can be called in tests of all kinds.
 
     Tests get it from the fixture `jobgate_worker`, or from an `Environment`.
@@ -113,7 +113,7 @@ class ManualWorker(Assertions):
 
         Raises:
             JobsFailed: As in `run_jobs`.
-            TestingError: As in `run_jobs`, or that is not forward.
+            TestingError: As in `run_jobs`, or this is not later than now.
         """
         by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         now, end = await self._in_thread(self._time.now()), await self._in_thread(self._time.end_of(to, by))
@@ -188,7 +188,7 @@ class ManualWorker(Assertions):
         minutes: float = 0,
         seconds: float = 0,
     ) -> None:
-        """Move the time on, as jobgate sees it in this process. Nothing runs yet: call `run_jobs`.
+        """Move the time forward, as jobgate sees it in this process. Nothing runs yet: call `run_jobs`.
 
         Deferred jobs and retries become due, jobs expire, and kept results are forgotten. Cron jobs do not
         run, whatever the time of day: use `pass_time`. The clock of Python does not move: for
@@ -202,7 +202,7 @@ class ManualWorker(Assertions):
             seconds: Seconds.
 
         Raises:
-            TestingError: That is not forward, and there are jobs already.
+            TestingError: This is not later than now, and there are jobs already.
         """
         by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         self._thread.run(self._time.move_to(self._thread.run(self._time.end_of(to, by))))

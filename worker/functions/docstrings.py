@@ -21,7 +21,7 @@ class FunctionText:
 
 
 def read_docstring(call: Callable[..., Any]) -> FunctionText:
-    """Return what the docstring of a function says. One that cannot be parsed is the description as it is."""
+    """Return what a function's docstring says. If it cannot be parsed, all of it is the description."""
     text = _own_docstring(call)
     if not text:
         return FunctionText()

@@ -15,7 +15,7 @@ _NAMES = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 
 
 def bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the limits of numbers; those that are infinite are none."""
+    """Return the limits of numbers, without infinite ones."""
     given = {name: schema[key] for key, name in _NAMES.items() if schema.get(key) is not None}
     plain = {name: one if _is_plain(one) else float(one) for name, one in given.items()}
     return {name: one for name, one in plain.items() if abs(one) != float("inf")}

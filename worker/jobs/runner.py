@@ -172,7 +172,7 @@ class JobRunner:
             self._deadlines.forget(job)
 
     def _time_out(self, job: RunningJob) -> None:
-        """Cancel a job, and abandon its coroutine if that has not ended when the lease is renewed no more."""
+        """Cancel a job, and abandon its coroutine if that still runs when the lease is no longer renewed."""
         job.stop(Stop.TIMEOUT)
         asyncio.get_running_loop().call_later(CLEANUP, self._abandon, job)
 

@@ -16,7 +16,7 @@ from jobgate.broker import Keys
 
 JOBS, PAGES = 1_000_000, 30
 
-#: Each so many jobs failed.
+#: One in this many jobs failed.
 FAILED_EVERY = 50
 _AT_ONCE = 10_000
 

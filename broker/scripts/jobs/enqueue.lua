@@ -28,7 +28,7 @@
 --   1 created, 2 exists, 3 the idempotency key created it before, 4 the idempotency key belongs to another
 --   request, or its record cannot be read, 5 the due time is out of range,
 --   6 over the key's rate, 7 too many jobs of the key have not ended
--- and of a key with a rate { …, ms to wait, jobs that are left, ms until all of them are again }
+-- and of a key with a rate { …, ms to wait, jobs that are left, ms until the whole burst is free }
 --
 -- No flag allow-oom: a full Redis refuses new jobs.
 

@@ -32,7 +32,7 @@
 -- Returns { code, due time in unix ms, id of the new job }:
 --   1 created (also when repeated), 2 it was run again before, 3 the job or its result has changed: look again,
 --   6 over the key's rate, 7 too many jobs of the key have not ended
--- and of a key with a rate { …, ms to wait, jobs that are left, ms until all of them are again }
+-- and of a key with a rate { …, ms to wait, jobs that are left, ms until the whole burst is free }
 --
 -- No flag allow-oom: a full Redis refuses new jobs.
 

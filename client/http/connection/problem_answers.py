@@ -35,7 +35,7 @@ class ProblemAnswer:
     """A response that is not a success."""
 
     status: int
-    #: ProblemAnswer code of the HTTP API; empty if the response does not come from a gateway.
+    #: The problem's code in the HTTP API; empty if the response does not come from a gateway.
     code: str
     detail: str
     #: The same request may succeed later.

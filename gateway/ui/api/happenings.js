@@ -59,7 +59,7 @@ export function onConnection(watcher) {
   watcher(state);
 }
 
-/** Tell what a message says: `changes` for each queue, `finished` for jobs that have ended. @param {StreamEvent} event */
+/** Pass on what a message says: `changes` for each queue, `finished` for jobs that have ended. @param {StreamEvent} event */
 function tell(event) {
   for (const each of partsOf(event)) listeners.forEach((listener) => listener(each));
 }

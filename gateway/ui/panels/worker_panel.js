@@ -50,7 +50,7 @@ export class WorkerPanel {
   }
 }
 
-/** Return how a worker does, in one word. */
+/** Return the state of a worker in one word. */
 export function stateOfWorker(worker) {
   if (worker.heartbeat_time && now() - Date.parse(worker.heartbeat_time) > SILENT * 1000) return "silent";
   if (worker.lag > LAG) return "blocked";
