@@ -25,6 +25,8 @@ OTHER = "other"
 _MOST_QUEUES = 100
 #: Most queues whose gauges are shown, besides those that workers serve.
 _MOST_SHOWN = 200
+#: Most functions that are counted by name since the first start of the process: names are never forgotten.
+_MOST_FUNCTIONS = 5000
 
 # Names of counts.
 _REQUESTS = "requests"
@@ -48,10 +50,16 @@ class Meter:
         #: The first cell of what was counted before: by route and status, by route, by function.
         self._answers: dict[tuple[str, int], int] = {}
         self._durations: dict[str, int] = {}
-        self._functions: dict[str, int] = {}
+        self._functions = {label: self._table.place((_ENQUEUED, label)) for label in self._known(_ENQUEUED)}
+        #: Queues whose gauges are shown because of this process.
+        self._shown = set(self._known(_QUEUE))
         self._malformed = self._table.place((_MALFORMED,))
         #: Queues that jobs were enqueued into, as keys; at most 100.
         self.queues: dict[str, None] = {}
+
+    def _known(self, kind: str) -> list[str]:
+        """Return what a predecessor of this process has named."""
+        return [name[1] for name, _ in self._table.items() if name[0] == kind]
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was handled."""
@@ -71,19 +79,31 @@ class Meter:
         self._cells[self._malformed] += 1
 
     def enqueued(self, function: str, offered: Set[str], queue: str) -> None:
-        """Count an enqueued job; a function that is not among those `offered` counts as `other`."""
+        """Count an enqueued job.
+
+        Functions that are not among those `offered`, or beyond the first 5,000, count as `other`.
+        """
         label = function if function in offered else OTHER
         place = self._functions.get(label)
         if place is None:
-            place = self._functions[label] = self._table.place((_ENQUEUED, label))
+            place = self._place_of(label)
         self._cells[place] += 1
         if queue not in self.queues and len(self.queues) < _MOST_QUEUES:
             self.queues[queue] = None
             self.show_queue(queue)
 
+    def _place_of(self, label: str) -> int:
+        """Return the cell of a function that this process counts for the first time."""
+        if len(self._functions) >= _MOST_FUNCTIONS:
+            label = OTHER
+        place = self._functions[label] = self._table.place((_ENQUEUED, label))
+        return place
+
     def show_queue(self, queue: str) -> None:
-        """Have `/metrics` show the gauges of a queue, whichever process it asks."""
-        self._table.place((_QUEUE, queue))
+        """Have `/metrics` show the gauges of a queue, whichever process it asks; beyond 200, do nothing."""
+        if queue not in self._shown and len(self._shown) < _MOST_SHOWN:
+            self._shown.add(queue)
+            self._table.place((_QUEUE, queue))
 
     def shown_queues(self, served: Iterable[str] = ()) -> list[str]:
         """Return the queues whose gauges are shown.

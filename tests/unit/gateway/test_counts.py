@@ -50,6 +50,20 @@ def test_names_that_callers_make_up_leave_no_served_queue_out(file: int) -> None
     assert len(shown) == len(set(shown)) == 201
 
 
+def test_names_from_outside_leave_room_for_functions(file: int) -> None:
+    for start in range(2):  # a successor knows what was named before
+        meter = Meter(HostCounts(file, 3, 1))
+        for number in range(70_000):
+            meter.show_queue(f"made-up-{start}-{number}")
+            name = f"f-{start}-{number}"
+            meter.enqueued(name, {name}, "mail")
+    names = [name for name in HostCounts(file, 3, 2).totals() if name[0] in ("queue", "enqueued")]
+    assert len(names) <= 200 + 5001
+    assert 'jobgate_gateway_enqueued_total{function="other"} 135000.0' in lines(meter), "none is lost"
+    meter.request("enqueue", 202, 0.0)
+    assert 'jobgate_gateway_requests_total{route="enqueue",status="202"} 1.0' in lines(meter)
+
+
 def test_a_successor_continues_the_counts_of_a_process_and_holds_nothing_of_it(file: int) -> None:
     first, other = HostCounts(file, 3, 1), HostCounts(file, 3, 2)
     Meter(first).request("jobs", 200, BUCKETS[-1] + 1)
