@@ -7,7 +7,7 @@ from typing import Final
 
 from jobgate.gateway.auth import Caller
 from jobgate.gateway.counts import HostCounts, Occupancy
-from jobgate.gateway.events.event_text import comment
+from jobgate.gateway.events.event_text import QUIET, comment
 from jobgate.gateway.http import Problem
 
 #: Seconds between two checks whether the keys of streams are still valid.
@@ -20,7 +20,7 @@ _KEY_ENDED: Final = "the key does not allow this any more"
 class Stream:
     """One stream: a signal for what makes its events, and the reason for its end."""
 
-    __slots__ = ("_alarm", "_is_woken", "farewell", "is_allowed")
+    __slots__ = ("_alarm", "_is_woken", "_shown_at", "farewell", "is_allowed")
 
     def __init__(self, is_allowed: Callable[[], bool]) -> None:
         #: Whether its caller may still read it.
@@ -28,6 +28,8 @@ class Stream:
         #: The last text to send; None = the stream continues.
         self.farewell: bytes | None = None
         self._is_woken = False
+        #: When it has last shown that it lives, by the clock of the loop.
+        self._shown_at = asyncio.get_running_loop().time()
         self._alarm: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
@@ -39,6 +41,14 @@ class Stream:
         """Make the stream end soon."""
         self.farewell = self.farewell or comment(why)
         self.wake()
+
+    def owes_heartbeat(self) -> bool:
+        """Return True once for each time that a stream which cannot begin may be quiet."""
+        now = asyncio.get_running_loop().time()
+        if now - self._shown_at < QUIET:
+            return False
+        self._shown_at = now
+        return True
 
     async def wait(self, seconds: float) -> bool:
         """Return True when it is woken, False if that takes longer than `seconds`."""

@@ -75,6 +75,8 @@ class _FeedStream:
         """Yield where the stream begins, or what has ended since the caller left and that this is not all."""
         while onlooker.begin is None and stream.farewell is None:
             await stream.wait(_PAUSE)
+            if stream.owes_heartbeat():
+                yield HEARTBEAT
         if onlooker.begin is None:
             return
         if self._seen is None:
@@ -87,6 +89,8 @@ class _FeedStream:
                 missed = await self._call.gateway.feed.ends_between(onlooker, self._seen)
             except BrokerError:
                 await stream.wait(_PAUSE)
+                if stream.owes_heartbeat():
+                    yield HEARTBEAT
                 continue
             for happening in missed:
                 yield self._text(happening)

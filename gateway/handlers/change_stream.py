@@ -71,7 +71,8 @@ class _ChangeStream:
             yield BEGIN
             with self._source(stream) as source:
                 while source.begin is None and stream.farewell is None:
-                    await stream.wait(QUIET)
+                    if not await stream.wait(QUIET):
+                        yield HEARTBEAT
                 if source.begin is not None:
                     self._cursor = source.begin
                     yield self._first()

@@ -164,6 +164,32 @@ async def test_streams_go_on_after_redis_was_away(
     assert "gap" in {event.kind for event in seen}
 
 
+@pytest.mark.parametrize("query", ["", "?every=1"])
+@pytest.mark.parametrize("after", ["", "1:"])
+async def test_a_stream_that_cannot_begin_shows_that_it_lives(
+    valkey_server: RedisServer,
+    gateway: RunningGateway,
+    opened: Opened,
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    after: str,
+) -> None:
+    for module in ("events.open_streams", "handlers.change_stream"):
+        monkeypatch.setattr(f"jobgate.gateway.{module}.QUIET", 0.1)
+    valkey_server.stop()
+    stream = await opened(query, after=after, resumes=True)
+    while b":\n\n:\n\n" not in stream.text:
+        stream.text += await asyncio.wait_for(stream.answer.content.readany(), 20)
+    stream.answer.close()
+
+    async def has_no_stream() -> bool:
+        status, metrics, _ = await gateway.ask("GET", "/metrics")
+        assert status == 200
+        return "jobgate_gateway_event_streams 0.0" in str(metrics)
+
+    await eventually_async(has_no_stream, what="the client that has gone keeps no place")
+
+
 async def test_too_much_is_left_out_and_counted(
     gateway: RunningGateway, opened: Opened, worker: PlayedWorker
 ) -> None:
