@@ -80,7 +80,7 @@ class Keys:
         Raises:
             InvalidName: Keys of this queue could collide with others.
         """
-        if not name:
+        if not name or name == self.default_queue:
             return self.default_queue
         if name == self.operations:
             return name

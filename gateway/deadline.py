@@ -31,6 +31,11 @@ class RedisDeadline:
         self._clock: asyncio.Timeout | None = None
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the time runs, or has run."""
+        return self._clock is not None
+
+    @property
     def is_over(self) -> bool:
         """Whether the request is, or was, cut off."""
         return self._clock is not None and self._clock.expired()
@@ -80,14 +85,19 @@ class _Pause:
     def __init__(self, deadline: RedisDeadline, longest: float) -> None:
         self._deadline = deadline
         self._longest = longest
+        #: When it began, by the clock of the event loop.
+        self._start: float | None = None
 
     def __enter__(self) -> None:
-        self._start = asyncio.get_running_loop().time()
-        self._deadline.lengthen(self._longest)
+        # Before the time has begun there is nothing to stop: that is so in most calls.
+        if self._deadline.has_begun:
+            self._start = asyncio.get_running_loop().time()
+            self._deadline.lengthen(self._longest)
 
     def __exit__(self, *_: object) -> None:
-        taken = asyncio.get_running_loop().time() - self._start
-        self._deadline.lengthen(min(taken, self._longest) - self._longest)
+        if self._start is not None:
+            taken = asyncio.get_running_loop().time() - self._start
+            self._deadline.lengthen(min(taken, self._longest) - self._longest)
 
 
 async def last_look(look: Awaitable[Answered], *, wait_ends: float | None = None) -> Answered:

@@ -159,8 +159,7 @@ class Router:
 
     def leads_to_page(self, method: str, path: str) -> bool:
         """Whether this is the base path without its slash, as people type it, and there is a dashboard."""
-        is_read = method in self._fixed.get("/", ())
-        return bool(self.base_path) and path == self.base_path and is_read
+        return bool(self.base_path) and path == self.base_path and method in self._fixed.get("/", ())
 
     def _below_base(self, path: str) -> str:
         if not path.startswith(f"{self.base_path}/"):

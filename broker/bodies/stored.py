@@ -324,8 +324,9 @@ def _field(fields: Mapping[str, Any], name: str) -> Any:
 
 
 def _int(fields: Mapping[str, Any], name: str) -> int:
-    value = _field(fields, name)
-    return value if type(value) is int else count_of(name, value)
+    value = fields.get(name)
+    # The usual case first: a result has five of them.
+    return value if type(value) is int else count_of(name, _field(fields, name))
 
 
 def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:

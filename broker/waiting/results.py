@@ -1,7 +1,7 @@
 """Waiting for results: Redis pushes notices of writes; polling is the fallback. Keys are authoritative."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -130,9 +130,9 @@ class ResultWatcher:
         read.add_done_callback(found)
         return read
 
-    async def read(self, blob: bytes, job_id: str) -> JobResult:
+    def read(self, blob: bytes, job_id: str) -> Awaitable[JobResult]:
         """Decode a stored result. Raises DecodeError."""
-        return await self._core.decoder.result(blob, job_id)
+        return self._core.decoder.result(blob, job_id)
 
     async def close(self) -> None:
         """Wait for pending reads; watches that still wait end with their timeout."""

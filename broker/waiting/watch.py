@@ -77,7 +77,8 @@ class Watch:
             DecodeError: The stored result cannot be read.
             DataSetChanged: Redis has lost its data since the wait began, and the job with them.
         """
-        return None if await self.stored(timeout, poll=poll) is None else await self.read()
+        blob = await self.stored(timeout, poll=poll)
+        return None if blob is None else await self._watcher.read(blob, self.job_id)
 
     async def stored(self, timeout: float, *, poll: float = POLL_INTERVAL) -> bytes | None:
         """Wait like `wait`; returns the result as stored, the same object for all watches of the job."""
@@ -86,7 +87,7 @@ class Watch:
         end = loop.time() + timeout
         while self._blob is None:
             left = end - loop.time()
-            if left > 0 and not self._looks_at_once and await self._noticed(left, poll):
+            if left > 0 and not self._looks_at_once and await self._noticed(loop, end, poll):
                 break
             self._looks_at_once = False
             if not await self._look(end + LAST_LOOK) or left <= 0:
@@ -122,10 +123,9 @@ class Watch:
         except TimeoutError:
             return False
 
-    async def _noticed(self, seconds: float, poll: float) -> bool:
+    async def _noticed(self, loop: asyncio.AbstractEventLoop, end: float, poll: float) -> bool:
         # Without asyncio.Event and asyncio.timeout, which cost a tenth of the time of a call over HTTP.
-        loop = asyncio.get_running_loop()
-        self._pause, self._ends, self._poll = loop.create_future(), loop.time() + seconds, poll
+        self._pause, self._ends, self._poll = loop.create_future(), end, poll
         self._set_timer(loop)
         try:
             return await self._pause

@@ -29,6 +29,8 @@ class Occupancy:
         """Return how much a caller has taken in all processes; None = all callers."""
         place = self._places.get(who)
         here = 0.0 if not place else self._cells[place]
+        if not self._counts.is_shared:
+            return int(here)
         return int(here + self._counts.elsewhere(self._name(who)))
 
     def _place(self, who: str | None) -> int:

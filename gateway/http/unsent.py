@@ -39,8 +39,8 @@ class Unsent:
         Raises:
             Problem: 503, as `hold`.
         """
-        shared = self.find(key)
-        if shared is None or not version or shared.version != version:
+        shared = self.find(key) if version else None
+        if shared is None or shared.version != version:
             shared = self.hold(make(), version, owner)
             if version and len(shared.body) > LARGE:
                 self._newest[key] = shared
