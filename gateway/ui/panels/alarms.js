@@ -5,8 +5,8 @@ import { counted, ratio, size } from "../parts/numbers.js";
 
 /** Seconds that a due job may wait before that is an alarm. */
 const LONG_WAIT = 60;
-/** Seconds without a heartbeat, where one comes every 3 s. */
-export const SILENT = 10;
+/** Seconds without a heartbeat, where one comes every 3 s, and a worker is listed for 15 s after its last one. */
+const SILENT = 7;
 /** Seconds for which an event loop may be blocked. */
 export const LAG = 1;
 /** Part of the jobs that may fail, where enough of them have ended. */
@@ -15,6 +15,24 @@ const ENOUGH = 10;
 /** Parts of Redis' memory: use beyond the first one is an alarm, beyond the second one an urgent alarm. */
 const FILLING = 0.75;
 const NEARLY_FULL = 0.9;
+
+/** Return the seconds since a worker's last heartbeat, 0 if it tells no time. @param {any} worker */
+const silenceOf = ({ heartbeat_time }) => (heartbeat_time ? (now() - Date.parse(heartbeat_time)) / 1000 : 0);
+
+/** Whether heartbeats of a worker are missing. @param {any} worker */
+export const isSilent = (worker) => silenceOf(worker) > SILENT;
+
+/** Seconds for which a worker that is gone without a word is shown. */
+const REMEMBERED = 600;
+/** Workers that were silent when they were last seen: one that stops as it should never is. @type {Map<string, any>} */
+const silentOnes = new Map();
+
+/** Return the workers that went silent while the page was open, and are no longer listed. @param {any[]} workers */
+function lostOf(workers) {
+  workers.forEach((one) => (isSilent(one) ? silentOnes.set(one.worker, one) : silentOnes.delete(one.worker)));
+  const listed = new Set(workers.map((one) => one.worker));
+  return [...silentOnes.values()].filter((one) => !listed.has(one.worker) && silenceOf(one) < REMEMBERED);
+}
 
 /** Whether a queue is that of the operations on many jobs: gateways run them, no worker has to. @param {string} queue */
 export const isOfOperations = (queue) => queue.endsWith(":operations");
@@ -25,7 +43,7 @@ export const isOfOperations = (queue) => queue.endsWith(":operations");
  * @returns {Alarm[]}
  */
 export function alarms({ queues, workers, ready, redis }) {
-  const found = [...ofGateway(ready), ...ofRedis(redis), ...queues.flatMap(ofQueue), ...workers.flatMap(ofWorker)];
+  const found = [...ofGateway(ready), ...ofRedis(redis), ...queues.flatMap(ofQueue), ...workers.flatMap(ofWorker), ...lostOf(workers).map(ofLost)];
   return found.sort((one, other) => Number(other.level === "bad") - Number(one.level === "bad"));
 }
 
@@ -74,12 +92,18 @@ function ofQueue({ queue, depth, oldest_due_age: age, paused, paused_since, work
 }
 
 /** @param {any} worker @returns {Alarm[]} */
-function ofWorker({ worker, host, pid, heartbeat_time, lag }) {
+function ofWorker(one) {
+  const { worker, host, pid, lag } = one;
   const name = `Worker ${host}:${pid}`;
-  const silent = heartbeat_time ? (now() - Date.parse(heartbeat_time)) / 1000 : 0;
-  if (silent > SILENT) {
-    return [{ key: `silent ${worker}`, level: "bad", text: `${name} has sent no heartbeat for ${span(silent)}: it may be dead.` }];
+  if (isSilent(one)) {
+    return [{ key: `silent ${worker}`, level: "bad", text: `${name} has sent no heartbeat for ${span(silenceOf(one))}: it may be dead.` }];
   }
   if (!(lag > LAG)) return [];
   return [{ key: `lag ${worker}`, level: "warn", text: `${name} is blocked: its event loop stood still for ${span(lag)}. A function may block it.` }];
+}
+
+/** @param {any} worker @returns {Alarm} */
+function ofLost(worker) {
+  const { worker: id, host, pid } = worker;
+  return { key: `lost ${id}`, level: "warn", text: `Worker ${host}:${pid} is gone: its last heartbeat was ${span(silenceOf(worker))} ago. Its jobs start again on other workers.` };
 }

@@ -7,7 +7,7 @@ import { span, timeAgo, timeSince } from "../parts/moments.js";
 import { count, counted, size } from "../parts/numbers.js";
 import { Rows } from "../parts/rows.js";
 import { badge, setBadge } from "../parts/status.js";
-import { LAG, SILENT } from "./alarms.js";
+import { LAG, isSilent } from "./alarms.js";
 
 /** Running jobs that are shown. */
 const SHOWN = 8;
@@ -52,7 +52,7 @@ export class WorkerPanel {
 
 /** Return the state of a worker in one word. */
 export function stateOfWorker(worker) {
-  if (worker.heartbeat_time && now() - Date.parse(worker.heartbeat_time) > SILENT * 1000) return "silent";
+  if (isSilent(worker)) return "silent";
   if (worker.lag > LAG) return "blocked";
   if (worker.in_progress >= worker.max_jobs) return "full";
   return worker.in_progress ? "busy" : "idle";

@@ -1,6 +1,8 @@
 """The dashboard in a real Chromium, with real gateway, worker and Redis processes."""
 
 import json
+import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -215,6 +217,39 @@ async def test_workers_show_what_they_run(page: Page, shop: Shop) -> None:
         assert word in await page.text(".worker")
     await shop.ask("POST", "/jobs/long-one/abort?wait=5")
     await shown(page, f"{shop.url}/#/workers/gone", "The worker gone is not alive any more.")
+
+
+async def test_a_worker_that_went_silent_is_not_forgotten(page: Page, shop: Shop) -> None:
+    worker = shop.processes.worker(
+        "harness.functions.shop.WorkerSettings", shop.redis.url, cwd=Path(__file__).parents[2]
+    )
+    await shown(page, f"{shop.url}/#/workers", f":{worker.pid}")
+    await shown(page, f"{shop.url}/#/overview", "Queues")
+
+    seconds = set[int]()
+
+    async def alarm() -> str:
+        if (second := int(time.time())) not in seconds:
+            await shop.ask(
+                "POST", "/jobs/send_invoice", {"args": [1]}
+            )  # the page reads when something happens
+        seconds.add(second)
+        said = (await page.text(".alarms")).splitlines()
+        return next((line for line in said if f":{worker.pid} " in line), "")
+
+    async def says_alarm(text: str) -> bool:
+        return text in await alarm()
+
+    worker.signal(signal.SIGSTOP)
+    await eventually_async(lambda: says_alarm("has sent no heartbeat"), what="it is silent")
+    await eventually_async(lambda: says_alarm("is gone: its last heartbeat"), what="it is gone")
+    worker.signal(signal.SIGCONT)
+
+    async def is_back() -> bool:
+        return not await alarm()
+
+    await eventually_async(is_back, what="it is back")
+    assert worker.terminate() == 0
 
 
 async def test_a_restart_of_the_gateway_is_survived(page: Page, shop: Shop) -> None:
