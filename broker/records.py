@@ -54,7 +54,7 @@ class Failure:
         return Failure(type=self.type, message=self.message[:200], code=self.code)
 
 
-#: That of a result which does not say more.
+#: The failure of a result that does not say why it failed.
 UNKNOWN_FAILURE: Final = Failure(type="Exception", message="")
 
 

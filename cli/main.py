@@ -160,7 +160,7 @@ Examples:
 
 `jobgate COMMAND --help` lists the options of a command. Most options have an environment variable.""",
 )
-# The package's name, not its version: to read that takes a third of the time of `jobgate --help`.
+# The package's name, not its version: reading that takes a third of the time of `jobgate --help`.
 @click.version_option(
     None, "-V", "--version", package_name="jobgate", prog_name="jobgate", message="%(prog)s %(version)s"
 )

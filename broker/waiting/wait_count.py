@@ -1,4 +1,4 @@
-"""Counts the waits of a caller over all gateways. A wait of a killed gateway is forgotten by its time."""
+"""Counts the waits of a caller over all gateways. Those of a killed gateway are forgotten in time."""
 
 from typing import Final
 
@@ -32,6 +32,6 @@ class WaitCountPart(Part):
         return bool(answer)
 
     async def end_wait(self, caller: str, token: str, *, timeout: float) -> None:
-        """Count a wait no longer; arguments as for `admit_wait`."""
+        """Stop counting a wait; arguments as for `admit_wait`."""
         key = self.keys.waits(caller)
         await self._core.link.run(script("end_wait"), [key], [token], timeout=timeout, is_hint=True)

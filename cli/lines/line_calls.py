@@ -26,7 +26,7 @@ class LineCalls:
         """Return the call that a line means.
 
         Raises:
-            ValueError: It means none.
+            ValueError: It does not stand for a call.
         """
         from jobgate.client import Call  # noqa: PLC0415 - it takes longer to import than all of this
 

@@ -191,7 +191,7 @@ class RedisTransport:
                 yield event
 
     async def retry(self, job_id: str, queue: str | None) -> tuple[str, str | None]:
-        """Run a finished job again. To repeat the call is safe: a job is retried once."""
+        """Run a finished job again. Repeating the call is safe: a job is retried once."""
         with translated():
             rerun = await self._broker.rerun(job_id)
         if rerun.code is RerunAnswer.UNKNOWN:

@@ -34,7 +34,7 @@ Found = Result | Callable[[], Awaitable[Result]]
 async def results(call: Call, items: Sequence[Item]) -> list[Result]:
     """Return one result for each job; raises nothing but `CancelledError`.
 
-    Jobs that are cut off by a cancellation have been enqueued or not, each of them wholly.
+    A cancellation cuts no job in half: each has been enqueued, or has not.
     """
     checked = await _checked(call, items)
     requests = [item for item in checked if isinstance(item, JobRequest)]
@@ -95,7 +95,7 @@ async def _existing(call: Call, request: JobRequest, enqueued: Enqueued) -> Resu
 
 
 async def _looked_up(found: Sequence[Found]) -> list[Result]:
-    """Return the results, some jobs being read at a time where they were there before."""
+    """Return the results; jobs that were there before are read, some at a time."""
     looks = [each for each in found if not isinstance(each, bytes)]
     seen: list[Result] = []
     for start in range(0, len(looks), _LOOKS):

@@ -96,7 +96,7 @@ class _ChangeStream:
             yield OwnChanges(onlooker)
 
     def _first(self) -> bytes:
-        """Return where the stream begins: to who comes again, that something may be missing."""
+        """Return where the stream begins; a reader that reconnects learns that something may be missing."""
         if "Last-Event-ID" in self._call.request.headers:
             return event_text("gap", str(self._cursor), _GAP)
         # An event without data: clients keep its id, and show nothing.

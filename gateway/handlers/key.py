@@ -16,7 +16,7 @@ _EVERYTHING: Final = ("abort", "enqueue:*", "inspect", "metrics", "operate", "re
 
 
 async def key(call: Call) -> Answer:
-    """Answer 200 with name, scopes, functions and limits of the key; without keys, with all there is."""
+    """Answer 200 with name, scopes, functions and limits of the key; without keys, with everything."""
     document = _document(call.caller, call.gateway.settings)
     return Answer(200, orjson.dumps(document))
 

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Count a wait of a caller no longer.
+-- Stop counting a wait of a caller.
 -- Uses: read.lua (read)
 --
 -- KEYS[1] waits   ZSET  see admit_wait.lua

@@ -26,7 +26,7 @@ export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Have an element show these children. @param {Element} element @param {...(Child | Child[])} children */
+/** Make an element show these children. @param {Element} element @param {...(Child | Child[])} children */
 export function fill(element, ...children) {
   element.replaceChildren(.../** @type {any} */ (children.flat().filter((child) => child !== null && child !== "")));
 }
