@@ -13,8 +13,8 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 
 from jobgate.broker.errors import BrokerUnavailable
-from jobgate.broker.link import Link, translate
-from jobgate.broker.waiting.subscription import LONGEST_SILENCE, ask, subscribe
+from jobgate.broker.link import Link, packed, translate
+from jobgate.broker.waiting.subscription import LONGEST_SILENCE, Subscription, ask, subscribe
 
 _CHANNEL = "__redis__:invalidate"
 
@@ -39,9 +39,8 @@ class TrackedReader:
                 # redis-py would reconnect by itself, without tracking.
                 raise BrokerUnavailable
             try:
-                await self._connection.send_packed_command(
-                    self._connection.pack_commands(commands), check_health=False
-                )
+                wire = b"".join(map(packed, commands))
+                await self._connection.send_packed_command(wire, check_health=False)
                 async with asyncio.timeout(LONGEST_SILENCE):
                     answers = [await self._connection.read_response(timeout=math.inf) for _ in commands]
             except Exception as error:
@@ -77,7 +76,7 @@ async def tracked_reader(
         try:
             await ask(connection, "CLIENT", "TRACKING", "ON", "REDIRECT", subscription.client_id)
             reader = TrackedReader(connection)
-            pump = asyncio.create_task(_pump(subscription.messages(), notify, reader))
+            pump = asyncio.create_task(_pump(subscription, notify, reader))
             try:
                 yield reader
             finally:
@@ -89,10 +88,11 @@ async def tracked_reader(
 
 
 async def _pump(
-    messages: AsyncIterator[Any], notify: Callable[[list[bytes] | None], None], reader: TrackedReader
+    subscription: Subscription, notify: Callable[[list[bytes] | None], None], reader: TrackedReader
 ) -> None:
     try:
-        async for keys in messages:
+        # There is a notice for almost each call: `messages` would pass each on once more.
+        async for _, keys in subscription.labelled_messages():
             notify(keys)
     except BrokerUnavailable:
         # Without the subscriber no notices arrive, so the next read of the reader must fail.
