@@ -20,6 +20,9 @@ from jobgate.broker.link.translation import WrongServer
 
 #: Seconds of silence after which a connection may lead to another server: less than any failover takes.
 TRUSTED_FOR = 1.0
+#: Seconds of silence that show that a connection is in light use, and seconds after which such a one is
+#: replaced: else an idle gateway, which reads every 0.9 s, would never see that its address leads elsewhere.
+_LIGHT_USE, _REPLACED_AFTER = 0.75, 10.0
 
 
 @dataclass(slots=True)
@@ -30,7 +33,8 @@ class _Peer:
     server: str | None = None
     #: Generation of the link at the time of connecting.
     generation: int = -1
-    #: When it last answered, by the clock of the loop.
+    #: When it was connected, and when it last answered, by the clock of the loop.
+    met_at: float = 0.0
     answered_at: float = 0.0
 
 
@@ -56,13 +60,16 @@ class Peers:
 
         Args:
             connection: An open connection.
-            be_sure: Also replace it if it has been silent for longer than it is trusted.
+            be_sure: Also replace it if it has been silent for longer than it is trusted, or was seldom used
+                for long.
         """
         peer = self._peers.get(connection)
         if peer is None:
             self.add(connection)
             await self._meet(connection)
-        elif peer.generation != self.generation or (be_sure and self._is_silent(peer)):
+        elif peer.generation != self.generation or (
+            be_sure and (self._is_silent(peer) or self._is_due(peer))
+        ):
             await self._reconnect(connection)
 
     def vouch(self, connection: AbstractConnection) -> None:
@@ -102,6 +109,11 @@ class Peers:
     def _is_silent(self, peer: _Peer) -> bool:
         return asyncio.get_running_loop().time() - peer.answered_at > TRUSTED_FOR
 
+    def _is_due(self, peer: _Peer) -> bool:
+        """Whether a connection in light use should be replaced."""
+        now = asyncio.get_running_loop().time()
+        return now - peer.answered_at > _LIGHT_USE and now - peer.met_at > _REPLACED_AFTER
+
     async def _reconnect(self, connection: AbstractConnection) -> None:
         await connection.disconnect(nowait=True)
         await connection.connect()  # type: ignore[no-untyped-call]
@@ -121,7 +133,7 @@ class Peers:
             if is_known:
                 self._begin_generation()
         peer.generation = self.generation
-        peer.answered_at = asyncio.get_running_loop().time()
+        peer.met_at = peer.answered_at = asyncio.get_running_loop().time()
 
     def _begin_generation(self) -> None:
         self.generation += 1

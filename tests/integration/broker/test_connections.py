@@ -15,6 +15,7 @@ from harness.servers.redis_server import RedisServer
 from harness.tools import free_port, require_tool
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, BrokerUnavailable
+from jobgate.broker.link import Link
 from jobgate.broker.link.settings import RedisSettings, async_client, sync_client
 
 ServerMaker = Callable[..., RedisServer]
@@ -69,6 +70,23 @@ async def test_a_command_whose_answer_was_lost_is_not_repeated() -> None:
         with blocking, pytest.raises(redis.ConnectionError):
             await asyncio.to_thread(blocking.incr, "counter")
     assert seen.count(b"INCR") == 2  # one of each client
+
+
+async def test_a_connection_in_light_use_is_replaced_in_time(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is read from every moment is never silent, and its address may lead elsewhere by now."""
+    monkeypatch.setattr("jobgate.broker.link.peers.TRUSTED_FOR", 60)
+    monkeypatch.setattr("jobgate.broker.link.peers._LIGHT_USE", 0)
+    link = Link(async_client(RedisSettings.from_dsn(server.url)), deadline=5)
+    first = await link.command("CLIENT", "ID")
+    assert await link.command("CLIENT", "ID") == first
+    monkeypatch.setattr("jobgate.broker.link.peers._REPLACED_AFTER", 0)
+    assert await link.command("CLIENT", "ID") != first
+    monkeypatch.setattr("jobgate.broker.link.peers._LIGHT_USE", 60)
+    last = await link.command("CLIENT", "ID")
+    assert await link.command("CLIENT", "ID") == last, "one in heavy use stays"
+    await link.close()
 
 
 # TLS
