@@ -76,7 +76,7 @@ class Pulse:
 
     Args:
         broker: Where to read.
-        queues: Returns the queues that are shown to those who name none.
+        queues: Returns the queues that are shown to readers who name no queue.
     """
 
     def __init__(self, broker: Broker, queues: Callable[[], Awaitable[Sequence[str]]]) -> None:

@@ -1,4 +1,4 @@
-"""Counts the waits of a caller over all gateways. Those of a killed gateway are forgotten in time."""
+"""Counts the waits of a caller over all gateways. Those of a killed gateway expire."""
 
 from typing import Final
 

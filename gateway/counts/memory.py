@@ -38,7 +38,7 @@ def own_tables() -> tuple[Table, Table]:
 
 
 def wipe_passing(descriptor: int, processes: int, number: int) -> None:
-    """Set what a process that has ended held to 0.
+    """Set to 0 what a process held until it ended.
 
     Args:
         descriptor: The file of `anonymous_file`.
