@@ -21,6 +21,8 @@ from jobgate.gateway.finding.sources import Sources
 
 #: Failed jobs that are read from a queue at a time, and that are counted at most; seconds that this may take.
 _AT_ONCE: Final = 250
+#: Failed jobs that are read from all queues at a time, before it is looked at whether that is enough.
+_ROUND: Final = 25_000
 _MOST: Final = 100_000
 _COUNTING: Final = 3.0
 #: Failed jobs from which a count is kept; for how many times as long as it took; most counts that are kept.
@@ -98,7 +100,9 @@ class FailureCounter:
         self, wanted: JobFilter, place: str, owner: str | None, examples: int
     ) -> CountedFailures:
         until = asyncio.get_running_loop().time() + _COUNTING
-        lists = [partial(self._read, wanted, queue) for queue in await self._sources.queues_of(wanted)]
+        queues = await self._sources.queues_of(wanted)
+        at_once = max(1, min(_AT_ONCE, _ROUND // max(1, len(queues))))
+        lists = [partial(self._read, wanted, queue, at_once) for queue in queues]
         merge = Merge(lists, newest=True, place=place)
         found = FailureGroups(wanted.failures(owner))
         looked_at = 0
@@ -111,11 +115,11 @@ class FailureCounter:
         return CountedFailures(groups, errors, merge.place, looked_at)
 
     async def _read(
-        self, wanted: JobFilter, queue: str, cursor: str
+        self, wanted: JobFilter, queue: str, limit: int, cursor: str
     ) -> tuple[Sequence[tuple[str, FailedJob]], str]:
         try:
             jobs, following = await self._broker.failed_jobs(
-                queue, cursor=cursor, limit=_AT_ONCE, since_ms=wanted.since_ms, until_ms=wanted.until_ms
+                queue, cursor=cursor, limit=limit, since_ms=wanted.since_ms, until_ms=wanted.until_ms
             )
         except ValueError as error:
             raise InvalidCursor from error

@@ -208,3 +208,27 @@ async def test_a_hundred_thousand_failures_are_counted_in_time(
         found = await counted(gateway, f"cursor={found['next_cursor']}")
         counts += found["failed"]
     assert counts == 100_000
+
+
+async def test_very_many_queues_are_read_in_small_pieces(
+    gateway: RunningGateway, valkey_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobgate.gateway.finding.failures._MOST", 1)
+    queues = [f"q{number}" for number in range(200)]
+    async with Broker(valkey_server.url) as broker:
+        await broker.note_queues(queues)
+    with valkey_server.client() as client:
+        write_failed(client, [Failing(queue=queue) for queue in queues], 40_000, every_ms=1000)
+    reads, failed_jobs = [], Broker.failed_jobs
+
+    async def noted(*args: Any, **options: Any) -> Any:
+        answer = await failed_jobs(*args, **options)
+        reads.append(len(answer[0]))
+        return answer
+
+    monkeypatch.setattr(Broker, "failed_jobs", noted)
+    found = await counted(gateway)
+    assert found["failed"] > 0
+    assert found["next_cursor"]
+    assert len(reads) >= len(queues), "each has been looked at"
+    assert sum(reads) <= 25_000, "one round"
