@@ -170,7 +170,8 @@ class Pulse:
         ends = await self._broker.newest_ends(
             some, since_ms=self._newest_ms, limit=max(2, MOST_ENDS // len(some))
         )
-        self._newest_ms = max((self._newest_ms, *(end.time_ms for end in ends)))
+        # It goes back when the clock of Redis does: earlier times would never come again.
+        self._newest_ms = max((end.time_ms for end in ends), default=self._newest_ms)
         return ends
 
 

@@ -33,7 +33,8 @@ class EndsPart(Part):
 
         Args:
             queues: At least one queue.
-            since_ms: The time, unix ms by the Redis clock.
+            since_ms: The time, unix ms by the Redis clock. One to come, which shows that the clock was set
+                back, means 30 s ago.
             limit: Most jobs of each queue.
         """
         keys = self.keys

@@ -3,7 +3,8 @@
 -- Uses: read.lua (read)
 --
 -- KEYS[1…] index  ZSET  job id -> time of its end, unix ms
--- ARGV[1] time after which they ended, unix ms
+-- ARGV[1] time after which they ended, unix ms. One to come shows that the clock was set back, as by a failover: then
+--         it is BACK ms ago
 -- ARGV[2] most jobs of one queue
 -- ARGV[3] largest size of a result in bytes
 -- ARGV[4] key prefix: result
@@ -12,6 +13,11 @@
 --
 -- Returns for each queue { id, time, result or false, … }, newest first; false for a result that is larger, or gone
 
+local BACK = 30000
+local since = tonumber(ARGV[1])
+if since > now then
+  since = now - BACK
+end
 local largest = tonumber(ARGV[3])
 
 local function result_of(id)
@@ -23,7 +29,7 @@ end
 local answer = {}
 for at, index in ipairs(KEYS) do
   local jobs = {}
-  local found = read('ZREVRANGEBYSCORE', index, now, '(' .. ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2]) or {}
+  local found = read('ZREVRANGEBYSCORE', index, now, '(' .. string.format('%.0f', since), 'WITHSCORES', 'LIMIT', 0, ARGV[2]) or {}
   for place = 1, #found, 2 do
     jobs[#jobs + 1], jobs[#jobs + 2], jobs[#jobs + 3] = found[place], found[place + 1], result_of(found[place])
   end

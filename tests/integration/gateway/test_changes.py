@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.http.event_streams import EventReader, Seen, events_of
 from harness.jobs.records import request_of
 from harness.servers.redis_server import RedisServer
@@ -88,6 +90,24 @@ async def test_an_odd_time_in_an_index_hides_no_ended_job(
             await worker.run_one(1)
             await total.until(stream, succeeded=number)
     assert set(total.ended) == {"a", "b"}
+
+
+async def test_a_clock_of_redis_that_is_set_back_hides_no_ended_job(
+    gateway: RunningGateway, worker: PlayedWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = Broker.connect
+
+    async def ahead(broker: Broker, *, timeout: float | None = None) -> int:
+        return await connect(broker, timeout=timeout) + 3_600_000
+
+    monkeypatch.setattr(Broker, "connect", ahead)
+    total = Total()
+    async with changes_of(gateway) as stream:
+        for number, name in enumerate(("a", "b"), start=1):
+            await gateway.post("/jobs/add", {"job_id": name})
+            await worker.run_one(1)
+            await total.until(stream, succeeded=number)
+            assert name in total.ended
 
 
 async def test_queue_and_function_are_filters(gateway: RunningGateway, worker: PlayedWorker) -> None:
