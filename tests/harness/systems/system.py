@@ -34,7 +34,7 @@ BRIEF = ("arq:queue:wanted:", "arq:queue:outcome:", "arq:queue:ended:")
 LASTING = (
     "arq:result:", "arq:queue:idempotency:", "arq:queue:wake", "arq:queue:catalogue:", "arq:queue:queues",
     "arq:queue:index:", "arq:queue:job-activity:", "arq:queue:kept-request:", "arq:queue:failure-note:",
-    "arq:queue:earlier-tries:",
+    "arq:queue:earlier-tries:", "arq:queue:function-times:", "arq:queue:job-poller",
     EPOCH, *BRIEF,
 )  # fmt: skip
 

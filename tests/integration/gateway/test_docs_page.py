@@ -249,7 +249,7 @@ async def test_without_a_function_of_that_name_it_says_so(page: Page, url: str) 
 async def test_it_works_with_the_keyboard_alone(page: Page, url: str, published: PlayedWorker) -> None:
     await page.open(url)
     await page.until("document.querySelector('h2')")
-    for _ in range(8):  # the link that skips the header, what is in the header, the filter
+    for _ in range(9):  # the link that skips the header, what is in the header, the filter
         await page.press("Tab")
     assert await page.run("document.activeElement.id") == "filter"
     await page.send("Input.insertText", text="add")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from harness.forms import LONG
 from harness.hostile.texts import HOSTILE_TEXTS
 from harness.jobs.failed import Failing, write_failed
 from harness.servers.redis_server import RedisServer
@@ -191,15 +192,14 @@ async def test_a_query_that_makes_no_sense_is_refused(gateway: RunningGateway, q
     assert (status, problem["code"]) == (422, "invalid-request") if query != "cursor=f" else status == 200
 
 
-async def test_a_hundred_thousand_failures_are_counted_in_time(
-    gateway: RunningGateway, valkey_server: RedisServer
-) -> None:
+async def test_many_failures_are_counted_in_time(gateway: RunningGateway, valkey_server: RedisServer) -> None:
     kinds = [Failing(function=f"f{number % 7}", type=f"E{number % 11}") for number in range(77)]
+    number = 100_000 if LONG else 20_000
     with valkey_server.client() as client:
-        write_failed(client, kinds, 100_000)
+        write_failed(client, kinds, number)
     found = await counted(gateway)
     counts = found["failed"]
-    assert counts > 10_000  # on a busy machine it is not all in the time that one request has
+    assert counts > number / 10  # on a busy machine it is not all in the time that one request has
     with valkey_server.client() as client:
         before = scripts_called(client)
         assert await counted(gateway) == found
@@ -207,7 +207,7 @@ async def test_a_hundred_thousand_failures_are_counted_in_time(
     while found["next_cursor"]:
         found = await counted(gateway, f"cursor={found['next_cursor']}")
         counts += found["failed"]
-    assert counts == 100_000
+    assert counts == number
 
 
 async def test_very_many_queues_are_read_in_small_pieces(

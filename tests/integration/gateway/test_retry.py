@@ -161,7 +161,7 @@ async def test_pages_of_finished_jobs_stay_while_jobs_end_and_results_expire(
         )
 
 
-@pytest.mark.parametrize("kind", ["success=false", "status=queued"])
+@pytest.mark.parametrize("kind", ["status=complete", "status=queued"])
 async def test_a_list_full_of_others_jobs_comes_in_bounded_pages(
     redis_url: str, tmp_path: Path, worker: PlayedWorker, kind: str
 ) -> None:
@@ -169,7 +169,7 @@ async def test_a_list_full_of_others_jobs_comes_in_bounded_pages(
     file = tmp_path / "keys.toml"
     file.write_text(entry)
     await enqueue_many(worker.broker, [f"other-{number}" for number in range(1500)], owner="other")
-    if kind == "success=false":
+    if kind == "status=complete":
         await end_due(worker)
     async with running_gateway(redis_url, keys_file=file) as gateway:
         headers = {"Authorization": f"Bearer {key}"}
