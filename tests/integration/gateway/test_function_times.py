@@ -165,6 +165,21 @@ async def test_a_window_has_so_many_fields_and_no_more(broker: Broker, redis_url
     assert sum(windows[-1].run) + sum(windows[-2].run) == 2, "known fields are still counted"
 
 
+async def test_a_function_whose_buckets_do_not_all_fit_has_no_times(broker: Broker, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        await broker.add_times({"f": FunctionTimes(buckets(at0=9), buckets(at0=9))})
+        (key,) = client.keys("arq:queue:function-times:*")
+        client.hset(key, mapping={f"ra other{number}": 1 for number in range(1997)})
+        for _ in range(2):
+            await broker.add_times({"f": FunctionTimes(buckets(at5=1, at8=1, at9=1), buckets())})
+            _, windows = await broker.function_times("f")
+            assert sum(windows[-1].run) + sum(windows[-2].run) == 0, "not only the fast ones"
+        assert client.hlen(key) <= 2000
+        await broker.add_times({"g": FunctionTimes(buckets(at0=1), buckets())})
+    _, windows = await broker.function_times("g")
+    assert sum(windows[-1].run) + sum(windows[-2].run) == 1, "there is room again"
+
+
 async def test_who_may_see_times(redis_url: str, tmp_path: Path) -> None:
     entries = [("read",), ("read:*",), ("operate", "enqueue:f")]
     made = [new_key(f"key{number}", scopes) for number, scopes in enumerate(entries)]
