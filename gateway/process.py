@@ -42,8 +42,14 @@ async def _serve_until_signalled(
 ) -> None:
     stop, reread = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    def on_signal() -> None:
+        told.set()
+        stop.set()
+
     for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stop.set)
+        loop.add_signal_handler(sign, on_signal)
     if not os.isatty(0):  # else it is the signal of a terminal that closes
         loop.add_signal_handler(signal.SIGHUP, reread.set)
     life: list[asyncio.Task[None]] = []
@@ -51,16 +57,17 @@ async def _serve_until_signalled(
     def ready(_url: str) -> None:
         if reports is not None:
             reports.started()
-            life.append(asyncio.create_task(_report_life(reports, stop)))
+            life.append(asyncio.create_task(_report_life(reports, stop, told)))
 
     await serve(settings, stop, ready, member=member, asked_to_reread=reread)
 
 
-async def _report_life(reports: Reports, stop: asyncio.Event) -> None:
+async def _report_life(reports: Reports, stop: asyncio.Event, told: asyncio.Event) -> None:
     while True:
         if not reports.alive():
             logger.error("the supervisor is gone")
-            stop.set()
+            if not told.is_set():  # else it drains, and to set it again would end that
+                stop.set()
             return
         await asyncio.sleep(1.0)
 

@@ -44,6 +44,18 @@ async def start_command(
     )
 
 
+def watch_children_without_threads() -> None:
+    """Have the running loop wait for children without threads, as it does since Python 3.12.
+
+    When a process with threads is killed, Linux sends its children the death signal for each of them that
+    ends, and a second SIGTERM skips the drain time and the waiting for running jobs.
+    """
+    if sys.platform == "linux" and sys.version_info < (3, 12):
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
+
+
 class Child:
     """A child process whose output is relayed line by line, prefixed with its name."""
 

@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from jobgate.broker import counted
+from jobgate.cli.supervision.children import watch_children_without_threads
 from jobgate.cli.supervision.deaths import cause_of, pause_after, shown
 from jobgate.cli.supervision.kinds import Kind
 from jobgate.cli.supervision.slot import Slot
@@ -69,6 +70,7 @@ class Supervisor:
         Returns:
             0, or the exit code of the first process that ended with another; 128 + n for signal n.
         """
+        watch_children_without_threads()
         watch = asyncio.create_task(self._restart_at_changes())
         try:
             with self._signals():

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -258,6 +259,23 @@ async def test_all_drain_and_a_second_signal_hurries_all(processes: Processes, r
         assert [status for status, _ in await asyncio.gather(*waits)] == [202, 202]
     assert await asyncio.to_thread(supervisor.wait) == 0
     assert supervisor.log.count("]: stopped") == 2
+
+
+def test_they_drain_when_their_supervisor_is_killed(processes: Processes, redis_url: str) -> None:
+    """Linux sends a death signal for each thread of the supervisor; a second one would end the drain time."""
+    supervisor = start(processes, redis_url, "--drain", "60")
+    pids = children(supervisor)
+    supervisor.signal(signal.SIGKILL)
+    supervisor.wait()
+    eventually(lambda: supervisor.log.count("the supervisor is gone") == 2, what="both have seen it")
+    for _ in range(MANY):  # in this time a second signal would have ended them
+        with socket.create_connection(("127.0.0.1", int(supervisor.url.rpartition(":")[2]))) as served:
+            served.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert served.recv(100).startswith(b"HTTP/1.1 200")
+    assert "]: stopped" not in supervisor.log
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    eventually(lambda: not any(map(alive, pids)), what="their end")
 
 
 @pytest.mark.parametrize(
