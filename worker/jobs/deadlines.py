@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from itertools import takewhile
+from operator import attrgetter
 
 from jobgate.worker.jobs.running_job import RunningJob
 
@@ -66,7 +67,8 @@ class Deadlines:
     def _check(self) -> None:
         self._timer, self._fires_at = None, math.inf
         soon = time.monotonic() + _EARLY
-        for job in [job for watched in self._by_timeout.values() for job in _until(soon, watched)]:
+        reached = [job for watched in self._by_timeout.values() for job in _until(soon, watched)]
+        for job in sorted(reached, key=attrgetter("deadline")):
             self.forget(job)
             self._on_reached(job)
         first = min((next(iter(watched)).deadline for watched in self._by_timeout.values()), default=math.inf)
