@@ -18,9 +18,9 @@ type Page = {
 };
 
 type PageView = {
-  content: Node[];
+  element: Node;
   /** Shows other parameters. */
-  update?: (place: Place) => void;
+  update?: (place: Place) => any;
 };
 
 /** Which jobs a list shows; "" = all. */

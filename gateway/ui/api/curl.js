@@ -5,21 +5,17 @@ import { hasKey } from "./keys.js";
 /** Return the command that makes the same call. @param {string} name @param {string} body */
 export function curl(name, body) {
   const headers = [`-H 'Prefer: wait=${WAIT}'`, "-H 'Content-Type: application/json'"];
-  return command("POST", pathOf(name), headers, body === "{}" ? [] : [`-d ${quoted(body)}`]);
-}
-
-/** Return the command that sends a request. @param {"GET" | "POST"} method @param {string} path */
-export function curlOf(method, path) {
-  return command(method, path);
+  return curlOf("POST", pathOf(name), headers, body === "{}" ? [] : [`-d ${quoted(body)}`]);
 }
 
 /**
- * @param {string} method
+ * Return the command that sends a request.
+ * @param {"GET" | "POST"} method
  * @param {string} path
  * @param {string[]} headers
  * @param {string[]} body
  */
-function command(method, path, headers = [], body = []) {
+export function curlOf(method, path, headers = [], body = []) {
   const url = new URL(path, document.baseURI).href;
   const first = method === "GET" ? `curl ${quoted(url)}` : `curl -X ${method} ${quoted(url)}`;
   const key = hasKey() ? ['-H "Authorization: Bearer $KEY"'] : [];
@@ -27,6 +23,4 @@ function command(method, path, headers = [], body = []) {
 }
 
 /** @param {string} text */
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -33,7 +33,11 @@ export class Away extends Error {
  * @returns {Promise<Answer>}
  */
 export async function ask(path, options = {}, parse = JSON.parse) {
-  const response = await send(path, options);
+  return answerOf(await send(path, options), parse);
+}
+
+/** Return what a response says. @param {Response} response @param {(text: string) => any} parse @returns {Promise<Answer>} */
+export async function answerOf(response, parse = JSON.parse) {
   const text = await response.text();
   return { status: response.status, headers: response.headers, document: text ? parsed(text, parse) : null };
 }
@@ -58,9 +62,7 @@ export async function send(path, options = {}) {
  * @param {AbortSignal} [signal] - ends it
  * @param {(text: string) => any} [parse] - parses JSON
  */
-export function get(path, signal, parse) {
-  return document(path, { signal }, parse);
-}
+export const get = (path, signal, parse) => document(path, { signal }, parse);
 
 /**
  * Return what a POST answers; throws `Refused` or `Away`.
@@ -117,9 +119,7 @@ function parsed(text, parse) {
 }
 
 /** Return the path of a function's calls. @param {string} name */
-export function pathOf(name) {
-  return `jobs/${encodeURIComponent(name)}`;
-}
+export const pathOf = (name) => `jobs/${encodeURIComponent(name)}`;
 
 /** Call a function with a body of JSON text. @param {string} name @param {string} body */
 export function call(name, body) {
@@ -128,6 +128,4 @@ export function call(name, body) {
 }
 
 /** Wait for the outcome of a job. @param {string} jobId */
-export function outcome(jobId) {
-  return ask(`jobs/${encodeURIComponent(jobId)}/result?wait=${WAIT}`, {}, exactly);
-}
+export const outcome = (jobId) => ask(`${pathOf(jobId)}/result?wait=${WAIT}`, {}, exactly);

@@ -1,8 +1,9 @@
-// Lists of jobs, in pages, and what can be done with one.
+// Lists of jobs, in pages, how many failed, and what can be done with one.
 import { exactly, get, post } from "./gateway.js";
 
-/** Jobs on a page. */
+/** Jobs on a page, and groups of failures. */
 export const PAGE = 50;
+const GROUPS = 30;
 /** A page may be empty and still not be the last: so many are read before the reader is asked. */
 const EMPTY_PAGES = 5;
 
@@ -34,6 +35,17 @@ export async function jobPage(filter, signal, limit = PAGE) {
   }
   return page;
 }
+
+/** Return the failures of a filter. @param {Filter} filter @param {AbortSignal} signal */
+export const readFailures = (filter, signal) => get(`failures?${query({ ...filter, status: "", cursor: "" }, GROUPS)}`, signal);
+
+/**
+ * Return the filter of a group's jobs.
+ * @param {Filter} filter - in which it was found
+ * @param {{ function: string, error: JobError }} group
+ * @returns {Filter}
+ */
+export const filterOfGroup = (filter, { function: name, error }) => ({ ...filter, function: name, error_type: error.type, code: error.code });
 
 /** Return the query of a filter. @param {Filter} filter @param {number} limit */
 export function query({ queue, status, since, cursor, ...others }, limit) {

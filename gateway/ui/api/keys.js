@@ -38,9 +38,7 @@ export function keyRefused() {
 }
 
 /** Return the header that carries the key. @returns {Record<string, string>} */
-export function bearer() {
-  return key ? { Authorization: `Bearer ${key}` } : {};
-}
+export const bearer = () => key ? { Authorization: `Bearer ${key}` } : {};
 
 function storage() {
   try {

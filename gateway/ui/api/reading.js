@@ -18,15 +18,15 @@ export class Reading {
    * @param {number} [options.most]
    */
   constructor({ read, show, fail, signal, least = 5000, most = 15_000 }) {
-    this.options = { read, show, fail, signal, least, most };
+    this.end = new AbortController();
+    this.options = { read, show, fail, least, most, signal: AbortSignal.any([signal, this.end.signal]) };
     this.last = -Infinity;
     this.isReading = false;
     this.timer = 0;
     this.due = 0;
-    this.hasEnded = false;
     const onVisible = () => (document.hidden ? this.rest() : this.soon());
     document.addEventListener("visibilitychange", onVisible);
-    signal.addEventListener("abort", () => {
+    this.options.signal.addEventListener("abort", () => {
       this.rest();
       document.removeEventListener("visibilitychange", onVisible);
     });
@@ -61,8 +61,7 @@ export class Reading {
 
   /** Read nothing any more. */
   stop() {
-    this.rest();
-    this.hasEnded = true;
+    this.end.abort();
   }
 
   /** Read as soon as that is allowed: something happened. */
@@ -73,7 +72,7 @@ export class Reading {
   /** @param {number} milliseconds */
   next(milliseconds) {
     const due = performance.now() + milliseconds;
-    if (this.hasEnded || this.options.signal.aborted || document.hidden || (this.timer && due >= this.due)) return;
+    if (this.options.signal.aborted || document.hidden || (this.timer && due >= this.due)) return;
     this.rest();
     this.due = due;
     this.timer = window.setTimeout(() => this.now(), milliseconds);

@@ -1,5 +1,5 @@
 // Server-sent events, read by fetch: an EventSource cannot send a key.
-import { Refused, send } from "./gateway.js";
+import { Refused, answerOf, send } from "./gateway.js";
 
 /** Milliseconds without a byte after which a stream is taken for dead: there is a comment every 15 s. */
 const SILENCE = 40_000;
@@ -45,12 +45,11 @@ export class EventParser {
  */
 export async function follow(path, { signal, onEvent, onState = () => {}, isLast = () => false }) {
   let pause = FIRST_PAUSE;
-  let id = "";
+  const parser = new EventParser();
   while (!signal.aborted) {
     try {
-      for await (const event of events(path, id, signal, () => onState("live"))) {
+      for await (const event of events(path, parser, signal, () => onState("live"))) {
         pause = FIRST_PAUSE;
-        id = event.id || id;
         onEvent(event);
         if (isLast(event)) return;
       }
@@ -68,22 +67,22 @@ export async function follow(path, { signal, onEvent, onState = () => {}, isLast
 
 /**
  * @param {string} path
- * @param {string} id - of the last event that was seen
+ * @param {EventParser} parser - knows the id of the last message, from which a stream goes on
  * @param {AbortSignal} signal
  * @param {() => void} onOpen
  * @returns {AsyncGenerator<StreamEvent>}
  */
-async function* events(path, id, signal, onOpen) {
+async function* events(path, parser, signal, onOpen) {
   const end = new AbortController();
   const alarm = () => setTimeout(() => end.abort(), SILENCE);
   let timer = alarm();
   try {
-    const headers = { Accept: "text/event-stream", ...(id && { "Last-Event-ID": id }) };
+    const headers = { Accept: "text/event-stream", ...(parser.id && { "Last-Event-ID": parser.id }) };
     const response = await send(path, { headers, signal: AbortSignal.any([signal, end.signal]) });
     if (response.status === 204) return;
-    if (response.status !== 200 || !response.body) throw await refusal(response);
+    if (response.status !== 200 || !response.body) throw new Refused(await answerOf(response));
     onOpen();
-    const parser = new EventParser();
+    parser.rest = "";
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       clearTimeout(timer);
@@ -94,13 +93,6 @@ async function* events(path, id, signal, onOpen) {
     clearTimeout(timer);
     end.abort(); // closes the connection, also when no more events are wanted
   }
-}
-
-/** @param {Response} response */
-async function refusal(response) {
-  const text = await response.text();
-  const document = text.startsWith("{") ? JSON.parse(text) : null;
-  return new Refused({ status: response.status, headers: response.headers, document });
 }
 
 /** @param {number} milliseconds @param {AbortSignal} signal @returns {Promise<void>} */

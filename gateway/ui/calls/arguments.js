@@ -1,5 +1,6 @@
 // Makes the body of a request from the fields of a form, and finds the field that an error is about.
 import { Wrong } from "./fields.js";
+import { decoded } from "../parts/index.js";
 
 /**
  * Return the body of a call as JSON text.
@@ -7,6 +8,12 @@ import { Wrong } from "./fields.js";
  * Arguments are given by name where that is possible. Errors are shown at the fields, and give null.
  */
 export function bodyOf(fields) {
+  const values = valuesOf(fields);
+  return values && written(fields, values);
+}
+
+/** Return the JSON text of each field. Errors are shown at the fields, and give null. */
+export function valuesOf(fields) {
   const values = new Map();
   let isWrong = false;
   for (const field of fields) {
@@ -18,13 +25,11 @@ export function bodyOf(fields) {
       isWrong = true;
     }
   }
-  return isWrong ? null : written(fields, values);
+  return isWrong ? null : values;
 }
 
 /** Return the same with examples in place of what is missing or wrong. */
-export function exampleBody(fields) {
-  return written(fields, new Map(fields.map((field) => [field, field.jsonOrExample()]))) ?? "{}";
-}
+export const exampleBody = (fields) => written(fields, new Map(fields.map((field) => [field, field.jsonOrExample()]))) ?? "{}";
 
 function written(fields, values) {
   const places = placesOf(fields, values);
@@ -60,9 +65,7 @@ function argsText(places, values) {
 }
 
 /** Return what is between the brackets of a JSON list or object. */
-function inside(text) {
-  return text.trim().slice(1, -1).trim();
-}
+const inside = (text) => text.trim().slice(1, -1).trim();
 
 /** Return the field that the pointer of an error names, and the rest of the pointer; undefined = none. */
 export function fieldAt(fields, pointer) {
@@ -81,12 +84,4 @@ export function fieldAt(fields, pointer) {
   return more && { field: more, rest: [String(index - places.length), ...rest] };
 }
 
-function unescaped(part) {
-  let text = part;
-  try {
-    text = decodeURIComponent(part);
-  } catch {
-    // It is not percent-encoded.
-  }
-  return text.replaceAll("~1", "/").replaceAll("~0", "~");
-}
+const unescaped = (part) => decoded(part).replaceAll("~1", "/").replaceAll("~0", "~");

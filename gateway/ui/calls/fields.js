@@ -1,5 +1,5 @@
 // The fields of a form: one for each parameter. A field turns what was entered into JSON text.
-import { make } from "../parts/elements.js";
+import { make } from "../parts/index.js";
 import { choicesOf, example, kindOf, withoutNull } from "./schemas.js";
 
 /** A value that was entered and cannot be sent. */
@@ -44,7 +44,7 @@ export class Field {
     this.format = "choice";
     const empty = this.required && !this.acceptsNull ? [] : [make("option", { value: "" }, this.required ? "null" : "–")];
     const options = values.map((value) => make("option", { value: JSON.stringify(value) }, String(value ?? "null")));
-    return make("select", {}, ...empty, ...options);
+    return make("select", ...empty, ...options);
   }
 
   hint() {
@@ -60,8 +60,8 @@ export class Field {
 
   /** Return the element with label, input, note and error. */
   row() {
-    const label = make("label", { htmlFor: this.input.id }, make("code", {}, this.name), this.required ? make("span.note", {}, " required") : "");
-    return make("div.field", {}, label, this.input, this.note, this.error);
+    const label = make("label", { htmlFor: this.input.id }, make("code", this.name), this.required ? make("span.note", " required") : "");
+    return make("div.field", label, this.input, this.note, this.error);
   }
 
   /** Return the JSON text of the value; undefined = it is left out. Throws Wrong. */
@@ -114,9 +114,7 @@ function jsonInput(value) {
 }
 
 /** Return JSON text without the space between its parts. */
-function compact(text) {
-  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, string) => string ?? "");
-}
+const compact = (text) => text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, string) => string ?? "");
 
 function number(text) {
   if (INTEGER.test(text)) return text.replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1"); // all digits are kept

@@ -1,10 +1,8 @@
 // One function: what it takes and returns, a form to call it, and the models that it knows.
-import { isReadOnly } from "../api/rights.js";
+import { isReadOnly } from "../api/index.js";
 import { definition, models, words } from "./schemas.js";
 import { trial } from "./trial.js";
-import { make, prose, table } from "../parts/elements.js";
-import { address, link } from "../parts/links.js";
-import { counted } from "../parts/numbers.js";
+import { address, counted, link, make, prose, table } from "../parts/index.js";
 
 const STARS = /** @type {Record<string, string>} */ ({ var_positional: "*", var_keyword: "**" });
 const NOTES = /** @type {Record<string, string>} */ ({ positional_only: "only in args", keyword_only: "only by name" });
@@ -13,14 +11,14 @@ const HEADINGS = ["Name", "Type", "Default", "Description"];
 /** Return the elements of a function. @param {any} fn @param {Node} times - how long it runs */
 export function functionView(fn, times) {
   return [
-    make("h2.id", {}, fn.name),
-    make("p.note", {}, facts(fn).join(" · "), " · ", link(address("failures", "", { function: fn.name }), "its failures")),
+    make("h2.id", fn.name),
+    make("p.note", facts(fn).join(" · "), " · ", link(address("failures", "", { function: fn.name }), "its failures")),
     ...prose(fn.description ?? ""),
     times,
-    make("h3", {}, "Parameters"),
+    make("h3", "Parameters"),
     parameters(fn),
-    make("h3", {}, "Returns"),
-    make("p", {}, ...text(fn, words(fn.returns)), fn.returns_description ? `: ${fn.returns_description}` : ""),
+    make("h3", "Returns"),
+    make("p", ...text(fn, words(fn.returns)), fn.returns_description ? `: ${fn.returns_description}` : ""),
     ...(isReadOnly() ? [] : trial(fn)),
     ...models(fn).flatMap((name) => model(fn, name)),
   ];
@@ -35,26 +33,24 @@ function facts(fn) {
 }
 
 function parameters(fn) {
-  if (fn.parameters === null) return make("p.note", {}, "Not known: it accepts any arguments.");
-  if (fn.parameters.length === 0) return make("p.note", {}, "None.");
+  if (fn.parameters === null) return make("p.note", "Not known: it accepts any arguments.");
+  if (fn.parameters.length === 0) return make("p.note", "None.");
   return table(HEADINGS, fn.parameters.map((one) => [
-    make("code", {}, `${STARS[one.kind] ?? ""}${one.name}`),
+    make("code", `${STARS[one.kind] ?? ""}${one.name}`),
     text(fn, words(one.schema)),
     preset(one.required, "default" in one, one.default),
-    [one.description ?? "", NOTES[one.kind] ? make("span.note", {}, ` (${NOTES[one.kind]})`) : ""],
+    [one.description ?? "", NOTES[one.kind] ? make("span.note", ` (${NOTES[one.kind]})`) : ""],
   ]));
 }
 
 /** @param {boolean} isRequired @param {boolean} hasDefault */
 function preset(isRequired, hasDefault, value) {
   if (isRequired) return "required";
-  return hasDefault ? make("code", {}, JSON.stringify(value)) : "optional";
+  return hasDefault ? make("code", JSON.stringify(value)) : "optional";
 }
 
 /** Return the nodes of words: the names of models are links to their tables. @param {any[]} parts */
-function text(fn, parts) {
-  return parts.map((part) => (typeof part === "string" ? part : link(address("functions", fn.name, { model: part.model }), part.model)));
-}
+const text = (fn, parts) => parts.map((part) => (typeof part === "string" ? part : link(address("functions", fn.name, { model: part.model }), part.model)));
 
 /** @param {any} fn @param {string} name */
 function model(fn, name) {
@@ -62,11 +58,11 @@ function model(fn, name) {
   const heading = make("h3", { id: `model-${name}`, tabIndex: -1 }, name);
   const properties = Object.entries(schema?.properties ?? {});
   const said = typeof schema?.description === "string" ? prose(schema.description) : [];
-  if (properties.length === 0) return [heading, make("p", {}, ...text(fn, words(schema))), ...said];
+  if (properties.length === 0) return [heading, make("p", ...text(fn, words(schema))), ...said];
   const required = Array.isArray(schema.required) ? schema.required : [];
   const isOptional = (entry) => Number(!required.includes(entry[0]));
   const rows = properties.sort((one, other) => isOptional(one) - isOptional(other)).map(([key, one]) => [
-    make("code", {}, key),
+    make("code", key),
     text(fn, words(one)),
     preset(required.includes(key), one?.default !== undefined, one?.default),
     String(one?.description ?? ""),

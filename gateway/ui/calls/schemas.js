@@ -5,15 +5,28 @@ const WORDS = {
   array: "list", object: "object",
 };
 
+/** Words and an example for each format of texts. */
 const FORMATS = {
-  "date-time": "date and time", date: "date", time: "time", duration: "duration (ISO 8601)", uuid: "UUID",
-  email: "e-mail address", uri: "URL",
+  "date-time": ["date and time", () => `${today(19)}Z`],
+  date: ["date", () => today(10)],
+  time: ["time", () => "12:00:00"],
+  duration: ["duration (ISO 8601)", () => "PT30S"],
+  uuid: ["UUID", () => "123e4567-e89b-12d3-a456-426614174000"],
+  email: ["e-mail address", () => "ada@example.org"],
+  uri: ["URL", () => "https://example.org/"],
+};
+const LIMITS = {
+  exclusiveMinimum: "more than", minimum: "at least", exclusiveMaximum: "less than", maximum: "at most",
+  multipleOf: "a multiple of", minLength: "at least", maxLength: "at most",
 };
 
 const DEEPEST = 8;
 /** Values of an example. */
 const MOST_VALUES = 100;
 
+/** Return the beginning of this moment. @param {number} length */
+const today = (length) => new Date().toISOString().slice(0, length);
+const formatOf = (schema) => (Object.hasOwn(FORMATS, schema.format ?? "") ? FORMATS[schema.format] : null);
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const json = (value) => JSON.stringify(value) ?? "";
 const listOf = (value) => (Array.isArray(value) ? value : []);
@@ -25,9 +38,7 @@ function referred(schema) {
 }
 
 /** Return a definition of a function; undefined = it has none of this name. */
-export function definition(fn, name) {
-  return isObject(fn.$defs) && Object.hasOwn(fn.$defs, name) ? fn.$defs[name] : undefined;
-}
+export const definition = (fn, name) => isObject(fn.$defs) && Object.hasOwn(fn.$defs, name) ? fn.$defs[name] : undefined;
 
 /** Follow references until there is a schema of its own. */
 export function resolved(fn, schema, depth = 0) {
@@ -65,8 +76,8 @@ function wordsOf(type, schema, depth) {
   if (type === "object" && isObject(schema.additionalProperties)) {
     return ["object with values: ", ...words(schema.additionalProperties, depth + 1)];
   }
-  const format = type === "string" && Object.hasOwn(FORMATS, schema.format ?? "") ? FORMATS[schema.format] : "";
-  const base64 = schema.contentEncoding === "base64" ? "base64" : "";
+  const format = type === "string" && formatOf(schema)?.[0];
+  const base64 = schema.contentEncoding === "base64" && "base64";
   const word = format || base64 || (Object.hasOwn(WORDS, type) ? WORDS[type] : String(type));
   return [[word, ...limits(schema)].join(", ")];
 }
@@ -81,23 +92,14 @@ function arrayWords(schema, depth) {
 }
 
 function limits(schema) {
-  const found = [];
-  const say = (keyword, text) => typeof schema[keyword] === "number" && found.push(text(schema[keyword]));
-  const isWhole = (value, limit) => schema.type === "integer" && Math.abs(value) >= limit; // the bounds of 64 bits
-  say("exclusiveMinimum", (value) => `more than ${value}`);
-  say("minimum", (value) => (isWhole(value, 2 ** 63) ? "" : `at least ${value}`));
-  say("exclusiveMaximum", (value) => `less than ${value}`);
-  say("maximum", (value) => (isWhole(value, 2 ** 63) ? "" : `at most ${value}`));
-  say("multipleOf", (value) => `a multiple of ${value}`);
-  say("minLength", (value) => `at least ${value} characters`);
-  say("maxLength", (value) => `at most ${value} characters`);
+  const isSaid = (value) => typeof value === "number" && !(schema.type === "integer" && Math.abs(value) >= 2 ** 63); // the bounds of 64 bits
+  const found = Object.entries(LIMITS).filter(([keyword]) => isSaid(schema[keyword]))
+    .map(([keyword, said]) => `${said} ${schema[keyword]}${keyword.endsWith("Length") ? " characters" : ""}`);
   if (typeof schema.pattern === "string" && schema.pattern.length < 30 && !schema.format) found.push(`like ${schema.pattern}`);
-  return found.filter(Boolean);
+  return found;
 }
 
-function joined(parts, between) {
-  return parts.flatMap((part, at) => (at ? [between, ...part] : part));
-}
+const joined = (parts, between) => parts.flatMap((part, at) => (at ? [between, ...part] : part));
 
 /** Return the names of all definitions that a function's schemas refer to, in the order of their use. */
 export function models(fn) {
@@ -135,9 +137,7 @@ export function choicesOf(fn, schema) {
 }
 
 /** Return a value that shows the form of what a schema accepts; of a huge one, only the beginning. */
-export function example(fn, schema) {
-  return exampleOf(fn, schema, 0, { left: MOST_VALUES });
-}
+export const example = (fn, schema) => exampleOf(fn, schema, 0, { left: MOST_VALUES });
 
 function exampleOf(fn, schema, depth, values) {
   const own = resolved(fn, schema);
@@ -167,10 +167,5 @@ function exampleScalar(own, type) {
   if (type === "number") return 1.5;
   if (type === "boolean") return true;
   if (type !== "string") return null;
-  const now = new Date().toISOString();
-  const formats = {
-    "date-time": `${now.slice(0, 19)}Z`, date: now.slice(0, 10), time: "12:00:00", duration: "PT30S",
-    uuid: "123e4567-e89b-12d3-a456-426614174000", email: "ada@example.org", uri: "https://example.org/",
-  };
-  return Object.hasOwn(formats, own.format ?? "") ? formats[own.format] : "text";
+  return formatOf(own)?.[1]() ?? "text";
 }

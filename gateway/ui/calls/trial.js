@@ -1,24 +1,24 @@
 // The form that calls a function, and what it shows afterwards.
-import { bodyOf, exampleBody, fieldAt } from "./arguments.js";
-import { copier, make } from "../parts/elements.js";
-import { Field, Wrong } from "./fields.js";
+import { bodyOf, exampleBody, fieldAt, valuesOf } from "./arguments.js";
+import { button, copier, fill, make, put } from "../parts/index.js";
+import { Field } from "./fields.js";
 import { curl } from "../api/curl.js";
-import { call, outcome } from "../api/gateway.js";
+import { call, outcome } from "../api/index.js";
 
 /** Return the elements of the form of a function. */
 export function trial(fn) {
   const fields = fn.parameters === null ? [] : fn.parameters.map((parameter) => new Field(fn, parameter));
   const free = fn.parameters === null ? freeFields(fn) : null;
-  const button = make("button", { type: "submit" }, "Call");
+  const submit = make("button", { type: "submit" }, "Call");
   const general = make("div.error", { role: "alert" });
   const shown = make("div.outcome", { role: "status" });
   const command = make("code");
   const rows = (free ?? fields).map((field) => field.row());
-  const form = make("form.trial", { noValidate: true }, ...rows, make("div.row", {}, button), general, shown);
+  const form = make("form.trial", { noValidate: true }, ...rows, make("div.row", submit), general, shown);
   const body = () => (free ? freeBody(free) : bodyOf(fields));
   const clear = () => {
     (free ?? fields).forEach((field) => field.showError(""));
-    general.replaceChildren();
+    fill(general);
   };
   const show = () => {
     command.textContent = curl(fn.name, free ? (freeBody(free) ?? "{}") : exampleBody(fields));
@@ -28,17 +28,17 @@ export function trial(fn) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     clear();
-    shown.replaceChildren();
+    fill(shown);
     const text = body();
     if (text === null) return focusWrong(form);
-    button.disabled = true;
-    shown.replaceChildren(make("p.note", {}, "Waiting …"));
+    submit.disabled = true;
+    fill(shown, make("p.note", "Waiting …"));
     await answered(() => call(fn.name, text), { fields, general, shown });
-    button.disabled = false;
+    submit.disabled = false;
     focusWrong(form);
   });
   show();
-  return [make("h3", {}, "Call it"), form, make("div.headed", {}, make("h3", {}, "With curl"), copier("Copy", () => command.textContent ?? "")), make("pre.curl", { tabIndex: 0 }, command)];
+  return [make("h3", "Call it"), form, make("div.headed", make("h3", "With curl"), copier("Copy", () => command.textContent ?? "")), make("pre.curl", { tabIndex: 0 }, command)];
 }
 
 /** Return the fields of a function whose parameters are not known. */
@@ -48,17 +48,9 @@ function freeFields(fn) {
 }
 
 function freeBody(fields) {
-  const texts = fields.map((field) => {
-    try {
-      const text = field.json();
-      return text === undefined ? "" : `"${field.name}": ${text}`;
-    } catch (error) {
-      if (!(error instanceof Wrong)) throw error;
-      field.showError(error.message);
-      return null;
-    }
-  });
-  return texts.includes(null) ? null : `{${texts.filter(Boolean).join(", ")}}`;
+  const values = valuesOf(fields);
+  const given = fields.filter((field) => values?.get(field) !== undefined);
+  return values && `{${given.map((field) => `"${field.name}": ${values.get(field)}`).join(", ")}}`;
 }
 
 function focusWrong(form) {
@@ -71,37 +63,34 @@ async function answered(request, view) {
   try {
     answer = await request();
   } catch {
-    view.shown.replaceChildren(make("p.error", {}, "The gateway cannot be reached."));
-    return;
+    return fill(view.shown, make("p.error", "The gateway cannot be reached."));
   }
   const took = Math.round(performance.now() - start);
-  view.shown.replaceChildren();
-  if (answer.status === 200) view.shown.append(...ended(answer.document, took));
-  else if (answer.status === 202) view.shown.append(...unfinished(answer.document, view));
-  else refused(answer.document, view);
+  if (answer.status === 200) return fill(view.shown, ended(answer.document, took));
+  if (answer.status === 202) return fill(view.shown, unfinished(answer.document, view));
+  fill(view.shown);
+  return refused(answer.document, view);
 }
 
 function ended(document, took) {
-  const job = make("p.note", {}, `Job ${document.job_id}, ${took} ms`);
+  const job = make("p.note", `Job ${document.job_id}, ${took} ms`);
   if (document.success) {
     const text = JSON.stringify(document.result, null, 2) ?? "null";
-    return [make("h4.good", {}, "Result"), make("pre", { tabIndex: 0 }, text), job];
+    return [make("h4.good", "Result"), make("pre", { tabIndex: 0 }, text), job];
   }
   const { type, message, code, traceback } = document.error;
-  const parts = [make("h4.bad", {}, "The function failed"), make("pre", { tabIndex: 0 }, `${type}: ${message}`)];
-  if (traceback) parts.push(make("details", {}, make("summary", {}, "Traceback"), make("pre", { tabIndex: 0 }, traceback)));
+  const parts = [make("h4.bad", "The function failed"), make("pre", { tabIndex: 0 }, `${type}: ${message}`)];
+  if (traceback) parts.push(make("details", make("summary", "Traceback"), make("pre", { tabIndex: 0 }, traceback)));
   job.prepend(`Code: ${code} · `);
   return [...parts, job];
 }
 
 function unfinished(job, view) {
-  const button = make("button", { type: "button" }, "Wait longer");
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    button.textContent = "Waiting …";
-    await answered(() => outcome(job.job_id), view);
-  });
-  return [make("h4", {}, `Not finished: ${job.status.replace("_", " ")}`), make("p.note", {}, `Job ${job.job_id}`), button];
+  const longer = button("Wait longer", () => {
+    put(longer, "Waiting …");
+    return answered(() => outcome(job.job_id), view);
+  }, "button");
+  return [make("h4", `Not finished: ${job.status.replace("_", " ")}`), make("p.note", `Job ${job.job_id}`), longer];
 }
 
 function refused(problem, { fields, general }) {
@@ -113,5 +102,5 @@ function refused(problem, { fields, general }) {
   });
   const title = problem?.title ?? "The gateway refused the call";
   const said = errors.length ? others.map(({ detail }) => detail) : [problem?.detail ?? ""];
-  general.replaceChildren(make("p", {}, make("strong", {}, title), "."), ...said.map((text) => make("p", {}, text)));
+  fill(general, make("p", make("strong", title), "."), ...said.map((text) => make("p", text)));
 }

@@ -1,15 +1,12 @@
 // The runs of a cron job in the next 24 hours, in a line.
-import { now } from "../parts/clock.js";
-import { make } from "../parts/elements.js";
-import { clock } from "../parts/moments.js";
-import { counted } from "../parts/numbers.js";
-import { svg } from "./sparkline.js";
+import { clock, counted, make, now } from "../parts/index.js";
+import { HEIGHT, draw, picture, svg } from "./sparkline.js";
 
 const HOUR = 3_600_000;
 /** How long the lane is. */
 export const DAY = 24 * HOUR;
-/** Its size in its own units: a minute is one. */
-const [WIDTH, HEIGHT] = [1440, 24];
+/** Its width in its own units: a minute is one. */
+const WIDTH = 1440;
 /** Runs that are drawn one by one; the gateway names no more. */
 const MOST = 50;
 /** Times that are named in words. */
@@ -21,8 +18,8 @@ export class DayLane {
     this.night = svg("path", { class: "midnight" });
     this.runs = svg("path", {});
     const grid = svg("path", { class: "base", d: `M0 12H${WIDTH}M360 0V24M720 0V24M1080 0V24` });
-    this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, grid, this.night, this.runs);
-    this.element = make("span.spark", {}, this.picture);
+    this.picture = picture(WIDTH, grid, this.night, this.runs);
+    this.element = make("span.spark", this.picture);
   }
 
   /** Show these runs. @param {string[] | null} times - null = not known */
@@ -30,10 +27,10 @@ export class DayLane {
     const start = now();
     const midnight = new Date(start).setHours(24, 0, 0, 0);
     const found = (times ?? []).map((each) => Date.parse(each));
-    this.night.setAttribute("d", `M${place(midnight - start)} 0V${HEIGHT}`);
+    draw(this.night, `M${place(midnight - start)} 0V${HEIGHT}`);
     const places = found.map((each) => Math.max(0, place(each - start)));
     this.runs.setAttribute("class", found.length < MOST ? "lane-run" : "bar");
-    this.runs.setAttribute("d", found.length < MOST ? places.map((each) => `M${each} 4v16`).join("") : `M${places[0]} 6H${WIDTH}V18H${places[0]}z`);
+    draw(this.runs, found.length < MOST ? places.map((each) => `M${each} 4v16`).join("") : `M${places[0]} 6H${WIDTH}V18H${places[0]}z`);
     const text = times ? words(found) : "Not known: the gateway does not know the time zone.";
     this.picture.setAttribute("aria-label", text);
     this.element.title = text;
@@ -52,6 +49,4 @@ function words(found) {
 }
 
 /** Return the hours above lanes. */
-export function laneHours() {
-  return make("span.lane-hours", { "aria-hidden": "true" }, ...[0, 6, 12, 18, 24].map((hours) => make("span", {}, hours ? clock(now() + hours * HOUR) : "now")));
-}
+export const laneHours = () => make("span.lane-hours", { "aria-hidden": "true" }, ...[0, 6, 12, 18, 24].map((hours) => make("span", hours ? clock(now() + hours * HOUR) : "now")));

@@ -1,8 +1,6 @@
 // A histogram: bars for the last hour, and a line for the day before, each as parts of their own whole.
-import { make, put } from "../parts/elements.js";
-import { span } from "../parts/moments.js";
-import { count, counted } from "../parts/numbers.js";
-import { HEIGHT, WIDTH, bars, steps, svg } from "./sparkline.js";
+import { count, counted, make, put, span } from "../parts/index.js";
+import { WIDTH, bars, draw, ground, picture, steps, svg } from "./sparkline.js";
 
 /** Buckets that are shown at least. */
 const LEAST = 6;
@@ -13,12 +11,11 @@ export class Histogram {
   constructor(title) {
     this.bars = svg("path", { class: "bar" });
     this.line = svg("path", { class: "arrived" });
-    const base = svg("path", { class: "base", d: `M0 ${HEIGHT}H${WIDTH}` });
-    this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, this.bars, this.line, base);
+    this.picture = picture(WIDTH, this.bars, this.line, ground());
     this.from = make("span");
     this.to = make("span");
     this.words = make("span.note");
-    this.element = make("figure.chart", {}, make("div.above", {}, make("strong", {}, title), this.words), this.picture, make("figcaption.note", {}, this.from, this.to));
+    this.element = make("figure.chart", make("div.above", make("strong", title), this.words), this.picture, make("figcaption.note", this.from, this.to));
   }
 
   /**
@@ -34,8 +31,8 @@ export class Histogram {
     const [now, usual] = [parts(hour), parts(before)];
     const top = Math.max(...now, ...usual, 0.01);
     // They are drawn by the thousand: bars that are not 0 can be seen.
-    this.bars.setAttribute("d", bars(now.map((one) => one * 1000), [], top * 1000));
-    this.line.setAttribute("d", before.count ? steps(usual, top) : "");
+    draw(this.bars, bars(now.map((one) => one * 1000), [], top * 1000));
+    draw(this.line, before.count ? steps(usual, top) : "");
     put(this.from, first ? span(bounds[first - 1]) : "0 s");
     put(this.to, last < bounds.length ? span(bounds[last]) : `over ${span(bounds[bounds.length - 1])}`);
     put(this.words, hour.p50 === null ? "none" : `half within ${span(hour.p50)}`);

@@ -1,10 +1,8 @@
 // The last hour of a queue: a bar for each minute, and in words what the one says that is pointed at.
-import { make, put } from "../parts/elements.js";
-import { clock, day, span } from "../parts/moments.js";
-import { count } from "../parts/numbers.js";
-import { HEIGHT, WIDTH, bars, steps, svg } from "./sparkline.js";
+import { clock, count, day, make, put, span } from "../parts/index.js";
+import { HEIGHT, WIDTH, bars, draw, ground, picture, steps, svg } from "./sparkline.js";
 
-const KINDS = /** @type {const} */ ([["enqueued", "enqueued"], ["succeeded", "succeeded"], ["failed", "failed"], ["aborted", "aborted"], ["retried", "retried tries"]]);
+const KINDS = ["enqueued", "succeeded", "failed", "aborted", "retried"];
 
 /** A chart that can be read with pointer and arrow keys. */
 export class HourChart {
@@ -14,16 +12,15 @@ export class HourChart {
     this.paths = Object.fromEntries(["succeeded", "aborted", "failed"].map((name) => [name, svg("path", { class: `bar ${name}` })]));
     this.line = svg("path", { class: "arrived" });
     this.mark = svg("path", { class: "mark" });
-    const base = svg("path", { class: "base", d: `M0 ${HEIGHT}H${WIDTH}` });
-    this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", tabindex: 0 },
-      this.mark, ...Object.values(this.paths), this.line, base);
+    this.picture = picture(WIDTH, this.mark, ...Object.values(this.paths), this.line, ground());
+    this.picture.setAttribute("tabindex", "0");
     this.words = make("p.note.reading");
     this.top = make("span");
     this.start = make("span");
     const drawn = hasFailuresOnly ? ["failed"] : ["enqueued", "succeeded", "aborted", "failed"];
-    const key = make("span.key", {}, ...drawn.map((name) => make("span", {}, make(`i.${name}`), name)));
-    this.element = make("figure.chart", {}, make("div.above", {}, this.words, key), this.picture,
-      make("figcaption.note", {}, this.start, this.top, make("span", {}, "now")));
+    const key = make("span.key", ...drawn.map((name) => make("span", make(`i.${name}`), name)));
+    this.element = make("figure.chart", make("div.above", this.words, key), this.picture,
+      make("figcaption.note", this.start, this.top, make("span", "now")));
     /** @type {any} */
     this.hour = null;
     this.at = -1;
@@ -36,8 +33,7 @@ export class HourChart {
       this.point(Math.floor(((event.clientX - box.left) / box.width) * this.length));
     };
     this.picture.addEventListener("pointermove", point);
-    this.picture.addEventListener("pointerleave", () => this.point(-1));
-    this.picture.addEventListener("blur", () => this.point(-1));
+    for (const name of ["pointerleave", "blur"]) this.picture.addEventListener(name, () => this.point(-1));
     this.picture.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[/** @type {string} */ (event.key)];
       if (!step) return;
@@ -63,7 +59,7 @@ export class HourChart {
   draw(series) {
     if (this.hasFailuresOnly) {
       const most = Math.max(1, ...series.failed);
-      this.paths.failed.setAttribute("d", bars(series.failed, [], most));
+      draw(this.paths.failed, bars(series.failed, [], most));
       put(this.top, `highest: ${count(most)} failed in ${span(this.hour.step)}`);
       return;
     }
@@ -71,10 +67,10 @@ export class HourChart {
     const well = succeeded.map((one, at) => one + aborted[at]);
     const all = well.map((one, at) => one + failed[at]);
     const top = Math.max(1, ...all, ...enqueued);
-    this.paths.succeeded.setAttribute("d", bars(succeeded, [], top));
-    this.paths.aborted.setAttribute("d", bars(aborted, succeeded, top));
-    this.paths.failed.setAttribute("d", bars(failed, well, top));
-    this.line.setAttribute("d", steps(enqueued, top));
+    draw(this.paths.succeeded, bars(succeeded, [], top));
+    draw(this.paths.aborted, bars(aborted, succeeded, top));
+    draw(this.paths.failed, bars(failed, well, top));
+    draw(this.line, steps(enqueued, top));
     put(this.top, `highest: ${count(top)} a minute`);
   }
 
@@ -89,10 +85,10 @@ export class HourChart {
     this.at = at;
     const start = at < 0 ? this.whole : this.clock(at);
     const number = (name) => (at < 0 ? this.hour.total[name] : this.hour.series[name][at]);
-    const text = `${start}: ${KINDS.filter(([name]) => this.hour.series[name]).map(([name, word]) => `${count(number(name))} ${word}`).join(", ")}`;
+    const text = `${start}: ${KINDS.filter((name) => this.hour.series[name]).map((name) => `${count(number(name))} ${name}`).join(", ")}`;
     put(this.words, text);
     this.picture.setAttribute("aria-label", text);
     const step = WIDTH / this.length;
-    this.mark.setAttribute("d", at < 0 ? "" : `M${at * step} 0h${step}V${HEIGHT}h${-step}z`);
+    draw(this.mark, at < 0 ? "" : `M${at * step} 0h${step}V${HEIGHT}h${-step}z`);
   }
 }

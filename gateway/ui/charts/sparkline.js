@@ -1,5 +1,5 @@
 // The last hour in a line: bars for each minute, as SVG.
-import { make } from "../parts/elements.js";
+import { make } from "../parts/index.js";
 
 const NS = "http://www.w3.org/2000/svg";
 /** The size of a chart in its own units. */
@@ -19,6 +19,16 @@ export function svg(tag, attributes, ...children) {
   return element;
 }
 
+/** Return the picture of a chart. @param {number} width @param {...Element} children */
+export const picture = (width, ...children) =>
+  svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, ...children);
+
+/** Return the line that bars stand on. */
+export const ground = () => svg("path", { class: "base", d: `M0 ${HEIGHT}H${WIDTH}` });
+
+/** Draw a path. @param {Element} path @param {string} way */
+export const draw = (path, way) => path.setAttribute("d", way);
+
 /** A small chart: what ended well, and on top of it what failed. */
 export class Sparkline {
   /** @param {string} label - what it counts @param {string} [step] - of what length each bar is */
@@ -27,10 +37,8 @@ export class Sparkline {
     this.step = step;
     this.good = svg("path", { class: "bar" });
     this.bad = svg("path", { class: "bar bad" });
-    const base = svg("path", { class: "base", d: `M0 ${HEIGHT - 0.5}H${WIDTH}` });
-    this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" },
-      base, this.good, this.bad);
-    this.element = make("span.spark", {}, this.picture);
+    this.picture = picture(WIDTH, ground(), this.good, this.bad);
+    this.element = make("span.spark", this.picture);
   }
 
   /**
@@ -41,8 +49,8 @@ export class Sparkline {
    */
   update(good, bad, top) {
     const total = bad.length > good.length ? bad : good.map((value, at) => value + (bad[at] ?? 0));
-    this.good.setAttribute("d", bars(good, [], top));
-    this.bad.setAttribute("d", bars(bad, good, top));
+    draw(this.good, bars(good, [], top));
+    draw(this.bad, bars(bad, good, top));
     const peak = Math.max(0, ...total);
     const text = `${this.label}: ${total.reduce((sum, one) => sum + one, 0)} ${this.step === "minute" ? "in the last hour" : "in all"}, at most ${peak} a ${this.step}`;
     this.picture.setAttribute("aria-label", text);

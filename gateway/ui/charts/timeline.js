@@ -1,22 +1,20 @@
 // When what happened to a job, and how long it was between.
-import { make } from "../parts/elements.js";
-import { stateOf } from "../parts/status.js";
-import { clockExactly, exact, span, timeAgo, timeSince } from "../parts/moments.js";
+import { clockExactly, exact, make, span, stateOf, timeAgo, timeSince } from "../parts/index.js";
 
 /** Return the timeline of a job. */
 export function timeline(job) {
   const found = steps(job);
   const isEnd = (at) => at === 0 || at === found.length - 1;
-  return make("ol.timeline", {}, ...found.map(({ word, iso, state, since, runs, said }, at) =>
-    make("li", { "data-state": state }, make("strong", {}, word), moment(iso, isEnd(at)), make("span.note", {}, since ?? "", ...(runs ? ["for ", timeSince(runs)] : [])),
-      said ? make("span.said", {}, said) : "")));
+  return make("ol.timeline", ...found.map(({ word, iso, state, since, runs, said }, at) =>
+    make("li", { "data-state": state }, make("strong", word), moment(iso, isEnd(at)), make("span.note", since ?? "", ...(runs ? ["for ", timeSince(runs)] : [])),
+      said ? make("span.said", said) : "")));
 }
 
 /** @param {string | null} iso @param {boolean} hasAge - whether it says how long ago that is */
 function moment(iso, hasAge) {
   if (!iso) return "";
   const time = make("time", { dateTime: iso, title: exact(iso) }, clockExactly(Date.parse(iso)));
-  return make("span", {}, time, ...(hasAge ? [" ", make("span.note", {}, timeAgo(iso))] : []));
+  return make("span", time, ...(hasAge ? [" ", make("span.note", timeAgo(iso))] : []));
 }
 
 /** @typedef {{ word: string, iso: string | null, state: string, since?: string, runs?: string | null, said?: string }} Step */
@@ -25,16 +23,16 @@ function moment(iso, hasAge) {
 export function steps(job) {
   /** @type {Step[]} */
   const found = [];
-  if (job.enqueue_time) found.push({ word: "Enqueued", iso: job.enqueue_time, state: "past" });
+  const add = (word, iso, state, more = {}) => found.push({ word, iso, state, ...more });
+  if (job.enqueue_time) add("Enqueued", job.enqueue_time, "past");
   found.push(...(job.earlier_tries ?? []).map(earlier));
-  if (job.start_time) found.push({ word: `Started, try ${job.try}`, iso: job.start_time, state: "past", since: between("after", job.enqueue_time, job.start_time) });
-  if (job.status === "deferred") found.push({ word: job.try ? "Tries again" : "Due", iso: job.due_time, state: "next" });
-  if (job.status === "queued") found.push({ word: "Waits for a worker", iso: job.due_time, state: "next" });
-  if (job.status === "in_progress") found.push({ word: "Running", iso: null, state: "running", runs: job.start_time });
+  if (job.start_time) add(`Started, try ${job.try}`, job.start_time, "past", { since: between("after", job.enqueue_time, job.start_time) });
+  if (job.status === "deferred") add(job.try ? "Tries again" : "Due", job.due_time, "next");
+  if (job.status === "queued") add("Waits for a worker", job.due_time, "next");
+  if (job.status === "in_progress") add("Running", null, "running", { runs: job.start_time });
   if (job.status === "complete") {
     const state = stateOf(job);
-    const word = `${state[0].toUpperCase()}${state.slice(1)}`;
-    found.push({ word, iso: job.finish_time, state, since: between("ran", job.start_time, job.finish_time) });
+    add(`${state[0].toUpperCase()}${state.slice(1)}`, job.finish_time, state, { since: between("ran", job.start_time, job.finish_time) });
   }
   return found;
 }

@@ -1,23 +1,17 @@
 // The dashboard: shows the page that the address names, and asks for a key where one is needed.
-import { connect } from "../api/happenings.js";
-import { onKeyNeeded, setKey } from "../api/keys.js";
-import { forgetRights, rights } from "../api/rights.js";
-import { fill, make } from "../parts/elements.js";
-import { placeOf } from "../parts/links.js";
+import { connect, forgetRights, onKeyNeeded, rights, setKey } from "../api/index.js";
+import { fill, make, placeOf } from "../parts/index.js";
 import { showConnection } from "./connection.js";
 import { keyEntry } from "./key_entry.js";
 import { startSearch } from "./search.js";
 
-/** The pages, each loaded when it is shown first. @type {Record<string, () => Promise<Page>>} */
+/** The files of the pages, each loaded when it is shown first: a page has the name of its file. @type {Record<string, string>} */
 const PAGES = {
-  overview: async () => (await import("../pages/overview.js")).overview,
-  queues: async () => (await import("../pages/queue.js")).queue,
-  jobs: async () => (await import("../pages/job.js")).job,
-  failures: async () => (await import("../pages/failures.js")).failures,
-  schedules: async () => (await import("../pages/schedules.js")).schedules,
-  functions: async () => (await import("../pages/functions.js")).functions,
-  workers: async () => (await import("../pages/workers.js")).workers,
+  overview: "overview", queues: "queue", jobs: "job", failures: "failures", schedules: "schedules", functions: "functions", workers: "workers",
 };
+
+/** @param {string} file @returns {Promise<Page>} */
+const load = async (file) => (await import(`../pages/${file}.js`))[file];
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {{ key: string, view: PageView, end: AbortController } | null} */
@@ -30,8 +24,8 @@ async function show(isAgain = false) {
   const place = placeOf(location.hash);
   turns += 1;
   const turn = turns;
-  const load = Object.hasOwn(PAGES, place.page) ? PAGES[place.page] : unknown;
-  const [page] = await Promise.all([load().catch(notLoaded), soon(rights())]); // so that buttons are there at once
+  const found = Object.hasOwn(PAGES, place.page) ? load(PAGES[place.page]).catch(notLoaded) : unknown();
+  const [page] = await Promise.all([found, soon(rights())]); // so that buttons are there at once
   if (turn !== turns) return;
   const key = `${place.page}/${page.isOne ? "" : place.name}`;
   document.title = `${page.title(place.name)} · jobgate`;
@@ -50,7 +44,7 @@ function openPage(page, place, key) {
   const isFirst = open === null;
   open = { key, view, end };
   markPage(place.page);
-  fill(main, view.content);
+  fill(main, view.element);
   if (isFirst) return;
   main.focus({ preventScroll: true });
   scrollTo(0, 0);
@@ -60,15 +54,13 @@ const unknown = async () => says("No such page", "The address may be incomplete.
 const notLoaded = () => says("The page could not be loaded", "Load it again when the gateway can be reached.");
 
 /** Return a page that says something. @param {string} title @param {string} text @returns {Page} */
-function says(title, text) {
-  return { title: () => title, open: () => ({ content: [make("h1", {}, title), make("p.note", {}, text)] }) };
-}
+const says = (title, text) => ({ title: () => title, open: () => ({ element: make("div", make("h1", title), make("p.note", text)) }) });
 
 /** Mark the page in the navigation. @param {string} page */
 function markPage(page) {
   for (const link of document.querySelectorAll("#pages a")) {
-    const pages = (/** @type {HTMLElement} */ (link).dataset.pages ?? "").split(" ");
-    if (pages.includes(page)) link.setAttribute("aria-current", "page");
+    const { dataset, hash } = /** @type {HTMLAnchorElement} */ (link);
+    if ((dataset.pages ?? hash).includes(page)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }

@@ -1,5 +1,5 @@
 // Says whether what is shown is up to date.
-import { connect, onConnection } from "../api/happenings.js";
+import { connect, onConnection } from "../api/index.js";
 
 const WORDS = {
   connecting: ["Connecting", "Waiting for the gateway."],

@@ -1,5 +1,5 @@
 // Opens a job by its id, from anywhere: the key `/` leads to the field.
-import { address, goTo } from "../parts/links.js";
+import { address, goTo } from "../parts/index.js";
 
 /** Make the field work. */
 export function startSearch() {

@@ -1,45 +1,35 @@
 // What failed, and why: counted by function and error, and to be run again.
-import { filterOfGroup, readFailures } from "../api/failures.js";
-import { get } from "../api/gateway.js";
-import { onHappening } from "../api/happenings.js";
-import { ALL_QUEUES, bulkFilter, filterOf } from "../api/jobs.js";
-import { Reading } from "../api/reading.js";
-import { rights } from "../api/rights.js";
+import { ALL_QUEUES, bulkFilter, filterOf, filterOfGroup, get, onHappening, readFailures, Reading, rights } from "../api/index.js";
 import { HourChart } from "../charts/hour_chart.js";
 import { bulk } from "../panels/bulk.js";
 import { failureTable, groupTable } from "../panels/failure_tables.js";
 import { JobList } from "../panels/job_list.js";
-import { button, fill, make, put } from "../parts/elements.js";
-import { address, goTo, tabs } from "../parts/links.js";
-import { count, counted } from "../parts/numbers.js";
+import { address, button, count, counted, fill, goTo, loading, make, panel, put, say, searchField, tabs } from "../parts/index.js";
 
 /** @type {Page} */
 export const failures = {
   title: () => "Failures",
-  open(place, signal) {
-    const view = new Failures(signal);
-    view.update(place.params);
-    return { content: [view.element], update: ({ params }) => view.update(params) };
-  },
+  open: (place, signal) => new Failures(place, signal),
 };
 
 const SPANS = [["", "All that are kept"], ["15m", "15 minutes"], ["1h", "Last hour"], ["today", "Today"], ["24h", "24 hours"]];
 const CODES = ["error", "timeout", "aborted", "expired", "max-tries", "unknown-function", "invalid-arguments", "lost-body", "unserialisable-result"];
+/** Milliseconds after which the newest are shown alone, while all are still counted. */
+const PATIENCE = 400;
 const NOTHING = "Nothing has failed like that. Failed jobs are listed as long as their results are kept.";
 
 class Failures {
-  /** @param {AbortSignal} signal */
-  constructor(signal) {
-    /** @type {AbortController | null} */
-    this.running = null;
+  /** @param {Place} place @param {AbortSignal} signal */
+  constructor(place, signal) {
+    this.signal = signal;
     /** @type {Filter} */
     this.filter = filterOf(ALL_QUEUES, new URLSearchParams());
     this.may = { retry: false, abort: false };
     this.chart = new HourChart(true);
-    this.note = make("p.empty", { role: "status" }, "Loading …");
+    this.note = loading();
     this.spans = make("nav.tabs", { "aria-label": "Time" });
     this.fields = {
-      queue: select("queue", [[ALL_QUEUES, "All queues"]]), function: search("All functions"), error_type: search("All errors"),
+      queue: select("queue", [[ALL_QUEUES, "All queues"]]), function: searchField("All functions"), error_type: searchField("All errors"),
       code: select("code", [["", "All codes"], ...CODES.map((one) => [one, one])]),
     };
     this.actions = make("div.row");
@@ -51,12 +41,12 @@ class Failures {
     });
     this.list = new JobList({ signal, table: failureTable(), nothing: "", pageAddress: (cursor) => this.address({ cursor }) });
     this.lists = make("div.stack", { hidden: true },
-      make("section.panel", { "aria-label": "By function and error" }, make("h2", {}, "By function and error ", this.shown), this.groups.element),
-      make("section.panel", { "aria-label": "Failed jobs" }, make("h2", {}, "Newest first"), this.list.element));
-    this.element = make("div.stack", {}, make("div.head", {}, make("div.row", {}, make("h1", {}, "Failures"), this.actions)),
-      make("section.panel", { "aria-label": "Over time" }, this.filters(), this.chart.element), this.note, this.lists);
+      panel("By function and error", make("h2", "By function and error ", this.shown), this.groups.element),
+      panel("Failed jobs", make("h2", "Newest first"), this.list.element));
+    this.element = make("div.stack", make("div.head", make("div.row", make("h1", "Failures"), this.actions)),
+      panel("Over time", this.filters(), this.chart.element), this.note, this.lists);
     onHappening((event) => event.kind === "changes" && event.data.failed && this.reading?.soon(), signal);
-    signal.addEventListener("abort", () => this.running?.abort());
+    this.update(place);
     this.start(signal);
   }
 
@@ -73,8 +63,8 @@ class Failures {
       field.addEventListener("change", () => goTo(this.address({ [name]: field.value.trim() })));
     }
     const words = { queue: "Queue", function: "Function", error_type: "Error", code: "Code" };
-    return make("div.stack", {}, this.spans, make("div.bar-of-filters", {}, ...Object.entries(words).map(([name, word]) =>
-      make("label.field", {}, make("span.note", {}, word), /** @type {any} */ (this.fields)[name]))));
+    return make("div.stack", this.spans, make("div.filters", ...Object.entries(words).map(([name, word]) =>
+      make("label.field", make("span.note", word), /** @type {any} */ (this.fields)[name]))));
   }
 
   /** Return the address with some parameters changed; the list begins anew. @param {Record<string, string>} changes */
@@ -83,10 +73,9 @@ class Failures {
     return address("failures", "", { ...others, queue: queue === ALL_QUEUES ? "" : queue });
   }
 
-  /** Show the failures of other parameters. @param {URLSearchParams} params */
-  update(params) {
-    this.running?.abort();
-    this.running = new AbortController();
+  /** Show the failures of other parameters. @param {Place} place */
+  update({ params }) {
+    this.reading?.stop();
     const filter = this.filter = { ...filterOf(params.get("queue") || ALL_QUEUES, params), status: "failed" };
     for (const [name, field] of Object.entries(this.fields)) {
       const wanted = /** @type {any} */ (filter)[name];
@@ -95,38 +84,36 @@ class Failures {
     }
     fill(this.spans, tabs(SPANS, filter.since, (since) => this.address({ since })));
     this.reading = new Reading({
-      signal: this.running.signal,
+      signal: this.signal,
       read: (signal) => readFailures(filter, signal),
       show: (found) => this.show(found),
-      fail: (error) => this.say(error.message),
+      fail: (error) => say(this.note, error.message),
       most: 30_000,
     });
+    put(this.shown, "counting …");
+    clearTimeout(this.counting);
+    this.counting = setTimeout(() => (this.lists.hidden = false), PATIENCE);
     this.list.open(filter);
     this.offer();
   }
 
   /** @param {{ failed: number, retried: number, groups: Group[], other_groups: number, next_cursor: string }} found */
   show(found) {
+    clearTimeout(this.counting);
     const { failed, retried, groups, other_groups: others, next_cursor: more } = found;
     this.chart.show({ ...found, series: { failed: /** @type {any} */ (found).series }, total: { failed } }, "In all");
-    this.say(failed ? "" : NOTHING);
+    say(this.note, failed ? "" : NOTHING);
     this.lists.hidden = !failed;
     put(this.shown, `${more ? "the newest " : ""}${counted(failed, "job")}${retried ? `, ${count(retried)} retried` : ""}${others ? `, ${counted(others, "more group")}` : ""}`);
     this.groups.show(groups);
-  }
-
-  /** @param {string} text */
-  say(text) {
-    put(this.note, text);
-    this.note.hidden = text === "";
   }
 
   /** Offer what can be done with all that the filter finds. */
   offer() {
     const { function: name, queue } = this.filter;
     fill(this.actions,
-      this.may.retry ? button("Retry all of these …", () => this.act("retry", this.filter), "button.quiet") : "",
-      this.may.abort && name ? button("Abort those that wait …", () => this.act("abort", { ...filterOf(queue, new URLSearchParams()), function: name }), "button.quiet") : "");
+      this.may.retry ? button("Retry all of these …", () => this.act("retry", this.filter)) : "",
+      this.may.abort && name ? button("Abort those that wait …", () => this.act("abort", { ...filterOf(queue, new URLSearchParams()), function: name })) : "");
   }
 
   /** @param {"retry" | "abort"} what @param {Filter} filter */
@@ -138,15 +125,8 @@ class Failures {
   }
 }
 
-/** @param {string} placeholder */
-function search(placeholder) {
-  return make("input", { type: "search", placeholder, spellcheck: false, autocomplete: "off" });
-}
-
 /** @param {string} id @param {string[][]} options @returns {HTMLSelectElement} */
-function select(id, options) {
-  return make("select", { id }, ...options.map(([value, text]) => make("option", { value }, text)));
-}
+const select = (id, options) => make("select", { id }, ...options.map(([value, text]) => make("option", { value }, text)));
 
 /** Add an option, unless it is there. @param {HTMLSelectElement} field @param {string} value */
 function offer(field, value) {

@@ -1,9 +1,6 @@
 // What live workers offer: a list, and the function that the address names with a form to call it.
-import { Refused, ask } from "../api/gateway.js";
-import { hasKey } from "../api/keys.js";
-import { Reading } from "../api/reading.js";
-import { fill, make, put } from "../parts/elements.js";
-import { address, link } from "../parts/links.js";
+import { ask, hasKey, Reading, Refused } from "../api/index.js";
+import { address, fill, link, loading, make, nameLink, say, searchField } from "../parts/index.js";
 import { functionView } from "../calls/function_view.js";
 import { TimesPanel } from "../calls/times_panel.js";
 
@@ -11,10 +8,7 @@ import { TimesPanel } from "../calls/times_panel.js";
 export const functions = {
   title: (name) => name || "Functions",
   isOne: true,
-  open(place, signal) {
-    const view = new Functions(place, signal);
-    return { content: [view.element], update: (next) => view.goTo(next) };
-  },
+  open: (place, signal) => new Functions(place, signal),
 };
 
 /** Milliseconds until the next reading: short while there is nothing to show. */
@@ -32,21 +26,22 @@ class Functions {
     this.found = [];
     this.etag = "";
     this.shown = "";
-    this.filter = make("input", { id: "filter", type: "search", placeholder: "Filter", autocomplete: "off", spellcheck: false });
+    this.filter = searchField("Filter", "filter");
     this.list = make("ul", { id: "list" });
     this.none = make("p.note", { id: "none", hidden: true }, "No function has this in its name or description.");
     this.document = link("openapi.json", "openapi.json", "a.note");
-    this.state = make("p.empty", { id: "state", role: "status" }, "Loading …");
+    this.state = loading();
+    this.state.id = "state";
     this.article = make("article.function", { id: "function", tabIndex: -1 });
     this.page = make("div.functions", { hidden: true },
       make("nav", { "aria-label": "Functions" }, make("label.hidden", { htmlFor: "filter" }, "Filter"), this.filter, this.list, this.none, this.document), this.article);
-    this.element = make("div.stack", {}, make("h1.hidden", {}, "Functions"), this.state, this.page);
+    this.element = make("div.stack", make("h1.hidden", "Functions"), this.state, this.page);
     this.filter.addEventListener("input", () => this.showList());
     this.reading = new Reading({
       signal,
       read: () => this.read(signal),
       show: (answer) => this.take(answer),
-      fail: (error) => this.say(error.message),
+      fail: (error) => say(this.state, error.message),
       least: 0,
       most: SOON,
     });
@@ -67,24 +62,18 @@ class Functions {
     this.reading.options.most = this.found.length ? LATER : SOON;
     this.document.hidden = hasKey(); // a link cannot send the key
     this.page.hidden = this.found.length === 0;
-    this.say(this.found.length ? "" : nothing());
+    say(this.state, this.found.length ? "" : nothing());
     this.showList();
     this.show();
-  }
-
-  /** @param {string} text */
-  say(text) {
-    put(this.state, text);
-    this.state.hidden = text === "";
   }
 
   showList() {
     const wanted = this.filter.value.trim().toLowerCase();
     const found = this.found.filter((fn) => `${fn.name}\n${fn.description ?? ""}`.toLowerCase().includes(wanted));
     fill(this.list, found.map((fn) => {
-      const entry = link(address("functions", fn.name), fn.name, "a.id");
+      const entry = nameLink("functions", fn.name);
       if (fn === this.chosen) entry.setAttribute("aria-current", "page");
-      return make("li", {}, entry);
+      return make("li", entry);
     }));
     this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
     this.none.hidden = found.length > 0;
@@ -110,7 +99,7 @@ class Functions {
   }
 
   /** Show another function, or the table of a model. @param {Place} place */
-  async goTo(place) {
+  async update(place) {
     const isOther = place.name !== this.place.name;
     this.place = place;
     if (!isOther) return this.goToModel();
@@ -128,7 +117,7 @@ class Functions {
 
 /** Say that nobody offers a function, which may have failed before. @param {string} name */
 function unoffered(name) {
-  return make("p.note", {}, "No live worker offers this function. ", link(address("failures", "", { function: name }), "Its failures", "a"));
+  return make("p.note", "No live worker offers this function. ", link(address("failures", "", { function: name }), "Its failures", "a"));
 }
 
 function nothing() {

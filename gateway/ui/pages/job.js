@@ -1,12 +1,8 @@
 // One job: what happened to it and when, its arguments, and how it ended.
-import { Refused, exactly, get } from "../api/gateway.js";
-import { abortJob, jobNow, jobPath, retryJob } from "../api/jobs.js";
-import { rights } from "../api/rights.js";
+import { abortJob, exactly, get, jobNow, jobPath, Refused, retryJob, rights } from "../api/index.js";
 import { follow } from "../api/stream.js";
 import { confirmed } from "../parts/dialog.js";
-import { button, fill, make, put } from "../parts/elements.js";
-import { address, goTo, jobLink, link } from "../parts/links.js";
-import { badge, setBadge, stateOf } from "../parts/status.js";
+import { address, badge, button, fill, goTo, jobLink, link, loading, make, nameLink, panel, put, say, setBadge, stateOf } from "../parts/index.js";
 import { timeline } from "../charts/timeline.js";
 import { copyButtons } from "../panels/job_copy.js";
 import { argumentsOf, outcomeOf } from "../panels/job_data.js";
@@ -14,9 +10,7 @@ import { argumentsOf, outcomeOf } from "../panels/job_data.js";
 /** @type {Page} */
 export const job = {
   title: (id) => id,
-  open(place, signal) {
-    return { content: [new JobPage(place.name, signal).element] };
-  },
+  open: (place, signal) => new JobPage(place.name, signal),
 };
 
 class JobPage {
@@ -28,19 +22,21 @@ class JobPage {
     this.job = null;
     this.state = badge("");
     this.actions = make("div.row");
-    this.note = make("p.note", { role: "status" }, "Loading …");
+    this.note = loading();
     this.error = make("p.error", { role: "alert" });
-    this.crumbs = make("p.note", {}, link("./#/overview", "Overview"), " / Job");
+    this.crumbs = make("p.note", link("./#/overview", "Overview"), " / Job");
     this.progress = make("div.progress", { hidden: true });
     this.times = make("div");
     this.facts = make("dl.pairs");
-    this.given = make("section.panel", { "aria-label": "Arguments", hidden: true });
-    this.outcome = make("section.panel", { "aria-label": "Outcome", hidden: true });
+    this.given = panel("Arguments");
+    this.outcome = panel("Outcome");
+    this.given.hidden = true;
+    this.outcome.hidden = true;
     this.body = make("div.job", { hidden: true },
       make("section.panel.stack", { "aria-label": "Job" }, this.progress, this.times, this.facts),
-      make("div.stack", {}, this.outcome, this.given));
-    this.element = make("div.stack", {}, make("div.head", {}, this.crumbs,
-      make("div.row", {}, make("h1.id", {}, id), this.state, this.actions)), this.note, this.error, this.body);
+      make("div.stack", this.outcome, this.given));
+    this.element = make("div.stack", make("div.head", this.crumbs,
+      make("div.row", make("h1.id", id), this.state, this.actions)), this.note, this.error, this.body);
     this.start();
   }
 
@@ -81,7 +77,7 @@ class JobPage {
     try {
       fill(this.outcome, ...outcomeOf(await get(jobPath(this.id, "result"), this.signal, exactly)));
     } catch (error) {
-      if (!this.signal.aborted) fill(this.outcome, make("h2", {}, "Outcome"), make("p.note", {}, /** @type {Error} */ (error).message));
+      if (!this.signal.aborted) fill(this.outcome, make("h2", "Outcome"), make("p.note", /** @type {Error} */ (error).message));
     }
   }
 
@@ -96,7 +92,7 @@ class JobPage {
   show(found) {
     const isNew = this.job === null;
     this.job = found;
-    put(this.note, "");
+    say(this.note);
     this.body.hidden = false;
     setBadge(this.state, stateOf(found));
     this.showProgress(found.progress);
@@ -115,7 +111,7 @@ class JobPage {
     if (!progress) return;
     const bar = this.progress.querySelector("progress") ?? make("progress", { max: 1, "aria-label": "Progress" });
     bar.value = progress.fraction;
-    fill(this.progress, make("span", {}, `${Math.round(progress.fraction * 100)} %`), bar, make("span.note", {}, progress.message ?? ""));
+    fill(this.progress, make("span", `${Math.round(progress.fraction * 100)} %`), bar, make("span.note", progress.message ?? ""));
   }
 
   /** Offer what can be done, once for each state. */
@@ -128,41 +124,41 @@ class JobPage {
     if (this.offered !== key || this.signal.aborted) return;
     const isOver = status === "complete";
     fill(this.actions,
-      !isOver && may.abort ? button("Abort", () => this.abort(), "button.quiet.danger") : "",
-      isOver && may.retry && !retried ? button("Retry", () => this.retry(), "button.quiet") : "",
+      !isOver && may.abort ? button("Abort", () => this.attempt(() => this.abort()), "button.quiet.danger") : "",
+      isOver && may.retry && !retried ? button("Retry", () => this.attempt(() => this.retry())) : "",
       ...copyButtons(this.job));
   }
 
-  async abort() {
+  /** Do something, and say what went wrong. @param {() => Promise<any>} act */
+  async attempt(act) {
     put(this.error, "");
-    if (!await confirmed(`Abort ${this.job.function ?? "this job"}? ${this.job.status === "in_progress" ? "It runs: what it has done stays done." : "It will not run."}`, "Abort it")) return;
     try {
-      const answer = await abortJob(this.id);
-      if (!answer.aborted) put(this.error, "It was asked to stop and has not yet done so.");
+      await act();
     } catch (error) {
       put(this.error, /** @type {Error} */ (error).message);
     }
   }
 
+  async abort() {
+    if (!await confirmed(`Abort ${this.job.function ?? "this job"}? ${this.job.status === "in_progress" ? "It runs: what it has done stays done." : "It will not run."}`, "Abort it")) return;
+    const answer = await abortJob(this.id);
+    if (!answer.aborted) put(this.error, "It was asked to stop and has not yet done so.");
+  }
+
   async retry() {
-    put(this.error, "");
-    try {
-      goTo(address("jobs", (await retryJob(this.id)).job_id));
-    } catch (error) {
-      put(this.error, /** @type {Error} */ (error).message);
-    }
+    goTo(address("jobs", (await retryJob(this.id)).job_id));
   }
 }
 
 /** Return what is known of a job besides its times. @returns {Node[]} */
 function facts(found) {
   const pairs = [
-    ["Function", found.function && link(address("functions", found.function), found.function, "a.id")],
-    ["Queue", found.queue && link(address("queues", found.queue), found.queue, "a.id")],
+    ["Function", found.function && nameLink("functions", found.function)],
+    ["Queue", found.queue && nameLink("queues", found.queue)],
     ["Tries", String(found.try)],
-    ["Worker", found.worker && link(address("workers", found.worker), found.worker, "a.id")],
+    ["Worker", found.worker && nameLink("workers", found.worker)],
     ["Retry of", found.retry_of && jobLink(found.retry_of)],
     ["Retried as", found.retried_as && jobLink(found.retried_as)],
   ];
-  return pairs.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
+  return pairs.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", name), make("dd", value)]);
 }

@@ -1,10 +1,7 @@
 // What runs, what waits and what fails, in all queues.
 import { FLEET, early } from "../api/early.js";
-import { Refused } from "../api/gateway.js";
-import { onHappening } from "../api/happenings.js";
-import { Reading } from "../api/reading.js";
-import { fill, make, put } from "../parts/elements.js";
-import { count, counted, size, sum } from "../parts/numbers.js";
+import { onHappening, Reading, Refused } from "../api/index.js";
+import { count, counted, fill, loading, make, put, say, size, sum } from "../parts/index.js";
 import { alarms } from "../panels/alarms.js";
 import { AlarmList } from "../panels/alarm_list.js";
 import { FunctionTable, activityOf } from "../panels/function_table.js";
@@ -14,10 +11,7 @@ import { QueueTable } from "../panels/queue_table.js";
 /** @type {Page} */
 export const overview = {
   title: () => "Overview",
-  open(_, signal) {
-    const view = new Overview(signal);
-    return { content: [view.element] };
-  },
+  open: (_, signal) => new Overview(signal),
 };
 
 class Overview {
@@ -28,32 +22,26 @@ class Overview {
     this.queues = new QueueTable();
     this.functions = new FunctionTable();
     this.live = new LiveList(signal);
-    this.state = make("p.empty", { role: "status" }, "Loading …");
+    this.state = loading();
     this.panels = make("div.stack", { hidden: true }, this.alarms.element, this.tiles.element, this.queues.element,
-      make("div.columns", {}, this.functions.element, this.live.element));
-    this.element = make("div.stack", {}, make("h1.hidden", {}, "Overview"), this.state, this.panels);
+      make("div.columns", this.functions.element, this.live.element));
+    this.element = make("div.stack", make("h1.hidden", "Overview"), this.state, this.panels);
     this.reading = new Reading({ signal, read: readFleet, show: (fleet) => this.show(fleet), fail: (error) => this.fail(error) });
     onHappening(() => this.reading.soon(), signal);
   }
 
   /** @param {Error} error */
   fail(error) {
-    if (!(error instanceof Refused && error.status === 403)) return this.say(error.message);
+    if (!(error instanceof Refused && error.status === 403)) return say(this.state, error.message);
     this.reading.stop();
     this.panels.hidden = false;
-    fill(this.panels, make("div.columns", {}, this.live.element));
-    return this.say("This key may not see queues and workers: that needs the scope read:*. Its own jobs can be opened by their ids.");
-  }
-
-  /** @param {string} text */
-  say(text) {
-    put(this.state, text);
-    this.state.hidden = !text;
+    fill(this.panels, make("div.columns", this.live.element));
+    return say(this.state, "This key may not see queues and workers: that needs the scope read:*. Its own jobs can be opened by their ids.");
   }
 
   /** @param {Fleet} fleet */
   show(fleet) {
-    this.say("");
+    say(this.state);
     this.panels.hidden = false; // all at once, so that nothing moves
     this.alarms.show(alarms(fleet));
     this.tiles.show(fleet);
@@ -86,10 +74,10 @@ async function readiness(signal) {
 /** The numbers of all queues together. */
 class Tiles {
   constructor() {
-    this.numbers = Object.fromEntries(TILES.map(([name]) => [name, make("strong", {}, "–")]));
-    this.notes = Object.fromEntries(TILES.map(([name]) => [name, make("span.note", {}, "\u00a0")]));
+    this.numbers = Object.fromEntries(TILES.map(([name]) => [name, make("strong", "–")]));
+    this.notes = Object.fromEntries(TILES.map(([name]) => [name, make("span.note", "\u00a0")]));
     this.element = make("section.tiles", { "aria-label": "All queues" }, ...TILES.map(([name, text, href]) =>
-      make(href ? "a.tile" : "div.tile", { ...(href && { href }), "data-tile": name }, make("span", {}, text), this.numbers[name], this.notes[name])));
+      make(href ? "a.tile" : "div.tile", { ...(href && { href }), "data-tile": name }, make("span", text), this.numbers[name], this.notes[name])));
   }
 
   /** @param {Fleet} fleet */

@@ -1,15 +1,7 @@
 // One queue: its numbers, its last hour, its jobs.
-import { get, post } from "../api/gateway.js";
-import { onHappening } from "../api/happenings.js";
-import { bulkFilter, filterOf } from "../api/jobs.js";
-import { Reading } from "../api/reading.js";
-import { rights } from "../api/rights.js";
-import { button, fill, make, put } from "../parts/elements.js";
+import { bulkFilter, filterOf, get, onHappening, post, Reading, rights } from "../api/index.js";
+import { address, badge, button, count, factList, fill, goTo, link, make, panel, put, searchField, setBadge, span, tabs } from "../parts/index.js";
 import { HourChart } from "../charts/hour_chart.js";
-import { address, goTo, link, tabs } from "../parts/links.js";
-import { span } from "../parts/moments.js";
-import { count } from "../parts/numbers.js";
-import { badge, setBadge } from "../parts/status.js";
 import { bulk } from "../panels/bulk.js";
 import { JobList } from "../panels/job_list.js";
 import { stateOfQueue } from "../panels/queue_table.js";
@@ -17,51 +9,47 @@ import { stateOfQueue } from "../panels/queue_table.js";
 /** @type {Page} */
 export const queue = {
   title: (name) => name,
-  open(place, signal) {
-    const view = new QueueView(place.name, signal);
-    view.update(place.params);
-    return { content: [view.element], update: ({ params }) => view.update(params) };
-  },
+  open: (place, signal) => new QueueView(place, signal),
 };
 
 const STATES = [["", "All"], ["queued", "Due"], ["in_progress", "Running"], ["deferred", "Deferred"], ["succeeded", "Succeeded"], ["failed", "Failed"]];
 const NOTHING = "No job of this queue is like that. Finished jobs are listed as long as their results are kept.";
 
 class QueueView {
-  /** @param {string} name @param {AbortSignal} signal */
-  constructor(name, signal) {
-    this.name = name;
+  /** @param {Place} place @param {AbortSignal} signal */
+  constructor(place, signal) {
+    this.name = place.name;
     this.state = badge("");
     this.actions = make("div.row");
     this.error = make("p.error", { role: "status" });
-    this.facts = Object.fromEntries(["due", "oldest", "running", "deferred", "workers"].map((fact) => [fact, make("dd", {}, "–")]));
+    this.facts = Object.fromEntries(["due", "oldest", "running", "deferred", "workers"].map((fact) => [fact, make("dd", "–")]));
     this.chart = new HourChart();
     this.tabs = make("nav.tabs", { "aria-label": "Status" });
-    this.function = make("input", { type: "search", id: "function", placeholder: "All functions", spellcheck: false, autocomplete: "off" });
+    this.function = searchField("All functions", "function");
     this.function.setAttribute("list", "functions");
     this.functions = make("datalist", { id: "functions" });
     this.bulk = make("div.row");
     this.list = new JobList({ signal, nothing: NOTHING, pageAddress: (cursor) => this.address({ cursor }) });
-    this.element = make("div.stack", {}, this.head(), this.error, this.numbers(), this.jobs());
+    this.element = make("div.stack", this.head(), this.error, this.numbers(), this.jobs());
     this.function.addEventListener("change", () => goTo(this.address({ function: this.function.value.trim() })));
+    this.update(place);
     this.start(signal);
   }
 
   head() {
-    return make("div.head", {}, make("p.note", {}, link("./#/overview", "Overview"), " / Queue"),
-      make("div.row", {}, make("h1", {}, this.name), this.state, this.actions));
+    return make("div.head", make("p.note", link("./#/overview", "Overview"), " / Queue"),
+      make("div.row", make("h1", this.name), this.state, this.actions));
   }
 
   numbers() {
     const words = { due: "Due", oldest: "Oldest due", running: "Running", deferred: "Deferred", workers: "Workers" };
-    const facts = Object.entries(words).map(([name, word]) => make("div", {}, make("dt", {}, word), this.facts[name]));
-    return make("section.panel", { "aria-label": "Numbers" }, make("dl.facts", {}, ...facts), this.chart.element);
+    return panel("Numbers", factList(Object.entries(words).map(([name, word]) => [word, this.facts[name]])), this.chart.element);
   }
 
   jobs() {
-    const filter = make("label.field", {}, make("span.hidden", {}, "Function"), this.function, this.functions);
+    const filter = make("label.field", make("span.hidden", "Function"), this.function, this.functions);
     return make("section.panel.stack", { "aria-label": "Jobs of the queue" },
-      make("div.bar-of-filters", {}, this.tabs, filter, this.bulk), this.list.element);
+      make("div.filters", this.tabs, filter, this.bulk), this.list.element);
   }
 
   /** @param {AbortSignal} signal */
@@ -76,7 +64,7 @@ class QueueView {
     });
     onHappening(({ data }) => data?.queue === this.name && this.reading?.soon(), signal);
     if (may.operate) {
-      this.toggle = button("Pause", () => this.switch(), "button.quiet");
+      this.toggle = button("Pause", () => this.switch());
       this.toggle.hidden = true;
       this.actions.append(this.toggle);
     }
@@ -111,8 +99,8 @@ class QueueView {
     this.names = names.join();
   }
 
-  /** Show other jobs. @param {URLSearchParams} params */
-  update(params) {
+  /** Show other jobs. @param {Place} place */
+  update({ params }) {
     this.filter = filterOf(this.name, params);
     this.function.value = this.filter.function;
     fill(this.tabs, tabs(STATES, this.filter.status, (status) => this.address({ status })));
@@ -134,7 +122,7 @@ class QueueView {
     const isOver = filter.status === "succeeded" || filter.status === "failed";
     const words = `${filter.status ? STATES.find(([one]) => one === filter.status)?.[1].toLowerCase() : "waiting and running"} jobs of ${filter.function || "all functions"} in ${this.name}`;
     const offer = (what, text) =>
-      button(text, () => bulk(what, { filter: bulkFilter(filter) }, words, () => this.list.refresh()), "button.quiet");
+      button(text, () => bulk(what, { filter: bulkFilter(filter) }, words, () => this.list.refresh()));
     fill(this.bulk, isOver && may.retry ? offer("retry", "Retry these …") : "", !isOver && may.abort ? offer("abort", "Abort these …") : "");
   }
 }

@@ -1,20 +1,12 @@
 // The cron jobs of live workers: what runs when, and how the last runs ended.
-import { Refused, get, pathOf, post } from "../api/gateway.js";
-import { Reading } from "../api/reading.js";
-import { rights } from "../api/rights.js";
+import { get, pathOf, post, Reading, rights } from "../api/index.js";
 import { DAY, DayLane, laneHours } from "../charts/day_lane.js";
-import { now } from "../parts/clock.js";
-import { DataTable } from "../parts/data_table.js";
-import { button, fill, make, put } from "../parts/elements.js";
-import { address, goTo, link } from "../parts/links.js";
-import { day, exact, span, timeAgo } from "../parts/moments.js";
-import { counted } from "../parts/numbers.js";
-import { badge } from "../parts/status.js";
+import { address, badge, button, counted, DataTable, day, exact, fill, goTo, loading, make, nameLink, now, panel, put, say, span, timeAgo } from "../parts/index.js";
 
 /** @type {Page} */
 export const schedules = {
   title: () => "Schedules",
-  open: (_, signal) => ({ content: [new Schedules(signal).element] }),
+  open: (_, signal) => new Schedules(signal),
 };
 
 const SURE = "Run it now?";
@@ -24,13 +16,13 @@ const PATIENCE = 4000;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** Runs that are shown. */
 const RUNS = 10;
-const EMPTY = ["No live worker has cron jobs. Add some to the settings of a worker: ", make("code", {}, "cron_jobs = [cron(report, hour=3, minute=0)]"),
+const empty = () => ["No live worker has cron jobs. Add some to the settings of a worker: ", make("code", "cron_jobs = [cron(report, hour=3, minute=0)]"),
   ". Workers of stock arq and of earlier releases do not announce theirs."];
 
 class Schedules {
   /** @param {AbortSignal} signal */
   constructor(signal) {
-    this.said = make("p.empty", { role: "status" }, "Loading …");
+    this.said = loading();
     this.count = make("span.note");
     /** @type {(name: string) => boolean} */
     this.mayCall = () => false;
@@ -44,9 +36,10 @@ class Schedules {
     ];
     this.table = new DataTable("Cron jobs", "schedules", columns, (one) => one.id);
     this.hours = this.table.element.querySelector("th.lane");
-    this.panel = make("section.panel", { "aria-label": "Cron jobs", hidden: true }, this.table.element);
-    this.element = make("div.stack", {}, make("div.row", {}, make("h1", {}, "Schedules"), this.count), this.said, this.panel);
-    this.reading = new Reading({ signal, read: () => this.read(signal), show: (found) => this.show(found), fail: (error) => this.say(error.message), most: 10_000 });
+    this.panel = panel("Cron jobs", this.table.element);
+    this.panel.hidden = true;
+    this.element = make("div.stack", make("div.row", make("h1", "Schedules"), this.count), this.said, this.panel);
+    this.reading = new Reading({ signal, read: () => this.read(signal), show: (found) => this.show(found), fail: (error) => say(this.said, error.message), most: 10_000 });
   }
 
   /** @param {AbortSignal} signal */
@@ -63,16 +56,9 @@ class Schedules {
     const soon = found.filter((one) => one.today?.length).length;
     put(this.count, found.length ? `${counted(found.length, "cron job")}, ${soon} of them in the next 24 hours` : "");
     this.panel.hidden = found.length === 0;
-    this.say("");
-    if (!found.length) this.say(...EMPTY);
-    fill(this.hours, make("span.hidden", {}, "Next 24 hours"), laneHours());
+    say(this.said, ...(found.length ? [] : empty()));
+    fill(this.hours, make("span.hidden", "Next 24 hours"), laneHours());
     this.table.show(found.sort((one, other) => (one.next_runs?.[0] ?? "~").localeCompare(other.next_runs?.[0] ?? "~")));
-  }
-
-  /** @param {...(Node | string)} parts */
-  say(...parts) {
-    fill(this.said, ...parts);
-    this.said.hidden = parts.join("") === "";
   }
 
   /** Return a button that runs it when it is clicked twice. */
@@ -87,10 +73,10 @@ class Schedules {
         const job = await post(pathOf(one.function), { queue: one.queue });
         goTo(address("jobs", job.job_id));
       } catch (error) {
-        this.say(error instanceof Refused ? `${one.function}: ${error.message}` : "The gateway cannot be reached.");
+        say(this.said, `${one.function}: ${/** @type {Error} */ (error).message}`);
       }
     };
-    const element = button("Run now", start, "button.quiet");
+    const element = button("Run now", start);
     element.setAttribute("aria-live", "polite");
     element.title = `Run ${one.function} now`;
     return { element, update: () => (element.hidden = !this.mayCall(one.function)) };
@@ -99,7 +85,7 @@ class Schedules {
 
 function nameOf(one) {
   const facts = make("span.note");
-  const element = make("span.two", {}, make("span", {}, link(address("functions", one.function), one.function, "a.id")), facts);
+  const element = make("span.two", make("span", nameLink("functions", one.function)), facts);
   const update = ({ words, timezone, unique, workers, description }) => {
     put(facts, `${words}${timezone && timezone !== ZONE ? `, ${timezone}` : ""}${unique || workers < 2 ? "" : ", each worker"}`);
     element.title = [description, facts.textContent].filter(Boolean).join("\n");
@@ -114,7 +100,7 @@ function nextOf() {
     ago.moment = next;
     put(at, next ? day(Date.parse(next)) : runs ? "" : "unknown zone");
   };
-  return { element: make("span.two", {}, make("span", {}, ago), at), update };
+  return { element: make("span.two", make("span", ago), at), update };
 }
 
 function laneOf() {
@@ -130,9 +116,9 @@ function lastOf() {
     if (text === shown) return;
     shown = text;
     const [last] = runs;
-    if (!last) return fill(element, make("span.note", {}, "none is known"));
-    return fill(element, make("span.runs", {}, ...runs.slice(0, RUNS).toReversed().map(runOf)),
-      make("span", {}, badge(last.outcome), " ", timeAgo(whenOf(last)), last.error ? make("span.note", { title: last.error }, ` ${last.error}`) : ""));
+    if (!last) return fill(element, make("span.note", "none is known"));
+    return fill(element, make("span.runs", ...runs.slice(0, RUNS).toReversed().map(runOf)),
+      make("span", badge(last.outcome), " ", timeAgo(whenOf(last)), last.error ? make("span.note", { title: last.error }, ` ${last.error}`) : ""));
   };
   return { element, update };
 }

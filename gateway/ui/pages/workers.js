@@ -1,13 +1,10 @@
 // The live workers: what each runs, since when, and its condition.
-import { get } from "../api/gateway.js";
-import { onHappening } from "../api/happenings.js";
-import { Reading } from "../api/reading.js";
-import { make, put } from "../parts/elements.js";
-import { Rows } from "../parts/rows.js";
-import { counted, sum } from "../parts/numbers.js";
+import { get, onHappening, Reading } from "../api/index.js";
+import { counted, loading, make, put, Rows, say, sum } from "../parts/index.js";
 import { WorkerPanel, stateOfWorker } from "../panels/worker_panel.js";
 
-const NONE = "No worker is alive. Start one, in the folder of your code: ";
+const none = () => ["No worker is alive. Start one, in the folder of your code: ", make("code", "jobgate worker your_module.WorkerSettings"),
+  ". Workers of stock arq do not announce themselves."];
 
 /** Whether somebody should look at a worker. @param {any} worker */
 const isTroubled = (worker) => Number(["blocked", "silent"].includes(stateOfWorker(worker)));
@@ -15,9 +12,7 @@ const isTroubled = (worker) => Number(["blocked", "silent"].includes(stateOfWork
 /** @type {Page} */
 export const workers = {
   title: (id) => id || "Workers",
-  open(place, signal) {
-    return { content: [new Workers(place.name, signal).element] };
-  },
+  open: (place, signal) => new Workers(place.name, signal),
 };
 
 class Workers {
@@ -25,15 +20,15 @@ class Workers {
   constructor(chosen, signal) {
     this.chosen = chosen;
     this.count = make("span.note");
-    this.note = make("p.empty", { role: "status" }, "Loading …");
+    this.note = loading();
     this.list = make("div.workers");
-    this.element = make("div.stack", {}, make("div.head", {}, make("div.row", {}, make("h1", {}, "Workers"), this.count)), this.note, this.list);
+    this.element = make("div.stack", make("div.head", make("div.row", make("h1", "Workers"), this.count)), this.note, this.list);
     this.rows = new Rows(this.list, { key: (worker) => worker.worker, make: (worker) => new WorkerPanel(worker, worker.worker === chosen) });
     const reading = new Reading({
       signal,
       read: () => get("workers?limit=1000", signal),
       show: (found) => this.show(found.workers),
-      fail: (error) => this.say(error.message),
+      fail: (error) => say(this.note, error.message),
       least: 3000,
       most: 6000,
     });
@@ -46,22 +41,10 @@ class Workers {
     const troubled = found.filter(isTroubled).length;
     put(this.count, found.length ? `${counted(found.length, "worker")}, ${running} of ${counted(slots, "slot")} in use, ${troubled || "none"} blocked or silent` : "");
     this.count.classList.toggle("bad", troubled > 0);
-    this.say("");
-    if (!found.length) this.sayNone();
-    else if (this.chosen && !found.some((worker) => worker.worker === this.chosen)) this.say(`The worker ${this.chosen} is not alive any more.`);
+    const isGone = this.chosen && !found.some((worker) => worker.worker === this.chosen);
+    say(this.note, ...(found.length ? [isGone ? `The worker ${this.chosen} is not alive any more.` : ""] : none()));
     const isFirst = !this.list.firstChild;
     this.rows.show([...found].sort((one, other) => isTroubled(other) - isTroubled(one) || one.host.localeCompare(other.host) || one.pid - other.pid));
     if (isFirst) this.list.querySelector("[data-chosen]")?.scrollIntoView({ block: "center" });
-  }
-
-  sayNone() {
-    this.note.hidden = false;
-    if (!this.note.querySelector("code")) this.note.replaceChildren(NONE, make("code", {}, "jobgate worker your_module.WorkerSettings"), ". Workers of stock arq do not announce themselves.");
-  }
-
-  /** @param {string} text */
-  say(text) {
-    put(this.note, text);
-    this.note.hidden = text === "";
   }
 }

@@ -1,9 +1,6 @@
 // The alarms of the overview.
-import { post } from "../api/gateway.js";
-import { rights } from "../api/rights.js";
-import { button, make, put } from "../parts/elements.js";
-import { address, link } from "../parts/links.js";
-import { Rows } from "../parts/rows.js";
+import { post, rights } from "../api/index.js";
+import { address, button, link, make, put, Rows } from "../parts/index.js";
 
 /** A list of alarms, with a button where a paused queue can be resumed. */
 export class AlarmList {
@@ -36,6 +33,6 @@ export class AlarmList {
     element.append(failed, button("Resume", async () => {
       await post(`queues/${encodeURIComponent(queue)}/resume`).catch((error) => put(failed, error.message));
       this.changed();
-    }, "button.quiet"));
+    }));
   }
 }

@@ -1,7 +1,5 @@
 // What an operator should know first: found in what the gateway says of queues, workers and Redis.
-import { now } from "../parts/clock.js";
-import { span } from "../parts/moments.js";
-import { counted, ratio, size } from "../parts/numbers.js";
+import { counted, now, ratio, size, span } from "../parts/index.js";
 
 /** Seconds that a due job may wait before that is an alarm. */
 const LONG_WAIT = 60;
@@ -48,9 +46,7 @@ export function alarms({ queues, workers, ready, redis }) {
 }
 
 /** @param {{ status: string, detail?: string }} ready @returns {Alarm[]} */
-function ofGateway(ready) {
-  return ready.status === "ready" ? [] : [{ key: "redis", level: "bad", text: ready.detail ?? "The gateway is not ready." }];
-}
+const ofGateway = (ready) => ready.status === "ready" ? [] : [{ key: "redis", level: "bad", text: ready.detail ?? "The gateway is not ready." }];
 
 /** @param {any} redis - as of `GET /queues` @returns {Alarm[]} */
 function ofRedis({ used_memory: used, max_memory: most, eviction, evicted_keys: evicted, durability, disk_failing: fails }) {
@@ -91,7 +87,7 @@ function ofQueue({ queue, depth, oldest_due_age: age, paused, paused_since, work
   return found;
 }
 
-/** @param {any} worker @returns {Alarm[]} */
+/** @param {any} one @returns {Alarm[]} */
 function ofWorker(one) {
   const { worker, host, pid, lag } = one;
   const name = `Worker ${host}:${pid}`;

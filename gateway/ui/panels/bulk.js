@@ -1,10 +1,7 @@
 // Retries or aborts many jobs: first it counts them, then it asks, then it shows how far it is.
-import { get, post } from "../api/gateway.js";
-import { abortJob, jobPath } from "../api/jobs.js";
+import { abortJob, get, jobPath, post } from "../api/index.js";
 import { follow } from "../api/stream.js";
-import { button, fill, make } from "../parts/elements.js";
-import { address, link } from "../parts/links.js";
-import { count, counted } from "../parts/numbers.js";
+import { address, button, count, counted, fill, link, make, sum } from "../parts/index.js";
 
 /** What becomes of skipped jobs, by reason. */
 const REASONS = {
@@ -24,14 +21,14 @@ export async function bulk(what, which, words, changed) {
   const dialog = make("dialog", { "aria-labelledby": "bulk-title" });
   const body = make("div.stack");
   const end = new AbortController();
-  const close = button("Close", () => dialog.close(), "button.quiet");
-  dialog.append(make("div.stack", {}, make("h2", { id: "bulk-title" }, what === "retry" ? "Retry jobs" : "Abort jobs"),
-    make("p.note", {}, words), body));
+  const close = button("Close", () => dialog.close());
+  dialog.append(make("div.stack", make("h2", { id: "bulk-title" }, what === "retry" ? "Retry jobs" : "Abort jobs"),
+    make("p.note", words), body));
   dialog.addEventListener("close", () => (end.abort(), dialog.remove(), changed()));
   addEventListener("hashchange", () => dialog.close(), { signal: end.signal });
   document.body.append(dialog);
   dialog.showModal();
-  fill(body, make("p", { role: "status" }, "Counting …"), make("div.row", {}, close));
+  fill(body, make("p", { role: "status" }, "Counting …"), make("div.row", close));
   try {
     const found = await post(`bulk/${what}`, { ...which, dry_run: true });
     fill(body, ...question(what, found, close, () => run(what, which, body, close, end.signal)));
@@ -47,20 +44,20 @@ export async function bulk(what, which, words, changed) {
  * @param {() => Promise<void>} act
  */
 function question(what, found, close, act) {
-  const skipped = Object.values(found.skipped).reduce((sum, one) => sum + one, 0);
+  const skipped = sum(Object.values(found.skipped));
   const left = found.matched - skipped;
   const most = found.counted_all ? "" : "At least ";
   const said = make("p", { role: "status" }, `${most}${counted(left, "job")} would be ${what === "retry" ? "retried" : "aborted"}.`);
-  const again = what === "retry" ? make("p.note", {}, "Each runs again as a new job with the same arguments, once.") : "";
+  const again = what === "retry" ? make("p.note", "Each runs again as a new job with the same arguments, once.") : "";
   const go = button(`${what === "retry" ? "Retry" : "Abort"} ${found.counted_all ? count(left) : "them"}`, act, what === "retry" ? "button" : "button.danger");
-  return [said, left ? again : "", ...reasons(found.skipped), make("div.row", {}, left ? go : "", close)];
+  return [said, left ? again : "", ...reasons(found.skipped), make("div.row", left ? go : "", close)];
 }
 
 /** @param {Record<string, number>} skipped */
 function reasons(skipped) {
   const lines = Object.entries(skipped).filter(([, number]) => number)
-    .map(([reason, number]) => make("li", {}, `${count(number)} skipped: ${/** @type {any} */ (REASONS)[reason] ?? reason}`));
-  return lines.length ? [make("ul.note", {}, ...lines)] : [];
+    .map(([reason, number]) => make("li", `${count(number)} skipped: ${/** @type {any} */ (REASONS)[reason] ?? reason}`));
+  return lines.length ? [make("ul.note", ...lines)] : [];
 }
 
 /**
@@ -75,8 +72,8 @@ async function run(what, which, body, close, signal) {
     const job = await post(`bulk/${what}`, which);
     const bar = make("progress", { max: 1, value: 0 });
     const said = make("p", { role: "status" }, "Waiting for a gateway to begin …");
-    const stop = button("Stop", () => abortJob(job.job_id).catch(() => {}), "button.quiet");
-    fill(body, said, bar, make("div.row", {}, stop, close, link(address("jobs", job.job_id), "Open as a job")));
+    const stop = button("Stop", () => abortJob(job.job_id).catch(() => {}));
+    fill(body, said, bar, make("div.row", stop, close, link(address("jobs", job.job_id), "Open as a job")));
     await follow(jobPath(job.job_id, "events"), {
       signal,
       onEvent: ({ data }) => {
@@ -86,7 +83,7 @@ async function run(what, which, body, close, signal) {
       },
       isLast: ({ kind }) => kind === "finished" || kind === "gone",
     });
-    if (!signal.aborted) fill(body, ...ended(await get(jobPath(job.job_id, "result"), signal)), make("div.row", {}, close));
+    if (!signal.aborted) fill(body, ...ended(await get(jobPath(job.job_id, "result"), signal)), make("div.row", close));
   } catch (error) {
     if (!signal.aborted) fail(body, close, error);
   }
@@ -101,5 +98,5 @@ function ended(outcome) {
 
 /** @param {Element} body @param {Node} close */
 function fail(body, close, error) {
-  fill(body, make("p.error", { role: "alert" }, error.message), make("div.row", {}, close));
+  fill(body, make("p.error", { role: "alert" }, error.message), make("div.row", close));
 }

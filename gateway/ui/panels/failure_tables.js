@@ -1,9 +1,6 @@
 // The tables of the failures page.
 import { Sparkline } from "../charts/sparkline.js";
-import { DataTable, fixed, text, time } from "../parts/data_table.js";
-import { button, make, put } from "../parts/elements.js";
-import { jobLink, link } from "../parts/links.js";
-import { count } from "../parts/numbers.js";
+import { button, count, DataTable, fixed, jobLink, link, make, put, text, time } from "../parts/index.js";
 
 const kindOf = (error) => error.type || error.code;
 
@@ -16,7 +13,7 @@ const kindOf = (error) => error.type || error.code;
  */
 export function groupTable({ hrefOf, mayRetry, retry }) {
   const again = (first) => {
-    const element = button("Retry …", () => retry(first), "button.quiet");
+    const element = button("Retry …", () => retry(first));
     return { element, update: ({ failed, retried }) => (element.hidden = !mayRetry() || retried === failed) };
   };
   const linked = (classes, isWhole, of) => () => {
@@ -56,15 +53,15 @@ function message() {
 /** Return a table of failed jobs with their errors. */
 export const failureTable = () => new DataTable("Failed jobs", "failures", [
   ["Job", "name", job],
-  ["Function", "function p3", fixed((one) => make("span.id", {}, one.function ?? "–"))],
+  ["Function", "function p3", fixed((one) => make("span.id", one.function ?? "–"))],
   ["Error", "", fixed(said)],
   ["Ended", "time", time((one) => one.finish_time)],
   ["Try", "number try p3", text((one) => String(one.try))],
 ], (one) => one.job_id);
 
 function job(first) {
-  const retried = make("span.note", {}, " retried");
-  const element = make("span", {}, jobLink(first.job_id), retried);
+  const retried = make("span.note", " retried");
+  const element = make("span", jobLink(first.job_id), retried);
   return { element, update: (one) => (retried.hidden = !one.retried_as) };
 }
 

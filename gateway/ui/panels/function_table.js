@@ -1,8 +1,5 @@
 // What happened to the jobs of each function in the last hour.
-import { DataTable, failed, fixed, number, text } from "../parts/data_table.js";
-import { make, put } from "../parts/elements.js";
-import { address, link } from "../parts/links.js";
-import { ratio } from "../parts/numbers.js";
+import { address, button, DataTable, failed, fixed, link, make, number, panel, put, ratio, text } from "../parts/index.js";
 
 /** @type {import("../parts/data_table.js").Column[]} */
 const COLUMNS = [
@@ -43,14 +40,12 @@ export class FunctionTable {
     /** @type {Activity[]} */
     this.activity = [];
     this.table = new DataTable("Functions", "functions-of-hour", COLUMNS, (one) => `${one.function}`);
-    this.nothing = make("p.empty", {}, "Nothing was enqueued or ended in the last hour.");
-    this.more = make("button.quiet", { type: "button", hidden: true });
-    this.more.addEventListener("click", () => {
+    this.nothing = make("p.empty", "Nothing was enqueued or ended in the last hour.");
+    this.more = button("", () => {
       this.isWhole = true;
       this.show(this.activity);
     });
-    this.element = make("section.panel", { "aria-label": "Functions" },
-      make("h2", {}, "Functions ", make("span.note", {}, "last hour")),
+    this.element = panel("Functions", make("h2", "Functions ", make("span.note", "last hour")),
       this.table.element, this.nothing, this.more);
   }
 
@@ -66,5 +61,5 @@ export class FunctionTable {
 
 /** @param {Activity} one */
 function nameOf({ function: name }) {
-  return name ? link(address("functions", name), name, "a.id") : make("span.note", {}, "others");
+  return name ? link(address("functions", name), name, "a.id") : make("span.note", "others");
 }

@@ -1,12 +1,10 @@
 // Buttons that copy a job: its id, and the command that enqueues the same once more.
 import { curl, curlOf } from "../api/curl.js";
-import { jobPath } from "../api/jobs.js";
-import { copier } from "../parts/elements.js";
+import { jobPath } from "../api/index.js";
+import { copier } from "../parts/index.js";
 
 /** Return the buttons. */
-export function copyButtons(job) {
-  return [copier("Copy id", () => job.job_id), copier("Copy as curl", () => commandOf(job))];
-}
+export const copyButtons = (job) => [copier("Copy id", () => job.job_id), copier("Copy as curl", () => commandOf(job))];
 
 /** Return the command that makes the same call, or, if the arguments are not known, that shows the job. */
 export function commandOf(job) {

@@ -1,10 +1,7 @@
 // A list of jobs in pages, which reads itself again when something happens in its queue.
-import { ALL_QUEUES, jobPage } from "../api/jobs.js";
-import { onHappening } from "../api/happenings.js";
-import { Reading } from "../api/reading.js";
-import { fill, make, put } from "../parts/elements.js";
+import { ALL_QUEUES, jobPage, onHappening, Reading } from "../api/index.js";
+import { fill, link, loading, make, say } from "../parts/index.js";
 import { jobTable } from "../parts/job_table.js";
-import { link } from "../parts/links.js";
 
 /** Shows the jobs of a filter. */
 export class JobList {
@@ -20,29 +17,25 @@ export class JobList {
     this.pageAddress = pageAddress;
     this.nothing = nothing;
     this.table = table;
-    this.note = make("p.empty", { role: "status" }, "Loading …");
+    this.note = loading();
     this.pages = make("nav.row", { "aria-label": "Pages of the list" });
-    this.element = make("div.stack", {}, make("div", {}, this.table.element, this.note), this.pages);
+    this.element = make("div.stack", make("div", this.table.element, this.note), this.pages);
     /** @type {any[]} */
     this.jobs = [];
-    /** @type {AbortController | null} */
-    this.running = null;
     onHappening((event) => [event.data?.queue, ALL_QUEUES].includes(this.filter?.queue) && !this.filter?.cursor && this.reading?.soon(), signal);
-    signal.addEventListener("abort", () => this.running?.abort());
   }
 
   /** Show the jobs of another filter. @param {Filter} filter */
   open(filter) {
-    this.running?.abort();
-    this.running = new AbortController();
+    this.reading?.stop();
     this.filter = filter;
     this.jobs = [];
     const isFirst = !filter.cursor;
     this.reading = new Reading({
-      signal: this.running.signal,
+      signal: this.signal,
       read: (signal) => jobPage(filter, signal),
       show: (page) => this.show(page),
-      fail: (error) => this.say(error.message),
+      fail: (error) => say(this.note, error.message),
       least: 2500,
       most: isFirst ? 15_000 : 3_600_000, // later pages stand still
     });
@@ -58,7 +51,7 @@ export class JobList {
     if (this.table.isHeld && this.jobs.length && this.isSame(jobs) === false) return;
     this.jobs = jobs;
     this.table.show(jobs);
-    this.say(jobs.length ? "" : next ? "None on the pages that were read." : this.nothing);
+    say(this.note, jobs.length ? "" : next ? "None on the pages that were read." : this.nothing);
     const first = this.filter?.cursor ? link(this.pageAddress(""), "First page") : "";
     fill(this.pages, first, next ? link(this.pageAddress(next), jobs.length ? "Next page" : "Search further") : "");
   }
@@ -66,11 +59,5 @@ export class JobList {
   /** Whether these jobs stand where they are shown. */
   isSame(jobs) {
     return jobs.length === this.jobs.length && jobs.every((job, at) => job.job_id === this.jobs[at].job_id);
-  }
-
-  /** @param {string} text */
-  say(text) {
-    put(this.note, text);
-    this.note.hidden = text === "";
   }
 }

@@ -1,10 +1,6 @@
 // The jobs of all queues that have just ended.
-import { get } from "../api/gateway.js";
-import { onHappening } from "../api/happenings.js";
-import { make, put } from "../parts/elements.js";
-import { jobLink } from "../parts/links.js";
-import { clockExactly, exact } from "../parts/moments.js";
-import { badge } from "../parts/status.js";
+import { get, onHappening } from "../api/index.js";
+import { badge, clockExactly, exact, jobLink, make, panel, put } from "../parts/index.js";
 
 /** Jobs that are shown: the list always has as many lines. */
 const LINES = 12;
@@ -19,12 +15,11 @@ export class LiveList {
     this.events = [];
     this.isHeld = false;
     this.timer = 0;
-    this.list = make("ol.live", {}, ...Array.from({ length: LINES }, () => make("li")));
-    this.note = make("span.note", {}, "newest first");
-    this.element = make("section.panel", { "aria-label": "Ended just now" }, make("h2", {}, "Ended just now ", this.note), this.list);
-    for (const [name, isHeld] of /** @type {const} */ ([["pointerenter", true], ["pointerleave", false], ["focusin", true], ["focusout", false]])) {
-      this.list.addEventListener(name, () => this.hold(isHeld));
-    }
+    this.list = make("ol.live", ...Array.from({ length: LINES }, () => make("li")));
+    this.note = make("span.note", "newest first");
+    this.element = panel("Ended just now", make("h2", "Ended just now ", this.note), this.list);
+    for (const name of ["pointerenter", "focusin"]) this.list.addEventListener(name, () => this.hold(true));
+    for (const name of ["pointerleave", "focusout"]) this.list.addEventListener(name, () => this.hold(false));
     onHappening((event) => this.take(event), signal);
     this.begin(signal);
     signal.addEventListener("abort", () => clearTimeout(this.timer));
@@ -57,15 +52,15 @@ export class LiveList {
   show() {
     this.timer = 0;
     if (this.isHeld) return;
-    const lines = this.events.length ? this.events.map(line) : [make("span.note", {}, "No job has ended, or no result is kept.")];
+    const lines = this.events.length ? this.events.map(line) : [make("span.note", "No job has ended, or no result is kept.")];
     [...this.list.children].forEach((item, at) => item.replaceChildren(lines[at] ?? ""));
   }
 }
 
 /** Return the line of an event. @param {StreamEvent} event */
 function line({ kind, data }) {
-  if (kind === "gap") return make("span.note", {}, "The connection was lost: some jobs are missing here.");
+  if (kind === "gap") return make("span.note", "The connection was lost: some jobs are missing here.");
   const state = { true: "succeeded", false: "failed" }[String(data.success)] ?? "ended";
-  return make("span.event", {}, make("time", { dateTime: data.time, title: exact(data.time) }, clockExactly(Date.parse(data.time))),
+  return make("span.event", make("time", { dateTime: data.time, title: exact(data.time) }, clockExactly(Date.parse(data.time))),
     badge(state), make("span.function", { title: data.function ?? "" }, data.function ?? "–"), jobLink(data.job_id));
 }

@@ -1,14 +1,11 @@
 // The queues of the overview, one in each row.
-import { DataTable, failed, fixed, number, state, text } from "../parts/data_table.js";
-import { make } from "../parts/elements.js";
-import { address, link } from "../parts/links.js";
-import { span } from "../parts/moments.js";
+import { DataTable, failed, fixed, make, nameLink, number, panel, span, state, text } from "../parts/index.js";
 import { Sparkline } from "../charts/sparkline.js";
 import { isOfOperations } from "./alarms.js";
 
 /** @type {import("../parts/data_table.js").Column[]} */
 const COLUMNS = [
-  ["Queue", "name", fixed(({ queue }) => link(address("queues", queue), queue, "a.id"))],
+  ["Queue", "name", fixed(({ queue }) => nameLink("queues", queue))],
   ["State", "status p2", state(stateOfQueue)],
   ["Due", "number", number(({ depth }) => depth.queued)],
   ["Oldest", "number long p2", text(({ depth, oldest_due_age: age }) => (depth.queued ? span(age) : "–"))],
@@ -25,7 +22,7 @@ export class QueueTable {
   constructor() {
     this.table = new DataTable("Queues", "queues", COLUMNS, ({ queue }) => queue);
     this.nothing = make("p.empty", { hidden: true }, "No queue is in use.");
-    this.element = make("section.panel", { "aria-label": "Queues" }, make("h2", {}, "Queues"), this.table.element, this.nothing);
+    this.element = panel("Queues", make("h2", "Queues"), this.table.element, this.nothing);
   }
 
   /** @param {any[]} queues */

@@ -1,12 +1,6 @@
 // One worker.
 import { limitOf } from "../api/limits.js";
-import { now } from "../parts/clock.js";
-import { make, put } from "../parts/elements.js";
-import { address, jobLink, link } from "../parts/links.js";
-import { span, timeAgo, timeSince } from "../parts/moments.js";
-import { count, counted, size } from "../parts/numbers.js";
-import { Rows } from "../parts/rows.js";
-import { badge, setBadge } from "../parts/status.js";
+import { badge, count, counted, factList, jobLink, make, nameLink, now, put, Rows, setBadge, size, span, timeAgo, timeSince } from "../parts/index.js";
 import { LAG, isSilent } from "./alarms.js";
 
 /** Running jobs that are shown. */
@@ -28,9 +22,9 @@ export class WorkerPanel {
     this.rows = new Rows(this.body, { key: (job) => `${job.job_id} ${job.function} ${job.start_time}`, make: runningRow });
     this.more = make("p.note");
     this.element = make("section.panel.worker", { "aria-label": `Worker ${worker.host}:${worker.pid}` },
-      make("div.row", {}, make("h2.id", {}, `${worker.host}:${worker.pid}`), this.state),
-      make("p.note", {}, make("span.id", { title: "Its id" }, worker.worker), worker.version ? ` · ${worker.version} · ` : " · ", ...queuesOf(worker)),
-      make("dl.facts", {}, ...Object.entries(FACTS).map(([name, word]) => make("div", {}, make("dt", {}, word), this.facts[name]))),
+      make("div.row", make("h2.id", `${worker.host}:${worker.pid}`), this.state),
+      make("p.note", make("span.id", { title: "Its id" }, worker.worker), worker.version ? ` · ${worker.version} · ` : " · ", ...queuesOf(worker)),
+      factList(Object.entries(FACTS).map(([name, word]) => [word, this.facts[name]])),
       make("table.list", { "aria-label": "What it runs" }, this.body), this.more);
     if (isChosen) this.element.dataset.chosen = "";
   }
@@ -59,15 +53,13 @@ export function stateOfWorker(worker) {
 }
 
 /** @param {any} worker @returns {(Node | string)[]} */
-function queuesOf(worker) {
-  return worker.queues.flatMap((name, at) => [at ? ", " : "", link(address("queues", name), name, "a.id")]);
-}
+const queuesOf = (worker) => worker.queues.flatMap((name, at) => [at ? ", " : "", nameLink("queues", name)]);
 
 /** Return the row of a running job: how long it runs, of how long it may. */
 function runningRow(job) {
-  const id = job.job_id ? jobLink(job.job_id) : make("span.note", {}, "job of another caller");
+  const id = job.job_id ? jobLink(job.job_id) : make("span.note", "job of another caller");
   const of = make("span.note");
-  const element = make("tr", {}, make("td", {}, make("span.id", {}, job.function ?? "–")), make("td", {}, id), make("td.number", {}, timeSince(job.start_time), of));
+  const element = make("tr", make("td", make("span.id", job.function ?? "–")), make("td", id), make("td.number", timeSince(job.start_time), of));
   let most = Infinity;
   const update = () => element.classList.toggle("is-over", now() - Date.parse(job.start_time) > most * 1000);
   if (job.function) {

@@ -12,6 +12,4 @@ export function setClock(date) {
 }
 
 /** Return the time in milliseconds since 1970. */
-export function now() {
-  return Date.now() + offset;
-}
+export const now = () => Date.now() + offset;

@@ -27,7 +27,7 @@ export class DataTable {
   constructor(label, name, columns, key) {
     const heads = columns.map(([word, className]) => make("th", { scope: "col", className }, word));
     this.body = make("tbody");
-    this.element = make(`table.list.${name}`, { "aria-label": label }, make("thead", {}, make("tr", {}, ...heads)), this.body);
+    this.element = make(`table.list.${name}`, { "aria-label": label }, make("thead", make("tr", ...heads)), this.body);
     this.rows = new Rows(this.body, { key, make: (first) => row(columns, first) });
   }
 
@@ -45,7 +45,7 @@ export class DataTable {
 /** @param {Column[]} columns @param {any} first */
 function row(columns, first) {
   const cells = columns.map(([, , cell]) => cell(first));
-  const element = make("tr", {}, ...cells.map((cell, at) => {
+  const element = make("tr", ...cells.map((cell, at) => {
     const className = columns[at][1];
     return className.startsWith("name") ? make("th", { scope: "row", className }, cell.element) : make("td", { className }, cell.element);
   }));

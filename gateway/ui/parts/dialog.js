@@ -3,8 +3,8 @@ import { make } from "./elements.js";
 
 /** Ask; return whether the answer is yes. @param {string} question @param {string} yes - what the button says @returns {Promise<boolean>} */
 export function confirmed(question, yes) {
-  const buttons = make("div.row", {}, make("button.danger", { value: "yes" }, yes), make("button.quiet", { value: "" }, "Cancel"));
-  const dialog = make("dialog", { "aria-label": question }, make("form.stack", { method: "dialog" }, make("p", {}, question), buttons));
+  const buttons = make("div.row", make("button.danger", { value: "yes" }, yes), make("button.quiet", { value: "" }, "Cancel"));
+  const dialog = make("dialog", { "aria-label": question }, make("form.stack", { method: "dialog" }, make("p", question), buttons));
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {

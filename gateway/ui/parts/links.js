@@ -19,18 +19,17 @@ export function goTo(href) {
 }
 
 /** Return a link. @param {string} href @param {string} text @param {string} [classes] */
-export function link(href, text, classes = "a") {
-  return make(classes, { href }, text);
-}
+export const link = (href, text, classes = "a") => make(classes, { href }, text);
 
 /** Return links of which one is shown. @param {string[][]} choices - values and words @param {string} chosen @param {(value: string) => string} hrefOf */
 export const tabs = (choices, chosen, hrefOf) => choices.map(([value, text]) =>
   make("a", { href: hrefOf(value), ...(value === chosen && { "aria-current": "true" }) }, text));
 
+/** Return a link to the page of something that has a name. @param {string} page @param {string} name */
+export const nameLink = (page, name) => make("a.id", { href: address(page, name), title: name }, name);
+
 /** Return a link to a job. @param {string} id */
-export function jobLink(id) {
-  return make("a.id", { href: address("jobs", id), title: id }, id);
-}
+export const jobLink = (id) => nameLink("jobs", id);
 
 /** Return the page, name and parameters that the part of an address after `#` means. @param {string} hash @returns {Place} */
 export function placeOf(hash) {
@@ -39,8 +38,8 @@ export function placeOf(hash) {
   return { page: page || "overview", name: decoded(name), params: new URLSearchParams(query) };
 }
 
-/** @param {string} text */
-function decoded(text) {
+/** Return a text without its percent-encoding. @param {string} text */
+export function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {

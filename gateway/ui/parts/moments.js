@@ -28,11 +28,11 @@ export function ago(milliseconds) {
 }
 
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const SECONDS = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
-});
+/** @param {Intl.DateTimeFormatOptions} [more] */
+const clockWith = (more) => new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more });
+const CLOCK = clockWith();
+const DAY = clockWith({ weekday: "short" });
+const SECONDS = clockWith({ second: "2-digit", fractionalSecondDigits: 3 });
 
 /** Return hour and minute. @param {number} milliseconds */
 export const clock = (milliseconds) => CLOCK.format(milliseconds);
@@ -91,11 +91,7 @@ class TimeAgo extends HTMLElement {
 customElements.define("time-ago", TimeAgo);
 
 /** Return an element that says how long ago a time is. @param {string | null} iso @returns {any} */
-export function timeAgo(iso) {
-  return make("time-ago", { moment: iso });
-}
+export const timeAgo = (iso) => make("time-ago", { moment: iso });
 
 /** Return an element that says how long something lasts. @param {string | null} iso - since when @returns {any} */
-export function timeSince(iso) {
-  return make("time-ago", { sinceThen: true, moment: iso });
-}
+export const timeSince = (iso) => make("time-ago", { sinceThen: true, moment: iso });

@@ -12,9 +12,7 @@ export function stateOf(job) {
 }
 
 /** Return a word with a dot of its colour. @param {string} state @param {string} [text] */
-export function badge(state, text = state) {
-  return make("span.state", { "data-state": state }, text);
-}
+export const badge = (state, text = state) => make("span.state", { "data-state": state }, text);
 
 /** Make a badge show another state. @param {HTMLElement} element @param {string} state @param {string} [text] */
 export function setBadge(element, state, text = state) {
