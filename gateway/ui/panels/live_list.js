@@ -20,17 +20,18 @@ export class LiveList {
     this.element = panel("Ended just now", make("h2", "Ended just now ", this.note), this.list);
     for (const name of ["pointerenter", "focusin"]) this.list.addEventListener(name, () => this.hold(true));
     for (const name of ["pointerleave", "focusout"]) this.list.addEventListener(name, () => this.hold(false));
-    onHappening((event) => this.take(event), signal);
-    this.begin(signal);
+    onHappening((event) => (event.kind === "gap" ? this.read(signal) : this.take(event)), signal);
+    this.read(signal);
     signal.addEventListener("abort", () => clearTimeout(this.timer));
     this.show();
   }
 
-  /** Show the jobs that have ended before the page was opened. @param {AbortSignal} signal */
-  async begin(signal) {
+  /** Show also the jobs that have ended before the page was opened, or while it was cut off. @param {AbortSignal} signal */
+  async read(signal) {
     const { jobs } = await get(`jobs?queue=*&status=complete&limit=${LINES}`, signal).catch(() => ({ jobs: [] }));
-    this.events.push(...jobs.map((job) => ({ kind: "finished", data: { ...job, time: job.finish_time } })));
-    this.events.length = Math.min(this.events.length, LINES);
+    const found = jobs.map((job) => ({ kind: "finished", data: { ...job, time: job.finish_time } }));
+    const all = new Map([...found, ...this.events].map((event) => [event.data.job_id, event]));
+    this.events = [...all.values()].sort((one, other) => other.data.time.localeCompare(one.data.time)).slice(0, LINES);
     if (!signal.aborted) this.show();
   }
 
@@ -58,8 +59,7 @@ export class LiveList {
 }
 
 /** Return the line of an event. @param {StreamEvent} event */
-function line({ kind, data }) {
-  if (kind === "gap") return make("span.note", "The connection was lost: some jobs are missing here.");
+function line({ data }) {
   const state = { true: "succeeded", false: "failed" }[String(data.success)] ?? "ended";
   return make("span.event", make("time", { dateTime: data.time, title: exact(data.time) }, clockExactly(Date.parse(data.time))),
     badge(state), make("span.function", { title: data.function ?? "" }, data.function ?? "–"), jobLink(data.job_id));

@@ -1,4 +1,4 @@
-"""A TCP proxy before several servers that cuts all its connections when a test says so."""
+"""A TCP proxy before several servers that cuts its connections when a test says so."""
 
 import asyncio
 import itertools
@@ -12,22 +12,26 @@ class CuttingProxy:
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = itertools.cycle(ports)
         self._count = len(ports)
-        self._open: set[asyncio.StreamWriter] = set()
+        #: Connections of clients, each with what it has sent last.
+        self._open: dict[asyncio.StreamWriter, bytes] = {}
         self._serving: set[asyncio.Task[None]] = set()
         self.port = 0
         #: Number of connections that were cut.
         self.cuts = 0
+        #: Requests that begin so are cut off instead of forwarded; None = all are forwarded.
+        self.refused: bytes | None = None
 
     @property
     def url(self) -> str:
         """Its base URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def cut(self) -> None:
-        """Reset all connections."""
-        for writer in self._open:
+    def cut(self, asked: bytes = b"") -> None:
+        """Reset all connections whose last request begins so."""
+        found = [writer for writer, last in self._open.items() if last.startswith(asked)]
+        for writer in found:
             writer.transport.abort()
-        self.cuts += len(self._open)
+        self.cuts += len(found)
 
     async def cut_every(self, seconds: float) -> None:
         """Cut until it is cancelled."""
@@ -47,17 +51,17 @@ class CuttingProxy:
         assert task is not None
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
-        self._open.add(writer)
+        self._open[writer] = b""
         with suppress(OSError, asyncio.CancelledError):
             await self._forward(reader, writer)
-        self._open.discard(writer)
+        del self._open[writer]
         writer.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await self._connect()
         copying = [
-            asyncio.create_task(_copy(reader, up_writer)),
-            asyncio.create_task(_copy(up_reader, writer)),
+            asyncio.create_task(_copy(self._requests(reader, writer), up_writer)),
+            asyncio.create_task(_copy(_pieces(up_reader), writer)),
         ]
         try:
             await asyncio.wait(copying, return_when=asyncio.FIRST_COMPLETED)
@@ -66,6 +70,17 @@ class CuttingProxy:
                 each.cancel()
             await asyncio.gather(*copying, return_exceptions=True)
             up_writer.transport.abort()
+
+    async def _requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> AsyncIterator[bytes]:
+        """Yield what a client sends, and remember it."""
+        async for data in _pieces(reader):
+            if self.refused is not None and data.startswith(self.refused):
+                writer.transport.abort()
+                return
+            self._open[writer] = data
+            yield data
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         for _ in range(self._count):
@@ -76,8 +91,13 @@ class CuttingProxy:
         raise ConnectionRefusedError("no server accepts")
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pieces(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while data := await reader.read(1 << 16):
+        yield data
+
+
+async def _copy(pieces: AsyncIterator[bytes], writer: asyncio.StreamWriter) -> None:
+    async for data in pieces:
         writer.write(data)
         await writer.drain()
     # What was written before the end is sent before it.

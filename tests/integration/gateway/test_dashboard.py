@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness.browser.chromium import Page
+from harness.browser.chromium import Page, open_page
 from harness.browser.open_shop import Shop, good_page, open_shop, press_button, says, shown
 from harness.hostile.texts import HOSTILE_TEXTS
 from harness.jobs.records import request_of
+from harness.servers.cutting_proxy import cutting_proxy
 from harness.systems.gateways import PlayedWorker, running_gateway
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, Failure, FailureCode, WorkerRecord
@@ -112,7 +113,7 @@ async def test_a_job_shows_its_progress_and_its_end_and_can_be_aborted(page: Pag
     assert "year" in await page.text("section[aria-label=Arguments]")
     await press_button(page, "Abort")
     await press_button(page, "Abort it", "dialog")
-    await says(page, "section[aria-label=Outcome]", "Code aborted")
+    await says(page, "section[aria-label=Outcome]", "Code: aborted")
     await says(page, ".timeline", "Aborted")
     await press_button(page, "Retry")
     await page.until("location.hash !== '#/jobs/report'")
@@ -250,6 +251,31 @@ async def test_a_worker_that_went_silent_is_not_forgotten(page: Page, shop: Shop
 
     await eventually_async(is_back, what="it is back")
     assert worker.terminate() == 0
+
+
+async def test_when_only_the_stream_is_cut_that_is_shown_and_nothing_is_missed(shop: Shop) -> None:
+    async with (
+        cutting_proxy(int(shop.url.rpartition(":")[2])) as proxy,
+        open_page(shop.browser) as page,
+    ):
+        await shown(page, f"{proxy.url}/#/overview", "shop:billing")
+        await says(page, "#connection", "Live")
+        proxy.refused = b"GET /events"
+        proxy.cut(proxy.refused)
+        await says(page, "#connection", "Reconnecting")
+        names = [f"unseen-{number}" for number in range(4)]
+        for name in names:
+            await shop.ask("POST", "/jobs/send_invoice?wait=5", {"args": [1], "job_id": name})
+        assert await page.run("fetch('livez').then((answer) => answer.status)") == 200, "all else passes"
+        listed = await page.text(".live")
+        assert [name for name in names if name in listed] == []
+        proxy.refused = None
+        await says(page, "#connection", "Live")
+        for name in names:
+            await says(page, ".live", name)
+        assert all("events?every=" in each for each in page.complaints), (
+            "the browser notes requests that fail"
+        )
 
 
 async def test_a_restart_of_the_gateway_is_survived(page: Page, shop: Shop) -> None:

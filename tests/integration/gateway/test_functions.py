@@ -161,7 +161,7 @@ async def test_pages_are_served_under_a_strict_policy(gateway: RunningGateway) -
 
 
 def test_all_files_of_the_pages_together_are_small() -> None:
-    assert sum(len(file.body) for file in ui_files().values()) <= 151_000
+    assert sum(len(file.body) for file in ui_files().values()) <= 150_000
 
 
 async def test_files_are_kept_under_the_version_that_the_page_names(gateway: RunningGateway) -> None:

@@ -52,20 +52,19 @@ def test_every_file_of_the_pages_is_served() -> None:
 
 def imported(path: Path) -> set[Path]:
     """Return the modules that a module of the pages imports, and what these import."""
-    names = re.findall(r'^import (?:[^"]* from )?"([^"]+)"', path.read_text(), re.MULTILINE)
+    names = re.findall(r'^(?:im|ex)port (?:[^"]* from )?"([^"]+)"', path.read_text(), re.MULTILINE)
     found = {(path.parent / name).resolve() for name in names}
     return found.union(*map(imported, found))
 
 
 def test_the_modules_of_the_first_view_are_loaded_together() -> None:
     folder = ROOT / "gateway" / "ui"
-    app, asking, first = (folder / name for name in ("frame/app.js", "frame/first.js", "pages/overview.js"))
+    app, first = folder / "frame/app.js", folder / "pages/overview.js"
     needed = {path.relative_to(folder).as_posix() for path in {first, *imported(app), *imported(first)}}
-    listed = re.findall(r'<(?:script|link) [^>]*="ui/([^"]+\.js)"', (folder / "index.html").read_text())
-    assert sorted(listed) == sorted({*needed, "frame/app.js", "frame/first.js"})
-    # Those that ask for data first.
-    soon = {path.relative_to(folder).as_posix() for path in imported(asking)}
-    assert set(listed[: len(soon) + 2]) == {"frame/first.js", "frame/app.js", *soon}
+    preloaded = re.findall(r'^  (\w+): "([^"]+)",$', (folder / "frame/preload.js").read_text(), re.MULTILINE)
+    assert {f"{place}/{name}.js" for place, names in preloaded for name in names.split()} == needed
+    scripts = re.findall(r'<script [^>]*="ui/([^"]+\.js)"', (folder / "index.html").read_text())
+    assert scripts == ["frame/preload.js", "frame/first.js", "frame/app.js"]
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,15 @@ test("what is wrong with a queue is said once", () => {
 test("what is wrong with Redis and workers stands before warnings", () => {
   const seconds = (ago) => new Date(Date.now() - ago * 1000).toISOString();
   const worker = { worker: "w", host: "h", pid: 1, heartbeat_time: seconds(1), lag: 0.1 };
-  const workers = [worker, { ...worker, lag: 2.5 }, { ...worker, heartbeat_time: seconds(30) }];
+  const silent = { ...worker, worker: "silent", heartbeat_time: seconds(30) };
+  const workers = [worker, { ...worker, worker: "blocked", lag: 2.5 }, silent];
   assert.deepEqual(found({}, { workers, redis: { ...REDIS, durability: "none" } }), [
     "bad Worker h:1 has sent no heartbeat for 30 s: it may be dead.",
     "warn Redis keeps nothing on disk: when it restarts, all jobs are lost.",
     "warn Worker h:1 is blocked: its event loop stood still for 2.5 s. A function may block it.",
   ]);
+  assert.deepEqual(found({}), ["warn Worker h:1 is gone: its last heartbeat was 30 s ago. Its jobs start again on other workers."]);
+  assert.deepEqual(found({}, { workers: [{ ...silent, heartbeat_time: seconds(1) }] }), [], "it is back");
   assert.deepEqual(found({}, { ready: { status: "unready", detail: "Redis is full." } }), ["bad Redis is full."]);
 });
 
