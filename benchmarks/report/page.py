@@ -51,7 +51,7 @@ def _marks(run: Run) -> str:
 def _table(table: Table) -> str:
     """Return the medians; of the first figure also the least and the most."""
     figures = [figure for figure in table.figures if any(figure.name in row for row in table.rows.values())]
-    heads = [figure.unit for figure in figures]
+    heads = [f"{figure.name}, {figure.unit}" for figure in figures]
     lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
     for name in table.rows:
         cells = [_cell(table, name, figure, with_spread=figure is figures[0]) for figure in figures]
