@@ -20,6 +20,7 @@ from jobgate.broker import (
     ClaimedJob,
     Enqueued,
     IdempotencyKey,
+    JobBody,
     JobOptions,
     JobRequest,
     JobResult,
@@ -77,11 +78,16 @@ async def enqueue_without_answer(
         yield broker, worker, enqueue, claim.jobs[0]
 
 
+def result_of(body: JobBody) -> JobResult:
+    """Return what a worker stores when it has run a job."""
+    options = JobOptions(request_token=body.options.request_token)
+    return first_result(function=body.function, enqueue_time_ms=body.enqueue_time_ms, options=options)
+
+
 async def test_enqueue_is_known_again_when_the_job_has_ended_meanwhile(redis_server: RedisServer) -> None:
     """The answer is lost, a worker runs the job to its end, then the repeated call finds its result."""
     async with enqueue_without_answer(redis_server) as (_, worker, enqueue, job):
-        token = worker.decode_job(job.body or b"").options.request_token
-        await worker.finish(job.lease, first_result(options=JobOptions(request_token=token)), keep=60)
+        await worker.finish(job.lease, result_of(worker.decode_job(job.body or b"")), keep=60)
         assert (await enqueue).created
 
 
@@ -102,12 +108,8 @@ async def test_enqueue_under_an_idempotency_key_whose_answer_was_lost_has_create
     key = IdempotencyKey(digest="k", request_digest="d")
     async with enqueue_without_answer(redis_server, idempotency=key) as (broker, worker, enqueue, job):
         if state != "running":
-            token = worker.decode_job(job.body or b"").options.request_token
-            await worker.finish(
-                job.lease,
-                first_result(options=JobOptions(request_token=token)),
-                keep=60 if state == "ended" else 0,
-            )
+            result = result_of(worker.decode_job(job.body or b""))
+            await worker.finish(job.lease, result, keep=60 if state == "ended" else 0)
         first = await enqueue
         assert (first.created, first.replayed) == (True, False)
         second = await broker.enqueue(JobRequest(function="add", job_id="a", idempotency=key))

@@ -108,7 +108,7 @@ def test_a_person_is_asked_and_may_leave(places: tuple[str, dict[str, At]]) -> N
         terminal.wait_for(r"[1-9][0-9]* of 60 ")
         terminal.interrupt()
         assert terminal.wait() == 130
-        stop = re.search("to stop it: +jobgate abort ([0-9a-f]+) ", terminal.text)
+        stop = re.search("to stop it: +jobgate abort ([0-9A-Za-z]+) ", terminal.text)
         assert stop, terminal.text
         assert "What has been retried stays so." in terminal.text
     assert run_jobgate("abort", stop[1], *at["slow"]).returncode == 0
