@@ -7,6 +7,7 @@ The id of an event names that state: a client that reconnects with it gets the s
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobStates, JobView
@@ -59,7 +60,8 @@ class _State(NamedTuple):
 
     @classmethod
     def of(cls, view: JobView) -> "_State":
-        body = to_json(job_of_view(view, inspects=False))
+        # Earlier tries are not read with each change, so that no state has them.
+        body = to_json(job_of_view(replace(view, earlier_tries=()), inspects=False))
         digest = hashlib.blake2b(body, digest_size=9).hexdigest()
         cursor = f"{view.tries}:{view.status.value}:{digest}"
         return cls(cursor, body, view.has_ended, view.progress is not None)

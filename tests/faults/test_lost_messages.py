@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,7 +82,9 @@ async def enqueue_without_answer(
 def result_of(body: JobBody) -> JobResult:
     """Return what a worker stores when it has run a job."""
     options = JobOptions(request_token=body.options.request_token)
-    return first_result(function=body.function, enqueue_time_ms=body.enqueue_time_ms, options=options)
+    return replace(
+        first_result(options=options), function=body.function, enqueue_time_ms=body.enqueue_time_ms
+    )
 
 
 async def test_enqueue_is_known_again_when_the_job_has_ended_meanwhile(redis_server: RedisServer) -> None:
