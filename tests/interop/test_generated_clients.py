@@ -20,6 +20,7 @@ from harness.hints.generators import BRIEFLY, installed
 from harness.processes.commands import REPOSITORY, Processes
 from harness.servers.redis_server import RedisServer
 from harness.tools import require_tool, valkey_binary
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.early
 
@@ -121,8 +122,15 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     try:
         processes.worker("interop.typed_functions.WorkerSettings", server.url, env={"PYTHONPATH": "tests"})
         gateway = processes.gateway(server.url)
-        with urllib.request.urlopen(f"{gateway.url}/openapi.json") as answer:
-            (folder / "openapi.json").write_bytes(answer.read())
+
+        def document() -> bytes | None:
+            with urllib.request.urlopen(f"{gateway.url}/openapi.json") as answer:
+                text: bytes = answer.read()
+            return text if b"/jobs/count_words" in text else None
+
+        written = eventually(document, what="the operation of a function")
+        assert written is not None
+        (folder / "openapi.json").write_bytes(written)
         yield Live(gateway.url, folder / "openapi.json")
     finally:
         processes.end_all()

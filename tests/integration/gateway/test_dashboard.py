@@ -260,6 +260,9 @@ async def test_when_only_the_stream_is_cut_that_is_shown_and_nothing_is_missed(s
     ):
         await shown(page, f"{proxy.url}/#/overview", "shop:billing")
         await says(page, "#connection", "Live")
+        # Once an event has come, the page knows where the stream has to go on.
+        await shop.ask("POST", "/jobs/send_invoice?wait=5", {"args": [1], "job_id": "seen"})
+        await says(page, ".live", "seen")
         proxy.refused = b"GET /events"
         proxy.cut(proxy.refused)
         await says(page, "#connection", "Reconnecting")
