@@ -5,12 +5,13 @@ import { follow } from "./stream.js";
 const EVERY = 3;
 
 /**
- * `connecting`, `live`, `away` (trying again), `hidden` (the tab is in the background), `refused` (the key may not).
- * @typedef {"connecting" | "live" | "away" | "hidden" | "refused"} State
+ * `connecting`, `live`, `away` (trying again), `hidden` (the tab is in the background), `refused` (the key may not),
+ * `locked` (there is no valid key).
+ * @typedef {"connecting" | "live" | "away" | "hidden" | "refused" | "locked"} State
  */
 
-/** @type {Set<(event: StreamEvent) => void>} */
-const listeners = new Set();
+/** Listeners, and what concerns them. @type {Map<(event: StreamEvent) => void, (event: StreamEvent) => any>} */
+const listeners = new Map();
 /** @type {Set<(state: State) => void>} */
 const watchers = new Set();
 /** @type {AbortController | null} */
@@ -20,36 +21,33 @@ let state = "connecting";
 
 /** Begin to follow what happens; again with another key. */
 export function connect() {
-  running?.abort();
-  running = null;
-  if (document.hidden) return change("hidden");
-  change("connecting");
+  disconnect(document.hidden ? "hidden" : "connecting");
+  if (document.hidden) return;
   running = new AbortController();
   follow(`events?every=${EVERY}`, { signal: running.signal, onEvent: tell, onState: change });
-  return undefined;
 }
 
-/** Stop following. */
-export function disconnect() {
+/** Stop following. @param {State} next - why */
+export function disconnect(next) {
   running?.abort();
   running = null;
+  change(next);
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden && running) {
-    disconnect();
-    change("hidden");
-  } else if (state === "hidden") connect();
+  if (document.hidden && running) disconnect("hidden");
+  else if (state === "hidden") connect();
 });
 
 /**
  * Call `listener` with what happens until `signal` ends it: `changes`, the counts of a queue; `finished`, a job that has
- * ended, where not too many have; `gap`, something may be missing.
+ * ended, where not too many have; `gap`, something may be missing, which concerns everybody.
  * @param {(event: StreamEvent) => void} listener
  * @param {AbortSignal} signal
+ * @param {(event: StreamEvent) => any} [concerns] - whether it is called with something else than a gap
  */
-export function onHappening(listener, signal) {
-  listeners.add(listener);
+export function onHappening(listener, signal, concerns = () => true) {
+  listeners.set(listener, concerns);
   signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
 }
 
@@ -61,7 +59,9 @@ export function onConnection(watcher) {
 
 /** Pass on what a message says: `changes` for each queue, `finished` for jobs that have ended. @param {StreamEvent} event */
 function tell(event) {
-  for (const each of partsOf(event)) listeners.forEach((listener) => listener(each));
+  for (const each of partsOf(event)) {
+    for (const [listener, concerns] of listeners) if (each.kind === "gap" || concerns(each)) listener(each);
+  }
 }
 
 /** @param {StreamEvent} event @returns {StreamEvent[]} */

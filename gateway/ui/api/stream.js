@@ -22,15 +22,10 @@ export class EventParser {
 
   /** @param {string} part @returns {StreamEvent | null} */
   event(part) {
-    let kind = "";
-    let data = "";
-    for (const line of part.split("\n")) {
-      const [name, value] = [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trimStart()];
-      if (name === "id") this.id = value;
-      else if (name === "event") kind = value;
-      else if (name === "data") data = value;
-    }
-    return kind ? { kind, id: this.id, data: JSON.parse(data) } : null;
+    const { id, event, data } = Object.fromEntries(part.split("\n").map((line) => line.split(/: ?(.*)/s)));
+    this.id = id || this.id;
+    // With an id alone a stream begins: what has happened until then is to be read.
+    return event || id ? { kind: event ?? "gap", id: this.id, data: data ? JSON.parse(data) : null } : null;
   }
 }
 

@@ -1,5 +1,5 @@
 // The dashboard: shows the page that the address names, and asks for a key where one is needed.
-import { connect, forgetRights, onKeyNeeded, rights, setKey } from "../api/index.js";
+import { connect, disconnect, forgetRights, onKeyNeeded, rights, setKey } from "../api/index.js";
 import { fill, make, placeOf } from "../parts/index.js";
 import { showConnection } from "./connection.js";
 import { keyEntry } from "./key_entry.js";
@@ -68,6 +68,7 @@ function markPage(page) {
 /** Ask for a key in place of the page. @param {boolean} wasGiven - whether there was one, which is not valid */
 function askForKey(wasGiven) {
   open?.end.abort();
+  disconnect("locked");
   turns += 1;
   if (main.querySelector("form.key") && !wasGiven) return;
   document.title = "Key · jobgate";

@@ -6,6 +6,7 @@ const WORDS = {
   live: ["Live", "Events of the gateway arrive as they happen."],
   away: ["Reconnecting", "The gateway cannot be reached: what is shown may be old. Trying again."],
   hidden: ["Paused", "Nothing is read while this tab is in the background."],
+  locked: ["No key", "Nothing is read without a valid key."],
   refused: ["Polling", "The key may not follow events: the page is read again every few seconds."],
 };
 

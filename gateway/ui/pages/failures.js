@@ -45,7 +45,7 @@ class Failures {
       panel("Failed jobs", make("h2", "Newest first"), this.list.element));
     this.element = make("div.stack", make("div.head", make("div.row", make("h1", "Failures"), this.actions)),
       panel("Over time", this.filters(), this.chart.element), this.note, this.lists);
-    onHappening((event) => event.kind === "changes" && event.data.failed && this.reading?.soon(), signal);
+    onHappening(() => this.reading?.soon(), signal, ({ data }) => data.failed);
     this.update(place);
     this.start(signal);
   }

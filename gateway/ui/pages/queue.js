@@ -62,7 +62,7 @@ class QueueView {
       show: (found) => this.show(found),
       fail: (error) => put(this.error, error.message),
     });
-    onHappening(({ data }) => data?.queue === this.name && this.reading?.soon(), signal);
+    onHappening(() => this.reading?.soon(), signal, ({ data }) => data.queue === this.name);
     if (may.operate) {
       this.toggle = button("Pause", () => this.switch());
       this.toggle.hidden = true;

@@ -22,7 +22,7 @@ export class JobList {
     this.element = make("div.stack", make("div", this.table.element, this.note), this.pages);
     /** @type {any[]} */
     this.jobs = [];
-    onHappening((event) => [event.data?.queue, ALL_QUEUES].includes(this.filter?.queue) && !this.filter?.cursor && this.reading?.soon(), signal);
+    onHappening(() => this.filter?.cursor || this.reading?.soon(), signal, ({ data }) => [data.queue, ALL_QUEUES].includes(this.filter?.queue));
   }
 
   /** Show the jobs of another filter. @param {Filter} filter */

@@ -253,6 +253,21 @@ async def test_a_worker_that_went_silent_is_not_forgotten(page: Page, shop: Shop
     assert worker.terminate() == 0
 
 
+async def test_what_happens_before_the_stream_begins_is_not_missed(shop: Shop) -> None:
+    async with (
+        cutting_proxy(int(shop.url.rpartition(":")[2])) as proxy,
+        open_page(shop.browser) as page,
+    ):
+        proxy.refused = b"GET /events"
+        await shown(page, f"{proxy.url}/#/overview", "shop:billing")
+        await says(page, "#connection", "Reconnecting")
+        await page.until("document.querySelectorAll('.live .event').length")
+        await shop.ask("POST", "/jobs/send_invoice?wait=5", {"args": [1], "job_id": "too-early"})
+        proxy.refused = None
+        await says(page, "#connection", "Live")
+        await says(page, ".live", "too-early")
+
+
 async def test_when_only_the_stream_is_cut_that_is_shown_and_nothing_is_missed(shop: Shop) -> None:
     async with (
         cutting_proxy(int(shop.url.rpartition(":")[2])) as proxy,
@@ -300,8 +315,10 @@ async def test_keys_are_asked_for_and_limit_what_is_shown(page: Page, shop: Shop
     await shop.ask("POST", "/queues/shop:images/pause")
     async with running_gateway(shop.redis.url, keys_file=tmp_path / "keys.toml") as gateway:
         await page.open(gateway.url)
+        await says(page, "#connection", "No key")
         await enter_key(page, "wrong")
         await says(page, "#key-error", "does not accept this key")
+        await says(page, "#connection", "No key")
 
         await enter_key(page, keys["all"][0])
         await says(page, ".alarms", "Paused")

@@ -19,6 +19,7 @@ test("events are complete however their text is cut", () => {
     const found = [];
     for (let at = 0; at < text.length; at += size) found.push(...parser.take(text.slice(at, at + size)));
     assert.deepEqual(found, [
+      { kind: "gap", id: "7:", data: null },
       { kind: "started", id: "8:a", data: { job_id: "a: b", text: "ä" } },
       { kind: "gap", id: "9:", data: null },
     ]);
