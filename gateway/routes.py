@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 from urllib.parse import unquote
 
@@ -31,6 +32,17 @@ from jobgate.gateway.jobs import abort, enqueue, jobs, result, retry, status
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
+class Query(Enum):
+    """What becomes of the query of a request."""
+
+    #: There are no parameters: 422 for any.
+    NONE = auto()
+    #: The handler reads it, and refuses parameters that it does not know.
+    READ = auto()
+    #: Anything may be there, as in links to pages; a probe that is refused would look like a failure.
+    IGNORED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method of one path."""
@@ -47,49 +59,50 @@ class Route:
     keeps_time: bool = False
     #: Whether the parameter is the rest of the path, with its slashes.
     takes_rest: bool = False
+    query: Query = Query.NONE
 
 
 #: The pages for browsers, which `no_ui` switches off.
 PAGES: Final = (
-    Route("ui", "GET", "/", ui, is_open=True),
-    Route("docs", "GET", "/docs", docs, is_open=True),
-    Route("ui_file", "GET", "/ui/{file}", ui_file, is_open=True, takes_rest=True),
+    Route("ui", "GET", "/", ui, is_open=True, query=Query.IGNORED),
+    Route("docs", "GET", "/docs", docs, is_open=True, query=Query.IGNORED),
+    Route("ui_file", "GET", "/ui/{file}", ui_file, is_open=True, takes_rest=True, query=Query.IGNORED),
 )
 
 ROUTES: Final = (
-    Route("enqueue", "POST", "/jobs/{function}", enqueue, keeps_time=True),
-    Route("enqueue_many", "POST", "/jobs", enqueue_many, keeps_time=True),
-    Route("jobs", "GET", "/jobs", jobs),
-    Route("status", "GET", "/jobs/{job_id}/status", status),
-    Route("result", "GET", "/jobs/{job_id}/result", result),
-    Route("abort", "POST", "/jobs/{job_id}/abort", abort),
+    Route("enqueue", "POST", "/jobs/{function}", enqueue, keeps_time=True, query=Query.READ),
+    Route("enqueue_many", "POST", "/jobs", enqueue_many, keeps_time=True, query=Query.READ),
+    Route("jobs", "GET", "/jobs", jobs, query=Query.READ),
+    Route("status", "GET", "/jobs/{job_id}/status", status, query=Query.READ),
+    Route("result", "GET", "/jobs/{job_id}/result", result, query=Query.READ),
+    Route("abort", "POST", "/jobs/{job_id}/abort", abort, query=Query.READ),
     Route("job_events", "GET", "/jobs/{job_id}/events", job_events, keeps_time=True),
-    Route("events", "GET", "/events", all_events, keeps_time=True),
+    Route("events", "GET", "/events", all_events, keeps_time=True, query=Query.READ),
     Route("retry", "POST", "/jobs/{job_id}/retry", retry),
     Route("bulk_retry", "POST", "/bulk/retry", bulk_retry),
     Route("bulk_abort", "POST", "/bulk/abort", bulk_abort),
-    Route("livez", "GET", "/livez", livez, is_open=True),
-    Route("readyz", "GET", "/readyz", readyz, is_open=True),
+    Route("livez", "GET", "/livez", livez, is_open=True, query=Query.IGNORED),
+    Route("readyz", "GET", "/readyz", readyz, is_open=True, query=Query.IGNORED),
     Route("metrics", "GET", "/metrics", metrics),
-    Route("failures", "GET", "/failures", failures),
+    Route("failures", "GET", "/failures", failures, query=Query.READ),
     Route("functions", "GET", "/functions", functions),
     Route("function", "GET", "/functions/{function}", function),
     Route("times", "GET", "/functions/{function}/times", times),
-    Route("queues", "GET", "/queues", queues),
+    Route("queues", "GET", "/queues", queues, query=Query.READ),
     Route("queue", "GET", "/queues/{queue}", queue),
     Route("pause", "POST", "/queues/{queue}/pause", pause),
     Route("resume", "POST", "/queues/{queue}/resume", resume),
-    Route("workers", "GET", "/workers", workers),
+    Route("workers", "GET", "/workers", workers, query=Query.READ),
     Route("worker", "GET", "/workers/{worker}", worker),
     Route("key", "GET", "/key", key),
-    Route("schedules", "GET", "/schedules", schedules),
+    Route("schedules", "GET", "/schedules", schedules, query=Query.READ),
     Route("openapi", "GET", "/openapi.json", openapi),
     *PAGES,
 )
 
 #: The routes of the metrics port, which needs no key.
 METRICS_ROUTES: Final = (
-    Route("livez", "GET", "/livez", livez, is_open=True),
+    Route("livez", "GET", "/livez", livez, is_open=True, query=Query.IGNORED),
     Route("metrics", "GET", "/metrics", metrics, is_open=True),
 )
 

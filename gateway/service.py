@@ -9,9 +9,17 @@ from jobgate.broker import BrokerError, without_secrets
 from jobgate.gateway.auth import Caller, Keys
 from jobgate.gateway.context import Call, Gateway
 from jobgate.gateway.deadline import RedisDeadline
-from jobgate.gateway.http import AUTHORIZATION, Answer, Problem, check_origin, log_access, target_of
+from jobgate.gateway.http import (
+    AUTHORIZATION,
+    Answer,
+    Problem,
+    check_origin,
+    field_errors,
+    log_access,
+    target_of,
+)
 from jobgate.gateway.jobs import broker_problem, rate_limit_headers
-from jobgate.gateway.routes import Router
+from jobgate.gateway.routes import Query, Router
 
 #: The route, in metrics and logs, of a request that has none.
 UNMATCHED: Final = "unmatched"
@@ -75,6 +83,8 @@ class GatewayService:
             check_origin(call.request, self._gateway.proxies.hosts_of)
         if not (self._keys is None or route.is_open):
             call.caller = self._caller(self._keys, call.request)
+        if call.query and route.query is Query.NONE:
+            raise field_errors("invalid-request", [("?", "There are no query parameters.")])
         try:
             handled = route.handle(call)
             answer = await (handled if route.keeps_time else call.deadline.within(handled))

@@ -8,7 +8,7 @@ import orjson
 from jobgate.broker import TIME_BOUNDS, WINDOW, FunctionActivity, FunctionTimes, quantile
 from jobgate.gateway.context import Call
 from jobgate.gateway.fleet.overview import require_overview
-from jobgate.gateway.functions import function_name
+from jobgate.gateway.functions import function_name, not_offered
 from jobgate.gateway.http import Answer
 from jobgate.gateway.jobs import moment
 
@@ -18,16 +18,19 @@ _QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 async def times(call: Call) -> Answer:
-    """Answer 200 with the times of a function; they are empty for one that nobody has run."""
+    """Answer 200 with the times of a function; 404 if nobody offers it, and nothing was counted in a day."""
     require_overview(call.caller)
     name = function_name(call.name)
     start_ms, windows = await call.gateway.broker.function_times(name)
+    outcomes = await _outcomes(call, name)
+    if not any(outcomes.values()) and not any(any((*one.run, *one.wait)) for one in windows):
+        await _require_offered(call, name)
     document = {
         "function": name,
         "bounds": TIME_BOUNDS,
         "last_hour": _span(start_ms, windows, len(windows) - _LAST_HOUR),
         "day_before": _span(start_ms, windows[:-_LAST_HOUR], 0),
-        "outcomes": await _outcomes(call, name),
+        "outcomes": outcomes,
         "series": {
             "start": moment(start_ms),
             "step": WINDOW,
@@ -37,6 +40,15 @@ async def times(call: Call) -> Answer:
         },
     }
     return Answer.shared(call.gateway.unsent.hold(orjson.dumps(document)))
+
+
+async def _require_offered(call: Call, name: str) -> None:
+    """Raise `Problem` 404 if no live worker offers a function."""
+    caller = call.caller
+    offered = {one.name for one in await call.gateway.descriptions.visible(lambda _: True)}
+    if name not in offered:
+        sees_all = caller.only_owner is None
+        raise not_offered(name, offered, lambda near: sees_all or caller.may_enqueue(near))
 
 
 def _span(start_ms: int, windows: Sequence[FunctionTimes], first: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Refuses functions that no live worker offers: 404 `unknown-function`, and 503 `no-worker` for calls."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from jobgate.broker import Availability, LiveFunctions, near_names
 from jobgate.gateway.http import Problem
@@ -69,6 +69,19 @@ class FunctionCheck:
     @property
     def _all_workers_publish(self) -> bool:
         return self._live.any_published and not self._beside_arq
+
+
+def not_offered(function: str, names: Iterable[str], may_know: Callable[[str], bool]) -> Problem:
+    """Return the problem of a function that no live worker offers, with near names that the caller may see.
+
+    Args:
+        function: Its name.
+        names: The functions that live workers offer.
+        may_know: Whether the caller may see a function's name.
+    """
+    near = near_names(function, names, may_know)
+    detail = f"Did you mean {' or '.join(near)}?" if near else "See GET /functions."
+    return Problem("unknown-function", detail, members={"near": near})
 
 
 def _advice(near: Sequence[str], queues: Sequence[str]) -> str:

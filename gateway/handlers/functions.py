@@ -1,9 +1,8 @@
 """`GET /functions` and `GET /functions/{function}`: what live workers offer to the caller."""
 
-from jobgate.broker import near_names
 from jobgate.gateway.context import Call
-from jobgate.gateway.functions import function_name
-from jobgate.gateway.http import Answer, Problem, tagged
+from jobgate.gateway.functions import function_name, not_offered
+from jobgate.gateway.http import Answer, tagged
 from jobgate.gateway.openapi import LONGEST_MAKING, Description, as_listed
 
 
@@ -20,8 +19,6 @@ async def function(call: Call) -> Answer:
     visible = await call.gateway.descriptions.visible(may_see)
     found = next((one for one in visible if one.name == name), None)
     if found is None:
-        near = near_names(name, (one.name for one in visible), may_see)
-        detail = f"Did you mean {' or '.join(near)}?" if near else "See GET /functions."
-        raise Problem("unknown-function", detail, members={"near": near})
+        raise not_offered(name, (one.name for one in visible), may_see)
     description = Description.of(as_listed(found))
     return tagged(call.request, description.body, description.etag)

@@ -14,7 +14,7 @@ from jobgate.broker import BrokerError, DataSetChanged, FollowedJob, JobStates, 
 from jobgate.gateway.context import Call
 from jobgate.gateway.events import BEGIN, HEARTBEAT, QUIET, Stream, event_text
 from jobgate.gateway.handlers.event_stream import may_still_read, stream_answer
-from jobgate.gateway.http import Answer, Problem, field_errors
+from jobgate.gateway.http import Answer, Problem
 from jobgate.gateway.jobs import (
     broker_problem,
     job_if_visible,
@@ -30,8 +30,6 @@ _PAUSE: Final = 1.0
 
 async def job_events(call: Call) -> Answer:
     """Answer 200 with the stream, or 204 if the caller has seen the end of the job."""
-    if call.query:
-        raise field_errors("invalid-request", [("?", "There are no query parameters.")])
     data_set = call.gateway.broker.data_set.known
     scope, view = await call.deadline.within(_looked_up(call))
     stream = _JobStream(call, view, data_set, scope)

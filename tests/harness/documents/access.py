@@ -134,7 +134,7 @@ TABLE = (
     ),
     Access(route="functions", note="Shows the functions that `enqueue:` scopes match."),
     Access(route="function", scopes=("enqueue:f",), refused=404, unknown=404),
-    of_all("times"),
+    of_all("times", unknown=404),
     of_all("queues"),
     of_all("queue"),
     of_all("workers"),

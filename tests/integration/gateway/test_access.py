@@ -98,6 +98,8 @@ class Story:
             path = path.replace(parameter, value or job_id)
         if row.route == "function" and job_id == "unknown":
             path = "/functions/g"
+        if row.route == "times" and job_id == "unknown":
+            path = "/functions/nobody-s/times"
         if wait and row.route in {"enqueue", "status", "result", "abort"}:
             path += "?wait=1"
         body = BODIES.get(row.route)

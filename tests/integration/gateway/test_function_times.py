@@ -15,7 +15,7 @@ from harness.documents.api_document import api_document
 from harness.hostile.spoilt_keys import KINDS, spoil
 from harness.servers.losing_proxy import proxy_to
 from harness.servers.redis_server import RedisServer
-from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.systems.workers import working
 from harness.waiting import eventually_async
 from jobgate.broker import TIME_BOUNDS, Broker, FunctionTimes, quantile
@@ -127,30 +127,47 @@ async def test_the_hour_and_the_day_before_are_told_apart(
     assert found["series"]["run_p50"][1] is None
 
 
-async def test_a_function_that_nobody_has_run_has_no_times(gateway: RunningGateway) -> None:
-    found = await times(gateway, "never")
-    assert found["last_hour"]["run"] == {
-        "count": 0, "p50": None, "p95": None, "p99": None, "buckets": [0] * SIZE,
-    }  # fmt: skip
+async def test_a_function_that_nobody_has_run_has_no_times(redis_url: str, worker: PlayedWorker) -> None:
+    await worker.announce()
+    async with running_gateway(redis_url) as gateway:
+        found = await times(gateway, "add")
+        assert found["last_hour"]["run"] == {
+            "count": 0, "p50": None, "p95": None, "p99": None, "buckets": [0] * SIZE,
+        }  # fmt: skip
+        assert (await gateway.get("/functions/1/times"))[0] == 422
+        status, problem, _ = await gateway.get("/functions/send_invoices/times")
+    assert (status, problem["code"], problem["near"]) == (404, "unknown-function", ["send_invoice"])
+
+
+async def test_a_function_that_is_not_offered_any_more_still_has_its_numbers(
+    gateway: RunningGateway, broker: Broker
+) -> None:
+    assert (await gateway.get("/functions/f/times"))[0] == 404
+    await gateway.post("/jobs/f", {})
+    assert (await times(gateway))["outcomes"]["enqueued"] == 1
+    await broker.add_times({"g": FunctionTimes(buckets(), buckets(at0=1))})
+    assert (await times(gateway, "g"))["last_hour"]["wait"]["count"] == 1
     assert (await gateway.get("/functions/1/times"))[0] == 422
 
 
 async def test_what_others_have_written_breaks_nothing(
-    gateway: RunningGateway, broker: Broker, redis_url: str
+    gateway: RunningGateway, worker: PlayedWorker, broker: Broker, redis_url: str
 ) -> None:
-    counted = {"f": FunctionTimes(buckets(at0=1), buckets())}
+    await worker.announce()
+    await functions_known(gateway)
+    counted = {"add": FunctionTimes(buckets(at0=1), buckets())}
     await broker.add_times(counted)
     with redis.Redis.from_url(redis_url) as client:
         (key,) = client.keys("arq:queue:function-times:*")
         for odd in (b"x", b"-1", b"9" * 13, b"\xff"):
-            client.hset(key, "rb f", odd)
-            assert (await times(gateway))["last_hour"]["run"]["count"] == 1
-            await broker.add_times({"f": FunctionTimes(buckets(at1=1), buckets())})
-            client.hdel(key, "rb f")
+            client.hset(key, "rb add", odd)
+            assert (await times(gateway, "add"))["last_hour"]["run"]["count"] == 1
+            await broker.add_times({"add": FunctionTimes(buckets(at1=1), buckets())})
+            client.hdel(key, "rb add")
         for kind in KINDS:
             spoil(client, key.decode(), kind)
             await broker.add_times(counted)
-            await times(gateway)
+            await times(gateway, "add")
 
 
 async def test_a_window_has_so_many_fields_and_no_more(broker: Broker, redis_url: str) -> None:
@@ -180,7 +197,8 @@ async def test_a_function_whose_buckets_do_not_all_fit_has_no_times(broker: Brok
     assert sum(windows[-1].run) + sum(windows[-2].run) == 1, "there is room again"
 
 
-async def test_who_may_see_times(redis_url: str, tmp_path: Path) -> None:
+async def test_who_may_see_times(broker: Broker, redis_url: str, tmp_path: Path) -> None:
+    await PlayedWorker(broker, "f", "g").announce()
     entries = [("read",), ("read:*",), ("operate", "enqueue:f")]
     made = [new_key(f"key{number}", scopes) for number, scopes in enumerate(entries)]
     (tmp_path / "keys.toml").write_text("".join(entry for _, entry in made))
