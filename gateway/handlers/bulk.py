@@ -65,7 +65,8 @@ async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
     )
     call.job_id = request.job_id
     try:
-        enqueued = await gateway.broker.enqueue(request)
+        with call.deadline.cut_off_as(WriteInDoubt):
+            enqueued = await gateway.broker.enqueue(request)
     except WriteInDoubt:
         again = "It may have begun. Send the request again: no job is retried or aborted twice."
         raise Problem("outcome-unknown", again) from None

@@ -1,8 +1,10 @@
 """`POST /jobs/{job_id}/abort`: ask a job to stop."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from jobgate.broker import AbortAnswer, JobResult
+from jobgate.broker import AbortAnswer, BrokerError, JobResult, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import Answer, Problem, applied
 from jobgate.gateway.jobs.job_access import GONE, loss_reported, no_such_job, require_for_job, visible_job
@@ -29,16 +31,29 @@ async def abort(call: Call) -> Answer:
 async def _abort(call: Call, wait: float | None) -> Answer:
     view = await visible_job(call)
     # A client that hangs up must not stop the abort halfway.
-    aborting = call.gateway.broker.abort(call.name, queue=view.queue)
-    answer = await asyncio.shield(asyncio.ensure_future(aborting))
+    aborting = asyncio.ensure_future(call.gateway.broker.abort(call.name, queue=view.queue))
+    with _doubt_reported(call, WriteInDoubt):
+        answer = await asyncio.shield(aborting)
     if answer is AbortAnswer.ABORTED:
         return Answer(200, _ABORTED)
     if answer is AbortAnswer.UNKNOWN:
         raise no_such_job()
     if answer is AbortAnswer.FINISHED:
         raise _already_finished()
-    with loss_reported(call):
+    # It was asked to stop: an error must not say that it was not.
+    with loss_reported(call), _doubt_reported(call, BrokerError):
         return await _stopping(call, wait)
+
+
+@contextmanager
+def _doubt_reported(call: Call, kind: type[BrokerError]) -> Iterator[None]:
+    """Raise `Problem` 503 `outcome-unknown` for errors after which the job may have been asked to stop."""
+    try:
+        with call.deadline.cut_off_as(WriteInDoubt):
+            yield
+    except kind as error:
+        detail = "It may have been asked to stop, and may have ended: send the request again."
+        raise Problem("outcome-unknown", detail) from error
 
 
 async def _was_aborted(call: Call) -> bool:

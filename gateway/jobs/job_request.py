@@ -32,9 +32,7 @@ _ARGUMENTS = frozenset({"args", "kwargs"})
 _OPTIONS = {name: form for name, form in OPTION_FORMS.items() if form.in_http}
 _COUNTS = [name for name, form in _OPTIONS.items() if form.kind is OptionKind.COUNT]
 _NO_SUCH_MEMBER = "No such member: arguments go into args and kwargs."
-_KEY_IS_A_HEADER = (
-    "No such member: a request for one job has the header Idempotency-Key, a job of a batch has idempotency_key."
-)
+_KEY_IS_A_HEADER = "No such member: a request for one job has the header Idempotency-Key in its place."
 
 Errors = list[tuple[str, str]]
 

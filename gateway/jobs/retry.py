@@ -23,7 +23,14 @@ async def retry(call: Call) -> Answer:
         raise no_such_job()
     await _require_retry(call, view)
     # A client that hangs up must not leave it unknown whether the job runs again.
-    rerun = await asyncio.shield(asyncio.ensure_future(_rerun(call, view)))
+    rerunning = asyncio.ensure_future(_rerun(call, view))
+    try:
+        with call.deadline.cut_off_as(WriteInDoubt):
+            rerun = await asyncio.shield(rerunning)
+    except WriteInDoubt:
+        again = "It may be running again by now. Send the request again: the job is retried once only."
+        raise Problem("outcome-unknown", again) from None
+    call.allowance = rerun.allowance
     return await _answer(call, view, rerun)
 
 
@@ -44,13 +51,7 @@ async def _rerun(call: Call, view: JobView) -> Rerun:
     gateway, caller = call.gateway, call.caller
     # The new job is its owner's, whoever retries it: an operator's own limits do not apply to it.
     limits = caller.limits if view.owner == caller.name else None
-    try:
-        rerun = await gateway.broker.rerun(call.name, new_id=next(gateway.job_ids), limits=limits)
-    except WriteInDoubt:
-        again = "It may be running again by now. Send the request again: the job is retried once only."
-        raise Problem("outcome-unknown", again) from None
-    call.allowance = rerun.allowance
-    return rerun
+    return await gateway.broker.rerun(call.name, new_id=next(gateway.job_ids), limits=limits)
 
 
 async def _answer(call: Call, view: JobView, rerun: Rerun) -> Answer:
