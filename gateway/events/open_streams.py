@@ -91,7 +91,10 @@ class OpenStreams:
         return self._taken.taken()
 
     def require_place(self, caller: Caller) -> None:
-        """Raise `Problem` 429 if there is no room for one more stream."""
+        """Raise `Problem` 429 if there is no room for one more stream.
+
+        Nothing may be awaited from here to `open`, so that no other stream takes the place.
+        """
         if self.count >= self._limit:
             raise Problem("too-many-streams", "Try again later, or ask for the job's status.")
         limit = self._limit_per_key if caller.waits is None else caller.waits

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from harness.http.bad_requests import request
@@ -299,6 +300,19 @@ async def test_the_number_of_streams_is_limited(redis_url: str, tmp_path: Path) 
             return (await gateway.ask("HEAD", PATH, headers=few))[0] == 200
 
         await eventually_async(is_free, what="the place of a stream that has ended")
+
+
+@pytest.mark.parametrize("path", [PATH, "/events", "/events?every=1"])
+async def test_streams_that_open_at_the_same_time_are_all_counted(redis_url: str, path: str) -> None:
+    async with (
+        running_gateway(redis_url, max_streams=5) as gateway,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+    ):
+        await gateway.post("/jobs/add", {"job_id": "a"})
+        answers = await asyncio.gather(*(session.get(f"{gateway.url}{path}") for _ in range(40)))
+        assert sorted(answer.status for answer in answers) == [200] * 5 + [429] * 35
+        for answer in answers:
+            answer.close()
 
 
 async def test_a_stream_holds_no_arguments(gateway: RunningGateway, opened: Opened, redis_url: str) -> None:
