@@ -63,10 +63,14 @@ class FinishedPart(Part):
         return FinishedPage(entries=entries, cursor=place_after(found[-2:]) if len(entries) == limit else "")
 
     async def forget_finished(self, queue: str, job_ids: Sequence[str]) -> None:
-        """Remove jobs from the indexes of a queue, because their results have expired."""
+        """Remove jobs whose results have expired from the indexes of a queue (forget.lua).
+
+        Those that have ended again since stay.
+        """
         if job_ids:
-            for index in (self.keys.finished(queue), self.keys.failed(queue)):
-                await self._core.link.command("ZREM", index, *job_ids)
+            places = [self.keys.finished(queue), self.keys.failed(queue)]
+            prefix = self.keys.result("")
+            await self._core.link.run(script("forget"), places, [prefix, *job_ids], is_hint=True)
 
 
 class EndPlace(NamedTuple):

@@ -69,14 +69,30 @@ async def test_pages_hold_each_job_once_although_many_end_together(broker: Broke
     assert sorted(await listed(broker, limit=limit)) == sorted(f"j{number}" for number in range(20))
 
 
-async def test_a_page_goes_on_although_its_last_job_has_gone(broker: Broker) -> None:
+async def test_a_page_goes_on_although_its_last_job_has_gone(
+    broker: Broker, valkey_server: RedisServer
+) -> None:
     await run(broker, *(f"j{number}" for number in range(9)))
     before = await listed(broker)
     page = await broker.finished_ids(QUEUE, limit=4)
+    with valkey_server.client() as client:
+        client.delete(f"arq:result:{before[3]}")
     await broker.forget_finished(QUEUE, [before[3]])
+    assert before[3] not in await listed(broker)
     await run(broker, "new")
     rest = await broker.finished_ids(QUEUE, limit=10, cursor=page.cursor)
     assert [job_id for job_id, _ in rest.entries] == before[4:]
+
+
+async def test_a_job_that_has_ended_again_is_not_forgotten(
+    broker: Broker, valkey_server: RedisServer
+) -> None:
+    await run(broker, "a", "b", failing=True)
+    with valkey_server.client() as client:
+        client.delete("arq:result:a", "arq:result:b")  # a page finds that they have expired
+    await run(broker, "a", failing=True)
+    await broker.forget_finished(QUEUE, ["a", "b"])
+    assert await listed(broker) == await listed(broker, only_failed=True) == ["a"]
 
 
 async def test_times_limit_a_page(broker: Broker) -> None:
