@@ -69,9 +69,9 @@ def _gateway(settings: GatewaySettings, member: Member | None) -> Gateway:
     counts = HostCounts() if member is None else HostCounts(member.counts, member.processes, member.number)
     live = broker.live_functions
     queues = QueueNames(broker.keys, settings.queues, default=settings.default_queue)
-    live.begin_to_watch(tuple(dict.fromkeys((queues.default, *settings.queues))))
     meter = Meter(counts)
     fleet = FleetReads(broker, queues, local=lambda: live.queues, enqueued=lambda: meter.queues)
+    live.begin_to_watch(tuple(dict.fromkeys((queues.default, *settings.queues))), fleet.served)
     sources = Sources(broker, fleet.queues)
     finder = Finder(broker, sources)
     functions = FunctionCheck(live, beside_arq=settings.serializer == "pickle")

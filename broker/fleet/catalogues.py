@@ -7,7 +7,7 @@ from functools import partial
 from time import monotonic
 
 from jobgate.broker.catalogue import LONGEST_CATALOGUE, Catalogue
-from jobgate.broker.errors import BrokerError, DecodeError
+from jobgate.broker.errors import BrokerError, BrokerUnavailable, DecodeError
 from jobgate.broker.fleet.shared_reads import SharedReads
 from jobgate.broker.part import Part
 from jobgate.broker.scripts import script
@@ -23,6 +23,8 @@ MOST_WEIGHT = 64 * 1024 * 1024
 _READ_TIMEOUT = 3.0
 #: Seconds until a catalogue that could not be read, or for which there was no room, is read again.
 _PAUSE = 10.0
+#: The same after Redis did not answer.
+_SHORT_PAUSE = 1.0
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -89,7 +91,8 @@ class RememberedCatalogues:
             found = await self._read(digest)
         except BrokerError as error:
             logger.debug("could not read the functions of a worker: %s", error)
-            self._pauses[digest] = monotonic() + _PAUSE
+            pause = _SHORT_PAUSE if isinstance(error, BrokerUnavailable) else _PAUSE
+            self._pauses[digest] = monotonic() + pause
             return None
         if found is not None and not self._remember(digest, found, in_use):
             self._pauses[digest] = monotonic() + _PAUSE

@@ -20,6 +20,9 @@ from jobgate.broker.fleet.shared_reads import SharedReads
 
 logger = logging.getLogger("jobgate.broker")
 
+#: Returns queues that have live workers, besides those that are given.
+_FindServed = Callable[[Sequence[str]], Awaitable[Sequence[str]]]
+
 #: How many queues are remembered; others are read each time they are asked about.
 MOST_QUEUES = 64
 #: Seconds after which a read of a queue asks for no further catalogues; the next read continues.
@@ -82,6 +85,9 @@ class LiveFunctions:
         self._queues: dict[str, _Queue] = {}
         self._reads: SharedReads[str, _Queue] = SharedReads()
         self._watched: frozenset[str] = frozenset()
+        self._find_served: _FindServed | None = None
+        self._finds: SharedReads[None, None] = SharedReads()
+        self._has_found = False
         #: Whether any worker of any queue was seen to publish its functions.
         self.any_published = False
         #: All functions that live workers offer, on any queue.
@@ -95,9 +101,16 @@ class LiveFunctions:
         """The queues that are watched or have had workers which publish their functions."""
         return tuple(name for name, queue in self._queues.items() if queue.seen or name in self._watched)
 
-    def begin_to_watch(self, queues: Sequence[str]) -> None:
-        """Name the queues that `watch` reads from the start; others join once they have had workers."""
+    def begin_to_watch(self, queues: Sequence[str], find_served: _FindServed | None = None) -> None:
+        """Name the queues that `watch` reads from the start; others join once they have had workers.
+
+        Args:
+            queues: Their names.
+            find_served: Returns queues with live workers besides the given ones; None = others join once they
+                have been asked about.
+        """
         self._watched = frozenset(queues)
+        self._find_served = find_served
         self._queues |= {name: _Queue() for name in queues}
 
     async def watch(self, every: float = 0.9) -> None:
@@ -109,19 +122,39 @@ class LiveFunctions:
         """
         while True:
             with suppress(BrokerUnavailable):
+                await self._find_more()
                 for name in self.queues:
                     await self._fresh(name)
             await asyncio.sleep(every)
 
     async def read_once(self) -> None:
-        """Read the watched queues that have not been read since the start.
+        """Read the queues that have not been read since the start: nothing is known before.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
+        if not self._has_found:
+            await self._find_more()
         for name in self._watched:
             if self._queues[name].read_at is None:
                 await self._fresh(name)
+
+    async def _find_more(self) -> None:
+        await self._finds.read(None, self._read_served)
+
+    async def _read_served(self) -> None:
+        """Read queues with live workers that are not watched yet."""
+        if self._find_served is not None and len(self.queues) < MOST_QUEUES:
+            try:
+                found = await self._find_served(self.queues)
+            except BrokerUnavailable:
+                raise
+            except BrokerError as error:
+                logger.debug("could not look for queues with workers: %s", error)
+                found = ()
+            for name in found:
+                await self._fresh(name)
+        self._has_found = True
 
     def remembered(self, function: str, queue: str) -> Availability | None:
         """Return what `watch` last found, without asking Redis; None = this queue is not watched."""

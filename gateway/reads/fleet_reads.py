@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -25,6 +25,8 @@ logger = logging.getLogger("jobgate.gateway")
 _AT_ONCE: Final = 20
 #: Most queues that are noted because they were seen to hold jobs or a pause.
 _MOST_SEEN: Final = 1000
+#: Queues that are looked at for workers at a time.
+_MOST_LOOKED_AT: Final = 100
 #: Seconds between two looks for queues to note.
 _NOTE_EVERY: Final = 1.0
 #: Seconds after which these are noted again: sooner than they are forgotten.
@@ -69,6 +71,8 @@ class FleetReads:
         self._states: SharedReads[tuple[str, ...], list[QueueState]] = SharedReads()
         self._hours = LastHours(broker.activities)
         self._lists: SharedReads[None, list[str]] = SharedReads()
+        #: How many of the queues without workers `served` has looked at.
+        self._looked_at = 0
         self._workers: SharedReads[tuple[str, ...], list[LiveWorker]] = SharedReads()
 
     async def queues(self) -> list[str]:
@@ -111,6 +115,16 @@ class FleetReads:
         found = await self._workers.read(queues, lambda: self._broker.live_workers(queues))
         shown = [worker for worker in found if len(worker.record.worker_id) <= _LONGEST_ID]
         return sorted(shown, key=lambda worker: worker.record.worker_id)
+
+    async def served(self, known: Collection[str]) -> list[str]:
+        """Return queues with live workers besides the known ones; of very many queues, some at each call."""
+        others = [name for name in await self.queues() if name not in known]
+        at = self._looked_at if self._looked_at < len(others) else 0
+        some, self._looked_at = others[at : at + _MOST_LOOKED_AT], at + _MOST_LOOKED_AT
+        if not some:
+            return []
+        served = {name for one in await self._broker.live_workers(some) for name in one.record.queues}
+        return [name for name in some if name in served]
 
     async def note_queues(self) -> None:
         """Make queues that this gateway finds to be in use known to all gateways, until cancelled.

@@ -1,5 +1,7 @@
 """`/functions`, the live `/openapi.json` and `/docs`: what is shown to whom, and when it changes."""
 
+import asyncio
+import json
 import re
 import time
 from collections.abc import Sequence
@@ -9,10 +11,13 @@ from typing import Any
 import pytest
 
 from harness.functions.many_functions import INTEGER, every_form, function, many, parameter
+from harness.servers.losing_proxy import proxy_to
+from harness.servers.redis_server import RedisServer
 from harness.systems.gateways import PlayedWorker, RunningGateway, functions_known, running_gateway
 from harness.waiting import eventually_async
-from jobgate.broker import FunctionDocument
+from jobgate.broker import Broker, FunctionDocument
 from jobgate.broker.catalogue import Catalogue
+from jobgate.broker.scripts import script
 from jobgate.gateway import new_key
 from jobgate.gateway.openapi import descriptions
 from jobgate.gateway.ui import PAGE, ui_files, ui_version
@@ -54,6 +59,51 @@ async def test_without_workers_there_are_none(gateway: RunningGateway) -> None:
     assert (await gateway.get("/functions"))[:2] == (200, {"functions": []})
     status, problem, _ = await gateway.get("/functions/add")
     assert (status, problem["code"], problem["near"]) == (404, "unknown-function", [])
+
+
+@pytest.mark.parametrize("path", ["/functions", "/openapi.json", "/functions/add"])
+async def test_the_first_answer_waits_until_it_is_known_what_workers_offer(
+    valkey_server: RedisServer, worker: PlayedWorker, path: str
+) -> None:
+    await worker.announce()
+    async with proxy_to(valkey_server.port) as proxy:
+        proxy.lose_answer_to(script("workers").sha.encode())
+        async with running_gateway(proxy.url) as gateway:
+            await eventually_async(lambda: _is(proxy.lost), what="the first read, without an answer")
+            asked = asyncio.create_task(gateway.get(path))
+            done, _ = await asyncio.wait([asked], timeout=0.3)
+            assert not done
+            proxy.reopen()
+            status, document, _ = await asked
+    assert status == 200
+    assert '"add"' in json.dumps(document) or "/jobs/add" in document["paths"]
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+async def test_functions_of_all_queues_in_use_are_known_from_the_first_answer_on(redis_url: str) -> None:
+    async with Broker(redis_url) as broker:
+        mail, hooks = (
+            PlayedWorker(broker, f"{name}_one", name=name, queue=name) for name in ("mail", "hook")
+        )
+        await mail.announce()
+        async with running_gateway(redis_url) as gateway:
+            assert names((await gateway.get("/functions"))[1]) == ["mail_one"]
+            assert "/jobs/mail_one" in (await gateway.get("/openapi.json"))[1]["paths"]
+            await hooks.announce()
+
+            async def is_listed() -> bool:
+                return names((await gateway.get("/functions"))[1]) == ["hook_one", "mail_one"]
+
+            await eventually_async(is_listed, what="the function of a queue that is new")
+            await PlayedWorker(broker, "add").announce()
+            await functions_known(gateway)
+            status, problem, _ = await gateway.post("/jobs/mail_one")
+            assert (status, problem["queues"]) == (404, ["mail"])
+        async with running_gateway(redis_url, queues=("hook",)) as gateway:
+            assert names((await gateway.get("/functions"))[1]) == ["add", "hook_one"]
 
 
 async def test_an_unknown_function_has_near_names(gateway: RunningGateway, worker: PlayedWorker) -> None:
