@@ -41,12 +41,10 @@ def _last(schedule: "ScheduleInfo") -> str | None:
 
 
 def _told(run: "ScheduledRun") -> str:
+    """Return how a run ended, when, and its error: in one text, for which narrow terminals have room too."""
     time = when(run.due_time or run.start_time or run.finish_time)
-    return f"{run.outcome} {time}" if time else run.outcome
-
-
-def _error(schedule: "ScheduleInfo") -> str | None:
-    return schedule.last_runs[0].error if schedule.last_runs else None
+    end = f"{run.outcome} {time}" if time else run.outcome
+    return f"{end}: {run.error}" if run.error else end
 
 
 _COLUMNS: Final = (
@@ -54,8 +52,7 @@ _COLUMNS: Final = (
     Column("runs", _words, fold=True),
     Column("next", _next),
     Column("", _in, right=True),
-    Column("last run", _last),
-    Column("error", _error, optional=True),
+    Column("last run", _last, fold=True),
     Column("workers", right=True, optional=True),
     Column("queue", optional=True),
 )

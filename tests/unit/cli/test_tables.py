@@ -2,18 +2,21 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
 from harness.documents.guide import DOCS
+from jobgate.cli.commands.look.schedules import _COLUMNS as SCHEDULES
 from jobgate.cli.operate import queue_sheet
 from jobgate.cli.terminal.columns import Column
 from jobgate.cli.terminal.sheets import LiveSheets, Sheet
 from jobgate.cli.terminal.tables import Layout, table
-from jobgate.client import QueueInfo
+from jobgate.client import QueueInfo, ScheduledRun, ScheduleInfo
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J[bold red]x[/] \u202e\r\n\t:smile: \ud800 日本"
 COLUMNS = (
@@ -34,10 +37,10 @@ class Record:
     queue: str = "arq:queue"
 
 
-def drawn(width: int, *records: Record) -> list[str]:
+def drawn(width: int, *records: object, columns: Sequence[Column] = COLUMNS) -> list[str]:
     file = StringIO()
     console = Console(file=file, width=width, markup=False, emoji=False, highlight=False)
-    console.print(table(records, COLUMNS, width))
+    console.print(table(records, columns, width))
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -100,3 +103,24 @@ def test_the_table_of_queues_says_where_jobs_wait_for_nobody() -> None:
     ]  # fmt: skip
     (state,) = (column for column in queue_sheet(queues).columns if column.title == "state")
     assert [state.value(queue) for queue in queues] == ["no worker", "", "", "", "", "paused"]
+
+
+def test_the_table_of_schedules_shows_the_error_of_the_last_run_in_80_columns() -> None:
+    now = datetime.now(UTC)
+    failed = ScheduledRun(outcome="failed", job_id="a", due_time=now, error="KeyError: 'no such customer'")
+    schedule = ScheduleInfo(
+        id="1",
+        function="cron:reports.send_monthly_statements",
+        description=None,
+        queue="arq:queue",
+        words="on the first day of each month at 03:00",
+        timezone="Europe/Berlin",
+        workers=2,
+        next_runs=(now + timedelta(days=3),),
+        last_runs=(failed,),
+    )
+    lines = drawn(80, schedule, columns=SCHEDULES)
+    assert max(map(len, lines)) <= 80
+    start = lines[0].index("last run")
+    last = " ".join(line[start:].strip() for line in lines[2:])
+    assert re.match(r"failed .*: KeyError: 'no such customer'", last), lines
