@@ -9,6 +9,7 @@ from jobgate.client.blocking.portal import Portal
 from jobgate.client.callers import Caller
 from jobgate.client.errors import JobgateError
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult
+from jobgate.client.info import JobProgress
 from jobgate.client.many import Call, Source
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: Literal[False] = False,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> Generator[T, None, None]: ...
 
     @overload
@@ -75,6 +77,7 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> Generator[T | JobgateError, None, None]: ...
 
     @overload
@@ -87,6 +90,7 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: Literal[False] = False,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> Generator[T, None, None]: ...
 
     @overload
@@ -99,6 +103,7 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> Generator[T | JobgateError, None, None]: ...
 
     @overload
@@ -111,6 +116,7 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: Literal[False] = False,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> Generator[D, None, None]: ...
 
     @overload
@@ -123,6 +129,7 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> Generator[D | JobgateError, None, None]: ...
 
     @overload
@@ -135,6 +142,7 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool = False,
+        on_progress: Callable[[Any, JobProgress], object] | None = None,
     ) -> Generator[Any, None, None]: ...
 
     def map(
@@ -146,10 +154,12 @@ class BlockingBulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool = False,
+        on_progress: Callable[[Any, JobProgress], object] | None = None,
     ) -> Generator[Any, None, None]:
         """Call a function with each item as its argument, and yield the results; see `Caller.map`.
 
-        The thread that iterates over the results takes the items from their source.
+        The thread that iterates over the results takes the items from their source. `on_progress` is called
+        in the thread of the client, where it must not make calls of this client.
         """
 
         def results(each: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
@@ -159,6 +169,7 @@ class BlockingBulkCaller:
                 concurrency=concurrency,
                 ordered=ordered,
                 return_exceptions=return_exceptions,
+                on_progress=on_progress,
             )
 
         return self._iterate(items, results, 1)

@@ -1,13 +1,15 @@
 """Many calls and many enqueues: bounded in number and memory, whatever the length of their source."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, nullcontext
 from dataclasses import fields, replace
 from typing import Any, Concatenate, Final, Literal, TypeVar, overload
 
 from jobgate.client.callers.job_handle import JobHandle
 from jobgate.client.errors import InvalidOption, JobgateError
 from jobgate.client.functions import Declaration, FunctionDefinition, PlainResult, Target
-from jobgate.client.many import Call, Source, windowed
+from jobgate.client.info import JobProgress
+from jobgate.client.many import Call, ProgressReports, Source, windowed
 from jobgate.client.metrics import ClientMetrics
 from jobgate.client.requests import NewJob, Options, new_job
 from jobgate.client.transport import Transport
@@ -115,6 +117,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: Literal[False] = False,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> AsyncGenerator[T, None]: ...
 
     @overload
@@ -127,6 +130,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> AsyncGenerator[T | JobgateError, None]: ...
 
     @overload
@@ -139,6 +143,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: Literal[False] = False,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> AsyncGenerator[T, None]: ...
 
     @overload
@@ -151,6 +156,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> AsyncGenerator[T | JobgateError, None]: ...
 
     @overload
@@ -163,6 +169,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: Literal[False] = False,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> AsyncGenerator[D, None]: ...
 
     @overload
@@ -175,6 +182,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool,
+        on_progress: Callable[[Item, JobProgress], object] | None = None,
     ) -> AsyncGenerator[D | JobgateError, None]: ...
 
     @overload
@@ -187,6 +195,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool = False,
+        on_progress: Callable[[Any, JobProgress], object] | None = None,
     ) -> AsyncGenerator[Any, None]: ...
 
     async def map(
@@ -198,6 +207,7 @@ class BulkCaller:
         concurrency: int = 32,
         ordered: bool = True,
         return_exceptions: bool = False,
+        on_progress: Callable[[Any, JobProgress], object] | None = None,
     ) -> AsyncGenerator[Any, None]:
         """Call a function with each item as its argument, and yield the results.
 
@@ -217,6 +227,8 @@ class BulkCaller:
             concurrency: Most calls at the same time.
             ordered: Yield the results in the order of the items; False = as they come.
             return_exceptions: Yield the error of a call that failed instead of raising it.
+            on_progress: Called with an item and the `JobProgress` that its job has newly reported, about once
+                a second. An exception of it is logged, and ends the reports.
 
         Raises:
             JobgateError: What `call` raises.
@@ -224,23 +236,27 @@ class BulkCaller:
         """
         if concurrency < 1:
             raise InvalidOption("concurrency must be at least 1")
-        called = self._called_with(Target.of(function), return_exceptions=return_exceptions)
+        reports = None if on_progress is None else ProgressReports(on_progress)
+        called = self._called_with(Target.of(function), return_exceptions=return_exceptions, reports=reports)
         results = windowed(items, called, concurrency=concurrency, ordered=ordered)
-        try:
+        async with aclosing(results), nullcontext() if reports is None else reports.passed_on():
             async for result in results:
                 yield result
-        finally:
-            await results.aclose()
 
     def _called_with(
-        self, target: Target, *, return_exceptions: bool
+        self, target: Target, *, return_exceptions: bool, reports: ProgressReports | None
     ) -> Callable[[Sequence[Any]], Awaitable[Any]]:
         """Return what calls a function and returns its result, or perhaps its error."""
         options = self._options_of_calls()
 
         async def called(args: Sequence[Any]) -> Any:
+            job = new_job(target.name, args, {}, options)
             try:
-                return await self._result_of(target, new_job(target.name, args, {}, options), self._timeout)
+                if reports is None:
+                    return await self._result_of(target, job, self._timeout)
+                (item,) = args
+                with reports.of(item, self._handle(job, target, job.options.queue)):
+                    return await self._result_of(target, job, self._timeout)
             except JobgateError as error:
                 if return_exceptions:
                     return error

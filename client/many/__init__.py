@@ -2,6 +2,7 @@
 
 from jobgate.client.many.call import Call, CallOptions
 from jobgate.client.many.feed import Source
+from jobgate.client.many.progress import ProgressReports
 from jobgate.client.many.window import windowed
 
-__all__ = ["Call", "CallOptions", "Source", "windowed"]
+__all__ = ["Call", "CallOptions", "ProgressReports", "Source", "windowed"]

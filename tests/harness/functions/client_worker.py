@@ -1,6 +1,7 @@
 """What the worker of the client's contract tests runs: `harness.functions.client_worker.WorkerSettings`."""
 
 import asyncio
+from pathlib import Path
 from typing import Any, ClassVar
 
 from jobgate.worker import Retry, func
@@ -57,6 +58,14 @@ async def steps(ctx: Context) -> None:
     await asyncio.sleep(3600)
 
 
+async def until(ctx: Context, path: str) -> str:
+    """Report progress, and end when there is a file."""
+    await ctx["progress"](0.5, "half of it")
+    while not await asyncio.to_thread(Path(path).exists):
+        await asyncio.sleep(0.01)
+    return path
+
+
 class WorkerSettings:
     """The functions above."""
 
@@ -68,6 +77,7 @@ class WorkerSettings:
         flaky,
         note,
         steps,
+        until,
         func(append, keep_result=600),
     ]
     max_jobs = 50

@@ -29,7 +29,7 @@ from jobgate.client.operate import Operator
 DOC = (REPOSITORY / "docs" / "client.md").read_text()
 WORDS = len((REPOSITORY / "README.md").read_text().split())
 MORE_WORDS = len((REPOSITORY / "CHANGELOG.md").read_text().split())
-FIRST, BLOCKING, ENQUEUE, MANY, BAR, TYPED, JOB, FAILURE, OPERATE, DIRECT = re.findall(
+FIRST, BLOCKING, ENQUEUE, MANY, BAR, BARS, TYPED, JOB, FAILURE, OPERATE, DIRECT = re.findall(
     r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL
 )
 
@@ -87,6 +87,7 @@ async def test_the_examples_run(
         many = await printed(MANY, client=client)
         assert many == f"[{WORDS}, {MORE_WORDS}]\n{WORDS}\n{MORE_WORDS}\n"
         assert "100%" in await printed(BAR, client=client)
+        assert re.search(r"line \d", await printed(BARS, client=client))
         assert await printed(TYPED, client=client) == "True\n"
         assert re.fullmatch(
             r"(queued|in_progress) (None|JobProgress\(.*\))\n[01]\nTrue\n", await printed(JOB, client=client)
