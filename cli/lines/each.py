@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from jobgate.cli.lines.line_calls import LineCalls
+from jobgate.cli.lines.progress import Progress
 from jobgate.cli.lines.reading import Line, Lines
 from jobgate.cli.lines.tally import Tally, is_of_one_line
 from jobgate.cli.remote import Connection, ExitCode
@@ -76,7 +77,10 @@ class Each:
 
         try:
             with self._tally:
-                async with asyncio.TaskGroup() as group:
+                async with (
+                    self._tally.following(Progress(client, self._under_way)),
+                    asyncio.TaskGroup() as group,
+                ):
                     for _ in range(self._options.concurrency):
                         group.create_task(serve())
         except BaseException as error:

@@ -2,9 +2,12 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from jobgate.cli.lines.progress import Progress
 from jobgate.cli.lines.reading import Line
 from jobgate.cli.remote import Connection, ExitCode, exit_code_of, message_of
 from jobgate.cli.terminal import Bar, Output, say
@@ -35,6 +38,7 @@ class Tally:
         self._has_records = output.is_json_wanted or (waits and output.is_json)
         self._start = monotonic()
         self._showing: asyncio.Task[None] | None = None
+        self._progress: Progress | None = None
         self.succeeded = 0
         self.existing = 0
         self.failed = 0
@@ -94,10 +98,31 @@ class Tally:
             self._output.value({"line": line.number, "job_id": job_id, "success": False, "error": why})
         say(f"line {line.number}: {text}")
 
+    @asynccontextmanager
+    async def following(self, progress: Progress) -> AsyncIterator[None]:
+        """Show the progress of the lines under way as well, until the block ends."""
+        if not self._bar.is_wanted:
+            yield
+            return
+        self._progress = progress
+        asking = asyncio.create_task(progress.follow())
+        try:
+            yield
+        finally:
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+
     async def _show(self) -> None:
         while self._bar.is_wanted:
-            failed = f", {self.failed:,} failed" if self.failed else ""
-            self._bar.show(self.done, self._total, f"{self._rate(monotonic())}{failed}")
+            parts = [self._rate(monotonic())]
+            if self.failed:
+                parts.append(f"{self.failed:,} failed")
+            begun = 0.0
+            if self._progress is not None and (text := self._progress.text):
+                begun = self._progress.done
+                parts.append(text)
+            self._bar.show(self.done, self._total, ", ".join(parts), begun=begun)
             await asyncio.sleep(_STEP)
 
     def summary(self, verb: str) -> str:

@@ -39,22 +39,26 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
-    def show(self, done: float, total: float | None, text: str = "") -> None:
+    def show(self, done: float, total: float | None, text: str = "", *, begun: float = 0) -> None:
         """Show how much is done.
 
         Args:
             done: How much.
             total: Of how much; None = not known.
             text: What is going on, in a few words.
+            begun: How much is done of what does not count yet: only the bar shows it.
         """
         if not self.is_wanted:
             return
         if self._progress is None:
             self._progress = _progress(counts=self._counts)
-            self._progress.add_task("", total=total, text="")
+            self._progress.add_task("", total=total, text="", count="")
             self._progress.start()
         (row,) = self._progress.task_ids
-        self._progress.update(row, completed=done, total=total, text=in_one_line(text, _LONGEST))
+        of = "?" if total is None else str(int(total))
+        count = f"{int(done):{len(of)}d} of {of}"
+        text = in_one_line(text, _LONGEST)
+        self._progress.update(row, completed=done + begun, total=total, text=text, count=count)
 
 
 def _progress(*, counts: bool) -> "Progress":
@@ -66,7 +70,8 @@ def _progress(*, counts: bool) -> "Progress":
     text = progress.TextColumn(
         "{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
     )
-    of_many = (progress.MofNCompleteColumn(separator=" of "), elapsed, progress.TimeRemainingColumn(), text)
+    count = progress.TextColumn("{task.fields[count]}", style="progress.download", markup=False)
+    of_many = (count, elapsed, progress.TimeRemainingColumn(), text)
     columns = of_many if counts else (progress.TaskProgressColumn(), elapsed, text)
     return progress.Progress(
         bar, *columns, console=streams.console(sys.stderr), transient=True, redirect_stdout=False, expand=True

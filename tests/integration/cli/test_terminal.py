@@ -112,6 +112,15 @@ def test_a_call_shows_progress_and_ctrl_c_says_how_to_go_on(stack: CallStack) ->
     assert stack.run("abort", "steps-1").exit_code == 0
 
 
+def test_the_progress_of_the_lines_under_way_is_shown(stack: CallStack, tmp_path: Path) -> None:
+    words = ["enqueue", "steps", "--each", "--wait"]
+    with reading(b"[]\n[]\n", tmp_path) as given, Terminal(*words, given=given, env=stack.env) as seen:
+        seen.wait_for(r"0 of 2 .* 0/s, line 1: half of it")
+        seen.interrupt()
+        assert seen.wait() == 130
+    assert stack.run("bulk", "abort", "--function", "steps", "--yes").exit_code == 0
+
+
 def test_a_second_ctrl_c_ends_at_once(stack: CallStack) -> None:
     with stack.stopped_gateway() as env, Terminal("call", "add", "1", "--timeout", "30s", env=env) as seen:
         seen.wait_for("━")  # it waits for an answer that does not come
