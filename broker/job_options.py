@@ -62,6 +62,8 @@ class JobOptions(NamedTuple):
     keep_result: Annotated[float | None, OptionForm("kr", _SECONDS, in_http=True)] = None
     #: The finished job that this one runs again; None = it is not a retry.
     retry_of: Annotated[str | None, OptionForm("ro", _TEXT, in_result=True)] = None
+    #: Where the outcome is sent to at once, besides being stored; see `Answers`. Set by the broker.
+    answer_to: Annotated[str | None, OptionForm("at", _TEXT)] = None
     #: Name of the caller's key, which decides who may read the job.
     owner: Annotated[str | None, OptionForm("o", _TEXT, in_result=True)] = None
     #: Mark of one enqueue call, by which a replay differs from a duplicate of the same ms; `MADE` if the id
@@ -72,14 +74,19 @@ class JobOptions(NamedTuple):
     #: Whether it counts among its owner's pending jobs until it ends.
     is_counted: Annotated[bool, OptionForm("pc", _FLAG)] = False
 
-    def enqueued(self, queue: str, request_token: str, *, is_counted: bool = False) -> "JobOptions":
+    def enqueued(
+        self, queue: str, request_token: str, *, is_counted: bool = False, answer_to: str | None = None
+    ) -> "JobOptions":
         """Return the options with the name of the queue and the mark of the enqueue call."""
         values: list[Any] = list(self)  # `_replace` takes three times as long
-        values[_QUEUE], values[_REQUEST_TOKEN], values[_IS_COUNTED] = queue, request_token, is_counted
+        values[_QUEUE], values[_REQUEST_TOKEN] = queue, request_token
+        values[_IS_COUNTED], values[_ANSWER_TO] = is_counted, answer_to
         return tuple.__new__(JobOptions, values)
 
 
-_QUEUE, _REQUEST_TOKEN, _IS_COUNTED = map(JobOptions._fields.index, ("queue", "request_token", "is_counted"))
+_QUEUE, _REQUEST_TOKEN, _IS_COUNTED, _ANSWER_TO = map(
+    JobOptions._fields.index, ("queue", "request_token", "is_counted", "answer_to")
+)
 #: Those of a job that stock arq's producers wrote, and of requests that give none.
 NO_OPTIONS: Final = JobOptions()
 

@@ -188,6 +188,10 @@ class Keys:
         """Notifies those who listen of what happens; only a hint, the jobs themselves are authoritative."""
         return f"{queue}:job-notices"
 
+    def answers(self, process: str) -> str:  # pub/sub channel, message = number of a call, and its outcome
+        """Sends outcomes to the process whose callers wait; only a hint, the results are authoritative."""
+        return f"{self.default_queue}:answers:{process}"
+
     def request(self, job_id: str) -> str:  # STRING, PX
         """The encoded request of a job that failed, as long as its result, so that it can be run again."""
         return f"{self.default_queue}:kept-request:{job_id}"

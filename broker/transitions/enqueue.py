@@ -76,10 +76,14 @@ class EnqueuePart(Part):
             self._send_orders, group=lambda order: order.queue, weight=lambda order: len(order.blob)
         )
 
-    async def enqueue(self, request: JobRequest) -> Enqueued:
+    async def enqueue(self, request: JobRequest, *, answer_to: str | None = None) -> Enqueued:
         """Put a job into a queue.
 
         Calls made in the same turn of the event loop are sent as one script call.
+
+        Args:
+            request: The job.
+            answer_to: The address of a `Watch`, to which the outcome is sent at once.
 
         Raises:
             InvalidJobRequest: The request contradicts itself.
@@ -88,7 +92,7 @@ class EnqueuePart(Part):
             LimitReached: The caller has reached a limit.
             WriteInDoubt: Repeat the request with the same job id.
         """
-        order = self._order(request)
+        order = self._order(request, answer_to)
         enqueued = _enqueued(order, await self._orders.submit(order))
         return await self._after_a_look(order, enqueued) if _needs_look(order, enqueued) else enqueued
 
@@ -166,13 +170,13 @@ class EnqueuePart(Part):
         except BrokerError as error:
             return error
 
-    def _order(self, request: JobRequest) -> _Order:
+    def _order(self, request: JobRequest, answer_to: str | None = None) -> _Order:
         job_id = request.job_id or new_job_id()
         if wrong := why_not_job_id(job_id):
             raise InvalidName(wrong)
         queue = self.keys.queue(request.options.queue)
         is_default = queue == self.keys.default_queue
-        body = body_of(request, "" if is_default else queue, next(self._tokens))
+        body = body_of(request, "" if is_default else queue, next(self._tokens), answer_to)
         blob = encode_job(body, self._core.codec)
         key = request.idempotency
         args = (
@@ -299,13 +303,14 @@ def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
     )
 
 
-def body_of(request: JobRequest, queue: str, request_token: str) -> JobBody:
+def body_of(request: JobRequest, queue: str, request_token: str, answer_to: str | None = None) -> JobBody:
     """Return the job that a request asks for.
 
     Args:
         request: The request.
         queue: Its queue; "" = the default queue of the namespace.
         request_token: Of this call, if the caller chose the id.
+        answer_to: Where its outcome is sent to.
 
     Raises:
         InvalidJobRequest: The request contradicts itself.
@@ -320,7 +325,7 @@ def body_of(request: JobRequest, queue: str, request_token: str) -> JobBody:
         kwargs=dict(request.kwargs),
         enqueue_time_ms=unix_ms(),
         first_try=request.first_try,
-        options=request.options.enqueued(queue, request_token, is_counted=is_counted),
+        options=request.options.enqueued(queue, request_token, is_counted=is_counted, answer_to=answer_to),
     )
 
 

@@ -28,6 +28,8 @@ class _Ending:
     function: str
     #: The key whose pending jobs are counted; empty = they are not.
     counted_owner: str
+    #: Where the outcome is sent to, besides being stored; empty = nowhere.
+    answer_to: str
 
 
 class FinishPart(Part):
@@ -65,9 +67,12 @@ class FinishPart(Part):
         kept_ms = keep_ms(keep)
         blob = encode_result(result, self._core.codec) if kept_ms or is_wanted else b""
         note = encode_failure_note(result) if kept_ms else note_of(result)
-        owner = (result.options.owner or "") if result.options.is_counted else ""
+        options = result.options
+        owner = (options.owner or "") if options.is_counted else ""
         return self._endings.submit(
-            _Ending(lease, kept_ms, blob, note, result.ending, result.function, owner)
+            _Ending(
+                lease, kept_ms, blob, note, result.ending, result.function, owner, options.answer_to or ""
+            )
         )
 
     async def _send_endings(self, endings: Sequence[_Ending], since: float) -> Sequence[Transition]:
@@ -76,11 +81,11 @@ class FinishPart(Part):
         args += [keys.progress(queue, ""), keys.ended(""), ENDED_TTL_MS]
         args += [keys.wanted(""), keys.outcome(""), OUTCOME_TTL_MS, keys.suspect(""), keys.request("")]
         args += [keys.pending(""), keys.activity(queue, ""), keys.job_channel(queue), self._core.index_limit]
-        args += [keys.failure(""), keys.tries("")]
+        args += [keys.failure(""), keys.tries(""), keys.answers("")]
         for ending in endings:
             lease = ending.lease
             args += [lease.job_id, lease.token, lease.tries, ending.keep_ms, ending.blob, ending.note]
-            args += [ending.ending, ending.function, ending.counted_owner]
+            args += [ending.ending, ending.function, ending.counted_owner, ending.answer_to]
         places = [queue, keys.abort, keys.finished(queue), keys.failed(queue), keys.listeners(queue)]
         answers, is_in_doubt = await self._core.link.run_in_doubt(script("finish"), places, args, since=since)
         return [proven(_ANSWERS[answer], is_in_doubt) for answer in answers]

@@ -110,6 +110,7 @@ class RerunPart(Part):
             request_token=f"rerun:{new_id}",
             retry_of=job_id,
             wants_outcome=False,
+            answer_to=None,
             is_counted=limits is not None and limits.counts_pending,
         )
         body = replace(body, options=options, first_try=None, enqueue_time_ms=unix_ms())

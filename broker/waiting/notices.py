@@ -1,4 +1,4 @@
-"""The notices of writes that all waits of a process share, over one pair of connections."""
+"""The notices of writes, and the answers, that all waits of a process share, over one pair of connections."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from typing import Final
 
 from jobgate.broker.backoff import with_jitter
 from jobgate.broker.errors import BrokerError, BrokerMisconfigured
-from jobgate.broker.link import Link
+from jobgate.broker.part import Core
 from jobgate.broker.waiting.tracker import TrackedReader, tracked_reader
 
 logger = logging.getLogger("jobgate.broker")
@@ -19,24 +19,26 @@ _LOST_PAUSE, _REFUSED_PAUSE = 0.5, 30.0
 MOST_AT_ONCE: Final = 50
 
 #: Is called with the keys that were written; None = any key may have been.
-Listener = Callable[[list[bytes] | None], None]
+KeyListener = Callable[[list[bytes] | None], None]
 
 
 class Notices:
-    """Keeps the tracking connections open from the first use on, and passes their notices to listeners.
+    """Keeps the tracking connections open from the first use on, and passes on what arrives there.
 
     Args:
-        link: Where Redis is.
+        core: Where Redis is.
+        answer: Takes the answers; see `tracker.Listener`.
     """
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._listeners: list[Listener] = []
+    def __init__(self, core: Core, answer: Callable[[bytes], None]) -> None:
+        self._core = core
+        self._listeners: list[KeyListener] = []
+        self.answer = answer
         self._supervisor: asyncio.Task[None] | None = None
         #: Reads that register for notices; None = Redis sends none: it refuses, or the connection is down.
         self.reader: TrackedReader | None = None
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: KeyListener) -> None:
         """Pass all notices to a listener, which picks those that concern it."""
         self._listeners.append(listener)
 
@@ -52,7 +54,8 @@ class Notices:
             await asyncio.gather(self._supervisor, return_exceptions=True)
             self._supervisor = None
 
-    def _notify(self, keys: list[bytes] | None) -> None:
+    def notify(self, keys: list[bytes] | None) -> None:
+        """Pass a notice to all listeners."""
         for listener in self._listeners:
             listener(keys)
 
@@ -60,9 +63,9 @@ class Notices:
         while True:
             pause = _LOST_PAUSE
             try:
-                async with tracked_reader(self._link, self._notify) as self.reader:
+                async with tracked_reader(self._core, self) as self.reader:
                     # Read what was written while there were no notices.
-                    self._notify(None)
+                    self.notify(None)
                     await self.reader.closed.wait()
             except BrokerMisconfigured:
                 pause = _REFUSED_PAUSE

@@ -1,6 +1,7 @@
 """Waiting for results: Redis pushes notices of writes; polling is the fallback. Keys are authoritative."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,8 +21,8 @@ class WatchPart(Part):
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
-        self._notices = Notices(core.link)
-        self._watcher = ResultWatcher(core, self._notices)
+        self._watcher = ResultWatcher(core)
+        self._notices = self._watcher.notices
         self._followed = FollowedJobs(core, self._notices, self._watcher.wishes)
 
     def watch(self, job_id: str, *, in_request: bool = False) -> Watch:
@@ -29,12 +30,15 @@ class WatchPart(Part):
 
         Args:
             job_id: Id of the job.
-            in_request: The request of the job says that somebody waits (`wants_outcome`), so Redis need not
-                be informed separately.
+            in_request: The job is enqueued within, and its request says that somebody waits: by
+                `wants_outcome` and by the watch's address. Then Redis need not be informed or asked
+                separately.
 
         ```
-        with broker.watch(job_id) as watch:
-            await broker.enqueue(JobRequest(function="add", args=[1, 2], job_id=job_id))
+        with broker.watch(job_id, in_request=True) as watch:
+            options = JobOptions(wants_outcome=True)
+            request = JobRequest(function="add", args=[1, 2], job_id=job_id, options=options)
+            await broker.enqueue(request, answer_to=watch.answer_to)
             result = await watch.wait(5)
         ```
         """
@@ -79,10 +83,13 @@ class _Look(NamedTuple):
 class ResultWatcher:
     """Serves all watches of a process."""
 
-    def __init__(self, core: Core, notices: Notices) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._notices = notices
-        notices.listen(self._notice)
+        self.notices = Notices(core, self._answer)
+        self.notices.listen(self._notice)
+        self._numbers = itertools.count()
+        #: The watches to which an answer will be sent, by the number of their call.
+        self._asking: dict[bytes, Watch] = {}
         self._prefix = core.keys.result("").encode()
         self._watches: dict[str, set[Watch]] = {}
         self._looks: Coalescer[_Look, Seen] = Coalescer(self._send, max_items=MOST_AT_ONCE, in_flight=1)
@@ -91,7 +98,7 @@ class ResultWatcher:
     @property
     def pushes(self) -> bool:
         """Whether Redis sends notices; if not, keys are polled."""
-        return self._notices.reader is not None
+        return self.notices.reader is not None
 
     @property
     def data_set(self) -> str | None:
@@ -99,13 +106,21 @@ class ResultWatcher:
         return self._core.data_set.known
 
     def add(self, watch: Watch) -> None:
-        """Register a watch and read its key, which subscribes to the notice."""
-        self._notices.start()
+        """Register a watch; give it an address for its answer, or read its key to get a notice."""
+        self.notices.start()
         self._watches.setdefault(watch.job_id, set()).add(watch)
-        self._refresh(watch.job_id)
+        reader = self.notices.reader
+        if watch.in_request and reader is not None and reader.process is not None:
+            number = str(next(self._numbers))
+            watch.answer_to = f"{reader.process}.{number}"
+            self._asking[number.encode()] = watch
+        else:
+            self._refresh(watch.job_id)
 
     def discard(self, watch: Watch) -> None:
         """Forget a watch."""
+        if watch.answer_to is not None:
+            self._asking.pop(watch.answer_to.partition(".")[2].encode(), None)
         watches = self._watches.get(watch.job_id, set())
         watches.discard(watch)
         if not watches:
@@ -175,6 +190,17 @@ class ResultWatcher:
             if job_id in self._watches:
                 self._refresh(job_id, noticed=True)
 
+    def _answer(self, message: bytes) -> None:
+        """Take the outcome that a worker has sent to one watch. No other job can have its number."""
+        number, _, blob = message.partition(b" ")
+        watch = self._asking.get(number)
+        if watch is None:
+            return
+        if blob:
+            watch.take(blob)
+        else:
+            self._refresh(watch.job_id, noticed=True)
+
     async def _send(self, looks: Sequence[_Look], since: float) -> Sequence[Seen]:
         keys = self._core.keys
         # The job first: if it is gone, its result is there already, since one script does both.
@@ -210,6 +236,6 @@ class ResultWatcher:
         ]
 
     async def _read(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        if (reader := self._notices.reader) is not None:
+        if (reader := self.notices.reader) is not None:
             return await reader.read(commands)
         return [await self._core.link.command(*command) for command in commands]

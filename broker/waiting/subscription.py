@@ -31,6 +31,10 @@ class Subscription:
         #: Redis' id of this connection, the target of CLIENT TRACKING REDIRECT.
         self.client_id = client_id
 
+    async def add(self, channel: str | bytes) -> None:
+        """Subscribe to one more channel, before messages are read. Raises BrokerError."""
+        await ask(self._connection, "SUBSCRIBE", channel)
+
     async def messages(self) -> AsyncIterator[Any]:
         """Yield the payloads that arrive; raises as `labelled_messages`."""
         async for _, payload in self.labelled_messages():

@@ -2,28 +2,51 @@
 
 A tracked read of a key is the registration: when anyone writes the key later, even a stock arq worker, Redis
 sends one notice and forgets the registration, until the key is read again.
+
+The subscriber also receives answers: jobgate's workers send an outcome there if the job's request says so.
 """
 
 import asyncio
+import logging
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+import secrets
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 
-from jobgate.broker.errors import BrokerUnavailable
-from jobgate.broker.link import Link, packed, translate
+from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable
+from jobgate.broker.link import packed, translate
+from jobgate.broker.part import Core
 from jobgate.broker.waiting.subscription import LONGEST_SILENCE, Subscription, ask, subscribe
 
-_CHANNEL = "__redis__:invalidate"
+logger = logging.getLogger("jobgate.broker")
+
+_INVALIDATE = b"__redis__:invalidate"
+
+
+class Listener(Protocol):
+    """Takes what the subscriber receives."""
+
+    def notify(self, keys: list[bytes] | None) -> None:
+        """Take the keys that were written; None = any key may have been (FLUSHALL)."""
+
+    def answer(self, message: bytes) -> None:
+        """Take an answer: number of a call, a space, and the outcome as stored, or nothing if it is large."""
 
 
 class TrackedReader:
-    """Reads keys on the one connection whose reads are tracked."""
+    """Reads keys on the one connection whose reads are tracked.
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    Args:
+        connection: The connection.
+        process: Name under which answers reach the subscriber; None = Redis refuses that.
+    """
+
+    def __init__(self, connection: AbstractConnection, process: str | None) -> None:
         self._connection = connection
+        self.process = process
         self._turn = asyncio.Lock()
         #: Set when the connection can no longer be used.
         self.closed = asyncio.Event()
@@ -58,25 +81,24 @@ class TrackedReader:
 
 
 @asynccontextmanager
-async def tracked_reader(
-    link: Link, notify: Callable[[list[bytes] | None], None]
-) -> AsyncIterator[TrackedReader]:
+async def tracked_reader(core: Core, listener: Listener) -> AsyncIterator[TrackedReader]:
     """Open the pair of connections; the reader is closed when either fails.
 
     Args:
-        link: Where Redis is.
-        notify: Called with the keys that were written; None = any key may have been (FLUSHALL).
+        core: Where Redis is.
+        listener: Takes what arrives.
 
     Raises:
         BrokerUnavailable: Redis is unavailable.
         BrokerMisconfigured: Redis, or a proxy in front of it, refuses tracking.
     """
-    async with subscribe(link, _CHANNEL) as subscription:
-        connection = await link.connection(timeout=link.deadline)
+    async with subscribe(core.link, _INVALIDATE) as subscription:
+        process = await _subscribed_to_answers(core, subscription)
+        connection = await core.link.connection(timeout=core.link.deadline)
         try:
             await ask(connection, "CLIENT", "TRACKING", "ON", "REDIRECT", subscription.client_id)
-            reader = TrackedReader(connection)
-            pump = asyncio.create_task(_pump(subscription, notify, reader))
+            reader = TrackedReader(connection, process)
+            pump = asyncio.create_task(_pump(subscription, listener, reader))
             try:
                 yield reader
             finally:
@@ -87,13 +109,25 @@ async def tracked_reader(
             await connection.disconnect(nowait=True)
 
 
-async def _pump(
-    subscription: Subscription, notify: Callable[[list[bytes] | None], None], reader: TrackedReader
-) -> None:
+async def _subscribed_to_answers(core: Core, subscription: Subscription) -> str | None:
+    """Have answers sent to this connection; return the name for it, which no other ever has."""
+    process = secrets.token_hex(8)
     try:
-        # There is a notice for almost each call: `messages` would pass each on once more.
-        async for _, keys in subscription.labelled_messages():
-            notify(keys)
+        await subscription.add(core.keys.answers(process))
+    except BrokerMisconfigured:
+        logger.debug("Redis refuses the channel of answers, results are read instead")
+        return None
+    return process
+
+
+async def _pump(subscription: Subscription, listener: Listener, reader: TrackedReader) -> None:
+    try:
+        # There is a message for almost each call: `messages` would pass each on once more.
+        async for channel, payload in subscription.labelled_messages():
+            if channel == _INVALIDATE:
+                listener.notify(payload)
+            else:
+                listener.answer(payload)
     except BrokerUnavailable:
         # Without the subscriber no notices arrive, so the next read of the reader must fail.
         await reader.close()

@@ -18,6 +18,9 @@ POLL_INTERVAL = 0.25
 #: Seconds between the moments at which waits read again. Those of one moment share round trips, which cost
 #: more than the reads.
 _BETWEEN_MOMENTS = 0.1
+#: Seconds in which most answers arrive. Then the key is read, to get a notice if somebody else writes it, a
+#: stock arq worker for example. And the seconds between the moments of these reads.
+_ANSWER_WITHIN, _BETWEEN_FIRST_MOMENTS = 0.05, 0.01
 #: Seconds that the last read, at the end of a wait, may take.
 LAST_LOOK = 0.5
 
@@ -40,7 +43,10 @@ class Watch:
     def __init__(self, watcher: "ResultWatcher", job_id: str, *, in_request: bool = False) -> None:
         self._watcher = watcher
         self._wish = None if in_request else Wish(watcher.wishes, job_id)
+        self.in_request = in_request
         self.job_id = job_id
+        #: Where a worker shall send the outcome, for `Broker.enqueue`; None = nowhere, it is read.
+        self.answer_to: str | None = None
         self._blob: bytes | None = None
         self._data_set = watcher.data_set
         self._has_looked = False
@@ -99,12 +105,16 @@ class Watch:
         return None if self._blob is None else await self._watcher.read(self._blob, self.job_id)
 
     def see(self, seen: Seen) -> None:
-        """Keep what a read has found: the data set of the first read, and the result."""
-        if not self._has_looked:
+        """Keep what a read has found: the data set of the first read that found the job, and the result."""
+        if not self._has_looked and seen.job_exists:
             self._has_looked, self._data_set = True, seen.data_set or self._data_set
         if seen.blob is not None:
-            self._blob = self._blob or seen.blob
-            self._end_pause(True)
+            self.take(seen.blob)
+
+    def take(self, blob: bytes) -> None:
+        """Keep the result as stored, and end the wait."""
+        self._blob = self._blob or blob
+        self._end_pause(True)
 
     def look_at_once(self) -> None:
         """Read again without waiting for a notice: the last answer may be about an earlier job of this id."""
@@ -126,6 +136,7 @@ class Watch:
     async def _noticed(self, loop: asyncio.AbstractEventLoop, end: float, poll: float) -> bool:
         # Without asyncio.Event and asyncio.timeout, which cost a tenth of the time of a call over HTTP.
         self._pause, self._ends, self._poll = loop.create_future(), end, poll
+        self._expects_answer = self.answer_to is not None and self._reread is None
         self._set_timer(loop)
         try:
             return await self._pause
@@ -136,7 +147,10 @@ class Watch:
         if self._wish is not None:
             self._wish.renew()
         # Waits that have begun together do not stay together: all of them at once would hold others up.
-        if self._watcher.pushes:
+        if self._expects_answer:
+            due = loop.time() + _ANSWER_WITHIN
+            due -= due % _BETWEEN_FIRST_MOMENTS
+        elif self._watcher.pushes:
             due = loop.time() + with_jitter(REREAD_INTERVAL)
             due -= due % _BETWEEN_MOMENTS
         else:
@@ -148,6 +162,7 @@ class Watch:
         if loop.time() >= self._ends:
             self._end_pause(False)
             return
+        self._expects_answer = False
         if self._reread is None or self._reread.done():
             self._reread = self._watcher.read_again(self)
         self._set_timer(loop)

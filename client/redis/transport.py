@@ -13,6 +13,7 @@ from jobgate.broker import (
     JobOptions,
     JobView,
     RerunAnswer,
+    Watch,
     errors,
     near_names,
     records,
@@ -147,7 +148,7 @@ class RedisTransport:
         await self._reach(budget)
         await self._await_worker(job, budget)
         with self._broker.watch(job.job_id, in_request=True) as watch:
-            queue = await self._enqueue(job, budget, wants_outcome=True)
+            queue = await self._enqueue(job, budget, watch)
             result = await _within(budget, watch.wait(budget.left))
         return await self._end(job.job_id, queue, result)
 
@@ -242,11 +243,14 @@ class RedisTransport:
             raise UnknownFunction.named(job.function, near[:_NEAR_NAMES], queues)
         return found is not Availability.NO_WORKERS
 
-    async def _enqueue(self, job: NewJob, budget: TimeBudget, *, wants_outcome: bool = False) -> str:
+    async def _enqueue(self, job: NewJob, budget: TimeBudget, watch: Watch | None = None) -> str:
+        request = _request(job, self._serializer, watch is not None)
         try:
             async with asyncio.timeout(budget.left + GRACE):
                 with translated():
-                    enqueued = await self._broker.enqueue(_request(job, self._serializer, wants_outcome))
+                    enqueued = await self._broker.enqueue(
+                        request, answer_to=watch.answer_to if watch else None
+                    )
         except GatewayUnavailable:
             self._is_reached = False
             raise

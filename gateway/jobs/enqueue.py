@@ -145,10 +145,10 @@ def request_of(
     return job_request(function, document, sender, call.gateway.queues)
 
 
-async def _enqueued(call: Call, request: JobRequest) -> Enqueued:
+async def _enqueued(call: Call, request: JobRequest, answer_to: str | None = None) -> Enqueued:
     call.job_id = request.job_id
     try:
-        enqueued = await call.gateway.broker.enqueue(request)
+        enqueued = await call.gateway.broker.enqueue(request, answer_to=answer_to)
         call.job_id = enqueued.job_id
     except asyncio.CancelledError:
         if not call.deadline.is_over:
@@ -185,7 +185,7 @@ async def _call(call: Call, request: JobRequest, wait: float) -> Answer:
     gateway, job_id = call.gateway, request.job_id or ""
     async with call.place(wait):
         with gateway.broker.watch(job_id, in_request=True) as watch:
-            enqueued = await _enqueued(call, request)
+            enqueued = await _enqueued(call, request, watch.answer_to)
             data_set = gateway.broker.data_set.known
             result: JobResult | None = None
             if enqueued.created or enqueued.replayed:

@@ -3,7 +3,7 @@
 -- Uses: read.lua (read, whole, any_marks)
 -- Uses: lease.lua (held)
 -- Uses: drop.lua (drop)
--- Uses: hand.lua (hand_over)
+-- Uses: hand.lua (hand_over, send_answer)
 -- Uses: index.lua (list_ended, keep_failure)
 -- Uses: activity.lua (count_event, write_counts)
 -- Uses: notice.lua (notify)
@@ -23,11 +23,13 @@
 -- ARGV[15]        pub/sub channel of those who listen
 -- ARGV[16]        most entries of an index
 -- ARGV[17..18]    key prefixes: failure, tries
+-- ARGV[19]        prefix of the pub/sub channels of answers
 -- then for each job:
 --   id, token, tries, ms to keep the result (0 = not at all, -1 = for ever), result ('' if it is not kept and nobody
 --   is known to wait for it), note: for the mark of the end, if the result is not kept ('abort ' and the job's owner if
 --   it was aborted, else ''), or of the failure, if there is one and the result is kept (failure_notes.py),
---   how it ended: succeeded, failed or aborted, function, name of the key whose pending jobs are counted, else ''
+--   how it ended: succeeded, failed or aborted, function, name of the key whose pending jobs are counted, else '',
+--   where its caller waits for the answer, else ''
 --
 -- Writes ended  STRING  "<token> <note><SHA-1 of the body>", if the result is not kept: distinguishes a repeated
 --                       finish, and a repeated enqueue of this job, from new ones
@@ -50,7 +52,7 @@ local function list_kept(id, keep, ending, note)
   end
 end
 
-for at = 19, #ARGV, 9 do
+for at = 20, #ARGV, 10 do
   local id, token, tries, keep, blob = ARGV[at], ARGV[at + 1], ARGV[at + 2], whole(ARGV[at + 3]) or -1, ARGV[at + 4]
   local in_progress, retry, result = in_progress_prefix .. id, retry_prefix .. id, result_prefix .. id
   local is_held = held(KEYS[1], in_progress, retry, id, token, tries)
@@ -85,6 +87,7 @@ for at = 19, #ARGV, 9 do
     if marks then
       redis.pcall('ZREM', KEYS[2], id)
     end
+    send_answer(ARGV[19], ARGV[at + 9], blob)
     answers[#answers + 1] = 1
   elseif keep == 0 then
     local ended = read('GET', ended_prefix .. id)

@@ -15,7 +15,7 @@ from jobgate.broker.keys import Keys, why_not_queue
 
 #: Parameters that are the name of a queue, which is checked, and those that take any text.
 QUEUES = frozenset({"queue", "name"})
-ANYTHING = frozenset({"job_id", "worker_id", "digest", "caller", "function", "minute", "window"})
+ANYTHING = frozenset({"job_id", "worker_id", "digest", "caller", "function", "minute", "window", "process"})
 ORDINARY = """
     emails arq:queue arq:queue:high arq:queue:2 myapp:jobs myapp:job myapp:retry workers arq
     arq:jobs arq:emails a:b:c progress wake job:x mail.high-1 Ärger q:wakeful queue:{shard} arq:test
