@@ -43,6 +43,7 @@ from jobgate.client.info import (
     JobStatus,
     QueueEvent,
     QueueEventKind,
+    TryInfo,
 )
 from jobgate.client.many import Call, CallOptions
 from jobgate.client.metrics import ClientMetrics
@@ -77,7 +78,7 @@ __all__ = [
     # The client and its jobs
     "Call", "CallOptions", "Caller", "Client", "ErrorInfo", "JobEvent", "JobEventKind", "JobHandle",
     "JobInfo", "JobProgress", "JobStatus",
-    "QueueEvent", "QueueEventKind",
+    "QueueEvent", "QueueEventKind", "TryInfo",
     # What operators ask for
     "AbortFilters", "Activity", "BulkCount", "BulkError", "BulkResult", "FailureCount",
     "FailureFilters", "FailureGroup", "FunctionInfo", "FunctionParameter",

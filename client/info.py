@@ -48,6 +48,22 @@ class ErrorInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TryInfo:
+    """A try of a job that was followed by another one. Times are aware, in UTC; None = not known."""
+
+    #: 1 is the first.
+    number: int
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    #: Name of its worker.
+    worker: str | None = None
+    #: What made the job run again; None = the function asked for it, or the try was lost.
+    error: ErrorInfo | None = None
+    #: Whether its worker died, or lost its lease.
+    lost: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobInfo:
     """One consistent view of a job. Times are aware, in UTC; None = not known, or not yet."""
 
@@ -74,6 +90,8 @@ class JobInfo:
     retry_of: str | None = None
     #: Id of the job that runs it again.
     retried_as: str | None = None
+    #: The last 20 tries that were followed by another one, the oldest first. Lists and events leave them out.
+    earlier_tries: tuple[TryInfo, ...] = ()
 
 
 class JobEventKind(StrEnum):

@@ -69,7 +69,7 @@ _FILTERS: Final = {
         type=MOMENT,
         metavar="TIME",
         help="Only jobs that ended since then, or are due then or later: 1h is an hour ago; 30m, 2d, today, "
-        "yesterday, 2026-08-01, 2026-08-01T14:00; +1h is in an hour.",
+        "yesterday, tomorrow, 2026-08-01, 2026-08-01T14:00; +1h is in an hour.",
     ),
     "until": option(
         "--until",

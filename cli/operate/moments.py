@@ -8,7 +8,12 @@ import click
 
 from jobgate.cli.duration import parsed_duration
 
-_EXAMPLES: Final = "1h (an hour ago), +1h (in an hour), today, yesterday, 2026-08-01 or 2026-08-01T14:00"
+_EXAMPLES: Final = (
+    "1h (an hour ago), +1h (in an hour), yesterday, today or tomorrow (when it begins), 2026-08-01 or "
+    "2026-08-01T14:00"
+)
+#: Words for days, as distances from today.
+_DAYS: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
 #: Seconds of each unit, from the largest one.
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
@@ -31,11 +36,11 @@ def parsed_moment(text: str, now: datetime) -> datetime | None:
     """Return the time that a text means, in UTC; None = it means none. Without a zone it is local time."""
     if (duration := parsed_duration(text.lstrip("+-"))) is not None and re.match(r"[+-]?[0-9]", text):
         return _within_range(now, duration if text.startswith("+") else -duration)
-    days = {"today": 0, "yesterday": 1}.get(text.lower())
+    days = _DAYS.get(text.lower())
     try:
         if days is None:
             return datetime.fromisoformat(text).astimezone(UTC)
-        day = now.date() - timedelta(days=days)
+        day = now.date() + timedelta(days=days)
         return datetime.combine(date(day.year, day.month, day.day), datetime.min.time()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from jobgate.broker import Broker, FollowedJob, JobStates, JobView
@@ -43,7 +44,8 @@ class JobEvents:
                 # Whoever has seen the first event will see the outcome, even if it is not kept.
                 await self._change()
             while True:
-                info = info_of(states.view)
+                # Earlier tries are not read with each change, so that no state has them.
+                info = info_of(replace(states.view, earlier_tries=()))
                 if info != seen:
                     yield JobEvent.after(info, seen)
                     seen = info

@@ -1,7 +1,7 @@
 """What a client sees of a job of the broker."""
 
-from jobgate.broker import Failure, JobView, records, time_of
-from jobgate.client.info import ErrorInfo, JobInfo, JobProgress, JobStatus
+from jobgate.broker import EarlierTry, Failure, JobView, records, time_of
+from jobgate.client.info import ErrorInfo, JobInfo, JobProgress, JobStatus, TryInfo
 from jobgate.client.transport import JobEnd
 
 
@@ -46,4 +46,16 @@ def info_of(view: JobView) -> JobInfo:
         progress=None if said is None else JobProgress.at(said.time_ms, said.fraction, said.message),
         retry_of=view.retry_of,
         retried_as=view.retried_as,
+        earlier_tries=tuple(map(_try, view.earlier_tries)),
+    )
+
+
+def _try(one: EarlierTry) -> TryInfo:
+    return TryInfo(
+        number=one.number,
+        start_time=time_of(one.start_time_ms),
+        end_time=time_of(one.end_time_ms),
+        worker=one.worker,
+        error=error_of(one.failure),
+        lost=one.is_lost,
     )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from jobgate.cli.remote import Connection, RemoteCommand, connection_options, for_each, run
-from jobgate.cli.terminal import Column, Output, output_options, progress_of, status_of
+from jobgate.cli.terminal import Column, Output, cell, output_options, progress_of, status_of
 
 if TYPE_CHECKING:
-    from jobgate.client import Client, JobInfo
+    from jobgate.client import Client, JobInfo, TryInfo
 
 _COLUMNS: Final = (
     Column("job", lambda job: job.job_id),
@@ -57,6 +57,7 @@ def _facts(job: "JobInfo") -> list[tuple[str, object]]:
         "queue": job.queue,
         "status": status_of(job),
         "progress": progress_of(job),
+        "error": f"{job.error.type}: {job.error.message} ({job.error.code})" if job.error else None,
         "tries": job.tries,
         "worker": job.worker,
         "enqueued": job.enqueue_time,
@@ -66,4 +67,13 @@ def _facts(job: "JobInfo") -> list[tuple[str, object]]:
         "retry of": job.retry_of,
         "retried as": job.retried_as,
     }
-    return [(name, value) for name, value in known.items() if value is not None]
+    tries = [(f"try {one.number}", _end_of(one)) for one in job.earlier_tries]
+    return [*((name, value) for name, value in known.items() if value is not None), *tries]
+
+
+def _end_of(one: "TryInfo") -> str:
+    """Return when and why a try ended, in a few words."""
+    why = "its worker was lost" if one.lost else "the function asked to run again"
+    if one.error is not None:
+        why = f"{one.error.type}: {one.error.message}"
+    return why if one.end_time is None else f"{cell(one.end_time)} {why}"

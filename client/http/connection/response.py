@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from jobgate.client.errors import UnexpectedAnswer
-from jobgate.client.info import ErrorInfo, JobInfo, JobProgress, JobStatus
+from jobgate.client.info import ErrorInfo, JobInfo, JobProgress, JobStatus, TryInfo
 from jobgate.client.transport import JobEnd
 from jobgate.client.values import checked
 
@@ -124,7 +124,20 @@ def read_job(job: Mapping[str, Any]) -> JobInfo:
         progress=_progress(job.get("progress")),
         retry_of=job.get("retry_of"),
         retried_as=job.get("retried_as"),
+        earlier_tries=tuple(map(_try, job.get("earlier_tries") or ())),
         **times,
+    )
+    return checked(info)
+
+
+def _try(one: Mapping[str, Any]) -> TryInfo:
+    info = TryInfo(
+        number=one["try"],
+        start_time=time_in(one, "start_time"),
+        end_time=time_in(one, "end_time"),
+        worker=one["worker"],
+        error=_error(one["error"]),
+        lost=one["lost"],
     )
     return checked(info)
 

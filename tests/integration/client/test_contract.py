@@ -293,10 +293,27 @@ async def test_a_queue_can_be_named(client: Client) -> None:
 async def test_tries_are_counted_and_can_be_limited(client: Client) -> None:
     job = await client.enqueue("flaky", 3)
     assert await job.result() == 3
-    assert (await job.info()).tries == 3
+    info = await job.info()
+    assert info.tries == 3
+    assert [(one.number, one.worker, one.error, one.lost) for one in info.earlier_tries] == [
+        (number, info.worker, None, False) for number in (1, 2)
+    ]
+    ends = [one.end_time for one in info.earlier_tries]
+    assert sorted([*ends, info.start_time]) == [*ends, info.start_time], "aware times, in order"  # type: ignore[type-var]
     with pytest.raises(JobFailed) as caught:
         await client.call("flaky", 3, _max_tries=2)
     assert caught.value.code == "max-tries"
+
+
+@async_only
+async def test_lists_and_events_leave_earlier_tries_out(client: Client) -> None:
+    job = await client.enqueue("flaky", 2)
+    assert await job.result() == 2
+    (event,) = [event async for event in job.events()]
+    (listed,) = [one async for one in client.jobs(status="complete", function="flaky", limit=1)]
+    assert (await job.info()).earlier_tries
+    assert event.job.earlier_tries == listed.earlier_tries == ()
+    assert event.job == listed
 
 
 async def test_the_run_time_can_be_limited(client: Client) -> None:

@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 
 from jobgate.broker import FailureCode
+from jobgate.cli.commands.call import status
 from jobgate.cli.offers import _calls
 from jobgate.cli.operate.failures import FailureCount
 from jobgate.cli.operate.job_filters import _CODES, _STATUSES
 from jobgate.cli.operate.moments import parsed_moment, since, span, when
 from jobgate.cli.remote import DEFAULT_URL
-from jobgate.client import FailureGroup, FunctionInfo, FunctionParameter, JobStatus
+from jobgate.client import (
+    ErrorInfo,
+    FailureGroup,
+    FunctionInfo,
+    FunctionParameter,
+    JobInfo,
+    JobStatus,
+    TryInfo,
+)
 
 NOW = datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=1)))
 
@@ -27,7 +36,7 @@ NOW = datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=1)))
         ("2026-02-01T10:00Z", "2026-02-01T10:00:00+00:00"),
         ("1x", None),
         ("++1h", None),
-        ("tomorrow", None),
+        ("tonight", None),
         ("99999d", None),
         ("2026-13-01", None),
         ("", None),
@@ -45,6 +54,10 @@ def test_days_are_those_of_the_local_calendar() -> None:
     assert yesterday is not None
     assert (today.astimezone().hour, today.astimezone().date()) == (0, NOW.date())
     assert yesterday.astimezone().date() == NOW.date() - timedelta(days=1)
+    tomorrow = parsed_moment("tomorrow", NOW)
+    assert tomorrow is not None
+    begins = tomorrow.astimezone()
+    assert (begins.hour, begins.date()) == (0, NOW.date() + timedelta(days=1))
     day = parsed_moment("2026-02-01", NOW)
     assert day is not None
     assert day.astimezone().isoformat().startswith("2026-02-01T00:00:00")
@@ -120,3 +133,26 @@ def test_the_call_that_dev_shows_can_be_copied() -> None:
     body = '{"kwargs": {"text": "text", "how": "it\'s", "many": [], "other": 1}}'
     assert shlex.split(curl) == ["curl", "http://127.0.0.1:9000/jobs/f?wait=10", "-d", body]
     assert _calls(FunctionInfo(name="f"), DEFAULT_URL)[0] == "jobgate call f"
+
+
+def test_the_status_of_a_job_shows_why_it_failed_and_its_earlier_tries() -> None:
+    error = ErrorInfo(type="OSError", message="the disk is away", code="error")
+    ended = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
+    job = JobInfo(
+        job_id="a",
+        function="f",
+        queue="q",
+        status=JobStatus.COMPLETE,
+        success=False,
+        error=error,
+        tries=3,
+        earlier_tries=(
+            TryInfo(number=1, end_time=ended, error=error),
+            TryInfo(number=2, lost=True),
+            TryInfo(number=3),
+        ),
+    )
+    facts = dict(status._facts(job))
+    assert facts["error"] == "OSError: the disk is away (error)"
+    assert facts["try 1"] == f"{ended.astimezone():%Y-%m-%d %H:%M:%S} OSError: the disk is away"
+    assert (facts["try 2"], facts["try 3"]) == ("its worker was lost", "the function asked to run again")
