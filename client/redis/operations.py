@@ -1,12 +1,12 @@
 """What operators ask Redis for, without a gateway."""
 
 import math
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
 from jobgate.broker import Broker, LiveFunctions, why_not_queue
-from jobgate.client.errors import InvalidRequest, NeedsGateway
+from jobgate.client.errors import GatewayUnavailable, InvalidRequest, NeedsGateway, OutcomeUnknown
 from jobgate.client.info import JobInfo
 from jobgate.client.operate import (
     BulkCount,
@@ -24,6 +24,7 @@ from jobgate.client.redis.translation import translated
 
 #: How old the knowledge of functions may be, in seconds.
 _FRESH: Final = 1.0
+_SWITCH_AGAIN: Final = "a second pause or resume changes nothing."
 _NOT_A_QUEUE: Final = "The key of this queue holds another type of value: choose another queue."
 
 
@@ -104,17 +105,21 @@ class RedisOperations:
 
     async def pause(self, queue: str) -> QueueInfo:
         """Pause a queue."""
-        before = await self.queue(queue)
-        with translated():
-            await self._broker().pause(before.queue)
-        return await self.queue(queue)
+        return await self._switched(queue, self._broker().pause)
 
     async def resume(self, queue: str) -> QueueInfo:
         """Resume a queue."""
+        return await self._switched(queue, self._broker().resume)
+
+    async def _switched(self, queue: str, switch: Callable[[str], Awaitable[None]]) -> QueueInfo:
         before = await self.queue(queue)
         with translated():
-            await self._broker().resume(before.queue)
-        return await self.queue(queue)
+            await switch(before.queue)
+        try:
+            return await self.queue(queue)
+        except GatewayUnavailable as error:
+            # It has been done: an error must not say that nothing was.
+            raise OutcomeUnknown(f"{error} The queue may have been switched: {_SWITCH_AGAIN}") from error
 
     async def count(self, request: BulkRequest) -> BulkCount:
         """Refuse: a gateway counts."""
