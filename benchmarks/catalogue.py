@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks.measures.http import blocking, call, enqueue, through_redis
+from benchmarks.measures.http import blocking, call, enqueue, profile, through_redis
 from benchmarks.measures.stored import backlog, idle, listing
 from benchmarks.measures.waiting import crowd, long_polls, streams
 from benchmarks.measures.work import books, cold_start, drain, payload, sleepers, start_up
@@ -17,11 +17,13 @@ CATALOGUE: dict[str, Callable[[Stage], Table]] = {
     "sleepers": sleepers.sleepers,
     "enqueue-http": enqueue.enqueue_http,
     "enqueue-batch": enqueue.enqueue_batch,
+    "batch-connections": enqueue.batch_connections,
     "enqueue-redis": through_redis.enqueue_redis,
     "payload": payload.payload,
     "call-http": call.call_http,
     "call-redis": through_redis.call_redis,
     "call-blocking": blocking.call_blocking,
+    "profile": profile.profile,
     "long-polls": long_polls.long_polls,
     "streams": streams.streams,
     "crowd": crowd.beside_crowd,

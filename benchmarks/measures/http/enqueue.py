@@ -23,6 +23,8 @@ FIGURES = [
     Figure("memory", "MiB", more_is_better=False),
 ]
 JOBS = 50_000
+#: Jobs of a request where many clients send arrays at once.
+IN_ARRAY = 100
 LINE = b'{"function":"noop",' + BODY[1:] + b"\n"
 
 
@@ -90,6 +92,42 @@ def enqueue_batch(stage: Stage) -> Table:
     return in_turns(table, stage, contenders | {"direct": lambda: _direct(stage, jobs)})
 
 
+def batch_connections(stage: Stage) -> Table:
+    """Send arrays over several connections at once, to one gateway process and to two."""
+    figures = [
+        Figure("rate", "jobs/s at 64 connections", more_is_better=True),
+        Figure("alone", "jobs/s at 1", more_is_better=True),
+        Figure("many", "jobs/s at 256", more_is_better=True),
+        Figure("p99", "ms of a request at 64, p99", more_is_better=False),
+        Figure("memory", "MiB", more_is_better=False),
+    ]
+    table = Table("batch-connections", f"Arrays of {IN_ARRAY} jobs over several connections", figures)
+    contenders = {"jobgate": (), "jobgate --workers 2": ("--workers", "2")}
+    return in_turns(
+        table, stage, {name: partial(_arrays_at_once, stage, *words) for name, words in contenders.items()}
+    )
+
+
+def _arrays_at_once(stage: Stage, *options: str) -> dict[str, float]:
+    requests = max(256, stage.scaled(JOBS) // IN_ARRAY)
+    array = load.post("/jobs", _array(IN_ARRAY))
+    with GATEWAY.running(stage, *options) as (server, port):
+
+        def sent(connections: int) -> tuple[float, list[float]]:
+            stage.empty()
+            return load.run(port, array, connections=connections, requests=requests, expected=b"200")
+
+        sent(64)  # warms up
+        rate, took = sent(64)
+        return {
+            "rate": rate * IN_ARRAY,
+            "p99": took[len(took) * 99 // 100] * 1000,
+            "alone": sent(1)[0] * IN_ARRAY,
+            "many": sent(256)[0] * IN_ARRAY,
+            "memory": server.memory,
+        }
+
+
 def _way(stage: Stage, way: Callable[[int], object], jobs: int) -> Callable[[], Mapping[str, float]]:
     def measure() -> Mapping[str, float]:
         with GATEWAY.running(stage) as (server, port):
@@ -120,8 +158,11 @@ def send_lines(port: int, jobs: int) -> None:
 
 
 def _arrays(port: int, jobs: int) -> None:
-    body = b'{"jobs":[' + b",".join([LINE.strip()] * 1000) + b"]}"
-    load.run(port, load.post("/jobs", body), connections=1, requests=jobs // 1000, expected=b"200")
+    load.run(port, load.post("/jobs", _array(1000)), connections=1, requests=jobs // 1000, expected=b"200")
+
+
+def _array(jobs: int) -> bytes:
+    return b'{"jobs":[' + b",".join([LINE.strip()] * jobs) + b"]}"
 
 
 def _direct(stage: Stage, jobs: int) -> dict[str, float]:
