@@ -93,11 +93,12 @@ from jobgate.broker.keys import (
 )
 from jobgate.broker.link import DEFAULT_URL, RedisSettings, async_client, settings_of
 from jobgate.broker.listing import (
-    FailedJob,
+    CountedFailures,
     FailureGroup,
-    FailureGroups,
     Merge,
+    TimeSteps,
     WantedFailures,
+    count_failures,
 )
 from jobgate.broker.milliseconds import CLOCK_SHIFT, DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of, unix_ms
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT
@@ -204,7 +205,8 @@ __all__ = [
     "Allowance", "CallerLimits", "FunctionActivity", "MinuteActivity",
     "Rerun", "RerunAnswer",
     # Lists over several queues
-    "LONGEST_TYPE", "FailedJob", "FailureGroup", "FailureGroups", "Merge", "WantedFailures",
+    "LONGEST_TYPE", "CountedFailures", "FailureGroup", "Merge", "TimeSteps", "WantedFailures",
+    "count_failures",
     # What identifies a claim, or one state of a job
     "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "size_of",
     # Defaults and durations

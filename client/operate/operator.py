@@ -81,7 +81,6 @@ class Operator:
         Raises:
             InvalidOption: A filter is unknown or has a wrong value.
             Forbidden: The key lacks the scope `read`.
-            NeedsGateway: The client's address is that of Redis.
         """
         return await self._operations.failures(JobFilter.of(which, FailureFilters), _most(limit))
 

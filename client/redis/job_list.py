@@ -16,7 +16,7 @@ from jobgate.client.redis.translation import translated
 #: Jobs that are read at a time: each may be megabytes large.
 _AT_ONCE: Final = 100
 #: The queue of a filter that means all queues.
-_ALL: Final = "*"
+ALL: Final = "*"
 
 _Found = tuple[str, str]
 _Page = tuple[Sequence[tuple[str, _Found]], str]
@@ -40,13 +40,13 @@ class JobList:
         self._broker = broker
         self._wanted = wanted
         self._queues: Sequence[str] = ()
-        if wanted.queue != _ALL:
+        if wanted.queue != ALL:
             with translated():
                 self._queues = [broker.keys.queue(wanted.queue)]
 
     async def jobs(self) -> AsyncGenerator[JobInfo, None]:
         """Yield jobs that wait or run by due time, then finished ones, newest first; or all by time."""
-        if self._wanted.queue == _ALL:
+        if self._wanted.queue == ALL:
             with translated():
                 self._queues = sorted({self._broker.keys.default_queue, *await self._broker.known_queues()})
         is_newest = self._wanted.order == "newest"
@@ -118,12 +118,12 @@ class _QueueList:
                 cursor=cursor,
                 limit=_AT_ONCE,
                 status=None if wanted.status is None else StoredStatus(wanted.status),
-                since_ms=_milliseconds(wanted.since),
-                until_ms=_milliseconds(wanted.until),
+                since_ms=milliseconds(wanted.since),
+                until_ms=milliseconds(wanted.until),
                 newest=self.is_newest,
             )
         except NotAQueue:
-            if wanted.queue == _ALL:
+            if wanted.queue == ALL:
                 return [], ""
             raise
         return [
@@ -137,8 +137,8 @@ class _QueueList:
             only_failed=wanted.success is False or _names_failure(wanted),
             cursor=cursor,
             limit=_AT_ONCE,
-            since_ms=_milliseconds(wanted.since),
-            until_ms=_milliseconds(wanted.until),
+            since_ms=milliseconds(wanted.since),
+            until_ms=milliseconds(wanted.until),
         )
         return [(f"{time}:{one}", (self.queue, one)) for one, time in page.entries], page.cursor
 
@@ -147,5 +147,6 @@ def _names_failure(wanted: JobFilter) -> bool:
     return wanted.code is not None or wanted.error_type is not None
 
 
-def _milliseconds(time: datetime | None) -> int | None:
+def milliseconds(time: datetime | None) -> int | None:
+    """Return a time in unix milliseconds."""
     return None if time is None else round(time.timestamp() * 1000)

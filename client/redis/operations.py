@@ -18,6 +18,7 @@ from jobgate.client.operate import (
     ScheduleInfo,
     WorkerInfo,
 )
+from jobgate.client.redis.failure_counts import failure_count
 from jobgate.client.redis.job_list import JobList
 from jobgate.client.redis.operation_records import function_info, queue_info, schedule_info, worker_info
 from jobgate.client.redis.translation import translated
@@ -48,10 +49,8 @@ class RedisOperations:
                 return
 
     async def failures(self, wanted: JobFilter, limit: int | None) -> FailureCount:
-        """Refuse: a gateway counts."""
-        raise NeedsGateway(
-            "Gateways count failures: use the URL of one, http://…, in place of that of Redis."
-        )
+        """Count failures by function and error."""
+        return await failure_count(self._broker(), await self._names(), wanted, limit)
 
     async def queues(self) -> list[QueueInfo]:
         """Return the queues that are in use."""

@@ -1,18 +1,16 @@
 """`GET /failures`: how many jobs failed, by function and error, and when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from jobgate.broker import Failure, FailureGroup, InvalidCursor, unix_ms
+from jobgate.broker import CountedFailures, Failure, FailureGroup, InvalidCursor, TimeSteps
 from jobgate.gateway.context import Call
 from jobgate.gateway.finding import (
     ALL_QUEUES,
     FILTER_CHECKS,
-    CountedFailures,
     JobFilter,
     Part,
     Place,
-    TimeSteps,
     why_not_cursor,
     why_not_listed,
 )
@@ -24,10 +22,6 @@ _CHECKS: Final = {
     "limit": check_limit,
     "cursor": why_not_cursor,
 }
-#: The shortest time that is shown, if the caller names none.
-_SHORTEST_MS: Final = 3_540_000
-#: How far the clock of Redis may be ahead of that of this machine.
-_AHEAD_MS: Final = 86_400_000
 
 
 async def failures(call: Call) -> Answer:
@@ -51,7 +45,7 @@ async def failures(call: Call) -> Answer:
 
 def _document(counted: CountedFailures, wanted: JobFilter, most: int) -> dict[str, Any]:
     groups = counted.groups
-    steps = _steps(groups, wanted)
+    steps = counted.steps(wanted.since_ms, wanted.until_ms)
     return {
         "failed": sum(group.number for group in groups),
         "retried": sum(group.retried for group in groups),
@@ -62,17 +56,6 @@ def _document(counted: CountedFailures, wanted: JobFilter, most: int) -> dict[st
         "other_groups": max(len(groups) - most, 0),
         "next_cursor": str(Place(Part.FINISHED, counted.following)) if counted.following else "",
     }
-
-
-def _steps(groups: Sequence[FailureGroup], wanted: JobFilter) -> TimeSteps:
-    """Return the steps from `since`, or else the oldest failure or an hour ago, to `until` or now."""
-    now = unix_ms()
-    # Other programs may have written any time.
-    newest = min(max((group.newest.finish_time_ms for group in groups), default=0), now + _AHEAD_MS)
-    last = max(min(wanted.until_ms or now, now), newest)
-    oldest = max(min((group.oldest_ms for group in groups), default=last), 0)
-    since = last - _SHORTEST_MS if wanted.since_ms is None else wanted.since_ms
-    return TimeSteps.over(min(since, oldest), last)
 
 
 def _group(group: FailureGroup, steps: TimeSteps, errors: Mapping[str, Failure]) -> dict[str, Any]:

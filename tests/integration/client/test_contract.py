@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -390,6 +390,37 @@ async def test_jobs_are_listed_by_their_filters(client: Client, transport: str) 
     assert late.id not in await listed(until=now + timedelta(seconds=30))
     found = [job async for job in client.jobs(queue=queue)]
     assert found[-1] == await waiting[0].info()
+
+
+async def test_failures_are_counted_by_function_and_error(stack: Stack, client: Client) -> None:
+    begun = datetime.now(UTC)
+    queue = "arq:queue"
+    before = await client.failures(queue=queue, function="fail")
+    for message in ("one", "two"):
+        with pytest.raises(JobFailed):
+            await client.call("fail", message)
+    job = await client.enqueue("sleep", 60)
+    await until(job, JobStatus.IN_PROGRESS)
+    await job.abort()
+    found = await client.failures(queue=queue, function="fail")
+    assert found.failed == before.failed + 2
+    (group,) = found.groups
+    assert (group.function, group.type, group.code, group.message) == ("fail", "ValueError", "error", "two")
+    assert (group.failed, group.queue, sum(group.series)) == (found.failed, queue, found.failed)
+    assert found.series == group.series
+    recent = await client.failures(since=begun - timedelta(seconds=1), error_type="ValueError", limit=1)
+    assert (recent.failed >= 2, len(recent.groups), recent.counted_all) == (True, 1, True)
+    aborted = await client.failures(code="aborted", function="sleep")
+    assert {one.type for one in aborted.groups} == {"CancelledError"}
+    assert (await client.failures(function="never")).groups == ()
+    for wrong in ({"code": "bad-luck"}, {"limit": 1001}, {"queue": "arq:abort"}):
+        with pytest.raises(InvalidRequest):
+            await client.failures(**wrong)
+    async with Client(stack.server.url, registry=CollectorRegistry()) as direct:
+        both = [await each.failures(queue=queue) for each in (client, direct)]
+    # Without the series: a minute may have passed in between.
+    one, other = ([replace(group, series=()) for group in each.groups] for each in both)
+    assert one == other
 
 
 async def test_queues_are_paused_and_resumed(client: Client, transport: str) -> None:

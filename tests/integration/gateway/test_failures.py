@@ -213,7 +213,7 @@ async def test_many_failures_are_counted_in_time(gateway: RunningGateway, valkey
 async def test_very_many_queues_are_read_in_small_pieces(
     gateway: RunningGateway, valkey_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobgate.gateway.finding.failures._MOST", 1)
+    monkeypatch.setattr("jobgate.broker.listing.failure_count._MOST", 1)
     queues = [f"q{number}" for number in range(200)]
     async with Broker(valkey_server.url) as broker:
         await broker.note_queues(queues)

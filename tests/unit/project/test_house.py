@@ -37,7 +37,7 @@ PUBLIC_MODULES = {
 REDIS_SIDE = {
     f"client/redis/{name}.py"
     for name in (
-        *("job_events", "job_list", "job_views", "operation_records", "operations"),
+        *("failure_counts", "job_events", "job_list", "job_views", "operation_records", "operations"),
         *("queue_events", "translation", "transport"),
     )
 }

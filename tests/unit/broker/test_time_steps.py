@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobgate.gateway.finding import TimeSteps
+from jobgate.broker import TimeSteps
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 START = 20_000 * DAY
