@@ -1,12 +1,13 @@
 """What handlers get: the request in hand, `Call`, and through it the parts of the running gateway."""
 
+import asyncio
 import secrets
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from aiohttp.web import BaseRequest
 
@@ -24,6 +25,9 @@ from jobgate.gateway.openapi import Descriptions
 from jobgate.gateway.operations import OperationParts
 from jobgate.gateway.reads import FleetReads, Looks, RedisState
 from jobgate.gateway.settings import GatewaySettings
+
+#: Batches whose jobs are parsed, enqueued and answered at the same time: Redis has one, others are prepared.
+_MOST_BATCHES: Final = 4
 
 Result = TypeVar("Result")
 
@@ -68,6 +72,8 @@ class Gateway:
     #: True from SIGTERM on: `/readyz` says so, and connections end with their next answer.
     is_draining: bool = False
     job_ids: Iterator[str] = field(default_factory=_job_ids)
+    #: Turns of batches: one that waits holds its body only, while a thousand jobs in hand take megabytes.
+    batches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_BATCHES))
 
 
 @dataclass(slots=True)

@@ -1,10 +1,11 @@
 """`POST /jobs`: enqueue many jobs, given as an array or as NDJSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from jobgate.gateway.batch.chunk import results
 from jobgate.gateway.batch.items import Item, item_of, item_of_line
+from jobgate.gateway.batch.results import Result
 from jobgate.gateway.batch.single_texts import single_texts
 from jobgate.gateway.batch.stream import stream_answer
 from jobgate.gateway.batch.turns import in_turns
@@ -36,11 +37,16 @@ async def enqueue_many(call: Call) -> Answer:
     if is_ndjson(call.request):
         return stream_answer(call)
     body = await call.body(hint=f", or {NDJSON} with a job in each line")
+    async with call.gateway.batches:
+        found = await _results(call, body)
+    return Answer(200, b'{"results":[%b]}' % b",".join(found))
+
+
+async def _results(call: Call, body: bytes) -> Sequence[Result]:
     items = [item async for item in in_turns(_items(call, body))]
     if any(isinstance(item, Problem) and item.code == "malformed-json" for item in items):
         raise Problem("malformed-json", "The body is not JSON in UTF-8.")
-    found = await results(call, items)
-    return Answer(200, b'{"results":[%b]}' % b",".join(found))
+    return await results(call, items)
 
 
 def _items(call: Call, body: bytes) -> Iterable[Item]:

@@ -73,5 +73,6 @@ async def _taken(call: Call, lines: BodyLines) -> Sequence[Line]:
 
 
 async def _answered(call: Call, lines: Sequence[Line]) -> bytes:
-    found = await results(call, [item_of_line(call, line) async for line in in_turns(lines)])
+    async with call.gateway.batches:
+        found = await results(call, [item_of_line(call, line) async for line in in_turns(lines)])
     return b"\n".join([*found, b""])

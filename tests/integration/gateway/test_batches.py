@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -378,6 +379,35 @@ async def test_others_have_their_turn_while_many_jobs_are_refused(redis_url: str
     # In processor time, which a loaded machine does not lengthen; in less than 1 ms nothing was looked for.
     between = [after - before for before, after in itertools.pairwise(turns) if after - before > 0.001]
     assert max(between) < sum(between) / 3
+
+
+@pytest.mark.parametrize("way", [array, lines])
+async def test_few_batches_are_in_hand_at_the_same_time(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch, way: Any
+) -> None:
+    """The jobs of hundreds would take gigabytes, and none of them would be answered before the last one."""
+    enqueue_many, in_hand = Broker.enqueue_many, Counter[str]()
+
+    async def counted(self: Broker, requests: Any) -> Any:
+        in_hand["now"] += 1
+        in_hand["most"] = max(in_hand["most"], in_hand["now"])
+        try:
+            return await enqueue_many(self, requests)
+        finally:
+            in_hand["now"] -= 1
+
+    monkeypatch.setattr(Broker, "enqueue_many", counted)
+    job = {"function": "add", "args": [1, 2]}
+    send = (
+        (lambda: way(gateway, [job] * 50))
+        if way is array
+        else (lambda: way(gateway, *[json.dumps(job)] * 50))
+    )
+    sending = [asyncio.create_task(send()) for _ in range(40)]
+    sending[7].cancel()  # gives its turn to others, wherever it is
+    found = await asyncio.gather(*sending, return_exceptions=True)
+    assert [len(results) for results in found if isinstance(results, list)] == [50] * 39
+    assert 1 <= in_hand["most"] <= 4
 
 
 async def test_metrics_count_the_jobs_of_a_batch(gateway: RunningGateway, worker: PlayedWorker) -> None:
