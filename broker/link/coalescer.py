@@ -48,8 +48,9 @@ class Coalescer(Generic[Item, Answer]):
         self._in_flight = in_flight
         self._max_span = max_span
         self._waiting: list[_Entry[Item, Answer]] = []
-        self._flush_is_due = False
         self._batches: set[asyncio.Task[None]] = set()
+        #: The newest of them until it begins: it takes what is submitted until then.
+        self._next: asyncio.Task[None] | None = None
 
     def submit(self, item: Item) -> "asyncio.Future[Answer]":
         """Return a future for the item's answer. The item is sent even if the caller is cancelled."""
@@ -67,20 +68,15 @@ class Coalescer(Generic[Item, Answer]):
             await asyncio.sleep(0)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._waiting and not self._flush_is_due and len(self._batches) < self._in_flight:
-            self._flush_is_due = True
-            loop.call_soon(self._flush, loop)
-
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._flush_is_due = False
-        batch = self._next_batch()
-        task = loop.create_task(self._deliver(batch))
-        self._batches.add(task)
-        task.add_done_callback(self._batch_is_done)
-        self._schedule(loop)
+        if self._waiting and self._next is None and len(self._batches) < self._in_flight:
+            self._next = loop.create_task(self._deliver(loop))
+            self._batches.add(self._next)
+            self._next.add_done_callback(self._batch_is_done)
 
     def _batch_is_done(self, task: "asyncio.Task[None]") -> None:
         self._batches.discard(task)
+        if self._next is task:  # it was cancelled before it began
+            self._next = None
         self._schedule(task.get_loop())
 
     def _next_batch(self) -> "list[_Entry[Item, Answer]]":
@@ -105,7 +101,11 @@ class Coalescer(Generic[Item, Answer]):
         self._waiting = left
         return batch
 
-    async def _deliver(self, batch: "list[_Entry[Item, Answer]]") -> None:
+    async def _deliver(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send what waits when this begins, in the loop's next turn."""
+        self._next = None
+        batch = self._next_batch()
+        self._schedule(loop)
         answers: Sequence[Answer | Exception]
         try:
             answers = await self._send([item for item, _, _ in batch], batch[0][2])

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hiredis import pack_command
 from redis import exceptions as redis_errors
@@ -33,6 +33,9 @@ _REFUSALS = (
     WrongServer,
 )
 
+#: The method that says whether a connection has something to read, its end included; renamed in redis-py 8.
+_CAN_READ: Final = "can_read" if hasattr(AbstractConnection, "can_read") else "can_read_destructive"
+
 
 class Link:
     """Runs commands on a pool of connections.
@@ -53,6 +56,8 @@ class Link:
         # redis-py leaves these methods of its pools untyped.
         self._pool: Any = redis.connection_pool
         self._peers = Peers()
+        #: Connections of the pool that wait for the next operation; the last one has been used last.
+        self._at_hand: list[AbstractConnection] = []
         #: The process and the event loop of its connections, from the first use on.
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._turns = asyncio.Semaphore(min(_MOST_AT_ONCE, self._pool.max_connections))
@@ -149,21 +154,22 @@ class Link:
         self._is_closed = True
         await self._redis.aclose()
 
-    def _check_home(self) -> None:
-        """Raise RuntimeError in another event loop or after a fork, where no answer would arrive."""
+    def _check_home(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop. Raises RuntimeError in another one and after a fork: nothing answers."""
         here = (os.getpid(), asyncio.get_running_loop())
         if self._home is None:
             self._home = here
         elif self._home != here:
             raise RuntimeError("This broker belongs to another event loop or process: make one for each.")
+        return here[1]
 
     async def _within_deadline(
         self, operation: "_Operation", *, timeout: float | None = None, since: float | None = None
     ) -> Any:
-        self._check_home()
+        loop = self._check_home()
         limit = self.deadline if timeout is None else min(timeout, self.deadline)
         operation.opening = max(limit * _OPENING, _SHORTEST_OPENING)
-        begin = asyncio.get_running_loop().time() if since is None else since
+        begin = loop.time() if since is None else since
         try:
             async with asyncio.timeout_at(begin + limit), self._turns:
                 return await self._until_answered(operation)
@@ -198,12 +204,8 @@ class Link:
         connection = await self._connection(operation)
         try:
             answer = await self._exchange(connection, operation)
-            if operation.is_hint or self._peers.is_prompt(connection):
-                return answer
-            async with asyncio.timeout(operation.opening):
-                if await self._peers.stands(connection):
-                    return answer
-            raise redis_errors.ConnectionError("its late answer came from a server that was replaced")
+            if not (operation.is_hint or self._peers.is_prompt(connection)):
+                await self._make_sure(connection, operation)
         except BaseException as error:
             if is_wrong_server(error):
                 self._peers.leave(connection)
@@ -211,11 +213,30 @@ class Link:
             if operation.left_server or not isinstance(error, _REFUSALS):
                 await connection.disconnect(nowait=True)
                 operation.lost_an_answer |= operation.is_sent
-            raise
-        finally:
             await self._pool.release(connection)
+            raise
+        self._at_hand.append(connection)
+        return answer
+
+    async def _make_sure(self, connection: AbstractConnection, operation: "_Operation") -> None:
+        """Raise ConnectionError if a late answer came from a server that was replaced."""
+        async with asyncio.timeout(operation.opening):
+            if not await self._peers.stands(connection):
+                raise redis_errors.ConnectionError("its late answer came from a server that was replaced")
 
     async def _connection(self, operation: "_Operation") -> AbstractConnection:
+        """Return a connection that leads to the right server, for one operation."""
+        if self._at_hand:
+            connection = self._at_hand.pop()
+            if operation.is_vouched:
+                self._peers.vouch(connection)
+            be_sure = not operation.is_hint
+            if self._peers.is_ready(connection, be_sure=be_sure) and not await _has_ended(connection):
+                return connection
+            await self._pool.release(connection)
+        return await self._connection_of_pool(operation)
+
+    async def _connection_of_pool(self, operation: "_Operation") -> AbstractConnection:
         async with asyncio.timeout(operation.opening):
             connection: AbstractConnection = await self._pool.get_connection()
             try:
@@ -242,6 +263,14 @@ class Link:
                 operation.is_sent = not (isinstance(error, _REFUSALS) or is_wrong_server(error))
                 raise
         raise redis_errors.NoScriptError
+
+
+async def _has_ended(connection: AbstractConnection) -> bool:
+    """Whether an idle connection was closed, or has received something that nobody asked for."""
+    try:
+        return not connection.is_connected or await getattr(connection, _CAN_READ)()
+    except (redis_errors.RedisError, OSError):
+        return True
 
 
 def packed(command: Iterable[Any]) -> bytes:

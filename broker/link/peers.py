@@ -7,6 +7,7 @@ again.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ class _Peer:
     server: str | None = None
     #: Generation of the link at the time of connecting.
     generation: int = -1
-    #: When it was connected, and when it last answered, by the clock of the loop.
+    #: When it was connected, and when it last answered, by the monotonic clock.
     met_at: float = 0.0
     answered_at: float = 0.0
 
@@ -63,26 +64,30 @@ class Peers:
             be_sure: Also replace it if it has been silent for longer than it is trusted, or was seldom used
                 for long.
         """
-        peer = self._peers.get(connection)
-        if peer is None:
+        if connection not in self._peers:
             self.add(connection)
             await self._meet(connection)
-        elif peer.generation != self.generation or (
-            be_sure and (self._is_silent(peer) or self._is_due(peer))
-        ):
+        elif not self.is_ready(connection, be_sure=be_sure):
             await self._reconnect(connection)
+
+    def is_ready(self, connection: AbstractConnection, *, be_sure: bool = True) -> bool:
+        """Whether `ready` would leave a known connection as it is."""
+        peer = self._peers[connection]
+        if peer.generation != self.generation:
+            return False
+        return not (be_sure and (self._is_silent(peer) or self._is_due(peer)))
 
     def vouch(self, connection: AbstractConnection) -> None:
         """Trust the server of an open connection, which has just been heard from over another one."""
         if (peer := self._peers.get(connection)) is not None:
-            peer.answered_at = asyncio.get_running_loop().time()
+            peer.answered_at = time.monotonic()
 
     def is_prompt(self, connection: AbstractConnection) -> bool:
         """Return whether an answer that has just arrived came soon enough after the last one."""
         peer = self._peers[connection]
         if self._is_silent(peer):
             return False
-        peer.answered_at = asyncio.get_running_loop().time()
+        peer.answered_at = time.monotonic()
         return True
 
     async def stands(self, connection: AbstractConnection) -> bool:
@@ -107,11 +112,11 @@ class Peers:
             self._begin_generation()
 
     def _is_silent(self, peer: _Peer) -> bool:
-        return asyncio.get_running_loop().time() - peer.answered_at > TRUSTED_FOR
+        return time.monotonic() - peer.answered_at > TRUSTED_FOR
 
     def _is_due(self, peer: _Peer) -> bool:
         """Whether a connection in light use should be replaced."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         return now - peer.answered_at > _LIGHT_USE and now - peer.met_at > _REPLACED_AFTER
 
     async def _reconnect(self, connection: AbstractConnection) -> None:
@@ -133,7 +138,7 @@ class Peers:
             if is_known:
                 self._begin_generation()
         peer.generation = self.generation
-        peer.met_at = peer.answered_at = asyncio.get_running_loop().time()
+        peer.met_at = peer.answered_at = time.monotonic()
 
     def _begin_generation(self) -> None:
         self.generation += 1

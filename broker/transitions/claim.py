@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobgate.broker.bodies import MOST_TRIES_KEPT
 from jobgate.broker.link import TRUSTED_FOR
 from jobgate.broker.milliseconds import BODY_TTL_MS, DEFAULT_LEASE, ms_of, to_ms
-from jobgate.broker.part import Part
+from jobgate.broker.part import Core, Part
 from jobgate.broker.records import JobBody
 from jobgate.broker.scripts import script
 from jobgate.broker.transitions.leases import Claim, ClaimedJob, Lease, Transition
@@ -18,8 +18,20 @@ _PAUSED, _TOO_LATE = -2, -3
 _FIELDS = 8
 
 
+class _Names(NamedTuple):
+    """What claim.lua gets with each claim of one worker from one queue: its keys, and names in its ARGV."""
+
+    places: Sequence[str]
+    prefixes: Sequence[str]
+    more: Sequence[str]
+
+
 class ClaimPart(Part):
     """Claims jobs (claim.lua), and notes how suspects begin (begin.lua)."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._names: dict[tuple[str, str], _Names] = {}
 
     async def claim(
         self, queue: str, limit: int, *, worker_id: str, token: str, lease: float = DEFAULT_LEASE,
@@ -42,19 +54,14 @@ class ClaimPart(Part):
             woken_ms: What `wait_for_work` returned just now. It proves that the server is in use, so that a
                 connection that has been silent need not be replaced first.
         """
-        keys = self.keys
-        queue = keys.queue(queue)
+        names = self._names.get((queue, worker_id)) or self._named(queue, worker_id)
+        queue = names.places[0]
         leased_until = time.monotonic() + lease  # Redis starts the lease later than this, never earlier
         arguments = [
-            keys.job(""), keys.in_progress(""), keys.retry(""),
-            token, limit, to_ms(lease), BODY_TTL_MS, page, keys.result(""), keys.suspect(""),
-            keys.job_channel(queue), keys.tries(""), MOST_TRIES_KEPT, "" if poll is None else to_ms(poll),
+            *names.prefixes, token, limit, to_ms(lease), BODY_TTL_MS, page, *names.more, MOST_TRIES_KEPT,
+            "" if poll is None else to_ms(poll),
         ]  # fmt: skip
-        places = [
-            queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue),
-            keys.listeners(queue), keys.poller(queue),
-        ]  # fmt: skip
-        now_ms, next_due_ms, polls, *fields = await self._run(places, arguments, woken_ms)
+        now_ms, next_due_ms, polls, *fields = await self._run(names.places, arguments, woken_ms)
         return Claim(
             jobs=list(_claimed(fields, queue, token, now_ms, leased_until, self._core.data_set.known)),
             next_due_in=None if next_due_ms < 0 else max(next_due_ms - now_ms, 0) / 1000,
@@ -62,6 +69,19 @@ class ClaimPart(Part):
             is_paused=next_due_ms == _PAUSED,
             polls=polls == 1,
         )
+
+    def _named(self, queue: str, worker_id: str) -> "_Names":
+        keys, asked = self.keys, queue
+        queue = keys.queue(queue)
+        names = self._names[asked, worker_id] = _Names(
+            places=(
+                queue, keys.wake(queue), keys.abort, keys.claim(queue, worker_id), keys.paused(queue),
+                keys.listeners(queue), keys.poller(queue),
+            ),
+            prefixes=(keys.job(""), keys.in_progress(""), keys.retry("")),
+            more=(keys.result(""), keys.suspect(""), keys.job_channel(queue), keys.tries("")),
+        )  # fmt: skip
+        return names
 
     async def _run(self, keys: Sequence[str], arguments: Sequence[Any], woken_ms: int | None) -> Any:
         if woken_ms is not None:

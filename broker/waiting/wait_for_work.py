@@ -11,6 +11,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from jobgate.broker.backoff import with_jitter
 from jobgate.broker.errors import BrokerError, BrokerUnavailable
+from jobgate.broker.link import packed
 from jobgate.broker.part import Core, Part
 from jobgate.broker.waiting.subscription import subscribe
 
@@ -58,9 +59,9 @@ class WakePart(Part):
         loop = asyncio.get_running_loop()
         nudge = loop.call_later(wait + _NUDGE_AFTER, self._nudge) if is_prompt else None
         try:
-            await connection.send_command("BLPOP", *tokens, wait, check_health=False)
             async with asyncio.timeout(wait + _LATE_BY):
-                answer = await connection.read_response(timeout=wait + 2 * _LATE_BY)
+                await connection.send_packed_command(packed(("BLPOP", *tokens, wait)), check_health=False)
+                answer = await connection.read_response()
         except BaseException as error:
             self._connections.pop(waited_for, None)
             await connection.disconnect(nowait=True)

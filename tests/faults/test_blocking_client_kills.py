@@ -14,7 +14,7 @@ from jobgate.client import BlockingClient
 THREADS = 50
 CALLS = 2000 if LONG else 10
 #: Seconds between two kills.
-PAUSE = 5.0 if LONG else 0.3
+PAUSE = 5.0 if LONG else 0.1
 
 
 @pytest.mark.timeout(1800 if LONG else 150)

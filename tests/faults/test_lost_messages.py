@@ -262,6 +262,7 @@ async def test_a_server_that_is_not_there_is_no_unknown_outcome(redis_server: Re
     redis_server.reset()
     async with Broker(redis_server.url, deadline=1.5) as broker:
         redis_server.kill()
+        await asyncio.sleep(0)  # the loop sees that its connections have ended
         with pytest.raises(BrokerUnavailable) as caught:
             await broker.enqueue(JobRequest(function="add", job_id="a"))
         assert not isinstance(caught.value, WriteInDoubt)

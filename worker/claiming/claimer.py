@@ -31,6 +31,8 @@ _AFTER_A_LOSS, _LAST_WORD = 1.0, 0.5
 _WORTH_A_CLAIM = 50
 #: Seconds for repeating an unanswered claim at shutdown.
 _LAST_CLAIM = 2.0
+#: Turns of the event loop in which a job that waits for nothing starts, ends, and has its outcome sent.
+_SHORT_JOB = 2
 #: Shortest wait for work in seconds: for Redis, 0 would mean no limit.
 _SHORTEST_WAIT = 0.005
 _Value = TypeVar("_Value")
@@ -64,23 +66,26 @@ class Claimer(TaskRole):
         self._runner = runner
         self._persistence = persistence
         self._liveness = liveness
-        self._waiting: asyncio.Task[Any] | None = None
+        #: The claim loop while it sleeps, and whether `close` or `look` has woken it.
+        self._sleeper: asyncio.Task[Any] | None = None
+        self._is_woken = False
         #: When the wake token was made that ended the last wait; None = none did.
         self._woken_ms: int | None = None
         self._shares = Shares(self._settings.weights)
         self._sources = {queue: Source(shared, queue) for queue in self._settings.weights}
+        self._queues = tuple(self._sources)
 
     def close(self) -> None:
         """Claim nothing more. A pending claim is awaited, and its jobs are released."""
         self._jobs.close()
         self._liveness.stopping = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self.look()
 
     def look(self) -> None:
         """Claim now instead of sleeping: a queue is not polled, or Redis does not answer."""
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._sleeper is not None and not self._is_woken:
+            self._is_woken = True
+            self._sleeper.cancel()
 
     async def stop(self) -> None:
         """Claim nothing more, and wait until the loop has ended. A pending claim is cancelled."""
@@ -147,7 +152,7 @@ class Claimer(TaskRole):
         """Claim from all queues until there is no room or nothing more to claim, then rest."""
         answers: dict[str, Claim] = {}
         woken_ms, self._woken_ms = self._woken_ms, None
-        now = time.monotonic()
+        now, has_started = time.monotonic(), False
         left = {source.queue for source in self._sources.values() if source.ready_at <= now}
         while limit > 0 and left:
             parts = self._shares.split(limit, left)
@@ -155,17 +160,21 @@ class Claimer(TaskRole):
             woken_ms = None
             jobs = [job for claim in claims.values() for job in claim.jobs]
             new = [job for job in jobs if not self._jobs.take_over(job)]
-            await self._note_adopted([job for job in jobs if job.crashes and job not in new])
+            if adopted := [job for job in jobs if job.crashes and job not in new]:
+                await self._note_adopted(adopted)
             if self._jobs.is_closed:
                 await self._persistence.give_back(new)
                 return
             for job in new:
                 self._runner.start(job)
+            has_started |= bool(new)
             limit -= len(jobs)
             answers |= claims
             left -= {queue for queue in parts if queue not in claims or not _has_more(claims[queue])}
             self._shares.note({queue: len(claim.jobs) for queue, claim in claims.items()}, left)
         if limit > 0:
+            if has_started:
+                await _let_short_jobs_end()
             await self._rest(answers)
 
     async def _claim(self, parts: Mapping[str, int], woken_ms: int | None) -> dict[str, Claim]:
@@ -197,9 +206,10 @@ class Claimer(TaskRole):
             await self._wait_for_work(timeout)
 
     async def _wait_for_work(self, timeout: float) -> None:
-        queues, is_due = tuple(self._settings.weights), timeout < self._settings.poll_delay
+        is_due = timeout < self._settings.poll_delay
+        waiting = self._broker.wait_for_work(self._queues, timeout, is_prompt=is_due)
         try:
-            self._woken_ms = await self._sleep(self._broker.wait_for_work(queues, timeout, is_prompt=is_due))
+            self._woken_ms = await self._sleep(waiting)
         except BrokerError:
             await self._sleep(asyncio.sleep(min(timeout, _AFTER_A_LOSS)))  # the next claim logs the error
 
@@ -228,19 +238,26 @@ class Claimer(TaskRole):
         if self._jobs.is_closed:
             until.close()
             return None
-        waiting: asyncio.Task[_Value] = asyncio.create_task(until)
-        self._waiting = waiting
+        self._sleeper = task = asyncio.current_task()
         try:
-            return await waiting
+            return await until
         except asyncio.CancelledError:
-            is_cancelled = (task := asyncio.current_task()) is not None and task.cancelling() > 0
+            is_cancelled = task is None or task.cancelling() > self._is_woken
             if is_cancelled and not self._jobs.is_closed:
                 raise
             return None
         finally:
-            self._waiting = None
+            if self._is_woken and task is not None:
+                task.uncancel()
+            self._sleeper, self._is_woken = None, False
 
 
 def _has_more(claim: Claim) -> bool:
     """Whether asking again at once may bring more; due jobs that a claim left out run elsewhere."""
     return bool(claim.jobs) and claim.next_due_in == 0
+
+
+async def _let_short_jobs_end() -> None:
+    """Let callers have the outcomes of jobs that have just started, before the worker waits for more."""
+    for _ in range(_SHORT_JOB):
+        await asyncio.sleep(0)

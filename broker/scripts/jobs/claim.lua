@@ -48,9 +48,11 @@
 -- try started: 0 not at all, 1 beside other jobs, 2 alone>". First tries skip all this, so most jobs do not pay for it.
 
 local job_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3]
-local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+-- Numbers that many commands get stay texts: Redis would format them each time.
+local token, limit, lease, ttl = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local queue = KEYS[1]
-local mark, worker = mark_of(token), string.match(token, '^(.+):') or token
+local worker = string.match(token, '^(.+):') or token
+local leased_until, longer = string.format('%.17g', now + tonumber(lease) + mark_of(token)), 2 * tonumber(lease)
 -- More than any job can have been started: such a count is damaged.
 local MOST_TRIES = 1e9
 -- Bounds the crashes of a job that never crashes alone.
@@ -87,12 +89,12 @@ local function note_end(id, score, tries)
 end
 
 local function take(id, score, tries, body)
-  redis.call('ZADD', queue, now + lease + mark, id)
+  redis.call('ZADD', queue, leased_until, id)
   local job = job_prefix .. id
   local left = redis.call('PTTL', job)
-  if left >= 0 and left < 2 * lease then
+  if left >= 0 and left < longer then
     -- It was claimed before it expired; from here on renewals keep it.
-    redis.call('PEXPIRE', job, 2 * lease)
+    redis.call('PEXPIRE', job, longer)
   end
   local at = #answer
   answer[at + 1], answer[at + 2], answer[at + 3] = id, tonumber(tries), tonumber(score)
@@ -138,6 +140,10 @@ end
 -- Count a try; returns its number, 0 if the count is damaged.
 local function count_try(id, score)
   local retry = retry_prefix .. id
+  local before, spoilt = read('SET', retry, 1, 'NX', 'GET', 'PX', ttl)
+  if not before and not spoilt then
+    return 1
+  end
   local tries = read('INCR', retry)
   if not tries or tries < 1 or tries > MOST_TRIES then
     return 0
@@ -162,7 +168,7 @@ local function take_one(id, score)
   end
 end
 
--- Skip jobs that run elsewhere with a low score, as those of stock arq do.
+-- Skip jobs that run elsewhere with a low score, as those of stock arq do. Returns whether all due jobs were seen.
 local passed = 0
 local function take_due()
   while #record < 1 + 3 * limit do
@@ -171,7 +177,7 @@ local function take_due()
     local due = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', passed, page)
     for at = 1, #due, 2 do
       if #record >= 1 + 3 * limit then
-        return
+        return false
       end
       -- To arq, a score of 0 means "not queued".
       if tonumber(due[at + 1]) == 0 or take_one(due[at], due[at + 1]) then
@@ -179,14 +185,15 @@ local function take_due()
       end
     end
     if #due < 2 * page then
-      return
+      return true
     end
   end
+  return false
 end
 
 -- Whether more may be left of what is due; else sets the next due time.
-local function note_next_due()
-  if redis.call('ZCOUNT', queue, '-inf', now) > passed then
+local function note_next_due(are_all_seen)
+  if not are_all_seen and redis.call('ZCOUNT', queue, '-inf', now) > passed then
     answer[2] = 0
     return true
   end
@@ -218,12 +225,12 @@ if redis.call('EXISTS', KEYS[5]) == 1 then
   share_polls()
   return answer
 end
-take_due()
+local are_all_seen = take_due()
 if #record > 1 then
   redis.call('SET', KEYS[4], cmsgpack.pack(record), 'PX', ttl)
   notify(KEYS[6], ARGV[11], 'started', started)
 end
-if note_next_due() then
+if note_next_due(are_all_seen) then
   wake_one(KEYS[2])
 end
 if #record < 1 + 3 * limit then

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from redis.asyncio import Redis
 
 from harness.jobs.silent import enqueue_silently
 from harness.servers.redis_server import RedisServer
@@ -15,6 +16,7 @@ from harness.systems.workers import burst, busy, enqueue, outcome, working
 from harness.waiting import eventually_async
 from jobgate.arq import Worker
 from jobgate.broker import Broker
+from jobgate.broker.scripts import script
 from jobgate.worker import func
 
 QUEUE = "arq:queue"
@@ -71,6 +73,27 @@ async def found_by(client: redis.Redis, *workers: Worker) -> Worker:
 def calls(client: redis.Redis, command: str) -> int:
     stats: Any = client.info("commandstats")
     return int(stats.get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+async def test_the_outcome_of_a_short_job_leaves_before_the_worker_waits_for_more(
+    server: RedisServer, client: redis.Redis, broker: Broker
+) -> None:
+    names = {script(name).sha: name for name in ("claim", "finish")}
+    async with (
+        working([ADD], server.url, poll_delay=30) as worker,
+        Redis.from_url(server.url) as watching,
+        watching.monitor() as monitor,
+    ):
+        await polled_by(client, worker)
+        job_id = await enqueue(broker, "add", 1, 2)
+        assert (await outcome(broker, job_id)).result == 3
+        sent: list[str] = []
+        while sent[-1:] != ["finish"]:
+            entry = await monitor.next_command()
+            command, first, *_ = f"{entry['command']} ".split(" ")
+            if command == "BLPOP" or (command == "EVALSHA" and first in names):
+                sent.append(names.get(first, command))
+    assert sent[-2:] == ["claim", "finish"]
 
 
 async def test_a_fleet_polls_no_more_than_one_worker_does(server: RedisServer, client: redis.Redis) -> None:

@@ -63,6 +63,27 @@ async def test_further_items_wait_while_enough_batches_are_on_their_way() -> Non
     assert sent.batches == [[1], [2, 3]]
 
 
+async def test_a_batch_leaves_in_the_next_turn() -> None:
+    sent = Sent()
+    answer = Coalescer[int, int](sent).submit(1)
+    await asyncio.sleep(0)
+    assert sent.batches == [[1]]
+    assert await answer == 2
+
+
+async def test_items_leave_with_later_ones_if_their_batch_was_cancelled_before_it_began() -> None:
+    sent = Sent()
+    coalescer, before = Coalescer[int, int](sent), asyncio.all_tasks()
+    first = coalescer.submit(1)
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    await asyncio.sleep(0)
+    assert sent.batches == []
+    second = coalescer.submit(2)
+    assert [await first, await second] == [2, 4]
+    await coalescer.drain()
+
+
 async def test_an_error_as_an_answer_fails_one_item() -> None:
     answers = await asyncio.gather(*map(Coalescer[int, int](Sent()).submit, [1, -1]), return_exceptions=True)
     assert answers[0] == 2
