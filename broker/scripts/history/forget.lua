@@ -5,6 +5,8 @@
 -- KEYS[1..2] finished, failed  ZSET  job id -> time of its end, unix ms
 -- ARGV[1]    key prefix: result
 -- then the ids of the jobs
+--
+-- Returns 0
 
 for at = 2, #ARGV do
   if redis.call('EXISTS', ARGV[1] .. ARGV[at]) == 0 then

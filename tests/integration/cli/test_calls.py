@@ -141,7 +141,7 @@ def test_several_jobs_have_a_line_each(stack: CallStack) -> None:
 
 def test_functions(stack: CallStack) -> None:
     names = {each["name"]: each for each in lines(stack.run("functions"))}
-    assert set(names) == {"add", "append", "echo", "fail", "flaky", "note", "sleep", "steps"}
+    assert set(names) == {"add", "append", "echo", "fail", "flaky", "note", "sleep", "steps", "until"}
     assert lines(stack.run("functions", "f*")) == [names["fail"], names["flaky"]]
     assert lines(stack.run("functions", "add")) == [names["add"]]
 
