@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Coroutine, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
+from contextvars import Context
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from jobgate.client.blocking.forks import standing_still_in_forks
+from jobgate.client.blocking.intake import Intake
 from jobgate.client.errors import ClientClosed, WouldDeadlock
 
 P = ParamSpec("P")
@@ -43,6 +45,7 @@ class LoopThread:
         # Not by the policy of the program: its loops may be bound to a thread, or to a user interface.
         self._loop = asyncio.SelectorEventLoop()
         self._loop.set_default_executor(self._executor)
+        self._intake: Intake[_Call[Any]] = Intake(self._loop, self._begin)
         self._stopped = threading.Event()
         self._wake = asyncio.Event()
         self._ready = threading.Event()
@@ -52,6 +55,7 @@ class LoopThread:
         try:
             self._thread.start()
         except RuntimeError:
+            self._intake.close()
             self._loop.close()
             raise
         try:
@@ -117,8 +121,8 @@ class LoopThread:
         # First into the set: so the end of the thread finds each call that the loop has accepted.
         self._calls.add(call)
         try:
-            self._loop.call_soon_threadsafe(self._start, call)
-        except RuntimeError:  # the loop is closed
+            self._intake.put(call)
+        except OSError:  # it is closed
             self._end(call)
 
     def _abandon(self, call: "_Call[Any]") -> None:
@@ -126,11 +130,11 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._cancel, call)
             call.ended.acquire(timeout=_END_OF_ABANDONED)
 
-    def _start(self, call: "_Call[Any]") -> None:
+    def _begin(self, call: "_Call[Any]", context: Context) -> None:
         if self._stopped.is_set():
             self._end(call)
             return
-        call.task = self._loop.create_task(self._carry_out(call))
+        call.task = self._loop.create_task(self._carry_out(call), context=context)
 
     async def _carry_out(self, call: "_Call[Any]") -> None:
         # The thread is woken here, not by a callback of the task: that would take one more turn of the loop.
@@ -144,6 +148,7 @@ class LoopThread:
             del call  # the traceback of the error refers to this frame: see `run`
 
     def _cancel(self, call: "_Call[Any]") -> None:
+        self._intake.pass_on_all()  # it may not have begun
         if call.task is None:
             self._end(call)
         else:
@@ -181,6 +186,7 @@ class LoopThread:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._executor.shutdown()
         finally:
+            self._intake.close()
             self._loop.close()
 
 
