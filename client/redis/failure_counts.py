@@ -6,7 +6,6 @@ from typing import Final
 from jobgate.broker import (
     Broker,
     CountedFailures,
-    FailureCode,
     TimeSteps,
     WantedFailures,
     count_failures,
@@ -15,7 +14,7 @@ from jobgate.broker import (
 from jobgate.broker import FailureGroup as CountedGroup
 from jobgate.client.errors import InvalidRequest
 from jobgate.client.operate import FailureCount, FailureGroup, JobFilter
-from jobgate.client.redis.job_list import ALL, milliseconds
+from jobgate.client.redis.job_list import ALL, failure_code, milliseconds
 from jobgate.client.redis.translation import translated
 
 #: Groups that are shown by default, and at most.
@@ -40,7 +39,9 @@ async def failure_count(
     most = _GROUPS if limit is None else limit
     if most > _MOST_GROUPS:
         raise InvalidRequest(f"limit must be at most {_MOST_GROUPS}")
-    failures = WantedFailures(function=wanted.function, code=_code(wanted.code), type=wanted.error_type)
+    failures = WantedFailures(
+        function=wanted.function, code=failure_code(wanted.code), type=wanted.error_type
+    )
     since_ms, until_ms = milliseconds(wanted.since), milliseconds(wanted.until)
     with translated():
         is_all = wanted.queue in (None, ALL)
@@ -53,13 +54,6 @@ async def failure_count(
             broker, queues, failures, since_ms=since_ms, until_ms=until_ms, examples=most
         )
     return _record(counted, counted.steps(since_ms, until_ms), most)
-
-
-def _code(code: str | None) -> FailureCode | None:
-    try:
-        return None if code is None else FailureCode(code)
-    except ValueError:
-        raise InvalidRequest(f"A code must be one of {', '.join(FailureCode)}") from None
 
 
 def _record(counted: CountedFailures, steps: TimeSteps, most: int) -> FailureCount:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from jobgate.broker import LONGEST_TYPE, Broker, JobView, Merge, NotAQueue
+from jobgate.broker import LONGEST_TYPE, Broker, FailureCode, JobView, Merge, NotAQueue
 from jobgate.broker import JobStatus as StoredStatus
-from jobgate.client.errors import NeedsGateway
+from jobgate.client.errors import InvalidRequest, NeedsGateway
 from jobgate.client.info import JobInfo, JobStatus
 from jobgate.client.operate import JobFilter
 from jobgate.client.redis.job_views import info_of
@@ -30,13 +30,14 @@ class JobList:
         wanted: Which jobs.
 
     Raises:
-        InvalidRequest: No queue can have this name.
+        InvalidRequest: No queue can have this name, or no failure this code.
         NeedsGateway: The filter asks for a scan.
     """
 
     def __init__(self, broker: Broker, wanted: JobFilter) -> None:
         if wanted.scan:
             raise NeedsGateway
+        failure_code(wanted.code)
         self._broker = broker
         self._wanted = wanted
         self._queues: Sequence[str] = ()
@@ -145,6 +146,14 @@ class _QueueList:
 
 def _names_failure(wanted: JobFilter) -> bool:
     return wanted.code is not None or wanted.error_type is not None
+
+
+def failure_code(text: str | None) -> FailureCode | None:
+    """Return the code of a filter; raises `InvalidRequest` if there is no such code, as a gateway does."""
+    try:
+        return None if text is None else FailureCode(text)
+    except ValueError:
+        raise InvalidRequest(f"A code must be one of {', '.join(FailureCode)}") from None
 
 
 def milliseconds(time: datetime | None) -> int | None:

@@ -385,6 +385,8 @@ async def test_jobs_are_listed_by_their_filters(client: Client, transport: str) 
     is_known = queue in {each.queue for each in await client.queues()}  # gateways note the queues in use
     assert [job_id for job_id in everywhere if job_id in ids] == (newest if is_known else [])
     assert await listed(code="timeout") == [] == await listed(success=True)
+    with pytest.raises(InvalidRequest, match="code must be"):
+        await listed(code="bad-luck")
     now = datetime.now(UTC)
     assert await listed(since=now + timedelta(seconds=30)) == [late.id]
     assert late.id not in await listed(until=now + timedelta(seconds=30))
