@@ -19,7 +19,16 @@ from jobgate.gateway.deadline import RedisDeadline
 from jobgate.gateway.events import OpenStreams
 from jobgate.gateway.finding import FailureCounter, Finder
 from jobgate.gateway.functions import FunctionCheck, QueueNames
-from jobgate.gateway.http import PREFER, Proxies, Unsent, asked_wait, body_at_hand, body_to_come
+from jobgate.gateway.http import (
+    IDEMPOTENCY_KEY,
+    PREFER,
+    Problem,
+    Proxies,
+    Unsent,
+    asked_wait,
+    body_at_hand,
+    body_to_come,
+)
 from jobgate.gateway.metrics import Meter
 from jobgate.gateway.openapi import Descriptions
 from jobgate.gateway.operations import OperationParts
@@ -144,11 +153,21 @@ class Call:
         with self.deadline.paused(longest):
             return await body_to_come(self.request, limit=self.max_body, deadline=longest)
 
+    @property
+    def idempotency_key(self) -> str | None:
+        """The header `Idempotency-Key`; raises `Problem` 422 if there are several."""
+        key = self.request.headers.get(IDEMPOTENCY_KEY)
+        if key is not None and len(self.request.headers.getall(IDEMPOTENCY_KEY)) > 1:
+            raise Problem("invalid-request", "Send one Idempotency-Key.")
+        return key
+
     def wait(self) -> float | None:
         """Return the wait that the request asks for, in seconds; None = no wait. Raises `Problem` 422."""
         prefer = self.request.headers.get(PREFER)
         if prefer is None and not self.query:
             return None
+        if prefer is not None:
+            prefer = ",".join(self.request.headers.getall(PREFER))  # lines are one list
         return asked_wait(self.query, prefer, longest=self.gateway.settings.max_wait)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from jobgate.broker import Broker, BrokerError, JobView, size_of
+from jobgate.broker import Broker, BrokerError, InvalidCursor, JobView, size_of
 from jobgate.gateway.finding.cursors import Part, Place
 from jobgate.gateway.finding.job_filter import JobFilter
 from jobgate.gateway.finding.sources import FoundId, Source, Sources
@@ -93,8 +93,10 @@ class Finder:
             InvalidCursor: The place is not that of a page of this list.
         """
         following = place if place is not None else _first(wanted)
-        if following is None or following.part not in wanted.parts:
+        if following is None:
             return FoundPage([], None, 0)
+        if following.part not in wanted.parts:
+            raise InvalidCursor
         queues = await self._sources.queues_of(wanted)
         page = _Page(wanted, queues, owner, limit, take)
         while following is not None and not page.is_full:

@@ -50,7 +50,7 @@ async def _counted(call: Call, order: BulkOrder) -> dict[str, Any]:
 
 async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
     gateway, function = call.gateway, order.kind.function
-    key = call.request.headers.get("Idempotency-Key")
+    key = call.idempotency_key
     sender = Sender(owner=call.caller.name, idempotency_key=key)
     request = JobRequest(
         function=function,

@@ -33,6 +33,8 @@ async def failures(call: Call) -> Answer:
     place = Place.read(given["cursor"]) if given.get("cursor") else Place(Part.FINISHED)
     groups = page_limit(given)
     try:
+        if place.part is not Part.FINISHED:
+            raise InvalidCursor
         counted = await call.gateway.failures.count(
             wanted, place.cursor, owner=call.caller.only_owner, examples=groups
         )

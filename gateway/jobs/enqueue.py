@@ -25,7 +25,6 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.deadline import last_look
 from jobgate.gateway.functions import function_name, status_path, why_not_new_id
 from jobgate.gateway.http import (
-    IDEMPOTENCY_KEY,
     Answer,
     Problem,
     applied,
@@ -125,7 +124,7 @@ def _queue_of(call: Call, request: JobRequest) -> str:
 
 
 def _request(call: Call, function: str, body: bytes, wait: float | None) -> JobRequest:
-    key = call.request.headers.get(IDEMPOTENCY_KEY)
+    key = call.idempotency_key
     document = read_json(body) if body else {}
     return request_of(call, function, document, key, waits=wait is not None)
 

@@ -47,6 +47,21 @@ async def test_a_job_is_enqueued_run_and_read(gateway: RunningGateway, worker: P
     assert job["worker"] == "played"
 
 
+async def test_headers_in_several_lines_are_one_list_or_refused(
+    gateway: RunningGateway, redis_url: str
+) -> None:
+    prefers = [("Prefer", "respond-async"), ("Prefer", "wait=0.01")]
+    status, _, headers = await gateway.post("/jobs/add", {}, headers=prefers)
+    assert (status, headers["Preference-Applied"]) == (202, "wait=0.01")
+    keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    for path, body in (("/jobs/add", {"job_id": "a"}), ("/bulk/retry", {"ids": ["a"]})):
+        status, problem, _ = await gateway.post(path, body, headers=keys)
+        assert (status, problem["code"]) == (422, "invalid-request")
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.zcard("arq:queue") == 1
+        assert client.zcard("arq:operations") == 0
+
+
 @pytest.mark.parametrize("way", ["prefer", "query"])
 async def test_a_call_waits_for_its_outcome(gateway: RunningGateway, worker: PlayedWorker, way: str) -> None:
     path = "/jobs/add" if way == "prefer" else "/jobs/add?wait=20"

@@ -129,15 +129,16 @@ async def test_a_scan_finds_what_ended_at_the_bounds_themselves(
         assert [job["job_id"] for job in await every_page(gateway, asked)] == found
 
 
-async def test_a_cursor_of_jobs_that_wait_leads_to_none_that_have_ended(
-    gateway: RunningGateway, worker: PlayedWorker
-) -> None:
+async def test_a_cursor_of_another_list_is_refused(gateway: RunningGateway, worker: PlayedWorker) -> None:
     await enqueue(gateway, "ended")
     await worker.run_one(7)
     await enqueue(gateway, "first", "second")
     cursor = (await gateway.get("/jobs?limit=1"))[1]["next_cursor"]
-    status, page, _ = await gateway.get(f"/jobs?status=complete&cursor={cursor}")
-    assert (status, page) == (200, {"jobs": [], "next_cursor": ""})
+    for other in ("status=complete", "order=newest", "success=true&status=queued"):
+        status, problem, _ = await gateway.get(f"/jobs?{other}&cursor={cursor}")
+        assert (status, problem["errors"][0]["pointer"]) == (422, "?cursor")
+    status, problem, _ = await gateway.get(f"/failures?cursor={cursor}")
+    assert (status, problem["errors"][0]["pointer"]) == (422, "?cursor")
 
 
 async def test_a_status_is_found_among_many_others(
