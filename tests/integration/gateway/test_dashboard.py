@@ -107,9 +107,11 @@ async def test_a_queue_can_be_paused_and_shows_new_jobs(page: Page, shop: Shop) 
 
 
 async def test_a_job_shows_its_progress_and_its_end_and_can_be_aborted(page: Page, shop: Shop) -> None:
-    await shop.ask("POST", "/jobs/export_orders", {"kwargs": {"year": 2024, "rows": 400}, "job_id": "report"})
+    await shop.ask(
+        "POST", "/jobs/export_orders", {"kwargs": {"year": 2024, "rows": 4000}, "job_id": "report"}
+    )
     await shown(page, f"{shop.url}/#/jobs/report", "Started, try 1")
-    await says(page, ".progress", "of 400")
+    await says(page, ".progress", "of 4,000")
     assert "year" in await page.text("section[aria-label=Arguments]")
     await press_button(page, "Abort")
     await press_button(page, "Abort it", "dialog")

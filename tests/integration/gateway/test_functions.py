@@ -188,7 +188,7 @@ async def test_a_key_sees_what_it_may_enqueue(redis_url: str, worker: PlayedWork
 
 async def test_redis_that_was_never_seen_is_503_not_an_empty_list(redis_url: str) -> None:
     async with running_gateway("redis://127.0.0.1:1", redis_deadline=0.5) as gateway:
-        for path in PATHS:
+        for path in (*PATHS, "/schedules"):
             assert (await gateway.get(path))[0] == 503
 
 
