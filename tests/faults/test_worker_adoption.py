@@ -1,6 +1,7 @@
 """A worker that claims a job which it still runs, because its lease ran out: the job goes on, once."""
 
 import asyncio
+import threading
 from collections import Counter
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from harness.jobs.leases import let_run_out
 from harness.servers.redis_server import RedisServer
 from harness.systems.workers import busy, enqueue, outcome, working
-from harness.waiting import eventually_async
-from jobgate.broker import Broker
+from harness.waiting import PATIENCE, eventually_async
+from jobgate.broker import Broker, BrokerUnavailable
+from jobgate.broker.transitions import LeaseRenewer
 from jobgate.worker import Retry, Worker, func
 
 Ctx = dict[str, Any]
@@ -65,6 +67,38 @@ async def test_a_job_that_outlives_a_pause_of_redis_runs_once(server: RedisServe
             assert (result.success, result.result) == (True, 1), result.failure
     assert starts == Counter(range(6))
     assert b"jobgate_worker_stale_finishes_total 0.0" in worker.metrics.exposition()
+
+
+async def test_a_job_that_could_not_be_given_back_begins_after_all(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop goes on while nobody knows yet whether the job is given back."""
+    starts: Counter[int] = Counter()
+    is_tried, is_over = threading.Event(), threading.Event()
+
+    def unanswered(_: LeaseRenewer, claimed: object) -> None:
+        is_tried.set()
+        assert is_over.wait(PATIENCE)
+        raise BrokerUnavailable
+
+    async def block(ctx: Ctx) -> bool:
+        return is_tried.wait(PATIENCE)
+
+    async def brief(ctx: Ctx, number: int) -> int:
+        starts[number] += 1
+        return int(ctx["job_try"])
+
+    monkeypatch.setattr(LeaseRenewer, "release", unanswered)
+    functions = [func(block, name="block", max_tries=1), func(brief, name="brief", max_tries=1)]
+    async with Broker(server.url) as broker:
+        blocking = await enqueue(broker, "block")
+        ids = [await enqueue(broker, "brief", number) for number in range(3)]
+        async with working(functions, server.url, lease=LEASE):
+            assert (await outcome(broker, blocking)).result is True
+            is_over.set()
+            results = [await outcome(broker, job_id) for job_id in ids]
+    assert [(one.success, one.result) for one in results] == [(True, 1)] * 3, results
+    assert starts == Counter(range(3))
 
 
 async def test_a_job_that_ends_during_a_pause_keeps_its_outcome(server: RedisServer) -> None:

@@ -21,6 +21,8 @@ class RunningJobs:
         self._by_id: dict[str, RunningJob] = {}
         # In the order of their claims. Two threads take jobs out of it; `pop` gives each job to one of them.
         self._not_begun: dict[RunningJob, None] = {}
+        #: Those of them that the renewal thread tries to give back now: nobody knows yet whether they begin.
+        self._undecided: set[RunningJob] = set()
         #: Jobs that wait for their turn although there is room: no more are claimed until they have begun.
         self.waiting = 0
         #: Suspects that are kept apart from others: no more jobs are claimed while there are any.
@@ -68,17 +70,32 @@ class RunningJobs:
         return self._not_begun.pop(job, self) is None
 
     def take_not_begun(self) -> list[RunningJob]:
-        """In the renewal thread: take all jobs that have not begun, and prevent them from beginning."""
-        taken = [job for job in list(self._not_begun) if self.begin(job)]
+        """In the renewal thread: take all jobs that have not begun, and prevent them from beginning.
+
+        They are undecided until `decide` or `put_back` is called.
+        """
+        candidates = list(self._not_begun)
+        self._undecided.update(candidates)  # first, for the loop asks in the other order
+        taken = [job for job in candidates if self.begin(job)]
+        self._undecided.intersection_update(taken)
         for job in taken:
             job.phase = Phase.GIVEN_BACK
         return taken
+
+    def decide(self) -> None:
+        """In the renewal thread: all that were taken have been given back, or put back."""
+        self._undecided.clear()
 
     def put_back(self, jobs: Iterable[RunningJob]) -> None:
         """In the renewal thread: undo `take_not_begun`."""
         for job in jobs:
             job.phase = Phase.CLAIMED
             self._not_begun[job] = None
+        self.decide()
+
+    def is_undecided(self, job: RunningJob) -> bool:
+        """Whether the renewal thread has taken a job, and may still put it back."""
+        return job in self._undecided
 
     def take_over(self, claimed: ClaimedJob) -> bool:
         """Let a running job continue under a newer lease; return whether one did."""

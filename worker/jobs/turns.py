@@ -80,7 +80,15 @@ class Turns:
                 await self._wait(job)
             finally:
                 self._jobs.waiting -= 1
-        return self._jobs.begin(job)
+        return await self._begin_once_decided(job)
+
+    async def _begin_once_decided(self, job: RunningJob) -> bool:
+        """Begin a job, unless it is given back: while its release is not answered, it is ours or is not."""
+        while not self._jobs.begin(job):
+            if not self._jobs.is_undecided(job):
+                return self._jobs.begin(job)  # it may have been put back in this moment
+            await asyncio.sleep(_LOOK)
+        return True
 
     def _is_late(self, job: RunningJob) -> bool:
         return time.monotonic() - max(job.started, self._turn_began) > _LONG_TURN
@@ -95,7 +103,7 @@ class Turns:
     async def _begin_suspect(self, job: RunningJob) -> bool:
         until = time.monotonic() + _PATIENCE_APART * job.claimed.crashes
         is_apart = await self._wait_apart(job, until)
-        if not self._jobs.begin(job):
+        if not await self._begin_once_decided(job):
             return False
         if job.stop_reason is not None:
             return True

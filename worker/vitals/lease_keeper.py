@@ -174,6 +174,7 @@ class LeaseKeeper(Role):
                 job.lease_until = 0.0  # the release may have arrived: then other workers have them
             self._jobs.put_back(jobs)
             raise
+        self._jobs.decide()
         logger.warning("%s given back: the event loop is blocked", counted(len(jobs), "claimed job"))
 
     def _lost_for_good(self, jobs: Sequence[RunningJob], lost: Sequence[str]) -> list[str]:
