@@ -70,3 +70,9 @@ def test_pytest(project: Path, valkey_server: RedisServer) -> None:
 def test_unittest_and_django(project: Path) -> None:
     printed = run(project, "-W", "error", "django_cases.py")
     assert re.search(r"Ran 7 tests .*\n\nOK\n", printed), printed
+
+
+def test_a_test_takes_less_than_20_ms_after_the_first(project: Path) -> None:
+    plugins = [word for name in PLUGINS[:2] for word in ("-p", name)]
+    printed = run(project, "-m", "pytest", *plugins, "speed_cases.py")
+    assert "= 41 passed in" in printed, printed
