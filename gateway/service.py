@@ -64,7 +64,10 @@ class GatewayService:
 
     async def _answer_below(self, base: str, call: Call, request_id: str) -> Answer:
         try:
-            answer = await self._answer(call, request_id)
+            if self._router.leads_to_page(call.request.method, target_of(call.request)[0]):
+                call.route, answer = "ui", Answer(308, headers={"Location": "/"})
+            else:
+                answer = await self._answer(call, request_id)
         except Problem as problem:
             problem.headers = _below(base, problem.headers)
             raise
@@ -74,9 +77,6 @@ class GatewayService:
     async def _answer(self, call: Call, request_id: str) -> Answer:
         call.request_id = request_id
         path, call.query = target_of(call.request)
-        if self._router.leads_to_page(call.request.method, path):
-            call.route = "ui"
-            return Answer(308, headers={"Location": "/"})
         route, call.name = self._router.find(call.request.method, path)
         call.route, call.path = route.name, route.path
         if route.method == "POST":

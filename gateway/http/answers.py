@@ -151,36 +151,49 @@ class Answer:
         return len(self.body)
 
     async def prepare(self, request: BaseRequest) -> None:
-        """Decide whether the connection stays open."""
+        """Remember the request that is answered."""
         self._request = request
-        if self.keep_alive is None:
-            self.keep_alive = request.keep_alive
 
     async def write_eof(self) -> None:
         """Write the whole answer; raises `ConnectionError` if the client has gone."""
-        try:
-            await self._write()
-        finally:
-            # An idle connection keeps its last answer; it must not keep the body.
-            self.body, self.held = b"", None
+        if self._request is not None and (rest := self.write(self._request)):
+            await rest
 
-    async def _write(self) -> None:
-        request = self._request
-        if request is None or request.transport is None:
+    def write(self, request: BaseRequest) -> Awaitable[None] | None:
+        """Decide whether the connection stays open, and write the answer.
+
+        Returns:
+            What is left to be awaited; None = nothing, as with most answers.
+
+        Raises:
+            ConnectionError: The client has gone.
+        """
+        self.decide(request)
+        if request.transport is None:
             raise ConnectionResetError("The client has gone.")
-        body = b"" if request.method == "HEAD" or self.status in _BODILESS else self.body
-        length = "" if self.status in _BODILESS else f"Content-Length: {len(self.body)}\r\n"
-        head = self._head_for(request, length)
-        if len(body) > LARGE:
-            request.transport.write(head)
-            await self._in_time(request, _write_in_pieces(request, body))
-        else:
-            request.transport.write(head + body)
-            if request.protocol.writing_paused:
-                # Answers pile up for a client that keeps sending and never reads.
-                await self._in_time(request, request.writer.drain())
-        if self.linger:
-            await _let_it_be_read(request, self.linger)
+        is_bodiless = self.status in _BODILESS
+        body = b"" if is_bodiless or request.method == "HEAD" else self.body
+        head = self._head_for(request, "" if is_bodiless else f"Content-Length: {len(self.body)}\r\n")
+        if len(body) > LARGE or self.linger:
+            return self._write_slowly(request, head, body)
+        request.transport.write(head + body)
+        # An idle connection keeps its last answer; it must not keep the body.
+        self.body, self.held = b"", None
+        # Answers pile up for a client that keeps sending and never reads.
+        return self._in_time(request, request.writer.drain()) if request.protocol.writing_paused else None
+
+    def decide(self, request: BaseRequest) -> None:
+        """Decide whether the connection stays open, unless that is known."""
+        if self.keep_alive is None:
+            self.keep_alive = request.keep_alive
+
+    async def _write_slowly(self, request: BaseRequest, head: bytes, body: bytes) -> None:
+        try:
+            await self._in_time(request, _write_in_pieces(request, head, body))
+            if self.linger:
+                await _let_it_be_read(request, self.linger)
+        finally:
+            self.body, self.held = b"", None
 
     def _head_for(self, request: BaseRequest, framing: str) -> bytes:
         """Return the status line and all headers; `framing` is the line that says where the body ends."""
@@ -204,8 +217,10 @@ class Answer:
             raise ConnectionResetError("The client did not read its answer.") from None
 
 
-async def _write_in_pieces(request: BaseRequest, body: bytes) -> None:
+async def _write_in_pieces(request: BaseRequest, head: bytes, body: bytes) -> None:
     """Write a large body as fast as it is read, so that no connection holds a copy of it."""
+    if request.transport is not None:
+        request.transport.write(head)
     view = memoryview(body)
     for at in range(0, len(body), LARGE):
         if request.transport is None:

@@ -22,9 +22,9 @@ from jobgate.gateway.http.streams import StreamedAnswer
 logger = logging.getLogger("jobgate.gateway")
 
 _PROBLEM_JSON = "application/problem+json"
-_VERSIONS = {(1, 0), (1, 1)}
+_VERSIONS = ((1, 1), (1, 0))
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.~-]{1,64}")
-#: How many host names that mean loopback are remembered.
+#: How many `Host` headers are remembered.
 _MOST_HOSTS = 64
 
 CallT = TypeVar("CallT")
@@ -65,47 +65,46 @@ class Door(Generic[CallT]):
         self._service = service
         self._write_deadline = write_deadline
         self._hosts = None if hosts is None else {"localhost", *(host.lower() for host in hosts)}
+        #: `Host` headers, as they were sent, that name one of them.
+        self._accepted: set[str] = set()
         self._log = SparseLog(logger)
         self._ids = _request_ids()
 
     async def handle(self, request: BaseRequest) -> Answer:
         """Answer one request."""
         start = time.perf_counter()
-        call = self._service.begin(request)
-        streamed: StreamedAnswer | None = None
+        service, call = self._service, self._service.begin(request)
+        request_id = given_id(request.headers.get(REQUEST_ID)) or next(self._ids)
+        answer: Answer | None = None
         try:
-            answer = await self._answer(request, call)
+            try:
+                self._check(request)
+                answer = await service.answer(call, request_id)
+            except Exception as error:
+                answer = self._answer_to(error, request_id)
+            answer.request_id = request_id
+            answer.write_deadline = self._write_deadline
+            if service.is_draining:
+                answer.keep_alive = False
             if isinstance(answer, StreamedAnswer):
-                streamed = answer
                 await self._stream(request, answer)
         except asyncio.CancelledError:
-            self._service.end(call, streamed, time.perf_counter() - start)
+            service.end(call, answer, time.perf_counter() - start)
             raise
-        self._service.end(call, answer, time.perf_counter() - start)
+        service.end(call, answer, time.perf_counter() - start)
         return answer
 
-    async def _answer(self, request: BaseRequest, call: CallT) -> Answer:
-        request_id = given_id(request.headers.get(REQUEST_ID)) or next(self._ids)
-        try:
-            self._check(request)
-            answer = await self._service.answer(call, request_id)
-        except Problem as problem:
-            if problem.kind.status >= 500 and problem.__cause__ is not None:
-                self._log.line("request %s: %s", request_id, problem.__cause__)
-            answer = _problem_answer(problem, request_id)
-        except ConnectionError:
+    def _answer_to(self, error: Exception, request_id: str) -> Answer:
+        """Return the answer to a request that failed."""
+        if isinstance(error, ConnectionError):
             # The client hung up while its body was read: nobody reads this answer.
-            answer = _problem_answer(Problem("malformed-request"), request_id)
-        except Exception:
+            error = Problem("malformed-request")
+        if not isinstance(error, Problem):
             self._log.failure("request %s failed", request_id)
-            answer = _problem_answer(
-                Problem("internal-error", "The gateway's log has the reason."), request_id
-            )
-        answer.request_id = request_id
-        answer.write_deadline = self._write_deadline
-        if self._service.is_draining:
-            answer.keep_alive = False
-        return answer
+            error = Problem("internal-error", "The gateway's log has the reason.")
+        elif error.kind.status >= 500 and error.__cause__ is not None:
+            self._log.line("request %s: %s", request_id, error.__cause__)
+        return _problem_answer(error, request_id)
 
     async def _stream(self, request: BaseRequest, answer: StreamedAnswer) -> None:
         try:
@@ -130,24 +129,27 @@ class Door(Generic[CallT]):
         host = request.headers.get(HOST)
         if host is None and request.version == (1, 1):
             raise Problem("malformed-request", "An HTTP/1.1 request needs a Host header.")
-        if self._hosts is not None and host is not None and not _is_one_of(self._hosts, host.lower()):
+        if self._hosts is not None and host is not None and host not in self._accepted:
+            self._check_host(self._hosts, host)
+
+    def _check_host(self, hosts: Collection[str], host: str) -> None:
+        if not _is_one_of(hosts, host.lower()):
             # A page of another site whose name was made to resolve to this machine (DNS rebinding).
             raise Problem("misdirected", "Call it as localhost, or allow the name with --allow-host.")
+        if len(self._accepted) < _MOST_HOSTS:
+            self._accepted.add(host)
 
 
-def _is_one_of(hosts: set[str], host: str) -> bool:
+def _is_one_of(hosts: Collection[str], host: str) -> bool:
     if not host.endswith("]"):
         without_port, colon, port = host.rpartition(":")
         host = without_port if colon and port.isascii() and port.isdigit() else host
     if host in hosts:
         return True
     try:
-        is_loopback = ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-    if is_loopback and len(hosts) < _MOST_HOSTS:
-        hosts.add(host)
-    return is_loopback
 
 
 def target_of(request: BaseRequest) -> tuple[str, str]:

@@ -48,7 +48,7 @@ class StreamedAnswer(Answer):
         is_chunked = request.version >= (1, 1)
         if not is_chunked:
             self.keep_alive = False
-        await self.prepare(request)
+        self.decide(request)
         async with aclosing(self._pieces) as pieces:
             framing = "Transfer-Encoding: chunked\r\n" if is_chunked else ""
             await self._pass_on(request, self._head_for(request, framing))
@@ -93,7 +93,7 @@ class StreamedAnswer(Answer):
             raise _TooSlow(reading)
         reading.result()
 
-    async def write_eof(self) -> None:
+    def write(self, request: BaseRequest) -> None:
         """Do nothing: it is written by now."""
 
 

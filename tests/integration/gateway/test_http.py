@@ -20,6 +20,8 @@ from jobgate.gateway import new_key
 from jobgate.gateway.auth import keys_file
 
 JSON = {"Content-Type": "application/json"}
+#: Headers that ask for another protocol, which the gateway does not have.
+UPGRADE = ("Connection: Upgrade", "Upgrade: h2c")
 
 
 async def test_two_hundred_bad_requests(
@@ -170,6 +172,26 @@ async def test_a_large_body_with_expectation(gateway: RunningGateway) -> None:
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(body)
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 202 ")
+    writer.close()
+
+
+async def test_whole_and_late_requests_share_a_connection(gateway: RunningGateway) -> None:
+    live, upgrade = (request(b"", *more, line="GET /livez HTTP/1.1") for more in ((), UPGRADE))
+    late = request(b"", *typed("Expect: 100-continue", "Content-Length: 2"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    for sent, status in (
+        (live, b"200"),
+        (late, b"100"),
+        (b"{}", b"202"),
+        (live + live, b"200"),
+        (upgrade, b"200"),
+    ):
+        writer.write(sent)
+        for _ in range(sent.count(b"GET ") or 1):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.split(b" ")[1] == status
+            length = head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]
+            await reader.readexactly(int(length or 0))
     writer.close()
 
 
