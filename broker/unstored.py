@@ -1,11 +1,11 @@
 """A broker without Redis, for tests of functions: it encodes as usual, and keeps what it gets in memory."""
 
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
 from jobgate.broker.bodies import Codec, encode_job, encode_result
 from jobgate.broker.broker import Broker
+from jobgate.broker.job_options import MADE
 from jobgate.broker.records import JobRequest, JobResult
 from jobgate.broker.transitions import ClaimedJob, Lease, Transition, body_of
 
@@ -32,7 +32,7 @@ class UnstoredBroker(Broker):
             EncodeError: The codec cannot hold its arguments.
             InvalidJobRequest: The request is wrong.
         """
-        return encode_job(body_of(request, queue, secrets.token_hex(8)), self._core.codec)
+        return encode_job(body_of(request, queue, MADE), self._core.codec)
 
     async def finish(
         self, lease: Lease, result: JobResult, *, keep: float | None, is_wanted: bool = False

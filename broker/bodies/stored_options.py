@@ -14,6 +14,8 @@ from jobgate.broker.milliseconds import LONGEST
 
 def option_fields(options: JobOptions) -> dict[str, Any]:
     """Return what is stored of the options of a job."""
+    if options == _OURS:
+        return {}
     values: Sequence[Any] = options
     return {
         key: value
@@ -62,9 +64,8 @@ _READS: dict[OptionKind, tuple[type | None, Callable[[str, object], Any]]] = {
 }
 #: Place of an option in the record, its usual type, and how values of other types are read.
 _Reading = tuple[int, type | None, Callable[[str, object], Any]]
-_DEFAULTS: list[Any] = list(NO_OPTIONS)
 #: What jobgate's own jobs have unless they say otherwise: the default queue, and a generated id.
-_OURS: list[Any] = list(NO_OPTIONS._replace(queue="", request_token=MADE))
+_OURS = NO_OPTIONS._replace(queue="", request_token=MADE)
 #: Values that are not stored, whichever option has them.
 _IMPLIED = frozenset(["", MADE])
 _RETRY_KEY = OPTION_FORMS["retry_of"].key
@@ -88,12 +89,12 @@ def job_options(own: Mapping[str, Any], *, is_of_arq: bool) -> JobOptions:
         is_of_arq: Whether there are none, because a stock arq producer wrote the job.
     """
     # A retry of a job of stock arq has no queue either.
-    return _options(own, _IN_JOBS, _DEFAULTS if is_of_arq or _RETRY_KEY in own else _OURS)
+    return _options(own, _IN_JOBS, NO_OPTIONS if is_of_arq or _RETRY_KEY in own else _OURS)
 
 
 def result_options(own: Mapping[str, Any]) -> JobOptions:
     """Read the options that a result keeps among jobgate's own fields."""
-    return _options(own, _IN_RESULTS, _DEFAULTS)
+    return _options(own, _IN_RESULTS, NO_OPTIONS)
 
 
 def add_result_options(own: dict[str, Any], options: JobOptions) -> None:
@@ -103,11 +104,11 @@ def add_result_options(own: dict[str, Any], options: JobOptions) -> None:
             own[key] = value
 
 
-def _options(own: Mapping[str, Any], known: Mapping[str, _Reading], defaults: list[Any]) -> JobOptions:
+def _options(own: Mapping[str, Any], known: Mapping[str, _Reading], defaults: JobOptions) -> JobOptions:
     """Read the options among jobgate's own fields. Values of the usual type need no call: it is faster."""
-    if not own and defaults is _DEFAULTS:
-        return NO_OPTIONS
-    values = defaults.copy()
+    if not own:
+        return defaults
+    values: list[Any] = list(defaults)
     for key in own:
         if key in known:
             at, usual, read = known[key]

@@ -47,7 +47,7 @@ class Coalescer(Generic[Item, Answer]):
         self._max_weight = max_weight
         self._in_flight = in_flight
         self._max_span = max_span
-        self._waiting: list[_Entry[Item, Answer]] = []
+        self._waiting: dict[Hashable, list[_Entry[Item, Answer]]] = {}
         self._batches: set[asyncio.Task[None]] = set()
         #: The newest of them until it begins: it takes what is submitted until then.
         self._next: asyncio.Task[None] | None = None
@@ -56,7 +56,7 @@ class Coalescer(Generic[Item, Answer]):
         """Return a future for the item's answer. The item is sent even if the caller is cancelled."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((item, future, loop.time()))
+        self._waiting.setdefault(self._group(item), []).append((item, future, loop.time()))
         self._schedule(loop)
         return future
 
@@ -80,26 +80,23 @@ class Coalescer(Generic[Item, Answer]):
         self._schedule(task.get_loop())
 
     def _next_batch(self) -> "list[_Entry[Item, Answer]]":
-        batch: list[_Entry[Item, Answer]] = []
-        left: list[_Entry[Item, Answer]] = []
-        weight = 0
-        group, oldest = self._group(self._waiting[0][0]), self._waiting[0][2]
-        for place, entry in enumerate(self._waiting):
-            if (
-                len(batch) == self._max_items
-                or weight > self._max_weight
-                or entry[2] - oldest > self._max_span
-            ):
-                left += self._waiting[place:]
-                break
-            grown = weight + self._weight(entry[0])
-            if self._group(entry[0]) == group and (grown <= self._max_weight or not batch):
-                batch.append(entry)
-                weight = grown
-            else:
-                left.append(entry)
-        self._waiting = left
-        return batch
+        group = next(iter(self._waiting))
+        entries = self._waiting.pop(group)
+        most = self._most(entries)
+        if left := entries[most:]:
+            # The other groups come first.
+            self._waiting[group] = left
+        return entries[:most]
+
+    def _most(self, entries: "list[_Entry[Item, Answer]]") -> int:
+        """Return how many of the entries of a group, at least one, fit into a batch."""
+        weight, oldest = 0, entries[0][2]
+        for place, (item, _, since) in enumerate(entries):
+            weight += self._weight(item)
+            is_over = weight > self._max_weight or since - oldest > self._max_span
+            if place and (is_over or place == self._max_items):
+                return place
+        return len(entries)
 
     async def _deliver(self, loop: asyncio.AbstractEventLoop) -> None:
         """Send what waits when this begins, in the loop's next turn."""

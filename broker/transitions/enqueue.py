@@ -29,6 +29,8 @@ from jobgate.broker.transitions.request_checks import check_request
 #: TTL of an idempotency key.
 IDEMPOTENCY_TTL_MS = 86_400_000
 
+#: What enqueue.lua answers for one job: its due time, or a code and more.
+_Answer = int | Sequence[Any]
 #: The form of generated ids; those of earlier releases are longer.
 _MADE_ID = re.compile("[0-9A-Za-z]{20}|[0-9a-f]{32}")
 
@@ -62,8 +64,8 @@ class _Order:
     queue: str
     body: JobBody
     blob: bytes
-    #: Arguments of enqueue.lua for this job.
-    args: tuple[Any, ...]
+    #: What enqueue.lua takes once for all jobs that have it in common.
+    form: tuple[Any, ...]
 
 
 class EnqueuePart(Part):
@@ -72,7 +74,8 @@ class EnqueuePart(Part):
     def __init__(self, core: Core) -> None:
         super().__init__(core)
         self._tokens = _request_tokens()
-        self._orders: Coalescer[_Order, list[Any]] = Coalescer(
+        self._default_queue = core.keys.default_queue
+        self._orders: Coalescer[_Order, _Answer] = Coalescer(
             self._send_orders, group=lambda order: order.queue, weight=lambda order: len(order.blob)
         )
 
@@ -174,14 +177,17 @@ class EnqueuePart(Part):
         job_id = request.job_id or new_job_id()
         if wrong := why_not_job_id(job_id):
             raise InvalidName(wrong)
-        queue = self.keys.queue(request.options.queue)
-        is_default = queue == self.keys.default_queue
-        body = body_of(request, "" if is_default else queue, next(self._tokens), answer_to)
-        blob = encode_job(body, self._core.codec)
-        key = request.idempotency
-        args = (
-            job_id,
-            blob,
+        named = request.options.queue
+        is_default = not named or named == self._default_queue
+        queue = self._default_queue if is_default else self.keys.queue(named)
+        is_made = request.id_is_made or request.job_id is None
+        token = MADE if is_made else next(self._tokens)
+        body = body_of(request, "" if is_default else queue, token, answer_to)
+        return _Order(request, job_id, queue, body, encode_job(body, self._core.codec), self._form(request))
+
+    def _form(self, request: JobRequest) -> tuple[Any, ...]:
+        key, limits = request.idempotency, request.limits
+        return (
             to_ms(request.defer_by or 0),
             "" if request.defer_until_ms is None else request.defer_until_ms,
             _body_ttl_ms(request),
@@ -190,12 +196,11 @@ class EnqueuePart(Part):
             key.request_digest if key else "",
             "1" if request.replaces_result else "",
             request.function,
-            request.limits.name if request.limits else "",
-            limits_text(request.limits),
+            limits.name if limits else "",
+            limits_text(limits),
         )
-        return _Order(request, job_id, queue, body, blob, args)
 
-    async def _send_orders(self, orders: Sequence[_Order], since: float) -> Sequence[list[Any]]:
+    async def _send_orders(self, orders: Sequence[_Order], since: float) -> Sequence[_Answer]:
         keys, queue = self.keys, orders[0].queue
         args: list[Any] = [
             keys.job(""),
@@ -213,10 +218,13 @@ class EnqueuePart(Part):
             keys.failure(""),
             keys.tries(""),
         ]
+        forms: dict[tuple[Any, ...], int] = {}
+        jobs: list[Any] = []
         for order in orders:
-            args += order.args
+            jobs += order.job_id, order.blob, forms.setdefault(order.form, len(forms) + 1)
+        args += len(forms), *itertools.chain.from_iterable(forms), *jobs
         places = [queue, keys.wake(queue), keys.abort, keys.listeners(queue)]
-        answers: list[list[Any]] = await self._core.link.run(script("enqueue"), places, args, since=since)
+        answers: list[_Answer] = await self._core.link.run(script("enqueue"), places, args, since=since)
         return answers
 
     async def _after_a_look(self, order: _Order, enqueued: Enqueued) -> Enqueued:
@@ -254,9 +262,17 @@ def _parts(orders: "Sequence[tuple[int, _Order]]") -> Iterator[list[tuple[int, _
     yield part
 
 
-def _enqueued(order: _Order, answer: Sequence[Any]) -> Enqueued:
+def _enqueued(order: _Order, answer: _Answer) -> Enqueued:
     """Return what an answer of the script says; raises what `enqueue` raises."""
     request = order.request
+    if isinstance(answer, int):
+        return Enqueued(
+            job_id=order.job_id,
+            queue=order.queue,
+            created=True,
+            enqueue_time_ms=order.body.enqueue_time_ms,
+            due_time_ms=answer,
+        )
     code, due_ms, id_, *rate = answer
     allowance = allowance_of(request.limits, code, rate)
     job_id = id_.decode(errors="surrogateescape")
@@ -276,7 +292,7 @@ def _enqueued(order: _Order, answer: Sequence[Any]) -> Enqueued:
     )
 
 
-def _enqueued_or_error(order: _Order, answer: Sequence[Any]) -> Enqueued | BrokerError:
+def _enqueued_or_error(order: _Order, answer: _Answer) -> Enqueued | BrokerError:
     try:
         return _enqueued(order, answer)
     except BrokerError as error:
@@ -309,20 +325,18 @@ def body_of(request: JobRequest, queue: str, request_token: str, answer_to: str 
     Args:
         request: The request.
         queue: Its queue; "" = the default queue of the namespace.
-        request_token: Of this call, if the caller chose the id.
+        request_token: Of this call, if the caller chose the id; else `MADE`.
         answer_to: Where its outcome is sent to.
 
     Raises:
         InvalidJobRequest: The request contradicts itself.
     """
     check_request(request)
-    if request.id_is_made or request.job_id is None:
-        request_token = MADE
     is_counted = request.limits is not None and request.limits.counts_pending
     return JobBody(
         function=request.function,
-        args=tuple(request.args),
-        kwargs=dict(request.kwargs),
+        args=request.args,
+        kwargs=request.kwargs,
         enqueue_time_ms=unix_ms(),
         first_try=request.first_try,
         options=request.options.enqueued(queue, request_token, is_counted=is_counted, answer_to=answer_to),

@@ -17,14 +17,18 @@
 -- ARGV[9..11]          key prefixes: rate, pending, activity
 -- ARGV[12]             pub/sub channel of those who listen
 -- ARGV[13..14]         key prefixes: failure, tries
--- then for each job:
---   id, body, defer in ms from now, due time in unix ms or '', ttl of the body in ms after the due time
---   (negative: from now), number of the first try or '', idempotency key (a whole key name) or '',
---   digest of the request or '', '1' = the job replaces a kept result of this id (cron jobs with a fixed id);
---   then the idempotency key also remembers that the id was taken, so that all callers get one answer;
+-- ARGV[15]             number of forms; a form is what jobs of one call have in common
+-- then for each form:
+--   defer in ms from now, due time in unix ms or '', ttl of the body in ms after the due time (negative: from now),
+--   number of the first try or '', idempotency key (a whole key name) or '', digest of the request or '',
+--   '1' = the job replaces a kept result of this id (cron jobs with a fixed id); then the idempotency key also
+--   remembers that the id was taken, so that all callers get one answer;
 --   function, name of the key that enqueues it if that is limited, else '', its limits (limits.lua) or ''
+-- then for each job:
+--   id, body, number of its form
 --
--- Returns for each job { code, due time in unix ms, job id }:
+-- Returns for each job its due time in unix ms if it was created and there is no more to say, else
+-- { code, due time in unix ms, job id }:
 --   1 created, 2 exists, 3 the idempotency key created it before, 4 the idempotency key belongs to another
 --   request, or its record cannot be read, 5 the due time is out of range,
 --   6 over the key's rate, 7 too many jobs of the key have not ended
@@ -64,54 +68,69 @@ local function seen(idempotency, digest, id, body)
   return made_by == digest and 3 or 4, made or id
 end
 
-for at = 15, #ARGV, 12 do
-  local id, body, defer, due, ttl = ARGV[at], ARGV[at + 1], whole(ARGV[at + 2]), ARGV[at + 3], whole(ARGV[at + 4])
-  local first_try, idempotency, digest, replaces = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
-  local owner, rate, pending = ARGV[at + 10]
-  local job, result, ended = job_prefix .. id, result_prefix .. id, ended_prefix .. id
-  local score, first = due == '' and defer and now + defer or whole(due), whole(first_try)
-  local code = score and ttl and (first or first_try == '') and 0 or 5
-  local allowance
+-- One form, from ten arguments.
+local function form_at(at)
+  local defer, due, ttl, first = whole(ARGV[at]), ARGV[at + 1], whole(ARGV[at + 2]), whole(ARGV[at + 3])
+  local score = due == '' and defer and now + defer or whole(due)
+  local form = { first = first, idempotency = ARGV[at + 4], digest = ARGV[at + 5], function_name = ARGV[at + 7] }
+  form.code = score and ttl and (first or ARGV[at + 3] == '') and 0 or 5
+  form.replaces, form.owner = ARGV[at + 6] == '1', ARGV[at + 8]
+  if form.owner ~= '' then
+    form.rate, form.pending = limits_of(ARGV[at + 9])
+  end
+  form.score = math.max(score or 0, 1)
+  form.lives = math.max(not ttl and 0 or ttl < 0 and -ttl or math.max(form.score - now, 0) + ttl, 1)
+  return form
+end
 
-  if code == 0 and idempotency ~= '' then
-    code, id = seen(idempotency, digest, id, body)
+local forms, first_job = {}, 16 + 10 * ARGV[15]
+for at = 16, first_job - 1, 10 do
+  forms[#forms + 1] = form_at(at)
+end
+
+for at = first_job, #ARGV, 3 do
+  local id, body, form = ARGV[at], ARGV[at + 1], forms[tonumber(ARGV[at + 2])]
+  local job, result, ended = job_prefix .. id, result_prefix .. id, ended_prefix .. id
+  local code, allowance = form.code
+
+  if code == 0 and form.idempotency ~= '' then
+    code, id = seen(form.idempotency, form.digest, id, body)
   end
   local is_used = code == 0 and redis.call('EXISTS', job, result, ended) > 0
   if is_used then
-    code = met(job, result, ended, body, replaces)
+    code = met(job, result, ended, body, form.replaces)
   end
-  if code == 2 and replaces and idempotency ~= '' then
+  if code == 2 and form.replaces and form.idempotency ~= '' then
     make_sure(KEYS[1])
-    redis.call('SET', idempotency, digest .. ' ' .. id, 'PX', remember)
+    redis.call('SET', form.idempotency, form.digest .. ' ' .. id, 'PX', remember)
   end
   if code == 0 then
     make_sure(KEYS[1])
-    if owner ~= '' then
-      rate, pending = limits_of(ARGV[at + 11])
-      code, allowance = check_limits(rate_prefix .. owner, rate, pending_prefix .. owner, pending, job_prefix)
+    if form.owner ~= '' then
+      local rate_key, pending_key = rate_prefix .. form.owner, pending_prefix .. form.owner
+      code, allowance = check_limits(rate_key, form.rate, pending_key, form.pending, job_prefix)
     end
   end
   if code == 0 then
-    score = math.max(score, 1)
-    local lives = math.max(ttl < 0 and -ttl or math.max(score - now, 0) + ttl, 1)
     if is_used then
       -- The outcome of an earlier job of this id, or a result that is replaced.
       redis.call('DEL', result, ARGV[6] .. id, ARGV[7] .. id, ARGV[8] .. id, ARGV[13] .. id, ARGV[14] .. id)
     end
-    if first then
-      redis.call('SET', retry_prefix .. id, first - 1, 'PX', lives)
+    if form.first then
+      redis.call('SET', retry_prefix .. id, form.first - 1, 'PX', form.lives)
     end
-    put(KEYS[1], KEYS[3], job, id, body, score, lives)
-    if idempotency ~= '' then
-      redis.call('SET', idempotency, digest .. ' ' .. id, 'PX', remember)
+    put(KEYS[1], KEYS[3], job, id, body, form.score, form.lives)
+    if form.idempotency ~= '' then
+      redis.call('SET', form.idempotency, form.digest .. ' ' .. id, 'PX', remember)
     end
-    if pending then
-      add_pending(pending_prefix .. owner, id, lives)
+    if form.pending then
+      add_pending(pending_prefix .. form.owner, id, form.lives)
     end
-    count_event('enqueued', ARGV[at + 9])
+    count_event('enqueued', form.function_name)
     created[#created + 1], code = id, 1
   end
-  answers[#answers + 1] = allowance and { code, score or 0, id, unpack(allowance) } or { code, score or 0, id }
+  local is_plain = code == 1 and not allowance and id == ARGV[at]
+  answers[#answers + 1] = is_plain and form.score or { code, form.score, id, unpack(allowance or {}) }
 end
 
 if #created > 0 then
