@@ -84,9 +84,10 @@ def passes(call: Call, request: JobRequest) -> bool:
 
 def offered(call: Call, request: JobRequest) -> Sequence[FunctionDocument] | None:
     """Return the live versions of a job's function; None = Redis must be asked whether it is offered."""
-    if not call.gateway.functions.passes(request.function, _queue_of(call, request)):
+    gateway, queue = call.gateway, _queue_of(call, request)
+    if not gateway.functions.passes(request.function, queue):
         return None
-    return _live_versions(call, request)
+    return gateway.broker.live_functions.documents(request.function, queue)
 
 
 async def require_acceptable(
@@ -108,15 +109,12 @@ async def require_acceptable(
         await gateway.functions.require(
             request.function, queue, waits=waits, may_know=call.caller.may_enqueue, max_age=max_age
         )
-        gateway.arguments.require(_live_versions(call, request), request.args, request.kwargs)
+        versions = gateway.broker.live_functions.documents(request.function, queue)
+        gateway.arguments.require(versions, request.args, request.kwargs)
     except Problem:
         # Workers may have changed since an earlier request, of which the answer was lost: its job exists.
         if not await gateway.broker.may_repeat(request):
             raise
-
-
-def _live_versions(call: Call, request: JobRequest) -> Sequence[FunctionDocument]:
-    return call.gateway.broker.live_functions.documents(request.function, _queue_of(call, request))
 
 
 def _queue_of(call: Call, request: JobRequest) -> str:

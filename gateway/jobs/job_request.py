@@ -70,7 +70,7 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
         raise field_errors("invalid-request", [("#", "It must be an object with args, kwargs and options.")])
     errors: Errors = []
     args, kwargs = _arguments(document, errors)
-    given, options = _given(document, queues, errors) if document.keys() - _ARGUMENTS else ({}, {})
+    given, options = _given(document, queues, errors) if not document.keys() <= _ARGUMENTS else ({}, {})
     if errors:
         raise field_errors("invalid-request", errors)
     options.setdefault("queue", queues.default)

@@ -45,6 +45,10 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
+#: Jobs that are enqueued now share few moments.
+_recent_moment = lru_cache(maxsize=16)(moment)
+
+
 def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dict[str, Any]:
     """Return the JSON of a job that was just enqueued."""
     return {
@@ -55,8 +59,8 @@ def job_of_enqueued(function: str, enqueued: Enqueued, status: JobStatus) -> dic
         "success": None,
         "error": None,
         "try": 0,
-        "enqueue_time": moment(enqueued.enqueue_time_ms),
-        "due_time": moment(enqueued.due_time_ms),
+        "enqueue_time": _recent_moment(enqueued.enqueue_time_ms),
+        "due_time": _recent_moment(enqueued.due_time_ms),
         "start_time": None,
         "finish_time": None,
         "worker": None,

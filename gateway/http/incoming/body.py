@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import StreamReader
+from aiohttp import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web import BaseRequest, RequestPayloadError
 
 from jobgate.gateway.http.header_names import CONTENT_ENCODING, CONTENT_TYPE
@@ -28,11 +28,11 @@ def body_at_hand(request: BaseRequest, *, limit: int, hint: str = "") -> bytes |
     Raises:
         Problem: 413 if it is larger, 415 if it is compressed or not JSON in UTF-8.
     """
-    if not request.body_exists:
+    content = request.content
+    if content is EMPTY_PAYLOAD:
         return b""
     _check_type(request.headers.get(CONTENT_TYPE), hint)
     check_encoding(request.headers.get(CONTENT_ENCODING))
-    content = request.content
     # The common case: it arrived together with the headers, and needs no timeout.
     if not content.is_eof() or content.exception() is not None:
         if (request.content_length or 0) > limit:

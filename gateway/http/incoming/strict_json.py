@@ -21,10 +21,12 @@ MAX_NODES = 100_000
 #: A string, or one that is not closed, since orjson checks the syntax last. The quantifiers are possessive:
 #: with backtracking, a quote followed by many escapes would take quadratic time.
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+#: Searching for this, with all digits turned into zeros, takes a tenth of the time of a regular expression.
+_LONG_NUMBER, _TO_ZEROS = b"0" * 19, bytes.maketrans(b"123456789", b"0" * 9)
 _INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{19,}(?![0-9.eE])")
 #: The beginning of form fields, as `curl -d a=b` and HTML forms send them.
 _FORM_FIELD = re.compile(rb"[\w.~%+*&-]*+=")
+_BACKSLASH = ord("\\")
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _BRACES_TO_BRACKETS = bytes.maketrans(b"{}", b"[]")
 
@@ -73,7 +75,7 @@ def _is_deeper(skeleton: bytes, max_depth: int) -> bool:
 
 
 def _check_integers(body: bytes) -> None:
-    if _LONG_NUMBER.search(body) is None:
+    if _LONG_NUMBER not in body.translate(_TO_ZEROS):
         return
     for number in _INTEGER.finditer(STRING.sub(b'""', body)):
         digits = number.group()
@@ -85,7 +87,8 @@ def _check_members(body: bytes, document: Any) -> None:
     # There is a colon after the name of each member; all others are in strings, which come back unchanged. If
     # a member was dropped in favour of a later one, a colon is missing. Only `\u003a` could hide that, so the
     # members of bodies with such escapes are counted one by one.
-    if b"\\u" not in body and orjson.dumps(document).count(b":") == body.count(b":"):
+    has_escapes = _BACKSLASH in body and b"\\u" in body
+    if not has_escapes and orjson.dumps(document).count(b":") == body.count(b":"):
         return
     if _count_members(document) != STRING.sub(b'""', body).count(b":"):
         raise Problem("invalid-json", "An object in the body has two members with the same name.")
