@@ -8,7 +8,7 @@ from jobgate.cli.main import main
 
 _EMPTY = {
     "activity.lua": ("count_event", "write_counts"),
-    "index.lua": ("list_ended", "keep_request"),
+    "index.lua": ("list_ended", "keep_failure"),
 }
 _text = loader._text
 

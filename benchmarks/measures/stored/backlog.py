@@ -17,7 +17,7 @@ LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
 #: Jobs in one call that enqueues or claims, and how many are measured at each length.
 BATCH, SAMPLE = 100, 1_000
 #: Times that a sample is taken; the least counts, for whatever else runs only adds to it.
-SAMPLES = 5
+SAMPLES = 15
 #: Requests for a status and for a list at each length.
 LOOKS = 30
 #: Jobs of which the memory is compared.
