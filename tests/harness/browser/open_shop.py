@@ -82,8 +82,10 @@ async def says(page: Page, selector: str, text: str) -> None:
 
 
 async def press_button(page: Page, text: str, place: str = "main") -> None:
-    """Press the button with this text, as soon as it is there."""
+    """Press the button with this text, as soon as it is there; of dialogs, in one that is open."""
+    # One that was closed is removed a moment later.
+    place = f"{place}[open]" if place == "dialog" else place
     buttons = f"[...document.querySelectorAll('{place} button')]"
     found = f"{buttons}.find((one) => one.innerText === {json.dumps(text)})"
-    await page.until(f"{found} && !{found}.hidden")
+    await page.until(f"{found} && !{found}.hidden && !{found}.disabled")
     await page.run(f"{found}.click()")

@@ -29,6 +29,9 @@ def before_call(
     if case.query is not None:
         # One of the right form that comes from no page is refused rightly.
         case.query.pop("cursor", None)
+        if case.query.get("order") == "newest":
+            # A scan has no order: together they are refused rightly.
+            case.query.pop("scan", None)
     for place in (case.body, _filter_of(case.body)):
         # Its jobs are shown with this queue, into which no request may enqueue.
         if isinstance(place, MutableMapping) and place.get("queue") == OPERATIONS:
