@@ -27,11 +27,7 @@ def before_call(
         # It would use a key again for another request, and be refused rightly.
         case.headers.pop("Idempotency-Key", None)
     if case.query is not None:
-        # One of the right form that comes from no page is refused rightly.
-        case.query.pop("cursor", None)
-        if case.query.get("order") == "newest":
-            # A scan has no order: together they are refused rightly.
-            case.query.pop("scan", None)
+        _correct(case.query)
     for place in (case.body, _filter_of(case.body)):
         # Its jobs are shown with this queue, into which no request may enqueue.
         if isinstance(place, MutableMapping) and place.get("queue") == OPERATIONS:
@@ -43,6 +39,14 @@ def before_call(
         for name in ("args", "kwargs"):
             if name in case.body:
                 case.body[name] = _within_64_bits(case.body[name])
+
+
+def _correct(query: MutableMapping[str, Any]) -> None:
+    # A cursor of the right form that comes from no page is refused rightly.
+    query.pop("cursor", None)
+    if query.get("order") == "newest":
+        # A scan has no order: together they are, too.
+        query.pop("scan", None)
 
 
 @schemathesis.hook
