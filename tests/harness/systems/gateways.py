@@ -115,6 +115,10 @@ def catalogue_of(*functions: str) -> Catalogue:
     return Catalogue({name: FunctionDocument(name=name) for name in functions})
 
 
+#: Seconds for which a played worker has its jobs: nobody renews their leases.
+LEASE = 60.0
+
+
 class PlayedWorker:
     """Claims and ends jobs when the test says so."""
 
@@ -154,9 +158,8 @@ class PlayedWorker:
     async def claim(self) -> ClaimedJob:
         """Take one job; waits until there is one."""
         while True:
-            claim = await self.broker.claim(
-                self.queue, 1, worker_id=self.name, token=f"{self.name}:{next(self._claims)}"
-            )
+            token = f"{self.name}:{next(self._claims)}"
+            claim = await self.broker.claim(self.queue, 1, worker_id=self.name, token=token, lease=LEASE)
             if claim.jobs:
                 return claim.jobs[0]
             await self.broker.wait_for_work(self.queue, 0.2)

@@ -371,10 +371,10 @@ async def evil_jobs(url: str) -> None:
             await worker.announce()
             claimed = await worker.claim()
             if number % 3 == 0:
-                await worker.finish(claimed, {evil: evil})
+                await worker.finish(claimed, {evil: evil}, keep=600)
             elif number % 3 == 1:
                 failure = Failure(type=evil, message=evil, traceback=evil, code=FailureCode.ERROR)
-                await worker.finish(claimed, failure=failure)
+                await worker.finish(claimed, failure=failure, keep=600)
             else:
                 await broker.report_progress(claimed.lease, fraction=0.5, message=evil[:200])
 
