@@ -10,7 +10,7 @@ from contextvars import Context
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from jobgate.client.blocking.forks import standing_still_in_forks
-from jobgate.client.blocking.intake import Intake
+from jobgate.client.blocking.intake import Intake, IntakeClosed
 from jobgate.client.errors import ClientClosed, WouldDeadlock
 
 P = ParamSpec("P")
@@ -122,7 +122,7 @@ class LoopThread:
         self._calls.add(call)
         try:
             self._intake.put(call)
-        except OSError:  # it is closed
+        except IntakeClosed:
             self._end(call)
 
     def _abandon(self, call: "_Call[Any]") -> None:
@@ -158,10 +158,12 @@ class LoopThread:
 
     def _end(self, call: "_Call[Any]") -> None:
         # Also called by a thread that comes too late, while the loop's own thread ends all calls.
-        with suppress(KeyError):
+        try:
             self._calls.remove(call)
-            call.coroutine.close()  # it may never have begun
-            call.ended.release()
+        except KeyError:
+            return
+        call.ended.release()
+        call.coroutine.close()  # it may never have begun
 
     def _main(self) -> None:
         try:

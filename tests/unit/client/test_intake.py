@@ -1,17 +1,25 @@
 """What other threads hand to a loop: all of it arrives, in order, with its context, until it is closed."""
 
 import asyncio
+import os
+import sys
 import threading
 from contextvars import Context, ContextVar
 
 import pytest
 
-from jobgate.client.blocking.intake import Intake
+from jobgate.client.blocking.intake import Intake, IntakeClosed
 
 caller: ContextVar[int] = ContextVar("caller")
 THREADS = 8
 #: More than the buffers of its sockets hold, while the loop stands still.
 ITEMS = 2_000
+
+
+@pytest.fixture(autouse=True, params=["here", "elsewhere"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "elsewhere":
+        monkeypatch.setattr(sys, "platform", "darwin")
 
 
 async def test_all_items_of_all_threads_arrive_in_order() -> None:
@@ -54,7 +62,17 @@ async def test_a_closed_one_refuses() -> None:
     intake: Intake[int] = Intake(asyncio.get_running_loop(), lambda item, context: taken.append(item))
     intake.put(1)
     intake.close()
-    with pytest.raises(OSError, match="Bad file descriptor"):
+    with pytest.raises(IntakeClosed):
         intake.put(2)
     await asyncio.sleep(0)
     assert taken == []
+
+
+async def test_its_files_are_closed() -> None:
+    before = os.listdir("/proc/self/fd")
+    intakes: list[Intake[int]] = [
+        Intake(asyncio.get_running_loop(), lambda item, context: None) for _ in range(10)
+    ]
+    for intake in intakes:
+        intake.close()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
