@@ -8,11 +8,11 @@ from benchmarks.peers import GATEWAY
 from benchmarks.running import ROOT, Stage, in_turns
 from benchmarks.tables import Figure, Table
 
-CALLS = 2_000
+CALLS = 1_000
 
 
 def call_blocking(stage: Stage) -> Table:
-    """Measure both by turns, in one process."""
+    """Measure both in one process."""
     figures = [
         Figure(
             "more", "µs that a call of BlockingClient takes beyond one of Client, p50", more_is_better=False
