@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobgate.broker.bodies import Codec, encode_job, encode_result
+from jobgate.broker.bodies import Codec, encode_request, encode_result
 from jobgate.broker.broker import Broker
 from jobgate.broker.job_options import MADE
+from jobgate.broker.milliseconds import unix_ms
 from jobgate.broker.records import JobRequest, JobResult
-from jobgate.broker.transitions import ClaimedJob, Lease, Transition, body_of
+from jobgate.broker.transitions import ClaimedJob, Lease, Transition, check_request
 
 
 class UnstoredBroker(Broker):
@@ -32,7 +33,9 @@ class UnstoredBroker(Broker):
             EncodeError: The codec cannot hold its arguments.
             InvalidJobRequest: The request is wrong.
         """
-        return encode_job(body_of(request, queue, MADE), self._core.codec)
+        check_request(request)
+        options = request.options.enqueued(queue, MADE)
+        return encode_request(request, options, unix_ms(), self._core.codec)
 
     async def finish(
         self, lease: Lease, result: JobResult, *, keep: float | None, is_wanted: bool = False

@@ -11,7 +11,14 @@ from jobgate.broker.bodies.failure_notes import (
 )
 from jobgate.broker.bodies.progress import Progress, encode_progress, place_of, progress_of
 from jobgate.broker.bodies.reading_thread import DECODE_TIMEOUT, Decoder
-from jobgate.broker.bodies.stored import OWNER_WITHIN, encode_again, encode_job, encode_result, is_pickled
+from jobgate.broker.bodies.stored import (
+    OWNER_WITHIN,
+    encode_again,
+    encode_job,
+    encode_request,
+    encode_result,
+    is_pickled,
+)
 from jobgate.broker.bodies.tokens import begun_ms, claim_token, claimed_ms, worker_of
 from jobgate.broker.bodies.worker_records import (
     WorkerRecord,
@@ -32,7 +39,8 @@ __all__ = [
     # Codecs
     "Codec", "codec_named", "custom_codec",
     # Jobs and results
-    "DECODE_TIMEOUT", "Decoder", "OWNER_WITHIN", "encode_again", "encode_job", "encode_result", "is_pickled",
+    "DECODE_TIMEOUT", "Decoder", "OWNER_WITHIN", "encode_again", "encode_job", "encode_request",
+    "encode_result", "is_pickled",
     # Other values
     "AbortMark", "Progress", "abort_mark", "begun_ms", "claim_token", "claimed_ms", "encode_progress",
     "note_of", "note_of_abort", "place_of", "progress_of", "worker_of",

@@ -27,8 +27,9 @@ from jobgate.broker.bodies.stored_options import (
     wrong_kind,
 )
 from jobgate.broker.errors import DecodeError, EncodeError
+from jobgate.broker.job_options import JobOptions
 from jobgate.broker.pickles import FULL, Limits, read_pickle
-from jobgate.broker.records import Failure, FailureCode, JobBody, JobResult
+from jobgate.broker.records import Failure, FailureCode, JobBody, JobRequest, JobResult
 
 #: The owner is within this many bytes of the end of a stored job or result, except in pickles: only the
 #: request token, a flag and the failure's code come after it.
@@ -45,20 +46,33 @@ _CODES = frozenset(FailureCode)
 
 
 def encode_job(body: JobBody, codec: Codec) -> bytes:
-    """Return the stored form of a job.
+    """Return the stored form of a job; raises as `encode_request`."""
+    return encode_request(body, body.options, body.enqueue_time_ms, codec)
+
+
+def encode_request(
+    job: JobRequest | JobBody, options: JobOptions, enqueue_time_ms: int, codec: Codec
+) -> bytes:
+    """Return the stored form of a job that is asked for.
+
+    Args:
+        job: Its function and arguments.
+        options: Its options.
+        enqueue_time_ms: When it is enqueued.
+        codec: The codec.
 
     Raises:
         EncodeError: The codec cannot hold its arguments.
     """
     fields = {
-        "t": body.first_try,
-        "f": body.function,
-        "a": tuple(body.args),
-        "k": dict(body.kwargs),
-        "et": body.enqueue_time_ms,
+        "t": job.first_try,
+        "f": job.function,
+        "a": tuple(job.args),
+        "k": dict(job.kwargs),
+        "et": enqueue_time_ms,
     }
-    own = option_fields(body.options)
-    if own or body.options.queue is not None:
+    own = option_fields(options)
+    if own or options.queue is not None:
         fields[_OWN] = own
     return _dump(fields, codec)
 

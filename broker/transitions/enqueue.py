@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jobgate.broker.bodies import encode_job
+from jobgate.broker.bodies import encode_request
 from jobgate.broker.errors import (
     BrokerError,
     IdempotencyConflict,
     InvalidJobRequest,
     InvalidName,
 )
-from jobgate.broker.job_options import MADE
+from jobgate.broker.job_options import MADE, JobOptions
 from jobgate.broker.keys import why_not_job_id
 from jobgate.broker.link import Coalescer
 from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms, unix_ms
@@ -62,7 +62,8 @@ class _Order:
     request: JobRequest
     job_id: str
     queue: str
-    body: JobBody
+    options: JobOptions
+    enqueue_time_ms: int
     blob: bytes
     #: What enqueue.lua takes once for all jobs that have it in common.
     form: tuple[Any, ...]
@@ -174,6 +175,7 @@ class EnqueuePart(Part):
             return error
 
     def _order(self, request: JobRequest, answer_to: str | None = None) -> _Order:
+        check_request(request)
         job_id = request.job_id or new_job_id()
         if wrong := why_not_job_id(job_id):
             raise InvalidName(wrong)
@@ -182,22 +184,27 @@ class EnqueuePart(Part):
         queue = self._default_queue if is_default else self.keys.queue(named)
         is_made = request.id_is_made or request.job_id is None
         token = MADE if is_made else next(self._tokens)
-        body = body_of(request, "" if is_default else queue, token, answer_to)
-        return _Order(request, job_id, queue, body, encode_job(body, self._core.codec), self._form(request))
+        limits, now = request.limits, unix_ms()
+        is_counted = limits is not None and limits.counts_pending
+        options = request.options.enqueued(
+            "" if is_default else queue, token, is_counted=is_counted, answer_to=answer_to
+        )
+        blob = encode_request(request, options, now, self._core.codec)
+        return _Order(request, job_id, queue, options, now, blob, self._form(request))
 
     def _form(self, request: JobRequest) -> tuple[Any, ...]:
         key, limits = request.idempotency, request.limits
         return (
-            to_ms(request.defer_by or 0),
+            to_ms(request.defer_by) if request.defer_by else 0,
             "" if request.defer_until_ms is None else request.defer_until_ms,
-            _body_ttl_ms(request),
+            _body_ttl_ms(request) if request.expires else BODY_TTL_MS,
             "" if request.first_try is None else request.first_try,
             self.keys.idempotency(key.digest) if key else "",
             key.request_digest if key else "",
             "1" if request.replaces_result else "",
             request.function,
             limits.name if limits else "",
-            limits_text(limits),
+            limits_text(limits) if limits else "",
         )
 
     async def _send_orders(self, orders: Sequence[_Order], since: float) -> Sequence[_Answer]:
@@ -236,12 +243,12 @@ class EnqueuePart(Part):
             stored.append(keys.job(order.job_id))
         result, *job = await self._core.link.command("MGET", *stored)
         ended = await decoder.result_or_none(result, order.job_id)
-        if ended is not None and _is_same_call(ended, order.body):
+        if ended is not None and _is_same_call(ended, order):
             return replace(
                 enqueued, created=True, replayed=False
             )  # the answer was lost, and the job has ended since
         existing = ended or (await decoder.job_or_none(job[0]) if job else None)
-        is_advised = existing is not None and _is_advised(existing, order.body)
+        is_advised = existing is not None and _is_advised(existing, order.request)
         return replace(enqueued, replayed=True) if is_advised else enqueued
 
     async def _drain(self) -> None:
@@ -270,7 +277,7 @@ def _enqueued(order: _Order, answer: _Answer) -> Enqueued:
             job_id=order.job_id,
             queue=order.queue,
             created=True,
-            enqueue_time_ms=order.body.enqueue_time_ms,
+            enqueue_time_ms=order.enqueue_time_ms,
             due_time_ms=answer,
         )
     code, due_ms, id_, *rate = answer
@@ -286,7 +293,7 @@ def _enqueued(order: _Order, answer: _Answer) -> Enqueued:
         queue=order.queue,
         created=code == _CREATED,
         replayed=code == _REPLAYED,
-        enqueue_time_ms=order.body.enqueue_time_ms,
+        enqueue_time_ms=order.enqueue_time_ms,
         due_time_ms=due_ms,
         allowance=allowance,
     )
@@ -304,47 +311,22 @@ def _needs_look(order: _Order, enqueued: Enqueued) -> bool:
     return not enqueued.created and enqueued.job_id == order.job_id
 
 
-def _is_same_call(result: JobResult, body: JobBody) -> bool:
-    if (result.function, result.enqueue_time_ms) != (body.function, body.enqueue_time_ms):
+def _is_same_call(result: JobResult, order: _Order) -> bool:
+    if (result.function, result.enqueue_time_ms) != (order.request.function, order.enqueue_time_ms):
         return False
     # A stock arq worker does not copy the token, and that of a generated id is not random.
-    return result.options.request_token in (None, MADE, body.options.request_token)
+    return result.options.request_token in (None, MADE, order.options.request_token)
 
 
-def _is_advised(existing: JobBody | JobResult, body: JobBody) -> bool:
+def _is_advised(existing: JobBody | JobResult, request: JobRequest) -> bool:
     """Return whether a request repeats another one, using the id that was generated for that one."""
     return (existing.options.request_token or "").startswith(MADE) and (
         (existing.function, existing.options.owner, list(existing.args), existing.kwargs)
-        == (body.function, body.options.owner, list(body.args), body.kwargs)
-    )
-
-
-def body_of(request: JobRequest, queue: str, request_token: str, answer_to: str | None = None) -> JobBody:
-    """Return the job that a request asks for.
-
-    Args:
-        request: The request.
-        queue: Its queue; "" = the default queue of the namespace.
-        request_token: Of this call, if the caller chose the id; else `MADE`.
-        answer_to: Where its outcome is sent to.
-
-    Raises:
-        InvalidJobRequest: The request contradicts itself.
-    """
-    check_request(request)
-    is_counted = request.limits is not None and request.limits.counts_pending
-    return JobBody(
-        function=request.function,
-        args=request.args,
-        kwargs=request.kwargs,
-        enqueue_time_ms=unix_ms(),
-        first_try=request.first_try,
-        options=request.options.enqueued(queue, request_token, is_counted=is_counted, answer_to=answer_to),
+        == (request.function, request.options.owner, list(request.args), dict(request.kwargs))
     )
 
 
 def _body_ttl_ms(request: JobRequest) -> int:
     """Return how long the body outlives its due time; negative = counted from now."""
-    if not request.expires:
-        return BODY_TTL_MS
-    return -to_ms(request.expires) if request.expires_from_now else to_ms(request.expires)
+    lives = to_ms(request.expires or 0)
+    return -lives if request.expires_from_now else lives
