@@ -24,6 +24,7 @@ _COMMENTS: Final = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _INDENT: Final = re.compile(r"^(?:  )+", re.MULTILINE)
+_EMPTY: Final = re.compile(r"\n{2,}")
 
 
 class UiFile(NamedTuple):
@@ -59,8 +60,9 @@ def _found(folder: Traversable, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _bare(text: str) -> str:
-    """Return a text without comments, with one tab in place of two spaces at the beginning of a line."""
-    return _INDENT.sub(lambda found: "\t" * (len(found[0]) // 2), _COMMENTS.sub("", text)).lstrip("\n")
+    """Return a text without comments and empty lines, with one tab in place of two spaces before a line."""
+    shorter = _EMPTY.sub("\n", _COMMENTS.sub("", text)).lstrip("\n")
+    return _INDENT.sub(lambda found: "\t" * (len(found[0]) // 2), shorter)
 
 
 def _digest(text: str) -> str:

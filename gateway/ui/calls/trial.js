@@ -16,12 +16,14 @@ export function trial(fn) {
   const rows = (free ?? fields).map((field) => field.row());
   const form = make("form.trial", { noValidate: true }, ...rows, make("div.row", submit), general, shown);
   const body = () => (free ? freeBody(free) : bodyOf(fields));
+  let queue = "";
+  const inQueue = (text) => (queue ? text.replace("{", `{"queue": ${JSON.stringify(queue)}${text === "{}" ? "" : ", "}`) : text);
   const clear = () => {
     (free ?? fields).forEach((field) => field.showError(""));
     fill(general);
   };
   const show = () => {
-    command.textContent = curl(fn.name, free ? (freeBody(free) ?? "{}") : exampleBody(fields));
+    command.textContent = curl(fn.name, inQueue(free ? (freeBody(free) ?? "{}") : exampleBody(fields)));
     clear();
   };
   form.addEventListener("input", show);
@@ -33,7 +35,15 @@ export function trial(fn) {
     if (text === null) return focusWrong(form);
     submit.disabled = true;
     fill(shown, make("p.note", "Waiting …"));
-    await answered(() => call(fn.name, text), { fields, general, shown });
+    await answered(async () => {
+      const answer = await call(fn.name, inQueue(text));
+      const [other] = answer.document?.queues ?? [];
+      if (answer.status !== 404 || !other) return answer;
+      // Only workers of other queues offer it.
+      queue = other;
+      show();
+      return call(fn.name, inQueue(text));
+    }, { fields, general, shown });
     submit.disabled = false;
     focusWrong(form);
   });

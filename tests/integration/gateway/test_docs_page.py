@@ -160,6 +160,27 @@ async def test_a_call_shows_its_result(page: Page, url: str, published: PlayedWo
     assert (await page.text(".outcome")).startswith("Result\n9007199254740994")
 
 
+@pytest.mark.parametrize(("args", "text"), [("", "{}"), ("[1]", '{"args": [1]}')])
+async def test_a_function_of_another_queue_alone_is_called_there(
+    page: Page, url: str, published: PlayedWorker, args: str, text: str
+) -> None:
+    mailer = PlayedWorker(published.broker, "mail_one", name="mailer", queue="mail")
+    await mailer.announce()
+    await chosen(page, url, "mail_one")
+    await page.fill("#field-args", args)
+    await page.run("document.querySelector('.outcome').replaceChildren()")
+    await page.click("form.trial [type=submit]")
+    claimed = await answered(page, mailer, "sent")
+    assert claimed.body is not None
+    assert (await page.text(".outcome")).startswith('Result\n"sent"')
+    body = text.replace("{", '{"queue": "mail", ', 1).replace(", }", "}")
+    assert f"-d '{body}'" in await page.text("pre.curl")
+    await page.run("document.querySelector('.outcome').replaceChildren()")
+    await page.click("form.trial [type=submit]")
+    await answered(page, mailer, "sent again")
+    page.complaints.clear()  # the browser notes the 404 that named the queue
+
+
 async def test_it_works_below_a_base_path(page: Page, published: PlayedWorker, redis_url: str) -> None:
     async with running_gateway(redis_url, base_path="/our/jobgate") as gateway:
         await chosen(page, f"{gateway.url}/our/jobgate/#/functions", "add")
