@@ -14,7 +14,6 @@ from jobgate.broker.bodies.reading_thread import DECODE_TIMEOUT, Decoder
 from jobgate.broker.bodies.stored import (
     OWNER_WITHIN,
     encode_again,
-    encode_job,
     encode_request,
     encode_result,
     is_pickled,
@@ -39,8 +38,8 @@ __all__ = [
     # Codecs
     "Codec", "codec_named", "custom_codec",
     # Jobs and results
-    "DECODE_TIMEOUT", "Decoder", "OWNER_WITHIN", "encode_again", "encode_job", "encode_request",
-    "encode_result", "is_pickled",
+    "DECODE_TIMEOUT", "Decoder", "OWNER_WITHIN", "encode_again", "encode_request", "encode_result",
+    "is_pickled",
     # Other values
     "AbortMark", "Progress", "abort_mark", "begun_ms", "claim_token", "claimed_ms", "encode_progress",
     "note_of", "note_of_abort", "place_of", "progress_of", "worker_of",
