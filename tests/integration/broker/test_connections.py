@@ -72,6 +72,28 @@ async def test_a_command_whose_answer_was_lost_is_not_repeated() -> None:
     assert seen.count(b"INCR") == 2  # one of each client
 
 
+@pytest.mark.parametrize("most", [None, 3])
+async def test_connections_are_used_again(server: RedisServer, most: int | None) -> None:
+    settings = RedisSettings(host="127.0.0.1", port=server.port, max_connections=most)
+    with server.client() as client:
+        before = client.info("stats")["total_connections_received"]
+        async with Broker(settings) as broker:
+            for at_once in (5, 1, 5):
+                await asyncio.gather(*(broker.connect() for _ in range(at_once)))
+        opened = client.info("stats")["total_connections_received"] - before
+    assert opened == (most or 5)
+
+
+async def test_a_connection_that_was_closed_is_replaced_before_its_next_use(server: RedisServer) -> None:
+    async with Broker(server.url) as broker:
+        with server.client() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+        for _ in range(2):  # turns in which the loop sees that it has ended
+            await asyncio.sleep(0)
+        # A claim would not be repeated.
+        assert (await broker.claim("arq:queue", 1, worker_id="w", token="w:1")).jobs == []
+
+
 async def test_a_connection_in_light_use_is_replaced_in_time(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
