@@ -5,6 +5,7 @@ Fixtures for pytest come with jobgate's plugin. For unittest and Django there is
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,7 +46,24 @@ __all__ = [
 ]  # fmt: skip
 
 
+def require_extra() -> None:
+    """Check that what the extra `testing` installs is there.
+
+    Raises:
+        ModuleNotFoundError: A package is missing; the message says what to install.
+    """
+    for package in ("redis", "hiredis", "jsonschema_rs", "yaml"):
+        if find_spec(package) is None:
+            message = (
+                f"{package} is not installed: install jobgate with its extra [testing], in its folder: "
+                "pip install '.[testing]'."
+            )
+            raise ModuleNotFoundError(message, name=package)
+
+
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
+        if _MODULES[name] != "eager":  # it runs with the extra `worker` as well
+            require_extra()
         return getattr(import_module(f"jobgate.testing.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobgate.testing import require_extra
+
 if TYPE_CHECKING:
     from jobgate.client import BlockingClient, Client
     from jobgate.testing.environment import Environment
@@ -47,12 +49,20 @@ def pytest_runtest_makereport(
     return report
 
 
+def _require_extra() -> None:
+    try:
+        require_extra()
+    except ModuleNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def jobgate_redis_url() -> Iterator[str]:
     """URL of the Redis server of the tests: by default an embedded one, for each process its own.
 
     Override it to use another server. Give the tests a database of their own there.
     """
+    _require_extra()
     from jobgate.testing.errors import TestingError
     from jobgate.testing.servers import SHARED_SERVER
 
@@ -90,6 +100,7 @@ def jobgate_environment(
     jobgate_namespace: str | None,
 ) -> Iterator["Environment"]:
     """What the other fixtures are made of: `jobgate.testing.Environment`."""
+    _require_extra()
     from jobgate.testing.environment import Environment
     from jobgate.testing.errors import TestingError
     from jobgate.worker import WorkerError

@@ -1,12 +1,15 @@
 """What `import` says where the packages of an extra are missing, as in the base install."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HOW = "in its folder: pip install"
 REDIS = f"redis is not installed: install jobgate with its extra [worker] or [gateway], {HOW} '.[worker]'."
+TESTING = f"is not installed: install jobgate with its extra [testing], {HOW} '.[testing]'."
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,8 @@ REDIS = f"redis is not installed: install jobgate with its extra [worker] or [ga
             "import jobgate.gateway",
             f"yaml is not installed: install jobgate with its extra [gateway], {HOW} '.[gateway]'.",
         ),
+        (["redis"], "from jobgate.testing import JobgateTestMixin", f"redis {TESTING}"),
+        (["yaml"], "from jobgate.testing import ManualWorker", f"yaml {TESTING}"),
     ],
 )
 def test_a_missing_package_is_one_sentence(missing: list[str], program: str, says: str) -> None:
@@ -32,6 +37,16 @@ def test_a_missing_package_is_one_sentence(missing: list[str], program: str, say
     out = subprocess.run(words, capture_output=True, text=True, check=False).stderr
     assert out.splitlines()[-1] == f"ModuleNotFoundError: {says}"
     assert out.count("Traceback") == 1
+
+
+def test_fixtures_say_it_too(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("import sys; sys.modules['redis'] = None")
+    (tmp_path / "test_it.py").write_text("def test(jobgate_worker): pass")
+    words = [sys.executable, "-m", "pytest", "-p", "jobgate.testing.pytest_plugin", "-p", "no:cacheprovider"]
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert f"\nredis {TESTING}\n" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_worker_alone_needs_nothing_of_the_gateway_s() -> None:
