@@ -254,7 +254,7 @@ def test_clients_that_are_closed_or_forgotten_leave_nothing(url: str) -> None:
         first.enqueue("add", 1)
     gc.collect()
     threads, files = threading.active_count(), open_files()
-    for turn in range(40):
+    for turn in range(100):
         client = BlockingClient(url)
         client.enqueue("add", turn)
         if turn % 2:
