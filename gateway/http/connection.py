@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+import aiohttp
 from aiohttp.http import StreamWriter
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web import BaseRequest, RequestPayloadError, Server, StreamResponse
@@ -30,6 +31,9 @@ _MOST_KEPT = 64 * 1024
 _MALFORMED = 400
 _WHAT = {_MALFORMED: "malformed", 414: "too long a", 431: "too large a"}
 _MOST_HEADERS = 128
+#: Releases of aiohttp whose parts `Connection.start` knows: they differ even between patch releases. With
+#: others, aiohttp answers all requests.
+KNOWN_RELEASES = frozenset({"3.14.5"})
 #: A request that refers to its task, which refers to the request, would be freed late.
 _NO_TASK = cast("asyncio.Task[None]", None)
 #: aiohttp's message for more header lines than that.
@@ -111,6 +115,9 @@ class Connection(RequestHandler):
         Those that have arrived wholly are answered in this task. The first other one, and all that follow it,
         are left to aiohttp, which makes a task for each request: that costs a tenth of an enqueue.
         """
+        if not self._server.answers_itself:
+            await super().start()
+            return
         is_open = True
         while is_open and not self._force_close:
             if not self._messages:
@@ -268,6 +275,8 @@ class HttpServer(Server):
             cast("Callable[[BaseRequest], Awaitable[StreamResponse]]", door.handle), handler_cancellation=True
         )
         self.door = door
+        #: Whether connections answer requests that have arrived wholly, without a task for each.
+        self.answers_itself = aiohttp.__version__ in KNOWN_RELEASES
         self.header_deadline = header_deadline
         self.max_header = max_header
         self.log = SparseLog(logger)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from harness.http.bad_requests import BAD, raw, request, typed, why_unexpected
@@ -18,10 +19,23 @@ from harness.waiting import eventually_async
 from jobgate.broker import Broker
 from jobgate.gateway import new_key
 from jobgate.gateway.auth import keys_file
+from jobgate.gateway.http.connection import KNOWN_RELEASES
 
 JSON = {"Content-Type": "application/json"}
 #: Headers that ask for another protocol, which the gateway does not have.
 UPGRADE = ("Connection: Upgrade", "Upgrade: h2c")
+
+
+@pytest.fixture(params=["known", "unknown"])
+def _aiohttp(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release of aiohttp whose loop over the requests of a connection is ours, and one where it is not."""
+    if request.param == "unknown":
+        monkeypatch.setattr("jobgate.gateway.http.connection.KNOWN_RELEASES", frozenset())
+
+
+def test_the_locked_release_of_aiohttp_is_known() -> None:
+    """Before one is added, compare its `RequestHandler`: `Connection.start` repeats parts of it."""
+    assert aiohttp.__version__ in KNOWN_RELEASES
 
 
 async def test_two_hundred_bad_requests(
@@ -114,6 +128,7 @@ async def test_a_page_of_the_gateways_own_site_may_enqueue(
     assert answer.startswith(b"HTTP/1.1 202 ")
 
 
+@pytest.mark.usefixtures("_aiohttp")
 async def test_other_forms_of_http(gateway: RunningGateway) -> None:
     answer = await raw(gateway.port, b"GET /livez HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -164,6 +179,7 @@ async def test_too_large_headers_and_urls_are_refused_by_name(redis_url: str) ->
     assert counted % (414, 1) in text
 
 
+@pytest.mark.usefixtures("_aiohttp")
 async def test_a_large_body_with_expectation(gateway: RunningGateway) -> None:
     body = json.dumps({"args": ["x" * 900_000]}).encode()
     head = request(b"", *typed("Expect: 100-continue", f"Content-Length: {len(body)}"))
@@ -175,6 +191,7 @@ async def test_a_large_body_with_expectation(gateway: RunningGateway) -> None:
     writer.close()
 
 
+@pytest.mark.usefixtures("_aiohttp")
 async def test_whole_and_late_requests_share_a_connection(gateway: RunningGateway) -> None:
     live, upgrade = (request(b"", *more, line="GET /livez HTTP/1.1") for more in ((), UPGRADE))
     late = request(b"", *typed("Expect: 100-continue", "Content-Length: 2"))
@@ -250,6 +267,7 @@ async def test_a_slow_reader_of_a_large_result_gets_it_all(gateway: RunningGatew
     assert (status, len(outcome["result"])) == (200, 4_000_000)
 
 
+@pytest.mark.usefixtures("_aiohttp")
 async def test_a_client_that_never_reads_is_cut(redis_url: str) -> None:
     async with running_gateway(redis_url, write_deadline=0.3) as gateway, Broker(redis_url) as broker:
         await gateway.post("/jobs/f", {"job_id": "large"})
