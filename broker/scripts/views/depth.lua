@@ -22,15 +22,26 @@
 
 local window, looked = tonumber(ARGV[3]), 0
 
+-- Jobs that are looked at with one command.
+local AT_A_TIME = 100
+
+-- The number of jobs that run, of those due in a window, and when the first of the others is due or false.
 local function running(queue, from, to)
   local found, oldest = 0, false
   local ids = redis.call('ZRANGEBYSCORE', queue, from, to, 'WITHSCORES', 'LIMIT', 0, window)
   looked = looked + #ids / 2
-  for at = 1, #ids, 2 do
-    if redis.call('EXISTS', ARGV[1] .. ids[at]) == 1 then
-      found = found + 1
-    else
-      oldest = oldest or tonumber(ids[at + 1])
+  for first = 1, #ids, 2 * AT_A_TIME do
+    local locks = {}
+    for at = first, math.min(first + 2 * AT_A_TIME, #ids) - 1, 2 do
+      locks[#locks + 1] = ARGV[1] .. ids[at]
+    end
+    local exist = redis.call('EXISTS', unpack(locks))
+    found = found + exist
+    for at = 1, (oldest or exist == #locks) and 0 or #locks do
+      if redis.call('EXISTS', locks[at]) == 0 then
+        oldest = tonumber(ids[first + 2 * at - 1])
+        break
+      end
     end
   end
   return found, oldest
