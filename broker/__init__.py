@@ -76,6 +76,7 @@ from jobgate.broker.fleet import (
     LiveFunctions,
     LiveSchedule,
     LiveWorker,
+    LostWorker,
     MinuteActivity,
     QueueDepth,
     SharedReads,
@@ -93,12 +94,15 @@ from jobgate.broker.keys import (
 )
 from jobgate.broker.link import DEFAULT_URL, RedisSettings, async_client, settings_of
 from jobgate.broker.listing import (
+    COUNTING,
     CountedFailures,
     FailureGroup,
+    FailureTally,
     Merge,
     TimeSteps,
     WantedFailures,
     count_failures,
+    counted_failures,
 )
 from jobgate.broker.milliseconds import CLOCK_SHIFT, DEFAULT_KEEP, DEFAULT_LEASE, EPOCH, time_of, unix_ms
 from jobgate.broker.part import DEFAULT_INDEX_LIMIT
@@ -188,7 +192,7 @@ __all__ = [
     "FunctionDocument", "KnownPattern", "Parameter", "ParameterKind", "Schema", "definition_of",
     "is_signature", "joined", "read_catalogue",
     # Live functions and workers
-    "MOST_RUNNING", "Availability", "LiveFunction", "LiveFunctions", "LiveWorker", "RunningTry",
+    "MOST_RUNNING", "Availability", "LiveFunction", "LiveFunctions", "LiveWorker", "LostWorker", "RunningTry",
     "SharedReads", "WorkerRecord", "WorkerVitals",
     # Times of functions
     "TIME_BOUNDS", "WINDOW", "FunctionTimes", "quantile",
@@ -205,8 +209,8 @@ __all__ = [
     "Allowance", "CallerLimits", "FunctionActivity", "MinuteActivity",
     "Rerun", "RerunAnswer",
     # Lists over several queues
-    "LONGEST_TYPE", "CountedFailures", "FailureGroup", "Merge", "TimeSteps", "WantedFailures",
-    "count_failures",
+    "COUNTING", "LONGEST_TYPE", "CountedFailures", "FailureGroup", "FailureTally", "Merge", "TimeSteps",
+    "WantedFailures", "count_failures", "counted_failures",
     # What identifies a claim, or one state of a job
     "JobMark", "begun_ms", "claim_token", "claimed_ms", "mark_of_result", "size_of",
     # Defaults and durations

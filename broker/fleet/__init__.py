@@ -13,7 +13,7 @@ from jobgate.broker.fleet.function_times import (
 )
 from jobgate.broker.fleet.live_functions import Availability, LiveFunctions
 from jobgate.broker.fleet.live_schedules import LiveSchedule
-from jobgate.broker.fleet.live_workers import LiveWorker, WorkerPart
+from jobgate.broker.fleet.live_workers import LiveWorker, LostWorker, WorkerPart
 from jobgate.broker.fleet.offers import LiveFunction
 from jobgate.broker.fleet.pause import PausePart
 from jobgate.broker.fleet.queue_depths import QueueDepth, QueuePart
@@ -35,6 +35,7 @@ __all__ = [
     "LiveFunctions",
     "LiveSchedule",
     "LiveWorker",
+    "LostWorker",
     "MinuteActivity",
     "PausePart",
     "QueueDepth",

@@ -10,17 +10,23 @@ from jobgate.gateway.context import Call
 from jobgate.gateway.fleet.overview import check_cursor, page_of, require_overview
 from jobgate.gateway.fleet.worker_json import worker_json
 from jobgate.gateway.http import Answer, Problem, check_limit, read_query
+from jobgate.gateway.jobs import moment, shown
 
 _CHECKS: Final = {"limit": check_limit, "cursor": check_cursor}
 
 
 async def workers(call: Call) -> Answer:
-    """Answer 200 with the live workers, sorted by id, page by page."""
+    """Answer 200 with the live workers, sorted by id, page by page, and those that were lost."""
     require_overview(call.caller)
     given = read_query(call.query, {"queue": call.gateway.queues.why_not_shown, **_CHECKS})
-    found = {each.record.worker_id: each for each in await call.gateway.fleet.workers(given.get("queue"))}
-    shown, cursor = page_of(list(found), given)
-    page = {"workers": await _described(call, [found[one] for one in shown]), "next_cursor": cursor}
+    live, lost = await call.gateway.fleet.live_and_lost_workers(given.get("queue"))
+    found = {each.record.worker_id: each for each in live}
+    ids, cursor = page_of(list(found), given)
+    page = {
+        "workers": await _described(call, [found[one] for one in ids]),
+        "lost": [{"worker": shown(one.worker_id), "lost_time": moment(one.lost_ms)} for one in lost],
+        "next_cursor": cursor,
+    }
     return Answer.shared(call.gateway.unsent.hold(orjson.dumps(page)))
 
 

@@ -1,9 +1,10 @@
 """`GET /failures`: how many jobs failed, by function and error, and when."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jobgate.broker import CountedFailures, Failure, FailureGroup, InvalidCursor, TimeSteps
+from jobgate.broker import COUNTING, CountedFailures, Failure, FailureGroup, InvalidCursor, TimeSteps
 from jobgate.gateway.context import Call
 from jobgate.gateway.finding import (
     ALL_QUEUES,
@@ -17,10 +18,30 @@ from jobgate.gateway.finding import (
 from jobgate.gateway.http import Answer, check_limit, field_errors, page_limit, read_query
 from jobgate.gateway.jobs import moment, shown, to_json
 
+#: Longest time in seconds for which a count may be shown again.
+_OLDEST: Final = 3600
+_SECONDS: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
+_WHOLE: Final = re.compile(r"[0-9]{1,4}")
+
+
+def _check_within(text: str) -> str | None:
+    if _SECONDS.fullmatch(text) and 0 < float(text) <= COUNTING:
+        return None
+    return f"It must be a number of seconds above 0, at most {COUNTING:g}."
+
+
+def _check_max_age(text: str) -> str | None:
+    if _WHOLE.fullmatch(text) and int(text) <= _OLDEST:
+        return None
+    return f"It must be a whole number of seconds from 0 to {_OLDEST}."
+
+
 _CHECKS: Final = {
     **{name: FILTER_CHECKS[name] for name in ("function", "code", "error_type", "since", "until")},
     "limit": check_limit,
     "cursor": why_not_cursor,
+    "within": _check_within,
+    "max_age": _check_max_age,
 }
 
 
@@ -36,7 +57,12 @@ async def failures(call: Call) -> Answer:
         if place.part is not Part.FINISHED:
             raise InvalidCursor
         counted = await call.gateway.failures.count(
-            wanted, place.cursor, owner=call.caller.only_owner, examples=groups
+            wanted,
+            place.cursor,
+            owner=call.caller.only_owner,
+            examples=groups,
+            within=float(given.get("within", COUNTING)),
+            max_age=int(given["max_age"]) if "max_age" in given else None,
         )
     except InvalidCursor as error:
         raise field_errors(

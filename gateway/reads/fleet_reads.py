@@ -11,6 +11,7 @@ from jobgate.broker import (
     Broker,
     BrokerError,
     LiveWorker,
+    LostWorker,
     MinuteActivity,
     NotAQueue,
     QueueDepth,
@@ -44,6 +45,10 @@ class QueueState:
     minutes: Sequence[MinuteActivity]
 
 
+#: Workers that are live, and those that were lost.
+_Workers = tuple[list[LiveWorker], Sequence[LostWorker]]
+
+
 class FleetReads:
     """Reads the queues that requests may look at, and their workers.
 
@@ -73,7 +78,7 @@ class FleetReads:
         self._lists: SharedReads[None, list[str]] = SharedReads()
         #: How many of the queues without workers `served` has looked at.
         self._looked_at = 0
-        self._workers: SharedReads[tuple[str, ...], list[LiveWorker]] = SharedReads()
+        self._workers: SharedReads[tuple[str, ...], _Workers] = SharedReads()
 
     async def queues(self) -> list[str]:
         """Return the queues that are in use and that requests may look at, sorted."""
@@ -111,10 +116,17 @@ class FleetReads:
 
     async def workers(self, queue: str | None = None) -> list[LiveWorker]:
         """Return the live workers of a queue, or of all queues that requests may look at, sorted by id."""
+        return (await self.live_and_lost_workers(queue))[0]
+
+    async def live_and_lost_workers(self, queue: str | None = None) -> _Workers:
+        """Return the live workers, sorted by id, and those that were lost lately, the newest loss first."""
         queues = tuple(await self.queues()) if queue is None else (queue,)
-        found = await self._workers.read(queues, lambda: self._broker.live_workers(queues))
-        shown = [worker for worker in found if len(worker.record.worker_id) <= _LONGEST_ID]
-        return sorted(shown, key=lambda worker: worker.record.worker_id)
+        found, lost = await self._workers.read(queues, lambda: self._broker.live_and_lost_workers(queues))
+        live = [worker for worker in found if len(worker.record.worker_id) <= _LONGEST_ID]
+        return (
+            sorted(live, key=lambda worker: worker.record.worker_id),
+            [worker for worker in lost if len(worker.worker_id) <= _LONGEST_ID],
+        )
 
     async def served(self, known: Collection[str]) -> list[str]:
         """Return queues with live workers besides the known ones; of very many queues, some at each call."""

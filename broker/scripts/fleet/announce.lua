@@ -10,7 +10,7 @@
 -- KEYS[2] queues     ZSET    queue -> unix ms at which it was last in use
 -- KEYS[3] vitals     STRING  what the worker does (JSON)
 -- then for each queue:
---   workers    ZSET    worker id -> unix ms at which its record expires
+--   workers    ZSET    worker id -> unix ms at which its record expires, or has expired
 --   worker     STRING  time of this heartbeat in unix ms, a space, the record
 --   poller     STRING  the worker that polls the queue, see poller.lua
 -- last: catalogue  STRING  its functions; left out if it publishes none
@@ -28,6 +28,9 @@
 --   0 = nobody polls one of the queues, or only later than this worker would, else 1 }
 -- Where the key of a queue's workers holds another type of value, the worker is not listed.
 
+-- How long a worker is remembered that did not retire, in ms.
+local LOST_FOR = 600000
+
 local id, ttl = ARGV[1], tonumber(ARGV[3])
 local within = tonumber(ARGV[8]) or math.huge
 local record, last, are_polled = now .. ' ' .. ARGV[2], 3, 1
@@ -36,10 +39,10 @@ for _ = 9, #ARGV do
   local workers, worker, poller = KEYS[last + 1], KEYS[last + 2], KEYS[last + 3]
   last = last + 3
   redis.call('SET', worker, record, 'PX', ttl)
-  if read('ZREMRANGEBYSCORE', workers, '-inf', now) then
+  if read('ZREMRANGEBYSCORE', workers, '-inf', now - LOST_FOR) then
     redis.call('ZADD', workers, now + ttl, id)
-    if redis.call('PTTL', workers) < ttl then
-      redis.call('PEXPIRE', workers, ttl)
+    if redis.call('PTTL', workers) < ttl + LOST_FOR then
+      redis.call('PEXPIRE', workers, ttl + LOST_FOR)
     end
   end
   if not is_polled(poller, within) then

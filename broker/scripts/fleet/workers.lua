@@ -1,19 +1,27 @@
--- Read the records of the live workers of 1…n queues. Writes nothing.
+-- Read the records of the live workers of 1…n queues, and which were lost. Writes nothing.
 -- Uses: clock.lua (now)
 -- Uses: read.lua (read)
 --
--- KEYS[1…] workers  ZSET  worker id -> unix ms at which its record expires
+-- KEYS[1…] workers  ZSET  worker id -> unix ms at which its record expires, or has expired
 -- ARGV[1] largest size of a record in bytes
+-- ARGV[2] most workers to name that were lost, the last ones of each queue
 -- then for each queue its key prefix: worker
 --
--- Returns { now, record, … }; a larger record, and a key of another type, is left out
+-- Returns { now, { id, unix ms, … } of those that were lost, record, … }; a larger record, and a key of another type, is
+-- left out. A worker is lost if its record has expired although it did not retire.
 
-local answer, longest = { now }, tonumber(ARGV[1])
+local lost, longest, most = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
+local answer = { now, lost }
 for at, workers in ipairs(KEYS) do
   for _, id in ipairs(read('ZRANGEBYSCORE', workers, '(' .. now, '+inf') or {}) do
-    local record = read('GET', ARGV[at + 1] .. id)
+    local record = read('GET', ARGV[at + 2] .. id)
     if record and #record <= longest then
       answer[#answer + 1] = record
+    end
+  end
+  if most > 0 then
+    for _, value in ipairs(read('ZREVRANGEBYSCORE', workers, now, '-inf', 'WITHSCORES', 'LIMIT', 0, most) or {}) do
+      lost[#lost + 1] = value
     end
   end
 end

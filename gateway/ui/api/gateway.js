@@ -19,7 +19,7 @@ export class Refused extends Error {
 }
 
 /** The gateway could not be reached. */
-export class Away extends Error {
+class Away extends Error {
   constructor() {
     super("The gateway cannot be reached.");
   }

@@ -36,8 +36,8 @@ export async function jobPage(filter, signal, limit = PAGE) {
   return page;
 }
 
-/** Return the failures of a filter. @param {Filter} filter @param {AbortSignal} signal */
-export const readFailures = (filter, signal) => get(`failures?${query({ ...filter, status: "", cursor: "" }, GROUPS)}`, signal);
+/** Return the failures of a filter. @param {Filter} filter @param {string} how - a further parameter @param {AbortSignal} signal */
+export const readFailures = (filter, how, signal) => get(`failures?${query({ ...filter, status: "", cursor: "" }, GROUPS)}&${how}`, signal);
 
 /**
  * Return the filter of a group's jobs.

@@ -14,8 +14,8 @@ export const failures = {
 
 const SPANS = [["", "All that are kept"], ["15m", "15 minutes"], ["1h", "Last hour"], ["today", "Today"], ["24h", "24 hours"]];
 const CODES = ["error", "timeout", "aborted", "expired", "max-tries", "unknown-function", "invalid-arguments", "lost-body", "unserialisable-result"];
-/** Milliseconds after which the newest are shown alone, while all are still counted. */
-const PATIENCE = 400;
+/** How failures are counted: first the newest alone, as far as that is soon done; all of them; those that are new. */
+const [SOON, ALL, NEW] = ["within=0.3", "max_age=0", "max_age=300"];
 const NOTHING = "Nothing has failed like that. Failed jobs are listed as long as their results are kept.";
 
 class Failures {
@@ -25,6 +25,7 @@ class Failures {
     /** @type {Filter} */
     this.filter = filterOf(ALL_QUEUES, new URLSearchParams());
     this.may = { retry: false, abort: false };
+    this.how = SOON;
     this.chart = new HourChart(true);
     this.note = loading();
     this.spans = make("nav.tabs", { "aria-label": "Time" });
@@ -83,28 +84,35 @@ class Failures {
       field.value = wanted;
     }
     fill(this.spans, tabs(SPANS, filter.since, (since) => this.address({ since })));
+    this.how = SOON;
     this.reading = new Reading({
       signal: this.signal,
-      read: (signal) => readFailures(filter, signal),
+      read: (signal) => this.read(signal),
       show: (found) => this.show(found),
       fail: (error) => say(this.note, error.message),
       most: 30_000,
     });
-    put(this.shown, "counting …");
-    clearTimeout(this.counting);
-    this.counting = setTimeout(() => (this.lists.hidden = false), PATIENCE);
     this.list.open(filter);
     this.offer();
   }
 
+  /** @param {AbortSignal} signal */
+  async read(signal) {
+    const { filter, how } = this;
+    this.how = NEW;
+    const found = await readFailures(filter, how, signal);
+    if (how !== SOON || !found.next_cursor) return found;
+    this.show(found, " so far");
+    return readFailures(filter, NEW, signal);
+  }
+
   /** @param {{ failed: number, retried: number, groups: Group[], other_groups: number, next_cursor: string }} found */
-  show(found) {
-    clearTimeout(this.counting);
+  show(found, soFar = "") {
     const { failed, retried, groups, other_groups: others, next_cursor: more } = found;
     this.chart.show({ ...found, series: { failed: /** @type {any} */ (found).series }, total: { failed } }, "In all");
     say(this.note, failed ? "" : NOTHING);
     this.lists.hidden = !failed;
-    put(this.shown, `${more ? "the newest " : ""}${counted(failed, "job")}${retried ? `, ${count(retried)} retried` : ""}${others ? `, ${counted(others, "more group")}` : ""}`);
+    put(this.shown, `${more ? "the newest " : ""}${counted(failed, "job")}${soFar}${retried ? `, ${count(retried)} retried` : ""}${others ? `, ${counted(others, "more group")}` : ""}`);
     this.groups.show(groups);
   }
 
@@ -121,7 +129,11 @@ class Failures {
     const { function: name, error_type: type, code, queue, since } = filter;
     const words = [what === "retry" ? "failed jobs" : "jobs that wait or run", name && `of ${name}`, type && `with ${type}`, code && `(${code})`,
       queue === ALL_QUEUES ? "in all queues" : `in ${queue}`, since && `, ${SPANS.find(([one]) => one === since)?.[1].toLowerCase() ?? `since ${since}`}`];
-    return bulk(what, { filter: bulkFilter(filter) }, words.filter(Boolean).join(" ").replace(" ,", ","), () => (this.reading?.now(), this.list.refresh()));
+    return bulk(what, { filter: bulkFilter(filter) }, words.filter(Boolean).join(" ").replace(" ,", ","), () => {
+      this.how = ALL;
+      this.reading?.now();
+      this.list.refresh();
+    });
   }
 }
 

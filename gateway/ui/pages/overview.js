@@ -50,16 +50,17 @@ class Overview {
   }
 }
 
-/** @typedef {{ queues: any[], workers: any[], ready: any, redis: any }} Fleet */
+/** @typedef {{ queues: any[], workers: any[], lost: any[], ready: any, redis: any }} Fleet */
 
-/** @param {AbortSignal} signal @returns {Promise<Fleet>} */
+/**
+ * Read one after the other, unless they were asked for early: reads at the same time have the gateway open connections to Redis.
+ * @param {AbortSignal} signal
+ * @returns {Promise<Fleet>}
+ */
 async function readFleet(signal) {
-  const [{ queues, redis }, { workers }, ready] = await Promise.all([
-    early(FLEET.queues, signal),
-    early(FLEET.workers, signal),
-    readiness(signal),
-  ]);
-  return { queues, workers, ready, redis };
+  const { queues, redis } = await early(FLEET.queues, signal);
+  const { workers, lost } = await early(FLEET.workers, signal);
+  return { queues, workers, lost, ready: await readiness(signal), redis };
 }
 
 /** Return what `/readyz` says; a gateway that is not ready says why. @param {AbortSignal} signal */
@@ -93,21 +94,21 @@ class Tiles {
     put(this.numbers.memory, redis.used_memory === null ? "–" : size(redis.used_memory));
     put(this.notes.memory, redis.max_memory ? `of ${size(redis.max_memory)} used` : "memory used");
     this.set("workers", workers.length, workers.length ? "alive" : "none alive");
-    this.element.querySelector('[data-tile="failed"]').classList.toggle("is-bad", total("failed") > 0);
+    this.numbers.failed.classList.toggle("bad", total("failed") > 0);
   }
 
   /** @param {string} name @param {number} value @param {string} note */
   set(name, value, note) {
     put(this.numbers[name], count(value));
-    put(this.notes[name], note || "\u00a0");
+    put(this.notes[name], note);
   }
 }
 
 const TILES = [
-  ["queued", "Due", "./#/overview"],
+  ["queued", "Due"],
   ["in_progress", "Running", "./#/workers"],
-  ["ended", "Ended", "./#/overview"],
+  ["ended", "Ended"],
   ["failed", "Failed", "./#/failures?since=1h"],
   ["workers", "Workers", "./#/workers"],
-  ["memory", "Redis", ""],
+  ["memory", "Redis"],
 ];

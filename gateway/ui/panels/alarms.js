@@ -1,5 +1,5 @@
 // What an operator should know first: found in what the gateway says of queues, workers and Redis.
-import { counted, now, ratio, size, span } from "../parts/index.js";
+import { ago, counted, now, ratio, size, span } from "../parts/index.js";
 
 /** Seconds that a due job may wait before that is an alarm. */
 const LONG_WAIT = 60;
@@ -20,28 +20,16 @@ const silenceOf = ({ heartbeat_time }) => (heartbeat_time ? (now() - Date.parse(
 /** Whether heartbeats of a worker are missing. @param {any} worker */
 export const isSilent = (worker) => silenceOf(worker) > SILENT;
 
-/** Seconds for which a worker that is gone without a word is shown. */
-const REMEMBERED = 600;
-/** Workers that were silent when they were last seen: one that stops as it should never is. @type {Map<string, any>} */
-const silentOnes = new Map();
-
-/** Return the workers that went silent while the page was open, and are no longer listed. @param {any[]} workers */
-function lostOf(workers) {
-  workers.forEach((one) => (isSilent(one) ? silentOnes.set(one.worker, one) : silentOnes.delete(one.worker)));
-  const listed = new Set(workers.map((one) => one.worker));
-  return [...silentOnes.values()].filter((one) => !listed.has(one.worker) && silenceOf(one) < REMEMBERED);
-}
-
 /** Whether a queue is that of the operations on many jobs: gateways run them, no worker has to. @param {string} queue */
 export const isOfOperations = (queue) => queue.endsWith(":operations");
 
 /**
  * Return what is wrong, the worst first.
- * @param {{ queues: any[], workers: any[], ready: { status: string, detail?: string }, redis: any }} state
+ * @param {{ queues: any[], workers: any[], lost: any[], ready: { status: string, detail?: string }, redis: any }} state
  * @returns {Alarm[]}
  */
-export function alarms({ queues, workers, ready, redis }) {
-  const found = [...ofGateway(ready), ...ofRedis(redis), ...queues.flatMap(ofQueue), ...workers.flatMap(ofWorker), ...lostOf(workers).map(ofLost)];
+export function alarms({ queues, workers, lost, ready, redis }) {
+  const found = [...ofGateway(ready), ...ofRedis(redis), ...queues.flatMap(ofQueue), ...workers.flatMap(ofWorker), ...lost.map(ofLost)];
   return found.sort((one, other) => Number(other.level === "bad") - Number(one.level === "bad"));
 }
 
@@ -98,8 +86,8 @@ function ofWorker(one) {
   return [{ key: `lag ${worker}`, level: "warn", text: `${name} is blocked: its event loop stood still for ${span(lag)}. A function may block it.` }];
 }
 
-/** @param {any} worker @returns {Alarm} */
-function ofLost(worker) {
-  const { worker: id, host, pid } = worker;
-  return { key: `lost ${id}`, level: "warn", text: `Worker ${host}:${pid} is gone: its last heartbeat was ${span(silenceOf(worker))} ago. Its jobs start again on other workers.` };
-}
+/** @returns {Alarm} */
+const ofLost = ({ worker, lost_time: time }) => ({
+  key: `lost ${worker}`, level: "warn",
+  text: `Worker ${worker} was lost ${ago(Date.parse(time))}: it was killed, or cut off. Its jobs start again on other workers.`,
+});

@@ -22,7 +22,8 @@ export class JobList {
     this.element = make("div.stack", make("div", this.table.element, this.note), this.pages);
     /** @type {any[]} */
     this.jobs = [];
-    onHappening(() => this.filter?.cursor || this.reading?.soon(), signal, ({ data }) => [data.queue, ALL_QUEUES].includes(this.filter?.queue));
+    onHappening(() => this.filter?.cursor || this.reading?.soon(), signal, ({ data }) =>
+      [data.queue, ALL_QUEUES].includes(this.filter?.queue) && (data.failed || this.filter?.status !== "failed"));
   }
 
   /** Show the jobs of another filter. @param {Filter} filter */
@@ -36,7 +37,7 @@ export class JobList {
       read: (signal) => jobPage(filter, signal),
       show: (page) => this.show(page),
       fail: (error) => say(this.note, error.message),
-      least: 2500,
+      least: filter.queue === ALL_QUEUES ? 5000 : 2500,
       most: isFirst ? 15_000 : 3_600_000, // later pages stand still
     });
   }

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from harness.documents.api_document import api_document
 from harness.http.event_streams import Seen, events_of
-from harness.systems.gateways import RunningGateway, running_gateway
+from harness.systems.gateways import PlayedWorker, RunningGateway, running_gateway
 from harness.systems.workers import busy, working
 from harness.waiting import NotInTime, eventually_async
 from jobgate.broker import Broker, JobRequest, run_id
@@ -169,6 +169,8 @@ async def test_each_example_is_true(redis_url: str, tmp_path: Path) -> None:
     async with running_gateway(redis_url) as gateway:
         story = Story(gateway)
         await bodies(story)
+        async with Broker(redis_url) as broker:
+            await broker.announce(PlayedWorker(broker, name="worker-8.312.c02f9d61").record, ttl=0.001)
         settings = {"functions": desk.functions, "cron_jobs": desk.cron_jobs, "timezone": "Europe/Berlin"}
         async with working(None, redis_url, **settings, max_jobs=10) as worker:
             await events(story, worker, desk)

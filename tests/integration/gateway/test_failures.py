@@ -210,10 +210,51 @@ async def test_many_failures_are_counted_in_time(gateway: RunningGateway, valkey
     assert counts == number
 
 
+async def test_newer_failures_are_added_to_a_count_of_many(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        write_failed(client, [Failing(), Failing(queue="mail")], 3000)
+        async with Broker(valkey_server.url) as broker:
+            await broker.note_queues(["mail"])
+        assert (await counted(gateway, "max_age=60"))["failed"] == 3000
+        before = scripts_called(client)
+        new = Failing(function="new", type="KeyError", message="just now")
+        newest = write_failed(client, [new], 7, prefix="g")
+        client.set("arq:queue:retried-as:f-7", "again")
+        found = await counted(gateway, "max_age=60")
+        assert scripts_called(client) - before < 8, "they are added"
+        assert (found["failed"], found["retried"]) == (3007, 0)
+        assert found["groups"][1]["function"] == "new"
+        assert found["groups"][1]["error"]["message"] == "just now"
+        client.copy("arq:queue:failure-note:g-6", "arq:queue:failure-note:h")
+        client.zadd("arq:queue:index:failed", {"h": newest})  # in the same millisecond as the newest
+        assert (await counted(gateway, "max_age=60"))["failed"] == 3008, "each once"
+        found = await counted(gateway, "max_age=0")
+        assert (found["failed"], found["retried"]) == (3008, 1)
+        write_failed(client, [Failing()], 2001, every_ms=-1, prefix="i")
+        assert (await counted(gateway, "max_age=60"))["failed"] == 5009, "too many: all are counted"
+        assert (await counted(gateway, "max_age=60"))["retried"] == 1
+
+
+async def test_the_newest_are_counted_alone_within_a_time(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    with valkey_server.client() as client:
+        write_failed(client, [Failing()], 5000)
+    first = await counted(gateway, "within=0.0001")
+    assert 0 < first["failed"] < 5000
+    rest = await counted(gateway, f"cursor={first['next_cursor']}")
+    assert first["failed"] + rest["failed"] == 5000
+    assert (await counted(gateway))["failed"] == 5000, "the first part is not shown again"
+    for query in ("within=0", "within=3.1", "within=x", "max_age=-1", "max_age=3601", "max_age=1.5"):
+        assert (await gateway.get(f"/failures?{query}"))[0] == 422, query
+
+
 async def test_very_many_queues_are_read_in_small_pieces(
     gateway: RunningGateway, valkey_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobgate.broker.listing.failure_count._MOST", 1)
+    monkeypatch.setattr("jobgate.broker.listing.failure_tally._MOST", 1)
     queues = [f"q{number}" for number in range(200)]
     async with Broker(valkey_server.url) as broker:
         await broker.note_queues(queues)

@@ -54,6 +54,45 @@ async def all_workers(gateway: RunningGateway, query: str = "") -> list[Any]:
     return [validate("Worker", worker) for worker in page["workers"]]
 
 
+async def lost_workers(gateway: RunningGateway, query: str = "") -> list[str]:
+    _, page, _ = await gateway.get(f"/workers{query}")
+    assert all(is_recent(validate("LostWorker", one)["lost_time"]) for one in page["lost"])
+    return [one["worker"] for one in page["lost"]]
+
+
+async def test_workers_that_were_lost_are_named_and_those_that_stopped_are_not(
+    gateway: RunningGateway, valkey_server: RedisServer
+) -> None:
+    async with Broker(valkey_server.url) as broker:
+        lost, stopped, live = (
+            PlayedWorker(broker, queue=queue, name=name)
+            for queue, name in (("mail", "lost"), ("arq:queue", "stopped"), ("arq:queue", "live"))
+        )
+        for worker in (lost, stopped):
+            await broker.announce(worker.record, ttl=0.01)
+        await broker.announce(live.record, ttl=15)
+        await broker.retire(stopped.record)
+
+        async def is_named() -> bool:
+            return await lost_workers(gateway) == ["lost"]
+
+        await eventually_async(is_named, what="one was lost")
+        assert [one["worker"] for one in await all_workers(gateway)] == ["live"]
+        assert await lost_workers(gateway, "?queue=mail") == ["lost"]
+        assert await lost_workers(gateway, "?queue=arq:queue") == []
+        await broker.announce(replace(lost.record, worker_id="other"), ttl=15)
+        assert await lost_workers(gateway) == ["lost"], "others do not remove it"
+        with valkey_server.client() as client:
+            assert 600_000 < client.pttl("mail:workers") <= 615_000
+            client.zadd("mail:workers", {"lost": 1})
+        await broker.announce(replace(lost.record, worker_id="other"), ttl=15)
+        assert await lost_workers(gateway) == [], "it is forgotten"
+        await broker.announce(lost.record, ttl=0.01)
+        await eventually_async(is_named, what="it was lost again")
+        await broker.announce(lost.record, ttl=15)
+        assert await lost_workers(gateway) == [], "it is back"
+
+
 def is_recent(moment: str, seconds: float = 60) -> bool:
     return abs(datetime.now(UTC) - datetime.fromisoformat(moment)) < timedelta(seconds=seconds)
 
