@@ -40,7 +40,7 @@ export class TimesPanel {
       ["Run p50", usual(hour.run.p50, before.run.p50)],
       ["Run p95", usual(hour.run.p95, before.run.p95)],
       ["Wait p95", usual(hour.wait.p95, before.wait.p95)],
-      ["Failed", ended ? `${ratio(outcomes.failed, ended)}` : "–"],
+      ["Failed", ratio(outcomes.failed, ended)],
       ["Retried", count(outcomes.retried)],
     ].map(([word, shown]) => [word, make("dd", shown)])));
     this.run.show(bounds, hour.run, before.run);

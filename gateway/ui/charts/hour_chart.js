@@ -17,8 +17,7 @@ export class HourChart {
     this.words = make("p.note.reading");
     this.top = make("span");
     this.start = make("span");
-    const drawn = hasFailuresOnly ? ["failed"] : ["enqueued", "succeeded", "aborted", "failed"];
-    const key = make("span.key", ...drawn.map((name) => make("span", make(`i.${name}`), name)));
+    const key = make("span.key", ...KINDS.slice(0, hasFailuresOnly ? 0 : 4).map((name) => make("span", make(`i.${name}`), name)));
     this.element = make("figure.chart", make("div.above", this.words, key), this.picture,
       make("figcaption.note", this.start, this.top, make("span", "now")));
     /** @type {any} */

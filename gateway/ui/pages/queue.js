@@ -1,6 +1,6 @@
 // One queue: its numbers, its last hour, its jobs.
 import { bulkFilter, filterOf, get, onHappening, post, Reading, rights } from "../api/index.js";
-import { address, badge, button, count, factList, fill, goTo, link, make, panel, put, searchField, setBadge, span, tabs } from "../parts/index.js";
+import { address, badge, button, count, facts, fill, goTo, link, make, panel, put, searchField, setBadge, span, tabs } from "../parts/index.js";
 import { HourChart } from "../charts/hour_chart.js";
 import { bulk } from "../panels/bulk.js";
 import { JobList } from "../panels/job_list.js";
@@ -13,7 +13,7 @@ export const queue = {
 };
 
 const STATES = [["", "All"], ["queued", "Due"], ["in_progress", "Running"], ["deferred", "Deferred"], ["succeeded", "Succeeded"], ["failed", "Failed"]];
-const NOTHING = "No job of this queue is like that. Finished jobs are listed as long as their results are kept.";
+const NOTHING = "No job of this queue is like that, or its result is no longer kept.";
 
 class QueueView {
   /** @param {Place} place @param {AbortSignal} signal */
@@ -22,7 +22,8 @@ class QueueView {
     this.state = badge("");
     this.actions = make("div.row");
     this.error = make("p.error", { role: "status" });
-    this.facts = Object.fromEntries(["due", "oldest", "running", "deferred", "workers"].map((fact) => [fact, make("dd", "–")]));
+    const [shown, list] = facts({ due: "Due", oldest: "Oldest due", running: "Running", deferred: "Deferred", workers: "Workers" });
+    this.facts = shown;
     this.chart = new HourChart();
     this.tabs = make("nav.tabs", { "aria-label": "Status" });
     this.function = searchField("All functions", "function");
@@ -30,7 +31,7 @@ class QueueView {
     this.functions = make("datalist", { id: "functions" });
     this.bulk = make("div.row");
     this.list = new JobList({ signal, nothing: NOTHING, pageAddress: (cursor) => this.address({ cursor }) });
-    this.element = make("div.stack", this.head(), this.error, this.numbers(), this.jobs());
+    this.element = make("div.stack", this.head(), this.error, panel("Numbers", list, this.chart.element), this.jobs());
     this.function.addEventListener("change", () => goTo(this.address({ function: this.function.value.trim() })));
     this.update(place);
     this.start(signal);
@@ -39,11 +40,6 @@ class QueueView {
   head() {
     return make("div.head", make("p.note", link("./#/overview", "Overview"), " / Queue"),
       make("div.row", make("h1", this.name), this.state, this.actions));
-  }
-
-  numbers() {
-    const words = { due: "Due", oldest: "Oldest due", running: "Running", deferred: "Deferred", workers: "Workers" };
-    return panel("Numbers", factList(Object.entries(words).map(([name, word]) => [word, this.facts[name]])), this.chart.element);
   }
 
   jobs() {

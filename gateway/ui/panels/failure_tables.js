@@ -1,6 +1,6 @@
 // The tables of the failures page.
 import { Sparkline } from "../charts/sparkline.js";
-import { button, count, DataTable, fixed, jobLink, link, make, put, text, time } from "../parts/index.js";
+import { broken, button, count, DataTable, fill, fixed, jobLink, link, make, put, text, time } from "../parts/index.js";
 
 const kindOf = (error) => error.type || error.code;
 
@@ -21,7 +21,7 @@ export function groupTable({ hrefOf, mayRetry, retry }) {
     const update = (group) => {
       element.href = hrefOf(group, isWhole);
       element.title = of(group);
-      put(element, of(group));
+      if (element.textContent !== of(group)) fill(element, ...broken(of(group)));
     };
     return { element, update };
   };

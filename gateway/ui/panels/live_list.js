@@ -20,7 +20,7 @@ export class LiveList {
     this.element = panel("Ended just now", make("h2", "Ended just now ", this.note), this.list);
     for (const name of ["pointerenter", "focusin"]) this.list.addEventListener(name, () => this.hold(true));
     for (const name of ["pointerleave", "focusout"]) this.list.addEventListener(name, () => this.hold(false));
-    onHappening((event) => (event.kind === "gap" ? this.read(signal) : this.take(event)), signal);
+    onHappening((event) => (event.kind === "gap" ? this.read(signal) : this.take(event)), signal, ({ kind }) => kind === "finished");
     this.read(signal);
     signal.addEventListener("abort", () => clearTimeout(this.timer));
     this.show();
@@ -37,7 +37,6 @@ export class LiveList {
 
   /** @param {StreamEvent} event */
   take(event) {
-    if (event.kind === "changes") return;
     this.events.unshift(event);
     this.events.length = Math.min(this.events.length, LINES);
     this.timer ||= window.setTimeout(() => this.show(), PAUSE);

@@ -1,6 +1,6 @@
 // One worker.
 import { limitOf } from "../api/limits.js";
-import { badge, count, counted, factList, jobLink, make, nameLink, now, put, Rows, setBadge, size, span, timeAgo, timeSince } from "../parts/index.js";
+import { badge, count, counted, facts, fill, jobLink, make, nameLink, now, put, Rows, setBadge, size, span, timeAgo, timeSince } from "../parts/index.js";
 import { LAG, isSilent } from "./alarms.js";
 
 /** Running jobs that are shown. */
@@ -12,11 +12,12 @@ export class WorkerPanel {
   /** @param {any} worker @param {boolean} isChosen */
   constructor(worker, isChosen) {
     this.state = badge("");
-    this.facts = Object.fromEntries(Object.keys(FACTS).map((name) => [name, make("dd")]));
+    const [shown, list] = facts(FACTS);
+    this.facts = shown;
     this.uptime = timeSince(worker.start_time);
     this.heartbeat = timeAgo(worker.heartbeat_time);
-    this.facts.uptime.append(this.uptime);
-    this.facts.heartbeat.append(this.heartbeat);
+    fill(shown.uptime, this.uptime);
+    fill(shown.heartbeat, this.heartbeat);
     this.facts.lag.title = "The longest time for which its event loop was blocked between its last two heartbeats";
     this.body = make("tbody");
     this.rows = new Rows(this.body, { key: (job) => `${job.job_id} ${job.function} ${job.start_time}`, make: runningRow });
@@ -24,7 +25,7 @@ export class WorkerPanel {
     this.element = make("section.panel.worker", { "aria-label": `Worker ${worker.host}:${worker.pid}` },
       make("div.row", make("h2.id", `${worker.host}:${worker.pid}`), this.state),
       make("p.note", make("span.id", { title: "Its id" }, worker.worker), worker.version ? ` · ${worker.version} · ` : " · ", ...queuesOf(worker)),
-      factList(Object.entries(FACTS).map(([name, word]) => [word, this.facts[name]])),
+      list,
       make("table.list", { "aria-label": "What it runs" }, this.body), this.more);
     if (isChosen) this.element.dataset.chosen = "";
   }

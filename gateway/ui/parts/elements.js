@@ -32,11 +32,24 @@ export function fill(element, ...children) {
   element.replaceChildren(.../** @type {any} */ (children.flat().filter((child) => child !== null && child !== "")));
 }
 
+/** Return a name that may be broken between its words. @param {string} name */
+export const broken = (name) => name.split(/(?<=[_.:])|(?<=[a-z])(?=[A-Z])/).flatMap((part) => [part, make("wbr")]);
+
 /** Return a field to search in. @param {string} placeholder @param {string} [id] */
 export const searchField = (placeholder, id = "") => make("input", { type: "search", ...(id && { id }), placeholder, spellcheck: false, autocomplete: "off" });
 
 /** Return numbers with their words. @param {(Child[])[]} pairs */
 export const factList = (pairs) => make("dl.facts", ...pairs.map(([word, value]) => make("div", make("dt", word), value)));
+
+/**
+ * Return numbers that change with their words: the elements that show them by name, and all together.
+ * @param {Record<string, string>} words
+ * @returns {[Record<string, any>, Element]}
+ */
+export function facts(words) {
+  const shown = Object.fromEntries(Object.keys(words).map((name) => [name, make("dd", "–")]));
+  return [shown, factList(Object.entries(words).map(([name, word]) => [word, shown[name]]))];
+}
 
 /** Return a part of a page. @param {string} label - its name @param {...(Child | Child[])} children */
 export const panel = (label, ...children) => make("section.panel", { "aria-label": label }, ...children);

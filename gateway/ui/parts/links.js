@@ -1,5 +1,5 @@
 // The addresses of pages, which can be shared: `#/jobs/<id>`, `#/queues/<name>?status=failed`.
-import { make } from "./elements.js";
+import { broken, make } from "./elements.js";
 
 /**
  * Return the address of a page.
@@ -26,7 +26,7 @@ export const tabs = (choices, chosen, hrefOf) => choices.map(([value, text]) =>
   make("a", { href: hrefOf(value), ...(value === chosen && { "aria-current": "true" }) }, text));
 
 /** Return a link to the page of something that has a name. @param {string} page @param {string} name */
-export const nameLink = (page, name) => make("a.id", { href: address(page, name), title: name }, name);
+export const nameLink = (page, name) => make("a.id", { href: address(page, name), title: name }, ...broken(name));
 
 /** Return a link to a job. @param {string} id */
 export const jobLink = (id) => nameLink("jobs", id);
