@@ -3,8 +3,23 @@
 --
 -- index  ZSET job id -> time of the end, unix ms
 --
--- Entries whose result has expired are removed from its old end, about as many as are added. Where results are kept
+-- Entries whose result has expired are removed from its old end, up to twice as many as are added. Where results are kept
 -- for different times some stay longer; the limit bounds them.
+
+-- Drop the oldest entries if all of their results have expired. The last of them is asked first: it mostly has not.
+local function drop_oldest(index, count, result_prefix)
+  local last = redis.call('ZRANGE', index, count - 1, count - 1)[1]
+  if not last or redis.call('EXISTS', result_prefix .. last) == 1 then
+    return
+  end
+  local oldest = redis.call('ZRANGE', index, 0, count - 1)
+  for at, id in ipairs(oldest) do
+    oldest[at] = result_prefix .. id
+  end
+  if redis.call('EXISTS', unpack(oldest)) == 0 then
+    redis.call('ZREMRANGEBYRANK', index, 0, count - 1)
+  end
+end
 
 -- entries: time, id, time, id, …; keep: for how long the results stay, in ms (-1 = for ever); most: largest number
 local function list_ended(index, entries, keep, most, result_prefix)
@@ -15,13 +30,7 @@ local function list_ended(index, entries, keep, most, result_prefix)
   if number > most then
     redis.call('ZREMRANGEBYRANK', index, 0, number - most - 1)
   end
-  local oldest = redis.call('ZRANGE', index, 0, #entries - 1)
-  for at, id in ipairs(oldest) do
-    oldest[at] = result_prefix .. id
-  end
-  if #oldest > 0 and redis.call('EXISTS', unpack(oldest)) == 0 then
-    redis.call('ZREMRANGEBYRANK', index, 0, #oldest - 1)
-  end
+  drop_oldest(index, #entries, result_prefix)
   if keep < 0 then
     redis.call('PERSIST', index)
   elseif number * 2 == #entries then -- it is new
