@@ -73,7 +73,7 @@ Examples:
     envvar=(),
     type=MOMENT,
     metavar="TIME",
-    help="Only what runs before this time, with all runs until then: +12h, 2026-08-01T06:00.",
+    help="Only what runs before this time, with all runs until then: +12h, tomorrow, 2026-08-01T06:00.",
 )
 @watch_option
 @output_options
