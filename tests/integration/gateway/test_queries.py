@@ -49,6 +49,22 @@ async def test_a_refused_query_is_said_before_anything_else_but_the_key(gateway:
     assert (await gateway.ask("HEAD", "/key?x=1"))[0] == 422
 
 
+async def test_a_wait_can_be_asked_for_by_header_everywhere(
+    gateway: RunningGateway, worker: PlayedWorker
+) -> None:
+    await gateway.post("/jobs/add", {"job_id": "j"})
+    await worker.claim()
+    asked = [
+        ("POST", "/jobs/add"),
+        ("GET", "/jobs/j/status"),
+        ("GET", "/jobs/j/result"),
+        ("POST", "/jobs/j/abort"),
+    ]
+    for method, path in asked:
+        _, _, headers = await gateway.ask(method, path, headers={"Prefer": "wait=0.01"})
+        assert headers["Preference-Applied"] == "wait=0.01", path
+
+
 def test_the_api_description_names_the_parameters_that_are_read() -> None:
     paths = api_document()["paths"]
     components = api_document()["components"]["parameters"]
@@ -60,5 +76,7 @@ def test_the_api_description_names_the_parameters_that_are_read() -> None:
         has_query = any(one["in"] == "query" for one in named)
         assert has_query <= (route.query is Query.READ), route.name
         assert has_query or route.name == "enqueue_many" or route.query is not Query.READ, route.name
+        names = {one["name"] for one in named}
+        assert ("wait" in names) is ("Prefer" in names), f"{route.name}: a wait can be asked for in both ways"
         assert route.query is Query.IGNORED or "422" in operation["responses"], route.name
     assert [route.query for route in METRICS_ROUTES] == [Query.IGNORED, Query.NONE]
