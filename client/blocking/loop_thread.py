@@ -126,6 +126,9 @@ class LoopThread:
             self._end(call)
 
     def _abandon(self, call: "_Call[Any]") -> None:
+        if call not in self._calls:  # it has not been submitted, or it has ended at this very moment
+            call.coroutine.close()
+            return
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._cancel, call)
             call.ended.acquire(timeout=_END_OF_ABANDONED)
