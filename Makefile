@@ -58,9 +58,9 @@ bench: $(STAMP) $(ARQ_STAMP) $(PEER_STAMPS) ## Measure jobgate beside its peers;
 
 #: Tests with a long form in other folders.
 LONG_TESTS := tests/acceptance/test_every_file.py tests/acceptance/test_guides.py \
-  tests/integration/gateway/test_batches.py tests/integration/gateway/test_dashboard_large.py \
-  tests/integration/gateway/test_failures.py tests/integration/gateway/test_idempotency.py \
-  tests/integration/gateway/test_openapi.py \
+  tests/integration/gateway/batch/test_batches.py tests/integration/gateway/ui/test_dashboard_large.py \
+  tests/integration/gateway/finding/test_failures.py tests/integration/gateway/jobs/test_idempotency.py \
+  tests/integration/gateway/documents/test_openapi.py \
   tests/integration/system/test_dockerfile.py \
   tests/integration/system/test_hostile_bodies.py tests/integration/worker/test_liveness.py \
   tests/unit/broker/test_hostile_pickles.py tests/unit/broker/test_keys.py \

@@ -225,7 +225,7 @@ async def test_workers_show_what_they_run(page: Page, shop: Shop) -> None:
 
 async def test_a_worker_that_was_lost_is_not_forgotten(page: Page, shop: Shop) -> None:
     worker = shop.processes.worker(
-        "harness.functions.shop.WorkerSettings", shop.redis.url, cwd=Path(__file__).parents[2]
+        "harness.functions.shop.WorkerSettings", shop.redis.url, cwd=Path(__file__).parents[3]
     )
     await shown(page, f"{shop.url}/#/workers", f":{worker.pid}")
     await shown(page, f"{shop.url}/#/overview", "Queues")

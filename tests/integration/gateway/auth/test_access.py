@@ -13,7 +13,7 @@ from jobgate.gateway import new_key
 from jobgate.gateway.openapi import base_document
 from jobgate.gateway.routes import ROUTES
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "keys.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "keys.md"
 PLACES = {route.name: f"{route.method} {route.path}" for route in ROUTES}
 MAKER = ("enqueue:f",)
 #: The smallest value of each limit.
