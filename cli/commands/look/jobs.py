@@ -27,9 +27,9 @@ _COLUMNS: Final = (
     Column("function"),
     Column("status", status_of),
     Column("when", _when),
+    Column("progress", progress_of, optional=True),
     Column("tries", right=True, optional=True),
     Column("queue", optional=True),
-    Column("progress", progress_of, optional=True),
     Column("worker", optional=True),
 )
 
