@@ -21,7 +21,7 @@ class Coalescer(Generic[Item, Answer]):
             Its second argument is the loop time at which the oldest item was submitted: the batch's deadline
             counts from there.
         group: Items of different groups are sent in different batches.
-        weight: Size of an item in bytes.
+        weight: Size of an item in bytes. It is called for one item after another, as their batch is made.
         max_items: Most items in a batch.
         max_weight: Most bytes in a batch of more than one item.
         in_flight: Most batches pending at once.

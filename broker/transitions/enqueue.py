@@ -7,7 +7,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from jobgate.broker.bodies import encode_request
 from jobgate.broker.errors import (
@@ -69,6 +69,19 @@ class _Order:
     form: tuple[Any, ...]
 
 
+_NOT_YET: Final = RuntimeError("It is not encoded yet.")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One request, until it is sent together with others."""
+
+    request: JobRequest
+    answer_to: str | None
+    #: What it becomes then, or why it cannot.
+    order: _Order | Exception = _NOT_YET
+
+
 class EnqueuePart(Part):
     """Puts jobs into queues (enqueue.lua)."""
 
@@ -76,14 +89,17 @@ class EnqueuePart(Part):
         super().__init__(core)
         self._tokens = _request_tokens()
         self._default_queue = core.keys.default_queue
-        self._orders: Coalescer[_Order, _Answer] = Coalescer(
-            self._send_orders, group=lambda order: order.queue, weight=lambda order: len(order.blob)
+        self._asked: Coalescer[_Asked, tuple[_Order, _Answer]] = Coalescer(
+            self._send_asked,
+            group=lambda asked: asked.request.options.queue or self._default_queue,
+            weight=self._encoded_size,
         )
 
     async def enqueue(self, request: JobRequest, *, answer_to: str | None = None) -> Enqueued:
         """Put a job into a queue.
 
-        Calls made in the same turn of the event loop are sent as one script call.
+        Calls made in the same turn of the event loop are encoded and sent together, so do not change the
+        arguments before it returns.
 
         Args:
             request: The job.
@@ -96,8 +112,8 @@ class EnqueuePart(Part):
             LimitReached: The caller has reached a limit.
             WriteInDoubt: Repeat the request with the same job id.
         """
-        order = self._order(request, answer_to)
-        enqueued = _enqueued(order, await self._orders.submit(order))
+        order, answer = await self._asked.submit(_Asked(request, answer_to))
+        enqueued = _enqueued(order, answer)
         return await self._after_a_look(order, enqueued) if _needs_look(order, enqueued) else enqueued
 
     async def may_repeat(self, request: JobRequest) -> bool:
@@ -173,6 +189,25 @@ class EnqueuePart(Part):
             return await self._after_a_look(order, found) if isinstance(found, Enqueued) else found
         except BrokerError as error:
             return error
+
+    def _encoded_size(self, asked: _Asked) -> int:
+        """Encode the job that is asked for. In a row with others that takes half as long as one by one."""
+        order = asked.order
+        if order is _NOT_YET:
+            try:
+                order = asked.order = self._order(asked.request, asked.answer_to)
+            except Exception as error:
+                asked.order = error
+                return 0
+        return len(order.blob) if isinstance(order, _Order) else 0
+
+    async def _send_asked(
+        self, batch: Sequence[_Asked], since: float
+    ) -> Sequence[tuple[_Order, _Answer] | Exception]:
+        orders = [asked.order for asked in batch]
+        made = [order for order in orders if isinstance(order, _Order)]
+        answers = iter(await self._send_orders(made, since) if made else ())
+        return [(order, next(answers)) if isinstance(order, _Order) else order for order in orders]
 
     def _order(self, request: JobRequest, answer_to: str | None = None) -> _Order:
         check_request(request)
@@ -252,7 +287,7 @@ class EnqueuePart(Part):
         return replace(enqueued, replayed=True) if is_advised else enqueued
 
     async def _drain(self) -> None:
-        await self._orders.drain()
+        await self._asked.drain()
         await super()._drain()
 
 
