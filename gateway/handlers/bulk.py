@@ -8,7 +8,7 @@ from jobgate.broker import JobOptions, JobRequest, NotAQueue, WriteInDoubt, unix
 from jobgate.gateway.context import Call
 from jobgate.gateway.functions import status_path
 from jobgate.gateway.http import Answer, Problem, field_errors, read_json
-from jobgate.gateway.jobs import REPLAYED, Sender, idempotency, new_job, replayed_job
+from jobgate.gateway.jobs import REPLAYED, idempotency, new_job, replayed_job
 from jobgate.gateway.operations import KEEP_OPERATION, BulkKind, BulkOrder, bulk_request, dry_run
 
 
@@ -51,14 +51,13 @@ async def _counted(call: Call, order: BulkOrder) -> dict[str, Any]:
 async def _accepted(call: Call, order: BulkOrder, document: Any) -> Answer:
     gateway, function = call.gateway, order.kind.function
     key = call.idempotency_key
-    sender = Sender(owner=call.caller.name, idempotency_key=key)
     request = JobRequest(
         function=function,
         kwargs=order.arguments,
         job_id=next(gateway.job_ids),
         id_is_made=True,
         limits=call.caller.limits,
-        idempotency=None if key is None else idempotency(sender, function, document),
+        idempotency=None if key is None else idempotency(key, call.caller.name, function, document),
         options=JobOptions(
             queue=gateway.queues.operations, keep_result=KEEP_OPERATION, owner=call.caller.name
         ),

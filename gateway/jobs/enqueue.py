@@ -34,7 +34,7 @@ from jobgate.gateway.http import (
 )
 from jobgate.gateway.jobs.broker_problems import broker_problem
 from jobgate.gateway.jobs.job_access import is_for, require_readable
-from jobgate.gateway.jobs.job_request import Sender, job_request
+from jobgate.gateway.jobs.job_request import job_request
 from jobgate.gateway.jobs.presentation import REPLAYED, job_of_enqueued, job_of_view
 from jobgate.gateway.jobs.result import outcome_answer
 
@@ -131,15 +131,17 @@ def request_of(
     call: Call, function: str, document: Any, idempotency_key: str | None, *, waits: bool = False
 ) -> JobRequest:
     """Return the job that a caller asks for, with an id in any case; raises `Problem` 422."""
-    job_id = next(call.gateway.job_ids)
-    sender = Sender(
-        owner=call.caller.name,
-        limits=call.caller.limits,
+    gateway, caller = call.gateway, call.caller
+    return job_request(
+        function,
+        document,
+        gateway.queues,
+        job_id=next(gateway.job_ids),
+        owner=caller.name,
+        limits=caller.limits,
         idempotency_key=idempotency_key,
-        job_id=job_id,
         waits=waits,
     )
-    return job_request(function, document, sender, call.gateway.queues)
 
 
 async def _enqueued(call: Call, request: JobRequest, answer_to: str | None = None) -> Enqueued:

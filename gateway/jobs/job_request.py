@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -37,31 +36,29 @@ _KEY_IS_A_HEADER = "No such member: a request for one job has the header Idempot
 Errors = list[tuple[str, str]]
 
 
-@dataclass(kw_only=True, slots=True)
-class Sender:
-    """What a request says besides its body."""
-
-    #: Name of the caller.
-    owner: str | None = None
-    #: The limits of its key.
-    limits: CallerLimits | None = None
-    #: The `Idempotency-Key` header.
-    idempotency_key: str | None = None
-    #: The id of a job that names none. It is made by the gateway, not by the broker, so that a request whose
-    #: outcome is unknown can be repeated with the same id.
-    job_id: str | None = None
-    #: Whether the caller waits for the outcome.
-    waits: bool = False
-
-
-def job_request(function: str, document: Any, sender: Sender, queues: QueueNames) -> JobRequest:
+def job_request(
+    function: str,
+    document: Any,
+    queues: QueueNames,
+    *,
+    job_id: str | None = None,
+    owner: str | None = None,
+    limits: CallerLimits | None = None,
+    idempotency_key: str | None = None,
+    waits: bool = False,
+) -> JobRequest:
     """Return the job that a `POST /jobs/{function}` asks for.
 
     Args:
         function: Name of the function.
         document: The parsed body. Options are never mixed with arguments, so an unknown member is an error.
-        sender: What the request says besides its body.
         queues: The queues that it may name.
+        job_id: The id of a job that names none. It is made by the gateway, not by the broker, so that a
+            request whose outcome is unknown can be repeated with the same id.
+        owner: Name of the caller.
+        limits: The limits of its key.
+        idempotency_key: The `Idempotency-Key` header.
+        waits: Whether the caller waits for the outcome.
 
     Raises:
         Problem: 422 with all errors.
@@ -70,18 +67,16 @@ def job_request(function: str, document: Any, sender: Sender, queues: QueueNames
         raise field_errors("invalid-request", [("#", "It must be an object with args, kwargs and options.")])
     errors: Errors = []
     args, kwargs = _arguments(document, errors)
-    given, options = _given(document, queues, errors) if not document.keys() <= _ARGUMENTS else ({}, {})
+    given, options = ({}, {}) if document.keys() <= _ARGUMENTS else _given(document, queues, errors)
     if errors:
         raise field_errors("invalid-request", errors)
-    options.setdefault("queue", queues.default)
     if "job_id" not in given:
-        given["job_id"], given["id_is_made"] = sender.job_id, True
-    if sender.idempotency_key is not None:
-        given["idempotency"] = idempotency(sender, function, document)
-    asked = JobOptions(owner=sender.owner, wants_outcome=sender.waits, **options)
-    return JobRequest(
-        function=function, args=args, kwargs=kwargs, options=asked, limits=sender.limits, **given
-    )
+        given["job_id"], given["id_is_made"] = job_id, True
+    if idempotency_key is not None:
+        given["idempotency"] = idempotency(idempotency_key, owner, function, document)
+    queue = options.pop("queue", queues.default)
+    asked = JobOptions(queue, owner=owner, wants_outcome=waits, **options)
+    return JobRequest(function=function, args=args, kwargs=kwargs, options=asked, limits=limits, **given)
 
 
 def _arguments(document: dict[str, Any], errors: Errors) -> tuple[list[Any], dict[str, Any]]:
@@ -182,16 +177,15 @@ _CHECKS: dict[str, Callable[[Any], str | None]] = {
 _MEMBERS = _ARGUMENTS | _CHECKS.keys()
 
 
-def idempotency(sender: Sender, function: str, document: dict[str, Any]) -> IdempotencyKey:
+def idempotency(key: str, owner: str | None, function: str, document: dict[str, Any]) -> IdempotencyKey:
     """Return the key as the broker stores it. The caller is part of the digest: two callers share no key."""
-    key = sender.idempotency_key or ""
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Problem("invalid-request", "An Idempotency-Key must be 1 to 255 printable ASCII characters.")
     # Without the id: a request whose outcome is unknown is repeated with the id from the answer.
     content = {name: value for name, value in document.items() if name != "job_id"}
     request = orjson.dumps([function, content], option=orjson.OPT_SORT_KEYS)
     return IdempotencyKey(
-        digest=hashlib.sha256(f"{sender.owner or ''}\n{key}".encode()).hexdigest(),
+        digest=hashlib.sha256(f"{owner or ''}\n{key}".encode()).hexdigest(),
         request_digest=hashlib.sha256(request).hexdigest(),
         job_id=document.get("job_id"),
     )

@@ -12,7 +12,7 @@ from jobgate.broker import OPTION_FORMS, JobOptions, Keys
 from jobgate.gateway.functions import QueueNames, function_name, status_path, why_not_new_id
 from jobgate.gateway.http import Problem
 from jobgate.gateway.http.door import given_id
-from jobgate.gateway.jobs.job_request import Sender, job_request
+from jobgate.gateway.jobs.job_request import job_request
 from jobgate.gateway.settings import GatewayError, GatewaySettings
 
 QUEUES = QueueNames(Keys())
@@ -20,7 +20,7 @@ QUEUES = QueueNames(Keys())
 
 def errors_of(document: Any) -> dict[str, str]:
     with pytest.raises(Problem) as caught:
-        job_request("f", document, Sender(), QUEUES)
+        job_request("f", document, QUEUES)
     assert caught.value.kind.status == 422
     return {error["pointer"]: error["detail"] for error in (caught.value.members or {})["errors"]}
 
@@ -101,12 +101,12 @@ def test_named_queues_are_the_only_ones() -> None:
 
 def test_a_request_that_names_no_queue_goes_to_the_default_one() -> None:
     queues = QueueNames(Keys("shop"), ("letters",), default="mail")
-    assert job_request("f", {}, Sender(job_id="a"), queues).options.queue == "mail"
+    assert job_request("f", {}, queues, job_id="a").options.queue == "mail"
     assert [name for name in ("mail", "letters", "shop:queue") if queues.why_not(name)] == ["shop:queue"]
 
 
 def test_an_empty_body_is_a_call_without_arguments() -> None:
-    request = job_request("f", {}, Sender(owner="me", job_id="made"), QUEUES)
+    request = job_request("f", {}, QUEUES, owner="me", job_id="made")
     assert (request.function, list(request.args), dict(request.kwargs)) == ("f", [], {})
     assert request.options.owner == "me"
     assert request.job_id == "made"
@@ -124,7 +124,7 @@ def test_all_options() -> None:
         "max_tries": 3.0,
         "keep_result": 0,
     }
-    request = job_request("f", document, Sender(), QUEUES)
+    request = job_request("f", document, QUEUES)
     assert request.args == [1, None]
     assert request.kwargs == {"job_id": "an argument, no option"}
     assert (request.job_id, request.expires, request.defer_by) == ("inv-42", 60, None)
@@ -142,7 +142,7 @@ def test_null_options_are_not_given() -> None:
     options = dict.fromkeys(
         ["queue", "defer_by", "defer_until", "expires", "timeout", "max_tries", "keep_result"]
     )
-    request = job_request("f", {**options, "job_id": None}, Sender(job_id="made"), QUEUES)
+    request = job_request("f", {**options, "job_id": None}, QUEUES, job_id="made")
     assert request.job_id == "made"
     assert (request.options, request.defer_by, request.expires) == (JobOptions(queue="arq:queue"), None, None)
 
@@ -200,14 +200,14 @@ def test_a_body_full_of_errors_is_not_answered_with_more() -> None:
     document = {f"{number:x}-----": 0 for number in range(75_000)} | {"timeout": "x"}
     start = time.process_time()
     with pytest.raises(Problem) as caught:
-        job_request("f", document, Sender(), QUEUES)
+        job_request("f", document, QUEUES)
     assert time.process_time() - start < 0.1
     assert len(json.dumps(caught.value.document("r1"))) < 5000
 
 
 def test_idempotency_is_the_callers_own_and_knows_the_request() -> None:
     def key(owner: str | None, document: Any, function: str = "f") -> tuple[str, str]:
-        found = job_request(function, document, Sender(owner=owner, idempotency_key="k1"), QUEUES).idempotency
+        found = job_request(function, document, QUEUES, owner=owner, idempotency_key="k1").idempotency
         assert found is not None
         return found.digest, found.request_digest
 
@@ -221,7 +221,7 @@ def test_idempotency_is_the_callers_own_and_knows_the_request() -> None:
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\x7f", "é"])
 def test_idempotency_keys_that_make_no_sense(key: str) -> None:
     with pytest.raises(Problem):
-        job_request("f", {}, Sender(idempotency_key=key), QUEUES)
+        job_request("f", {}, QUEUES, idempotency_key=key)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
