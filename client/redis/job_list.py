@@ -48,8 +48,10 @@ class JobList:
     async def jobs(self) -> AsyncGenerator[JobInfo, None]:
         """Yield jobs that wait or run by due time, then finished ones, newest first; or all by time."""
         if self._wanted.queue == ALL:
+            keys = self._broker.keys
             with translated():
-                self._queues = sorted({self._broker.keys.default_queue, *await self._broker.known_queues()})
+                known = {keys.default_queue, *await self._broker.known_queues()}
+            self._queues = sorted(known - {keys.operations})  # as over HTTP
         is_newest = self._wanted.order == "newest"
         lists = [_QueueList(self._broker, self._wanted, queue, is_newest) for queue in self._queues]
         due = [one.due for one in lists] if self._may_be_open else []
