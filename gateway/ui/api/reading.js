@@ -17,7 +17,7 @@ export class Reading {
    * @param {number} [options.least]
    * @param {number} [options.most]
    */
-  constructor({ read, show, fail, signal, least = 5000, most = 15_000 }) {
+  constructor({ read, show, fail, signal, least = 6000, most = 15_000 }) {
     this.end = new AbortController();
     this.options = { read, show, fail, least, most, signal: AbortSignal.any([signal, this.end.signal]) };
     this.last = -Infinity;

@@ -37,7 +37,7 @@ export class JobList {
       read: (signal) => jobPage(filter, signal),
       show: (page) => this.show(page),
       fail: (error) => say(this.note, error.message),
-      least: filter.queue === ALL_QUEUES ? 5000 : 2500,
+      least: filter.queue === ALL_QUEUES ? 6000 : 2500,
       most: isFirst ? 15_000 : 3_600_000, // later pages stand still
     });
   }
