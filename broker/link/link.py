@@ -33,8 +33,10 @@ _REFUSALS = (
     WrongServer,
 )
 
-#: The method that says whether a connection has something to read, its end included; renamed in redis-py 8.
+#: The method that says whether a connection has something to read, its end included. That of redis-py < 8
+#: takes some turns of the event loop.
 _CAN_READ: Final = "can_read" if hasattr(AbstractConnection, "can_read") else "can_read_destructive"
+_TAKES_TURNS: Final = _CAN_READ == "can_read_destructive"
 
 
 class Link:
@@ -226,15 +228,22 @@ class Link:
 
     async def _connection(self, operation: "_Operation") -> AbstractConnection:
         """Return a connection that leads to the right server, for one operation."""
-        if self._at_hand:
-            connection = self._at_hand.pop()
+        if self._at_hand and await self._can_use(connection := self._at_hand.pop(), operation):
+            return connection
+        return await self._connection_of_pool(operation)
+
+    async def _can_use(self, connection: AbstractConnection, operation: "_Operation") -> bool:
+        """Return whether an operation can use a connection at once; if not, give it back to the pool."""
+        can_use = False
+        try:
             if operation.is_vouched:
                 self._peers.vouch(connection)
-            be_sure = not operation.is_hint
-            if self._peers.is_ready(connection, be_sure=be_sure) and not await _has_ended(connection):
-                return connection
-            await self._pool.release(connection)
-        return await self._connection_of_pool(operation)
+            can_use = self._peers.is_ready(connection, be_sure=not operation.is_hint)
+            can_use = can_use and not await _has_ended(connection)
+        finally:
+            if not can_use:
+                await self._pool.release(connection)
+        return can_use
 
     async def _connection_of_pool(self, operation: "_Operation") -> AbstractConnection:
         async with asyncio.timeout(operation.opening):
@@ -267,6 +276,9 @@ class Link:
 
 async def _has_ended(connection: AbstractConnection) -> bool:
     """Whether an idle connection was closed, or has received something that nobody asked for."""
+    reader: Any = getattr(connection, "_reader", None) if _TAKES_TURNS else None
+    if isinstance(reader, asyncio.StreamReader):
+        return reader.at_eof() or bool(vars(reader)["_buffer"])
     try:
         return not connection.is_connected or await getattr(connection, _CAN_READ)()
     except (redis_errors.RedisError, OSError):
