@@ -429,6 +429,7 @@ async def test_a_read_only_dashboard_has_no_buttons(page: Page, shop: Shop) -> N
             await shown(page, f"{gateway.url}/#/{place}", text)
             await page.until("document.querySelector('#connection').dataset.state === 'live'")
             assert await page.run(BUTTONS) in ([], ["Copy id", "Copy as curl"])
+            assert "Retry" not in await page.text(".groups thead"), "nor a column for them"
         await page.open("about:blank")
 
 
