@@ -91,8 +91,9 @@ async def test_a_job_that_could_not_be_given_back_begins_after_all(
     monkeypatch.setattr(LeaseRenewer, "release", unanswered)
     functions = [func(block, name="block", max_tries=1), func(brief, name="brief", max_tries=1)]
     async with Broker(server.url) as broker:
-        blocking = await enqueue(broker, "block")
-        ids = [await enqueue(broker, "brief", number) for number in range(3)]
+        # Of one millisecond, they are claimed by the order of their ids.
+        blocking = await enqueue(broker, "block", job_id="0")
+        ids = [await enqueue(broker, "brief", number, job_id=f"{number + 1}") for number in range(3)]
         async with working(functions, server.url, lease=LEASE):
             assert (await outcome(broker, blocking)).result is True
             is_over.set()

@@ -115,8 +115,8 @@ def catalogue_of(*functions: str) -> Catalogue:
     return Catalogue({name: FunctionDocument(name=name) for name in functions})
 
 
-#: Seconds for which a played worker has its jobs: nobody renews their leases.
-LEASE = 60.0
+#: Seconds for which a played worker has its jobs, since nobody renews their leases: a lease has 60 at most.
+LEASE = 50.0
 
 
 class PlayedWorker:
