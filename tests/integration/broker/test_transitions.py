@@ -258,10 +258,14 @@ CASES = {
         answer=lambda answer: answer is False,
     ),
     "announce": Case(
-        before={"arq:queue:workers": {"dead": -1}, QUEUES: {"gone": -86_500, "mail": -60}},
+        before={
+            "arq:queue:workers": {"gone": -610, "dead": -1},
+            QUEUES: {"gone": -86_500, "mail": -60},
+        },
         call=lambda broker: broker.announce(RECORD, ttl=15, vitals=WorkerVitals(lag=0.5)),
         after={
             **ANNOUNCED,
+            "arq:queue:workers": {"dead": -1, "w": 15},
             QUEUES: {QUEUE: 0, "mail": -60},
             VITALS: Expiring('{"lag":0.5,"memory":null,"in_progress":null,"running":[]}', 15),
         },
