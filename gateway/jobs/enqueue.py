@@ -39,19 +39,19 @@ from jobgate.gateway.jobs.presentation import REPLAYED, job_of_enqueued, job_of_
 from jobgate.gateway.jobs.result import outcome_answer
 
 
-async def enqueue(call: Call) -> Answer:
+def enqueue(call: Call) -> Awaitable[Answer]:
     """Answer 202 with the job, or 200 with its outcome if the request waits and the job ends in time."""
     function = function_name(call.name)
     call.caller.require_function(function)
     wait = call.wait()
     body = body_at_hand(call.request, limit=call.max_body)
     if body is None:
-        return await call.deadline.within(_enqueue_slowly(call, function, wait))
+        return call.deadline.within(_enqueue_slowly(call, function, wait))
     request = _request(call, function, body, wait)
     if not passes(call, request):
-        return await call.deadline.within(_enqueue_if_acceptable(call, request, wait))
+        return call.deadline.within(_enqueue_if_acceptable(call, request, wait))
     # The common case makes one call to Redis, which has the broker's own deadline.
-    return await _enqueue_accepted(call, request, wait)
+    return _enqueue_accepted(call, request, wait)
 
 
 async def _enqueue_slowly(call: Call, function: str, wait: float | None) -> Answer:
