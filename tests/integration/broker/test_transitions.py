@@ -1,5 +1,6 @@
 """Jobs that are enqueued, renewed, retried and released, and what workers tell of themselves."""
 
+import asyncio
 import time
 
 import pytest
@@ -41,6 +42,8 @@ from harness.jobs.transitions import (
 from harness.servers.redis_server import RedisServer
 from jobgate.broker import (
     Broker,
+    EncodeError,
+    Enqueued,
     IdempotencyConflict,
     JobRequest,
     Lease,
@@ -444,3 +447,14 @@ async def test_a_job_with_a_chosen_id_takes_few_bytes_more(server: RedisServer) 
     with server.client() as client:
         more = client.strlen(f"arq:job:{chosen.job_id}") - client.strlen(f"arq:job:{made.job_id}")
     assert 0 < more < 12
+
+
+async def test_what_cannot_be_encoded_fails_alone(server: RedisServer) -> None:
+    requests = [
+        JobRequest(function=name, args=args) for name, args in (("a", [1]), ("b", [set()]), ("c", []))
+    ]
+    async with Broker(server.url) as broker:
+        first, second, third = await asyncio.gather(*map(broker.enqueue, requests), return_exceptions=True)
+    assert isinstance(first, Enqueued)
+    assert isinstance(second, EncodeError)
+    assert isinstance(third, Enqueued)
