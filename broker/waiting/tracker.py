@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 
-from jobgate.broker.errors import BrokerMisconfigured, BrokerUnavailable
+from jobgate.broker.errors import BrokerError, BrokerMisconfigured, BrokerUnavailable
 from jobgate.broker.link import packed, translate
 from jobgate.broker.part import Core
 from jobgate.broker.waiting.subscription import LONGEST_SILENCE, Subscription, ask, subscribe
@@ -124,10 +124,13 @@ async def _pump(subscription: Subscription, listener: Listener, reader: TrackedR
     try:
         # There is a message for almost each call: `messages` would pass each on once more.
         async for channel, payload in subscription.labelled_messages():
-            if channel == _INVALIDATE:
-                listener.notify(payload)
-            else:
+            if channel != _INVALIDATE:
                 listener.answer(payload)
-    except BrokerUnavailable:
+            elif payload is None or isinstance(payload, list):
+                listener.notify(payload)
+            # Else it is another program's message: anyone may publish to this channel.
+    except BrokerError:
+        logger.debug("the connection for notices and answers has ended")
+    finally:
         # Without the subscriber no notices arrive, so the next read of the reader must fail.
         await reader.close()

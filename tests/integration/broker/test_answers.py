@@ -215,6 +215,40 @@ async def test_a_foreign_address_spoils_no_end(server: RedisServer, address: str
         assert result.result == 7
 
 
+@pytest.mark.usefixtures("only_answers")
+@pytest.mark.parametrize("message", ["", "x", "arq:result:a"])
+async def test_a_foreign_message_to_the_channel_of_notices_ends_no_notices(
+    server: RedisServer, message: str
+) -> None:
+    async with receiving(server) as broker:
+        with server.client() as client:
+            assert client.publish("__redis__:invalidate", message) == 1
+        with broker.watch("a", in_request=True) as watch:
+            await enqueued(broker, watch)
+            await finish(broker, await claimed(broker))
+            async with asyncio.timeout(5):
+                assert await value_of(watch) == 7
+
+
+@pytest.mark.usefixtures("only_answers")
+async def test_a_subscriber_that_redis_refuses_a_ping_is_replaced(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobgate.broker.waiting.subscription.PING_INTERVAL", 0.05)
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">secret", "~*", "&*", "+@all")
+        async with Broker(server.url.replace("redis://", "redis://limited:secret@")) as broker:
+            with broker.watch("nothing"):
+                await until_receiving(broker)
+            first = broker._notices.reader
+            client.execute_command("ACL", "SETUSER", "limited", "-ping")
+
+            async def is_replaced() -> bool:
+                return broker._notices.reader is not first
+
+            await eventually_async(is_replaced, what="the end of the first subscriber")
+
+
 async def test_where_redis_refuses_the_channel_results_are_noticed(server: RedisServer) -> None:
     with server.client() as client:
         rule = ["on", ">secret", "~*", "+@all", "resetchannels", "&__redis__:invalidate"]
