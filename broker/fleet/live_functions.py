@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ _FindServed = Callable[[Sequence[str]], Awaitable[Sequence[str]]]
 
 #: How many queues are remembered; others are read each time they are asked about.
 MOST_QUEUES = 64
+#: Seconds between two reads of the queues that requests name.
+_READ_EVERY = 0.9
+#: Seconds between two looks at all others, so that an idle gateway costs Redis little. Answers that depend on
+#: them have a look of their own, for which they wait at most so long if something is known.
+_LOOK_EVERY, _LONGEST_LOOK = 6.0, 1.0
 #: Seconds after which a read of a queue asks for no further catalogues; the next read continues.
 _READING = 2.0
 
@@ -51,6 +57,8 @@ class _Queue:
     offers: Offers = Offers()  # noqa: RUF009 - it is immutable
     #: Whether any worker that publishes its functions was ever seen by this process.
     seen: bool = False
+    #: Whether `find` was asked about it.
+    is_asked: bool = False
     #: When it was read, by the monotonic clock; None = it has not been read.
     read_at: float | None = None
 
@@ -86,8 +94,10 @@ class LiveFunctions:
         self._reads: SharedReads[str, _Queue] = SharedReads()
         self._watched: frozenset[str] = frozenset()
         self._find_served: _FindServed | None = None
-        self._finds: SharedReads[None, None] = SharedReads()
+        self._looks: SharedReads[None, None] = SharedReads()
         self._has_found = False
+        #: When the last look for queues began, by the monotonic clock.
+        self._looked_at = -math.inf
         #: Whether any worker of any queue was seen to publish its functions.
         self.any_published = False
         #: All functions that live workers offer, on any queue.
@@ -113,8 +123,8 @@ class LiveFunctions:
         self._find_served = find_served
         self._queues |= {name: _Queue() for name in queues}
 
-    async def watch(self, every: float = 0.9) -> None:
-        """Read all `queues` periodically, until cancelled.
+    async def watch(self, every: float = _READ_EVERY) -> None:
+        """Read the queues that requests name periodically, and all others seldom, until cancelled.
 
         Args:
             every: Seconds between two reads; less than a silent connection is trusted, so that none of them
@@ -122,44 +132,56 @@ class LiveFunctions:
         """
         while True:
             with suppress(BrokerUnavailable):
-                await self._find_more()
-                for name in self.queues:
+                await self._look(_LOOK_EVERY if self._has_found else 0.0)
+                for name in filter(self._is_followed, self.queues):
                     await self._fresh(name)
             await asyncio.sleep(every)
 
-    async def read_once(self) -> None:
-        """Read the queues that have not been read since the start: nothing is known before.
+    async def be_sure(self) -> None:
+        """Have a look at all queues with workers, unless the last one was a moment ago.
 
         Raises:
-            BrokerUnavailable: Redis does not answer.
+            BrokerUnavailable: Nothing is known yet, and Redis does not answer.
         """
-        if not self._has_found:
-            await self._find_more()
+        if self._has_found:
+            with suppress(BrokerUnavailable, TimeoutError):
+                async with asyncio.timeout(_LONGEST_LOOK):
+                    await self._look(_READ_EVERY)
+        else:
+            await self._look(0.0)
         for name in self._watched:
             if self._queues[name].read_at is None:
                 await self._fresh(name)
 
-    async def _find_more(self) -> None:
-        await self._finds.read(None, self._read_served)
+    async def _look(self, max_age: float) -> None:
+        """Read the queues with workers that no request names, unless the last look is younger than that."""
+        if monotonic() - self._looked_at >= max_age:
+            await self._looks.read(None, self._read_others)
 
-    async def _read_served(self) -> None:
-        """Read queues with live workers that are not watched yet."""
-        if self._find_served is not None and len(self.queues) < MOST_QUEUES:
+    async def _read_others(self) -> None:
+        self._looked_at = monotonic()
+        known = self.queues
+        others = [name for name in known if not self._is_followed(name)]
+        if self._find_served is not None and len(known) < MOST_QUEUES:
             try:
-                found = await self._find_served(self.queues)
+                others += await self._find_served(known)
             except BrokerUnavailable:
                 raise
             except BrokerError as error:
                 logger.debug("could not look for queues with workers: %s", error)
-                found = ()
-            for name in found:
-                await self._fresh(name)
+        for name in others:
+            await self._fresh(name)
         self._has_found = True
+
+    def _is_followed(self, name: str) -> bool:
+        """Whether what is remembered of a queue is good enough for requests."""
+        queue = self._queues.get(name)
+        return name in self._watched or (queue is not None and queue.seen and queue.is_asked)
 
     def remembered(self, function: str, queue: str) -> Availability | None:
         """Return what `watch` last found, without asking Redis; None = this queue is not watched."""
         known = self._queues.get(queue)
-        if known is None or known.read_at is None or not (known.seen or queue in self._watched):
+        if known is None or known.read_at is None or not self._is_followed(queue):
             return None
         return known.availability(function)
 
@@ -177,6 +199,7 @@ class LiveFunctions:
         known = self._queues.get(queue)
         if known is None or known.read_at is None or monotonic() - known.read_at >= max_age:
             known = await self._fresh(queue)
+        known.is_asked = True
         return known.availability(function)
 
     def settle_for_known(self, function: str, queue: str) -> Availability:

@@ -24,7 +24,7 @@ async def schedules(call: Call) -> Answer:
     """Answer 200 with the cron jobs, sorted by id, page by page."""
     require_overview(call.caller)
     given = read_query(call.query, {"queue": call.gateway.queues.why_not_shown, **_CHECKS})
-    await call.gateway.broker.live_functions.read_once()
+    await call.gateway.broker.live_functions.be_sure()
     found = {each.schedule_id: each for each in _visible(call, given)}
     names, cursor = page_of(list(found), given)
     until = given.get("next_before")

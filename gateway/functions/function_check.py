@@ -60,6 +60,7 @@ class FunctionCheck:
             return
         found = await self._live.find(function, queue, max_age=max_age)
         if found is Availability.UNKNOWN:
+            await self._live.be_sure()
             near = near_names(function, self._live.names, may_know)
             queues = self._live.queues_of(function) if may_know(function) else []
             raise Problem("unknown-function", _advice(near, queues), members={"near": near, "queues": queues})

@@ -87,7 +87,7 @@ class Descriptions:
         Raises:
             BrokerUnavailable: Nothing is known yet, and Redis does not answer.
         """
-        await self._live.read_once()
+        await self._live.be_sure()
         async with self._listing_anew:
             if self._version != self._live.version or monotonic() - self._listed_at > _LISTED:
                 version = self._live.version

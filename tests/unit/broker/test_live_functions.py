@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -386,3 +387,35 @@ async def test_the_version_changes_with_the_functions_and_is_the_same_elsewhere(
     assert live.version == other.version == versions[1], "the number of workers does not count"
     await other.find("add", "other")
     assert live.version != other.version
+
+
+async def test_queues_that_nobody_asks_about_are_read_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet, read = Fleet({"add"}), Counter[str]()
+
+    async def read_workers(queue: str) -> Sequence[WorkerRecord]:
+        read[queue] += 1
+        return await fleet.read(queue)
+
+    async def find_served(known: Sequence[str]) -> Sequence[str]:
+        read["looks"] += 1
+        return [] if "mail" in known else ["mail"]
+
+    live = LiveFunctions(read_workers, fleet.catalogue)
+    live.begin_to_watch([Q], find_served)
+    watching = asyncio.create_task(live.watch(every=0))
+    while read[Q] < 20:
+        await asyncio.sleep(0)
+    await live.be_sure()
+    assert (read["looks"], read["mail"]) == (1, 1)
+    assert live.remembered("add", "mail") is None, "it may be old"
+    assert await live.find("add", "mail") is Availability.OFFERED
+    while read["mail"] < 10:
+        await asyncio.sleep(0)
+    assert live.remembered("add", "mail") is Availability.OFFERED
+    watching.cancel()
+    assert read["looks"] == 1
+    monkeypatch.setattr("jobgate.broker.fleet.live_functions._READ_EVERY", 0.0)
+    await live.be_sure()
+    assert read["looks"] == 2, "an answer depends on it"
+    fleet.error = BrokerUnavailable("away")
+    await live.be_sure()

@@ -4,11 +4,13 @@ import asyncio
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from harness.functions.many_functions import INTEGER, every_form, function, many, parameter
 from harness.servers.losing_proxy import proxy_to
@@ -17,6 +19,7 @@ from harness.systems.gateways import PlayedWorker, RunningGateway, functions_kno
 from harness.waiting import eventually_async
 from jobgate.broker import Broker, FunctionDocument
 from jobgate.broker.catalogue import Catalogue
+from jobgate.broker.fleet import live_functions
 from jobgate.broker.scripts import script
 from jobgate.gateway import new_key
 from jobgate.gateway.openapi import descriptions
@@ -104,6 +107,23 @@ async def test_functions_of_all_queues_in_use_are_known_from_the_first_answer_on
             assert (status, problem["queues"]) == (404, ["mail"])
         async with running_gateway(redis_url, queues=("hook",)) as gateway:
             assert names((await gateway.get("/functions"))[1]) == ["add", "hook_one"]
+
+
+async def test_an_idle_gateway_seldom_looks_at_queues_that_nobody_asks_about(redis_url: str) -> None:
+    names_of = {script(name).sha: name for name in ("workers", "queues")}
+    sent = Counter[str]()
+    async with Broker(redis_url) as broker, Redis.from_url(redis_url) as watching:
+        await PlayedWorker(broker, "mail_one", queue="mail").announce()
+        async with running_gateway(redis_url) as gateway, watching.monitor() as monitor:
+            assert names((await gateway.get("/functions"))[1]) == ["mail_one"]
+            began = time.monotonic()
+            while sent["workers of arq:queue:workers"] < 5:
+                command, first, _, key, *_ = f"{(await monitor.next_command())['command']}    ".split(" ")
+                if command == "EVALSHA" and first in names_of:
+                    sent[f"{names_of[first]} of {key}"] += 1
+            looks = (time.monotonic() - began) / live_functions._LOOK_EVERY + 1
+    # A look: which queues are in use, who is new there, and who else nobody has asked about.
+    assert sent.total() - sent["workers of arq:queue:workers"] <= 3 * looks, sent
 
 
 async def test_an_unknown_function_has_near_names(gateway: RunningGateway, worker: PlayedWorker) -> None:
