@@ -31,6 +31,7 @@ class Progress:
         before: set[int] = set()
         while True:
             await asyncio.sleep(_STEP)
+            self._reported = dict(self._current())
             for number in sorted(before & self._under_way.keys()):
                 try:
                     await self._ask(number)

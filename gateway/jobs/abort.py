@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jobgate.broker import AbortAnswer, BrokerError, JobResult, WriteInDoubt
+from jobgate.broker import AbortAnswer, BrokerError, DataSetChanged, DecodeError, JobResult, WriteInDoubt
 from jobgate.gateway.context import Call
 from jobgate.gateway.http import Answer, Problem, applied
 from jobgate.gateway.jobs.job_access import GONE, loss_reported, no_such_job, require_for_job, visible_job
@@ -51,6 +51,8 @@ def _doubt_reported(call: Call, kind: type[BrokerError]) -> Iterator[None]:
     try:
         with call.deadline.cut_off_as(WriteInDoubt):
             yield
+    except (DataSetChanged, DecodeError):
+        raise  # the job is gone, or has ended: that is known
     except kind as error:
         detail = "It may have been asked to stop, and may have ended: send the request again."
         raise Problem("outcome-unknown", detail) from error

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.servers.redis_server import RedisServer
-from harness.systems.gateways import running_gateway
+from harness.systems.gateways import PlayedWorker, running_gateway
 from harness.systems.held import Held
 from harness.systems.workers import busy, working
 from harness.waiting import eventually_async
@@ -66,6 +66,17 @@ async def test_a_wait_for_a_job_that_went_with_all_data_says_so_by_every_route(
         await pool.aclose()
     told = [record for record in caplog.records if "no longer holds its earlier data" in record.getMessage()]
     assert 1 <= len(told) <= 3, "once in each of the three brokers of this process"
+
+
+async def test_an_abort_that_waits_for_a_job_that_went_with_all_data_says_so(server: RedisServer) -> None:
+    async with running_gateway(server.url) as gateway, Broker(server.url) as broker:
+        await gateway.post("/jobs/f", {"job_id": "a"})
+        await PlayedWorker(broker).claim()
+        asked = asyncio.create_task(gateway.post("/jobs/a/abort?wait=30"))
+        await waits(gateway, 1)
+        flush(server)
+        status, problem, _ = await asked
+    assert (status, problem["code"]) == (404, "data-set-changed")
 
 
 async def _queued(server: RedisServer, count: int) -> None:
