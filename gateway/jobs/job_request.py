@@ -31,7 +31,10 @@ _ARGUMENTS = frozenset({"args", "kwargs"})
 _OPTIONS = {name: form for name, form in OPTION_FORMS.items() if form.in_http}
 _COUNTS = [name for name, form in _OPTIONS.items() if form.kind is OptionKind.COUNT]
 _NO_SUCH_MEMBER = "No such member: arguments go into args and kwargs."
-_KEY_IS_A_HEADER = "No such member: a request for one job has the header Idempotency-Key in its place."
+_KEY_IS_ELSEWHERE = (
+    "No such member: a single job has the header Idempotency-Key, "
+    "a job of a batch the member idempotency_key."
+)
 
 Errors = list[tuple[str, str]]
 
@@ -122,7 +125,7 @@ def _given(
 
 def _no_such_member(name: str) -> str:
     if re.sub("[-_ ]", "", name).lower() == "idempotencykey":
-        return _KEY_IS_A_HEADER
+        return _KEY_IS_ELSEWHERE
     hint = did_you_mean(name, sorted(_MEMBERS))
     return f"No such member{hint} Arguments go into args and kwargs." if hint else _NO_SUCH_MEMBER
 

@@ -8,7 +8,10 @@
 -- then for each queue its key prefix: worker
 --
 -- Returns { now, { id, unix ms, … } of those that were lost, record, … }; a larger record, and a key of another type, is
--- left out. A worker is lost if its record has expired although it did not retire.
+-- left out. A worker is lost if its record has expired although it did not retire, for as long as announce.lua remembers it.
+
+-- How long a worker is lost, in ms, as in announce.lua: without a heartbeat of another worker none is removed.
+local LOST_FOR = 600000
 
 local lost, longest, most = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
 local answer = { now, lost }
@@ -20,7 +23,8 @@ for at, workers in ipairs(KEYS) do
     end
   end
   if most > 0 then
-    for _, value in ipairs(read('ZREVRANGEBYSCORE', workers, now, '-inf', 'WITHSCORES', 'LIMIT', 0, most) or {}) do
+    local last = read('ZREVRANGEBYSCORE', workers, now, now - LOST_FOR, 'WITHSCORES', 'LIMIT', 0, most)
+    for _, value in ipairs(last or {}) do
       lost[#lost + 1] = value
     end
   end

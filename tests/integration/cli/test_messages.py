@@ -101,8 +101,8 @@ async def test_run_inside_a_loop_names_what_to_call(redis_url: str) -> None:
         ("jobid", "did you mean 'job_id'?"),
         ("max_try", "did you mean 'max_tries'?"),
         ("name", "No such member: arguments go into args and kwargs."),
-        ("idempotency_key", "a request for one job has the header Idempotency-Key"),
-        ("Idempotency-Key", "a request for one job has the header Idempotency-Key"),
+        ("idempotency_key", "a single job has the header Idempotency-Key"),
+        ("Idempotency-Key", "a single job has the header Idempotency-Key"),
     ],
 )
 async def test_a_member_that_is_nearly_right_is_asked_for(redis_url: str, member: str, says: str) -> None:
