@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from jobgate.broker import AbortAnswer, BrokerError, DataSetChanged, DecodeError, JobResult, WriteInDoubt
 from jobgate.gateway.context import Call
@@ -30,19 +30,22 @@ async def abort(call: Call) -> Answer:
 
 async def _abort(call: Call, wait: float | None) -> Answer:
     view = await visible_job(call)
-    # A client that hangs up must not stop the abort halfway.
-    aborting = asyncio.ensure_future(call.gateway.broker.abort(call.name, queue=view.queue))
-    with _doubt_reported(call, WriteInDoubt):
-        answer = await asyncio.shield(aborting)
-    if answer is AbortAnswer.ABORTED:
-        return Answer(200, _ABORTED)
-    if answer is AbortAnswer.UNKNOWN:
-        raise no_such_job()
-    if answer is AbortAnswer.FINISHED:
-        raise _already_finished()
-    # It was asked to stop: an error must not say that it was not.
-    with loss_reported(call), _doubt_reported(call, BrokerError):
-        return await _stopping(call, wait)
+    # First a slot for the wait: a job that was asked to stop must not be answered 429.
+    async with call.place(wait) if wait else nullcontext():
+        # A client that hangs up must not stop the abort halfway.
+        aborting = asyncio.ensure_future(call.gateway.broker.abort(call.name, queue=view.queue))
+        del view  # a request that waits holds no arguments
+        with _doubt_reported(call, WriteInDoubt):
+            answer = await asyncio.shield(aborting)
+        if answer is AbortAnswer.ABORTED:
+            return Answer(200, _ABORTED)
+        if answer is AbortAnswer.UNKNOWN:
+            raise no_such_job()
+        if answer is AbortAnswer.FINISHED:
+            raise _already_finished()
+        # It was asked to stop: an error must not say that it was not.
+        with loss_reported(call), _doubt_reported(call, BrokerError):
+            return await _stopping(call, wait)
 
 
 @contextmanager

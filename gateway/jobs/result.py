@@ -71,12 +71,15 @@ async def _outcome_of(call: Call, watch: Watch, blob: bytes, wait: float) -> Ans
 async def wait_for_result(call: Call, wait: float) -> JobResult | None:
     """Return the result once it is there; None when the wait is over, or if the result is not the caller's.
 
+    The request has a slot for the wait (`Call.place`).
+
     Raises:
-        Problem: 429 if too many requests wait, 410 if the result cannot be read.
+        Problem: 410 if the result cannot be read.
     """
-    broker = call.gateway.broker
+    gateway = call.gateway
     try:
-        ended = await call.waiting(wait, lambda: broker.wait(call.name, wait))
+        with call.deadline.paused(wait):
+            ended = await gateway.waits.run(lambda: gateway.broker.wait(call.name, wait))
     except DecodeError as error:
         raise broker_problem(error) from None
     return ended if ended is not None and is_for(call, ended.options.owner) else None

@@ -8,7 +8,7 @@ import pytest
 from harness.http.operations import FAILURE
 from harness.servers.losing_proxy import proxy_to
 from harness.servers.redis_server import RedisServer
-from harness.systems.gateways import PlayedWorker, running_gateway
+from harness.systems.gateways import PlayedWorker, running_gateway, waits_in_flight
 from jobgate.broker import Broker
 from jobgate.broker.scripts import script
 
@@ -78,6 +78,22 @@ async def test_a_job_that_was_asked_to_stop_is_not_answered_as_if_it_was_not(mak
         status, problem, _ = await asked
         server.resume()
         assert (status, problem["code"]) == (503, "outcome-unknown")
+
+
+async def test_an_abort_for_whose_wait_there_is_no_room_is_refused_before_anything_is_done(
+    make_server: Any,
+) -> None:
+    server: RedisServer = make_server("valkey")
+    async with running_gateway(server.url, max_waits=1) as gateway, Broker(server.url) as broker:
+        await prepared(gateway, PlayedWorker(broker, "add"))
+        waiting = asyncio.create_task(gateway.get("/jobs/running/result?wait=30"))
+        await waits_in_flight(gateway, 1)
+        status, problem, _ = await gateway.post("/jobs/running/abort?wait=5")
+        assert (status, problem["code"]) == (429, "too-many-waits")
+        assert await _marked(server) is None
+        assert (await gateway.post("/jobs/running/abort"))[0] == 202
+        assert await _marked(server) is not None
+        waiting.cancel()
 
 
 async def _marked(server: RedisServer) -> Any:
