@@ -69,6 +69,7 @@ class Story:
         self.keys = keys
         self.worker = worker
         self.faults: list[str] = []
+        self.running: dict[str, ClaimedJob] = {}
 
     async def make(self, name: str, job_id: str) -> None:
         """Enqueue a job of a caller."""
@@ -78,9 +79,11 @@ class Story:
 
     async def claim(self, job_id: str) -> ClaimedJob:
         """Let the worker run a job, and all that wait before it."""
-        while (claimed := await self.worker.claim()).lease.job_id != job_id:
-            pass
-        return claimed
+        # Of one millisecond, a later one may come first.
+        while job_id not in self.running:
+            claimed = await self.worker.claim()
+            self.running[claimed.lease.job_id] = claimed
+        return self.running[job_id]
 
     async def end(self, job_id: str) -> None:
         """Let a job fail."""
