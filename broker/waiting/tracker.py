@@ -24,6 +24,8 @@ from jobgate.broker.waiting.subscription import LONGEST_SILENCE, Subscription, a
 logger = logging.getLogger("jobgate.broker")
 
 _INVALIDATE = b"__redis__:invalidate"
+#: Part of Redis' error for a subscriber whose connection has ended.
+_NO_SUBSCRIBER = "does not exist"
 
 
 class Listener(Protocol):
@@ -96,7 +98,7 @@ async def tracked_reader(core: Core, listener: Listener) -> AsyncIterator[Tracke
         process = await _subscribed_to_answers(core, subscription)
         connection = await core.link.connection(timeout=core.link.deadline)
         try:
-            await ask(connection, "CLIENT", "TRACKING", "ON", "REDIRECT", subscription.client_id)
+            await _track(connection, subscription)
             reader = TrackedReader(connection, process)
             pump = asyncio.create_task(_pump(subscription, listener, reader))
             try:
@@ -107,6 +109,16 @@ async def tracked_reader(core: Core, listener: Listener) -> AsyncIterator[Tracke
                 reader.closed.set()
         finally:
             await connection.disconnect(nowait=True)
+
+
+async def _track(connection: AbstractConnection, subscription: Subscription) -> None:
+    """Redirect the notices of a connection's reads to the subscriber."""
+    try:
+        await ask(connection, "CLIENT", "TRACKING", "ON", "REDIRECT", subscription.client_id)
+    except BrokerMisconfigured as error:
+        if _NO_SUBSCRIBER in str(error):
+            raise BrokerUnavailable from error
+        raise
 
 
 async def _subscribed_to_answers(core: Core, subscription: Subscription) -> str | None:

@@ -11,6 +11,8 @@ import pytest
 from harness.servers.redis_server import RedisServer
 from harness.waiting import eventually, eventually_async
 from jobgate.broker import Broker, ClaimedJob, JobOptions, JobRequest, JobResult, Watch
+from jobgate.broker.part import Core
+from jobgate.broker.waiting.subscription import Subscription
 
 QUEUE = "arq:queue"
 _CLAIMS = itertools.count()
@@ -247,6 +249,23 @@ async def test_a_subscriber_that_redis_refuses_a_ping_is_replaced(
                 return broker._notices.reader is not first
 
             await eventually_async(is_replaced, what="the end of the first subscriber")
+
+
+async def test_a_subscriber_that_ends_before_it_is_used_is_replaced_soon(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+
+    async def killed_once(core: Core, subscription: Subscription) -> str | None:
+        if not killed:
+            killed.append(subscription.client_id)
+            with server.client() as client:
+                client.client_kill_filter(_id=str(subscription.client_id))
+        return None
+
+    monkeypatch.setattr("jobgate.broker.waiting.tracker._subscribed_to_answers", killed_once)
+    async with asyncio.timeout(10), receiving(server):
+        assert killed
 
 
 async def test_where_redis_refuses_the_channel_results_are_noticed(server: RedisServer) -> None:
