@@ -87,10 +87,11 @@ class RunningJobs:
         self._undecided.clear()
 
     def put_back(self, jobs: Iterable[RunningJob]) -> None:
-        """In the renewal thread: undo `take_not_begun`."""
+        """In the renewal thread: undo `take_not_begun`, for those that have not been discarded meanwhile."""
         for job in jobs:
             job.phase = Phase.CLAIMED
-            self._not_begun[job] = None
+            if job in self._jobs:
+                self._not_begun[job] = None
         self.decide()
 
     def is_undecided(self, job: RunningJob) -> bool:

@@ -128,3 +128,17 @@ async def test_the_end_of_a_function_is_noticed_before_its_outcome_is_written() 
     async with asyncio.timeout(30):
         await waiting
     assert jobs.free == 1
+
+
+def test_a_job_that_is_discarded_while_it_is_undecided_is_not_put_back() -> None:
+    jobs, kept, gone = RunningJobs(5), running_job("kept"), running_job("gone")
+    for job in (kept, gone):
+        jobs.add(job)
+    assert set(jobs.take_not_begun()) == {kept, gone}
+    assert jobs.is_undecided(kept)
+    assert not jobs.begin(kept)
+    jobs.discard(gone)
+    jobs.put_back([kept, gone])
+    assert not jobs.is_undecided(kept)
+    assert jobs.begin(kept)
+    assert jobs.take_not_begun() == []
