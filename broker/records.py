@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 from jobgate.broker.job_options import NO_OPTIONS, JobOptions
 
@@ -70,9 +71,12 @@ class IdempotencyKey:
     job_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class CallerLimits:
-    """The limits of one API key, which all gateways share; None = no limit of that kind."""
+    """The limits of one API key, which all gateways share; None = no limit of that kind.
+
+    One lives as long as its key; what follows from it is worked out once.
+    """
 
     #: Name of the key.
     name: str
@@ -83,20 +87,25 @@ class CallerLimits:
     #: Jobs that have not ended.
     pending: int | None = None
 
+    @cached_property
+    def text(self) -> str:
+        """As limits.lua takes them: rate, jobs that may come at once, and pending ones."""
+        given = (self.rate, self.rate and self.most_at_once, self.pending)
+        return " ".join("-" if each is None else f"{each}" for each in given)
+
     @property
     def counts_pending(self) -> bool:
         """Whether its jobs are counted until they end."""
         return self.pending is not None
 
-    @property
+    @cached_property
     def most_at_once(self) -> int:
         """Jobs that may come at once."""
         return self.burst or max(math.ceil(self.rate or 0), 1)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Allowance:
-    """What is left of the rate of an API key."""
+class Allowance(NamedTuple):
+    """What is left of the rate of an API key. A tuple, because one is made for each job."""
 
     #: Jobs that may come at once.
     limit: int

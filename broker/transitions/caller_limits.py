@@ -1,7 +1,6 @@
 """The limits of a key, as limits.lua takes and answers them."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 from jobgate.broker.errors import LimitReached
@@ -10,15 +9,6 @@ from jobgate.broker.records import Allowance, CallerLimits
 _TOO_FAST, _TOO_MANY = 6, 7
 #: Seconds after which a caller with too many pending jobs may try again.
 _PENDING_PAUSE: Final = 1.0
-
-
-@lru_cache(maxsize=256)
-def limits_text(limits: CallerLimits | None) -> str:
-    """Return limits as limits.lua takes them apart; empty = none."""
-    if limits is None:
-        return ""
-    given = (limits.rate, limits.rate and limits.most_at_once, limits.pending)
-    return " ".join("-" if each is None else f"{each}" for each in given)
 
 
 def allowance_of(limits: CallerLimits | None, code: int, rate: Sequence[int]) -> Allowance | None:

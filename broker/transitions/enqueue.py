@@ -23,7 +23,7 @@ from jobgate.broker.milliseconds import BODY_TTL_MS, to_ms, unix_ms
 from jobgate.broker.part import Core, Part
 from jobgate.broker.records import Enqueued, JobBody, JobRequest, JobResult
 from jobgate.broker.scripts import script
-from jobgate.broker.transitions.caller_limits import allowance_of, limits_text
+from jobgate.broker.transitions.caller_limits import allowance_of
 from jobgate.broker.transitions.request_checks import check_request
 
 #: TTL of an idempotency key.
@@ -239,7 +239,7 @@ class EnqueuePart(Part):
             "1" if request.replaces_result else "",
             request.function,
             limits.name if limits else "",
-            limits_text(limits) if limits else "",
+            limits.text if limits else "",
         )
 
     async def _send_orders(self, orders: Sequence[_Order], since: float) -> Sequence[_Answer]:

@@ -11,7 +11,7 @@ from jobgate.broker.milliseconds import BODY_TTL_MS, unix_ms
 from jobgate.broker.part import Part
 from jobgate.broker.records import Allowance, CallerLimits, JobBody, JobResult
 from jobgate.broker.scripts import script
-from jobgate.broker.transitions.caller_limits import allowance_of, limits_text
+from jobgate.broker.transitions.caller_limits import allowance_of
 from jobgate.broker.transitions.enqueue import new_job_id
 
 
@@ -168,7 +168,7 @@ class RerunPart(Part):
                 keys.activity(queue, ""),
                 keys.job_channel(queue),
                 ended.function,
-                limits_text(limits),
+                limits.text if limits else "",
                 keys.job(""),
             ],
         )
