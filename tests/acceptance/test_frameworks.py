@@ -177,6 +177,8 @@ def assert_replaces_what_is_killed(reader: Follower, command: str) -> None:
     def started() -> list[str]:
         return re.findall(r"Booting worker with pid: (\d+)", server.log)
 
+    # One that has started answers requests before the other one has.
+    eventually(lambda: len(started()) == 2, what="two processes")
     for child in started():
         os.kill(int(child), signal.SIGKILL)
     eventually(lambda: len(started()) == 4, what="two new processes")
