@@ -1,5 +1,6 @@
 """What schemathesis must know beyond openapi.yaml; loaded by it, not by the tests."""
 
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import requests
 import schemathesis
 
 OPERATIONS = "arq:operations"
+_FUNCTION = re.compile("[A-Za-z_][0-9A-Za-z_.:<>-]{0,127}")
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -28,17 +30,33 @@ def before_call(
         case.headers.pop("Idempotency-Key", None)
     if case.query is not None:
         _correct(case.query)
+    if case.path_parameters is not None and _is_meant_to_be_valid(case):
+        _name_a_function(case.path_parameters)
     for place in (case.body, _filter_of(case.body)):
         # Its jobs are shown with this queue, into which no request may enqueue.
         if isinstance(place, MutableMapping) and place.get("queue") == OPERATIONS:
             place["queue"] = "mail"
     if isinstance(case.body, dict):
-        if case.body.get("keep_result") == 0:
-            # Together with a wait it is refused rightly.
-            case.body["keep_result"] = 1
-        for name in ("args", "kwargs"):
-            if name in case.body:
-                case.body[name] = _within_64_bits(case.body[name])
+        _correct_job(case.body)
+
+
+def _is_meant_to_be_valid(case: schemathesis.Case[Any]) -> bool:
+    return case.meta is not None and case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE
+
+
+def _name_a_function(parameters: MutableMapping[str, Any]) -> None:
+    # It takes the ids of jobs that it has made for names of functions.
+    if "function" in parameters and not _FUNCTION.fullmatch(str(parameters["function"])):
+        parameters["function"] = "add"
+
+
+def _correct_job(body: dict[str, Any]) -> None:
+    if body.get("keep_result") == 0:
+        # Together with a wait it is refused rightly.
+        body["keep_result"] = 1
+    for name in ("args", "kwargs"):
+        if name in body:
+            body[name] = _within_64_bits(body[name])
 
 
 def _correct(query: MutableMapping[str, Any]) -> None:
