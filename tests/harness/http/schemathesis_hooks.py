@@ -30,7 +30,7 @@ def before_call(
         case.headers.pop("Idempotency-Key", None)
     if case.query is not None:
         _correct(case.query)
-    if case.path_parameters is not None and _is_meant_to_be_valid(case):
+    if _is_meant_to_be_valid(case):
         _name_a_function(case.path_parameters)
     for place in (case.body, _filter_of(case.body)):
         # Its jobs are shown with this queue, into which no request may enqueue.
