@@ -61,7 +61,7 @@ LONG_TESTS := tests/acceptance/test_every_file.py tests/acceptance/test_guides.p
   tests/integration/gateway/batch/test_batches.py tests/integration/gateway/ui/test_dashboard_large.py \
   tests/integration/gateway/finding/test_failures.py tests/integration/gateway/jobs/test_idempotency.py \
   tests/integration/gateway/documents/test_openapi.py \
-  tests/integration/system/test_dockerfile.py \
+  tests/integration/system/test_dockerfile.py tests/integration/testing/test_projects.py \
   tests/integration/system/test_hostile_bodies.py tests/integration/worker/test_liveness.py \
   tests/unit/broker/test_hostile_pickles.py tests/unit/broker/test_keys.py \
   tests/unit/broker/test_reader_bounds.py tests/unit/gateway/test_strict_json.py \

@@ -72,7 +72,7 @@ def test_unittest_and_django(project: Path) -> None:
     assert re.search(r"Ran 7 tests .*\n\nOK\n", printed), printed
 
 
-def test_a_test_takes_less_than_20_ms_after_the_first(project: Path) -> None:
+def test_a_test_takes_little_after_the_first(project: Path) -> None:
     plugins = [word for name in PLUGINS[:2] for word in ("-p", name)]
     printed = run(project, "-m", "pytest", *plugins, "speed_cases.py")
     assert "= 41 passed in" in printed, printed
