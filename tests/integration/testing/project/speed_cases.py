@@ -12,8 +12,8 @@ from jobgate.testing import ManualWorker
 
 #: Seconds of processor time when each test began. It is about the same beside other tests as alone.
 BEGINNINGS: list[float] = []
-#: Seconds that one may take, in the long form, on a machine that does nothing else. The short form runs anywhere,
-#: also beside other tests: it notices when each test starts a server of its own, or waits.
+#: Seconds that one may take, in the long form, on a machine that does nothing else. The short form runs
+#: anywhere, also beside other tests: it notices when each test starts a server of its own.
 LONGEST = 0.02 if os.environ.get("JOBGATE_TEST_LONG") else 0.1
 
 
